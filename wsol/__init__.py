@@ -1,0 +1,1 @@
+"""wsol: a benchmark suite for weakly supervised object localization."""

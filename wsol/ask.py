@@ -1,0 +1,137 @@
+"""Ask the model again: more forwards, partial forwards or looks, in chunks, counted.
+
+Methods that mask, ablate, smooth or optimise get an `Ask`; they never see hooks, devices or memory limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from wsol.capture import INPUT, Look, capture, target_logit
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from wsol.capture import Score
+    from wsol.models.grids import Grid
+
+
+@dataclass(slots=True)
+class Cost:
+    """What was spent, in images: full forwards, backwards, and forwards from a layer on."""
+
+    forwards: float = 0.0
+    backwards: float = 0.0
+    partial_forwards: float = 0.0
+
+    def add(self, other: Cost) -> None:
+        self.forwards += other.forwards
+        self.backwards += other.backwards
+        self.partial_forwards += other.partial_forwards
+
+    def since(self, start: Cost) -> Cost:
+        """What has been spent after `start` was copied."""
+        return Cost(
+            self.forwards - start.forwards,
+            self.backwards - start.backwards,
+            self.partial_forwards - start.partial_forwards,
+        )
+
+    def copy(self) -> Cost:
+        return Cost(self.forwards, self.backwards, self.partial_forwards)
+
+
+class Ask:
+    """A network that answers questions about images, at most `chunk` images at a time.
+
+    Attributes
+    ----------
+    module : the network itself, in eval mode; only for methods that change its backward rules.
+    grids : by layer, how tokens become a grid (transformers).
+    cost : what has been spent so far.
+    """
+
+    def __init__(self, module: nn.Module, *, grids: Mapping[str, Grid] | None = None, chunk: int = 64) -> None:
+        self.module = module
+        self.grids = grids or {}
+        self.chunk = chunk
+        self.cost = Cost()
+
+    def logits(self, images: Tensor) -> Tensor:
+        """(N, 3, h, w) to (N, C), no graph, no hooks."""
+        self.cost.forwards += len(images)
+        with torch.no_grad():
+            return torch.cat([self.module(part).float() if part.dtype != torch.float64 else self.module(part)
+                              for part in images.split(self.chunk)])  # fmt: skip
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """(N, 3, h, w) to (N, C) softmax outputs."""
+        return self.logits(images).softmax(1)
+
+    def masked_logits(self, image: Tensor, masks: Tensor, baseline: Tensor | None = None) -> Tensor:
+        """Logits (N, C) of one image (3, h, w) under N masks (N, h, w) in [0, 1]: x * m + baseline * (1 - m).
+
+        The masked images exist one chunk at a time, so N may be thousands.
+        """
+        answers = []
+        for part in masks.split(self.chunk):
+            masked = image * part[:, None]
+            if baseline is not None:
+                masked = masked + baseline * (1 - part[:, None])
+            answers.append(self.logits(masked))
+        return torch.cat(answers)
+
+    def logits_from(self, layer: str, activations: Tensor, image: Tensor) -> Tensor:
+        """Logits (N, C) of the network run on from `layer` with N replaced outputs (N, K, H, W), for one image (3, h, w).
+
+        The part before the layer runs once a chunk, for a single image; what bypasses the layer (a residual branch)
+        broadcasts. Networks that concatenate past the layer (DenseNet) run the front for every copy.
+        """
+        if layer == INPUT:
+            return self.logits(activations)
+        module = self.module.get_submodule(layer)
+        answers = []
+        for part in activations.split(self.chunk):
+            self.cost.partial_forwards += len(part)
+            with torch.no_grad():
+                try:
+                    answers.append(self._run_replaced(module, layer, part, image[None]))
+                    self.cost.forwards += 1
+                except RuntimeError:
+                    if len(part) == 1:
+                        raise
+                    answers.append(self._run_replaced(module, layer, part, image.expand(len(part), *image.shape)))
+                    self.cost.forwards += len(part)
+        return torch.cat(answers)
+
+    def look(
+        self, images: Tensor, targets: Tensor, layers: Sequence[str], *, score: Score = target_logit, create_graph: bool = False
+    ) -> Look:
+        """One more forward and backward over a batch of images, for activations and gradients of `layers`."""
+        self.cost.forwards += len(images)
+        self.cost.backwards += len(images)
+        with capture(self.module, layers, grids=self.grids) as look:
+            return look(images, targets, score=score, create_graph=create_graph)
+
+    def _run_replaced(self, module: nn.Module, layer: str, activations: Tensor, images: Tensor) -> Tensor:
+        grid = self.grids.get(layer)
+
+        def replace(module: nn.Module, args: object, output: Tensor) -> Tensor:
+            return activations.to(output.dtype) if grid is None else grid.fold(activations.to(output.dtype), output)
+
+        handle = module.register_forward_hook(replace)
+        try:
+            logits: Tensor = self.module(images)
+        finally:
+            handle.remove()
+        if len(logits) != len(activations):
+            raise RuntimeError(f"layer {layer!r} was bypassed: {len(logits)} outputs for {len(activations)} inputs")
+        return logits if logits.dtype == torch.float64 else logits.float()
+
+
+Memo = dict[object, tuple[object, Cost, float]]
+Builder = Callable[[], object]

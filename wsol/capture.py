@@ -1,0 +1,170 @@
+"""See what a network computes: activations and gradients of named layers, from one forward and one backward.
+
+>>> with capture(model, ["layer3", "layer4"]) as look:      # doctest: +SKIP
+...     seen = look(images, targets)
+...     seen.activations["layer4"], seen.gradients["layer4"]
+
+Hooks live exactly as long as the block. The train/eval mode, `requires_grad` and the hooks of the network are as
+before when it ends, after an exception too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from wsol.errors import LayerError, unknown
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from wsol.models.grids import Grid
+
+    Score = Callable[[Tensor, Tensor], Tensor]
+
+INPUT = "input"  # the image itself, seen as a layer: its gradient is what input-space methods use
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one forward (and one backward) over a batch of B images showed.
+
+    Attributes
+    ----------
+    logits : (B, C) scores before the softmax, detached, float32 or wider.
+    activations : by layer, (B, K, H, W), detached. The layer `input` is the image batch.
+    gradients : by layer, d score / d activation, same shapes; empty when none were asked for.
+    """
+
+    logits: Tensor
+    activations: Mapping[str, Tensor]
+    gradients: Mapping[str, Tensor]
+
+
+def target_logit(logits: Tensor, targets: Tensor) -> Tensor:
+    """(B, C) logits and (B,) classes to (B,) scores: the score of the field, before the softmax.
+
+    Through the softmax gradients would carry p(1 - p), which vanishes for confident images (Selvaraju et al., 2017).
+    """
+    return logits.gather(1, targets[:, None])[:, 0]
+
+
+@contextmanager
+def capture(
+    model: nn.Module,
+    layers: Sequence[str],
+    *,
+    gradients: bool = True,
+    grids: Mapping[str, Grid] | None = None,
+) -> Iterator[Capture]:
+    """Hook `layers` of `model` for the length of a block; yields a function from images to a `Look`.
+
+    Parameters
+    ----------
+    layers : dotted module names, or ``"input"``.
+    gradients : also take gradients; without, no graph is built.
+    grids : by layer, how a transformer's tokens become a (B, K, H, W) grid; layers without one must be spatial.
+
+    Raises
+    ------
+    LayerError : a layer is not in the network (nearest name given), was not run, or has no spatial output.
+    """
+    modules = dict(model.named_modules())
+    for name in layers:
+        if name != INPUT and name not in modules:
+            raise unknown("layer", name, [n for n in modules if n], see="wsol list layers", error=LayerError)
+    look = Capture(model, tuple(dict.fromkeys(layers)), gradients, grids or {})
+    training = {module: module.training for module in model.modules()}
+    trainable = {parameter: parameter.requires_grad for parameter in model.parameters()}
+    handles = []
+    try:
+        model.eval()
+        for parameter in trainable:
+            parameter.requires_grad_(False)  # the graph starts at the first captured layer, not at the weights
+        handles = [modules[name].register_forward_hook(look._keep(name)) for name in look.layers if name != INPUT]
+        yield look
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module, mode in training.items():
+            module.training = mode
+        for parameter, needed in trainable.items():
+            parameter.requires_grad_(needed)
+        look._kept.clear()
+
+
+class Capture:
+    """The function `capture` yields; see there."""
+
+    def __init__(self, model: nn.Module, layers: tuple[str, ...], gradients: bool, grids: Mapping[str, Grid]) -> None:
+        self.model = model
+        self.layers = layers
+        self.gradients = gradients
+        self.grids = grids
+        self._kept: dict[str, Tensor] = {}
+
+    def __call__(
+        self, images: Tensor, targets: Tensor | None = None, *, score: Score = target_logit, create_graph: bool = False
+    ) -> Look:
+        """Look at (B, 3, h, w) `images`; `targets` are the (B,) classes whose score is differentiated.
+
+        With `create_graph` the tensors stay attached, for second derivatives.
+        """
+        if self.gradients and (targets is None or len(targets) != len(images)):
+            raise ValueError(f"{len(images)} images need as many targets, not {targets if targets is None else len(targets)}")
+        self._kept.clear()
+        with torch.set_grad_enabled(self.gradients):
+            if INPUT in self.layers:
+                self._kept[INPUT] = images.detach().requires_grad_(self.gradients)
+                images = self._kept[INPUT].clone()
+            logits = self.model(images)
+            for name in self.layers:
+                if name not in self._kept:
+                    raise LayerError(f"layer {name!r} is in the network but was not run")
+            gradients: tuple[Tensor | None, ...] = ()
+            if self.gradients:
+                assert targets is not None
+                # Scores of different images don't mix in eval mode, so the gradient of their sum has each one's own.
+                total = score(_wide(logits), targets.to(logits.device)).sum()
+                kept = [self._kept[name] for name in self.layers]
+                gradients = torch.autograd.grad(total, kept, create_graph=create_graph, allow_unused=True)
+        detach = (lambda t: t) if create_graph else torch.Tensor.detach
+        activations = {name: self._grid(name, detach(self._kept[name])) for name in self.layers}
+        slopes = {
+            name: self._grid(name, detach(torch.zeros_like(self._kept[name]) if g is None else g))
+            for name, g in zip(self.layers, gradients, strict=False)
+        }
+        self._kept.clear()
+        return Look(_wide(detach(logits)), activations, slopes)
+
+    def _keep(self, name: str) -> Callable[[nn.Module, Any, Any], Any]:
+        def hook(module: nn.Module, args: Any, output: Any) -> Any:
+            first = output[0] if isinstance(output, tuple | list) else output
+            if self.gradients and not first.requires_grad:
+                first = first.detach().requires_grad_()
+            self._kept[name] = first
+            # The network goes on with a copy: an in-place ReLU behind this layer would overwrite what we keep.
+            if isinstance(output, tuple | list):
+                return type(output)((first.clone(), *output[1:]))
+            return first.clone()
+
+        return hook
+
+    def _grid(self, name: str, tensor: Tensor) -> Tensor:
+        if name in self.grids:
+            tensor = self.grids[name].unfold(tensor)
+        if tensor.ndim != 4:
+            raise LayerError(
+                f"layer {name!r} has no spatial output (its shape is {tuple(tensor.shape)}); "
+                "choose a convolutional layer or block. See: wsol list layers"
+            )
+        return _wide(tensor)
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    """Half precision (autocast) to float32; wider types stay."""
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor

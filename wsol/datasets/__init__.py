@@ -1,0 +1,5 @@
+"""Where images, labels, boxes and masks come from. One file a dataset; `base` has the contract."""
+
+from wsol.datasets.base import Dataset, Sample, dataset, datasets
+
+__all__ = ["Dataset", "Sample", "dataset", "datasets"]

@@ -1,0 +1,187 @@
+"""The contract of a method, and the decorator that registers one.
+
+A method is a pure function of what was seen. It returns a *raw map*: layer resolution, no ReLU beyond its formula, no
+normalisation. Sizes, thresholds and boxes are the protocol's job; fusing layers is `wsol.methods.fusion`'s.
+
+    @method("mycam", paper="Me, 2026", year=2026)
+    class MyCAM:
+        '''MyCAM: each channel weighted by its mean absolute gradient.
+
+        M = ReLU(sum_k mean|g_k| A_k)
+        '''
+
+        power: float = 1.0  # every field is an option: methods.mycam.power=2
+
+        def __call__(self, seen: Seen) -> Tensor:
+            weights = seen.gradients.abs().pow(self.power).mean((2, 3), keepdim=True)
+            return (weights * seen.activations).sum(1).relu()
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
+
+import torch
+
+from wsol.ask import Ask, Memo
+from wsol.registry import Registry
+
+if TYPE_CHECKING:
+    from wsol.models.heads import Head
+
+Need = Literal["activations", "gradients", "head", "model", "second_derivatives", "attention", "image"]
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodInfo:
+    """What is known of a method without running it.
+
+    Attributes
+    ----------
+    needs : what it looks at. Without ``gradients`` no backward is run for it.
+    layers : the layers it takes when none are chosen: ``last``, ``input``, ``stage3+stage4``, ...
+    cost : forwards (F), backwards (B), partial forwards (P) for one image, K channels, n cells.
+    stochastic : draws random numbers, from (run seed, image id).
+    """
+
+    key: str
+    name: str
+    paper: str
+    year: int
+    needs: frozenset[str]
+    layers: str
+    cost: str
+    stochastic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One layer of one look at a batch of B images: all that a method may know.
+
+    Attributes
+    ----------
+    layer : dotted module name, or ``"input"``.
+    activations : (B, K, H, W).
+    slopes : (B, K, H, W) gradient of the target logit by the activations, or None when nobody asked for it.
+    logits, targets : (B, C) and (B,).
+    images : (B, 3, h, w), the normalised network input.
+    image_ids, seed : what random numbers are drawn from.
+    head : the linear head behind this layer, or None when there is none (CAM's condition).
+    ask : the model, for methods that need more than one look.
+    memo : results that several variants share; see `once`.
+    """
+
+    layer: str
+    activations: torch.Tensor
+    slopes: torch.Tensor | None
+    logits: torch.Tensor
+    targets: torch.Tensor
+    images: torch.Tensor
+    image_ids: tuple[str, ...]
+    seed: int
+    head: Head | None
+    ask: Ask
+    memo: Memo = field(default_factory=dict)
+
+    @property
+    def gradients(self) -> torch.Tensor:
+        """(B, K, H, W), d target logit / d activations. The method must declare the need ``gradients``."""
+        if self.slopes is None:
+            raise LookupError("this method uses gradients but does not declare needs=('activations', 'gradients')")
+        return self.slopes
+
+    @property
+    def scores(self) -> torch.Tensor:
+        """(B,) target logits."""
+        return self.logits.gather(1, self.targets[:, None])[:, 0]
+
+    def generators(self, salt: str = "") -> list[torch.Generator]:
+        """One CPU random generator an image, seeded by (run seed, image id, salt): independent of batch, shard and device."""
+        return [_generator(self.seed, image_id, salt) for image_id in self.image_ids]
+
+    def once(self, key: object, make: Callable[[], V]) -> V:
+        """`make()`, computed once for all variants of this look that use the same `key` (layer included).
+
+        Its cost is charged to each of them, as if it ran alone: cost columns compare methods, not our schedule.
+        """
+        whole = (self.layer, key)
+        if whole in self.memo:
+            value, cost, _ = self.memo[whole]
+            self.ask.cost.add(cost)
+            return cast(V, value)
+        start, clock = self.ask.cost.copy(), time.perf_counter()
+        made = make()
+        self.memo[whole] = (made, self.ask.cost.since(start), time.perf_counter() - clock)
+        return made
+
+
+class Method(Protocol):
+    """A frozen dataclass of options with one of two calls.
+
+    `__call__(seen)` maps one layer to a raw map (B, H, W), and `wsol.methods.fusion` joins the layers. A method that must see
+    all its layers at once defines `joint(seens)` instead, shallow to deep, and returns the final raw map (B, H, W).
+    """
+
+    info: ClassVar[MethodInfo]
+
+    def __call__(self, seen: Seen) -> torch.Tensor: ...
+
+
+class JointMethod(Protocol):
+    """See `Method`."""
+
+    info: ClassVar[MethodInfo]
+
+    def joint(self, seens: Sequence[Seen]) -> torch.Tensor: ...
+
+
+methods: Registry[type[Method]] = Registry("method", "wsol.methods")
+
+C = TypeVar("C")
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def method(
+    key: str,
+    *,
+    paper: str,
+    year: int,
+    needs: Sequence[Need] = ("activations", "gradients"),
+    layers: str = "last",
+    cost: str = "1F + 1B",
+    stochastic: bool = False,
+) -> Callable[[type[C]], type[C]]:
+    """Register a class as a method. Its fields become options, its docstring is what `wsol show method` prints.
+
+    Parameters
+    ----------
+    key : the paper's name in lower case; what users type.
+    needs, layers, cost, stochastic : see `MethodInfo`.
+    """
+
+    def register(cls: type[C]) -> type[C]:
+        made = dataclass(frozen=True, kw_only=True)(cls)
+        made.info = MethodInfo(  # type: ignore[attr-defined]
+            key=key,
+            name=cls.__name__,
+            paper=paper,
+            year=year,
+            needs=frozenset(needs),
+            layers=layers,
+            cost=cost,
+            stochastic=stochastic,
+        )
+        methods.add(key, made)  # type: ignore[arg-type]
+        return made
+
+    return register
+
+
+def _generator(seed: int, image_id: str, salt: str) -> torch.Generator:
+    digest = hashlib.sha256(f"{seed}/{image_id}/{salt}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)

@@ -1,0 +1,27 @@
+"""Grad-CAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wsol.methods.base import Seen, method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method("gradcam", paper="Selvaraju et al., Grad-CAM, ICCV 2017, eq. 1-2", year=2017)
+class GradCAM:
+    """Grad-CAM: each channel weighted by its mean gradient.
+
+    M = ReLU(sum_k mean(g_k) A_k)
+
+    Identities: before the ReLU it is CAM / n on a GAP head (n cells), and equals HiResCAM and XGrad-CAM there.
+    """
+
+    relu: bool = True  # the paper keeps only evidence for the class
+
+    def __call__(self, seen: Seen) -> Tensor:
+        weights = seen.gradients.mean((2, 3), keepdim=True)
+        raw = (weights * seen.activations).sum(1)
+        return raw.relu() if self.relu else raw
