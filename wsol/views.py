@@ -1,0 +1,144 @@
+"""How an image becomes network input, and which part of it a map covers.
+
+A view lays a *canvas* over a region of the stored image and puts one or more square crops on it. Raw maps of the crops
+are merged on the canvas; boxes and masks follow the same geometry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from wsol.errors import unknown
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+ViewName = Literal["squash", "centre", "resize_short", "tencrop", "multiscale"]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One network input: a rectangle x0, y0, x1, y1 of the canvas, mirrored or not, seen at `side` pixels."""
+
+    box: tuple[int, int, int, int]
+    side: tuple[int, int]
+    mirrored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where a view puts things for one image.
+
+    Attributes
+    ----------
+    canvas_wh : size of the canvas in pixels.
+    region_xyxy : the part of the stored image it shows, in stored pixels.
+    placements : the network inputs cut from it.
+    """
+
+    canvas_wh: tuple[int, int]
+    region_xyxy: tuple[float, float, float, float]
+    placements: tuple[Placement, ...]
+
+    @property
+    def whole(self) -> bool:
+        """One upright crop that is the canvas: its raw map needs no merging."""
+        first = self.placements[0]
+        return len(self.placements) == 1 and first.box == (0, 0, *self.canvas_wh) and not first.mirrored
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A named way from image to network input.
+
+    Attributes
+    ----------
+    name : ``squash`` (whole image to a square, aspect ratio lost), ``centre`` (shorter side to 256/224 of the input, centre
+        crop), ``resize_short`` (shorter side to the input's, whole image), ``tencrop`` (squash to 256/224, four corners
+        and the centre, each also mirrored), ``multiscale`` (squash at several sizes, CAMERAS-style).
+    side : side of the network input in pixels.
+    scales : for ``multiscale``.
+    """
+
+    name: ViewName
+    side: int
+    scales: tuple[float, ...] = (1.0, 1.5, 2.0)
+
+    def layout(self, size_wh: tuple[int, int]) -> Layout:
+        """Geometry for a stored image of `size_wh`."""
+        width, height = size_wh
+        side, whole = self.side, (0.0, 0.0, float(width), float(height))
+        if self.name == "squash":
+            return Layout((side, side), whole, (Placement((0, 0, side, side), (side, side)),))
+        if self.name == "multiscale":
+            sides = [max(32, round(side * s / 32) * 32) for s in self.scales]
+            return Layout((side, side), whole, tuple(Placement((0, 0, side, side), (s, s)) for s in sides))
+        large = round(side * 256 / 224)  # the field's 256 for 224 (Krizhevsky et al., 2012)
+        if self.name == "tencrop":
+            corners = [(0, 0), (large - side, 0), (0, large - side), (large - side, large - side)]
+            corners.append((round((large - side) / 2), round((large - side) / 2)))
+            crops = [
+                Placement((x, y, x + side, y + side), (side, side), mirrored) for mirrored in (False, True) for x, y in corners
+            ]
+            return Layout((large, large), whole, tuple(crops))
+        short = large if self.name == "centre" else side
+        scale = short / min(width, height)
+        # torchvision's rule: the shorter side exactly, the longer one truncated
+        wide, high = (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
+        if self.name == "resize_short":
+            return Layout((wide, high), whole, (Placement((0, 0, wide, high), (wide, high)),))
+        if self.name == "centre":
+            left, top = round((wide - side) / 2), round((high - side) / 2)
+            del scale
+            fx, fy = width / wide, height / high
+            region = (left * fx, top * fy, (left + side) * fx, (top + side) * fy)
+            return Layout((side, side), region, (Placement((0, 0, side, side), (side, side)),))
+        raise unknown("view", self.name, ViewName.__args__)  # type: ignore[attr-defined]
+
+    def inputs(self, image: Image) -> list[Image]:
+        """The network inputs of one image, PIL bilinear as the field's loaders do, in the order of the placements."""
+        from PIL import Image as Pillow
+
+        layout = self.layout(image.size)
+        resample = Pillow.Resampling.BILINEAR
+        if self.name == "multiscale":  # each size from the stored image, not from a smaller canvas
+            return [image.resize(p.side, resample) for p in layout.placements]
+        if self.name == "centre":
+            wide = round(image.size[0] / (layout.region_xyxy[2] - layout.region_xyxy[0]) * self.side)
+            high = round(image.size[1] / (layout.region_xyxy[3] - layout.region_xyxy[1]) * self.side)
+            left, top = round((wide - self.side) / 2), round((high - self.side) / 2)
+            return [image.resize((wide, high), resample).crop((left, top, left + self.side, top + self.side))]
+        canvas = image.resize(layout.canvas_wh, resample)
+        crops = []
+        for placement in layout.placements:
+            crop = canvas if placement.box == (0, 0, *layout.canvas_wh) else canvas.crop(placement.box)
+            crops.append(crop.transpose(Pillow.Transpose.FLIP_LEFT_RIGHT) if placement.mirrored else crop)
+        return crops
+
+
+def boxes_on_canvas(
+    boxes_xyxy: NDArray[np.float64], layout: Layout, size_wh: tuple[int, int] | None = None
+) -> NDArray[np.float64]:
+    """Boxes (g, 4) of the stored image in pixels of a `size_wh` canvas (default: the layout's), clipped to it.
+
+    A coordinate c becomes (c - x0) * W / (region width), multiplied before it is divided as the 2020 protocol does.
+    """
+    wide, high = size_wh or layout.canvas_wh
+    x0, y0, x1, y1 = layout.region_xyxy
+    moved = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4) - (x0, y0, x0, y0)
+    scaled = moved * (wide, high, wide, high) / (x1 - x0, y1 - y0, x1 - x0, y1 - y0)
+    return scaled.clip(0, (wide, high, wide, high))
+
+
+def mask_on_canvas(mask: NDArray[np.uint8], layout: Layout, size_wh: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """(H, W) mask of the stored image on a `size_wh` canvas, by nearest neighbour (values 0, 1, 255 stay as they are)."""
+    import cv2
+
+    x0, y0, x1, y1 = (round(v) for v in layout.region_xyxy)
+    part = mask[y0:y1, x0:x1]
+    resized: NDArray[np.uint8] = cv2.resize(part, size_wh or layout.canvas_wh, interpolation=cv2.INTER_NEAREST)
+    return resized
