@@ -5,13 +5,13 @@ Methods that mask, ablate, smooth or optimise get an `Ask`; they never see hooks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.capture import INPUT, Look, capture, target_logit
+from wsol.capture import INPUT, Look, capture, target_logit, wide
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -20,29 +20,24 @@ if TYPE_CHECKING:
     from wsol.models.grids import Grid
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Cost:
-    """What was spent, in images: full forwards, backwards, and forwards from a layer on."""
+    """What was spent: full forwards, backwards and forwards from a layer on, in images; and seconds."""
 
     forwards: float = 0.0
     backwards: float = 0.0
     partial_forwards: float = 0.0
+    seconds: float = 0.0
 
-    def add(self, other: Cost) -> None:
-        self.forwards += other.forwards
-        self.backwards += other.backwards
-        self.partial_forwards += other.partial_forwards
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(*(a + b for a, b in zip(self._all, other._all, strict=True)))
 
-    def since(self, start: Cost) -> Cost:
-        """What has been spent after `start` was copied."""
-        return Cost(
-            self.forwards - start.forwards,
-            self.backwards - start.backwards,
-            self.partial_forwards - start.partial_forwards,
-        )
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(*(a - b for a, b in zip(self._all, other._all, strict=True)))
 
-    def copy(self) -> Cost:
-        return Cost(self.forwards, self.backwards, self.partial_forwards)
+    @property
+    def _all(self) -> tuple[float, float, float, float]:
+        return self.forwards, self.backwards, self.partial_forwards, self.seconds
 
 
 class Ask:
@@ -52,7 +47,7 @@ class Ask:
     ----------
     module : the network itself, in eval mode; only for methods that change its backward rules.
     grids : by layer, how tokens become a grid (transformers).
-    cost : what has been spent so far.
+    cost : what has been spent so far; `seconds` counts only work that was taken over from another variant.
     """
 
     def __init__(self, module: nn.Module, *, grids: Mapping[str, Grid] | None = None, chunk: int = 64) -> None:
@@ -63,10 +58,9 @@ class Ask:
 
     def logits(self, images: Tensor) -> Tensor:
         """(N, 3, h, w) to (N, C), no graph, no hooks."""
-        self.cost.forwards += len(images)
+        self.cost += Cost(forwards=len(images))
         with torch.no_grad():
-            return torch.cat([self.module(part).float() if part.dtype != torch.float64 else self.module(part)
-                              for part in images.split(self.chunk)])  # fmt: skip
+            return torch.cat([wide(self.module(part)) for part in images.split(self.chunk)])
 
     def probabilities(self, images: Tensor) -> Tensor:
         """(N, 3, h, w) to (N, C) softmax outputs."""
@@ -96,24 +90,23 @@ class Ask:
         module = self.module.get_submodule(layer)
         answers = []
         for part in activations.split(self.chunk):
-            self.cost.partial_forwards += len(part)
+            self.cost += Cost(partial_forwards=len(part))
             with torch.no_grad():
                 try:
                     answers.append(self._run_replaced(module, layer, part, image[None]))
-                    self.cost.forwards += 1
+                    self.cost += Cost(forwards=1)
                 except RuntimeError:
                     if len(part) == 1:
                         raise
                     answers.append(self._run_replaced(module, layer, part, image.expand(len(part), *image.shape)))
-                    self.cost.forwards += len(part)
+                    self.cost += Cost(forwards=len(part))
         return torch.cat(answers)
 
     def look(
         self, images: Tensor, targets: Tensor, layers: Sequence[str], *, score: Score = target_logit, create_graph: bool = False
     ) -> Look:
         """One more forward and backward over a batch of images, for activations and gradients of `layers`."""
-        self.cost.forwards += len(images)
-        self.cost.backwards += len(images)
+        self.cost += Cost(forwards=len(images), backwards=len(images))
         with capture(self.module, layers, grids=self.grids) as look:
             return look(images, targets, score=score, create_graph=create_graph)
 
@@ -130,8 +123,7 @@ class Ask:
             handle.remove()
         if len(logits) != len(activations):
             raise RuntimeError(f"layer {layer!r} was bypassed: {len(logits)} outputs for {len(activations)} inputs")
-        return logits if logits.dtype == torch.float64 else logits.float()
+        return wide(logits)
 
 
-Memo = dict[object, tuple[object, Cost, float]]
-Builder = Callable[[], object]
+Memo = dict[object, tuple[object, Cost]]

@@ -129,7 +129,7 @@ class Capture:
             if self.gradients:
                 assert targets is not None
                 # Scores of different images don't mix in eval mode, so the gradient of their sum has each one's own.
-                total = score(_wide(logits), targets.to(logits.device)).sum()
+                total = score(wide(logits), targets.to(logits.device)).sum()
                 kept = [self._kept[name] for name in self.layers]
                 gradients = torch.autograd.grad(total, kept, create_graph=create_graph, allow_unused=True)
         detach = (lambda t: t) if create_graph else torch.Tensor.detach
@@ -139,7 +139,7 @@ class Capture:
             for name, g in zip(self.layers, gradients, strict=False)
         }
         self._kept.clear()
-        return Look(_wide(detach(logits)), activations, slopes)
+        return Look(wide(detach(logits)), activations, slopes)
 
     def _keep(self, name: str) -> Callable[[nn.Module, Any, Any], Any]:
         def hook(module: nn.Module, args: Any, output: Any) -> Any:
@@ -162,9 +162,9 @@ class Capture:
                 f"layer {name!r} has no spatial output (its shape is {tuple(tensor.shape)}); "
                 "choose a convolutional layer or block. See: wsol list layers"
             )
-        return _wide(tensor)
+        return wide(tensor)
 
 
-def _wide(tensor: Tensor) -> Tensor:
+def wide(tensor: Tensor) -> Tensor:
     """Half precision (autocast) to float32; wider types stay."""
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar, cast, da
 
 import torch
 
-from wsol.ask import Ask, Memo
+from wsol.ask import Ask, Cost, Memo
 from wsol.registry import Registry
 
 if TYPE_CHECKING:
@@ -111,12 +111,13 @@ class Seen:
         """
         whole = (self.layer, key)
         if whole in self.memo:
-            value, cost, _ = self.memo[whole]
-            self.ask.cost.add(cost)
+            value, cost = self.memo[whole]
+            self.ask.cost += cost
             return cast(V, value)
-        start, clock = self.ask.cost.copy(), time.perf_counter()
+        before, clock = self.ask.cost, time.perf_counter()
         made = make()
-        self.memo[whole] = (made, self.ask.cost.since(start), time.perf_counter() - clock)
+        spent = self.ask.cost - before
+        self.memo[whole] = (made, Cost(spent.forwards, spent.backwards, spent.partial_forwards, time.perf_counter() - clock))
         return made
 
 
