@@ -142,3 +142,21 @@ def mask_on_canvas(mask: NDArray[np.uint8], layout: Layout, size_wh: tuple[int, 
     part = mask[y0:y1, x0:x1]
     resized: NDArray[np.uint8] = cv2.resize(part, size_wh or layout.canvas_wh, interpolation=cv2.INTER_NEAREST)
     return resized
+
+
+def merge_crops(raws: list[NDArray[np.floating]], layout: Layout) -> NDArray[np.floating]:
+    """Raw maps of the crops, in the order of the placements, to one raw map of the canvas.
+
+    A single upright crop keeps its own resolution. Otherwise each map is brought to its crop's size (bilinear, corners
+    aligned, as layercam_loc does), mirrored back, pasted and summed without dividing by coverage (Zhou et al., 2016).
+    """
+    from wsol.boxes.resize import resize
+
+    if layout.whole:
+        return raws[0]
+    canvas = np.zeros(layout.canvas_wh[::-1], np.float64)
+    for raw, placement in zip(raws, layout.placements, strict=True):
+        x0, y0, x1, y1 = placement.box
+        part = resize(np.asarray(raw, np.float64), (x1 - x0, y1 - y0), rule="bilinear_corners")
+        canvas[y0:y1, x0:x1] += part[:, ::-1] if placement.mirrored else part
+    return canvas

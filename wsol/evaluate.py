@@ -1,0 +1,278 @@
+"""One shard: images in, rows out. Engines call `evaluate_shard` and nothing else."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from wsol.localise import final_map, full_frame_curve, iou_of_thresholds, place
+from wsol.looking import Looker, Spent, by_shape
+from wsol.metrics.base import Case
+from wsol.views import Layout, View, boxes_on_canvas, mask_on_canvas, merge_crops
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from wsol.datasets.base import Sample
+    from wsol.experiment import ChosenMetric, Experiment
+    from wsol.protocols.base import Protocol
+    from wsol.store import RunFolder, Shard
+    from wsol.variants import Variant
+
+TOP = 5  # classes kept a row, for Top-5 Loc
+
+Row = dict[str, Any]
+
+
+def evaluate_shard(
+    experiment: Experiment,
+    shard: Shard,
+    folder: RunFolder,
+    looker: Looker,
+    *,
+    on_images: Callable[[int], None] = lambda n: None,
+) -> Path | None:
+    """Compute what `folder` lacks of this shard and write it as one file; None when nothing is missing.
+
+    Parameters
+    ----------
+    on_images : told how many more images are done, for progress.
+    """
+    left = experiment.work - folder.done(shard)
+    if not left:
+        return None
+    todo: dict[str, set[str]] = defaultdict(set)
+    for variant_key, measure in left:
+        todo[variant_key].add(measure)
+    rows: dict[str, list[Row]] = {v.key: [] for v in experiment.variants if v.key in todo}
+    with ThreadPoolExecutor(max_workers=experiment.threads) as pool:
+        for batch in _batches(experiment, shard):
+            for row in _Batch(experiment, looker, pool, batch, todo).rows():
+                rows[row["variant"]].append(row)
+            on_images(len(batch))
+    return folder.write(shard, [row for group in rows.values() for row in group], left, experiment.about())
+
+
+def _batches(experiment: Experiment, shard: Shard) -> Iterator[list[Sample]]:
+    size = experiment.batch_size
+    samples = [experiment.samples[image_id] for image_id in shard.image_ids]
+    yield from (samples[start : start + size] for start in range(0, len(samples), size))
+
+
+@dataclass(frozen=True, slots=True)
+class _Glance:
+    """One image through one view: its layout, merged raw map by variant id, logits (mean over crops), and the input."""
+
+    layout: Layout
+    raw: dict[str, NDArray[Any]]
+    logits: NDArray[Any]
+    spent: dict[str, Spent]
+    inputs: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """The rows of one batch of images."""
+
+    experiment: Experiment
+    looker: Looker
+    pool: ThreadPoolExecutor
+    samples: Sequence[Sample]
+    todo: dict[str, set[str]]
+
+    def rows(self) -> list[Row]:
+        """One row an image and variant, for all measures that are missing."""
+        plain = list(self.pool.map(self.experiment.dataset.image, self.samples))
+        rows: dict[tuple[str, str], Row] = {}
+        for view in self._views():
+            variants = self._variants(view)
+            inputs = list(self.pool.map(view.inputs, plain))
+            wanted: dict[str, list[int]] = defaultdict(list)  # images by the set of variants they are in the sample of
+            for i, sample in enumerate(self.samples):
+                ids = [v.id for v in variants if self.experiment.in_sample(sample.image_id, v.sample)]
+                wanted["\n".join(ids)].append(i)
+            for ids, positions in wanted.items():
+                chosen = [v for v in variants if v.id in ids.split("\n")]
+                if not chosen:
+                    continue
+                samples = [self.samples[i] for i in positions]
+                glances = self._look(view, samples, [inputs[i] for i in positions], chosen)
+                tasks = [(s, g, v) for v in chosen for s, g in zip(samples, glances, strict=True)]
+                protocols = [p for p in self.experiment.protocols if self._view_of(p) == view]
+                located = self.pool.map(lambda t: self._locate(*t, protocols=protocols), tasks)
+                for (sample, glance, variant), columns in zip(tasks, located, strict=True):
+                    row = rows.setdefault((variant.key, sample.image_id), _facts(sample, variant))
+                    row |= columns
+                    if view == self.experiment.view:
+                        row |= _classification(glance, sample) | _costs(glance.spent[variant.id])
+                        row |= self._measure(sample, glance, variant)
+        order = {v.key: n for n, v in enumerate(self.experiment.variants)}
+        return [rows[key] for key in sorted(rows, key=lambda k: order[k[0]])]
+
+    def _view_of(self, protocol: Protocol) -> View:
+        if protocol.view in ("any", self.experiment.view.name):
+            return self.experiment.view
+        return View(protocol.view, self.experiment.view.side)
+
+    def _views(self) -> list[View]:
+        """The run's own view first: classification and metrics come from it."""
+        measured = {m for measures in self.todo.values() for m in measures}
+        views = [self.experiment.view, *(self._view_of(p) for p in self.experiment.protocols if p.name in measured)]
+        return list(dict.fromkeys(views))
+
+    def _variants(self, view: View) -> list[Variant]:
+        names = {p.name for p in self.experiment.protocols if self._view_of(p) == view}
+        if view == self.experiment.view:
+            names |= {m.name for m in self.experiment.metrics}
+            names |= {p.name for p in self.experiment.protocols}  # every row carries classification and costs
+        return [v for v in self.experiment.variants if self.todo.get(v.key, set()) & names]
+
+    def _look(self, view: View, samples: Sequence[Sample], inputs: Sequence[Any], variants: Sequence[Variant]) -> list[_Glance]:
+        """All crops of all images, one batch a size; then merged an image at a time."""
+        flat = [(i, crop) for i, crops in enumerate(inputs) for crop in crops]
+        per_crop: list[tuple[dict[str, NDArray[Any]], NDArray[Any], dict[str, Spent], Tensor] | None] = [None] * len(flat)
+        for positions in by_shape([crop for _, crop in flat]).values():
+            tensor = self.looker.tensor([flat[p][1] for p in positions])
+            owners = [samples[flat[p][0]] for p in positions]
+            maps = self.looker.maps(
+                tensor, torch.tensor([s.label for s in owners]), [s.image_id for s in owners], variants
+            )
+            for n, p in enumerate(positions):
+                raw = {v: stack[n] for v, stack in maps.raw.items()}
+                per_crop[p] = (raw, maps.logits[n], dict(maps.spent), tensor[n])
+        glances = []
+        for i, sample in enumerate(samples):
+            crops = [c for c, (owner, _) in zip(per_crop, flat, strict=True) if owner == i and c is not None]
+            layout = view.layout(sample.size_wh)
+            raw = {v.id: merge_crops([c[0][v.id] for c in crops], layout) for v in variants}
+            spent = {v.id: _sum_spent([c[2][v.id] for c in crops]) for v in variants}
+            glances.append(_Glance(layout, raw, np.mean([c[1] for c in crops], axis=0), spent, crops[0][3]))
+        return glances
+
+    def _locate(self, sample: Sample, glance: _Glance, variant: Variant, *, protocols: Sequence[Protocol]) -> Row:
+        """The columns of every missing protocol for one image and variant."""
+        row: Row = {}
+        raw = glance.raw[variant.id]
+        for protocol in protocols:
+            if protocol.name not in self.todo[variant.key]:
+                continue
+            where = place(sample.boxes_xyxy, glance.layout, sample.size_wh, protocol)
+            if variant.info.constant_is_full:
+                curve, count = full_frame_curve(where.gt_boxes, where.size_wh, protocol), None
+            else:
+                curve, count = iou_of_thresholds(
+                    final_map(raw, glance.layout, where.size_wh, protocol), where.gt_boxes, protocol
+                )
+            row[f"{protocol.name}/breaks"] = curve.breaks.tolist()
+            row[f"{protocol.name}/iou"] = curve.values.tolist()
+            if count is not None:
+                row[f"{protocol.name}/count_breaks"] = count.breaks.tolist()
+                row[f"{protocol.name}/count"] = count.values.tolist()
+            if self._view_of(protocol) != self.experiment.view:
+                row[f"{protocol.name}/rank"] = _rank(glance.logits, sample.label)
+        return row
+
+    def _measure(self, sample: Sample, glance: _Glance, variant: Variant) -> Row:
+        """The columns of every missing metric for one image and variant."""
+        chosen = [m for m in self.experiment.metrics if m.name in self.todo[variant.key]]
+        chosen = [m for m in chosen if self.experiment.in_sample(sample.image_id, m.sample)]
+        if not chosen:
+            return {}
+        case = self._case(sample, glance, variant, chosen)
+        return {f"{m.name}/{column}": value for m in chosen for column, value in m.metric.measure(case).items()}
+
+    def _case(self, sample: Sample, glance: _Glance, variant: Variant, chosen: Sequence[ChosenMetric]) -> Case:
+        side = (glance.inputs.shape[-1], glance.inputs.shape[-2])
+        needs = {need for m in chosen for need in m.metric.info.needs}
+        mask = self.experiment.dataset.mask(sample) if "mask" in needs else None
+        probabilities = _softmax(glance.logits)
+
+        def remap(image: Tensor) -> NDArray[Any]:
+            target = torch.tensor([sample.label])
+            maps = self.looker.maps(image[None].to(self.looker.dtype), target, [sample.image_id], [variant])
+            return _to_input(maps.raw[variant.id][0], side)
+
+        resized = _to_input(glance.raw[variant.id], side)
+        return Case(
+            image=glance.inputs,
+            map=resized,
+            map01=_minmax(resized),
+            target=sample.label,
+            predicted=int(glance.logits.argmax()),
+            probability=float(probabilities[sample.label]),
+            ask=self.looker.ask,
+            boxes=boxes_on_canvas(sample.boxes_xyxy, glance.layout, side),
+            mask=None if mask is None else mask_on_canvas(mask, glance.layout, side),
+            remap=remap,
+            image_id=sample.image_id,
+            seed=self.experiment.seed,
+        )
+
+
+def _facts(sample: Sample, variant: Variant) -> Row:
+    return {
+        "image_id": sample.image_id,
+        "variant": variant.key,
+        "label": sample.label,
+        "width": sample.size_wh[0],
+        "height": sample.size_wh[1],
+        "gt_boxes": [float(c) for c in np.asarray(sample.boxes_xyxy).ravel()],
+    }
+
+
+def _classification(glance: _Glance, sample: Sample) -> Row:
+    probabilities = _softmax(glance.logits)
+    return {
+        "rank": _rank(glance.logits, sample.label),
+        "top": np.argsort(-glance.logits, kind="stable")[:TOP].tolist(),
+        "probability": float(probabilities[sample.label]),
+    }
+
+
+def _costs(spent: Spent) -> Row:
+    cost = spent.cost
+    return {
+        "forwards": cost.forwards,
+        "backwards": cost.backwards,
+        "partial_forwards": cost.partial_forwards,
+        "ms": 1000 * cost.seconds,
+        "peak_mb": spent.peak_mb,
+    }
+
+
+def _sum_spent(parts: Sequence[Spent]) -> Spent:
+    total = parts[0].cost
+    for part in parts[1:]:
+        total = total + part.cost
+    return Spent(total, max(part.peak_mb for part in parts))
+
+
+def _rank(logits: NDArray[Any], label: int) -> int:
+    """How many classes score higher than the label: 0 is Top-1."""
+    return int((logits > logits[label]).sum() + (logits[:label] == logits[label]).sum())
+
+
+def _softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
+    shifted = np.exp(logits.astype(np.float64) - logits.max())
+    normalised: NDArray[np.float64] = shifted / shifted.sum()
+    return normalised
+
+
+def _to_input(raw: NDArray[Any], side: tuple[int, int]) -> NDArray[Any]:
+    from wsol.boxes.resize import resize
+
+    return resize(np.asarray(raw, np.float64), side, rule="bilinear")
+
+
+def _minmax(values: NDArray[Any]) -> NDArray[Any]:
+    from wsol.boxes.resize import normalise
+
+    return normalise(values, rule="minmax")

@@ -1,0 +1,154 @@
+"""What one run is: decided once, at the edge, into frozen records."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from wsol.store import Shard, Work, content_hash, shards
+from wsol.variants import Variant
+from wsol.views import View
+
+if TYPE_CHECKING:
+    from wsol.datasets.base import Dataset, Sample
+    from wsol.metrics.base import Metric
+    from wsol.models.base import Classifier
+    from wsol.protocols.base import Protocol
+
+ROWS_VERSION = 1  # raise it when the same settings give other rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenMetric:
+    """A metric under the name its columns get, on all images or the first `sample` in a fixed random order."""
+
+    name: str
+    metric: Metric
+    sample: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numerics:
+    """What may move the last bits of a row: recorded with it, part of the run's identity."""
+
+    device: str = "cpu"
+    precision: str = "float32"
+    tf32: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Everything `evaluate_shard` needs. Nothing here depends on how many workers run it.
+
+    Attributes
+    ----------
+    view : how images become network input where a protocol leaves it open.
+    batch_size : images looked at together; chunk: masked or partial forwards at a time.
+    """
+
+    dataset: Dataset
+    classifier: Classifier
+    variants: tuple[Variant, ...]
+    protocols: tuple[Protocol, ...]
+    metrics: tuple[ChosenMetric, ...]
+    view: View
+    seed: int = 0
+    batch_size: int = 16
+    chunk: int = 64
+    shard_size: int = 200
+    threads: int = 2
+    numerics: Numerics = Numerics()
+
+    @cached_property
+    def samples(self) -> Mapping[str, Sample]:
+        """By image id."""
+        return {sample.image_id: sample for sample in self.dataset.samples()}
+
+    @cached_property
+    def shards(self) -> tuple[Shard, ...]:
+        return shards(list(self.samples), self.shard_size)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides the rows of a run folder, next to variant and measure."""
+        return {
+            "dataset": self.dataset.key,
+            "dataset_fingerprint": self.dataset.fingerprint(),
+            "model": self.classifier.name,
+            "weights": self.classifier.weights_id,
+            "view": [self.view.name, self.view.side, list(self.view.scales) if self.view.name == "multiscale" else []],
+            "seed": self.seed,
+            "numerics": [self.numerics.device.split(":")[0], self.numerics.precision, self.numerics.tf32],
+            "shard_size": self.shard_size,
+            "rows_version": ROWS_VERSION,
+        }
+
+    @property
+    def folder_name(self) -> str:
+        """Readable and content-addressed: ``shapes-test-shapes_gap-1a2b3c4d``."""
+        split = getattr(self.dataset, "split", "")
+        parts = [self.dataset.key, split, self.classifier.name.replace("/", "_"), content_hash(self.identity)]
+        return "-".join(part for part in parts if part)
+
+    @cached_property
+    def _order(self) -> Mapping[str, int]:
+        """Each image's place in one random order, the same for everyone: samples of every size are nested."""
+        shuffled = sorted(self.samples, key=lambda i: hashlib.sha256(f"{self.seed}/{i}".encode()).digest())
+        return {image_id: place for place, image_id in enumerate(shuffled)}
+
+    def in_sample(self, image_id: str, sample: int | None) -> bool:
+        """Whether an image is among the first `sample` ones."""
+        return sample is None or self._order[image_id] < sample
+
+    @property
+    def work(self) -> Work:
+        """All (variant key, measure name) pairs asked for."""
+        measures = [p.name for p in self.protocols] + [m.name for m in self.metrics]
+        return frozenset((variant.key, measure) for variant in self.variants for measure in measures)
+
+    def about(self) -> dict[str, Any]:
+        """Descriptions of variants and measures, for the rows' footer: tables need nothing else."""
+        return {
+            "variants": {v.key: describe(v) for v in self.variants},
+            "protocols": {p.name: p.knobs for p in self.protocols},
+            "metrics": {m.name: {"metric": m.metric.info.key, "sample": m.sample} for m in self.metrics},
+        }
+
+    def manifest(self, versions: Mapping[str, str]) -> dict[str, Any]:
+        """What run.json says."""
+        return {
+            "identity": self.identity,
+            "images": len(self.samples),
+            "shards": len(self.shards),
+            "class_names": list(self.dataset.class_names or self.classifier.class_names),
+            "asked": {
+                "variants": [v.key for v in self.variants],
+                "protocols": [p.name for p in self.protocols],
+                "metrics": [m.name for m in self.metrics],
+            },
+            "versions": dict(versions),
+        }
+
+
+def describe(variant: Variant) -> dict[str, Any]:
+    """A variant as plain values."""
+    info = variant.info
+    return {
+        "id": variant.id,
+        "method": info.key,
+        "name": info.name,
+        "layers": "+".join(variant.layers) if info.layers != "input" else "",
+        "modules": list(variant.modules) if info.layers != "input" else [],
+        "options": dict(variant.options),
+        "paper": info.paper,
+        "cost": info.cost,
+        "stochastic": info.stochastic,
+    }
+
+
+def missing(shard: Shard, work: Work, done: Work) -> Sequence[tuple[str, str]]:
+    """What is left of `work` on a shard."""
+    return sorted(work - done)

@@ -1,0 +1,167 @@
+"""Raw maps for a batch of images: one shared look, then every variant on what was seen."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from wsol.ask import Ask, Cost, Memo
+from wsol.capture import INPUT, capture
+from wsol.errors import WsolError
+from wsol.methods.base import Seen
+from wsol.methods.fusion import fuse_layers
+from wsol.meters import PeakMemory
+from wsol.models.grids import grids
+from wsol.models.heads import find_head
+from wsol.models.stages import resolve_layer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+    from torch import Tensor
+
+    from wsol.models.base import Classifier
+    from wsol.models.heads import Head
+    from wsol.variants import Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one variant cost for one image, as if it ran alone; peak memory in MB beyond what was held before."""
+
+    cost: Cost
+    peak_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """What a batch of n network inputs gave: raw maps by variant id, (n, h, w); logits (n, C); costs by variant id."""
+
+    raw: Mapping[str, NDArray[Any]]
+    logits: NDArray[Any]
+    spent: Mapping[str, Spent]
+
+
+class Looker:
+    """A network, ready to be looked at.
+
+    Parameters
+    ----------
+    chunk : masked or partial forwards at a time.
+    precision : ``float32``, ``float64``, or ``bfloat16`` (autocast).
+    """
+
+    def __init__(self, classifier: Classifier, *, device: str, precision: str, seed: int, chunk: int) -> None:
+        dtype = torch.float64 if precision == "float64" else torch.float32
+        self.classifier = classifier
+        self.device = torch.device(device)
+        self.seed = seed
+        self.module = classifier.module.to(self.device, dtype).eval()
+        self.dtype = dtype
+        self.autocast = precision == "bfloat16"
+        self.grids = grids(classifier)
+        self.ask = Ask(self.module, grids=self.grids, chunk=chunk)
+        self._heads: dict[str, Head | None] = {}
+        self._last_side: dict[tuple[int, ...], int] = {}
+
+    def tensor(self, images: Sequence[Image]) -> Tensor:
+        """Network inputs of one size to (n, 3, h, w), normalised as the weights want it."""
+        stack = np.stack([np.asarray(image, np.float32) for image in images]) / np.float32(255)
+        mean, std = (np.asarray(v, np.float32) for v in (self.classifier.mean, self.classifier.std))
+        pixels = torch.from_numpy((stack - mean) / std).permute(0, 3, 1, 2)
+        return pixels.to(self.device, self.dtype).contiguous()
+
+    def maps(self, inputs: Tensor, targets: Tensor, image_ids: Sequence[str], variants: Sequence[Variant]) -> Maps:
+        """Raw maps of every variant for (n, 3, h, w) `inputs` and their (n,) target classes."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            return self._maps(inputs, targets.to(self.device), tuple(image_ids), variants)
+
+    def _maps(self, inputs: Tensor, targets: Tensor, ids: tuple[str, ...], variants: Sequence[Variant]) -> Maps:
+        slopes = any("gradients" in v.info.needs for v in variants)
+        layers = {m for v in variants for m in v.modules if m != INPUT or "gradients" in v.info.needs}
+        clock = self._now()
+        with capture(self.module, sorted(layers), gradients=slopes, grids=self.grids) as look_at:
+            look = look_at(inputs, targets if slopes else None)
+        looked = self._now() - clock
+        memo: Memo = {}
+
+        def seen(layer: str) -> Seen:
+            activations = look.activations.get(layer, inputs)
+            if layer not in self._heads:
+                self._heads[layer] = None if layer == INPUT else find_head(self.module, layer, activations, look.logits)
+            return Seen(
+                layer=layer,
+                activations=activations,
+                slopes=look.gradients.get(layer),
+                logits=look.logits,
+                targets=targets,
+                images=inputs,
+                image_ids=ids,
+                seed=self.seed,
+                head=self._heads[layer],
+                ask=self.ask,
+                memo=memo,
+            )
+
+        raw: dict[str, NDArray[Any]] = {}
+        spent: dict[str, Spent] = {}
+        for variant in variants:
+            before, clock = self.ask.cost, self._now()
+            with PeakMemory(self.device) as memory:
+                maps = self._raw(variant, [seen(layer) for layer in variant.modules], inputs)
+                raw[variant.id] = maps.detach().float().cpu().numpy() if self.dtype == torch.float32 else maps.detach().cpu().numpy()
+            own = self.ask.cost - before
+            n = len(inputs)
+            base = Cost(1, 1 if "gradients" in variant.info.needs else 0, 0, looked / n) if variant.info.needs else Cost()
+            seconds = self._now() - clock + own.seconds
+            cost = Cost(own.forwards / n, own.backwards / n, own.partial_forwards / n, seconds / n) + base
+            spent[variant.id] = Spent(cost, memory.peak_mb)
+        return Maps(raw, look.logits.cpu().numpy(), spent)
+
+    def _raw(self, variant: Variant, seens: Sequence[Seen], inputs: Tensor) -> Tensor:
+        try:
+            if hasattr(variant.method, "joint"):
+                joint: Tensor = variant.method.joint(sorted(seens, key=lambda s: -s.activations.shape[-1]))
+                return joint
+            maps = [variant.method(seen) for seen in seens]
+        except WsolError as error:
+            raise type(error)(f"{variant.id}: {error}") from error
+        if len(maps) == 1 and variant.fusion.gamma is None:
+            return maps[0]
+        return fuse_layers(
+            maps,
+            variant.fusion,
+            names=variant.layers,
+            last_side=self._deepest_side(inputs),
+            input_hw=(inputs.shape[-2], inputs.shape[-1]),
+        )
+
+    def _deepest_side(self, inputs: Tensor) -> int:
+        """Height of the network's last stage for inputs of this size."""
+        size = tuple(inputs.shape[-2:])
+        if size not in self._last_side:
+            layer = resolve_layer(self.classifier, "last")
+            with capture(self.module, [layer], gradients=False, grids=self.grids) as look_at:
+                self._last_side[size] = look_at(inputs[:1]).activations[layer].shape[-2]
+        return self._last_side[size]
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+
+def by_shape(inputs: Sequence[Image]) -> dict[tuple[int, int], list[int]]:
+    """Positions of inputs of equal size, so that each size is one batch."""
+    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for position, image in enumerate(inputs):
+        groups[image.size].append(position)
+    return dict(groups)
+
+

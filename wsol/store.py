@@ -1,0 +1,164 @@
+"""Rows on disk: one Parquet file a shard, in a run folder named by what decides the rows.
+
+A run folder holds everything measured for one (dataset, network, view, seed, numerics). A shard is a fixed list of image
+ids. Each file says in its footer which (variant, measure) pairs it covers, so the same command again computes only what is
+missing, and a variant or a protocol added later only itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from wsol.errors import OutputError, unknown
+
+FOOTER = b"wsol"
+Work = frozenset[tuple[str, str]]  # (variant key, measure name)
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A fixed list of image ids: the unit of work. It does not depend on how many workers there are."""
+
+    index: int
+    image_ids: tuple[str, ...]
+
+
+def shards(image_ids: Sequence[str], size: int) -> tuple[Shard, ...]:
+    """The sorted ids in pieces of `size`."""
+    ordered = sorted(image_ids)
+    return tuple(
+        Shard(number, tuple(ordered[start : start + size])) for number, start in enumerate(range(0, len(ordered), size))
+    )
+
+
+def content_hash(identity: Mapping[str, Any], digits: int = 8) -> str:
+    """Hex digits that change when anything in `identity` does."""
+    text = json.dumps(identity, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]
+
+
+class RunFolder:
+    """One run folder: where rows are written and read.
+
+    Parameters
+    ----------
+    path : the folder; made when first written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What `write_manifest` wrote: identity, settings, versions."""
+        loaded: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+        return loaded
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Write run.json; also makes this run the `latest`. Raises OutputError when the folder can't be written."""
+        text = json.dumps(manifest, indent=1, default=str)
+        self._atomically(self.path / "run.json", lambda place: place.write_text(text))
+
+    def done(self, shard: Shard) -> Work:
+        """The (variant, measure) pairs whose rows of this shard are complete."""
+        return frozenset(pair for _, footer in self._files(shard.index) for pair in _pairs(footer))
+
+    def write(self, shard: Shard, rows: Sequence[Mapping[str, Any]], work: Work, about: Mapping[str, Any]) -> Path:
+        """Write one shard's rows beside their place and move them into it; readers never see half a file.
+
+        Parameters
+        ----------
+        rows : grouped by variant, each group in the shard's order of images.
+        work : the pairs these rows complete.
+        about : descriptions of variants and measures, kept in the footer.
+        """
+        footer = {"shard": shard.index, "rows": len(rows), "work": sorted(work), **about}
+        table = pa.Table.from_pylist(list(rows))
+        table = table.replace_schema_metadata({FOOTER: json.dumps(footer, default=str).encode()})
+        place = self.path / "rows" / f"shard-{shard.index:05d}-{content_hash({'work': sorted(work)})}.parquet"
+        self._atomically(place, lambda beside: pq.write_table(table, beside, compression="zstd"))
+        return place
+
+    def footers(self) -> list[dict[str, Any]]:
+        """Footers of all complete files."""
+        return [footer for _, footer in self._files()]
+
+    def tables(self) -> dict[str, pa.Table]:
+        """By variant key, all its rows over all shards, one row an image, with the columns of every measure."""
+        pieces: dict[tuple[int, str], pa.Table] = {}
+        for file, footer in self._files():
+            table = pq.read_table(file)
+            for key in sorted({variant for variant, _ in _pairs(footer)}):
+                part = table.filter(pc.equal(table["variant"], key))
+                where = (footer["shard"], key)
+                pieces[where] = _beside(pieces[where], part) if where in pieces else part
+        grouped: dict[str, list[pa.Table]] = {}
+        for (_, key), part in sorted(pieces.items(), key=lambda item: item[0]):
+            grouped.setdefault(key, []).append(part.replace_schema_metadata(None))
+        return {key: pa.concat_tables(parts, promote_options="permissive") for key, parts in grouped.items()}
+
+    def _files(self, index: int | None = None) -> Iterable[tuple[Path, dict[str, Any]]]:
+        pattern = "shard-*.parquet" if index is None else f"shard-{index:05d}-*.parquet"
+        for file in sorted((self.path / "rows").glob(pattern)):
+            schema = pq.read_metadata(file)
+            footer = json.loads((schema.metadata or {}).get(FOOTER, b"{}"))
+            if footer and footer["rows"] == schema.num_rows:
+                yield file, footer
+
+    def _atomically(self, place: Path, write: Any) -> None:
+        beside = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}.part")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            write(beside)
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())  # network file systems may otherwise show the name before the bytes
+            beside.replace(place)
+        except OSError as error:
+            raise OutputError(f"can't write {place}: {error.strerror}; choose another folder with paths.runs=DIR") from error
+        finally:
+            if beside.exists():
+                beside.unlink()
+
+
+def open_run(name: str | Path, runs: Path) -> RunFolder:
+    """The run called `name`: a folder, a folder name (or its beginning) under `runs`, or ``latest``."""
+    path = Path(name)
+    if (path / "run.json").is_file():
+        return RunFolder(path)
+    known = {p.parent.name: p for p in runs.glob("*/run.json")}
+    if not known:
+        raise OutputError(f"there is no run under {runs}; start one with: wsol run")
+    if str(name) == "latest":
+        return RunFolder(max(known.values(), key=lambda p: p.stat().st_mtime).parent)
+    matching = [n for n in known if n.startswith(str(name))]
+    if len(matching) == 1:
+        return RunFolder(known[matching[0]].parent)
+    raise unknown("run", str(name), known, see=f"the folders in {runs}")
+
+
+def _pairs(footer: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(variant, measure) for variant, measure in footer.get("work", [])]
+
+
+def _beside(left: pa.Table, right: pa.Table) -> pa.Table:
+    """The columns of `right` that `left` lacks, added to it; both hold the same images in the same order."""
+    for name in right.column_names:
+        if name not in left.column_names or left[name].null_count == len(left):
+            left = left.drop_columns(name) if name in left.column_names else left
+            left = left.append_column(name, right[name])
+    return left
