@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from wsol.boxes.resize import normalise, resize
 from wsol.localise import final_map, full_frame_curve, iou_of_thresholds, place
 from wsol.looking import Looker, Spent, by_shape
 from wsol.metrics.base import Case
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from wsol.ask import Memo
     from wsol.datasets.base import Sample
     from wsol.experiment import ChosenMetric, Experiment
     from wsol.protocols.base import Protocol
@@ -76,6 +78,7 @@ class _Glance:
     logits: NDArray[Any]
     spent: dict[str, Spent]
     inputs: Tensor
+    memo: Memo
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,7 @@ class _Batch:
             layout = view.layout(sample.size_wh)
             raw = {v.id: merge_crops([c[0][v.id] for c in crops], layout) for v in variants}
             spent = {v.id: _sum_spent([c[2][v.id] for c in crops]) for v in variants}
-            glances.append(_Glance(layout, raw, np.mean([c[1] for c in crops], axis=0), spent, crops[0][3]))
+            glances.append(_Glance(layout, raw, np.mean([c[1] for c in crops], axis=0), spent, crops[0][3], {}))
         return glances
 
     def _locate(self, sample: Sample, glance: _Glance, variant: Variant, *, protocols: Sequence[Protocol]) -> Row:
@@ -192,8 +195,7 @@ class _Batch:
     def _case(self, sample: Sample, glance: _Glance, variant: Variant, chosen: Sequence[ChosenMetric]) -> Case:
         side = (glance.inputs.shape[-1], glance.inputs.shape[-2])
         needs = {need for m in chosen for need in m.metric.info.needs}
-        mask = self.experiment.dataset.mask(sample) if "mask" in needs else None
-        probabilities = _softmax(glance.logits)
+        mask = self.experiment.dataset.mask(sample) if needs & {"mask", "truth"} else None
 
         def remap(image: Tensor) -> NDArray[Any]:
             target = torch.tensor([sample.label])
@@ -204,16 +206,16 @@ class _Batch:
         return Case(
             image=glance.inputs,
             map=resized,
-            map01=_minmax(resized),
+            map01=normalise(resized, rule="minmax"),
             target=sample.label,
-            predicted=int(glance.logits.argmax()),
-            probability=float(probabilities[sample.label]),
+            probabilities=_softmax(glance.logits),
             ask=self.looker.ask,
             boxes=boxes_on_canvas(sample.boxes_xyxy, glance.layout, side),
             mask=None if mask is None else mask_on_canvas(mask, glance.layout, side),
             remap=remap,
             image_id=sample.image_id,
             seed=self.experiment.seed,
+            memo=glance.memo,
         )
 
 
@@ -267,12 +269,4 @@ def _softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _to_input(raw: NDArray[Any], side: tuple[int, int]) -> NDArray[Any]:
-    from wsol.boxes.resize import resize
-
     return resize(np.asarray(raw, np.float64), side, rule="bilinear")
-
-
-def _minmax(values: NDArray[Any]) -> NDArray[Any]:
-    from wsol.boxes.resize import normalise
-
-    return normalise(values, rule="minmax")

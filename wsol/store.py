@@ -88,7 +88,8 @@ class RunFolder:
         about : descriptions of variants and measures, kept in the footer.
         """
         footer = {"shard": shard.index, "rows": len(rows), "work": sorted(work), **about}
-        table = pa.Table.from_pylist(list(rows))
+        columns = dict.fromkeys(name for row in rows for name in row)
+        table = pa.table({name: [row.get(name) for row in rows] for name in columns})
         table = table.replace_schema_metadata({FOOTER: json.dumps(footer, default=str).encode()})
         place = self.path / "rows" / f"shard-{shard.index:05d}-{content_hash({'work': sorted(work)})}.parquet"
         self._atomically(place, lambda beside: pq.write_table(table, beside, compression="zstd"))
