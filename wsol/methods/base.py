@@ -47,6 +47,7 @@ class MethodInfo:
     layers : the layers it takes when none are chosen: ``last``, ``input``, ``stage3+stage4``, ...
     cost : forwards (F), backwards (B), partial forwards (P) for one image, K channels, n cells.
     stochastic : draws random numbers, from (run seed, image id).
+    constant_is_full : a flat map means the whole image; for all other methods it means nothing was found.
     """
 
     key: str
@@ -57,6 +58,7 @@ class MethodInfo:
     layers: str
     cost: str
     stochastic: bool = False
+    constant_is_full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Seen:
         return self.logits.gather(1, self.targets[:, None])[:, 0]
 
     def generators(self, salt: str = "") -> list[torch.Generator]:
-        """One CPU random generator an image, seeded by (run seed, image id, salt): independent of batch, shard and device."""
+        """One CPU random generator an image, seeded by (run seed, image id, salt), so free of batch and device."""
         return [_generator(self.seed, image_id, salt) for image_id in self.image_ids]
 
     def once(self, key: object, make: Callable[[], V]) -> V:
@@ -117,15 +119,18 @@ class Seen:
         before, clock = self.ask.cost, time.perf_counter()
         made = make()
         spent = self.ask.cost - before
-        self.memo[whole] = (made, Cost(spent.forwards, spent.backwards, spent.partial_forwards, time.perf_counter() - clock))
+        self.memo[whole] = (
+            made,
+            Cost(spent.forwards, spent.backwards, spent.partial_forwards, time.perf_counter() - clock),
+        )
         return made
 
 
 class Method(Protocol):
     """A frozen dataclass of options with one of two calls.
 
-    `__call__(seen)` maps one layer to a raw map (B, H, W), and `wsol.methods.fusion` joins the layers. A method that must see
-    all its layers at once defines `joint(seens)` instead, shallow to deep, and returns the final raw map (B, H, W).
+    `__call__(seen)` maps one layer to a raw map (B, H, W), and `wsol.methods.fusion` joins the layers. One that must
+    see all its layers at once defines `joint(seens)` instead, shallow to deep, and returns the final raw map (B, H, W).
     """
 
     info: ClassVar[MethodInfo]
@@ -156,13 +161,14 @@ def method(
     layers: str = "last",
     cost: str = "1F + 1B",
     stochastic: bool = False,
+    constant_is_full: bool = False,
 ) -> Callable[[type[C]], type[C]]:
     """Register a class as a method. Its fields become options, its docstring is what `wsol show method` prints.
 
     Parameters
     ----------
     key : the paper's name in lower case; what users type.
-    needs, layers, cost, stochastic : see `MethodInfo`.
+    needs, layers, cost, stochastic, constant_is_full : see `MethodInfo`.
     """
 
     def register(cls: type[C]) -> type[C]:
@@ -176,6 +182,7 @@ def method(
             layers=layers,
             cost=cost,
             stochastic=stochastic,
+            constant_is_full=constant_is_full,
         )
         methods.add(key, made)  # type: ignore[arg-type]
         return made

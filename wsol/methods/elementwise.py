@@ -1,0 +1,24 @@
+"""Element-wise Grad-CAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wsol.methods.base import Seen, method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method("elementwise", paper="element-wise Grad-CAM, as in pytorch-grad-cam (no paper of its own)", year=2021)
+class ElementWise:
+    """Element-wise Grad-CAM: the positive part of gradient times activation, summed over channels.
+
+    M = sum_k ReLU(g_k * A_k)
+
+    Identities: equals LayerCAM where A >= 0.
+    Traps: the ReLU is before the sum; after it, this would be HiResCAM's positive part.
+    """
+
+    def __call__(self, seen: Seen) -> Tensor:
+        return (seen.gradients * seen.activations).relu().sum(1)

@@ -1,0 +1,35 @@
+"""The full-image box, a control."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from wsol.methods.base import Seen, method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "fullbox",
+    paper="control: the whole image as the box",
+    year=2020,
+    needs=(),
+    layers="input",
+    cost="0F",
+    constant_is_full=True,
+)
+class FullBox:
+    """Full box: the whole image, whatever it shows.
+
+    M = 1 everywhere
+
+    Traps: a flat map is nothing for every other method; for this one it is the box of the whole image.
+    """
+
+    def __call__(self, seen: Seen) -> Tensor:
+        batch, _, height, width = seen.images.shape
+        dtype = seen.images.dtype if seen.images.dtype == torch.float64 else torch.float32
+        return torch.ones(batch, height, width, dtype=dtype, device=seen.images.device)

@@ -1,0 +1,27 @@
+"""HiResCAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wsol.methods.base import Seen, method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method("hirescam", paper="Draelos & Carin, Use HiResCAM instead of Grad-CAM, 2020, eq. 4", year=2020)
+class HiResCAM:
+    """HiResCAM: gradient times activation, cell by cell, summed over channels.
+
+    M = sum_k g_k * A_k
+
+    Identities: sum of M = y - b where the rest of the network is linear; Grad-CAM before the ReLU on a GAP head.
+    Traps: the map is signed; the paper's ReLU is for display only, so it is off here. Same as TorchRay's linear_approx.
+    """
+
+    relu: bool = False
+
+    def __call__(self, seen: Seen) -> Tensor:
+        raw = (seen.gradients * seen.activations).sum(1)
+        return raw.relu() if self.relu else raw

@@ -1,0 +1,30 @@
+"""LaFAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wsol.methods.base import Seen, method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "lafam",
+    paper="Karjauv & Albayrak, LaFAM: Unsupervised Feature Attribution with Label-free Activation Maps, 2024",
+    year=2024,
+    needs=("activations",),
+    cost="1F",
+)
+class LaFAM:
+    """LaFAM: the mean activation map, the same for every class.
+
+    M = mean_k A_k
+
+    Identities: cluster-based merging with one cluster gives this map, up to min-max.
+    Traps: it knows no class; a method that does not beat it has learned nothing from the class.
+    """
+
+    def __call__(self, seen: Seen) -> Tensor:
+        return seen.activations.mean(1)

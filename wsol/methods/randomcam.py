@@ -1,0 +1,38 @@
+"""Random-CAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from wsol.methods.base import Seen, method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "randomcam",
+    paper="control: channel weights drawn at random",
+    year=2020,
+    needs=("activations",),
+    cost="1F",
+    stochastic=True,
+)
+class RandomCAM:
+    """Random-CAM: each channel weighted by a random number, uniform in [-1, 1).
+
+    M = sum_k r_k A_k
+
+    Traps: a control, not a method. The numbers depend on (run seed, image id) only.
+    """
+
+    relu: bool = False
+
+    def __call__(self, seen: Seen) -> Tensor:
+        channels = seen.activations.shape[1]
+        drawn = [torch.rand(channels, generator=g, dtype=torch.float64) for g in seen.generators("randomcam")]
+        weights = (2 * torch.stack(drawn) - 1).to(seen.activations)
+        raw = (weights[:, :, None, None] * seen.activations).sum(1)
+        return raw.relu() if self.relu else raw

@@ -1,0 +1,36 @@
+"""XGrad-CAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from wsol.methods.base import Seen, method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method("xgradcam", paper="Fu et al., Axiom-based Grad-CAM, BMVC 2020, eq. 8", year=2020)
+class XGradCAM:
+    """XGrad-CAM: each channel weighted by its gradient, averaged with the activation as weight.
+
+    w_k = sum(g_k A_k) / S_k, S_k = sum of A_k;  M = ReLU(sum_k w_k A_k)
+
+    Identities: equals Grad-CAM and HiResCAM before the ReLU on a GAP head.
+    Traps: on signed activations S_k can vanish and the weight explode; a sum of mere rounding noise gives weight 0.
+    The official code adds eps = 1e-6 to S_k; here it is an option and 0.
+    """
+
+    relu: bool = True
+    eps: float = 0.0
+
+    def __call__(self, seen: Seen) -> Tensor:
+        activations = seen.activations
+        total = activations.sum((2, 3))
+        noise = torch.finfo(total.dtype).eps * activations.abs().sum((2, 3))
+        usable = (total.abs() > noise) & (total + self.eps != 0)
+        weights = (seen.gradients * activations).sum((2, 3)) / torch.where(usable, total + self.eps, 1)
+        raw = (torch.where(usable, weights, 0)[:, :, None, None] * activations).sum(1)
+        return raw.relu() if self.relu else raw
