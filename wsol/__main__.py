@@ -1,0 +1,7 @@
+"""`python -m wsol`."""
+
+import sys
+
+from wsol.cli import main
+
+sys.exit(main())

@@ -1,0 +1,71 @@
+"""The command line. `wsol --help` lists the commands; each is one file beside this one.
+
+Answers go to stdout, the story to stderr. Exit codes: 0 done, 1 a job failed or a number is outside its tolerance, 2 bad usage
+or configuration.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from wsol.errors import WsolError, unknown
+
+COMMANDS = {  # name: (what it does, an example)
+    "run": ("run an experiment and print its table", "wsol run dataset=shapes model=shapes_gap method=[gradcam,layercam]"),
+    "table": ("print the table of a run", "wsol table latest --format md"),
+    "explain": ("draw heat maps and boxes on images", "wsol explain photo.jpg --model resnet50 -o heat/"),
+    "list": ("list methods, layers, models, datasets, protocols, metrics", "wsol list layers model=resnet50"),
+    "doctor": ("check the installation and the data", "wsol doctor dataset=shapes"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of the console script."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        return _dispatch(words)
+    except WsolError as error:
+        print(f"wsol: {type(error).__name__}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("wsol: stopped; the same command goes on where it was", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `wsol table latest | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(words: list[str]) -> int:
+    if "COMP_LINE" in os.environ and words[:1] in (["-sc"], ["--shell-completion"]):
+        from wsol.cli.completion import complete
+
+        return complete(words)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if words[0] == "--version":
+        from wsol import __version__
+
+        print(__version__)
+        return 0
+    name, rest = words[0], words[1:]
+    if name not in COMMANDS:
+        raise unknown("command", name, COMMANDS, see="wsol --help")
+    module = import_module(f"wsol.cli.{name}")
+    code: int = module.main(rest)
+    return code
+
+
+def usage() -> str:
+    """What `wsol --help` prints: one example a command."""
+    lines = ["wsol: benchmark weakly supervised object localization", "", "usage: wsol COMMAND ...", ""]
+    for name, (about, example) in COMMANDS.items():
+        lines += [f"  {name:<10} {about}", f"  {'':<10}   {example}"]
+    lines += ["", "`wsol COMMAND --help` says more. Answers are on stdout, messages on stderr."]
+    lines += ["Exit codes: 0 done, 1 a job failed, 2 bad usage or configuration."]
+    return "\n".join(lines)

@@ -1,0 +1,160 @@
+"""What can be chosen on the command line: everything in the registries and in conf/, and sentences for what can't."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from wsol.errors import ConfigError, WsolError, unknown
+from wsol.lazy import lazily
+from wsol.places import conf_dir
+from wsol.registry import load_file
+
+GROUPS = ("dataset", "model", "method", "protocol", "metric", "engine", "experiment", "paths")
+
+
+def load_with(words: list[str]) -> list[str]:
+    """Take ``--with FILE`` out of `words` and import the files."""
+    lazily("torch", "torchvision")
+    rest: list[str] = []
+    waiting = iter(words)
+    for word in waiting:
+        if word == "--with":
+            file = next(waiting, None)
+            if file is None:
+                raise ConfigError("--with needs a file: --with my_cam.py")
+            load_file(file)
+        elif word.startswith("--with="):
+            load_file(word.removeprefix("--with="))
+        else:
+            rest.append(word)
+    return rest
+
+
+def rewrite(words: Sequence[str]) -> list[str]:
+    """``protocol.normalise=max`` means every chosen protocol: ``protocols.<name>.normalise=max``.
+
+    ``method.layers=...`` and ``metric.sample=...`` likewise.
+    """
+    out: list[str] = []
+    for word in words:
+        found = re.fullmatch(r"(protocol|method|metric)\.(\w+)=(.*)", word)
+        if not found:
+            out.append(word)
+            continue
+        group, knob, value = found.groups()
+        names = _chosen(group, words)
+        if not names:
+            raise ConfigError(f"{word}: say which {group} it is for: {group}=NAME, or {group}s.NAME.{knob}={value}")
+        out += [f"{group}s.{name}.{knob}={value}" for name in names]
+    return out
+
+
+def store(words: Sequence[str]) -> None:
+    """Register every component as a Hydra choice, and the networks named in `words`."""
+    from hydra.core.config_store import ConfigStore
+
+    from wsol.datasets.base import datasets
+    from wsol.metrics.base import metrics
+    from wsol.methods.base import methods
+    from wsol.options import defaults
+    from wsol.protocols.base import protocols
+    from wsol.variants import config_of
+
+    configs = ConfigStore.instance()
+    for name, dataset in datasets.items():
+        configs.store(group="dataset", name=name, node={"name": name, **defaults(dataset)})
+    for name in methods:
+        configs.store(group="method", name=name, node={"method": name, **config_of(name)}, package=f"methods.{name}")
+    for name, protocol in protocols.items():
+        node = {"protocol": name, **{k: _plain(v) for k, v in protocol.knobs.items()}}
+        configs.store(group="protocol", name=name, node=node, package=f"protocols.{name}")
+    for name, metric in metrics.items():
+        node = {"metric": name, "sample": None, **{k: _plain(v) for k, v in defaults(metric).items()}}
+        configs.store(group="metric", name=name, node=node, package=f"metrics.{name}")
+    for name in _named_models(words):
+        configs.store(group="model", name=name, node={"name": name, **MODEL})
+
+
+# Options of a network; `null` leaves the choice to the architecture and its weights.
+MODEL: dict[str, Any] = {"weights": "DEFAULT", "num_classes": None, "input_size": None}
+
+
+def explained(error: Exception, words: Sequence[str]) -> WsolError:
+    """Hydra's or OmegaConf's complaint as one sentence with the nearest name."""
+    text = str(error)
+    if found := re.search(r"Could not find '(\w+)/([^']+)'", text):
+        group, name = found.groups()
+        return unknown(group, name, options(group), see=f"wsol list {group}s")
+    cause: BaseException | None = error
+    while cause is not None:
+        if found := re.search(r"(?:Key '(\w+)' is not in struct|Could not override '([\w.\[\]@/-]+)')", str(cause)):
+            full = re.search(r"full_key: ([\w.]+)", str(cause))
+            key = full.group(1) if full else found.group(2) or found.group(1)
+            return unknown("option", key, _all_keys(words), error=ConfigError)
+        cause = cause.__cause__ or cause.__context__
+    return ConfigError(" ".join(text.split("\n")[0].split()))
+
+
+def options(group: str) -> list[str]:
+    """Every name of a Hydra group: registered ones and files in conf/."""
+    from hydra.core.config_store import ConfigStore
+
+    repo: Mapping[str, Any] = ConfigStore.instance().repo
+    stored = [name.removesuffix(".yaml") for name in repo.get(group, {})]
+    files = [path.stem for path in (conf_dir() / group).glob("*.yaml")]
+    if group == "model":
+        from wsol.models.base import model_names
+
+        stored += model_names()
+    return sorted({*stored, *files})
+
+
+def _named_models(words: Sequence[str]) -> list[str]:
+    """Networks asked for with ``model=a,b`` that have no file in conf/: any registered or torchvision name."""
+    files = {path.stem for path in (conf_dir() / "model").glob("*.yaml")}
+    named = [name for word in words if word.startswith("model=") for name in word.removeprefix("model=").split(",")]
+    from wsol.models.base import model_names
+
+    unknown_names = [name for name in named if name not in files]
+    if not unknown_names:
+        return []
+    known = model_names()
+    return [name for name in unknown_names if name in known or name.startswith("timm/")]
+
+
+def _chosen(group: str, words: Iterable[str]) -> list[str]:
+    for word in words:
+        if word.startswith(f"{group}="):
+            return [name.strip() for name in word.split("=", 1)[1].strip("[]").split(",") if name.strip()]
+    return []
+
+
+def _all_keys(words: Sequence[str]) -> list[str]:
+    """Dotted names of all settings under the same choices, for the nearest match."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from omegaconf import DictConfig, OmegaConf
+
+    chosen = [w for w in words if re.match(rf"({'|'.join(GROUPS)})=", w) and "," not in w.replace("],", "")]
+    chosen = [w for w in words if re.match(rf"({'|'.join(GROUPS)})=", w)]
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            config = compose("config", overrides=chosen)
+    except Exception:  # the choices themselves don't compose: the names of the top level are enough
+        return list(GROUPS)
+
+    def walk(node: Any, prefix: str) -> Iterable[str]:
+        for key in node:
+            yield f"{prefix}{key}"
+            child = OmegaConf.to_container(node, resolve=False)[key]  # type: ignore[index,call-overload]
+            if isinstance(child, dict) and isinstance(node, DictConfig):
+                yield from walk(OmegaConf.create(child), f"{prefix}{key}.")
+
+    return list(walk(config, ""))
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,189 @@
+"""From Hydra's configuration to an `Experiment`, and on to its table. Nothing below this file sees a DictConfig."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from wsol.datasets.base import Dataset, datasets
+from wsol.engines import run_local
+from wsol.errors import ConfigError, DataError, unknown
+from wsol.experiment import ChosenMetric, Experiment, Numerics
+from wsol.methods.base import methods
+from wsol.metrics.base import metrics
+from wsol.models.base import Classifier, load_classifier
+from wsol.models.stages import resolve_layer, stages
+from wsol.options import build
+from wsol.protocols.base import Protocol, protocols
+from wsol.store import RunFolder
+from wsol.variants import combinations, expand
+from wsol.versions import versions
+from wsol.views import View
+
+log = logging.getLogger(__name__)
+
+KNOWN = {"dataset", "model", "methods", "protocols", "metrics", "engine", "paths", "view", "seed", "table"}
+
+
+def run_job(config: DictConfig) -> None:
+    """Run one composed configuration and print its table on stdout."""
+    settings = _plain(config)
+    experiment = experiment_from(settings)
+    folder = RunFolder(Path(settings["paths"]["runs"]) / experiment.folder_name)
+    folder.write_manifest(experiment.manifest(versions()))
+    log.info(
+        "%s: %d images, %d variants, %d protocols, %d metrics, %s",
+        folder.name,
+        len(experiment.samples),
+        len(experiment.variants),
+        len(experiment.protocols),
+        len(experiment.metrics),
+        experiment.numerics.device,
+    )
+    run_local(experiment, folder)
+    folder.write_manifest(experiment.manifest(versions()))  # the newest finished run is `latest`
+    if settings.get("table", True):
+        from wsol.report.summary import summarise
+        from wsol.report.table import show
+
+        asked = {v.key for v in experiment.variants}
+        show(summarise(folder, variants=asked, measures={measure for _, measure in experiment.work}), sys.stdout)
+    log.info("rows: %s", folder.path)
+
+
+def experiment_from(settings: Mapping[str, Any]) -> Experiment:
+    """Build everything an experiment needs; every wrong name or value ends here as a WsolError."""
+    for key in settings:
+        if key not in KNOWN:
+            raise unknown("setting", key, KNOWN, see="wsol run --cfg job", error=ConfigError)
+    chosen_methods = settings.get("methods") or {}
+    for name, options in chosen_methods.items():
+        methods[str(options.get("method", name))]
+    chosen_protocols = tuple(p for name, node in (settings.get("protocols") or {}).items() for p in _protocols(name, node))
+    chosen_metrics = tuple(_metric(name, node) for name, node in (settings.get("metrics") or {}).items())
+    if not chosen_protocols and not chosen_metrics:
+        raise ConfigError("nothing to measure: choose a protocol or a metric, for example protocol=[choe2020_v2]")
+    engine = _Engine(settings.get("engine") or {})
+    data = _dataset(settings["dataset"])
+    samples = data.samples()
+    classifier = _model(settings["model"])
+    _check_labels(data, classifier, max(s.label for s in samples))
+    names = stages(classifier)
+    variants = expand(
+        chosen_methods, resolve=lambda layer: resolve_layer(classifier, layer), stages=list(names)
+    )
+    return Experiment(
+        dataset=data,
+        classifier=classifier,
+        variants=variants,
+        protocols=chosen_protocols,
+        metrics=chosen_metrics,
+        view=build(View, {**settings["view"], "side": settings["view"].get("side") or classifier.input_size}, where="view"),
+        seed=int(settings["seed"]),
+        batch_size=engine.batch_size,
+        chunk=engine.chunk,
+        shard_size=engine.shard_size,
+        threads=engine.threads,
+        numerics=Numerics(device=engine.device, precision=engine.precision, tf32=engine.tf32),
+    )
+
+
+class _Engine:
+    """Checked numbers of the `engine` group."""
+
+    def __init__(self, node: Mapping[str, Any]) -> None:
+        allowed = ("name", "device", "precision", "tf32", "batch_size", "chunk", "shard_size", "threads")
+        for key in node:
+            if key not in allowed:
+                raise unknown("option", f"engine.{key}", [f"engine.{a}" for a in allowed], error=ConfigError)
+        self.batch_size, self.chunk = self._whole(node, "batch_size", 16), self._whole(node, "chunk", 64)
+        self.shard_size, self.threads = self._whole(node, "shard_size", 200), self._whole(node, "threads", os.cpu_count() or 1)
+        self.precision = str(node.get("precision", "float32"))
+        if self.precision not in ("float32", "float64", "bfloat16"):
+            raise unknown("engine.precision", self.precision, ("float32", "float64", "bfloat16"), error=ConfigError)
+        self.device = str(node.get("device") or "auto")
+        if self.device == "auto":
+            self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            torch.zeros(1, device=self.device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigError(f"engine.device={self.device} can't be used: {reason}; try engine.device=cpu") from error
+        self.tf32 = bool(node.get("tf32", False))
+        torch.backends.cuda.matmul.allow_tf32 = self.tf32
+        torch.backends.cudnn.allow_tf32 = self.tf32
+
+    @staticmethod
+    def _whole(node: Mapping[str, Any], key: str, default: int) -> int:
+        value = node.get(key)
+        value = default if value is None else value
+        if not isinstance(value, int) or value < 1:
+            raise ConfigError(f"engine.{key}={value!r} is not a whole number above 0")
+        return value
+
+
+def _dataset(node: Mapping[str, Any]) -> Dataset:
+    name = str(node.get("name", ""))
+    return build(datasets[name], {k: v for k, v in node.items() if k != "name"}, where="dataset")
+
+
+def _model(node: Mapping[str, Any]) -> Classifier:
+    values = dict(node)
+    name = str(values.pop("name", ""))
+    allowed = ("weights", "num_classes", "input_size")
+    for key in values:
+        if key not in allowed:
+            raise unknown("option", f"model.{key}", [f"model.{a}" for a in allowed], error=ConfigError)
+    return load_classifier(name, **values)
+
+
+def _protocols(name: str, node: Mapping[str, Any]) -> list[Protocol]:
+    """The preset, or the ones derived from it by other knobs; a knob given as a list makes one protocol a value."""
+    base = protocols[str(node.get("protocol", name))]
+    knobs = {k: v for k, v in node.items() if k != "protocol"}
+    for knob in knobs:
+        if knob not in base.knobs:
+            raise unknown("option", f"protocols.{name}.{knob}", [f"protocols.{name}.{k}" for k in base.knobs], error=ConfigError)
+    single = {k: v for k, v in knobs.items() if not isinstance(v, list) or isinstance(base.knobs[k], tuple)}
+    several = combinations({k: v for k, v in knobs.items() if k not in single})
+    return [base.derive({**_tuples(single), **choice}) for choice in several]
+
+
+def _metric(name: str, node: Mapping[str, Any]) -> ChosenMetric:
+    cls = metrics[str(node.get("metric", name))]
+    sample = node.get("sample")
+    if sample is not None and (not isinstance(sample, int) or sample < 1):
+        raise ConfigError(f"metrics.{name}.sample={sample!r} is not a number of images; give a whole number above 0, or null")
+    options = {k: v for k, v in node.items() if k not in ("metric", "sample")}
+    return ChosenMetric(name=name, metric=build(cls, options, where=f"metrics.{name}"), sample=sample)
+
+
+def _check_labels(data: Dataset, classifier: Classifier, highest: int) -> None:
+    if highest >= classifier.num_classes:
+        raise DataError(
+            f"dataset {data.key} has label {highest}, but {classifier.name} knows {classifier.num_classes} classes "
+            f"(0 to {classifier.num_classes - 1}); choose weights trained on it with model.weights=..."
+        )
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+    except Exception as error:
+        raise ConfigError(" ".join(str(error).split())) from error
+    if not isinstance(plain, dict):
+        raise ConfigError("the configuration is not a mapping")
+    return {str(k): v for k, v in plain.items()}
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+
+

@@ -1,0 +1,93 @@
+"""`wsol run`: a Hydra app. Overrides, `--cfg job`, `-m`, `--config-dir` and shell completion all work."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from wsol.cli import choices
+from wsol.errors import WsolError
+from wsol.places import conf_dir
+
+log = logging.getLogger(__name__)
+
+HELP = """usage: wsol run [OVERRIDE ...] [--with FILE ...] [-m] [--cfg job] [--config-dir DIR]
+
+Runs every chosen method over a dataset and prints the table. The same command again computes only what is missing.
+
+  wsol run dataset=shapes model=shapes_gap method=[cam,gradcam,layercam]
+  wsol run method=layercam methods.layercam.layers=[stage4,stage3+stage4+stage5] methods.layercam.gamma=[1,2,4]
+  wsol run protocol=choe2020_v2 protocol.normalise=max
+  wsol run -m model=resnet50,vgg16 dataset=ilsvrc
+  wsol run --with my_cam.py method=[my_cam,gradcam]
+
+A list makes several rows in one run; `-m` makes several runs. Layers joined by + are fused.
+Groups: dataset model method protocol metric engine experiment (see `wsol list ...`).
+All settings and their values: wsol run --cfg job
+"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Run one experiment, or with `-m` several; returns the exit code."""
+    if any(word in ("-h", "--help") for word in words):
+        print(HELP)
+        return 0
+    rest = choices.load_with(list(words))
+    rest = choices.rewrite(rest)
+    choices.store(rest)
+    outcomes: list[tuple[str, Exception | None]] = []
+
+    def job(config: Any) -> None:
+        name = _overrides()
+        try:
+            from wsol.cli.job import run_job
+
+            run_job(config)
+            outcomes.append((name, None))
+        except Exception as error:  # one failed job must not stop the others of a sweep
+            outcomes.append((name, error))
+            if os.environ.get("WSOL_TRACE") or not isinstance(error, WsolError):
+                traceback.print_exc()
+
+    _hydra(job, rest)
+    failures = [(name, error) for name, error in outcomes if error is not None]
+    for name, error in failures:
+        place = f" ({name})" if len(outcomes) > 1 and name else ""
+        print(f"wsol: {type(error).__name__}: {error}{place}", file=sys.stderr)
+    if len(outcomes) > 1:
+        print(f"wsol: {len(outcomes) - len(failures)} of {len(outcomes)} jobs done", file=sys.stderr)
+    if not failures:
+        return 0
+    return 2 if len(failures) == len(outcomes) and all(isinstance(e, WsolError) for _, e in failures) else 1
+
+
+def _hydra(job: Callable[[Any], None], words: Sequence[str]) -> None:
+    """Run `job` as Hydra would from the command line, with its errors as our sentences."""
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    full = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and exiting with 1
+    argv, sys.argv = sys.argv, ["wsol run", *words]
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
+    except (HydraException, OmegaConfBaseException) as error:
+        if full:
+            raise
+        raise choices.explained(error, words) from error
+    finally:
+        sys.argv = argv
+        os.environ.pop("HYDRA_FULL_ERROR")
+        if full:
+            os.environ["HYDRA_FULL_ERROR"] = full
+
+
+def _overrides() -> str:
+    from hydra.core.hydra_config import HydraConfig
+
+    return " ".join(HydraConfig.get().overrides.task)

@@ -1,0 +1,44 @@
+"""All shards, one after the other, in this process."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from wsol.evaluate import evaluate_shard
+from wsol.looking import Looker
+from wsol.progress import Progress
+
+if TYPE_CHECKING:
+    from wsol.experiment import Experiment
+    from wsol.store import RunFolder
+
+log = logging.getLogger(__name__)
+
+
+def run_local(experiment: Experiment, folder: RunFolder) -> int:
+    """Evaluate what is missing; returns how many shards were computed.
+
+    Rows are complete after every shard, so a killed run loses at most the shard it was in.
+    """
+    left = [shard for shard in experiment.shards if experiment.work - folder.done(shard)]
+    known = len(experiment.shards) - len(left)
+    if known:
+        log.info("%d of %d shards are already there", known, len(experiment.shards))
+    if not left:
+        return 0
+    looker = Looker(
+        experiment.classifier,
+        device=experiment.numerics.device,
+        precision=experiment.numerics.precision,
+        seed=experiment.seed,
+        chunk=experiment.chunk,
+    )
+    started = time.perf_counter()
+    with Progress(total=sum(len(shard.image_ids) for shard in left), what=folder.name) as progress:
+        for shard in left:
+            evaluate_shard(experiment, shard, folder, looker, on_images=progress.advance)
+            progress.note(f"shard {shard.index + 1}/{len(experiment.shards)} written")
+    log.info("%d shards in %.0f s", len(left), time.perf_counter() - started)
+    return len(left)
