@@ -1,10 +1,10 @@
 """The contract of a metric, and the decorator that registers one.
 
 A metric has two halves. `measure` looks at one image and one variant and returns plain *columns* that go into the row,
-where they are stored as ``<key>.<column>``. `scores` says, without torch and at any later time, how the columns of all
+where they are stored as ``<key>/<column>``. `scores` says, without torch and at any later time, how the columns of all
 images become numbers. A score takes a weight an image, so that a bootstrap can draw the images again.
 
-    @metric("focus", paper="Me, 2026", year=2026, needs=("boxes",), about="Share of the map's bright part in the boxes.")
+    @metric("focus", paper="Me, 2026", year=2026, needs=("boxes",), about="Share of the bright part in the boxes.")
     class Focus:
         '''Focus: how much of what the map shows is on the object.'''
 
