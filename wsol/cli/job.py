@@ -71,9 +71,9 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     if not chosen_protocols and not chosen_metrics:
         raise ConfigError("nothing to measure: choose a protocol or a metric, for example protocol=[choe2020_v2]")
     engine = _Engine(settings.get("engine") or {})
-    data = _dataset(settings["dataset"])
+    data = load_dataset(settings["dataset"])
     samples = data.samples()
-    classifier = _model(settings["model"])
+    classifier = load_model(settings["model"])
     _check_labels(data, classifier, max(s.label for s in samples))
     names = stages(classifier)
     variants = expand(
@@ -129,12 +129,14 @@ class _Engine:
         return value
 
 
-def _dataset(node: Mapping[str, Any]) -> Dataset:
+def load_dataset(node: Mapping[str, Any]) -> Dataset:
+    """The dataset a configuration node names."""
     name = str(node.get("name", ""))
     return build(datasets[name], {k: v for k, v in node.items() if k != "name"}, where="dataset")
 
 
-def _model(node: Mapping[str, Any]) -> Classifier:
+def load_model(node: Mapping[str, Any]) -> Classifier:
+    """The network a configuration node names, with its weights."""
     values = dict(node)
     name = str(values.pop("name", ""))
     allowed = ("weights", "num_classes", "input_size")

@@ -1,0 +1,134 @@
+"""`wsol doctor`: is the installation sound, is the data what it should be?"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from wsol.cli import choices
+from wsol.errors import WsolError
+from wsol.versions import versions
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report: ``ok``, ``note`` or ``bad``."""
+
+    state: str
+    text: str
+
+
+def main(words: Sequence[str]) -> int:
+    """Print findings; exit code 1 when one is bad."""
+    parser = argparse.ArgumentParser(
+        prog="wsol doctor",
+        description="Check the installation; with dataset=... or model=... also that they load and fit each other.",
+    )
+    parser.add_argument("overrides", nargs="*", help="dataset=..., model=... and their options, as for wsol run")
+    chosen = parser.parse_intermixed_args(list(words))
+    findings = [Finding("note", " ".join(f"{k}={v}" for k, v in versions().items()))]
+    for check in (_torch_pair, _device, _numba, _conf, _writable):
+        findings.append(_tried(check))
+    if chosen.overrides and all(f.state != "bad" for f in findings):
+        findings += _data(chosen.overrides)
+    for finding in findings:
+        print(f"{finding.state:<5}{finding.text}")
+    return 1 if any(f.state == "bad" for f in findings) else 0
+
+
+def _tried(check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except WsolError as error:
+        return Finding("bad", str(error))
+    except Exception as error:  # a doctor reports what it finds, whatever it is
+        return Finding("bad", f"{check.__name__.strip('_')}: {type(error).__name__}: {error}")
+
+
+def _torch_pair() -> Finding:
+    try:
+        importlib.import_module("torch")
+        importlib.import_module("torchvision")
+    except Exception as error:
+        pair = f"torch {version('torch')} and torchvision {version('torchvision')}"
+        if "nms" in str(error) or "operator" in str(error):
+            return Finding("bad", f"{pair} were not built for each other ({error}); install both from one source, in one command")
+        return Finding("bad", f"{pair} don't import: {error}")
+    return Finding("ok", "torch and torchvision fit each other")
+
+
+def _device() -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        return Finding("ok", f"CUDA: {torch.cuda.get_device_name(0)}")
+    return Finding("note", f"no CUDA device; everything runs on the CPU ({os.cpu_count()} cores, {torch.get_num_threads()} threads)")
+
+
+def _numba() -> Finding:
+    import numpy as np
+
+    from wsol.boxes.sweep import sweep
+
+    ranks = np.zeros((8, 8), np.int32)
+    ranks[2:5, 3:7] = 1
+    box = sweep(ranks, levels=1, component="largest_polygon").boxes.tolist()
+    if box != [[3, 2, 7, 5]]:
+        return Finding("bad", f"the box sweep gives {box} for a rectangle at [[3, 2, 7, 5]]; reinstall numba")
+    return Finding("ok", "boxes: the compiled sweep works")
+
+
+def _conf() -> Finding:
+    from wsol.places import conf_dir
+
+    folder = conf_dir()
+    if not (folder / "config.yaml").is_file():
+        return Finding("bad", f"{folder} has no config.yaml; the installation is incomplete")
+    return Finding("ok", f"configuration: {folder}")
+
+
+def _writable() -> Finding:
+    runs = Path("results/runs")
+    place = next(p for p in [runs, *runs.parents] if p.exists())
+    if not os.access(place, os.W_OK):
+        return Finding("bad", f"{place.resolve()} can't be written; choose another folder with paths.runs=DIR")
+    return Finding("ok", f"{place.resolve()} can be written, {shutil.disk_usage(place).free / 2**30:.0f} GB free")
+
+
+def _data(overrides: Sequence[str]) -> list[Finding]:
+    from wsol.cli.compose import compose_settings
+
+    findings: list[Finding] = []
+    try:
+        settings = compose_settings(choices.rewrite(list(overrides)))
+        if any(word.startswith("dataset") for word in overrides):
+            findings.append(_dataset(settings))
+        if any(word.startswith("model") for word in overrides):
+            from wsol.cli.job import load_model
+
+            classifier = load_model(settings["model"])
+            findings.append(Finding("ok", f"model {classifier.name}: {classifier.num_classes} classes, weights {classifier.weights_id}"))
+    except WsolError as error:
+        findings.append(Finding("bad", str(error)))
+    return findings
+
+
+def _dataset(settings: dict[str, Any]) -> Finding:
+    from wsol.cli.job import load_dataset
+
+    data = load_dataset(settings["dataset"])
+    samples = data.samples()
+    for sample in (samples[0], samples[len(samples) // 2], samples[-1]):
+        data.image(sample)
+    labels = len({s.label for s in samples})
+    boxes = sum(len(s.boxes_xyxy) for s in samples)
+    print(f"{samples[0].image_id} ... {samples[-1].image_id}", file=sys.stderr)
+    return Finding("ok", f"dataset {data.key}: {len(samples)} samples, {labels} classes, {boxes} boxes; first, middle and last image open")

@@ -1,0 +1,94 @@
+"""`wsol list`: names of what there is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from wsol.cli import choices
+from wsol.errors import ConfigError, unknown
+from wsol.report.plain import print_table
+
+KINDS = ("methods", "layers", "models", "datasets", "protocols", "metrics", "experiments")
+
+
+def main(words: Sequence[str]) -> int:
+    """Print one kind of thing; `--json` for machines."""
+    parser = argparse.ArgumentParser(prog="wsol list", description="List what can be chosen.")
+    parser.add_argument("kind", help=", ".join(KINDS))
+    parser.add_argument("overrides", nargs="*", help="for layers: model=resnet50 [model.weights=...]")
+    parser.add_argument("--json", action="store_true", help="print a list of objects")
+    rest = choices.load_with(list(words))
+    chosen = parser.parse_intermixed_args(rest)
+    kind = chosen.kind if chosen.kind.endswith("s") else f"{chosen.kind}s"
+    if kind not in KINDS:
+        raise unknown("list", chosen.kind, KINDS)
+    rows = _rows(kind, chosen.overrides)
+    if chosen.json:
+        json.dump(rows, sys.stdout, indent=1, default=str)
+        print()
+    else:
+        print_table(rows)
+    return 0
+
+
+def _rows(kind: str, overrides: Sequence[str]) -> list[dict[str, Any]]:
+    if kind == "methods":
+        from wsol.methods.base import methods
+
+        return [
+            {
+                "method": key,
+                "name": method.info.name,
+                "paper": method.info.paper.split(",")[0],
+                "year": method.info.year,
+                "needs": " ".join(sorted(method.info.needs)),
+                "layers": method.info.layers,
+                "cost": method.info.cost,
+            }
+            for key, method in methods.items()
+        ]
+    if kind == "metrics":
+        from wsol.metrics.base import metrics
+
+        return [
+            {"metric": key, "about": metric.info.about, "needs": " ".join(sorted(metric.info.needs)), "cost": metric.info.cost}
+            for key, metric in metrics.items()
+        ]
+    if kind == "protocols":
+        from wsol.protocols.base import protocols
+
+        return [{"protocol": key, "view": p.view, "tau": p.tau, "component": p.component, "paper": p.paper} for key, p in protocols.items()]
+    if kind == "datasets":
+        from wsol.datasets.base import datasets
+        from wsol.options import defaults
+
+        known = {key: ", ".join(defaults(d)) for key, d in datasets.items()}
+        return [{"dataset": name, "options": known.get(name, "(a choice in conf/)")} for name in choices.options("dataset")]
+    if kind == "models":
+        return [{"model": name} for name in choices.options("model")]
+    if kind == "experiments":
+        return [{"experiment": name} for name in choices.options("experiment")]
+    if kind == "layers":
+        return _layers(overrides)
+    raise ConfigError(f"wsol list {kind} is not available")
+
+
+def _layers(overrides: Sequence[str]) -> list[dict[str, Any]]:
+    from wsol.models.base import load_classifier
+    from wsol.models.stages import list_layers
+
+    options = dict(word.split("=", 1) for word in overrides if "=" in word)
+    name = options.pop("model", None)
+    if name is None:
+        raise ConfigError("say which network: wsol list layers model=resnet50")
+    weights = options.pop("model.weights", "embedded" if name.startswith("shapes") else "random")
+    if options:
+        raise unknown("option", next(iter(options)), ("model", "model.weights"), error=ConfigError)
+    return [
+        {"layer": layer, "stage": preset, "channels": shape[0], "height": shape[1], "width": shape[2]}
+        for layer, preset, shape in list_layers(load_classifier(name, weights=weights))
+    ]
