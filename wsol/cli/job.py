@@ -66,11 +66,11 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     chosen_methods = settings.get("methods") or {}
     for name, options in chosen_methods.items():
         methods[str(options.get("method", name))]
-    chosen_protocols = tuple(p for name, node in (settings.get("protocols") or {}).items() for p in _protocols(name, node))
+    rules = chosen_protocols(settings)
     chosen_metrics = tuple(_metric(name, node) for name, node in (settings.get("metrics") or {}).items())
-    if not chosen_protocols and not chosen_metrics:
+    if not rules and not chosen_metrics:
         raise ConfigError("nothing to measure: choose a protocol or a metric, for example protocol=[choe2020_v2]")
-    engine = _Engine(settings.get("engine") or {})
+    engine = engine_of(settings)
     data = load_dataset(settings["dataset"])
     samples = data.samples()
     classifier = load_model(settings["model"])
@@ -83,9 +83,9 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
         dataset=data,
         classifier=classifier,
         variants=variants,
-        protocols=chosen_protocols,
+        protocols=rules,
         metrics=chosen_metrics,
-        view=build(View, {**settings["view"], "side": settings["view"].get("side") or classifier.input_size}, where="view"),
+        view=view_of(settings, classifier),
         seed=int(settings["seed"]),
         batch_size=engine.batch_size,
         chunk=engine.chunk,
@@ -95,7 +95,23 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     )
 
 
-class _Engine:
+def chosen_protocols(settings: Mapping[str, Any]) -> tuple[Protocol, ...]:
+    """Every protocol asked for, derived ones included."""
+    return tuple(p for name, node in (settings.get("protocols") or {}).items() for p in _protocols(name, node))
+
+
+def view_of(settings: Mapping[str, Any], classifier: Classifier) -> View:
+    """The run's view, at the network's own input size unless another is given."""
+    node = dict(settings["view"])
+    return build(View, {**node, "side": node.get("side") or classifier.input_size}, where="view")
+
+
+def engine_of(settings: Mapping[str, Any]) -> Engine:
+    """The checked `engine` group."""
+    return Engine(settings.get("engine") or {})
+
+
+class Engine:
     """Checked numbers of the `engine` group."""
 
     def __init__(self, node: Mapping[str, Any]) -> None:
