@@ -1,0 +1,44 @@
+# make demo   set up and run the main job on the embedded data (about 3 minutes after the install, two cores)
+# make test   set up and pass the tests
+# make lint   ruff and mypy --strict
+# make setup  the environment alone, in .venv
+# make clean  remove the environment and results/runs
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+UV     := $(shell command -v uv 2>/dev/null)
+PACKAGES := -c constraints.txt -e ".[figures,timm]" --group dev
+
+.PHONY: help setup demo test lint clean
+help:
+	@sed -n 's/^# //p' Makefile
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+ifdef UV
+	uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	VIRTUAL_ENV=$(VENV) uv pip install --quiet $(PACKAGES)
+else
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet $(PACKAGES)
+endif
+	@touch $@
+
+demo: setup
+	$(BIN)/wsol run experiment=demo
+	$(BIN)/wsol explain test/00000 test/00001 test/00002 test/00003 experiment=demo -o results/runs/demo-pictures
+
+test: setup
+	$(BIN)/python -m pytest -q -n 2
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) results/runs .pytest_cache .mypy_cache .ruff_cache
