@@ -51,8 +51,8 @@ def path_probabilities(
 ) -> NDArray[np.float64]:
     """Softmax outputs (P, T, C) along P paths from image to image.
 
-    Point t of path p is `starts[p]` with the first counts[t] pixels of the order taken from `ends[p]`; all channels of a
-    pixel change together. Images are made on the device, a chunk at a time.
+    Point t of path p is `starts[p]` with the first counts[t] pixels of the order taken from `ends[p]`; all channels of
+    a pixel change together. Images are made on the device, a chunk at a time.
 
     Parameters
     ----------
