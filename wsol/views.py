@@ -7,7 +7,7 @@ are merged on the canvas; boxes and masks follow the same geometry.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -38,11 +38,14 @@ class Layout:
     canvas_wh : size of the canvas in pixels.
     region_xyxy : the part of the stored image it shows, in stored pixels.
     placements : the network inputs cut from it.
+    resized_wh : what the stored image is resized to before the canvas is cut from it at `offset`.
     """
 
     canvas_wh: tuple[int, int]
     region_xyxy: tuple[float, float, float, float]
     placements: tuple[Placement, ...]
+    resized_wh: tuple[int, int]
+    offset: tuple[int, int] = (0, 0)
 
     @property
     def whole(self) -> bool:
@@ -70,34 +73,31 @@ class View:
 
     def layout(self, size_wh: tuple[int, int]) -> Layout:
         """Geometry for a stored image of `size_wh`."""
-        width, height = size_wh
-        side, whole = self.side, (0.0, 0.0, float(width), float(height))
+        side, whole = self.side, (0.0, 0.0, float(size_wh[0]), float(size_wh[1]))
+        large = round(side * 256 / 224)  # the field's 256 for 224 (Krizhevsky et al., 2012)
+        full = Placement((0, 0, side, side), (side, side))
         if self.name == "squash":
-            return Layout((side, side), whole, (Placement((0, 0, side, side), (side, side)),))
+            return Layout((side, side), whole, (full,), (side, side))
         if self.name == "multiscale":
             sides = [max(32, round(side * s / 32) * 32) for s in self.scales]
-            return Layout((side, side), whole, tuple(Placement((0, 0, side, side), (s, s)) for s in sides))
-        large = round(side * 256 / 224)  # the field's 256 for 224 (Krizhevsky et al., 2012)
+            return Layout((side, side), whole, tuple(Placement(full.box, (s, s)) for s in sides), (side, side))
         if self.name == "tencrop":
-            corners = [(0, 0), (large - side, 0), (0, large - side), (large - side, large - side)]
-            corners.append((round((large - side) / 2), round((large - side) / 2)))
+            far, mid = large - side, round((large - side) / 2)
+            corners = ((0, 0), (far, 0), (0, far), (far, far), (mid, mid))
             crops = [
                 Placement((x, y, x + side, y + side), (side, side), mirrored) for mirrored in (False, True) for x, y in corners
             ]
-            return Layout((large, large), whole, tuple(crops))
-        short = large if self.name == "centre" else side
-        scale = short / min(width, height)
-        # torchvision's rule: the shorter side exactly, the longer one truncated
-        wide, high = (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
+            return Layout((large, large), whole, tuple(crops), (large, large))
         if self.name == "resize_short":
-            return Layout((wide, high), whole, (Placement((0, 0, wide, high), (wide, high)),))
+            canvas = _short_side(size_wh, side)
+            return Layout(canvas, whole, (Placement((0, 0, *canvas), canvas),), canvas)
         if self.name == "centre":
+            wide, high = _short_side(size_wh, large)
             left, top = round((wide - side) / 2), round((high - side) / 2)
-            del scale
-            fx, fy = width / wide, height / high
+            fx, fy = size_wh[0] / wide, size_wh[1] / high
             region = (left * fx, top * fy, (left + side) * fx, (top + side) * fy)
-            return Layout((side, side), region, (Placement((0, 0, side, side), (side, side)),))
-        raise unknown("view", self.name, ViewName.__args__)  # type: ignore[attr-defined]
+            return Layout((side, side), region, (full,), (wide, high), (left, top))
+        raise unknown("view", self.name, get_args(ViewName))
 
     def inputs(self, image: Image) -> list[Image]:
         """The network inputs of one image, PIL bilinear as the field's loaders do, in the order of the placements."""
@@ -107,17 +107,21 @@ class View:
         resample = Pillow.Resampling.BILINEAR
         if self.name == "multiscale":  # each size from the stored image, not from a smaller canvas
             return [image.resize(p.side, resample) for p in layout.placements]
-        if self.name == "centre":
-            wide = round(image.size[0] / (layout.region_xyxy[2] - layout.region_xyxy[0]) * self.side)
-            high = round(image.size[1] / (layout.region_xyxy[3] - layout.region_xyxy[1]) * self.side)
-            left, top = round((wide - self.side) / 2), round((high - self.side) / 2)
-            return [image.resize((wide, high), resample).crop((left, top, left + self.side, top + self.side))]
-        canvas = image.resize(layout.canvas_wh, resample)
+        left, top = layout.offset
+        canvas = image.resize(layout.resized_wh, resample)
+        if layout.resized_wh != layout.canvas_wh:
+            canvas = canvas.crop((left, top, left + layout.canvas_wh[0], top + layout.canvas_wh[1]))
         crops = []
         for placement in layout.placements:
             crop = canvas if placement.box == (0, 0, *layout.canvas_wh) else canvas.crop(placement.box)
             crops.append(crop.transpose(Pillow.Transpose.FLIP_LEFT_RIGHT) if placement.mirrored else crop)
         return crops
+
+
+def _short_side(size_wh: tuple[int, int], short: int) -> tuple[int, int]:
+    """Size with the shorter side at `short`; the longer one truncated, as torchvision does."""
+    width, height = size_wh
+    return (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
 
 
 def boxes_on_canvas(
