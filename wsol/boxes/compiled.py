@@ -1,0 +1,22 @@
+"""How the few inner loops of this package are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int32]
+Floats = NDArray[np.float64]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """Compiled by numba at the first call, kept on disk for the next process, run without the GIL.
+
+    Give it arrays of one type only: each new type is compiled again, which takes seconds.
+    """
+    return cast(F, numba.njit(cache=True, nogil=True)(function))
