@@ -1,0 +1,143 @@
+"""What is left of the class when only what the map shows is left of the image: drop, increase, gain, ADCC."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+
+from wsol.metrics.base import Case, Columns, Score, mean, metric, numbers, weighted_mean
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    Floats = NDArray[np.floating[Any]]
+
+
+def shown_only(case: Case) -> Tensor:
+    """(3, h, w): the image times its min-max map; what the map hides becomes the mean colour."""
+    return case.image * torch.as_tensor(case.map01, dtype=case.image.dtype, device=case.image.device)
+
+
+def shown_probabilities(case: Case) -> NDArray[np.float64]:
+    """(C,) outputs for `shown_only`, computed once for all metrics and for variants with the same map."""
+    digest = hashlib.sha256(np.ascontiguousarray(case.map01).tobytes()).digest()
+
+    def ask() -> NDArray[np.float64]:
+        return np.asarray(case.ask.probabilities(shown_only(case)[None])[0].double().cpu().numpy())
+
+    return case.once(("shown", digest), ask)
+
+
+def average_drop(before: float, after: float) -> float:
+    """max(0, y - o) / y in [0, 1]; 0 where there was nothing to lose."""
+    return max(0.0, before - after) / before if before > 0 else 0.0
+
+
+def average_gain(before: float, after: float) -> float:
+    """max(0, o - y) / (1 - y) in [0, 1]; 0 where there was nothing to win."""
+    return max(0.0, after - before) / (1 - before) if before < 1 else 0.0
+
+
+def coherency(first: Floats, second: Floats) -> float:
+    """(1 + Pearson correlation) / 2 of two maps, in [0, 1]; a constant map correlates with nothing: 0.5."""
+    a, b = first - first.mean(dtype=np.float64), second - second.mean(dtype=np.float64)
+    scale = np.sqrt((a * a).sum() * (b * b).sum())
+    return float((1 + np.clip((a * b).sum() / scale, -1, 1)) / 2) if scale > 0 else 0.5
+
+
+def adcc(coherent: float, complexity: float, drop: float) -> float:
+    """3 / (1 / coherency + 1 / (1 - complexity) + 1 / (1 - drop)), all in [0, 1]; 0 where a term is 0."""
+    terms = (coherent, 1 - complexity, 1 - drop)
+    return 3 / sum(1 / t for t in terms) if min(terms) > 0 else 0.0
+
+
+def _adcc_of_means(columns: Mapping[str, Sequence[Any]], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    means = [weighted_mean(numbers(columns[name]), weights) for name in ("coherency", "complexity", "drop")]
+    return np.array([adcc(*(float(m[r]) for m in means)) for r in range(len(weights))])
+
+
+@metric(
+    "drop",
+    paper="Chattopadhay et al., Grad-CAM++, WACV 2018; gain: Zhang et al., Opti-CAM, 2023",
+    year=2018,
+    needs=("model",),
+    about="Average drop, increase in confidence and average gain when the image is multiplied by its map.",
+    cost="1F",
+)
+class Drop:
+    """Average Drop, Increase in Confidence and Average Gain, from one more forward.
+
+    With y the probability on the image and o on image x map: AD = mean max(0, y - o) / y, IC = share of images with
+    o > y, AG = mean max(0, o - y) / (1 - y).
+
+    Attributes
+    ----------
+    of_class : the label's (``target``) or the predicted one (``top1``).
+    """
+
+    of_class: Literal["target", "top1"] = "target"
+
+    scores = (
+        mean("drop", name="average_drop", label="Avg drop", percent=True, higher_is_better=False),
+        mean("increase", label="Increase", percent=True, proportion=True),
+        mean("gain", name="average_gain", label="Avg gain", percent=True),
+    )
+
+    def measure(self, case: Case) -> Columns:
+        """Columns drop, increase (0 or 1), gain, and before and after, the probabilities."""
+        of_class = case.class_of(self.of_class)
+        before, after = float(case.probabilities[of_class]), float(shown_probabilities(case)[of_class])
+        return {
+            "drop": average_drop(before, after),
+            "increase": int(after > before),
+            "gain": average_gain(before, after),
+            "before": before,
+            "after": after,
+        }
+
+
+@metric(
+    "adcc",
+    paper="Poppi et al., Revisiting the Evaluation of Class Activation Mapping, CVPR Workshops 2021",
+    year=2021,
+    needs=("model", "method"),
+    about="Harmonic mean of coherency, 1 - complexity and 1 - average drop.",
+    cost="1F, and the method once more",
+)
+class ADCC:
+    """ADCC: coherency of the map with the map of what it shows, its complexity, and the average drop, in one number.
+
+    Coherency = (1 + Pearson(M(x), M(x * M(x)))) / 2, complexity = mean |M|, with M the min-max map, and the drop as a
+    fraction. `adcc` is the mean of the images' numbers, `adcc_of_means` the harmonic mean of the three means.
+
+    Attributes
+    ----------
+    of_class : of the drop: the label's (``target``) or the predicted one (``top1``).
+    """
+
+    of_class: Literal["target", "top1"] = "target"
+
+    scores = (
+        mean("adcc", label="ADCC", percent=True),
+        Score(name="adcc_of_means", label="ADCC of means", of=_adcc_of_means, percent=True),
+        mean("coherency", label="Coherency", percent=True),
+        mean("complexity", label="Complexity", percent=True, higher_is_better=False),
+    )
+
+    def measure(self, case: Case) -> Columns:
+        """Columns coherency, complexity, drop and adcc, all in [0, 1]."""
+        of_class = case.class_of(self.of_class)
+        drop = average_drop(float(case.probabilities[of_class]), float(shown_probabilities(case)[of_class]))
+        coherent = coherency(case.map, case.remap(shown_only(case)))
+        complexity = float(np.abs(case.map01).mean(dtype=np.float64))
+        return {
+            "coherency": coherent,
+            "complexity": complexity,
+            "drop": drop,
+            "adcc": adcc(coherent, complexity, drop),
+        }

@@ -1,0 +1,127 @@
+"""Maps against the object pixel by pixel: AUC, false and true positives, divergence, IoU at the mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from wsol.errors import ConfigError
+from wsol.metrics.base import Case, Columns, Score, mean, metric, numbers
+from wsol.metrics.truth import BACKGROUND, OBJECT, Against, truth_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating[Any]]
+
+EPS = 1e-7  # our choice; no paper fixes the divergence's
+
+
+def pixel_auc(on_object: Floats, on_background: Floats) -> float | None:
+    """Chance that an object pixel scores higher than a background pixel, ties counting half; None if one is empty."""
+    if not len(on_object) or not len(on_background):
+        return None
+    background = np.sort(on_background)
+    below = np.searchsorted(background, on_object, side="left")
+    up_to = np.searchsorted(background, on_object, side="right")
+    return float((below + up_to).sum() / (2 * len(on_object) * len(on_background)))
+
+
+def divergence(
+    map01: Floats, objects: NDArray[np.bool_], *, direction: Literal["mask_map", "map_mask"], eps: float = EPS
+) -> float | None:
+    """KL divergence in nats between two arrays of pixels, each divided by its sum.
+
+    Parameters
+    ----------
+    direction : ``mask_map`` is sum p log(p / (q + eps)) with p the mask and q the map; ``map_mask`` exchanges them.
+
+    Returns None where the map or the mask is empty: it is not defined there.
+    """
+    if map01.sum() <= 0 or not objects.any():
+        return None
+    mask, shown = objects / objects.sum(), map01 / map01.sum()
+    p, q = (mask, shown) if direction == "mask_map" else (shown, mask)
+    some = p > 0
+    return float((p[some] * np.log(p[some] / (q[some] + eps))).sum())
+
+
+def confusion(claimed: NDArray[np.bool_], objects: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """True positives, false positives, false negatives, true negatives of two arrays of pixels."""
+    tp = int((claimed & objects).sum())
+    fp, fn = int(claimed.sum()) - tp, int(objects.sum()) - tp
+    return tp, fp, fn, claimed.size - tp - fp - fn
+
+
+def _two_class_iou(columns: Mapping[str, Sequence[Any]], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of object IoU and background IoU, each over the pixels of all images."""
+    tp, fp, fn, tn = (weights @ numbers(columns[name]) for name in ("tp", "fp", "fn", "tn"))
+    ious = []
+    for right, union in ((tp, tp + fp + fn), (tn, tn + fp + fn)):
+        iou = np.full(len(weights), np.nan)
+        iou[union > 0] = right[union > 0] / union[union > 0]
+        ious.append(iou)
+    return np.asarray((ious[0] + ious[1]) / 2)
+
+
+@metric(
+    "pixels",
+    paper="pixel AUC, FPR, TPR: common; KL: Bylinskii et al., 2019; mIoU at the mean: Chefer et al., CVPR 2021",
+    year=2021,
+    needs=("truth",),
+    about="Pixel AUC an image, FPR and TPR at a level, KL divergence, IoU above the map's mean.",
+)
+class Pixels:
+    """The map as a classifier of pixels, and as a density; ignored pixels are left out.
+
+    Pixel AUC, FPR and TPR are means over images. Mean IoU takes the pixels above the map's own mean: `iou` is the mean
+    of the object's IoU over images, `miou` the mean of object and background IoU with the pixels of all images in one
+    pool, as transformer papers report it.
+
+    Attributes
+    ----------
+    tau : level of FPR and TPR: pixels with map01 >= tau are claimed.
+    direction, eps : of the divergence; see `divergence`.
+    against : ``auto`` is the mask, or the boxes where there is none.
+    """
+
+    tau: float = 0.5
+    direction: Literal["mask_map", "map_mask"] = "mask_map"
+    eps: float = EPS
+    against: Against = "auto"
+
+    @property
+    def scores(self) -> tuple[Score, ...]:
+        at = f"@{self.tau:g}"
+        return (
+            mean("auc", name="pixel_auc", label="Pixel AUC"),
+            mean("tpr", label=f"TPR{at}", percent=True),
+            mean("fpr", label=f"FPR{at}", percent=True, higher_is_better=False),
+            mean("kl", label="KL", higher_is_better=False),
+            mean("iou", label="IoU at mean", percent=True),
+            Score(name="miou", label="mIoU at mean", of=_two_class_iou, percent=True),
+        )
+
+    def __post_init__(self) -> None:
+        if not 0 < self.tau <= 1:
+            raise ConfigError(f"tau={self.tau} is no level of a map in [0, 1]; give a number above 0 and at most 1")
+        if not self.eps > 0:
+            raise ConfigError(f"eps={self.eps} lets the divergence be infinite; give a number above 0")
+
+    def measure(self, case: Case) -> Columns:
+        """Columns auc, tpr, fpr, kl, iou (None where undefined) and the counts tp, fp, fn, tn above the mean."""
+        truth = truth_of(case, self.against)
+        known = (truth == OBJECT) | (truth == BACKGROUND)
+        objects, map01 = truth[known] == OBJECT, np.asarray(case.map01, np.float64)[known]
+        tp, fp, fn, tn = confusion(map01 >= self.tau, objects)
+        columns: Columns = {
+            "auc": pixel_auc(map01[objects], map01[~objects]),
+            "tpr": tp / (tp + fn) if tp + fn else None,
+            "fpr": fp / (fp + tn) if fp + tn else None,
+            "kl": divergence(map01, objects, direction=self.direction, eps=self.eps),
+        }
+        # The mean is the whole map's: what is ignored in scoring still belongs to what the method drew.
+        tp, fp, fn, tn = confusion(map01 > np.mean(case.map01, dtype=np.float64), objects)
+        return columns | {"iou": tp / (tp + fn + fp) if tp + fn else None, "tp": tp, "fp": fp, "fn": fn, "tn": tn}

@@ -1,0 +1,110 @@
+"""The pointing games: is the map's peak on the object, and how much of the map is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from wsol.errors import ConfigError
+from wsol.metrics.base import Case, Columns, mean, metric
+from wsol.metrics.truth import IGNORE, OBJECT, Against, truth_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating[Any]]
+
+TOLERANCE = 15.0  # pixels; Zhang et al., 2018, on images with a short side of 224 (TorchRay)
+FRAME = 224
+
+
+def pointing_share(saliency: Floats, objects: NDArray[np.bool_], *, tolerance: float) -> float | None:
+    """Share of the map's maxima that lie within `tolerance` pixels of an object pixel: 0 or 1 without ties.
+
+    Counting any tied maximum as a hit would let constant maps score 100 %, as in Quantus. None without object pixels.
+    """
+    if not objects.any():
+        return None
+    peaks = saliency == saliency.max()
+    away = cv2.distanceTransform((~objects).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # Squared distances between pixels are whole numbers; float32 roots are not.
+    near = np.rint(np.asarray(away, np.float64) ** 2) <= tolerance**2
+    return float(near[peaks].mean())
+
+
+def energy_share(map01: Floats, objects: NDArray[np.bool_], known: NDArray[np.bool_]) -> float | None:
+    """Share of the map's sum over `known` pixels that is on the object; an empty map counts as a uniform one.
+
+    None without object pixels.
+    """
+    if not objects.any():
+        return None
+    total = float(map01[known].sum())
+    return float(map01[objects].sum()) / total if total > 0 else float(objects.sum() / known.sum())
+
+
+@metric(
+    "pointing",
+    paper="Zhang et al., Excitation Backprop, IJCV 2018; tolerance as in TorchRay",
+    year=2018,
+    needs=("truth",),
+    about="Is the maximum of the map on the object, or within 15 pixels of it? Ties score the share inside.",
+)
+class PointingGame:
+    """The pointing game: a hit where the map's maximum is within a circle of the object.
+
+    The published number is the mean of per-class means in data sets with several classes an image; ours is the mean
+    over images, and a run's tables can be sliced by class.
+
+    Attributes
+    ----------
+    tolerance : radius in pixels of a frame with a short side of 224; scaled with the network input's short side.
+    against : ``auto`` is the mask, or the boxes where there is none. Ignored pixels are no object.
+    """
+
+    tolerance: float = TOLERANCE
+    against: Against = "auto"
+
+    scores = (mean("hit", name="pointing_game", label="Pointing", percent=True),)
+
+    def __post_init__(self) -> None:
+        if self.tolerance < 0:
+            raise ConfigError(f"tolerance={self.tolerance} is no radius; give a number of pixels, 0 or above")
+
+    def measure(self, case: Case) -> Columns:
+        """Columns hit (in [0, 1], None without object pixels) and ties, the number of maxima."""
+        objects = truth_of(case, self.against) == OBJECT
+        scaled = self.tolerance * min(case.map.shape) / FRAME
+        return {
+            "hit": pointing_share(case.map, objects, tolerance=scaled),
+            "ties": int((case.map == case.map.max()).sum()),
+        }
+
+
+@metric(
+    "energy_pointing",
+    paper="Wang et al., Score-CAM, CVPR Workshops 2020",
+    year=2020,
+    needs=("truth",),
+    about="Share of the min-max map's sum that falls on the object.",
+)
+class EnergyPointingGame:
+    """The energy-based pointing game: sum of the map inside the object over the sum of the map.
+
+    The map is the min-max one, so that negative values can't cancel. Ignored pixels count on neither side.
+
+    Attributes
+    ----------
+    against : the paper uses ``boxes``; ``mask`` and ``auto`` (the mask where there is one) are sharper.
+    """
+
+    against: Against = "boxes"
+
+    scores = (mean("energy", name="energy_pointing_game", label="Energy", percent=True),)
+
+    def measure(self, case: Case) -> Columns:
+        """Column energy, in [0, 1], None without object pixels."""
+        truth = truth_of(case, self.against)
+        return {"energy": energy_share(case.map01, truth == OBJECT, truth != IGNORE)}
