@@ -1,0 +1,73 @@
+"""The row store: atomic files, resume by what is missing, latest."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from wsol.errors import OutputError, UnknownName
+from wsol.store import RunFolder, open_run, shards
+
+ABOUT = {"variants": {}, "protocols": {}, "metrics": {}}
+
+
+def row(variant: str, image: str, **columns: object) -> dict[str, object]:
+    return {"image_id": image, "variant": variant, **columns}
+
+
+def test_shards_are_sorted_ids_in_pieces() -> None:
+    made = shards(["c", "a", "d", "b", "e"], 2)
+    assert [s.image_ids for s in made] == [("a", "b"), ("c", "d"), ("e",)]
+    assert [s.index for s in made] == [0, 1, 2]
+
+
+def test_written_work_is_done_and_read_back(tmp_path: Path) -> None:
+    folder, (first, second) = RunFolder(tmp_path / "run"), shards(["a", "b", "c"], 2)
+    work = frozenset({("cam", "v1"), ("box", "v1")})
+    rows = [row(v, i, **{"v1/iou": [0.5, 0.25]}) for v in ("cam", "box") for i in first.image_ids]
+    folder.write(first, rows, work, ABOUT)
+    assert folder.done(first) == work
+    assert folder.done(second) == frozenset()
+    folder.write(second, [row("cam", "c", **{"v1/iou": [1.0]})], frozenset({("cam", "v1")}), ABOUT)
+    tables = folder.tables()
+    assert tables["cam"]["image_id"].to_pylist() == ["a", "b", "c"]
+    assert tables["cam"]["v1/iou"].to_pylist() == [[0.5, 0.25], [0.5, 0.25], [1.0]]
+    assert tables["box"].num_rows == 2
+
+
+def test_a_measure_added_later_stands_beside_the_first(tmp_path: Path) -> None:
+    folder, (shard,) = RunFolder(tmp_path), shards(["a", "b"], 2)
+    folder.write(shard, [row("cam", i, x=1) for i in "ab"], frozenset({("cam", "v1")}), ABOUT)
+    folder.write(shard, [row("cam", i, y=2.5) for i in "ab"], frozenset({("cam", "v2")}), ABOUT)
+    table = folder.tables()["cam"]
+    assert table.to_pydict() == {"image_id": ["a", "b"], "variant": ["cam", "cam"], "x": [1, 1], "y": [2.5, 2.5]}
+
+
+def test_half_a_file_is_never_seen(tmp_path: Path) -> None:
+    folder, (shard,) = RunFolder(tmp_path), shards(["a"], 1)
+    place = folder.write(shard, [row("cam", "a", x=1)], frozenset({("cam", "v1")}), ABOUT)
+    beside = place.with_name(f".{place.name}.0000.part")
+    beside.write_bytes(place.read_bytes()[:100])  # what a killed writer leaves
+    assert folder.done(shard) == {("cam", "v1")}
+    assert folder.tables()["cam"].num_rows == 1
+
+
+def test_writing_where_one_must_not_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"can't write .*choose another folder with paths\.runs=DIR"):
+        RunFolder(tmp_path / "file" / "run").write_manifest({})
+
+
+def test_latest_is_the_run_written_last(tmp_path: Path) -> None:
+    for n, name in enumerate(("shapes-a-111", "shapes-b-222")):
+        RunFolder(tmp_path / name).write_manifest({})
+        os.utime(tmp_path / name / "run.json", (n, n))
+    assert open_run("latest", tmp_path).name == "shapes-b-222"
+    assert open_run("shapes-a", tmp_path).name == "shapes-a-111"
+    assert open_run(tmp_path / "shapes-a-111", tmp_path / "elsewhere").name == "shapes-a-111"
+    with pytest.raises(UnknownName, match="no run 'shapes-c'; nearest: 'shapes-"):
+        open_run("shapes-c", tmp_path)
+    with pytest.raises(OutputError, match="there is no run under"):
+        open_run("latest", tmp_path / "empty")
