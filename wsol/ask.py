@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.capture import INPUT, Look, capture, target_logit, wide
+from wsol.capture import INPUT, Look, capture, evaluating, target_logit, wide
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -45,7 +45,7 @@ class Ask:
 
     Attributes
     ----------
-    module : the network itself, in eval mode; only for methods that change its backward rules.
+    module : the network itself; only for methods that change its backward rules.
     grids : by layer, how tokens become a grid (transformers).
     cost : what has been spent so far; `seconds` counts only work that was taken over from another variant.
     """
@@ -59,7 +59,7 @@ class Ask:
     def logits(self, images: Tensor) -> Tensor:
         """(N, 3, h, w) to (N, C), no graph, no hooks."""
         self.cost += Cost(forwards=len(images))
-        with torch.no_grad():
+        with torch.no_grad(), evaluating(self.module):
             return torch.cat([wide(self.module(part)) for part in images.split(self.chunk)])
 
     def probabilities(self, images: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ class Ask:
         answers = []
         for part in activations.split(self.chunk):
             self.cost += Cost(partial_forwards=len(part))
-            with torch.no_grad():
+            with torch.no_grad(), evaluating(self.module):
                 try:
                     answers.append(self._run_replaced(module, layer, part, image[None]))
                     self.cost += Cost(forwards=1)
@@ -114,7 +114,9 @@ class Ask:
         grid = self.grids.get(layer)
 
         def replace(module: nn.Module, args: object, output: Tensor) -> Tensor:
-            return activations.to(output.dtype) if grid is None else grid.fold(activations.to(output.dtype), output)
+            # A copy: an in-place ReLU behind the layer would overwrite the caller's tensor.
+            given = activations.to(output.dtype, copy=True)
+            return given if grid is None else grid.fold(given, output)
 
         handle = module.register_forward_hook(replace)
         try:

@@ -78,23 +78,33 @@ def capture(
         if name != INPUT and name not in modules:
             raise unknown("layer", name, [n for n in modules if n], see="wsol list layers", error=LayerError)
     look = Capture(model, tuple(dict.fromkeys(layers)), gradients, grids or {})
-    training = {module: module.training for module in model.modules()}
     trainable = {parameter: parameter.requires_grad for parameter in model.parameters()}
     handles = []
     try:
-        model.eval()
-        for parameter in trainable:
-            parameter.requires_grad_(False)  # the graph starts at the first captured layer, not at the weights
-        handles = [modules[name].register_forward_hook(look._keep(name)) for name in look.layers if name != INPUT]
-        yield look
+        with evaluating(model):
+            for parameter in trainable:
+                parameter.requires_grad_(False)  # the graph starts at the first captured layer, not at the weights
+            handles = [modules[name].register_forward_hook(look._keep(name)) for name in look.layers if name != INPUT]
+            yield look
     finally:
         for handle in handles:
             handle.remove()
-        for module, mode in training.items():
-            module.training = mode
         for parameter, needed in trainable.items():
             parameter.requires_grad_(needed)
         look._kept.clear()
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode for the length of a block: in train mode batch norm mixes images and dropout draws numbers."""
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 class Capture:

@@ -34,8 +34,8 @@ class CAM:
 
     def __call__(self, seen: Seen) -> Tensor:
         head = head_of(seen, "cam")
-        weights = head.weight.to(seen.activations)[seen.targets]
-        raw = (weights[:, :, None, None] * before_pooling(seen, head)).sum(1)
+        weights: Tensor = head.weight.to(seen.activations)[seen.targets]
+        raw: Tensor = (weights[:, :, None, None] * before_pooling(seen, head)).sum(1)
         return raw.relu() if self.relu else raw
 
 

@@ -1,0 +1,71 @@
+"""Ablation-CAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from wsol.methods.base import Seen, method
+from wsol.methods.masks import weighted_map
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PART_BYTES = 128 * 2**20  # replaced activations held at a time: 64 channels of 224 x 224 are 13 MB a copy
+
+
+@method(
+    "ablationcam",
+    paper="Desai & Ramaswamy, Ablation-CAM, WACV 2020, eq. 4-5",
+    year=2020,
+    needs=("activations", "model"),
+    cost="1F + K P",
+)
+class AblationCAM:
+    """Ablation-CAM: each channel weighted by how much the score falls when the channel is set to zero.
+
+    w_k = (y - y_without_k) / y;  M = ReLU(sum_k w_k A_k)
+
+    Identities: on a GAP head w_k = W[c, k] mean(A_k) / y, no forwards at all; used where such a head is found.
+    Traps: division by y turns the map round where y < 0 (divide=none is safe, and the same map elsewhere). The paper
+    starts from the slope (y - y_without_k) / ||A_k|| (divide=norm). Zero means zero: a large negative number in its
+    place, as some code has it, makes the map depend on the batch. All-zero channels cost no forward: nothing changes
+    without them.
+    """
+
+    divide: Literal["score", "norm", "none"] = "score"
+
+    def __call__(self, seen: Seen) -> Tensor:
+        drop = seen.once("drop", lambda: score_drops(seen))
+        weights = drop
+        if self.divide == "score":
+            y = seen.scores[:, None]
+            weights = drop / torch.where(y == 0, 1, y)
+        elif self.divide == "norm":
+            norm = seen.activations.flatten(2).norm(dim=2)
+            weights = drop / torch.where(norm == 0, 1, norm)
+        return weighted_map(weights.to(seen.activations.dtype), seen.activations)
+
+
+def score_drops(seen: Seen) -> Tensor:
+    """(B, K) y - y_without_k: from the head where it is linear in the activations, else from partial forwards."""
+    if seen.head is not None and seen.head.linear:
+        weights: Tensor = seen.head.weight.to(seen.activations)[seen.targets]
+        return weights * seen.activations.mean((2, 3))
+    drops = torch.zeros(seen.activations.shape[:2], dtype=seen.logits.dtype, device=seen.logits.device)
+    for image, target in enumerate(seen.targets.tolist()):
+        whole = seen.activations[image]
+        used = whole.flatten(1).any(1).nonzero()[:, 0]
+        for channels in torch.split(used, part_size(seen)):
+            without = whole.expand(len(channels), *whole.shape).clone()
+            without[torch.arange(len(channels), device=whole.device), channels] = 0
+            answer = seen.ask.logits_from(seen.layer, without, seen.images[image])
+            drops[image, channels] = seen.scores[image] - answer[:, target]
+    return drops
+
+
+def part_size(seen: Seen) -> int:
+    """How many copies of one image's activations to hold at a time."""
+    one = seen.activations[0].numel() * seen.activations.element_size()
+    return max(1, min(seen.ask.chunk, PART_BYTES // one))

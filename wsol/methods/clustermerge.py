@@ -1,0 +1,104 @@
+"""Clusters of channel maps, merged by confidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from wsol.methods.base import Seen, method
+from wsol.methods.cam import head_of
+from wsol.methods.kmeans import kmeans
+from wsol.methods.masks import image_masks, live_channels, minmax, target_scores
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Confidence = Literal["masked_prob", "masked_logit", "head_weight", "gradient"]
+
+
+@method(
+    "clustermerge",
+    paper="k-means of channel maps merged by class confidence; our exact reading (handbook, card 6.12)",
+    year=2021,
+    needs=("activations", "model"),
+    cost="1F + k F",
+    stochastic=True,
+)
+class ClusterMerge:
+    """Cluster merge: k-means of the channel maps into k sub-maps, each scored by the model, merged by that confidence.
+
+    a_k = A_k / ||A_k||, live channels only;  clusters C_1..C_k of {a_k};  s_j = min-max(mean of A_k over C_j)
+    c_j = p(x * U(s_j));  M = sum_j ReLU(c_j) s_j
+
+    Identities: with as many clusters as live channels it is Score-CAM's raw weights on min-max maps; with one cluster
+    it is LaFAM after min-max (over live channels, where the confidence is positive); the channels' order does not
+    matter.
+    Traps: fewer than k clusters come out where there are fewer different channel maps.
+
+    Options: confidence = masked_prob, masked_logit (one forward a cluster), head_weight (mean class weight of the
+    cluster, no forward), gradient (mean gradient of the cluster, 1F + 1B); merge = weighted_sum, top_m (the `m` most
+    confident), max.
+    """
+
+    k: int = 10
+    confidence: Confidence = "masked_prob"
+    merge: Literal["weighted_sum", "top_m", "max"] = "weighted_sum"
+    m: int = 3
+
+    def __call__(self, seen: Seen) -> Tensor:
+        batch, _, height, width = seen.activations.shape
+        channel_weights = self._channel_weights(seen)
+        generators = seen.generators("clustermerge")
+        raw = torch.zeros(batch, height, width, dtype=seen.activations.dtype, device=seen.activations.device)
+        live = live_channels(seen.activations)
+        for image in range(batch):
+            channels = live[image].nonzero()[:, 0]
+            if not len(channels):
+                continue
+            maps = seen.activations[image, channels]
+            labels = cluster(maps, self.k, generators[image]).to(maps.device)
+            groups = [labels == j for j in sorted(set(labels.tolist()))]
+            means = torch.stack([mean_of(maps[group]) for group in groups])
+            if channel_weights is None:
+                confidence = self._masked(seen, image, means)
+            else:
+                confidence = torch.stack([channel_weights[image, channels[group]].mean() for group in groups])
+            raw[image] = self._merged(minmax(means), confidence.relu().to(means.dtype))
+        return raw
+
+    def _channel_weights(self, seen: Seen) -> Tensor | None:
+        """(B, K) for the confidences that need no masks."""
+        if self.confidence == "head_weight":
+            head = head_of(seen, "clustermerge with confidence=head_weight")
+            weights: Tensor = head.weight.to(seen.activations)[seen.targets]
+            return weights
+        if self.confidence == "gradient":
+            look = seen.once("look", lambda: seen.ask.look(seen.images, seen.targets, [seen.layer]))
+            return look.gradients[seen.layer].mean((2, 3))
+        return None
+
+    def _masked(self, seen: Seen, image: int, means: Tensor) -> Tensor:
+        size = (seen.images.shape[-2], seen.images.shape[-1])
+        masks = image_masks(means, size, "norm_after_up").to(seen.images.dtype)
+        logits = seen.ask.masked_logits(seen.images[image], masks)
+        targets = seen.targets[image].expand(len(logits))
+        return target_scores(logits, targets, "prob" if self.confidence == "masked_prob" else "logit")
+
+    def _merged(self, maps: Tensor, confidence: Tensor) -> Tensor:
+        if self.merge == "top_m":
+            kept = confidence.argsort(descending=True, stable=True)[: self.m]
+            maps, confidence = maps[kept], confidence[kept]
+        weighted = confidence[:, None, None] * maps
+        return weighted.amax(0) if self.merge == "max" else weighted.sum(0)
+
+
+def cluster(maps: Tensor, clusters: int, generator: torch.Generator) -> Tensor:
+    """(m, H, W) maps to (m,) labels by shape: as unit vectors a strong map and a weak one can share a cluster."""
+    flat = maps.flatten(1).double().cpu()
+    return kmeans(flat / flat.norm(dim=1, keepdim=True), min(clusters, len(flat)), generator)
+
+
+def mean_of(maps: Tensor) -> Tensor:
+    """Mean of (m, H, W) maps, added up smallest first: the same sum for any order of the channels."""
+    return maps.sort(0).values.mean(0)

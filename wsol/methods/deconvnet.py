@@ -1,0 +1,38 @@
+"""DeconvNet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wsol.methods.base import Seen, method
+from wsol.methods.colour import Reduce, one_map
+from wsol.methods.relu_rules import ruled_gradient
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "deconvnet",
+    paper="Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014, sec. 2.1",
+    year=2014,
+    needs=("model",),
+    layers="input",
+    cost="2F + 1B",
+)
+class DeconvNet:
+    """DeconvNet: a backward pass in which a ReLU lets through what is positive in the signal, whatever it saw before.
+
+    R_in = ReLU(R_out) at every ReLU;  M = max over colours of |R|
+
+    Traps: max-pool switches are those of the forward pass. It says little about the class: compare with `vanillagrad`.
+    Smooth activations (SiLU, GELU) have no such rule and keep their gradient.
+    """
+
+    reduce: Reduce = "max"
+    abs: bool = True
+    smooth_sigma: float = 0.0
+
+    def __call__(self, seen: Seen) -> Tensor:
+        signal = ruled_gradient(seen, "deconvnet")
+        return one_map(signal, reduce=self.reduce, absolute=self.abs, smooth_sigma=self.smooth_sigma)

@@ -1,0 +1,47 @@
+"""Guided Grad-CAM."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from wsol.capture import INPUT
+from wsol.methods.base import Seen, method
+from wsol.methods.colour import Reduce, one_map
+from wsol.methods.gradcam import GradCAM
+from wsol.methods.relu_rules import ruled_gradient
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "guidedgradcam",
+    paper="Selvaraju et al., Grad-CAM, ICCV 2017, sec. 3.2",
+    year=2017,
+    needs=("activations", "gradients", "model"),
+    cost="2F + 2B",
+)
+class GuidedGradCAM:
+    """Guided Grad-CAM: guided backpropagation, kept where Grad-CAM is.
+
+    M = max over colours of |GB * U(Grad-CAM)|, at the input's size
+
+    Options: up = bilinear, or nearest (captum's default).
+    """
+
+    up: Literal["bilinear", "nearest"] = "bilinear"
+    reduce: Reduce = "max"
+    abs: bool = True
+    smooth_sigma: float = 0.0
+
+    def __call__(self, seen: Seen) -> Tensor:
+        guided = ruled_gradient(
+            replace(seen, layer=INPUT), "guided"
+        )  # one signal for all layers, and for guidedbackprop
+        coarse = GradCAM()(seen)[:, None]
+        align = None if self.up == "nearest" else False
+        fine = torch.nn.functional.interpolate(coarse, size=guided.shape[-2:], mode=self.up, align_corners=align)
+        return one_map(guided * fine, reduce=self.reduce, absolute=self.abs, smooth_sigma=self.smooth_sigma)

@@ -1,0 +1,116 @@
+"""Activations as masks over the image, and the scores of the image behind them.
+
+The Score-CAM family shares this: one sweep of masked forwards gives logits and probabilities for every variant that
+uses the same masks. Masks and masked images exist one chunk at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from wsol.methods.fusion import upsample
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wsol.methods.base import Seen
+
+Order = Literal["norm_after_up", "norm_before_up"]
+Score = Literal["prob", "logit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Target scores (B, K) of each image behind each of K masks; 0 where no mask was tried."""
+
+    logits: Tensor
+    probabilities: Tensor
+
+    def of(self, score: Score) -> Tensor:
+        return self.probabilities if score == "prob" else self.logits
+
+
+def minmax(maps: Tensor) -> Tensor:
+    """(..., H, W) stretched to [0, 1], each map alone; a flat map becomes 0."""
+    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
+    span = high - low
+    return torch.where(span > 0, (maps - low) / torch.where(span > 0, span, 1), 0)
+
+
+def live_channels(activations: Tensor) -> Tensor:
+    """(B, K) whether a channel has a shape at all: a flat one, dead or not, makes no mask.
+
+    Asked of the activations, not of their upsampling, whose rounding makes a flat channel look alive.
+    """
+    return activations.amax((2, 3)) > activations.amin((2, 3))
+
+
+def image_masks(maps: Tensor, size: tuple[int, int], order: Order) -> Tensor:
+    """(N, H, W) maps to (N, *size) masks in [0, 1]: upsampled, then stretched, or the other way round."""
+    if order == "norm_before_up":
+        return upsample(minmax(maps), size)
+    return minmax(upsample(maps, size))
+
+
+def channel_scores(seen: Seen, *, order: Order, wanted: Tensor | None = None) -> Scores:
+    """Scores of the image times each live channel's mask, x * s(U(A_k)); shared by all variants with these masks.
+
+    Parameters
+    ----------
+    wanted : (B, K) the only channels to try; a whole sweep that has been made already is used in its place.
+    """
+    live = live_channels(seen.activations)
+    size = (seen.images.shape[-2], seen.images.shape[-1])
+
+    def masks(image: int, channels: Tensor) -> Tensor:
+        return image_masks(seen.activations[image, channels], size, order)
+
+    return seen.once(
+        ("channel_scores", order, None if wanted is None else tuple(wanted.flatten().nonzero()[:, 0].tolist())),
+        lambda: sweep(seen, live if wanted is None else live & wanted, masks),
+    )
+
+
+def sweep(seen: Seen, wanted: Tensor, masks: Callable[[int, Tensor], Tensor]) -> Scores:
+    """Scores of x * mask for every wanted channel, `seen.ask.chunk` masks at a time.
+
+    Parameters
+    ----------
+    wanted : (B, K).
+    masks : from the image's place in the batch and m channel indices to (m, h, w) masks.
+    """
+    logits = torch.zeros(wanted.shape, dtype=seen.logits.dtype, device=seen.logits.device)
+    probabilities = torch.zeros_like(logits)
+    for image, target in enumerate(seen.targets.tolist()):
+        for channels in torch.split(wanted[image].nonzero()[:, 0], seen.ask.chunk):
+            part = masks(image, channels).to(seen.images.dtype)
+            answer = seen.ask.masked_logits(seen.images[image], part)
+            logits[image, channels] = answer[:, target]
+            probabilities[image, channels] = answer.softmax(1)[:, target]
+    return Scores(logits, probabilities)
+
+
+def image_scores(seen: Seen, images: Tensor, score: Score) -> Tensor:
+    """(B,) target scores of other images in place of the batch's."""
+    logits = seen.ask.logits(images)
+    return target_scores(logits, seen.targets, score)
+
+
+def target_scores(logits: Tensor, targets: Tensor, score: Score) -> Tensor:
+    """(B, C) logits and (B,) classes to (B,) logits or softmax probabilities."""
+    return (logits.softmax(1) if score == "prob" else logits).gather(1, targets[:, None])[:, 0]
+
+
+def weighted_map(weights: Tensor, activations: Tensor) -> Tensor:
+    """ReLU(sum_k w_k A_k), (B, K) and (B, K, H, W) to (B, H, W)."""
+    return (weights[:, :, None, None] * activations).sum(1).relu()
+
+
+def live_softmax(scores: Tensor, live: Tensor) -> Tensor:
+    """(B, K) softmax over the live channels, 0 for the others; all 0 where none lives."""
+    weights = scores.masked_fill(~live, -torch.inf).softmax(1)
+    return torch.where(live, weights, 0)

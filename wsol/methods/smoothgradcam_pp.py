@@ -1,0 +1,62 @@
+"""Smooth Grad-CAM++."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from wsol.methods.base import Seen, method
+from wsol.methods.masks import weighted_map
+from wsol.methods.noise import noisy_images
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CANCELLED = 1e-6  # as in gradcam_pp: a denominator this small against its terms is rounding noise
+
+
+@method(
+    "smoothgradcam_pp",
+    paper="Omeiza et al., Smooth Grad-CAM++, 2019, eq. 9-11",
+    year=2019,
+    needs=("activations", "model"),
+    cost="1F + samples F + samples B",
+    stochastic=True,
+)
+class SmoothGradCAMpp:
+    """Smooth Grad-CAM++: Grad-CAM++ with derivatives averaged over noisy copies of the image.
+
+    D_i = mean over noisy inputs of g^i;  alpha = D_1 / (2 D_2 + S_k D_3)
+    w_k = sum alpha ReLU(D_1);  M = ReLU(sum_k w_k A_k)
+
+    Identities: numerator=d2 with noise=0 is Grad-CAM++.
+    Traps: activations, their sum S_k and the class are those of the clean image. Noise has standard deviation `noise`
+    times (max - min) of the image; the inverse and absolute values are in use elsewhere. The average can make the
+    denominator cancel to nothing; such a cell is left out.
+
+    Options: numerator = d1 (as the paper prints it) or d2 (as Grad-CAM++ would have it).
+    """
+
+    samples: int = 25
+    noise: float = 0.15
+    numerator: Literal["d1", "d2"] = "d1"
+
+    def __call__(self, seen: Seen) -> Tensor:
+        first, second, third = self._derivatives(seen)
+        total = seen.activations.double().sum((2, 3), keepdim=True)
+        denominator = 2 * second + total * third
+        usable = denominator.abs() > CANCELLED * (2 * second + (total * third).abs())
+        alpha = (first if self.numerator == "d1" else second) / torch.where(usable, denominator, 1)
+        weights = (torch.where(usable, alpha, 0) * first.clamp(min=0)).sum((2, 3))
+        return weighted_map(weights.to(seen.activations.dtype), seen.activations)
+
+    def _derivatives(self, seen: Seen) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean of g, g^2, g^3 over the noisy inputs, in float64: cubes of small gradients vanish in float32."""
+        sums = [torch.zeros_like(seen.activations, dtype=torch.float64) for _ in range(3)]
+        for images in noisy_images(seen, samples=self.samples, noise=self.noise):
+            gradient = seen.ask.look(images, seen.targets, [seen.layer]).gradients[seen.layer].double()
+            for power, total in enumerate(sums, start=1):
+                total += gradient**power
+        first, second, third = (total / self.samples for total in sums)
+        return first, second, third

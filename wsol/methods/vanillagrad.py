@@ -1,0 +1,33 @@
+"""The plain gradient."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wsol.methods.base import Seen, method
+from wsol.methods.colour import Reduce, one_map
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "vanillagrad",
+    paper="Simonyan et al., Deep Inside Convolutional Networks, ICLR-W 2014, sec. 3.1",
+    year=2014,
+    layers="input",
+)
+class VanillaGrad:
+    """Vanilla gradient: how strongly the score reacts to each pixel.
+
+    M = max over colours of |dy/dx|
+
+    Traps: the map is as noisy as the image is sharp; `smooth_sigma` (pixels) blurs it before it is boxed.
+    """
+
+    reduce: Reduce = "max"
+    abs: bool = True
+    smooth_sigma: float = 0.0
+
+    def __call__(self, seen: Seen) -> Tensor:
+        return one_map(seen.gradients, reduce=self.reduce, absolute=self.abs, smooth_sigma=self.smooth_sigma)
