@@ -41,7 +41,8 @@ def average_precision(
     precision = np.divide(hits, claims, out=np.zeros_like(hits), where=claims > 0)
     area = (precision * np.diff(hits, axis=1, prepend=0.0)).sum(1)
     found: NDArray[np.float64] = np.full(len(area), np.nan)
-    return np.divide(area, total_positive, out=found, where=total_positive > 0)
+    np.divide(area, total_positive, out=found, where=total_positive > 0)
+    return found
 
 
 def _mean_average_precision(columns: Mapping[str, Sequence[Any]], weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -65,7 +66,8 @@ def _mean_average_precision(columns: Mapping[str, Sequence[Any]], weights: NDArr
         summed[drawn] += precision[drawn]
         count += drawn
     found: NDArray[np.float64] = np.full(len(weights), np.nan)
-    return np.divide(summed, count, out=found, where=count > 0)
+    np.divide(summed, count, out=found, where=count > 0)
+    return found
 
 
 @metric(

@@ -1,0 +1,93 @@
+"""Randomise a network layer by layer from its head down, for as long as a block lasts (Adebayo et al., 2018).
+
+A map that stays as good on random weights shows edges, not what the network has learned.
+
+>>> with randomised(model, layers=3, seed=0) as names:      # doctest: +SKIP
+...     maps = method(model)        # the three layers nearest to the head are random
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+
+from wsol.errors import ConfigError, unknown
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+How = Literal["normal", "shuffle"]
+
+
+def layers_from_head(model: nn.Module) -> tuple[str, ...]:
+    """Names of the modules that own parameters themselves, from the head down.
+
+    The order is the reverse of their registration, which is the reverse of the forward pass in all networks that are
+    written in reading order; a module that several places share appears once.
+    """
+    owners = [name for name, module in model.named_modules() if any(True for _ in module.parameters(recurse=False))]
+    return tuple(reversed(owners))
+
+
+@contextmanager
+def randomised(
+    model: nn.Module,
+    *,
+    layers: int | Literal["all"] = "all",
+    only: str | None = None,
+    how: How = "normal",
+    seed: int = 0,
+) -> Iterator[tuple[str, ...]]:
+    """Replace parameters in place; yields the names of the randomised layers. All is as before when the block ends.
+
+    Each parameter's numbers come from (seed, its name) alone, so one layer more keeps what the others drew: a cascade.
+    Running statistics and other buffers stay.
+
+    Parameters
+    ----------
+    layers : how many layers from the head down, or ``all``.
+    only : one layer by name instead, the others stay trained (independent randomisation).
+    how : ``normal`` draws with the parameter's own mean and deviation, so that activations keep their scale;
+        ``shuffle`` permutes its values. A parameter of equal values stays as it is under both.
+
+    Raises
+    ------
+    ConfigError : a number of layers the network doesn't have, or an unknown layer (nearest one given).
+    """
+    names = layers_from_head(model)
+    if only is not None:
+        if only not in names:
+            raise unknown("layer with weights", only, names, error=ConfigError)
+        names = (only,)
+    elif layers != "all":
+        if not 0 <= layers <= len(names):
+            raise ConfigError(f"layers={layers}: the network has {len(names)} layers with weights; give 0 to that many")
+        names = names[:layers]
+    kept: list[tuple[Tensor, Tensor]] = []
+    try:
+        with torch.no_grad():
+            for name in names:
+                for part, parameter in model.get_submodule(name).named_parameters(recurse=False):
+                    kept.append((parameter, parameter.detach().clone()))
+                    parameter.copy_(_drawn(parameter, f"{name}.{part}", how=how, seed=seed))
+        yield names
+    finally:
+        with torch.no_grad():
+            for owner, before in reversed(kept):  # a tied parameter was drawn twice; its first copy is the trained one
+                owner.copy_(before)
+
+
+def _drawn(parameter: Tensor, name: str, *, how: How, seed: int) -> Tensor:
+    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    rng = np.random.default_rng(int.from_bytes(digest[:16], "little"))
+    values = parameter.detach().double().cpu().numpy()
+    if how == "shuffle":
+        drawn = rng.permutation(values.ravel()).reshape(values.shape)
+    else:
+        drawn = rng.normal(values.mean(), values.std(), values.shape)
+    return torch.as_tensor(drawn, dtype=parameter.dtype, device=parameter.device)
