@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,10 @@ ROWS_VERSION = 1  # raise it when the same settings give other rows
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenMetric:
-    """A metric under the name its columns get, on all images or the first `sample` in a fixed random order."""
+    """A metric under the name its columns get, on all images or the first `sample` in a fixed random order.
+
+    The name says what differs from the defaults, ``rise2018_dataset[sample=50]``, since rows are known by it.
+    """
 
     name: str
     metric: Metric
@@ -114,7 +118,10 @@ class Experiment:
         return {
             "variants": {v.key: describe(v) for v in self.variants},
             "protocols": {p.name: p.knobs for p in self.protocols},
-            "metrics": {m.name: {"metric": m.metric.info.key, "sample": m.sample} for m in self.metrics},
+            "metrics": {
+                m.name: {"metric": m.metric.info.key, "sample": m.sample, "options": dataclasses.asdict(m.metric)}  # type: ignore[call-overload]
+                for m in self.metrics
+            },
         }
 
     def manifest(self, versions: Mapping[str, str]) -> dict[str, Any]:

@@ -9,17 +9,14 @@ import numpy as np
 
 from wsol.boxes.curve import StepCurve, count_curve, finish_boxes, iou_curve
 from wsol.boxes.iou import iou
-from wsol.boxes.resize import normalise, resize, resize_uint8_cubic
-from wsol.boxes.sweep import quantise, rank, sweep
+from wsol.boxes.resize import normalise, resize, resize_uint8_cubic, uint8_by_max
+from wsol.boxes.sweep import quantise, rank, sweep, threshold_starts
 from wsol.views import Layout, boxes_on_canvas
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wsol.protocols.base import Protocol
-
-EMPTY = {"zero_box": (0.0, 0.0, 0.0, 0.0), "unit_box": (0.0, 0.0, 1.0, 1.0)}
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -50,10 +47,10 @@ def final_map(raw: NDArray[Any], layout: Layout, frame_wh: tuple[int, int], prot
         size = (x1 - x0, y1 - y0)
     else:
         x0, y0, size = 0, 0, frame_wh
-    if protocol.order == "normalise_first" or protocol.resize_uint8:
+    if protocol.order == "normalise_first":
         raw = normalise(raw, rule=protocol.normalise)
     if protocol.resize_uint8:
-        part: NDArray[Any] = resize_uint8_cubic(quantise(raw), size)
+        part: NDArray[Any] = resize_uint8_cubic(uint8_by_max(raw), size)
     else:
         part = resize(raw, size, rule=protocol.resize)
         if protocol.order == "resize_first":
@@ -74,27 +71,30 @@ def iou_of_thresholds(map01: NDArray[Any], gt: NDArray[np.float64], protocol: Pr
     `map01` is what `final_map` returns. For a fixed tau the curve has one step.
     """
     height, width = map01.shape
-    empty: Any = EMPTY.get(protocol.empty, (0.0, 0.0, width - 1.0, height - 1.0) if protocol.empty == "full_box" else None)
-    finish = {"box_end": protocol.box_end, "clip_wh": (width, height) if protocol.clip else None}
+    full = (0.0, 0.0, width - 1.0, height - 1.0) if protocol.box_end != "half_open" else (0.0, 0.0, width, height)
+    empty = {"zero_box": (0.0, 0.0, 0.0, 0.0), "unit_box": (0.0, 0.0, 1.0, 1.0), "full_box": full}.get(protocol.empty)
+    clip = (width, height) if protocol.clip else None
     if protocol.tau != "sweep":
-        ranks, levels = foreground(map01, protocol.tau, protocol).astype(np.int32), 1
+        ranks, levels, starts = foreground(map01, protocol.tau, protocol).astype(np.int32), 1, np.zeros(1)
     elif protocol.quantise == "floor_uint8":
-        ranks, levels = map01.astype(np.int32), 255
-    else:
-        ranks, values = rank(map01)
-        levels = len(values)
-    found = sweep(ranks, levels=levels, component=protocol.component, connectivity=protocol.connectivity)
-    curve = iou_curve(found, gt, levels=levels, convention=protocol.iou, empty=empty, **finish)  # type: ignore[arg-type]
-    count = count_curve(found, levels=levels) if protocol.component.startswith("all") else None
-    if protocol.tau != "sweep":
-        return curve, count
-    if protocol.quantise == "floor_uint8":
         taus = np.arange(0, 1, protocol.tau_step)
         # the reference's own arithmetic: strictly greater than int(tau * max)
-        thresholds = (taus * int(map01.max())).astype(int)
-        return _on_grid(curve, taus, thresholds), None if count is None else _on_grid(count, taus, thresholds)
-    full = _full_frame(gt, (width, height), protocol)
-    return _on_values(curve, values, full), None if count is None else _on_values(count, values, 1.0)
+        ranks, levels, starts = map01.astype(np.int32), 256, (taus * int(map01.max())).astype(int)
+    else:
+        ranks, values = rank(map01)
+        levels, starts = len(values) + 1, threshold_starts(values, compare=protocol.compare)
+    found = sweep(ranks, levels=levels, component=protocol.component, connectivity=protocol.connectivity)
+    curves = [
+        iou_curve(found, gt, levels=levels, convention=protocol.iou, empty=empty, box_end=protocol.box_end, clip_wh=clip)
+    ]
+    if protocol.component.startswith("all"):
+        curves.append(count_curve(found, levels))
+    if protocol.tau == "sweep":
+        curves = [
+            StepCurve.of(c.at(starts), taus) if protocol.quantise == "floor_uint8" else _below_one(c.over(starts))
+            for c in curves
+        ]
+    return curves[0], curves[1] if len(curves) > 1 else None
 
 
 def foreground(map01: NDArray[Any], tau: float, protocol: Protocol) -> NDArray[np.bool_]:
@@ -115,20 +115,10 @@ def boxes_at(map01: NDArray[Any], tau: float, protocol: Protocol) -> NDArray[np.
     return np.asarray(boxes, np.float64)
 
 
-def _on_grid(curve: StepCurve, taus: NDArray[np.float64], thresholds: NDArray[Any]) -> StepCurve:
-    values = curve.at(thresholds)
-    keep = np.concatenate([[True], values[1:] != values[:-1]])
-    return StepCurve(taus[keep], values[keep])
-
-
-def _on_values(curve: StepCurve, values: NDArray[np.float64], at_zero: float) -> StepCurve:
-    """From integer thresholds t (foreground >= values[t + 1]) to tau: step t holds on (values[t], values[t + 1]].
-
-    Steps are kept at their open lower end; a step of no width at 0 stands for tau = 0, where everything is foreground.
-    """
-    breaks = values[curve.breaks.astype(int)]
-    breaks = np.where(breaks <= 0, np.nextafter(0, 1), breaks)
-    return StepCurve(np.concatenate([[0.0], breaks]), np.concatenate([[at_zero], curve.values]))
+def _below_one(curve: StepCurve) -> StepCurve:
+    """Without the step above the maximum, where nothing is left."""
+    keep = curve.breaks < 1
+    return StepCurve(curve.breaks[keep], curve.values[keep])
 
 
 def _full_frame(gt: NDArray[np.float64], size_wh: tuple[int, int], protocol: Protocol) -> float:

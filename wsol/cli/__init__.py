@@ -26,7 +26,7 @@ COMMANDS = {  # name: (what it does, an example)
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the console script."""
     words = list(sys.argv[1:] if argv is None else argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    _tell_the_story()
     try:
         return _dispatch(words)
     except WsolError as error:
@@ -59,6 +59,17 @@ def _dispatch(words: list[str]) -> int:
     module = import_module(f"wsol.cli.{name}")
     code: int = module.main(rest)
     return code
+
+
+def _tell_the_story() -> None:
+    """Our own messages to stderr; other libraries keep theirs."""
+    log = logging.getLogger("wsol")
+    if not log.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        log.propagate = False
 
 
 def usage() -> str:

@@ -20,7 +20,7 @@ from wsol.methods.base import methods
 from wsol.metrics.base import metrics
 from wsol.models.base import Classifier, load_classifier
 from wsol.models.stages import resolve_layer, stages
-from wsol.options import build
+from wsol.options import build, defaults
 from wsol.protocols.base import Protocol, protocols
 from wsol.store import RunFolder
 from wsol.variants import combinations, expand
@@ -179,8 +179,12 @@ def _metric(name: str, node: Mapping[str, Any]) -> ChosenMetric:
     sample = node.get("sample")
     if sample is not None and (not isinstance(sample, int) or sample < 1):
         raise ConfigError(f"metrics.{name}.sample={sample!r} is not a number of images; give a whole number above 0, or null")
-    options = {k: v for k, v in node.items() if k not in ("metric", "sample")}
-    return ChosenMetric(name=name, metric=build(cls, options, where=f"metrics.{name}"), sample=sample)
+    options = _tuples({k: v for k, v in node.items() if k not in ("metric", "sample")})
+    made = build(cls, options, where=f"metrics.{name}")
+    plain = {**defaults(cls), "sample": None}
+    differing = {k: v for k, v in {**options, "sample": sample}.items() if v != plain[k]}
+    label = f"[{','.join(f'{k}={v}' for k, v in sorted(differing.items()))}]" if differing else ""
+    return ChosenMetric(name=f"{name}{label}", metric=made, sample=sample)
 
 
 def _check_labels(data: Dataset, classifier: Classifier, highest: int) -> None:
