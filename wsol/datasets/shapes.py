@@ -65,10 +65,10 @@ class Shapes:
     split: str = "test"
     n: int | None = None
     background_correlation: float = 0.5
-    part_scale: float = 0.3
+    part_scale: float = 0.25
     two_instances: float = 0.2
     distractors: float = 3.0
-    scales: tuple[float, float] = (0.35, 0.85)
+    scales: tuple[float, float] = (0.3, 0.9)
     texture: float = 1.0
 
     def __post_init__(self) -> None:

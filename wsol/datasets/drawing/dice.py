@@ -18,7 +18,7 @@ _ALL = (1 << 64) - 1
 _STEP = 0x9E3779B97F4A7C15  # splitmix64's increment, 2**64 / golden ratio
 _MIX_1 = 0xBF58476D1CE4E5B9
 _MIX_2 = 0x94D049BB133111EB
-_HALF_ULP = 2.0**-53
+_HALF_ULP = 1.0 / (1 << 53)
 
 
 def mix(z: int) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SKINS = ("plain", "stripes", "spots", "blotches", "bands", "speckles")
 PAPER: Colour = (247.0, 244.0, 232.0)
 INK: Colour = (22.0, 20.0, 28.0)
+CONTRASTS = (0.3, 1.0)  # of a sign: 1 is paper or ink, 0 the body's own colour
 
 
 def paint_body(pixels: NDArray[np.float64], body: Body, dice: Dice, *, texture: float) -> Colour:
@@ -47,7 +48,7 @@ def paint_glyph(
     """Paint the sign that decides the class on a body and return its place: centre x, y and half size in pixels.
 
     Its side is `part_scale` times the body's longer side; where it lies on the body is random. It is light on a dark
-    body and dark on a light one, with a thin halo of the other.
+    body and dark on a light one, from clear to faint, with a thin halo of the other.
     """
     half = 0.5 * part_scale * body.size
     centre_x, centre_y = _place(body, half, dice.child("place"))
@@ -61,10 +62,16 @@ def paint_glyph(
     distance = glyph_distance(glyph, u * mirror, v) * half
     light = 0.30 * under[0] + 0.59 * under[1] + 0.11 * under[2] < 128.0
     front, back = (PAPER, INK) if light else (INK, PAPER)
+    clear = dice.child("contrast").between(*CONTRASTS)
+    worn = (
+        under[0] + (front[0] - under[0]) * clear,
+        under[1] + (front[1] - under[1]) * clear,
+        under[2] + (front[2] - under[2]) * clear,
+    )
     inside = _window(coverage(body.distance + 0.5), left - body.left, top - body.top, 2 * reach, 2 * reach)
-    halo = np.clip(0.5 - (distance - 0.08 * half - 0.4), 0.0, 1.0) * 0.75
+    halo = np.clip(0.5 - (distance - 0.08 * half - 0.4), 0.0, 1.0) * (0.75 * clear)
     paint(pixels, left, top, halo * inside, back)
-    paint(pixels, left, top, coverage(distance) * inside, front)
+    paint(pixels, left, top, coverage(distance) * inside, worn)
     return centre_x, centre_y, half
 
 
