@@ -84,7 +84,7 @@ MODEL: dict[str, Any] = {"weights": None, "num_classes": None, "input_size": Non
 def explained(error: Exception, words: Sequence[str]) -> WsolError:
     """Hydra's or OmegaConf's complaint as one sentence with the nearest name."""
     text = str(error)
-    if found := re.search(r"Could not find '(\w+)/([^']+)'", text):
+    if found := re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", text):
         group, name = found.groups()
         return unknown(group, name, options(group), see=f"wsol list {group}s")
     cause: BaseException | None = error
@@ -137,7 +137,6 @@ def _all_keys(words: Sequence[str]) -> list[str]:
     from hydra.core.global_hydra import GlobalHydra
     from omegaconf import DictConfig, OmegaConf
 
-    chosen = [w for w in words if re.match(rf"({'|'.join(GROUPS)})=", w) and "," not in w.replace("],", "")]
     chosen = [w for w in words if re.match(rf"({'|'.join(GROUPS)})=", w)]
     GlobalHydra.instance().clear()
     try:

@@ -20,7 +20,7 @@ from wsol.methods.base import methods
 from wsol.metrics.base import metrics
 from wsol.models.base import Classifier, load_classifier
 from wsol.models.stages import resolve_layer, stages
-from wsol.options import build, defaults
+from wsol.options import build, defaults, fit
 from wsol.protocols.base import Protocol, protocols
 from wsol.store import RunFolder
 from wsol.variants import combinations, expand
@@ -86,7 +86,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
         protocols=rules,
         metrics=chosen_metrics,
         view=view_of(settings, classifier),
-        seed=int(settings["seed"]),
+        seed=fit(settings["seed"], int, where="seed"),
         batch_size=engine.batch_size,
         chunk=engine.chunk,
         shard_size=engine.shard_size,
