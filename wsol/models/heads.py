@@ -1,0 +1,101 @@
+"""The linear head behind a layer, found by shape and proved by numbers.
+
+CAM, and the closed forms of several methods, hold where the logits are a linear function of the layer's spatial
+average. Names and classes of modules can't tell: what counts is that the formula gives the logits the network gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Kind = Literal["linear", "relu_linear", "conv"]
+
+ROUNDING = (
+    64  # times the unit roundoff, relative to the sum of magnitudes: float32 sums of 2048 terms use about 5 of it
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Logits as a function of the layer's activations A, (B, K, H, W); the mean is over cells.
+
+    Attributes
+    ----------
+    weight : (C, K). bias : (C,).
+    kind : ``linear``: W mean(A) + b. ``relu_linear``: W mean(ReLU(A)) + b (DenseNet). ``conv``: mean(ReLU(W A + b)),
+        a 1x1 convolution to class maps (SqueezeNet).
+    linear : the logits are exactly W mean(A) + b, up to rounding: what the closed forms ask for.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    kind: Kind
+    linear: bool
+
+
+def find_head(module: nn.Module, layer: str, activations: Tensor, logits: Tensor) -> Head | None:
+    """The head between `layer` and the logits, or None when no linear one explains them.
+
+    Parameters
+    ----------
+    activations : (B, K, H, W) of `layer`, as captured. logits : (B, C) of the same forward.
+
+    Every linear layer or 1x1 convolution from K to C is tried, then the identity where K = C. It must give each logit
+    within 64 unit roundoffs of the working precision (float32: 3.8e-6), relative to the sum of the magnitudes that
+    make it up.
+    """
+    k, c = activations.shape[1], logits.shape[1]
+    a, y = activations.detach().double(), logits.detach().double()
+    tolerance = ROUNDING * _roundoff(logits)
+    kinds: tuple[Kind, ...] = ("linear", "relu_linear")
+    for weight, bias, is_conv in _candidates(module, k, c):
+        w = weight.detach().to(a).reshape(c, k)
+        if not bool(w.any()):
+            continue  # a head of zeros (torchvision's untrained ViT) explains nothing
+        b = torch.zeros(c).to(a) if bias is None else bias.detach().to(a)
+        for kind in (*kinds, "conv") if is_conv else kinds:
+            if _explains(kind, a, w, b, y, tolerance):
+                return Head(w.to(logits), b.to(logits), kind, kind == "linear")
+    if k == c:
+        w, b = torch.eye(c).to(a), torch.zeros(c).to(a)
+        for kind in kinds:
+            if _explains(kind, a, w, b, y, tolerance):
+                return Head(w.to(logits), b.to(logits), kind, kind == "linear")
+    return None
+
+
+def _candidates(module: nn.Module, k: int, c: int) -> Iterator[tuple[Tensor, Tensor | None, bool]]:
+    """Weight, bias and whether it is a convolution, of every linear map from k channels to c classes."""
+    for part in module.modules():
+        if isinstance(part, torch.nn.Linear) and (part.in_features, part.out_features) == (k, c):
+            yield part.weight, part.bias, False
+        elif isinstance(part, torch.nn.Conv2d) and tuple(part.weight.shape) == (c, k, 1, 1):
+            yield part.weight, part.bias, True
+
+
+def _explains(kind: Kind, a: Tensor, w: Tensor, b: Tensor, y: Tensor, tolerance: float) -> bool:
+    """Whether the formula gives (B, C) `y` within `tolerance` of the magnitudes summed up on the way."""
+    if kind == "conv":
+        scores = torch.einsum("ck,bkhw->bchw", w, a) + b[:, None, None]
+        expected = scores.relu().mean((2, 3))
+    else:
+        expected = (a.relu() if kind == "relu_linear" else a).mean((2, 3)) @ w.T + b
+    magnitude = a.abs().mean((2, 3)) @ w.abs().T + b.abs()
+    return bool(((expected - y).abs() <= tolerance * magnitude).all())
+
+
+def _roundoff(logits: Tensor) -> float:
+    """Unit roundoff of the arithmetic that made the logits; autocast and TF32 use fewer bits than they store."""
+    device = logits.device.type
+    if torch.is_autocast_enabled(device):
+        return float(torch.finfo(torch.get_autocast_dtype(device)).eps) / 2
+    if device == "cuda" and logits.dtype == torch.float32 and torch.backends.cuda.matmul.allow_tf32:
+        return 2.0**-11
+    return float(torch.finfo(logits.dtype).eps) / 2

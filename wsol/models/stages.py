@@ -1,0 +1,184 @@
+"""Names for a network's stages, shallow to deep, found by running it once: `stage1` ... `stage5`, `last`.
+
+The trunk is the list of a network's units in the order they run. A stage is the last unit at each resolution.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import torch
+
+from wsol.capture import INPUT
+from wsol.errors import LayerError, unknown
+from wsol.models.blocks import block_stages
+from wsol.models.outline import Output, outline
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from wsol.models.base import Classifier
+
+SAME_STAGE = 0.75  # a side above this share of the stage's first is no new stage: unpadded convolutions cut an edge off
+NOT_UNITS = re.compile(
+    r"pool|blur|dropout|droppath|identity|flatten|permute", re.IGNORECASE
+)  # nothing computed, or resampled
+
+_stages: WeakKeyDictionary[nn.Module, dict[int, Mapping[str, str]]] = WeakKeyDictionary()
+
+
+def stages(classifier: Classifier) -> dict[str, str]:
+    """Stage name to dotted module name, shallow to deep: ``{"stage1": "features.3", ..., "stage5": "features.29"}``.
+
+    Convolutional networks: the last unit at each resolution that is neither a pooling nor a map of classes. Networks
+    that name their own (`stage1`, `stage2`, ...) keep them. Transformers at one resolution: five blocks spread over the
+    depth, the last one replaced by the deepest layer whose patch tokens have a gradient.
+    """
+    known = _stages.setdefault(classifier.module, {})
+    if classifier.input_size not in known:
+        names = _own_names(classifier) or block_stages(classifier) or _resolution_stages(classifier)
+        known[classifier.input_size] = {f"stage{i}": name for i, name in enumerate(names, start=1)}
+    return dict(known[classifier.input_size])
+
+
+def resolve_layer(classifier: Classifier, name: str) -> str:
+    """The dotted module name of ``stage3``, ``last``, ``input`` or a dotted name.
+
+    A number below zero counts from the end: ``blocks.-1.norm1``.
+
+    Raises
+    ------
+    LayerError : no such layer (nearest one given), or it has no spatial output.
+    """
+    if name == INPUT:
+        return INPUT
+    presets = stages(classifier)
+    if name == "last" and presets:
+        return list(presets.values())[-1]
+    if name in presets:
+        return presets[name]
+    dotted = _from_the_end(classifier.module, name)
+    outputs = outline(classifier)
+    modules = dict(classifier.module.named_modules())
+    see = f"wsol list layers model={classifier.name}"
+    if not dotted or dotted not in modules:
+        spatial = [n for n, output in outputs.items() if output.layout != "none"]
+        raise unknown(f"layer of {classifier.name}", name, [*presets, *spatial, INPUT], see=see, error=LayerError)
+    if dotted not in outputs:
+        raise LayerError(f"layer {name!r} of {classifier.name} is never run on its own; choose another. See: {see}")
+    if outputs[dotted].layout == "none":
+        shape = f"its shape is {outputs[dotted].shape}"
+        raise LayerError(
+            f"layer {name!r} of {classifier.name} has no spatial output ({shape}); choose another. See: {see}"
+        )
+    return dotted
+
+
+def list_layers(classifier: Classifier) -> list[tuple[str, str, tuple[int, int, int]]]:
+    """Every layer with a spatial output, as (dotted name, its stage or "", (K, H, W)), in the order of the modules."""
+    outputs = outline(classifier)
+    presets = {module: stage for stage, module in stages(classifier).items()}
+    names = [
+        name for name, _ in classifier.module.named_modules() if name in outputs and outputs[name].layout != "none"
+    ]
+    return [(name, presets.get(name, ""), outputs[name].khw) for name in names]
+
+
+def _own_names(classifier: Classifier) -> list[str]:
+    """`stage1` to `stageN`, N > 2, where the network's own children are called so."""
+    outputs = outline(classifier)
+    names: list[str] = []
+    while (name := f"stage{len(names) + 1}") in outputs and outputs[name].side > 1:
+        names.append(name)
+    return names if len(names) > 2 else []
+
+
+def _resolution_stages(classifier: Classifier) -> list[str]:
+    """The last unit at each resolution."""
+    units = _units(classifier.module, "", outline(classifier), classifier.input_size)
+    found: list[Output] = []
+    first_side = 0
+    for unit in units:
+        if found and unit.side > SAME_STAGE * first_side:
+            found[-1] = unit
+        else:
+            found.append(unit)
+            first_side = unit.side
+    return [unit.name for unit in found]
+
+
+def _units(module: nn.Module, prefix: str, outputs: Mapping[str, Output], side_in: int) -> list[Output]:
+    """Spatial outputs of a module's parts in order of execution; a part of several stages gives its own parts."""
+    units: list[Output] = []
+    for name, part in _parts(module, prefix, outputs):
+        output = outputs[name]
+        if _spans(part, name, outputs, side_in):
+            units += _units(part, name, outputs, side_in)
+        elif (
+            output.side > 1
+            and not _resamples(part)
+            and not output.is_class_map
+            and not _ends_trunk(part, units, output)
+        ):
+            units.append(output)
+        if units:
+            side_in = units[-1].side
+    return units
+
+
+def _spans(part: nn.Module, name: str, outputs: Mapping[str, Output], side_in: int) -> bool:
+    """Whether a part is a container of several stages, not a unit of one.
+
+    A block or a transition that halves its input reaches one new resolution; a trunk reaches more, or ends in a pool.
+    """
+    inner = _parts(part, name, outputs)
+    if not inner:
+        return False
+    if outputs[name].side < 2 or (type(part) is torch.nn.Sequential and _resamples(inner[-1][1])):
+        return True
+    if len(inner) == 1:
+        return _spans(inner[0][1], inner[0][0], outputs, side_in)
+    sides: list[int] = []  # those within SAME_STAGE of each other count once
+    for side in sorted({outputs[n].side for n, p in inner if not _resamples(p)}, reverse=True):
+        if 1 < side <= SAME_STAGE * (sides[-1] if sides else side_in):
+            sides.append(side)
+    return len(sides) > 1
+
+
+def _parts(module: nn.Module, prefix: str, outputs: Mapping[str, Output]) -> list[tuple[str, nn.Module]]:
+    """(dotted name, module) of the parts that ran, in order of execution; parts of mere lists count as its own."""
+    order = {name: place for place, name in enumerate(outputs)}
+    found: list[tuple[str, nn.Module]] = []
+    for key, part in module.named_children():
+        name = f"{prefix}.{key}" if prefix else key
+        if name in outputs:
+            found.append((name, part))
+        else:
+            found += _parts(part, name, outputs)
+    return sorted(found, key=lambda item: order[item[0]])
+
+
+def _resamples(part: nn.Module) -> bool:
+    return bool(NOT_UNITS.search(type(part).__name__))
+
+
+def _ends_trunk(part: nn.Module, units: Sequence[Output], output: Output) -> bool:
+    """A LayerNorm behind a stage of channels-last blocks: part of the head, as in Swin."""
+    return bool(units) and type(part).__name__.startswith("LayerNorm") and output.layout == "nhwc"
+
+
+def _from_the_end(module: nn.Module, name: str) -> str:
+    """`blocks.-1.norm1` to `blocks.11.norm1`; other names as they are."""
+    path: list[str] = []
+    for part in name.split("."):
+        if re.fullmatch(r"-\d+", part):
+            try:
+                parts = list(module.get_submodule(".".join(path)).named_children())
+                part = parts[int(part)][0]
+            except (AttributeError, IndexError):
+                return name
+        path.append(part)
+    return ".".join(path)
