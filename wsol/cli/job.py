@@ -63,6 +63,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     for key in settings:
         if key not in KNOWN:
             raise unknown("setting", key, KNOWN, see="wsol run --cfg job", error=ConfigError)
+    seed = fit(settings["seed"], int, where="seed")
     chosen_methods = settings.get("methods") or {}
     for name, options in chosen_methods.items():
         methods[str(options.get("method", name))]
@@ -86,7 +87,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
         protocols=rules,
         metrics=chosen_metrics,
         view=view_of(settings, classifier),
-        seed=fit(settings["seed"], int, where="seed"),
+        seed=seed,
         batch_size=engine.batch_size,
         chunk=engine.chunk,
         shard_size=engine.shard_size,
