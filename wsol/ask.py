@@ -103,11 +103,22 @@ class Ask:
         return torch.cat(answers)
 
     def look(
-        self, images: Tensor, targets: Tensor, layers: Sequence[str], *, score: Score = target_logit, create_graph: bool = False
+        self,
+        images: Tensor,
+        targets: Tensor,
+        layers: Sequence[str],
+        *,
+        score: Score = target_logit,
+        create_graph: bool = False,
+        grids: Mapping[str, Grid] | None = None,
+        strict: bool = True,
     ) -> Look:
-        """One more forward and backward over a batch of images, for activations and gradients of `layers`."""
+        """One more forward and backward over a batch of images, for activations and gradients of `layers`.
+
+        Keywords as in `wsol.capture`; `grids` replace the network's own.
+        """
         self.cost += Cost(forwards=len(images), backwards=len(images))
-        with capture(self.module, layers, grids=self.grids) as look:
+        with capture(self.module, layers, grids=self.grids if grids is None else grids, strict=strict) as look:
             return look(images, targets, score=score, create_graph=create_graph)
 
     def _run_replaced(self, module: nn.Module, layer: str, activations: Tensor, images: Tensor) -> Tensor:

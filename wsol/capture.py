@@ -60,6 +60,7 @@ def capture(
     *,
     gradients: bool = True,
     grids: Mapping[str, Grid] | None = None,
+    strict: bool = True,
 ) -> Iterator[Capture]:
     """Hook `layers` of `model` for the length of a block; yields a function from images to a `Look`.
 
@@ -68,6 +69,7 @@ def capture(
     layers : dotted module names, or ``"input"``.
     gradients : also take gradients; without, no graph is built.
     grids : by layer, how a transformer's tokens become a (B, K, H, W) grid; layers without one must be spatial.
+    strict : a layer that is not run (an auxiliary head) is an error; otherwise it is left out of the look.
 
     Raises
     ------
@@ -77,7 +79,7 @@ def capture(
     for name in layers:
         if name != INPUT and name not in modules:
             raise unknown("layer", name, [n for n in modules if n], see="wsol list layers", error=LayerError)
-    look = Capture(model, tuple(dict.fromkeys(layers)), gradients, grids or {})
+    look = Capture(model, tuple(dict.fromkeys(layers)), gradients, grids or {}, strict)
     trainable = {parameter: parameter.requires_grad for parameter in model.parameters()}
     handles = []
     try:
@@ -110,7 +112,10 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 class Capture:
     """The function `capture` yields; see there."""
 
-    def __init__(self, model: nn.Module, layers: tuple[str, ...], gradients: bool, grids: Mapping[str, Grid]) -> None:
+    def __init__(
+        self, model: nn.Module, layers: tuple[str, ...], gradients: bool, grids: Mapping[str, Grid], strict: bool = True
+    ) -> None:
+        self.strict = strict
         self.model = model
         self.layers = layers
         self.gradients = gradients
@@ -132,21 +137,22 @@ class Capture:
                 self._kept[INPUT] = images.detach().requires_grad_(self.gradients)
                 images = self._kept[INPUT].clone()
             logits = self.model(images)
-            for name in self.layers:
-                if name not in self._kept:
-                    raise LayerError(f"layer {name!r} is in the network but was not run")
+            layers = [name for name in self.layers if name in self._kept]
+            if self.strict and len(layers) < len(self.layers):
+                missing = next(name for name in self.layers if name not in self._kept)
+                raise LayerError(f"layer {missing!r} is in the network but was not run")
             gradients: tuple[Tensor | None, ...] = ()
             if self.gradients:
                 assert targets is not None
                 # Scores of different images don't mix in eval mode, so the gradient of their sum has each one's own.
                 total = score(wide(logits), targets.to(logits.device)).sum()
-                kept = [self._kept[name] for name in self.layers]
+                kept = [self._kept[name] for name in layers]
                 gradients = torch.autograd.grad(total, kept, create_graph=create_graph, allow_unused=True)
         detach = (lambda t: t) if create_graph else torch.Tensor.detach
-        activations = {name: self._grid(name, detach(self._kept[name])) for name in self.layers}
+        activations = {name: self._grid(name, detach(self._kept[name])) for name in layers}
         slopes = {
             name: self._grid(name, detach(torch.zeros_like(self._kept[name]) if g is None else g))
-            for name, g in zip(self.layers, gradients, strict=False)
+            for name, g in zip(layers, gradients, strict=False)
         }
         self._kept.clear()
         return Look(wide(detach(logits)), activations, slopes)

@@ -77,7 +77,8 @@ def make_net(
                 value.copy_(0.5 + torch.rand(value.shape, generator=generator, dtype=torch.float64))
             elif value.is_floating_point():
                 scale = 1 / max(1, value[0].numel()) ** 0.5 if value.ndim > 1 else 0.3
-                value.copy_(2 * scale * torch.randn(value.shape, generator=generator, dtype=torch.float64))
+                gain = 0.5 if name in ("fc.weight", "classifier.3.weight") else 1.5
+                value.copy_(gain * scale * torch.randn(value.shape, generator=generator, dtype=torch.float64))
         for module in net.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.weight.abs_().add_(0.5)

@@ -106,6 +106,10 @@ class Seen:
         """One CPU random generator an image, seeded by (run seed, image id, salt), so free of batch and device."""
         return [_generator(self.seed, image_id, salt) for image_id in self.image_ids]
 
+    def run_generator(self, salt: str = "") -> torch.Generator:
+        """A CPU random generator for what all images of a run share (RISE's masks), seeded by (run seed, salt)."""
+        return _generator(self.seed, "", salt)
+
     def once(self, key: object, make: Callable[[], V]) -> V:
         """`make()`, computed once for all variants of this look that use the same `key` (layer included).
 

@@ -18,8 +18,11 @@ def one_map(signal: Tensor, *, reduce: Reduce, absolute: bool, smooth_sigma: flo
     Input-space maps are noise-like: without a blur one threshold gives thousands of boxes.
     """
     signal = signal.abs() if absolute else signal
-    if reduce == "l2":
-        raw = signal.square().sum(1).sqrt()
-    else:
-        raw = signal.amax(1) if reduce == "max" else signal.sum(1)
+    raw = _reduced(signal, reduce)
     return blurred(raw, sigma=smooth_sigma) if smooth_sigma > 0 else raw
+
+
+def _reduced(signal: Tensor, reduce: Reduce) -> Tensor:
+    if reduce == "l2":
+        return signal.square().sum(1).sqrt()
+    return signal.amax(1) if reduce == "max" else signal.sum(1)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+import torch
+
+from wsol.errors import ConfigError
 from wsol.methods.base import Seen, method
 
 if TYPE_CHECKING:
@@ -17,7 +20,42 @@ class LayerCAM:
     M = ReLU(sum_k ReLU(g_k) * A_k)
 
     Identities: equals element-wise Grad-CAM where A >= 0; equals CAM with ReLU(w), up to 1/n, on a GAP head.
+    Traps: right before a pool the gradient is a grid, because the pool sends it to one cell a window. The authors'
+    localization script takes the gradient of the pool's output, upsampled (grad_source=next_upsampled); 1F + 1B more.
+
+    Options: grad_source = same, next_upsampled (bilinear, corners aligned, as in the script); pool: the pool's module
+    name, by default the first one behind the layer. tanh scaling (gamma), the layers it applies to and fusion are
+    options of every method.
     """
 
+    grad_source: Literal["same", "next_upsampled"] = "same"
+    pool: str | None = None
+
     def __call__(self, seen: Seen) -> Tensor:
-        return (seen.gradients.relu() * seen.activations).sum(1).relu()
+        gradients = seen.gradients if self.grad_source == "same" else self._upsampled(seen)
+        return (gradients.relu() * seen.activations).sum(1).relu()
+
+    def _upsampled(self, seen: Seen) -> Tensor:
+        pool = self.pool or pool_behind(seen)
+        look = seen.once(("pool", pool), lambda: seen.ask.look(seen.images, seen.targets, [pool]))
+        gradient = look.gradients[pool]
+        if gradient.shape[1] != seen.activations.shape[1]:
+            raise ConfigError(
+                f"pool={pool} has {gradient.shape[1]} channels and layer {seen.layer!r} {seen.activations.shape[1]}; "
+                "name the pool that follows the layer"
+            )
+        size = seen.activations.shape[-2:]
+        return torch.nn.functional.interpolate(gradient, size=size, mode="bilinear", align_corners=True)
+
+
+def pool_behind(seen: Seen) -> str:
+    """The first max or average pool after the layer, in the order of the modules."""
+    behind = False
+    for name, module in seen.ask.module.named_modules():
+        if behind and isinstance(module, torch.nn.MaxPool2d | torch.nn.AvgPool2d):
+            return str(name)
+        behind = behind or name == seen.layer
+    raise ConfigError(
+        f"grad_source=next_upsampled takes the gradient behind the next pool, and none follows layer {seen.layer!r}; "
+        "name a layer with pool=NAME, or use grad_source=same"
+    )

@@ -41,6 +41,15 @@ def minmax(maps: Tensor) -> Tensor:
     return torch.where(span > 0, (maps - low) / torch.where(span > 0, span, 1), 0)
 
 
+def quantile(values: Tensor, share: float) -> Tensor:
+    """(..., n) to (...), with linear interpolation; torch's own refuses more than 16 million values."""
+    ordered = values.sort(-1).values
+    place = share * (values.shape[-1] - 1)
+    below = int(place)
+    low, high = ordered[..., below], ordered[..., min(below + 1, values.shape[-1] - 1)]
+    return low + (place - below) * (high - low)
+
+
 def live_channels(activations: Tensor) -> Tensor:
     """(B, K) whether a channel has a shape at all: a flat one, dead or not, makes no mask.
 
@@ -61,34 +70,39 @@ def channel_scores(seen: Seen, *, order: Order, wanted: Tensor | None = None) ->
 
     Parameters
     ----------
-    wanted : (B, K) the only channels to try; a whole sweep that has been made already is used in its place.
+    wanted : (B, K) the only channels to try.
     """
     live = live_channels(seen.activations)
     size = (seen.images.shape[-2], seen.images.shape[-1])
 
-    def masks(image: int, channels: Tensor) -> Tensor:
-        return image_masks(seen.activations[image, channels], size, order)
+    def inputs(image: int, channels: Tensor) -> Tensor:
+        return behind(seen.images[image], image_masks(seen.activations[image, channels], size, order))
 
+    chosen = None if wanted is None else tuple(wanted.flatten().nonzero()[:, 0].tolist())
     return seen.once(
-        ("channel_scores", order, None if wanted is None else tuple(wanted.flatten().nonzero()[:, 0].tolist())),
-        lambda: sweep(seen, live if wanted is None else live & wanted, masks),
+        ("channel_scores", order, chosen),
+        lambda: sweep(seen, live if wanted is None else live & wanted, inputs),
     )
 
 
-def sweep(seen: Seen, wanted: Tensor, masks: Callable[[int, Tensor], Tensor]) -> Scores:
-    """Scores of x * mask for every wanted channel, `seen.ask.chunk` masks at a time.
+def behind(image: Tensor, masks: Tensor) -> Tensor:
+    """One image (3, h, w) behind each of (m, h, w) masks, (m, 3, h, w) in the image's precision."""
+    return image * masks[:, None].to(image.dtype)
+
+
+def sweep(seen: Seen, wanted: Tensor, inputs: Callable[[int, Tensor], Tensor]) -> Scores:
+    """Scores of one network input for every wanted channel, `seen.ask.chunk` inputs at a time.
 
     Parameters
     ----------
     wanted : (B, K).
-    masks : from the image's place in the batch and m channel indices to (m, h, w) masks.
+    inputs : from the image's place in the batch and m channel indices (ascending) to (m, 3, h, w).
     """
     logits = torch.zeros(wanted.shape, dtype=seen.logits.dtype, device=seen.logits.device)
     probabilities = torch.zeros_like(logits)
     for image, target in enumerate(seen.targets.tolist()):
         for channels in torch.split(wanted[image].nonzero()[:, 0], seen.ask.chunk):
-            part = masks(image, channels).to(seen.images.dtype)
-            answer = seen.ask.masked_logits(seen.images[image], part)
+            answer = seen.ask.logits(inputs(image, channels))
             logits[image, channels] = answer[:, target]
             probabilities[image, channels] = answer.softmax(1)[:, target]
     return Scores(logits, probabilities)

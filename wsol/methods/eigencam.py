@@ -1,0 +1,38 @@
+"""EigenCAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wsol.methods.base import Seen, method
+from wsol.methods.principal import Sign, principal_map
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "eigencam",
+    paper="Muhammad & Yeasin, Eigen-CAM, IJCNN 2020, eq. 2-3",
+    year=2020,
+    needs=("activations",),
+    cost="1F",
+)
+class EigenCAM:
+    """EigenCAM: the activations projected on their first principal component, the same for every class.
+
+    A as n x K = U S V^T;  M = A v_1
+
+    Traps: the sign of v_1 is arbitrary, and a ReLU on an unsigned map inverts it half of the time; `sign` settles it.
+    The paper does not centre; pytorch-grad-cam does (center=true).
+
+    Options: sign = maxabs (largest magnitude positive), meanact (agrees with the mean activation), none; center; relu.
+    """
+
+    center: bool = False
+    sign: Sign = "maxabs"
+    relu: bool = False
+
+    def __call__(self, seen: Seen) -> Tensor:
+        raw = principal_map(seen.activations, centre=self.center, sign=self.sign)
+        return raw.relu() if self.relu else raw

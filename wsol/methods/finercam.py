@@ -1,0 +1,62 @@
+"""Finer-CAM."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from wsol.methods.base import Seen, method
+from wsol.methods.meta import base_method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "finercam",
+    paper="Zhang et al., Finer-CAM: Spotting the Difference, CVPR 2025, eq. 5",
+    year=2025,
+    needs=("activations", "model"),
+    cost="2F + 1B",
+)
+class FinerCAM:
+    """Finer-CAM: another method, with the score replaced by what tells the class from its most similar ones.
+
+    y' = y_c - alpha mean_t y_dt, d_1..d_T the classes whose logits are nearest to y_c;  M = base method on y'
+
+    Identities: alpha=0 is the base method.
+    Traps: three definitions exist: the official alpha is 1, torch-cam takes 0.6, pytorch-grad-cam weights the classes
+    by their probability (weighted=true). Neighbours are chosen by logit, not by meaning.
+
+    Options: base = any method that needs one look (gradcam, layercam, ...); alpha; references (T); weighted.
+    """
+
+    base: str = "gradcam"
+    alpha: float = 1.0
+    references: int = 3
+    weighted: bool = False
+
+    def __call__(self, seen: Seen) -> Tensor:
+        base = base_method(self.base, of="finercam")
+        similar = nearest_classes(seen.logits, seen.targets, self.references)
+        shares = torch.full_like(similar, 1 / max(1, similar.shape[1]), dtype=seen.logits.dtype)
+        if self.weighted:
+            chances = seen.logits.softmax(1).gather(1, similar)
+            shares = chances / chances.sum(1, keepdim=True).clamp(min=torch.finfo(chances.dtype).tiny)
+
+        def finer(logits: Tensor, targets: Tensor) -> Tensor:
+            own = logits.gather(1, targets[:, None])[:, 0]
+            return own - self.alpha * (shares * logits.gather(1, similar)).sum(1)
+
+        key = ("finer", self.alpha, self.references, self.weighted)
+        look = seen.once(key, lambda: seen.ask.look(seen.images, seen.targets, [seen.layer], score=finer))
+        return base(replace(seen, slopes=look.gradients[seen.layer], memo={}))
+
+
+def nearest_classes(logits: Tensor, targets: Tensor, count: int) -> Tensor:
+    """(B, T) the classes whose logits are nearest to the target's, itself left out; of equal ones the first."""
+    distance = (logits - logits.gather(1, targets[:, None])).abs()
+    distance = distance.scatter(1, targets[:, None], torch.inf)
+    return distance.argsort(stable=True, dim=1)[:, : min(count, logits.shape[1] - 1)]

@@ -1,0 +1,40 @@
+"""FullGrad."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wsol.capture import INPUT
+from wsol.methods.base import Seen, method
+from wsol.methods.bias_gradients import is_map, look_at_biases, stretched, to_input
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "fullgrad",
+    paper="Srinivas & Fleuret, Full-Gradient Representation for Neural Network Visualization, NeurIPS 2019, eq. 6",
+    year=2019,
+    needs=("model",),
+    layers="input",
+    cost="2F + 1B",
+)
+class FullGrad:
+    """FullGrad: the image's part of the score plus every bias's part, over all layers.
+
+    M = psi(x * dy/dx) + sum_l sum_c U(psi(b_l * g_l));  psi = min-max of |.| over the layer's tensor of an image
+
+    Identities: y = x . dy/dx + sum_l b_l . g_l, exactly, where the network is piecewise linear.
+    Traps: the biases of a batch norm are beta - mu gamma / sigma. psi stretches a layer's whole tensor; stretching
+    each channel alone, as pytorch-grad-cam does, loses their magnitudes. Fully connected biases count in the sum, not
+    in the map. U is bilinear with corners aligned, as in the official code.
+    """
+
+    def __call__(self, seen: Seen) -> Tensor:
+        look, biases = look_at_biases(seen)
+        raw = stretched(seen.images * look.gradients[INPUT]).sum(1)
+        for name, bias in biases.items():
+            if is_map(seen, name):
+                raw = raw + to_input(stretched(bias[:, None, None] * look.gradients[name]), seen).sum(1)
+        return raw

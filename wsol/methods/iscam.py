@@ -1,0 +1,52 @@
+"""IS-CAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from wsol.methods.base import Seen, method
+from wsol.methods.masks import Score, behind, image_masks, live_channels, live_softmax, sweep, weighted_map
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "iscam",
+    paper="Naidu et al., IS-CAM: Integrated Score-CAM, 2020",
+    year=2020,
+    needs=("activations", "model"),
+    cost="1F + K samples F",
+)
+class ISCAM:
+    """IS-CAM: Score-CAM with each channel's score averaged while its mask fades in.
+
+    S_k = mean over i = 1..N of f(x * H_k i / N);  w = softmax_k(S);  M = ReLU(sum_k w_k A_k)
+
+    Identities: with samples=1 it is Score-CAM.
+    Traps: torch-cam adds the fractions up (0.1, 0.3, 0.6, ... 5.5 for N = 10), so its masks leave [0, 1].
+    """
+
+    samples: int = 10
+    score: Score = "prob"
+    channel_softmax: bool = True
+
+    def __call__(self, seen: Seen) -> Tensor:
+        live = live_channels(seen.activations)
+        total = torch.zeros(live.shape, dtype=seen.logits.dtype, device=live.device)
+        for step in range(1, self.samples + 1):
+            total += self._scores(seen, live, step / self.samples)
+        scores = total / self.samples
+        weights = live_softmax(scores, live) if self.channel_softmax else scores
+        return weighted_map(weights.to(seen.activations.dtype), seen.activations)
+
+    def _scores(self, seen: Seen, live: Tensor, fraction: float) -> Tensor:
+        size = (seen.images.shape[-2], seen.images.shape[-1])
+
+        def inputs(image: int, channels: Tensor) -> Tensor:
+            masks = image_masks(seen.activations[image, channels], size, "norm_after_up")
+            return behind(seen.images[image], fraction * masks)
+
+        return sweep(seen, live, inputs).of(self.score)

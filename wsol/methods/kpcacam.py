@@ -1,0 +1,62 @@
+"""KPCA-CAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from wsol.methods.base import Seen, method
+from wsol.methods.principal import Sign, signed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SIDE = 28  # cells a side at most: the kernel is n x n, and its eigenvectors take n^3
+
+
+@method(
+    "kpcacam",
+    paper="Karmani et al., KPCA-CAM, 2024",
+    year=2024,
+    needs=("activations",),
+    cost="1F",
+)
+class KPCACAM:
+    """KPCA-CAM: EigenCAM with a kernel, cells compared by tanh(x.y / K + 1) in place of x.y.
+
+    C = centred kernel of the cells (n x n);  M = v_1 sqrt(lambda_1)
+
+    Traps: the sign is arbitrary, as in EigenCAM; `sign` settles it. The sigmoid kernel is not always positive; a first
+    eigenvalue that is not gives an empty map. Layers larger than 28 x 28 cells are averaged down first.
+
+    Options: kernel = sigmoid, rbf (exp(-|x - y|^2 / K)), linear; sign = maxabs, meanact, none.
+    """
+
+    kernel: Literal["sigmoid", "rbf", "linear"] = "sigmoid"
+    sign: Sign = "maxabs"
+
+    def __call__(self, seen: Seen) -> Tensor:
+        activations = seen.activations
+        height, width = (min(side, SIDE) for side in activations.shape[-2:])
+        if (height, width) != tuple(activations.shape[-2:]):
+            activations = torch.nn.functional.adaptive_avg_pool2d(activations, (height, width))
+        maps = [signed(self._component(one.double()), one.double(), self.sign) for one in activations.flatten(2)]
+        return torch.stack(maps).reshape(-1, height, width).to(seen.activations.dtype)
+
+    def _component(self, channels: Tensor) -> Tensor:
+        """(K, n) to (n,)."""
+        count, cells = channels.shape
+        product = channels.T @ channels
+        if self.kernel == "rbf":
+            squares = product.diagonal()
+            kernel = torch.exp(-(squares[:, None] + squares - 2 * product) / count)
+        else:
+            kernel = torch.tanh(product / count + 1) if self.kernel == "sigmoid" else product
+        centred = kernel - kernel.mean(0) - kernel.mean(1, keepdim=True) + kernel.mean()
+        values, vectors = torch.linalg.eigh(centred)
+        noise = torch.finfo(torch.float64).eps * cells * kernel.abs().amax()
+        if values[-1] <= noise:  # cells that are all alike leave rounding noise only
+            return torch.zeros_like(channels[0])
+        first: Tensor = vectors[:, -1] * values[-1].sqrt()
+        return first

@@ -1,0 +1,42 @@
+"""LIFT-CAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wsol.methods.base import Seen, method
+from wsol.methods.deeplift import multipliers
+from wsol.methods.masks import weighted_map
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "liftcam",
+    paper="Jung & Oh, Towards Better Explanations of Class Activation Mapping, ICCV 2021, eq. 9",
+    year=2021,
+    needs=("activations", "model"),
+    cost="1F + 2F + 2B",
+)
+class LIFTCAM:
+    """LIFT-CAM: each channel weighted by its DeepLIFT contribution to the score, against the channel at zero.
+
+    w_k = sum over cells of A_k m_k, m the DeepLIFT multipliers (rescale rule);  M = ReLU(sum_k w_k A_k)
+
+    Identities: the w_k add up to y - y_0, the score without the layer; on a GAP head w_k = W[c, k] mean(A_k), the
+    exact SHAP value and Ablation-CAM's numerator, no passes at all; used there.
+    Traps: no official code was found. Products of two signals (squeeze-and-excitation) and softmax keep their
+    gradient, and the contributions no longer add up.
+    """
+
+    def __call__(self, seen: Seen) -> Tensor:
+        return weighted_map(self.weights(seen).to(seen.activations.dtype), seen.activations)
+
+    def weights(self, seen: Seen) -> Tensor:
+        """(B, K)."""
+        if seen.head is not None and seen.head.linear:
+            weights: Tensor = seen.head.weight.to(seen.activations)[seen.targets]
+            return weights * seen.activations.mean((2, 3))
+        factors = seen.once("multipliers", lambda: multipliers(seen))
+        return (seen.activations * factors).sum((2, 3))

@@ -1,0 +1,26 @@
+"""NormGrad."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wsol.methods.base import Seen, method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "normgrad", paper="Rebuffi et al., There and Back Again: Revisiting Backpropagation Saliency, CVPR 2020", year=2020
+)
+class NormGrad:
+    """NormGrad: how much a 1x1 convolution at the layer would change its weights for this cell.
+
+    M_ij = ||g_ij|| ||A_ij||, norms over channels: the Frobenius norm of their outer product
+
+    Traps: never negative, so it shows evidence for and against the class alike.
+    """
+
+    def __call__(self, seen: Seen) -> Tensor:
+        raw: Tensor = seen.gradients.norm(dim=1) * seen.activations.norm(dim=1)
+        return raw

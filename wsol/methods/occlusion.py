@@ -1,0 +1,62 @@
+"""Occlusion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from wsol.methods.base import Seen, method
+from wsol.methods.masks import Score, behind, target_scores
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "occlusion",
+    paper="Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014, sec. 4.2",
+    year=2014,
+    needs=("model",),
+    layers="input",
+    cost="1F + windows F",
+)
+class Occlusion:
+    """Occlusion: how much the score falls when a window of the image is covered, averaged over the windows on a pixel.
+
+    M = mean over windows W that contain the pixel of f(x) - f(x * (1 - 1_W))
+
+    Traps: covered means 0 in normalised values, the mean colour. The last window of a row or column is moved in to end
+    at the border, so that each pixel is covered.
+
+    Options: window and stride as shares of the image's sides; score.
+    """
+
+    window: float = 0.25
+    stride: float = 0.125
+    score: Score = "prob"
+
+    def __call__(self, seen: Seen) -> Tensor:
+        batch, _, height, width = seen.images.shape
+        masks = self.covers(height, width).to(seen.images)
+        whole = target_scores(seen.logits, seen.targets, self.score)
+        raw = torch.zeros(batch, height, width, dtype=seen.logits.dtype, device=seen.images.device)
+        for part in torch.split(masks, seen.ask.chunk):
+            for image in range(batch):
+                logits = seen.ask.logits(behind(seen.images[image], 1 - part))
+                scores = target_scores(logits, seen.targets[image].expand(len(logits)), self.score)
+                raw[image] += ((whole[image] - scores)[:, None, None] * part).sum(0)
+        return raw / masks.sum(0).to(raw)
+
+    def covers(self, height: int, width: int) -> Tensor:
+        """(windows, h, w) of ones inside a window, row by row."""
+        rows, columns = (self._starts(side) for side in (height, width))
+        tall, wide = (max(1, round(self.window * side)) for side in (height, width))
+        masks = torch.zeros(len(rows) * len(columns), height, width)
+        for mask, (y, x) in zip(masks, [(y, x) for y in rows for x in columns], strict=True):
+            mask[y : y + tall, x : x + wide] = 1
+        return masks
+
+    def _starts(self, side: int) -> list[int]:
+        last = side - max(1, round(self.window * side))
+        return [*range(0, last, max(1, round(self.stride * side))), last]

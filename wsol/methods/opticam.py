@@ -1,0 +1,85 @@
+"""Opti-CAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from wsol.capture import INPUT
+from wsol.methods.base import Seen, method
+from wsol.methods.fusion import upsample
+from wsol.methods.masks import Score, minmax, target_scores
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BETAS, EPSILON = (0.9, 0.999), 1e-8  # Adam's usual ones (Kingma & Ba, 2015)
+
+
+@method(
+    "opticam",
+    paper="Zhang et al., Opti-CAM: Optimizing Saliency Maps for Interpretability, CVIU 2024",
+    year=2023,
+    needs=("activations", "model"),
+    cost="1F + iterations F + iterations B",
+)
+class OptiCAM:
+    """Opti-CAM: the mix of channels through which the class is seen best, found by gradient ascent.
+
+    M(w) = sum_k softmax(w)_k ReLU(A_k);  w* = argmax_w f(x * s(U(M(w)))), Adam from equal weights;  M = M(w*)
+
+    Traps: each image keeps its own best step and stops on its own, so the batch does not matter; the official code
+    stops on the sum over the batch.
+
+    Options: iterations; rate (Adam's); score = logit, prob; tolerance: an image stops when its score changes by less
+    than this share from one step to the next (0: never).
+    """
+
+    iterations: int = 50
+    rate: float = 0.1
+    score: Score = "logit"
+    tolerance: float = 0.0
+
+    def __call__(self, seen: Seen) -> Tensor:
+        return self._mixed(seen, self._best(seen))
+
+    def _mixed(self, seen: Seen, weights: Tensor) -> Tensor:
+        """(B, K) weights before their softmax to raw maps (B, H, W)."""
+        return (weights.softmax(1)[:, :, None, None] * seen.activations.relu()).sum(1)
+
+    def _best(self, seen: Seen) -> Tensor:
+        """(B, K) the weights of each image's highest score."""
+        weights = torch.full(seen.activations.shape[:2], 0.5).to(seen.activations)
+        slope, curve = torch.zeros_like(weights), torch.zeros_like(weights)
+        best, top, last = weights.clone(), None, None
+        running = torch.ones(len(weights), dtype=torch.bool, device=weights.device)
+        for step in range(1, self.iterations + 1):
+            score, gradient = self._climb(seen, weights)
+            better = running if top is None else running & (score > top)
+            best = torch.where(better[:, None], weights, best)
+            top = score if top is None else torch.where(better, score, top)
+            if last is not None:
+                running = running & ((score - last).abs() >= self.tolerance * last.abs())
+            last = score
+            if not bool(running.any()):
+                break
+            slope = BETAS[0] * slope + (1 - BETAS[0]) * gradient
+            curve = BETAS[1] * curve + (1 - BETAS[1]) * gradient**2
+            size = (curve / (1 - BETAS[1] ** step)).sqrt() + EPSILON
+            weights = weights + self.rate * slope / (1 - BETAS[0] ** step) / size
+        return best
+
+    def _climb(self, seen: Seen, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """(B,) scores behind the mixed map, and their (B, K) gradients."""
+        size = (seen.images.shape[-2], seen.images.shape[-1])
+        with torch.enable_grad():
+            free = weights.detach().requires_grad_()
+            mask = minmax(upsample(self._mixed(seen, free), size))
+        masked = (seen.images * mask.detach()[:, None].to(seen.images.dtype)).detach()
+        look = seen.ask.look(
+            masked, seen.targets, [INPUT], score=lambda logits, targets: target_scores(logits, targets, self.score)
+        )
+        by_mask = (look.gradients[INPUT] * seen.images).sum(1).to(mask.dtype)
+        (gradient,) = torch.autograd.grad(mask, free, by_mask)
+        return target_scores(look.logits, seen.targets, self.score), gradient

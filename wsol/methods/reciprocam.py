@@ -1,0 +1,78 @@
+"""Recipro-CAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from wsol.methods.ablationcam import part_size
+from wsol.methods.base import Seen, method
+from wsol.methods.cam import before_pooling
+from wsol.methods.masks import Score
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+GAUSS = (0.25, 0.5, 0.25)  # 1/4 in the middle, 1/8 beside, 1/16 at the corners (ViT-Recipro-CAM, Byun & Lee 2023)
+
+
+@method(
+    "reciprocam",
+    paper="Byun & Lee, Recipro-CAM, 2022, eq. 3-4",
+    year=2022,
+    needs=("activations", "model"),
+    cost="1F + n P",
+)
+class ReciproCAM:
+    """Recipro-CAM: each cell's score when only that cell of the layer is kept.
+
+    M_ij = f(A * 1_ij), all n cells from the layer on
+
+    Identities: on a GAP head with the logit it is CAM after min-max, M = CAM / n + b, no forwards at all; used there.
+    Traps: the map is a score, so it is signed and not zero for an empty layer.
+
+    Options: score = logit, prob; kernel = cell, or gauss3, a 3 x 3 window of 1/4, 1/8 and 1/16 round the cell.
+    """
+
+    score: Score = "logit"
+    kernel: Literal["cell", "gauss3"] = "cell"
+
+    def __call__(self, seen: Seen) -> Tensor:
+        batch, _, height, width = seen.activations.shape
+        raw = torch.zeros(batch, height * width, dtype=seen.activations.dtype, device=seen.activations.device)
+        for image, target in enumerate(seen.targets.tolist()):
+            done = 0
+            for logits in self._logits(seen, image):
+                scores = logits.softmax(1) if self.score == "prob" else logits
+                raw[image, done : done + len(logits)] = scores[:, target].to(raw.dtype)
+                done += len(logits)
+        return raw.reshape(batch, height, width)
+
+    def _logits(self, seen: Seen, image: int) -> list[Tensor]:
+        """(m, C) logits for the cells in reading order, a part at a time."""
+        activations = seen.activations[image]
+        if seen.head is not None and seen.head.kind != "conv":  # a ReLU on class maps does not commute with the mean
+            kept = before_pooling(seen, seen.head)[image].double()
+            per_class = torch.tensordot(seen.head.weight.double(), self._spread(kept), 1).flatten(1).T
+            return [per_class / len(per_class) + seen.head.bias.double()]
+        cells = torch.arange(activations.shape[-2:].numel(), device=activations.device)
+        parts = []
+        for part in torch.split(cells, part_size(seen)):
+            one = torch.zeros(len(part), *activations.shape[-2:], dtype=activations.dtype, device=activations.device)
+            one.flatten(1)[torch.arange(len(part), device=part.device), part] = 1
+            parts.append(seen.ask.logits_from(seen.layer, activations * self._spread(one)[:, None], seen.images[image]))
+        return parts
+
+    def _spread(self, maps: Tensor) -> Tensor:
+        """(m, H, W) with each cell's value given to its window; beyond the border it is lost."""
+        if self.kernel == "cell":
+            return maps
+        for dim in (-2, -1):
+            near = torch.zeros_like(maps)
+            size = maps.shape[dim]
+            if size > 1:
+                near.narrow(dim, 0, size - 1).add_(maps.narrow(dim, 1, size - 1))
+                near.narrow(dim, 1, size - 1).add_(maps.narrow(dim, 0, size - 1))
+            maps = GAUSS[1] * maps + GAUSS[0] * near
+        return maps

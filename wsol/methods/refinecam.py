@@ -1,0 +1,42 @@
+"""RefineCAM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from wsol.methods.base import Seen, method
+from wsol.methods.fusion import upsample
+from wsol.methods.masks import minmax
+from wsol.methods.meta import base_method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method("refinecam", paper="RefineCAM, as in torch-cam and pytorch-grad-cam, 2025", year=2025, layers="all")
+class RefineCAM:
+    """RefineCAM: another method's maps of several layers, multiplied.
+
+    M = s(prod_l U(s(M_l))), s = min-max
+
+    Traps: it fuses its layers itself; the fusion's options do not apply. One layer with an empty map empties the
+    product.
+
+    Options: base = any method that needs one look; size = largest (of the layers, as torch-cam) or input
+    (pytorch-grad-cam).
+    """
+
+    base: str = "gradcam_pp"
+    size: Literal["largest", "input"] = "largest"
+
+    def joint(self, seens: Sequence[Seen]) -> Tensor:
+        base = base_method(self.base, of="refinecam")
+        maps = [minmax(base(seen)) for seen in seens]
+        shapes = [tuple(m.shape[-2:]) for m in maps]
+        height, width = max(shapes, key=lambda s: s[0] * s[1])
+        if self.size == "input":
+            height, width = seens[0].images.shape[-2:]
+        return minmax(torch.stack([upsample(m, (height, width)) for m in maps]).prod(0))

@@ -1,0 +1,24 @@
+"""Seg-Eigen-CAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wsol.methods.base import Seen, method
+from wsol.methods.principal import principal_map
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method("segeigencam", paper="Seg-Eigen-CAM, 2025", year=2025)
+class SegEigenCAM:
+    """Seg-Eigen-CAM: EigenCAM of activations weighted by the gradient's magnitude.
+
+    M = first principal component of |g| * A, turned round if |min M| > |max M|
+
+    Identities: its sign rule is EigenCAM's sign=maxabs.
+    """
+
+    def __call__(self, seen: Seen) -> Tensor:
+        return principal_map(seen.gradients.abs() * seen.activations, centre=False, sign="maxabs")

@@ -1,0 +1,61 @@
+"""ShapleyCAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from wsol.ask import Cost
+from wsol.capture import target_logit
+from wsol.methods.base import Seen, method
+from wsol.methods.masks import weighted_map
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "shapleycam",
+    paper="Cai, CAMs as Shapley Value-based Explainers, 2025",
+    year=2025,
+    needs=("activations", "model", "second_derivatives"),
+    cost="2F + 2B",
+)
+class ShapleyCAM:
+    """ShapleyCAM: Grad-CAM with the second-order term of the score's expansion, half a Hessian-vector product.
+
+    f = y + log p;  w_k = mean(g_k - 1/2 (H A)_k), g and H the gradient and the Hessian of f at A
+    M = ReLU(sum_k w_k A_k)
+
+    Identities: Grad-CAM where the Hessian is 0: score=logit behind a piecewise linear rest of the network.
+    Traps: the ReLU's second derivative is 0, so on ReLU networks only log p has a Hessian. `log p` goes flat for
+    confident images, `y` does not: that is why the score is their sum.
+
+    Options: score = rest (y + log p), logit, logprob.
+    """
+
+    score: Literal["rest", "logit", "logprob"] = "rest"
+
+    def __call__(self, seen: Seen) -> Tensor:
+        weights = seen.once(("shapley", self.score), lambda: self._weights(seen))
+        return weighted_map(weights, seen.activations)
+
+    def _weights(self, seen: Seen) -> Tensor:
+        def score(logits: Tensor, targets: Tensor) -> Tensor:
+            own = target_logit(logits, targets)
+            if self.score == "logit":
+                return own
+            sure = target_logit(logits.log_softmax(1), targets)
+            return sure if self.score == "logprob" else own + sure
+
+        look = seen.ask.look(seen.images, seen.targets, [seen.layer], score=score, create_graph=True)
+        gradient, activations = look.gradients[seen.layer], look.activations[seen.layer]
+        curved = torch.zeros_like(gradient)
+        if gradient.requires_grad:
+            with torch.enable_grad():
+                along = (gradient * activations.detach()).sum()
+            product = torch.autograd.grad(along, activations, allow_unused=True)[0]
+            curved = curved if product is None else product
+        seen.ask.cost += Cost(backwards=len(seen.images))
+        return (gradient - curved / 2).detach().mean((2, 3))

@@ -1,0 +1,35 @@
+"""Simple FullGrad."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wsol.capture import INPUT
+from wsol.methods.base import Seen, method
+from wsol.methods.bias_gradients import is_map, look_at_biases, stretched, to_input
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "simple_fullgrad",
+    paper="Srinivas & Fleuret, FullGrad's official code, the variant without biases, 2019",
+    year=2019,
+    needs=("model",),
+    layers="input",
+    cost="2F + 1B",
+)
+class SimpleFullGrad:
+    """Simple FullGrad: FullGrad without the biases, gradients alone.
+
+    M = psi(x * dy/dx) + sum_l sum_c U(psi(g_l)), l over the layers that have a bias, batch norms included
+    """
+
+    def __call__(self, seen: Seen) -> Tensor:
+        look, biases = look_at_biases(seen)
+        raw = stretched(seen.images * look.gradients[INPUT]).sum(1)
+        for name in biases:
+            if is_map(seen, name):
+                raw = raw + to_input(stretched(look.gradients[name]), seen).sum(1)
+        return raw

@@ -1,0 +1,60 @@
+"""SmoothGrad, its square and VarGrad."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from wsol.capture import INPUT
+from wsol.methods.base import Seen, method
+from wsol.methods.colour import Reduce, one_map
+from wsol.methods.noise import noisy_images
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "smoothgrad",
+    paper="Smilkov et al., SmoothGrad, 2017; squared and variance: Adebayo et al., 2018; Hooker et al., 2019",
+    year=2017,
+    needs=("model",),
+    layers="input",
+    cost="1F + samples F + samples B",
+    stochastic=True,
+)
+class SmoothGrad:
+    """SmoothGrad: the gradient averaged over noisy copies of the image.
+
+    G_i = dy/dx at x + noise_i;  M = max over colours of |mean G| (mean), mean G^2 (squared) or var G (var, VarGrad)
+
+    Identities: noise=0 is the vanilla gradient (mean) and its square (squared); var is then 0.
+    Traps: noise has standard deviation `noise` times (max - min) of the image; the inverse, and that value as a
+    variance, are in use elsewhere.
+    """
+
+    samples: int = 25
+    noise: float = 0.15
+    statistic: Literal["mean", "squared", "var"] = "mean"
+    reduce: Reduce = "max"
+    abs: bool = True
+    smooth_sigma: float = 0.0
+
+    def __call__(self, seen: Seen) -> Tensor:
+        mean, squared, var = seen.once(("smoothgrad", self.samples, self.noise), lambda: self._moments(seen))
+        signal = {"mean": mean, "squared": squared, "var": var}[self.statistic].to(seen.images)
+        return one_map(signal, reduce=self.reduce, absolute=self.abs, smooth_sigma=self.smooth_sigma)
+
+    def _moments(self, seen: Seen) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean, mean square and variance over the samples, (B, 3, h, w) float64, in one pass (Welford, 1962)."""
+        mean = torch.zeros_like(seen.images, dtype=torch.float64)
+        spread, square = torch.zeros_like(mean), torch.zeros_like(mean)
+        noisy = noisy_images(seen, samples=self.samples, noise=self.noise)
+        for count, images in enumerate(noisy, start=1):
+            gradient = seen.ask.look(images, seen.targets, [INPUT]).gradients[INPUT].double()
+            away = gradient - mean
+            mean = mean + away / count
+            spread = spread + away * (gradient - mean)
+            square = square + gradient**2
+        return mean, square / self.samples, spread / self.samples

@@ -1,0 +1,63 @@
+"""SS-CAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from wsol.methods.base import Seen, method
+from wsol.methods.masks import Score, behind, image_masks, live_channels, live_softmax, sweep, weighted_map
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "sscam",
+    paper="Wang et al., SS-CAM: Smoothed Score-CAM, 2020",
+    year=2020,
+    needs=("activations", "model"),
+    cost="1F + K samples F",
+    stochastic=True,
+)
+class SSCAM:
+    """SS-CAM: Score-CAM with each channel's score averaged over noise.
+
+    S_k = mean over N of f(x * (H_k + noise)), or of f(x * H_k + noise);  w = softmax_k(S);  M = ReLU(sum_k w_k A_k)
+
+    Identities: with std=0 it is Score-CAM.
+    Traps: no official code. Noise has standard deviation `std` in the units of what it is put on: masks in [0, 1], or
+    the normalised image. N times as many forwards as Score-CAM.
+
+    Options: noise_on = map (the paper's type 1), input (type 2); samples; std; score; channel_softmax.
+    """
+
+    noise_on: Literal["map", "input"] = "map"
+    samples: int = 35
+    std: float = 2.0
+    score: Score = "prob"
+    channel_softmax: bool = True
+
+    def __call__(self, seen: Seen) -> Tensor:
+        live = live_channels(seen.activations)
+        total = torch.zeros(live.shape, dtype=seen.logits.dtype, device=live.device)
+        generators = seen.generators("sscam")
+        for _ in range(self.samples):
+            total += sweep(seen, live, lambda i, channels: self._inputs(seen, i, channels, generators[i])).of(
+                self.score
+            )
+        scores = total / self.samples
+        weights = live_softmax(scores, live) if self.channel_softmax else scores
+        return weighted_map(weights.to(seen.activations.dtype), seen.activations)
+
+    def _inputs(self, seen: Seen, image: int, channels: Tensor, generator: torch.Generator) -> Tensor:
+        """(m, 3, h, w); noise is drawn a channel at a time, so the number of channels at a time does not matter."""
+        pixels = seen.images[image]
+        masks = image_masks(seen.activations[image, channels], (pixels.shape[-2], pixels.shape[-1]), "norm_after_up")
+        shape = masks.shape[1:] if self.noise_on == "map" else pixels.shape
+        drawn = [torch.randn(shape, generator=generator, dtype=torch.float64) for _ in channels]
+        noise = self.std * torch.stack(drawn)
+        if self.noise_on == "map":
+            return behind(pixels, masks + noise.to(masks))
+        return behind(pixels, masks) + noise.to(pixels)
