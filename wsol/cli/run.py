@@ -73,7 +73,8 @@ def _hydra(job: Callable[[Any], None], words: Sequence[str]) -> None:
 
     full = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and exiting with 1
-    argv, sys.argv = sys.argv, ["wsol run", *words]
+    completing = {"-sc", "--shell-completion"} & set(words)  # the shell completes a program, which is called wsol
+    argv, sys.argv = sys.argv, ["wsol" if completing else "wsol run", *words]
     try:
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
     except (HydraException, OmegaConfBaseException) as error:

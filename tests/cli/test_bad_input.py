@@ -1,0 +1,80 @@
+"""Bad input: one sentence, exit code 2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wsol.cli import main
+
+FEW = ["dataset.n=4", "metric=[]", "method=[gradcam]"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["method=[gradcamm]"], "there is no method 'gradcamm'; nearest: 'gradcam'"),
+        (["dataset=shapess"], "there is no dataset 'shapess'; nearest: 'shapes'"),
+        (["model=resnet51"], "there is no model 'resnet51'; nearest: 'resnet50'"),
+        (["protocol=[choe2020_v3]"], "there is no protocol 'choe2020_v3'; nearest: 'choe2020_v"),
+        (["metric=[rise]"], "there is no metric 'rise'; nearest: 'rise"),
+        (["methods.gradcam.reluu=true"], "there is no option 'methods.gradcam.reluu'; nearest: 'methods.gradcam.relu'"),
+        (["+methods.gradcam.reluu=true"], "there is no option 'methods.gradcam.reluu'; nearest: 'methods.gradcam.relu'"),
+        (["methods.gradcam.relu=7"], "methods.gradcam.relu=7 is not bool"),
+        (["methods.gradcam.layers=stage9"], "there is no layer of shapes_gap 'stage9'; nearest: 'stage"),
+        (["protocol=choe2020_v2", "protocol.normalize=max"], "nearest: 'protocols.choe2020_v2.normalise'"),
+        (["dataset.nn=3"], "there is no option 'dataset.nn'; nearest: 'dataset.n'"),
+        (["+foo=1"], "there is no setting 'foo'"),
+        (["seed=x"], "seed='x' is not int"),
+        (["engine.batch_size=0"], "engine.batch_size=0 is not a whole number above 0"),
+        (["engine.device=nonsense"], "engine.device=nonsense can't be used"),
+        (["model=shapes_vgg", "method=[cam]"], "cam needs one linear layer"),
+        (["model=shapes_vgg", "methods.gradcam.layers=classifier.0"], "has no spatial output"),
+        (["model.weights=nowhere.pth"], "nowhere.pth"),
+        (["model.num_classes=7"], "7"),
+        (["protocol=[]"], "nothing to measure"),
+        (["method=[]"], "no method is chosen"),
+        (["--with", "no_such.py"], "no_such.py: there is no such file"),
+        (["dataset.n=x"], "dataset.n"),
+        (["=3"], "wsol:"),
+    ],
+)
+def test_wrong_words_give_one_sentence(
+    words: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", *FEW, f"paths.runs={tmp_path}", *words]) == 2
+    told = capsys.readouterr()
+    last = told.err.strip().splitlines()[-1]
+    assert last.startswith("wsol: ")
+    assert sentence in last
+    assert "Traceback" not in told.err
+    assert told.out == ""
+
+
+def test_an_output_folder_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["run", *FEW, f"paths.runs={tmp_path / 'file'}"]) == 2
+    assert "can't write" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["tabel"], "there is no command 'tabel'; nearest: 'table'"),
+        (["table", "--format", "xls"], "there is no format 'xls'"),
+        (["list", "method5"], "there is no list 'method5'; nearest: 'methods'"),
+        (["list", "layers"], "say which network"),
+        (["list", "layers", "model=resnet51"], "there is no model 'resnet51'; nearest: 'resnet50'"),
+        (["explain", "no_such.jpg"], "neither a file nor an image id"),
+    ],
+)
+def test_other_commands_too(
+    words: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from wsol.store import RunFolder
+
+    monkeypatch.chdir(tmp_path)
+    RunFolder(tmp_path / "results" / "runs" / "some-run").write_manifest({})
+    assert main(words) == 2
+    assert sentence in capsys.readouterr().err

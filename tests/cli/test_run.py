@@ -1,0 +1,136 @@
+"""The main job through the real command line: rows, resume after kill -9, and what is only computed once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from wsol.cli import main
+from wsol.store import RunFolder, open_run
+
+VOLATILE = ("ms", "peak_mb")  # measured, not computed
+FEW = ["dataset.n=8", "method=[centergauss,gradcam,layercam]", "metric=[]", "engine.shard_size=2", "engine.batch_size=2"]
+
+
+def run(runs: Path, *words: str) -> int:
+    return main(["run", *FEW, f"paths.runs={runs}", "table=false", *words])
+
+
+def rows(folder: RunFolder) -> dict[str, pa.Table]:
+    return {key: table.drop_columns(list(VOLATILE)) for key, table in folder.tables().items()}
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    runs = tmp_path_factory.mktemp("clean")
+    assert run(runs) == 0
+    return open_run("latest", runs)
+
+
+def files(folder: RunFolder) -> dict[str, float]:
+    return {p.name: p.stat().st_mtime_ns for p in (folder.path / "rows").iterdir()}
+
+
+def test_there_is_a_row_an_image_and_variant_and_a_file_a_shard(clean: RunFolder) -> None:
+    assert len(files(clean)) == 4
+    assert set(clean.tables()) == {"centergauss", "gradcam@stage5", "layercam@stage5"}
+    for table in clean.tables().values():
+        assert len(table) == 8
+        assert table["image_id"].to_pylist() == sorted(table["image_id"].to_pylist())
+        assert {"choe2020_v1/iou", "choe2020_v2/iou", "rank", "forwards", "gt_boxes"} <= set(table.column_names)
+
+
+def test_the_same_command_computes_nothing_again(clean: RunFolder) -> None:
+    before = files(clean)
+    assert run(clean.path.parent) == 0
+    assert files(clean) == before
+
+
+def test_a_killed_run_resumes_to_the_rows_of_a_clean_one(clean: RunFolder, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "wsol", "run", *FEW, f"paths.runs={tmp_path}", "table=false"]
+    process = subprocess.Popen(words, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    try:
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.glob("*/rows/shard-*.parquet")):
+            assert process.poll() is None, "the run ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    folder = open_run("latest", tmp_path)
+    survivors = files(folder)
+    assert 1 <= sum(name.startswith("shard-") for name in survivors) < 4
+    assert run(tmp_path) == 0
+    assert {k: files(folder)[k] for k in survivors if k.startswith("shard-")}.items() <= survivors.items()
+    assert rows(folder) == rows(clean)
+
+
+def test_a_variant_added_later_computes_only_itself(tmp_path: Path, clean: RunFolder) -> None:
+    run(tmp_path, "method=[gradcam]", "protocol=[choe2020_v1]")
+    folder = open_run("latest", tmp_path)
+    first = files(folder)
+    run(tmp_path, "method=[gradcam,layercam]", "protocol=[choe2020_v1]")
+    added = [f for f in folder.footers() if f["work"] == [["layercam@stage5", "choe2020_v1"]]]
+    assert len(added) == 4
+    assert first.items() <= files(folder).items()
+    run(tmp_path, "method=[gradcam,layercam]", "protocol=[choe2020_v1,choe2020_v2]")
+    mine, theirs = rows(folder)["layercam@stage5"], rows(clean)["layercam@stage5"]
+    for column in ("choe2020_v1/iou", "choe2020_v2/iou"):
+        assert mine[column] == theirs[column]
+
+
+def test_batch_and_shard_size_do_not_change_the_curves(clean: RunFolder, tmp_path: Path) -> None:
+    run(tmp_path, "engine.shard_size=5", "engine.batch_size=4")
+    other = open_run("latest", tmp_path)
+    assert other.name != clean.name
+    for key, table in rows(clean).items():
+        assert other.tables()[key]["choe2020_v1/iou"] == table["choe2020_v1/iou"], key
+
+
+def test_a_list_of_gammas_is_one_run_with_one_look(tmp_path: Path) -> None:
+    layers = "methods.layercam.layers=[stage3+stage5]"
+    assert run(tmp_path, "method=[layercam]", layers, "methods.layercam.gamma=[null,1,2,4]") == 0
+    folder = open_run("latest", tmp_path)
+    assert list(folder.tables()) == [
+        "layercam@stage3+stage5",
+        "layercam@stage3+stage5[gamma=1]",
+        "layercam@stage3+stage5[gamma=2]",
+        "layercam@stage3+stage5[gamma=4]",
+    ]
+    assert {t["forwards"][0].as_py() for t in folder.tables().values()} == {1.0}
+
+
+def test_multirun_makes_a_run_folder_a_model_and_reports_failures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run(tmp_path, "-m", "model=shapes_gap,shapes_vgg", "method=[cam]", "protocol=[choe2020_v1]")
+    assert code == 1
+    story = capsys.readouterr().err
+    assert "1 of 2 jobs done" in story
+    assert "HeadError: cam@stage5: cam needs one linear layer" in story
+    assert len(list(tmp_path.glob("shapes-*-shapes_gap-*/rows/*.parquet"))) == 4
+
+
+def test_table_prints_json_with_intervals(clean: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", "latest", "--runs", str(clean.path.parent), "--format", "json"]) == 0
+    records = json.loads(capsys.readouterr().out)
+    wanted = {"variant", "method", "layers", "options", "protocol", "metric", "value", "low", "high", "n"}
+    assert all(wanted <= set(record) for record in records)
+    (one,) = (r for r in records if r["variant"] == "gradcam@stage5" and r["metric"] == "maxboxacc")
+    assert 0 <= one["low"] <= one["value"] <= one["high"] <= 100
+    assert one["n"] == 8
+
+
+def test_settings_are_printed_by_hydra(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--cfg", "job", "method=[layercam]", "methods.layercam.gamma=[1,2]"]) == 0
+    printed = capsys.readouterr().out
+    assert "gamma:\n    - 1\n    - 2" in printed
