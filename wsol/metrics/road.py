@@ -1,4 +1,4 @@
-"""ROAD (Rong et al., ICML 2022): remove the most or the least relevant pixels, so that their shape gives nothing away."""
+"""ROAD (Rong et al., ICML 2022): remove the most or the least relevant pixels, and impute them from the rest."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Road:
     """ROAD: probability kept when the most relevant pixels go first (MoRF) and when the least relevant do (LeRF).
 
     Removed pixels are the weighted mean of their neighbours plus noise, which hides the removal's outline from the
-    network. `road` = (LeRF - MoRF) / 2, each the mean over percentiles: high where what the map marks matters and what it
-    leaves out doesn't. Equal pixels are removed in raster order.
+    network. `road` = (LeRF - MoRF) / 2, each the mean over percentiles: high where what the map marks matters and what
+    it leaves out doesn't. Equal pixels are removed in raster order.
 
     Attributes
     ----------

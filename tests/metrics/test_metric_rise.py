@@ -1,0 +1,238 @@
+"""Deletion and insertion: hand-computed, against the slow twin, and against eclique/RISE's own numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.reference import metrics as slow
+from wsol.ask import Ask
+from wsol.errors import ConfigError
+from wsol.metrics.base import Case
+from wsol.metrics.blur import blurred, folded_kernel, gaussian_kernel
+from wsol.metrics.curves import area, path_probabilities, pixel_order, step_counts
+from wsol.metrics.rise import DeletionInsertion, Rise2018Dataset, Rise2018Single, RiseFixed
+
+
+def test_pixels_of_equal_saliency_go_in_raster_order_or_backwards() -> None:
+    saliency = np.array([[0.0, 2.0, 0.0], [1.0, 2.0, 0.0]])
+    assert pixel_order(saliency, ties="raster").tolist() == [1, 4, 3, 0, 2, 5]
+    assert pixel_order(saliency, ties="reversed").tolist() == [4, 1, 3, 5, 2, 0]
+
+
+def test_steps_are_those_of_the_paper_at_224_pixels() -> None:
+    dataset, single = step_counts(224 * 224, 28), step_counts(224 * 224, 224)
+    assert (len(dataset), dataset[1], dataset[-1]) == (29, 1792, 50176)
+    assert (len(single), single[1], single[-1]) == (225, 224, 50176)
+
+
+def test_the_last_step_may_be_shorter() -> None:
+    assert step_counts(10, 4).tolist() == [0, 3, 6, 9, 10]
+
+
+def test_area_is_the_trapezoid_on_even_points_or_on_the_true_fractions() -> None:
+    scores = np.array([1.0, 0.5, 0.5, 0.0])
+    assert area(scores) == pytest.approx((0.5 + 0.5 + 0.5) / 3)
+    assert area(scores, at=np.array([0.0, 0.4, 0.8, 1.0])) == pytest.approx(0.4 * 0.75 + 0.4 * 0.5 + 0.2 * 0.25)
+
+
+def test_folded_kernel_is_a_reflected_gaussian_of_an_impulse() -> None:
+    ndimage = pytest.importorskip("scipy.ndimage")
+    impulse = np.zeros((11, 11))
+    impulse[5, 5] = 1
+    np.testing.assert_array_equal(folded_kernel(), ndimage.gaussian_filter(impulse, 5).astype(np.float32))
+
+
+def test_folded_kernel_is_nearly_a_box_and_the_gaussian_is_not() -> None:
+    folded, true = folded_kernel(), gaussian_kernel()
+    assert folded[5, 5] / folded[0, 0] == pytest.approx(1.14, abs=0.005)
+    assert true[5, 5] / true[0, 0] == pytest.approx(np.exp(1), rel=1e-5)
+    assert folded.sum() == pytest.approx(1, abs=1e-6)
+    assert true.sum() == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("border", ["zero", "reflect"])
+def test_blur_equals_the_slow_twin(border: str) -> None:
+    image = np.random.default_rng(0).normal(size=(2, 13, 12))
+    fast = blurred(torch.as_tensor(image), gaussian_kernel(), border=border).numpy()
+    np.testing.assert_allclose(fast, slow.blur(image, gaussian_kernel(), border), atol=1e-12)
+
+
+@pytest.mark.parametrize("metric", [Rise2018Dataset(steps=9), Rise2018Single(steps=31), RiseFixed(steps=9)])
+@pytest.mark.parametrize("number", [0, 1])
+def test_curves_equal_the_slow_twin(
+    metric: DeletionInsertion, number: int, make_case: Callable[..., Case], probabilities: slow.Model
+) -> None:
+    case = make_case(number)
+    coarse = np.round(case.map * 2)  # many ties
+    case = make_case(number, map=coarse)
+    image, pixels = case.image.numpy(), slow.order(coarse, metric.ties)
+    step = -(-len(pixels) // metric.steps)
+    of_class = int(np.argmax(probabilities(image)))
+    kernel = gaussian_kernel() if metric.blur == "gaussian" else folded_kernel()
+    deletion = slow.curve(probabilities, image, np.zeros_like(image), pixels, step, of_class)
+    insertion = slow.curve(probabilities, slow.blur(image, kernel, "zero"), image, pixels, step, of_class)
+    at = [min(i * step, len(pixels)) / len(pixels) for i in range(len(deletion))]
+    if metric.spacing == "even":
+        at = [i / (len(deletion) - 1) for i in range(len(deletion))]
+    columns = metric.measure(case)
+    np.testing.assert_allclose(columns["deletion"], deletion, atol=1e-12)
+    np.testing.assert_allclose(columns["insertion"], insertion, atol=1e-12)
+    assert columns["deletion_auc"] == pytest.approx(slow.trapezoids(deletion, at), abs=1e-12)
+    assert columns["insertion_auc"] == pytest.approx(slow.trapezoids(insertion, at), abs=1e-12)
+    assert columns["insertion_minus_deletion"] == columns["insertion_auc"] - columns["deletion_auc"]
+
+
+def test_the_class_is_the_predicted_one_unless_the_target_is_asked_for(make_case: Callable[..., Case]) -> None:
+    case = make_case(0)
+    other = make_case(0, target=(case.predicted + 1) % 6)
+    assert Rise2018Dataset().measure(case) == Rise2018Dataset().measure(other)
+    assert Rise2018Dataset(of_class="target").measure(other)["deletion"][0] == other.probability
+
+
+def test_chunk_size_changes_nothing(make_case: Callable[..., Case], net: torch.nn.Module) -> None:
+    small, large = (make_case(0, ask=Ask(net, chunk=chunk)) for chunk in (3, 500))
+    one, many = Rise2018Dataset().measure(small), Rise2018Dataset().measure(large)
+    np.testing.assert_allclose(one["insertion"], many["insertion"], atol=1e-13)
+
+
+def test_substrates_are_asked_once_an_image(make_case: Callable[..., Case]) -> None:
+    case = make_case(0)  # 480 pixels: steps of 18, so 27 of them and 26 points between the ends
+    Rise2018Dataset().measure(case)
+    assert case.ask.cost.forwards == 26 * 2 + 2
+    Rise2018Dataset().measure(make_case(0, map=-case.map, memo=case.memo, ask=case.ask))
+    assert case.ask.cost.forwards == 26 * 2 * 2 + 2
+
+
+def test_sharing_substrates_changes_no_number(make_case: Callable[..., Case]) -> None:
+    case = make_case(0)
+    alone = RiseFixed().measure(case)
+    Rise2018Dataset().measure(make_case(0, memo=case.memo))
+    assert RiseFixed().measure(make_case(0, memo=case.memo)) == alone
+
+
+def test_curves_can_be_left_out_of_the_rows(make_case: Callable[..., Case]) -> None:
+    assert set(Rise2018Dataset(keep_curves=False).measure(make_case(0))) == {
+        "deletion_auc",
+        "insertion_auc",
+        "insertion_minus_deletion",
+    }
+
+
+def test_a_curve_needs_two_steps() -> None:
+    with pytest.raises(ConfigError, match="steps=1"):
+        Rise2018Dataset(steps=1)
+
+
+class _RiseNet(torch.nn.Module):
+    """The classifier of the golden file, in float64 on float32 pixels."""
+
+    def __init__(self, arrays: dict[str, np.ndarray]) -> None:
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 8, 7, stride=4, padding=3),
+            torch.nn.ReLU(),
+            torch.nn.Conv2d(8, 16, 3, stride=2, padding=1),
+            torch.nn.ReLU(),
+            torch.nn.AdaptiveAvgPool2d(1),
+            torch.nn.Flatten(),
+            torch.nn.Linear(16, 10),
+        ).double()
+        weights = {
+            k.removeprefix("weights."): torch.as_tensor(v) for k, v in arrays.items() if k.startswith("weights.")
+        }
+        self.layers.load_state_dict(weights)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.layers(images.double())
+
+
+@pytest.fixture(scope="module")
+def golden(shared: Path) -> dict[str, np.ndarray]:
+    with np.load(shared / "golden" / "rise.npz") as arrays:
+        return dict(arrays)
+
+
+def _golden_case(golden: dict[str, np.ndarray], number: int, make_case: Callable[..., Case]) -> Case:
+    net = _RiseNet(golden).eval()
+    image = torch.as_tensor(golden["images"][golden["image_of_map"][number]])
+    with torch.no_grad():
+        found = net(image[None]).softmax(1)[0].numpy()
+    return make_case(image=image, map=golden["saliency_maps"][number], probabilities=found, ask=Ask(net))
+
+
+@pytest.mark.parametrize("number", [0, 6])
+def test_curves_agree_with_the_official_code(
+    number: int, golden: dict[str, np.ndarray], make_case: Callable[..., Case]
+) -> None:
+    case = _golden_case(golden, number, make_case)
+    order = pixel_order(case.map, ties="reversed")
+    if number >= 6:  # the official order inside ties depends on the numpy build, so it is given
+        order = golden["pixel_order_of_tied_maps"][number - 6]
+    deletion, insertion, _ = Rise2018Dataset().curves(case, order)
+    assert case.predicted == golden["target_class"][golden["image_of_map"][number]]
+    np.testing.assert_allclose(deletion, golden["scores_del_step1792_f64"][number], atol=1e-12)
+    # insertion starts from a blur that the official code computes in float32
+    np.testing.assert_allclose(insertion, golden["scores_ins_step1792_f64"][number], atol=1e-6)
+    assert area(deletion) == pytest.approx(golden["auc_del_step1792_f64"][number], abs=1e-12)
+    assert area(insertion) == pytest.approx(golden["auc_ins_step1792_f64"][number], abs=1e-6)
+
+
+def test_single_image_setting_agrees_with_the_official_code(
+    golden: dict[str, np.ndarray], make_case: Callable[..., Case]
+) -> None:
+    case = _golden_case(golden, 6, make_case)
+    counts = step_counts(224 * 224, Rise2018Single().steps)
+    assert len(counts) == golden["scores_del_step224_f64"].shape[1]
+    starts = torch.stack([case.image, blurred(case.image, folded_kernel())])
+    ends = torch.stack([torch.zeros_like(case.image), case.image])
+    some = slice(None, None, 16)  # all 225 points take seconds
+    order = golden["pixel_order_of_tied_maps"][0]
+    found = path_probabilities(case.ask, starts, ends, order, counts[some])[..., case.predicted]
+    np.testing.assert_allclose(found[0], golden["scores_del_step224_f64"][6, some], atol=1e-12)
+    np.testing.assert_allclose(found[1], golden["scores_ins_step224_f64"][6, some], atol=1e-6)
+
+
+@pytest.mark.parametrize("setting", ["del_step224_f64", "ins_step224_f64", "del_step1792_f64"])
+def test_areas_agree_with_the_official_code(setting: str, golden: dict[str, np.ndarray]) -> None:
+    found = [area(scores) for scores in golden[f"scores_{setting}"]]
+    np.testing.assert_allclose(found, golden[f"auc_{setting}"], atol=1e-14)
+
+
+@pytest.mark.parametrize(("ties", "rule"), [("reversed", "flipped_stable_ascending"), ("raster", "stable_descending")])
+def test_tie_rules_agree_with_the_golden_ones(
+    ties: str, rule: str, golden: dict[str, np.ndarray], make_case: Callable[..., Case]
+) -> None:
+    case = _golden_case(golden, 7, make_case)
+    deletion, insertion, _ = Rise2018Dataset().curves(case, pixel_order(case.map, ties=ties))
+    np.testing.assert_allclose(deletion, golden[f"own_scores_del_step1792_tied_maps_{rule}"][1], atol=1e-12)
+    np.testing.assert_allclose(insertion, golden[f"own_scores_ins_step1792_tied_maps_{rule}"][1], atol=1e-6)
+
+
+def test_maps_without_ties_measure_as_the_official_code(
+    golden: dict[str, np.ndarray], shared: Path, make_case: Callable[..., Case]
+) -> None:
+    published = json.loads((shared / "golden" / "rise.json").read_text())["auc"]
+    columns = Rise2018Dataset().measure(_golden_case(golden, 5, make_case))
+    assert columns["deletion_auc"] == pytest.approx(published["del_step1792_f64"][5], abs=1e-6)
+    assert columns["insertion_auc"] == pytest.approx(published["ins_step1792_f64"][5], abs=1e-6)
+
+
+def test_kernel_and_blur_agree_with_the_official_code(golden: dict[str, np.ndarray]) -> None:
+    np.testing.assert_array_equal(folded_kernel(), golden["kernel_11x11"])
+    blur = blurred(torch.as_tensor(golden["images"][0]), folded_kernel())[0].numpy()
+    np.testing.assert_allclose(blur, golden["blurred_image0_channel0"], atol=2e-6)
+
+
+def test_a_path_has_its_start_and_end(net: torch.nn.Module, make_case: Callable[..., Case]) -> None:
+    image = make_case(0).image
+    order = np.arange(image[0].numel())
+    ends = path_probabilities(Ask(net), image[None], torch.zeros_like(image)[None], order, [0, len(order)])
+    with torch.no_grad():
+        asked = net(torch.stack([image, torch.zeros_like(image)])).softmax(1).numpy()
+    np.testing.assert_allclose(ends[0], asked, atol=1e-14)

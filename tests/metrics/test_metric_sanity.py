@@ -1,0 +1,119 @@
+"""Randomising a network from its head down, and getting it back."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from wsol.errors import ConfigError
+from wsol.metrics.sanity import layers_from_head, randomised
+
+
+def _network() -> torch.nn.Sequential:
+    torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(4, 4, 3),
+        torch.nn.Flatten(),
+        torch.nn.Linear(16, 5),
+    ).eval()
+
+
+def _changed(model: torch.nn.Module, before: dict[str, torch.Tensor]) -> set[str]:
+    return {
+        name.rsplit(".", 1)[0] for name, value in model.state_dict().items() if not torch.equal(value, before[name])
+    }
+
+
+def _copy(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def test_layers_are_named_from_the_head_down() -> None:
+    assert layers_from_head(_network()) == ("5", "3", "1", "0")
+
+
+@pytest.mark.parametrize("how", ["normal", "shuffle"])
+def test_that_many_layers_change_and_all_come_back_to_the_last_bit(how: str) -> None:
+    model = _network()
+    before = _copy(model)
+    for layers, changed in ((0, set()), (1, {"5"}), (2, {"5", "3"}), ("all", {"5", "3", "0"})):
+        with randomised(model, layers=layers, how=how):
+            assert _changed(model, before) == changed  # the norm's parameters are all ones and all zeros
+        assert _changed(model, before) == set()
+
+
+def test_an_exception_brings_the_weights_back_too() -> None:
+    model = _network()
+    before = _copy(model)
+    with pytest.raises(RuntimeError, match="inside"), randomised(model):
+        raise RuntimeError("inside")
+    assert _changed(model, before) == set()
+
+
+def test_one_layer_more_keeps_what_the_others_drew() -> None:
+    model = _network()
+    with randomised(model, layers=1):
+        head = model[5].weight.clone()
+    with randomised(model, layers="all"):
+        assert torch.equal(model[5].weight, head)
+    with randomised(model, layers=1, seed=1):
+        assert not torch.equal(model[5].weight, head)
+
+
+def test_one_layer_alone_can_be_randomised() -> None:
+    model = _network()
+    before = _copy(model)
+    with randomised(model, only="3") as names:
+        assert names == ("3",)
+        assert _changed(model, before) == {"3"}
+
+
+def test_shuffling_keeps_the_values_and_normal_their_mean_and_spread() -> None:
+    model = torch.nn.Linear(200, 100)
+    before = model.weight.detach().clone()
+    with randomised(model, how="shuffle"):
+        assert torch.equal(model.weight.flatten().sort().values, before.flatten().sort().values)
+    with randomised(model, how="normal"):
+        drawn = model.weight.detach()
+        assert not torch.equal(drawn.flatten().sort().values, before.flatten().sort().values)
+        assert float(drawn.std()) == pytest.approx(float(before.std()), rel=0.03)
+        assert float(drawn.mean()) == pytest.approx(float(before.mean()), abs=0.001)
+
+
+def test_parameters_stay_the_same_objects_with_the_same_flags() -> None:
+    model = _network()
+    model[0].weight.requires_grad_(False)
+    owners = list(model.parameters())
+    with randomised(model):
+        assert all(a is b for a, b in zip(owners, model.parameters(), strict=True))
+    assert not model[0].weight.requires_grad
+    assert model[3].weight.requires_grad
+
+
+def test_tied_weights_come_back() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4))
+    model[1].weight = model[0].weight
+    before = _copy(model)
+    with randomised(model):
+        assert _changed(model, before) == {"0", "1"}
+    assert _changed(model, before) == set()
+
+
+def test_it_uses_no_global_random_numbers() -> None:
+    model = _network()
+    state = torch.get_rng_state()
+    with randomised(model):
+        pass
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_unknown_layers_are_refused_with_the_nearest_name() -> None:
+    model = torch.nn.Sequential()
+    model.add_module("layer3", torch.nn.Linear(2, 2))
+    with pytest.raises(ConfigError, match="nearest: 'layer3'"), randomised(model, only="layer5"):
+        pass
+    with pytest.raises(ConfigError, match="layers=2: the network has 1"), randomised(model, layers=2):
+        pass
