@@ -1,0 +1,80 @@
+"""From annotations of any format to checked samples."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wsol.datasets.base import Sample
+from wsol.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def check_limit(limit: int | None) -> None:
+    """Raises ConfigError for a limit below 1."""
+    if limit is not None and limit < 1:
+        raise ConfigError(f"dataset.limit={limit} leaves no image: give 1 or more, or null for all")
+
+
+def check_all(what: str, ids: Iterable[str], known: Iterable[str], *, where: object) -> None:
+    """Raises DataError with how many of `ids` have no `what`, and the first."""
+    has = set(known)
+    without = [i for i in ids if i not in has]
+    if without:
+        raise DataError(f"{len(without)} images have no {what} in {where}, first {without[0]!r}")
+
+
+def make_samples(
+    ids: Sequence[str],
+    labels: Sequence[int],
+    sizes_wh: Sequence[tuple[int, int]],
+    boxes_xyxy: NDArray[np.float64],
+    owners: NDArray[np.int64],
+    *,
+    where: object,
+) -> tuple[Sample, ...]:
+    """Samples of sorted `ids`; `owners` (m,) says to which of them each of the (m, 4) boxes belongs.
+
+    Raises
+    ------
+    DataError : a box that is not finite, inverted or reaches outside its image, a size or label below its range.
+        Right and bottom may equal width and height; left may equal right (a one-pixel box with inclusive corners).
+    """
+    sizes = np.asarray(sizes_wh, np.int64).reshape(-1, 2)
+    for index in np.flatnonzero((sizes < 1).any(1))[:1]:
+        raise DataError(f"image {ids[index]!r} has size {sizes_wh[index]} in {where}; both must be 1 or more")
+    negative = next((i for i, label in enumerate(labels) if label < 0), None)
+    if negative is not None:
+        raise DataError(f"image {ids[negative]!r} has label {labels[negative]} in {where}; labels count from 0")
+    frame = sizes[owners]
+    checks = (
+        ("has a coordinate that is no number", ~np.isfinite(boxes_xyxy).all(1)),
+        ("is inverted: boxes are x0,y0,x1,y1", (boxes_xyxy[:, 2:] < boxes_xyxy[:, :2]).any(1)),
+        ("reaches outside its {} image", (boxes_xyxy[:, :2] < 0).any(1) | (boxes_xyxy[:, 2:] > frame).any(1)),
+    )
+    for complaint, wrong in checks:
+        for index in np.flatnonzero(wrong)[:1]:
+            box = ", ".join(f"{v:g}" for v in boxes_xyxy[index])
+            said = complaint.format("x".join(map(str, frame[index])))
+            more = f" ({wrong.sum()} boxes do)" if wrong.sum() > 1 else ""
+            raise DataError(f"box [{box}] of image {ids[owners[index]]!r} in {where} {said}{more}")
+    order = np.argsort(owners, kind="stable")  # boxes of an image stay in the file's order
+    parts = np.split(boxes_xyxy[order], np.cumsum(np.bincount(owners, minlength=len(ids)))[:-1])
+    return tuple(
+        Sample(image_id, label, part, (int(size[0]), int(size[1])))
+        for image_id, label, part, size in zip(ids, labels, parts, sizes, strict=True)
+    )
+
+
+def fingerprint(samples: Sequence[Sample], *extra: str) -> str:
+    """16 hex digits over ids, labels, sizes and boxes, and whatever else decides rows."""
+    digest = hashlib.sha256("\n".join(extra).encode())
+    for sample in samples:
+        digest.update(f"\n{sample.image_id}\t{sample.label}\t{sample.size_wh}\t".encode())
+        digest.update(np.ascontiguousarray(sample.boxes_xyxy, "<f8").tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,112 @@
+"""Folders and images on disk: what is there, what is missing, and one way to open an image."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wsol.errors import DataError, unknown
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+def existing(path: str, *, option: str, folder: bool) -> Path:
+    """`path` as a folder or file that exists. Raises DataError with the option's name and the nearest neighbour."""
+    found = Path(path).expanduser()
+    if found.is_dir() if folder else found.is_file():
+        return found
+    if found.exists():
+        raise DataError(
+            f"{option}={path} is a {'file' if folder else 'folder'}, not a {'folder' if folder else 'file'}"
+        )
+    beside = list(found.parent.iterdir()) if found.parent.is_dir() else []
+    kind = "folder" if folder else "file"
+    near = [str(p) for p in beside if (p.is_dir() if folder else p.is_file())]
+    raise unknown(f"{kind} for {option}:", path, near, error=DataError)
+
+
+def read_lines(path: Path) -> list[tuple[int, str]]:
+    """(line number from 1, text) of every line that isn't blank. Raises DataError."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} can't be read as text: {error}") from error
+    return [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+
+
+def check_present(folder: Path, files: Iterable[str], *, option: str, what: str = "images") -> None:
+    """Raises DataError with how many of `files` are missing under `folder`, and the first. No file is opened.
+
+    Each folder is listed once: asking for 50,000 files one by one is slow on network disks.
+    """
+    listed: dict[str, set[str]] = {}
+    missing, count = [], 0
+    for name in files:
+        count += 1
+        parent, _, base = name.rpartition("/")
+        if parent not in listed:
+            at = folder / parent
+            listed[parent] = {entry.name for entry in os.scandir(at)} if at.is_dir() else set()
+        if base not in listed[parent]:
+            missing.append(name)
+    if missing:
+        raise DataError(_missing(folder, missing, count, f"{what} are missing under {option}={folder}", option))
+
+
+def open_image(path: Path, *, image_id: str, size_wh: tuple[int, int] | None = None) -> Image:
+    """The image as RGB, fully read. Raises DataError: missing, corrupt, or of another size than annotated.
+
+    The orientation tag of cameras is not applied: annotations are in the pixels as stored.
+    """
+    import PIL.Image
+
+    if not path.is_file():
+        raise DataError(f"image {image_id!r} is missing: there is no file {path}")
+    try:
+        with PIL.Image.open(path) as stored:
+            image = stored.convert("RGB")
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
+        raise DataError(f"image {image_id!r} can't be read, the file is corrupt: {path} ({error})") from error
+    if size_wh is not None and image.size != size_wh:
+        found, said = "x".join(map(str, image.size)), "x".join(map(str, size_wh))
+        raise DataError(f"image {image_id!r} is {found} pixels, but its annotation is for {said}: {path}")
+    return image
+
+
+def header_sizes(folder: Path, files: Sequence[str]) -> list[tuple[int, int]]:
+    """Width and height of each image, from its header alone. Raises DataError for files that are no images."""
+    import PIL.Image
+
+    sizes = []
+    for name in files:
+        try:
+            with PIL.Image.open(folder / name) as stored:
+                sizes.append(stored.size)
+        except Exception as error:  # as in `open_image`
+            raise DataError(f"image {name!r} can't be read, the file is corrupt: {folder / name} ({error})") from error
+    return sizes
+
+
+def open_mask(path: Path, *, image_id: str) -> Image:
+    """A mask as 8-bit grey. Raises DataError for a missing or corrupt file."""
+    import PIL.Image
+
+    try:
+        with PIL.Image.open(path) as stored:
+            return stored.convert("L")
+    except Exception as error:  # as in `open_image`
+        raise DataError(f"a mask of image {image_id!r} can't be read: {path} ({error})") from error
+
+
+def _missing(folder: Path, missing: Sequence[str], count: int, complaint: str, option: str) -> str:
+    sentence = f"{len(missing)} of {count} {complaint}, first {missing[0]!r}"
+    if len(missing) == count:  # the usual reason: the folder is one level too deep or too high
+        if (folder.parent / missing[0]).is_file():
+            return f"{sentence}; did you mean {option}={folder.parent}?"
+        for inner in sorted(p for p in folder.iterdir() if p.is_dir()):
+            if (inner / missing[0]).is_file():
+                return f"{sentence}; did you mean {option}={inner}?"
+    return sentence

@@ -1,0 +1,141 @@
+"""Your own images: a folder, and a CSV file with one box a line."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from wsol.datasets import checks, files
+from wsol.datasets.base import Sample, dataset
+from wsol.errors import DataError, unknown
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+COLUMNS = ("image_id", "label", "x0", "y0", "x1", "y1")
+SIZE_COLUMNS = ("width", "height")
+Size = tuple[int, int]
+
+
+@dataset("folder")
+class Folder:
+    """Images in a folder with a CSV of boxes: `image_id,label,x0,y0,x1,y1`, several lines for several boxes.
+
+    An image with several labels is one row for each, with the id ``file#label``. Boxes are pixels of the stored image,
+    right and bottom at most its width and height; what they mean (inclusive or half-open) stays as in the file. Labels
+    are whole numbers, as the network counts from 0; if none is one, they are names, numbered in alphabetical order as
+    torchvision's ImageFolder does.
+
+    Attributes
+    ----------
+    images : folder that image_id is relative to.
+    annotations : the CSV file, with a header line. With columns `width,height` no image is opened to learn its size.
+    limit : only the first rows, in the order of their ids.
+    """
+
+    key: ClassVar[str]
+
+    images: str
+    annotations: str
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        checks.check_limit(self.limit)
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        return () if self._numbered else tuple(self._labels)
+
+    def samples(self) -> Sequence[Sample]:
+        return self._samples
+
+    def image(self, sample: Sample) -> Image:
+        name = self._rows[sample.image_id][0]
+        return files.open_image(Path(self.images).expanduser() / name, image_id=name, size_wh=sample.size_wh)
+
+    def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
+        return None
+
+    def fingerprint(self) -> str:
+        return checks.fingerprint(self._samples)
+
+    @cached_property
+    def _lines(self) -> list[tuple[str, str, tuple[float, ...], Size | None]]:
+        """(image, label, box, size or None) of every line."""
+        path = files.existing(self.annotations, option="dataset.annotations", folder=False)
+        numbered = files.read_lines(path)
+        reader = csv.DictReader([line for _, line in numbered], skipinitialspace=True)
+        header = list(reader.fieldnames or ())
+        for column in COLUMNS:
+            if column not in header:
+                raise unknown(f"column in {path} called", column, header, error=DataError)
+        sized = all(column in header for column in SIZE_COLUMNS)
+        lines = []
+        for line in reader:
+            number = numbered[reader.line_num - 1][0]
+            try:
+                box = tuple(float(line[c]) for c in COLUMNS[2:])
+                size = (int(line["width"]), int(line["height"])) if sized else None
+                image, label = line["image_id"].strip(), line["label"].strip()
+            except (TypeError, ValueError, AttributeError) as error:
+                raise DataError(
+                    f"{path}, line {number}: {list(line.values())} doesn't fit {','.join(header)}"
+                ) from error
+            if not image or not label:
+                raise DataError(f"{path}, line {number} has no {'label' if image else 'image_id'}")
+            lines.append((image, label, box, size))
+        if not lines:
+            raise DataError(f"{path} has no line below its header: the dataset is empty")
+        return lines
+
+    @cached_property
+    def _numbered(self) -> bool:
+        """Whether labels are numbers. Raises DataError for a mixture."""
+        names = sorted({label for _, label, _, _ in self._lines if not label.removeprefix("-").isdecimal()})
+        if names and any(label.isdecimal() for _, label, _, _ in self._lines):
+            raise DataError(
+                f"{self.annotations} mixes numbers and names as labels, for example {names[0]!r}; use one kind"
+            )
+        return not names
+
+    @cached_property
+    def _labels(self) -> Mapping[str, int]:
+        """Label as written to label as counted."""
+        written = sorted({label for _, label, _, _ in self._lines})
+        return {label: int(label) if self._numbered else place for place, label in enumerate(written)}
+
+    @cached_property
+    def _rows(self) -> dict[str, tuple[str, str, list[tuple[float, ...]], Size | None]]:
+        """Row id to (image, label, boxes, size), sorted by id."""
+        boxes: dict[str, dict[str, list[tuple[float, ...]]]] = defaultdict(lambda: defaultdict(list))
+        sizes: dict[str, Size | None] = {}
+        for image, label, box, size in self._lines:
+            if sizes.setdefault(image, size) != size:
+                raise DataError(f"image {image!r} has two sizes in {self.annotations}: {sizes[image]} and {size}")
+            boxes[image][label].append(box)
+        rows = {
+            image if len(labels) == 1 else f"{image}#{label}": (image, label, found, sizes[image])
+            for image, labels in boxes.items()
+            for label, found in labels.items()
+        }
+        return dict(sorted(rows.items())[: self.limit])
+
+    @cached_property
+    def _samples(self) -> tuple[Sample, ...]:
+        rows = list(self._rows.values())
+        folder = files.existing(self.images, option="dataset.images", folder=True)
+        names = [image for image, _, _, _ in rows]
+        files.check_present(folder, dict.fromkeys(names), option="dataset.images")
+        given = [size for _, _, _, size in rows if size is not None]
+        sizes = given if len(given) == len(rows) else files.header_sizes(folder, names)
+        owners = np.repeat(np.arange(len(rows)), [len(found) for _, _, found, _ in rows])
+        boxes = np.array([box for _, _, found, _ in rows for box in found], np.float64)
+        labels = [self._labels[label] for _, label, _, _ in rows]
+        return checks.make_samples(list(self._rows), labels, sizes, boxes, owners, where=self.annotations)

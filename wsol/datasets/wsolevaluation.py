@@ -1,0 +1,180 @@
+"""Images with annotations in the format of clovaai/wsolevaluation (Choe et al., 2020): four text files a split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from wsol.datasets import checks, files
+from wsol.datasets.base import Sample, dataset
+from wsol.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+
+@dataset("wsolevaluation")
+class WsolEvaluation:
+    """A split in the wsolevaluation layout: ILSVRC, CUB (boxes), OpenImages (masks), or your own.
+
+    The numbers of `localization.txt` stay as they are. What they mean differs between the published splits:
+    ILSVRC has the XML's xmin, ymin, xmax, ymax; CUB has x, y, x + w, y + h. Splits with masks have no boxes, so
+    `boxes_xyxy` is (0, 4) there.
+
+    Attributes
+    ----------
+    images : folder that the image ids are relative to.
+    metadata : folder with image_ids.txt, class_labels.txt, image_sizes.txt, localization.txt. Where the sizes file is
+        empty (OpenImages), sizes come from the images' headers.
+    masks : folder that the masks in localization.txt are relative to; without it there are none.
+    limit : only the first images, in the order of their ids.
+    labels_only : don't ask for boxes or masks (training splits have none).
+    """
+
+    key: ClassVar[str]
+
+    images: str
+    metadata: str
+    masks: str | None = None
+    limit: int | None = None
+    labels_only: bool = False
+
+    def __post_init__(self) -> None:
+        checks.check_limit(self.limit)
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        return ()  # the format has none
+
+    def samples(self) -> Sequence[Sample]:
+        return self._samples
+
+    def image(self, sample: Sample) -> Image:
+        return files.open_image(
+            Path(self.images).expanduser() / sample.image_id, image_id=sample.image_id, size_wh=sample.size_wh
+        )
+
+    def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
+        """Union of the image's masks; 255 where only an ignore mask is set.
+
+        Masks of another size than the image are brought to it by nearest neighbour.
+        """
+        if self.masks is None:
+            return None
+        objects, ignored = np.zeros((2, *sample.size_wh[::-1]), bool)
+        for mask, ignore in self._mask_files[sample.image_id]:
+            objects |= self._read_mask(mask, sample)
+            if ignore:
+                ignored |= self._read_mask(ignore, sample)
+        return np.where(objects, 1, np.where(ignored, 255, 0)).astype(np.uint8)
+
+    def fingerprint(self) -> str:
+        lines = [f"{i},{m},{g}" for i in self._ids for m, g in self._mask_files.get(i, ())]
+        return checks.fingerprint(self._samples, *lines)
+
+    @cached_property
+    def _folder(self) -> Path:
+        return files.existing(self.metadata, option="dataset.metadata", folder=True)
+
+    @cached_property
+    def _ids(self) -> tuple[str, ...]:
+        """Sorted, the first `limit` of them."""
+        path = self._file("image_ids.txt")
+        ids = [line for _, line in files.read_lines(path)]
+        if not ids:
+            raise DataError(f"{path} lists no image: the dataset is empty")
+        twice = [i for i, n in Counter(ids).items() if n > 1] if len(set(ids)) < len(ids) else []
+        if twice:
+            raise DataError(f"{len(twice)} images are listed twice in {path}, first {twice[0]!r}")
+        return tuple(sorted(ids)[: self.limit])
+
+    @cached_property
+    def _samples(self) -> tuple[Sample, ...]:
+        ids, place = self._ids, {image_id: i for i, image_id in enumerate(self._ids)}
+        images = files.existing(self.images, option="dataset.images", folder=True)
+        labels = dict(self._table("class_labels.txt", 1))
+        checks.check_all("label", ids, labels, where=self._folder / "class_labels.txt")
+        files.check_present(images, ids, option="dataset.images")
+        sizes = dict(self._table("image_sizes.txt", 2))
+        if sizes:
+            checks.check_all("size", ids, sizes, where=self._folder / "image_sizes.txt")
+            sizes_wh = [(int(sizes[i][0]), int(sizes[i][1])) for i in ids]
+        else:
+            sizes_wh = files.header_sizes(images, ids)
+        boxes, owners = np.zeros((0, 4)), np.zeros(0, np.int64)
+        if self._mask_files:
+            self._check_masks()
+        elif not self.labels_only:
+            table = self._table("localization.txt", 4)
+            checks.check_all("box", ids, (i for i, _ in table), where=self._folder / "localization.txt")
+            mine = [(place[i], box) for i, box in table if i in place]
+            owners = np.array([owner for owner, _ in mine], np.int64)
+            boxes = np.array([box for _, box in mine], np.float64)
+        classes = [int(labels[i][0]) for i in ids]
+        return checks.make_samples(ids, classes, sizes_wh, boxes, owners, where=self._folder)
+
+    @cached_property
+    def _mask_files(self) -> dict[str, list[tuple[str, str]]]:
+        """By image, its (mask, ignore mask or "") files; empty where localization.txt lists boxes."""
+        path = self._file("localization.txt")
+        lines = [] if self.labels_only else files.read_lines(path)
+        if not self.labels_only and not lines:
+            raise DataError(
+                f"{path} is empty: no image has a box or mask (dataset.labels_only=true for training splits)"
+            )
+        if not lines or not _are_masks(lines[0][1]):
+            return {}
+        found: dict[str, list[tuple[str, str]]] = {}
+        for number, line in lines:
+            fields = line.rsplit(",", 2)
+            if len(fields) != 3 or not fields[1]:
+                raise DataError(f"{path}, line {number}: {line!r} should be image,mask,ignore")
+            found.setdefault(fields[0], []).append((fields[1], fields[2]))
+        checks.check_all("mask", self._ids, found, where=path)
+        return {i: found[i] for i in self._ids}
+
+    def _check_masks(self) -> None:
+        if self.masks is not None:
+            folder = files.existing(self.masks, option="dataset.masks", folder=True)
+            names = (f for pairs in self._mask_files.values() for pair in pairs for f in pair if f)
+            files.check_present(folder, dict.fromkeys(names), option="dataset.masks", what="masks")
+
+    def _read_mask(self, name: str, sample: Sample) -> NDArray[np.bool_]:
+        import cv2
+
+        mask = np.asarray(files.open_mask(Path(str(self.masks)).expanduser() / name, image_id=sample.image_id))
+        if mask.shape != sample.size_wh[::-1]:
+            mask = cv2.resize(mask, sample.size_wh, interpolation=cv2.INTER_NEAREST)
+        return mask > 0  # the reference's "> 0.5" on whole numbers
+
+    def _file(self, name: str) -> Path:
+        return files.existing(str(self._folder / name), option="dataset.metadata", folder=False)
+
+    def _table(self, name: str, numbers: int) -> list[tuple[str, tuple[float, ...]]]:
+        """Lines `image,number,...` of a file. Split from the right: image names may hold commas."""
+        path = self._file(name)
+        table = []
+        whole = numbers < 4  # labels and sizes
+        for number, line in files.read_lines(path):
+            fields = line.rsplit(",", numbers)
+            try:
+                values = tuple(map(int if whole else float, fields[1:]))
+            except ValueError:
+                values = ()
+            if len(values) != numbers:
+                kind = "whole number" if whole else "number"
+                raise DataError(f"{path}, line {number}: {line!r} should be image,{','.join([kind] * numbers)}")
+            table.append((fields[0], values))
+        return table
+
+
+def _are_masks(line: str) -> bool:
+    """Whether a line of localization.txt ends in file names; with boxes it ends in numbers."""
+    fields = line.rsplit(",", 2)
+    return len(fields) == 3 and Path(fields[1]).suffix[1:2].isalpha()
