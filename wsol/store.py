@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ class RunFolder:
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write run.json; also makes this run the `latest`. Raises OutputError when the folder can't be written."""
         text = json.dumps(manifest, indent=1, default=str)
-        self._atomically(self.path / "run.json", lambda place: place.write_text(text))
+        write_whole(self.path / "run.json", lambda place: place.write_text(text))
 
     def done(self, shard: Shard) -> Work:
         """The (variant, measure) pairs whose rows of this shard are complete."""
@@ -92,7 +92,7 @@ class RunFolder:
         table = pa.table({name: [row.get(name) for row in rows] for name in columns})
         table = table.replace_schema_metadata({FOOTER: json.dumps(footer, default=str).encode()})
         place = self.path / "rows" / f"shard-{shard.index:05d}-{content_hash({'work': sorted(work)})}.parquet"
-        self._atomically(place, lambda beside: pq.write_table(table, beside, compression="zstd"))
+        write_whole(place, lambda beside: pq.write_table(table, beside, compression="zstd"))
         return place
 
     def footers(self) -> list[dict[str, Any]]:
@@ -121,19 +121,26 @@ class RunFolder:
             if footer and footer["rows"] == schema.num_rows:
                 yield file, footer
 
-    def _atomically(self, place: Path, write: Any) -> None:
-        beside = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}.part")
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            write(beside)
-            with beside.open("rb") as file:
-                os.fsync(file.fileno())  # network file systems may otherwise show the name before the bytes
-            beside.replace(place)
-        except OSError as error:
-            raise OutputError(f"can't write {place}: {error.strerror}; choose another folder with paths.runs=DIR") from error
-        finally:
-            if beside.exists():
-                beside.unlink()
+
+def write_whole(place: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` make a file beside `place`, then move it there: readers see all of it or nothing.
+
+    Raises OutputError where the folder can't be written.
+    """
+    beside = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write(beside)
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())  # network file systems may otherwise show the name before the bytes
+        beside.replace(place)
+    except OSError as error:
+        raise OutputError(
+            f"can't write {place}: {error.strerror}; choose another folder with paths.runs=DIR"
+        ) from error
+    finally:
+        if beside.exists():
+            beside.unlink()
 
 
 def open_run(name: str | Path, runs: Path) -> RunFolder:
