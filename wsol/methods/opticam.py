@@ -81,5 +81,7 @@ class OptiCAM:
             masked, seen.targets, [INPUT], score=lambda logits, targets: target_scores(logits, targets, self.score)
         )
         by_mask = (look.gradients[INPUT] * seen.images).sum(1).to(mask.dtype)
-        (gradient,) = torch.autograd.grad(mask, free, by_mask)
+        with torch.enable_grad():
+            along = (mask * by_mask).sum()  # given as grad_outputs, it would make torch import sympy
+        (gradient,) = torch.autograd.grad(along, free)
         return target_scores(look.logits, seen.targets, self.score), gradient

@@ -1,0 +1,206 @@
+"""Naive twins of the methods that look again: at the input, at noisy inputs, at biases, at other scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+
+from tests.reference.method_case import Array, Case, bilinear, gaussian, relu, softmax, stretch
+from tests.reference.methods_one_look import gradcam, gradcam_pp, hirescam, layercam, weighted
+from tests.reference.tape import deeplift, input_signal
+
+
+def reduced(signal: Array, reduce: str = "max", abs_: bool = True) -> Array:
+    signal = np.abs(signal) if abs_ else signal
+    if reduce == "l2":
+        return np.sqrt((signal**2).sum(0))
+    return signal.max(0) if reduce == "max" else signal.sum(0)
+
+
+def vanillagrad(case: Case, *, reduce: str = "max", abs: bool = True, smooth_sigma: float = 0.0) -> Array:  # noqa: A002
+    raw = reduced(input_signal(case.net.module, case.image, case.target, "plain"), reduce, abs)
+    return gaussian(raw, smooth_sigma, round(4 * smooth_sigma)) if smooth_sigma else raw
+
+
+def deconvnet(case: Case) -> Array:
+    return reduced(input_signal(case.net.module, case.image, case.target, "deconvnet"))
+
+
+def guidedbackprop(case: Case) -> Array:
+    return reduced(input_signal(case.net.module, case.image, case.target, "guided"))
+
+
+def guidedgradcam(case: Case, *, up: str = "bilinear") -> Array:
+    coarse = gradcam(case)
+    h, w = case.size
+    if up == "bilinear":
+        fine = bilinear(coarse, (h, w))
+    else:
+        fine = np.array(
+            [[coarse[i * coarse.shape[0] // h, j * coarse.shape[1] // w] for j in range(w)] for i in range(h)]
+        )
+    return reduced(input_signal(case.net.module, case.image, case.target, "guided") * fine)
+
+
+def inputxgrad(case: Case) -> Array:
+    return reduced(case.image * case.gradient(case.image, "input"), "sum")
+
+
+def noisy(case: Case, samples: int, noise: float) -> list[Array]:
+    random = case.random("noise")
+    width = noise * (case.image.max() - case.image.min())
+    return [
+        case.image + width * torch.randn(case.image.shape, generator=random, dtype=torch.float64).numpy()
+        for _ in range(samples)
+    ]
+
+
+def smoothgrad(case: Case, *, samples: int = 25, noise: float = 0.15, statistic: str = "mean") -> Array:
+    gradients = np.array([case.gradient(x, "input") for x in noisy(case, samples, noise)])
+    signal = {"mean": gradients.mean(0), "squared": (gradients**2).mean(0), "var": gradients.var(0)}[statistic]
+    return reduced(signal)
+
+
+def smoothgradcam_pp(case: Case, *, samples: int = 25, noise: float = 0.15, numerator: str = "d1") -> Array:
+    gradients = np.array([case.gradient(x) for x in noisy(case, samples, noise)])
+    d1, d2, d3 = (np.mean(gradients**power, axis=0) for power in (1, 2, 3))
+    weights = []
+    for k, a in enumerate(case.a):
+        w = 0.0
+        for i, j in np.ndindex(a.shape):
+            below = 2 * d2[k, i, j] + a.sum() * d3[k, i, j]
+            if below != 0:
+                w += {"d1": d1, "d2": d2}[numerator][k, i, j] / below * max(d1[k, i, j], 0.0)
+        weights.append(w)
+    return relu(weighted(case, weights))
+
+
+def integratedgradients(
+    case: Case,
+    *,
+    steps: int = 50,
+    baseline: str = "zero",
+    reduce: str = "sum",
+    abs: bool = True,  # noqa: A002
+) -> Array:
+    sigma = 10 / 224 * min(case.size)
+    start = np.zeros_like(case.image)
+    if baseline == "blur":
+        start = np.stack([gaussian(c, sigma, round(4 * sigma)) for c in case.image])
+    points = [start + (s + 0.5) / steps * (case.image - start) for s in range(steps)]
+    mean = sum(case.gradient(p, "input") for p in points) / steps
+    return reduced((case.image - start) * mean, reduce, abs)
+
+
+def biased(net: nn.Module) -> list[tuple[str, Array]]:
+    found = []
+    for name, module in net.named_modules():
+        if isinstance(module, nn.Conv2d) and module.bias is not None:
+            found.append((name, module.bias.detach().numpy()))
+        elif isinstance(module, nn.BatchNorm2d):
+            at_zero = (0 - module.running_mean) / torch.sqrt(module.running_var + module.eps)
+            found.append((name, (at_zero * module.weight + module.bias).detach().numpy()))
+    return found
+
+
+def fullgrad(case: Case, *, biases: bool = True) -> Array:
+    total = stretch(np.abs(case.image * case.gradient(case.image, "input"))).sum(0)
+    for name, bias in biased(case.net.module):
+        part = case.gradient(case.image, name)
+        part = stretch(np.abs(part * bias[:, None, None] if biases else part))
+        for channel in part:
+            total = total + bilinear(channel, case.size, corners=True)
+    return total
+
+
+def simple_fullgrad(case: Case) -> Array:
+    return fullgrad(case, biases=False)
+
+
+VGG_PLACES = {"features.1": 1, "features.4": 4, "features.7": 7}
+
+
+def liftcam(case: Case) -> Array:
+    """Only for a TinyVGG: the multipliers are written out by hand."""
+    multipliers = deeplift(case.net.module, VGG_PLACES[case.layer], case.a, case.target)
+    return relu(weighted(case, [float((a * m).sum()) for a, m in zip(case.a, multipliers, strict=True)]))
+
+
+def other_score(case: Case, score: Callable[[torch.Tensor], torch.Tensor]) -> Case:
+    _, gradient = case.net.look(case.image, case.layer, score)
+    return Case(case.net, case.image, case.target, case.layer, case.a, gradient, case.head, case.image_id, case.seed)
+
+
+def finercam(
+    case: Case, *, base: str = "gradcam", alpha: float = 1.0, references: int = 3, weighted: bool = False
+) -> Array:
+    logits = case.logits
+    others = [c for c in range(len(logits)) if c != case.target]
+    near = sorted(others, key=lambda c: (abs(logits[c] - logits[case.target]), c))[:references]
+    shares = softmax(logits)[near] if weighted else np.ones(len(near))
+    shares = shares / shares.sum()
+
+    def score(y: torch.Tensor) -> torch.Tensor:
+        return y[case.target] - alpha * sum(float(s) * y[c] for s, c in zip(shares, near, strict=True))
+
+    bases = {"gradcam": gradcam, "gradcam_pp": gradcam_pp, "layercam": layercam, "hirescam": hirescam}
+    return bases[base](other_score(case, score))
+
+
+def shapleycam(case: Case, *, score: str = "rest") -> Array:
+    def of(y: torch.Tensor) -> torch.Tensor:
+        sure = torch.log_softmax(y, 0)[case.target]
+        return {"rest": y[case.target] + sure, "logit": y[case.target], "logprob": sure}[score]
+
+    image = torch.from_numpy(case.image)
+    flat = torch.from_numpy(case.a).flatten()
+
+    def from_layer(a: torch.Tensor) -> torch.Tensor:
+        return of(case.net.from_layer(image, case.layer, a.reshape(case.a.shape)))
+
+    gradient = torch.autograd.functional.jacobian(from_layer, flat).numpy()
+    hessian = torch.autograd.functional.hessian(from_layer, flat).numpy()
+    corrected = (gradient - hessian @ flat.numpy() / 2).reshape(case.a.shape)
+    return relu(weighted(case, [float(c.mean()) for c in corrected]))
+
+
+def opticam(case: Case, *, iterations: int = 50, rate: float = 0.1, score: str = "logit") -> Array:
+    """One graph from the weights through the network."""
+    a, image = torch.from_numpy(relu(case.a)), torch.from_numpy(case.image)
+    w = torch.full((len(a),), 0.5, dtype=torch.float64, requires_grad=True)
+    slope = curve = torch.zeros(len(a), dtype=torch.float64)
+    best, top = None, -np.inf
+    for step in range(1, iterations + 1):
+        m = (torch.softmax(w, 0)[:, None, None] * a).sum(0)
+        up = nn.functional.interpolate(m[None, None], size=case.size, mode="bilinear", align_corners=False)[0, 0]
+        mask = (up - up.min()) / (up.max() - up.min())
+        logits = case.net.module((image * mask)[None])[0]
+        value = (logits.softmax(0) if score == "prob" else logits)[case.target]
+        if value.item() > top:
+            top, best = value.item(), m.detach().numpy()
+        (gradient,) = torch.autograd.grad(value, w)
+        slope = 0.9 * slope + 0.1 * gradient
+        curve = 0.999 * curve + 0.001 * gradient**2
+        with torch.no_grad():
+            w += rate * (slope / (1 - 0.9**step)) / ((curve / (1 - 0.999**step)) ** 0.5 + 1e-8)
+    assert best is not None
+    return best
+
+
+def cameras(case: Case, *, scales: int = 8, largest: float = 4.125) -> Array:
+    looks = []
+    for s in range(scales):
+        factor = 1 + (largest - 1) * s / (scales - 1)
+        size = round(case.size[0] * factor), round(case.size[1] * factor)
+        image = np.stack([bilinear(c, size) if size != case.size else c for c in case.image])
+        looks.append(case.net.look(image, case.layer, lambda y: y[case.target]))
+    target = looks[-1][0].shape[1:]
+    total = np.zeros(target)
+    for k in range(len(case.a)):
+        a = sum(bilinear(look[0][k], target) for look in looks) / scales
+        g = sum(bilinear(look[1][k], target) for look in looks) / scales
+        total = total + a * g
+    return relu(total)
