@@ -25,7 +25,7 @@ COMMANDS = {  # name: (what it does, an example)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the console script."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = [*(sys.argv[1:] if argv is None else argv)]  # the name `list` is our own command here
     _tell_the_story()
     try:
         return _dispatch(words)

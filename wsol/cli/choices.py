@@ -51,6 +51,12 @@ def rewrite(words: Sequence[str]) -> list[str]:
     return out
 
 
+def flags_first(words: Sequence[str]) -> list[str]:
+    """Overrides behind the flags: Hydra's parser takes them only in one piece, and people write ``a=1 -m b=2``."""
+    overrides = [w for w in words if not w.startswith("-") and ("=" in w or w.startswith("~"))]
+    return [w for w in words if w not in overrides] + overrides
+
+
 def store(words: Sequence[str]) -> None:
     """Register every component as a Hydra choice, and the networks named in `words`."""
     from hydra.core.config_store import ConfigStore

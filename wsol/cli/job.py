@@ -29,7 +29,7 @@ from wsol.views import View
 
 log = logging.getLogger(__name__)
 
-KNOWN = {"dataset", "model", "methods", "protocols", "metrics", "engine", "paths", "view", "seed", "table"}
+KNOWN = {"dataset", "model", "methods", "protocols", "metrics", "engine", "paths", "view", "seed", "table", "gallery"}
 
 
 def run_job(config: DictConfig) -> None:
@@ -77,9 +77,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     classifier = load_model(settings["model"])
     _check_labels(data, classifier, max(s.label for s in samples))
     names = stages(classifier)
-    variants = expand(
-        chosen_methods, resolve=lambda layer: resolve_layer(classifier, layer), stages=list(names)
-    )
+    variants = expand(chosen_methods, resolve=lambda layer: resolve_layer(classifier, layer), stages=list(names))
     return Experiment(
         dataset=data,
         classifier=classifier,
@@ -92,6 +90,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
         chunk=engine.chunk,
         shard_size=engine.shard_size,
         threads=engine.threads,
+        gallery=_gallery(settings),
         numerics=Numerics(device=engine.device, precision=engine.precision, tf32=engine.tf32),
     )
 
@@ -121,7 +120,10 @@ class Engine:
             if key not in allowed:
                 raise unknown("option", f"engine.{key}", [f"engine.{a}" for a in allowed], error=ConfigError)
         self.batch_size, self.chunk = self._whole(node, "batch_size", 16), self._whole(node, "chunk", 64)
-        self.shard_size, self.threads = self._whole(node, "shard_size", 200), self._whole(node, "threads", os.cpu_count() or 1)
+        self.shard_size, self.threads = (
+            self._whole(node, "shard_size", 200),
+            self._whole(node, "threads", os.cpu_count() or 1),
+        )
         self.precision = str(node.get("precision", "float32"))
         if self.precision not in ("float32", "float64", "bfloat16"):
             raise unknown("engine.precision", self.precision, ("float32", "float64", "bfloat16"), error=ConfigError)
@@ -169,7 +171,9 @@ def _protocols(name: str, node: Mapping[str, Any]) -> list[Protocol]:
     knobs = {k: v for k, v in node.items() if k != "protocol"}
     for knob in knobs:
         if knob not in base.knobs:
-            raise unknown("option", f"protocols.{name}.{knob}", [f"protocols.{name}.{k}" for k in base.knobs], error=ConfigError)
+            raise unknown(
+                "option", f"protocols.{name}.{knob}", [f"protocols.{name}.{k}" for k in base.knobs], error=ConfigError
+            )
     single = {k: v for k, v in knobs.items() if not isinstance(v, list) or isinstance(base.knobs[k], tuple)}
     several = combinations({k: v for k, v in knobs.items() if k not in single})
     return [base.derive({**_tuples(single), **choice}) for choice in several]
@@ -179,13 +183,22 @@ def _metric(name: str, node: Mapping[str, Any]) -> ChosenMetric:
     cls = metrics[str(node.get("metric", name))]
     sample = node.get("sample")
     if sample is not None and (not isinstance(sample, int) or sample < 1):
-        raise ConfigError(f"metrics.{name}.sample={sample!r} is not a number of images; give a whole number above 0, or null")
+        raise ConfigError(
+            f"metrics.{name}.sample={sample!r} is not a number of images; give a whole number above 0, or null"
+        )
     options = _tuples({k: v for k, v in node.items() if k not in ("metric", "sample")})
     made = build(cls, options, where=f"metrics.{name}")
     plain = {**defaults(cls), "sample": None}
     differing = {k: v for k, v in {**options, "sample": sample}.items() if v != plain[k]}
     label = f"[{','.join(f'{k}={v}' for k, v in sorted(differing.items()))}]" if differing else ""
     return ChosenMetric(name=f"{name}{label}", metric=made, sample=sample)
+
+
+def _gallery(settings: Mapping[str, Any]) -> int:
+    kept = settings.get("gallery", Experiment.gallery)
+    if not isinstance(kept, int) or kept < 0:
+        raise ConfigError(f"gallery={kept!r} is not a number of images; give 0 for none, or more")
+    return kept
 
 
 def _check_labels(data: Dataset, classifier: Classifier, highest: int) -> None:
@@ -208,5 +221,3 @@ def _plain(config: DictConfig) -> dict[str, Any]:
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-
-

@@ -37,7 +37,7 @@ def main(words: Sequence[str]) -> int:
         print(HELP)
         return 0
     rest = choices.load_with(list(words))
-    rest = choices.rewrite(rest)
+    rest = choices.flags_first(choices.rewrite(rest))
     choices.store(rest)
     outcomes: list[tuple[str, Exception | None]] = []
 
@@ -68,8 +68,6 @@ def main(words: Sequence[str]) -> int:
 def _hydra(job: Callable[[Any], None], words: Sequence[str]) -> None:
     """Run `job` as Hydra would from the command line, with its errors as our sentences."""
     import hydra
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
 
     full = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and exiting with 1
@@ -77,7 +75,7 @@ def _hydra(job: Callable[[Any], None], words: Sequence[str]) -> None:
     argv, sys.argv = sys.argv, ["wsol" if completing else "wsol run", *words]
     try:
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
-    except (HydraException, OmegaConfBaseException) as error:
+    except Exception as error:  # the job's own are caught in it: this is Hydra's or OmegaConf's
         if full:
             raise
         raise choices.explained(error, words) from error
