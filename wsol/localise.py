@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from wsol.protocols.base import Protocol
 
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a protocol compares boxes for one image: the size of the frame and the ground truth in it."""
@@ -65,7 +66,9 @@ def final_map(raw: NDArray[Any], layout: Layout, frame_wh: tuple[int, int], prot
     return whole
 
 
-def iou_of_thresholds(map01: NDArray[Any], gt: NDArray[np.float64], protocol: Protocol) -> tuple[StepCurve, StepCurve | None]:
+def iou_of_thresholds(
+    map01: NDArray[Any], gt: NDArray[np.float64], protocol: Protocol
+) -> tuple[StepCurve, StepCurve | None]:
     """IoU with the best ground-truth box as a step function of tau in [0, 1), and the number of boxes where all count.
 
     `map01` is what `final_map` returns. For a fixed tau the curve has one step.
@@ -75,7 +78,7 @@ def iou_of_thresholds(map01: NDArray[Any], gt: NDArray[np.float64], protocol: Pr
     empty = {"zero_box": (0.0, 0.0, 0.0, 0.0), "unit_box": (0.0, 0.0, 1.0, 1.0), "full_box": full}.get(protocol.empty)
     clip = (width, height) if protocol.clip else None
     if protocol.tau != "sweep":
-        ranks, levels, starts = foreground(map01, protocol.tau, protocol).astype(np.int32), 1, np.zeros(1)
+        ranks, levels, starts = foreground(map01, protocol.tau, protocol).astype(np.int32), 2, np.zeros(1)
     elif protocol.quantise == "floor_uint8":
         taus = np.arange(0, 1, protocol.tau_step)
         # the reference's own arithmetic: strictly greater than int(tau * max)
@@ -85,11 +88,15 @@ def iou_of_thresholds(map01: NDArray[Any], gt: NDArray[np.float64], protocol: Pr
         levels, starts = len(values) + 1, threshold_starts(values, compare=protocol.compare)
     found = sweep(ranks, levels=levels, component=protocol.component, connectivity=protocol.connectivity)
     curves = [
-        iou_curve(found, gt, levels=levels, convention=protocol.iou, empty=empty, box_end=protocol.box_end, clip_wh=clip)
+        iou_curve(
+            found, gt, levels=levels, convention=protocol.iou, empty=empty, box_end=protocol.box_end, clip_wh=clip
+        )
     ]
     if protocol.component.startswith("all"):
         curves.append(count_curve(found, levels))
-    if protocol.tau == "sweep":
+    if protocol.tau != "sweep":
+        curves = [StepCurve(c.breaks[:1], c.values[:1]) for c in curves]  # above 0, which is the threshold
+    else:
         curves = [
             StepCurve.of(c.at(starts), taus) if protocol.quantise == "floor_uint8" else _below_one(c.over(starts))
             for c in curves
@@ -110,8 +117,8 @@ def boxes_at(map01: NDArray[Any], tau: float, protocol: Protocol) -> NDArray[np.
     """(m, 4) boxes predicted at one threshold, in the frame of `map01`; for pictures and detections."""
     height, width = map01.shape
     ranks = foreground(map01, tau, protocol).astype(np.int32)
-    found = sweep(ranks, levels=1, component=protocol.component, connectivity=protocol.connectivity)
-    boxes = finish_boxes(found.boxes, box_end=protocol.box_end, clip_wh=(width, height) if protocol.clip else None)
+    found = sweep(ranks, levels=2, component=protocol.component, connectivity=protocol.connectivity)
+    boxes = finish_boxes(found.at(0), box_end=protocol.box_end, clip_wh=(width, height) if protocol.clip else None)
     return np.asarray(boxes, np.float64)
 
 
