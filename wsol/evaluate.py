@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from wsol import gallery, showing
 from wsol.boxes.resize import normalise, resize
 from wsol.localise import final_map, full_frame_curve, iou_of_thresholds, place
 from wsol.looking import Looker, Spent, by_shape
@@ -20,11 +21,13 @@ from wsol.views import Layout, View, boxes_on_canvas, mask_on_canvas, merge_crop
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from PIL.Image import Image
     from torch import Tensor
 
     from wsol.ask import Memo
     from wsol.datasets.base import Sample
     from wsol.experiment import ChosenMetric, Experiment
+    from wsol.gallery import Picture, Shown
     from wsol.protocols.base import Protocol
     from wsol.store import RunFolder, Shard
     from wsol.variants import Variant
@@ -49,23 +52,47 @@ def evaluate_shard(
     on_images : told how many more images are done, for progress.
     """
     left = experiment.work - folder.done(shard)
-    if not left:
+    keep = _Kept(gallery.missing(experiment, shard, folder))
+    if not left and not keep.left:
         return None
     todo: dict[str, set[str]] = defaultdict(set)
     for variant_key, measure in left:
         todo[variant_key].add(measure)
     rows: dict[str, list[Row]] = {v.key: [] for v in experiment.variants if v.key in todo}
     with ThreadPoolExecutor(max_workers=experiment.threads) as pool:
-        for batch in _batches(experiment, shard):
-            for row in _Batch(experiment, looker, pool, batch, todo).rows():
+        for batch in _batches(experiment, shard.image_ids if left else keep.image_ids):
+            for row in _Batch(experiment, looker, pool, batch, todo, keep).rows():
                 rows[row["variant"]].append(row)
             on_images(len(batch))
+    if keep.left:  # before the rows, by which a shard is known to be done
+        protocol = gallery.box_protocol(experiment.protocols, experiment.view.name)
+        gallery.write(folder, shard, protocol, keep.pictures, keep.shown)
+    if not left:
+        return None
     return folder.write(shard, [row for group in rows.values() for row in group], left, experiment.about())
 
 
-def _batches(experiment: Experiment, shard: Shard) -> Iterator[list[Sample]]:
+def is_complete(experiment: Experiment, shard: Shard, folder: RunFolder) -> bool:
+    """Whether `evaluate_shard` would find nothing to do."""
+    return experiment.work <= folder.done(shard) and not gallery.missing(experiment, shard, folder)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a shard's gallery lacks, and what has been made of it."""
+
+    left: gallery.Left
+    pictures: list[Picture] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
+
+    @property
+    def image_ids(self) -> list[str]:
+        return sorted({image_id for ids in self.left.values() for image_id in ids})
+
+
+def _batches(experiment: Experiment, image_ids: Sequence[str]) -> Iterator[list[Sample]]:
     size = experiment.batch_size
-    samples = [experiment.samples[image_id] for image_id in shard.image_ids]
+    samples = [experiment.samples[image_id] for image_id in image_ids]
     yield from (samples[start : start + size] for start in range(0, len(samples), size))
 
 
@@ -90,6 +117,7 @@ class _Batch:
     pool: ThreadPoolExecutor
     samples: Sequence[Sample]
     todo: dict[str, set[str]]
+    keep: _Kept
 
     def rows(self) -> list[Row]:
         """One row an image and variant, for all measures that are missing."""
@@ -100,8 +128,7 @@ class _Batch:
             inputs = list(self.pool.map(view.inputs, plain))
             wanted: dict[str, list[int]] = defaultdict(list)  # images by the set of variants they are in the sample of
             for i, sample in enumerate(self.samples):
-                ids = [v.id for v in variants if self.experiment.in_sample(sample.image_id, v.sample)]
-                wanted["\n".join(ids)].append(i)
+                wanted["\n".join(v.id for v in variants if self._wants(sample, v))].append(i)
             for ids, positions in wanted.items():
                 chosen = [v for v in variants if v.id in ids.split("\n")]
                 if not chosen:
@@ -110,6 +137,9 @@ class _Batch:
                 glances = self._look(view, samples, [inputs[i] for i in positions], chosen)
                 tasks = [(s, g, v) for v in chosen for s, g in zip(samples, glances, strict=True)]
                 protocols = [p for p in self.experiment.protocols if self._view_of(p) == view]
+                if view == self.experiment.view:
+                    self._keep([plain[i] for i in positions], samples, tasks)
+                    tasks = [task for task in tasks if task[2].key in self.todo]
                 located = self.pool.map(lambda t: self._locate(*t, protocols=protocols), tasks)
                 for (sample, glance, variant), columns in zip(tasks, located, strict=True):
                     row = rows.setdefault((variant.key, sample.image_id), _facts(sample, variant))
@@ -136,12 +166,44 @@ class _Batch:
         if view == self.experiment.view:
             names |= {m.name for m in self.experiment.metrics}
             names |= {p.name for p in self.experiment.protocols}  # every row carries classification and costs
-        return [v for v in self.experiment.variants if self.todo.get(v.key, set()) & names]
+        kept = self.keep.left if view == self.experiment.view else {}
+        return [v for v in self.experiment.variants if v.key in kept or self.todo.get(v.key, set()) & names]
 
-    def _look(self, view: View, samples: Sequence[Sample], inputs: Sequence[Any], variants: Sequence[Variant]) -> list[_Glance]:
+    def _wants(self, sample: Sample, variant: Variant) -> bool:
+        """Whether this map is missing: in the rows, or in the gallery alone."""
+        if variant.key not in self.todo:
+            return sample.image_id in self.keep.left[variant.key]
+        return self.experiment.in_sample(sample.image_id, variant.sample)
+
+    def _keep(
+        self, images: Sequence[Image], samples: Sequence[Sample], tasks: Sequence[tuple[Sample, _Glance, Variant]]
+    ) -> None:
+        """Take what the gallery lacks from this batch."""
+        left, of_image = self.keep.left, dict(zip((s.image_id for s in samples), images, strict=True))
+        protocol = gallery.box_protocol(self.experiment.protocols, self.experiment.view.name)
+        known = {p.image_id for p in self.keep.pictures}
+        first = {s.image_id: (s, g) for s, g, _ in tasks if s.image_id in left.get("", ()) and s.image_id not in known}
+        self.keep.pictures.extend(
+            self.pool.map(lambda t: showing.picture(t[0], of_image[t[0].image_id], t[1].logits), first.values())
+        )
+        wanted = [(s, g, v) for s, g, v in tasks if s.image_id in left.get(v.key, ())]
+        self.keep.shown.extend(
+            self.pool.map(
+                lambda t: showing.shown(
+                    t[0], t[2].key, t[1].raw[t[2].id], t[1].layout, protocol, always_full=t[2].info.constant_is_full
+                ),
+                wanted,
+            )
+        )
+
+    def _look(
+        self, view: View, samples: Sequence[Sample], inputs: Sequence[Any], variants: Sequence[Variant]
+    ) -> list[_Glance]:
         """All crops of all images, one batch a size; then merged an image at a time."""
         flat = [(i, crop) for i, crops in enumerate(inputs) for crop in crops]
-        per_crop: list[tuple[dict[str, NDArray[Any]], NDArray[Any], dict[str, Spent], Tensor] | None] = [None] * len(flat)
+        per_crop: list[tuple[dict[str, NDArray[Any]], NDArray[Any], dict[str, Spent], Tensor] | None] = [None] * len(
+            flat
+        )
         for positions in by_shape([crop for _, crop in flat]).values():
             tensor = self.looker.tensor([flat[p][1] for p in positions])
             owners = [samples[flat[p][0]] for p in positions]

@@ -51,6 +51,7 @@ class Experiment:
     ----------
     view : how images become network input where a protocol leaves it open.
     batch_size : images looked at together; chunk: masked or partial forwards at a time.
+    gallery : how many images, the first in the samples' order, are kept with their maps for the report; moves no row.
     """
 
     dataset: Dataset
@@ -64,6 +65,7 @@ class Experiment:
     chunk: int = 64
     shard_size: int = 200
     threads: int = 2
+    gallery: int = 60
     numerics: Numerics = Numerics()
 
     @cached_property

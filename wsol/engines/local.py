@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from wsol.evaluate import evaluate_shard
+from wsol.evaluate import evaluate_shard, is_complete
 from wsol.looking import Looker
 from wsol.progress import Progress
 
@@ -22,7 +22,7 @@ def run_local(experiment: Experiment, folder: RunFolder) -> int:
 
     Rows are complete after every shard, so a killed run loses at most the shard it was in.
     """
-    left = [shard for shard in experiment.shards if experiment.work - folder.done(shard)]
+    left = [shard for shard in experiment.shards if not is_complete(experiment, shard, folder)]
     known = len(experiment.shards) - len(left)
     if known:
         log.info("%d of %d shards are already there", known, len(experiment.shards))

@@ -1,0 +1,21 @@
+"""One small run, shared by all tests of the report."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.report_page.small_run import METHODS, made, ran
+from wsol.experiment import Experiment
+from wsol.store import RunFolder
+
+
+@pytest.fixture(scope="session")
+def experiment() -> Experiment:
+    """Four methods (one on two layers) on twelve images, nine of them in the gallery."""
+    return made(METHODS, "methods.layercam.layers=[stage4,stage5]")
+
+
+@pytest.fixture(scope="session")
+def run(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """That experiment, finished."""
+    return ran(experiment, tmp_path_factory.mktemp("runs"))

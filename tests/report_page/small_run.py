@@ -1,0 +1,35 @@
+"""A small run on the drawn images with an untrained network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wsol.cli.compose import compose_settings
+from wsol.cli.job import experiment_from
+from wsol.engines import run_local
+from wsol.experiment import Experiment
+from wsol.store import RunFolder
+
+BASE = (
+    "dataset.n=12",
+    "model.weights=random",
+    "protocol=[choe2020_v1,choe2020_v2,gradcam2017]",
+    "engine.shard_size=8",
+    "engine.batch_size=4",
+    "metrics.rise2018_dataset.sample=2",
+    "gallery=9",
+)
+METHODS = "method=[centergauss,fullbox,gradcam,layercam]"
+
+
+def made(*overrides: str) -> Experiment:
+    """The experiment of the base settings and more."""
+    return experiment_from(compose_settings([*BASE, *overrides]))
+
+
+def ran(experiment: Experiment, runs: Path) -> RunFolder:
+    """Run it, or go on with it, as the command line would."""
+    folder = RunFolder(runs / experiment.folder_name)
+    folder.write_manifest(experiment.manifest({"wsol": "0", "torch": "0"}))
+    run_local(experiment, folder)
+    return folder
