@@ -1,0 +1,140 @@
+"""Step curves and their accuracy over the threshold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.reference.stats import accuracy_at, best_threshold, iou_at
+from tests.stats.made_up import from_matrix, iou_matrix, step_lists
+from wsol.errors import ConfigError, DataError
+from wsol.stats import curves as curves_module
+from wsol.stats.curves import Curves
+
+# three images, ten levels: the table one can fill in by hand
+BREAKS = [[0, 4], [0, 2, 6], [0]]
+VALUES = [[0.2, 0.5], [0.1, 0.6, 0.4], [0.5]]
+
+
+def test_a_table_filled_in_by_hand() -> None:
+    toy = Curves.from_lists(BREAKS, VALUES, levels=10)
+    grid, accuracy = toy.accuracy(0.5)
+    assert grid.tolist() == list(range(10))
+    # image 2 always, image 1 on 2..5, image 0 from 4 on
+    np.testing.assert_array_equal(np.round(accuracy * 3), [1, 1, 2, 2, 3, 3, 2, 2, 2, 2])
+    assert toy.best(0.5) == (1.0, 4.0)
+    assert toy.best(0.55) == (pytest.approx(1 / 3), 2.0)
+    assert toy.best(0.5, [1, 5, 1]) == (1.0, 4.0)
+    assert toy.best(0.6, [1, 5, 1]) == (pytest.approx(5 / 7), 2.0)
+    assert toy.at(3).tolist() == [0.2, 0.6, 0.5]
+    assert toy.at(4).tolist() == [0.5, 0.6, 0.5]
+
+
+def test_more_than_delta_is_stricter_than_at_least_delta() -> None:
+    toy = Curves.from_lists(BREAKS, VALUES, levels=10)
+    assert toy.best(0.5, ge=False) == (pytest.approx(1 / 3), 2.0)
+    assert toy.accuracy(0.5, ge=False)[1].sum() < toy.accuracy(0.5)[1].sum()
+
+
+def test_no_hit_anywhere_is_zero_at_the_first_threshold() -> None:
+    for levels in (10, None):
+        assert Curves.from_lists([[0]], [[0.4]], levels=levels).best(0.5) == (0.0, 0.0)
+
+
+@given(step_lists(levels=12), st.sampled_from([0.3, 0.5, 0.7]), st.booleans(), st.integers(0, 3))
+def test_integer_levels_equal_brute_force(
+    lists: tuple[list[list[float]], list[list[float]]], delta: float, ge: bool, seed: int
+) -> None:
+    breaks, values = lists
+    toy = Curves.from_lists(breaks, values, levels=12)
+    weights = np.random.default_rng(seed).integers(0, 3, toy.n) + np.eye(toy.n, dtype=int)[0]
+    pairs = list(zip(breaks, values, strict=True))
+    grid, accuracy = toy.accuracy(delta, weights, ge=ge)
+    assert accuracy.tolist() == pytest.approx([accuracy_at(pairs, t, delta, weights, ge=ge) for t in grid])
+    assert toy.best(delta, weights, ge=ge) == pytest.approx(best_threshold(pairs, delta, weights, ge=ge))
+
+
+@given(step_lists(levels=None), st.sampled_from([0.3, 0.5, 0.7]), st.booleans(), st.integers(0, 3))
+def test_float_breaks_equal_brute_force(
+    lists: tuple[list[list[float]], list[list[float]]], delta: float, ge: bool, seed: int
+) -> None:
+    breaks, values = lists
+    toy = Curves.from_lists(breaks, values)
+    weights = np.random.default_rng(seed).integers(0, 3, toy.n) + np.eye(toy.n, dtype=int)[0]
+    pairs = list(zip(breaks, values, strict=True))
+    grid, accuracy = toy.accuracy(delta, weights, ge=ge)
+    for probe in {*grid.tolist(), *(b + 1e-9 for own in breaks for b in own)}:
+        now = accuracy[np.searchsorted(grid, probe, side="right") - 1]
+        assert now == pytest.approx(accuracy_at(pairs, probe, delta, weights, ge=ge))
+        assert toy.at(probe).tolist() == [iou_at(b, v, probe) for b, v in pairs]
+    assert toy.best(delta, weights, ge=ge) == pytest.approx(best_threshold(pairs, delta, weights, ge=ge))
+
+
+def test_matrix_and_event_sweep_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    curves = from_matrix(iou_matrix(np.random.default_rng(0), 200))
+    weights = np.random.default_rng(1).integers(0, 4, (5, 200)).astype(np.float32)
+    dense = curves.hits(0.5)
+    monkeypatch.setattr(curves_module, "DENSE_CELLS", 0)
+    events = curves.hits(0.5)
+    assert dense.matrix is not None
+    assert events.matrix is None
+    at = np.searchsorted(events.grid, dense.grid, side="right") - 1
+    np.testing.assert_array_equal(dense.counts(weights), events.counts(weights)[:, at])
+    assert dense.best(weights[0]) == events.best(weights[0])
+    for level in (0, 40, 254):
+        np.testing.assert_array_equal(dense.column(level), events.column(int(at[level])))
+
+
+@given(step_lists(levels=12), st.randoms(use_true_random=False))
+def test_a_doubled_weight_is_a_doubled_image_and_order_does_not_matter(
+    lists: tuple[list[list[float]], list[list[float]]], random: object
+) -> None:
+    toy = Curves.from_lists(*lists, levels=12)
+    doubled = np.ones(toy.n)
+    doubled[0] = 2
+    assert toy.best(0.5, doubled) == toy.take([0, *range(toy.n)]).best(0.5)
+    order = list(range(toy.n))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    assert toy.best(0.5) == toy.take(order).best(0.5)
+
+
+def test_a_slice_keeps_the_curves_of_its_images() -> None:
+    toy = Curves.from_lists(BREAKS, VALUES, levels=10)
+    assert toy.take([True, False, True]).at(5).tolist() == [0.5, 0.5]
+    assert toy.take([2, 1]).at(3).tolist() == [0.5, 0.6]
+    assert toy.where([False, True, False]).best(0.5) == (pytest.approx(1 / 3), 2.0)
+
+
+@pytest.mark.parametrize(
+    ("breaks", "values", "levels", "words"),
+    [
+        ([[1.0]], [[0.5]], 10, "doesn't start at threshold 0"),
+        ([[0.0], [0.0, 3.0, 3.0]], [[0.5], [0.1, 0.2, 0.3]], 10, "image 1 has breaks that don't increase"),
+        ([[0.0, 10.0]], [[0.5, 0.5]], 10, r"outside \[0, 10\)"),
+        ([[0.0, 0.5]], [[0.5, 0.5]], 10, "no whole number"),
+        ([[0.0, 1.0]], [[0.5, 0.5]], None, r"outside \[0, 1\)"),
+        ([[0.0]], [[float("nan")]], None, r"IoU outside \[0, 1\]"),
+        ([[0.0], []], [[0.5], []], None, "image 1 has an empty curve"),
+        ([[0.0, 0.5]], [[0.5]], None, "2 breaks for 1 values"),
+        ([[0.0]], [], None, "1 arrays of breaks for 0"),
+    ],
+)
+def test_curves_that_cannot_be_are_refused(
+    breaks: list[list[float]], values: list[list[float]], levels: int | None, words: str
+) -> None:
+    with pytest.raises(DataError, match=words):
+        Curves.from_lists(breaks, values, levels=levels)
+
+
+def test_questions_without_an_answer_are_refused() -> None:
+    toy = Curves.from_lists(BREAKS, VALUES, levels=10)
+    with pytest.raises(ConfigError, match=r"threshold 10 lies outside \[0, 10\)"):
+        toy.at(10)
+    with pytest.raises(DataError, match="one weight an image"):
+        toy.best(0.5, [1, 2])
+    with pytest.raises(DataError, match="not all zero"):
+        toy.best(0.5, [0, 0, 0])
+    with pytest.raises(DataError, match="no images"):
+        Curves.from_lists([], []).best(0.5)

@@ -1,0 +1,217 @@
+"""Per image, IoU as a step function of the threshold; over images, the share of hits as a function of it.
+
+BoxAcc(tau, delta) = (1/N) sum_i 1[IoU_i(tau) >= delta], with one tau for all images (Choe et al. 2020, sec. 4).
+The curve is exact: it is evaluated wherever any image changes, not on a grid of chosen thresholds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wsol.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+LEVELS = 255  # distinct thresholds 0..254 of a map that is quantised to uint8 (handbook: protocols 4.1)
+DENSE_CELLS = 1 << 26  # above this many (image, level) cells a float32 matrix (256 MB) loses to the event sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """IoU step curves of n images, stored flat.
+
+    Attributes
+    ----------
+    breaks, values : (m,) float64; value j holds from break j up to the next break of its image, the last to the end.
+    offsets : (n + 1,) int64; image i owns the entries ``offsets[i]:offsets[i + 1]``. Its first break is 0.
+    levels : number of integer thresholds, for quantised protocols; None where breaks are floats in [0, 1).
+    """
+
+    breaks: NDArray[np.float64]
+    values: NDArray[np.float64]
+    offsets: NDArray[np.int64]
+    levels: int | None = None
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @classmethod
+    def from_lists(
+        cls, breaks: Sequence[ArrayLike], values: Sequence[ArrayLike], *, levels: int | None = None
+    ) -> Curves:
+        """Curves of n images from n pairs of arrays of equal length."""
+        if len(breaks) != len(values):
+            raise DataError(f"{len(breaks)} arrays of breaks for {len(values)} arrays of values; each image needs both")
+        b = [np.atleast_1d(np.asarray(one, dtype=np.float64)) for one in breaks]
+        v = [np.atleast_1d(np.asarray(one, dtype=np.float64)) for one in values]
+        for image, (x, y) in enumerate(zip(b, v, strict=True)):
+            if len(x) != len(y):
+                raise DataError(f"image {image}: {len(x)} breaks for {len(y)} values; a curve needs one value a break")
+        offsets = np.zeros(len(b) + 1, np.int64)
+        np.cumsum([len(x) for x in b], out=offsets[1:])
+        empty = np.zeros(0)
+        return cls(np.concatenate(b or [empty]), np.concatenate(v or [empty]), offsets, levels)
+
+    @property
+    def n(self) -> int:
+        """Number of images."""
+        return len(self.offsets) - 1
+
+    def at(self, x: float) -> NDArray[np.float64]:
+        """IoU of every image at threshold `x`, (n,)."""
+        if not 0 <= x < (self.levels or 1):
+            raise ConfigError(f"threshold {x} lies outside [0, {self.levels or 1}); curves end there")
+        reached = np.add.reduceat(self.breaks <= x, self.offsets[:-1], dtype=np.int64) if self.n else self.offsets[:0]
+        return self.values[self.offsets[:-1] + reached - 1]
+
+    def take(self, images: ArrayLike) -> Curves:
+        """The curves of some images (indices or a boolean mask), in the order asked for: a slice of a table."""
+        chosen = np.arange(self.n)[np.asarray(images)]
+        lengths = np.diff(self.offsets)[chosen]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        entries = np.repeat(self.offsets[:-1][chosen] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return Curves(self.breaks[entries], self.values[entries], offsets, self.levels)
+
+    def where(self, mask: ArrayLike) -> Curves:
+        """The same curves, with IoU 0 for images outside the (n,) `mask`: for the maximum of Top-1 Loc on its own."""
+        kept = np.repeat(np.asarray(mask, dtype=bool), np.diff(self.offsets))
+        return Curves(self.breaks, np.where(kept, self.values, 0.0), self.offsets, self.levels)
+
+    def hits(self, delta: float, *, ge: bool = True) -> Hits:
+        """Where each image is a hit: IoU >= `delta`, or > with ``ge=False`` (tscam2021's Top-k, psol2020)."""
+        hit = self.values >= delta if ge else self.values > delta
+        if self.levels is not None and self.n * self.levels <= DENSE_CELLS:
+            return Hits.from_matrix(self._dense(hit))
+        return self._events(hit)
+
+    def accuracy(
+        self, delta: float, weights: ArrayLike | None = None, *, ge: bool = True
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(grid, accuracy): the (weighted) share of hits on [grid[j], grid[j + 1]), in [0, 1]."""
+        hits = self.hits(delta, ge=ge)
+        return hits.grid, hits.accuracy(weights)
+
+    def best(self, delta: float, weights: ArrayLike | None = None, *, ge: bool = True) -> tuple[float, float]:
+        """MaxBoxAcc at one delta, in [0, 1], and the first threshold that reaches it."""
+        return self.hits(delta, ge=ge).best(weights)
+
+    def _dense(self, hit: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        assert self.levels is not None
+        ends = np.append(self.breaks[1:], self.levels)
+        ends[self.offsets[1:] - 1] = self.levels
+        return np.repeat(hit, (ends - self.breaks).astype(np.int64)).reshape(self.n, self.levels)
+
+    def _events(self, hit: NDArray[np.bool_]) -> Hits:
+        before = np.concatenate([[False], hit[:-1]]) if len(hit) else hit
+        before[self.offsets[:-1]] = False
+        change = hit.astype(np.int8) - before.astype(np.int8)
+        flips = np.flatnonzero(change)
+        flips = flips[np.argsort(self.breaks[flips], kind="stable")]
+        images = np.repeat(np.arange(self.n), np.diff(self.offsets))[flips]
+        positions = self.breaks[flips]
+        grid = np.unique(np.concatenate([[0.0], positions]))
+        return Hits(self.n, grid, images, change[flips], np.searchsorted(positions, grid, side="right"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Hit or miss of n images on a common grid of thresholds, as a matrix or as a sorted list of flips.
+
+    Attributes
+    ----------
+    grid : (g,) thresholds; nothing changes between two of them.
+    images, signs : (e,) flips in order of threshold: which image, +1 to a hit or -1 to a miss.
+    ends : (g,) how many flips have happened up to and including each grid point.
+    matrix : (n, g) float32 of 0 and 1, for quantised protocols; None where the flips stand for it.
+    """
+
+    n: int
+    grid: NDArray[np.float64]
+    images: NDArray[np.int64]
+    signs: NDArray[np.int8]
+    ends: NDArray[np.int64]
+    matrix: NDArray[np.float32] | None
+
+    @classmethod
+    def from_matrix(cls, matrix: NDArray[np.bool_]) -> Hits:
+        """Hits of n images at integer thresholds 0..g-1 from an (n, g) matrix."""
+        none = np.zeros(0, np.int64)
+        grid = np.arange(matrix.shape[1], dtype=np.float64)
+        return cls(len(matrix), grid, none, none.astype(np.int8), none, matrix.astype(np.float32))
+
+    @property
+    def width(self) -> int:
+        """Numbers that `counts` handles for one row of weights."""
+        return len(self.grid) if self.matrix is not None else max(len(self.images), len(self.grid))
+
+    def counts(self, weights: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Weighted number of hits at each grid point: (b, n) rows of weights to (b, g), in the dtype of the weights.
+
+        float32 is exact for resampling counts: all sums are whole numbers below 2^24.
+        """
+        if self.matrix is not None:
+            dense: NDArray[np.floating] = weights @ self.matrix.astype(weights.dtype, copy=False)
+            return dense
+        running = np.zeros((len(weights), len(self.images) + 1), weights.dtype)
+        np.multiply(np.take(weights, self.images, axis=1), self.signs, out=running[:, 1:])
+        np.cumsum(running, axis=1, out=running)
+        return running[:, self.ends]
+
+    def accuracy(self, weights: ArrayLike | None = None) -> NDArray[np.float64]:
+        """(g,) weighted share of hits at each grid point."""
+        w = self._weights(weights)
+        total = w.sum()
+        share: NDArray[np.float64] = self.counts(w[None])[0] / total
+        return share
+
+    def best(self, weights: ArrayLike | None = None) -> tuple[float, float]:
+        """The largest share of hits and the first threshold that reaches it."""
+        accuracy = self.accuracy(weights)
+        first = int(accuracy.argmax())
+        return float(accuracy[first]), float(self.grid[first])
+
+    def column(self, index: int) -> NDArray[np.bool_]:
+        """(n,) which images are hits at grid point `index`."""
+        if self.matrix is not None:
+            return self.matrix[:, index] > 0
+        state = np.zeros(self.n, np.int64)
+        np.add.at(state, self.images[: self.ends[index]], self.signs[: self.ends[index]])
+        return state > 0
+
+    def _weights(self, weights: ArrayLike | None) -> NDArray[np.float64]:
+        if self.n == 0:
+            raise DataError("there are no images; an accuracy needs at least one")
+        w = np.ones(self.n) if weights is None else np.asarray(weights, dtype=np.float64)
+        if w.shape != (self.n,):
+            raise DataError(f"weights of shape {w.shape} for {self.n} images; give one weight an image")
+        if not (np.isfinite(w).all() and (w >= 0).all() and w.sum() > 0):
+            raise DataError("weights must be finite, not negative and not all zero")
+        return w
+
+
+def _check(curves: Curves) -> None:
+    b, v, o, levels = curves.breaks, curves.values, curves.offsets, curves.levels
+    if len(b) != len(v) or o[0] != 0 or o[-1] != len(b):
+        raise DataError(f"{len(b)} breaks, {len(v)} values, offsets up to {o[-1]}: they don't describe the same curves")
+    if (np.diff(o) < 1).any():
+        raise DataError(f"image {int(np.flatnonzero(np.diff(o) < 1)[0])} has an empty curve; start each at threshold 0")
+    owner = np.repeat(np.arange(curves.n), np.diff(o))
+    first = np.zeros(len(b), bool)
+    first[o[:-1]] = True
+    problems = {
+        "doesn't start at threshold 0": first & (b != 0),
+        "has breaks that don't increase": ~first & ~(np.diff(b, prepend=-np.inf) > 0),
+        f"has a break outside [0, {levels or 1})": ~((b >= 0) & (b < (levels or 1))),
+        "has a break that is no whole number": (b != np.floor(b)) if levels is not None else np.zeros(len(b), bool),
+        "has an IoU outside [0, 1]": ~((v >= 0) & (v <= 1)),
+    }
+    for problem, where in problems.items():
+        if where.any():
+            entry = int(np.flatnonzero(where)[0])
+            at = f"IoU {v[entry]} from threshold {b[entry]} on"
+            raise DataError(f"the curve of image {owner[entry]} {problem} ({at}); write its row again")

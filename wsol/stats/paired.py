@@ -1,0 +1,167 @@
+"""Differences of two variants on the same images, their p values, and Holm's correction over a table.
+
+Pairing is what makes small differences visible: for two methods that agree on 90 % of ImageNet's validation images it
+turns +-0.62 points into +-0.28 (handbook: field 6; Miller 2024, sec. 4.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import special
+
+from wsol.errors import ConfigError, DataError
+from wsol.stats.intervals import LEVEL, degrees, standard_error, t_quantile, t_tails
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from wsol.stats.draws import Draws
+
+EXACT_BELOW = 25  # discordant images from which on McNemar's test is the mid-p one (Fagerland et al. 2013)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How much higher one variant is than another on the same images.
+
+    Attributes
+    ----------
+    value, low, high : difference of the two values, as fractions, and its interval at `level`.
+    p : two-sided p value of no difference, not corrected for the number of rows (see `holm`).
+    better, worse : discordant images: in how many the first variant scores higher, and lower.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+    n: int
+    better: int
+    worse: int
+    level: float = LEVEL
+
+
+def difference(a: Draws, b: Draws, *, level: float = LEVEL) -> Difference:
+    """`a` minus `b`, paired by image and by resample, with thresholds chosen again for both in every replicate.
+
+    The standard error is the larger of two that should agree: of the replicates' differences, and of the images'
+    differences at the chosen thresholds. The replicates alone reject true ties too often (up to 10 % at the 5 % level)
+    when one variant has a sharp best threshold and the other a broad one; the bias of the maxima is subtracted for the
+    same reason. p comes from Student's t, since counting replicates can't reach the small p a long table needs.
+    """
+    if not a.resamples.same_as(b.resamples):
+        raise ConfigError("a paired difference needs the same images and resamples on both sides; use one seed for all")
+    value = a.value - b.value
+    again = a.replicates - b.replicates
+    errors = [float(again.std(ddof=1))] if len(again) > 1 else []
+    better = worse = 0
+    if a.influence is not None and b.influence is not None:
+        apart = a.influence - b.influence
+        better, worse = int((apart > 0).sum()), int((apart < 0).sum())
+        errors.append(_smoothed_error(apart, a.resamples.clusters))
+    error = max(errors, default=float("nan"))
+    chosen = a.contact is not None or b.contact is not None
+    centre = value - (float(again.mean()) - value) if chosen and error > 0 else value
+    df = degrees(a.resamples.units)
+    half = t_quantile(level, df) * error
+    p = _p_value(centre, error, df)
+    return Difference(value, min(centre - half, value), max(centre + half, value), p, a.n, better, worse, level)
+
+
+def paired_mean(a: ArrayLike, b: ArrayLike, *, clusters: ArrayLike | None = None, level: float = LEVEL) -> Difference:
+    """Difference of the means of two (n,) scores of the same images: a paired t test, with cluster errors if asked."""
+    x, y = _pair(a, b)
+    apart = x - y
+    value, error = float(apart.mean()), _smoothed_error(apart, clusters)
+    df = degrees(len(apart), clusters)
+    half = t_quantile(level, df) * error
+    p = _p_value(value, error, df)
+    better, worse = int((apart > 0).sum()), int((apart < 0).sum())
+    return Difference(value, value - half, value + half, p, len(apart), better, worse, level)
+
+
+def paired_hits(a: ArrayLike, b: ArrayLike, *, level: float = LEVEL) -> Difference:
+    """Difference of two shares of (n,) hit bits of the same images, at thresholds that were not chosen on them.
+
+    p is McNemar's; the interval is Bonett & Price's (2012), which adds one discordant image on each side.
+    """
+    x, y = _pair(a, b)
+    outcome = mcnemar(x > 0, y > 0)
+    value, n = float(x.mean() - y.mean()), len(x)
+    up, down = (outcome.better + 1) / (n + 2), (outcome.worse + 1) / (n + 2)
+    half = t_quantile(level, 10**9) * float(np.sqrt((up + down - (up - down) ** 2) / (n + 2)))
+    low, high = max(-1.0, up - down - half), min(1.0, up - down + half)
+    return Difference(value, min(low, value), max(high, value), outcome.p, n, outcome.better, outcome.worse, level)
+
+
+@dataclass(frozen=True, slots=True)
+class McNemar:
+    """Discordant counts of two methods' hits and the p value of their being equally likely."""
+
+    better: int
+    worse: int
+    p: float
+    test: str
+
+
+def mcnemar(a: ArrayLike, b: ArrayLike) -> McNemar:
+    """McNemar's test of two (n,) arrays of hit bits: exact below 25 discordant images, mid-p from there on.
+
+    Given b + c discordant images, the count of one kind is Binomial(b + c, 1/2) when the methods are equally good.
+    """
+    x, y = (one > 0 for one in _pair(a, b))
+    better, worse = int((x & ~y).sum()), int((~x & y).sum())
+    total, fewer = better + worse, min(better, worse)
+    if total == 0:
+        return McNemar(0, 0, 1.0, "exact")
+    exact = min(1.0, 2 * float(special.bdtr(fewer, total, 0.5)))
+    if total < EXACT_BELOW:
+        return McNemar(better, worse, exact, "exact")
+    if better == worse:
+        return McNemar(better, worse, 1.0, "mid-p")
+    below = float(special.bdtr(fewer - 1, total, 0.5)) if fewer else 0.0
+    return McNemar(better, worse, float(special.bdtr(fewer, total, 0.5)) + below, "mid-p")
+
+
+def holm(p: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Holm's (1979) adjusted p values in the order given: those below alpha are significant, together."""
+    values = np.asarray(p, dtype=np.float64)
+    if ((values < 0) | (values > 1)).any() or np.isnan(values).any():
+        raise DataError(f"p values must lie in [0, 1]; got {values[~((values >= 0) & (values <= 1))][0]}")
+    order = np.argsort(values, kind="stable")
+    stepped = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def _smoothed_error(apart: NDArray[np.float64], clusters: ArrayLike | None) -> float:
+    """Standard error of a mean paired difference, with one more discordant image on each side (Bonett & Price 2012).
+
+    Four images against none are no significant difference, yet their plain standard error says so; two more of the
+    typical size mend that, and are nothing beside many. Images that never differ leave 0.
+    """
+    plain = standard_error(apart, clusters=clusters)
+    differing = apart[apart != 0]
+    if not len(differing) or clusters is not None:
+        return plain
+    return float(np.hypot(0.0 if np.isnan(plain) else plain, np.sqrt(2 * np.mean(differing**2)) / len(apart)))
+
+
+def _p_value(value: float, error: float, df: int) -> float:
+    if error > 0:
+        return t_tails(value / error, df)
+    return 0.0 if error == 0 and value != 0 else 1.0  # nan: one cluster or one replicate tells nothing
+
+
+def _pair(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if x.shape != y.shape or x.ndim != 1 or not len(x):
+        raise DataError(f"shapes {x.shape} and {y.shape}: a paired test needs one number an image on both sides")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise DataError("a paired test needs finite numbers; leave images without a value out of both sides first")
+    return x, y

@@ -1,0 +1,87 @@
+"""Which images each bootstrap replicate holds: the same for every variant of a run, so that differences are paired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wsol.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+CACHED_CELLS = 1 << 26  # keep counts up to 64 MB (50,000 images x 1000 resamples fit); redraw larger ones
+
+
+@dataclass(frozen=True, slots=True)
+class Resamples:
+    """n images drawn with replacement, `n_resamples` times, from a seed.
+
+    Replicate r depends on (seed, r) and the number of images only, so chunks, order and machine don't change it.
+    Image i must be the same image in every variant: sort rows by image id first.
+
+    Attributes
+    ----------
+    clusters : (n,) codes 0..c-1, or None. With clusters whole groups (classes) are drawn, since images of one class
+        succeed or fail together (Miller 2024, Adding Error Bars to Evals, sec. 2.2).
+    """
+
+    n: int
+    n_resamples: int = 1000
+    seed: int = 0
+    clusters: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise DataError("there are no images to resample; an interval needs at least one")
+        if self.n_resamples < 1:
+            raise ConfigError(f"n_resamples={self.n_resamples}: give at least 1; 1000 is the default")
+
+    @classmethod
+    def of(cls, labels: ArrayLike, *, n_resamples: int = 1000, seed: int = 0) -> Resamples:
+        """Resamples of whole clusters: `labels` (n,) names the cluster (the class) of each image."""
+        _, codes = np.unique(np.asarray(labels), return_inverse=True)
+        return cls(len(codes), n_resamples, seed, codes.astype(np.int64))
+
+    @property
+    def units(self) -> int:
+        """How many independent things are drawn: images, or clusters."""
+        return self.n if self.clusters is None else int(self.clusters.max()) + 1
+
+    def blocks(self, rows: int) -> Iterator[NDArray[np.float32]]:
+        """All weight vectors, (b, n) float32 with b <= `rows` at a time: how often each image is in each replicate."""
+        for start in range(0, self.n_resamples, rows):
+            stop = min(start + rows, self.n_resamples)
+            if self.units * self.n_resamples <= CACHED_CELLS:
+                counts = _all_counts(self.units, self.n_resamples, self.seed)[start:stop]
+            else:
+                counts = _counts(self.units, self.seed, start, stop)
+            if self.clusters is not None:
+                counts = counts[:, self.clusters]
+            yield counts.astype(np.float32)
+
+    def same_as(self, other: Resamples) -> bool:
+        """Whether replicate r holds the same images in both."""
+        if (self.n, self.n_resamples, self.seed) != (other.n, other.n_resamples, other.seed):
+            return False
+        if self.clusters is None or other.clusters is None:
+            return self.clusters is other.clusters
+        return bool(np.array_equal(self.clusters, other.clusters))
+
+
+@lru_cache(maxsize=2)
+def _all_counts(size: int, n_resamples: int, seed: int) -> NDArray[np.uint8]:
+    return _counts(size, seed, 0, n_resamples)
+
+
+def _counts(size: int, seed: int, start: int, stop: int) -> NDArray[np.uint8]:
+    # uint8 is enough: a count is Poisson(1)-like, and 256 of one unit has a probability below 1e-500
+    counts = np.empty((stop - start, size), np.uint8)
+    for row, replicate in enumerate(range(start, stop)):
+        draw = np.random.Generator(np.random.PCG64([seed, replicate])).integers(0, size, size, dtype=np.int32)
+        counts[row] = np.bincount(draw, minlength=size)
+    return counts
