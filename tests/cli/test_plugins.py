@@ -1,0 +1,81 @@
+"""A new method is one file: by `--with`, and from an installed package's entry point."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FEW = ["dataset.n=4", "metric=[]", "protocol=[choe2020_v1]", "table=false"]
+
+
+def wsol(where: Path, *words: str, path: Path | None = None, code: int = 0) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(path or "")}
+    done = subprocess.run(
+        [sys.executable, "-m", "wsol", *words], cwd=where, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+@pytest.fixture
+def my_cam(tmp_path: Path) -> Path:
+    assert "wsol run --with my_cam.py method=[my_cam," in wsol(tmp_path, "new", "method", "my_cam")
+    return tmp_path / "my_cam.py"
+
+
+def test_a_file_outside_the_repository_is_listed_and_has_a_row_in_the_table(my_cam: Path) -> None:
+    where = my_cam.parent
+    assert "my_cam" in wsol(where, "list", "methods", "--with", "my_cam.py")
+    wsol(where, "run", *FEW, "--with", "my_cam.py", "method=[my_cam,gradcam]", "methods.my_cam.power=[1,2]")
+    records = json.loads(wsol(where, "table", "--json"))
+    assert {r["variant"] for r in records} == {"gradcam@stage5", "my_cam@stage5", "my_cam@stage5[power=2]"}
+
+
+def test_an_edited_file_gets_new_rows(my_cam: Path) -> None:
+    where = my_cam.parent
+    words = ("run", *FEW, "--with", "my_cam.py", "method=[my_cam]")
+    wsol(where, *words)
+    (first,) = where.glob("results/runs/*/rows/*.parquet")
+    my_cam.write_text(my_cam.read_text().replace(".sum(1).relu()", ".mean(1).relu()"))
+    wsol(where, *words)
+    assert len(list(first.parent.glob("*.parquet"))) == 2
+
+
+def test_a_file_that_does_not_import_says_so(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("import nosuchmodule")
+    told = wsol(tmp_path, "list", "methods", "--with", "broken.py", code=2)
+    assert "--with" in told
+    assert "No module named 'nosuchmodule'" in told
+    assert "Traceback" not in told
+
+
+def test_an_installed_package_with_an_entry_point_is_found(my_cam: Path) -> None:
+    site = my_cam.parent / "site"
+    info = site / "my_cam_package-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "my_cam_package.py").write_text(my_cam.read_text())
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-cam-package\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[wsol.methods]\nmy_cam = my_cam_package:MyCam\n")
+    elsewhere = my_cam.parent / "elsewhere"
+    elsewhere.mkdir()
+    assert "my_cam" in wsol(elsewhere, "list", "methods", path=site)
+    wsol(elsewhere, "run", *FEW, "method=[my_cam]", path=site)
+    assert {r["method"] for r in json.loads(wsol(elsewhere, "table", "--json"))} == {"my_cam"}
+
+
+def test_two_owners_of_a_name_are_refused(tmp_path: Path) -> None:
+    wsol(tmp_path, "new", "method", "gradcam", "-o", "mine.py")
+    told = wsol(tmp_path, "list", "methods", "--with", "mine.py", code=2)
+    assert "two methods are named 'gradcam'" in told
+
+
+def test_new_refuses_names_and_places_that_would_not_work(tmp_path: Path) -> None:
+    assert "can't be a key" in wsol(tmp_path, "new", "method", "My-CAM", code=2)
+    wsol(tmp_path, "new", "method", "twice")
+    assert "is there already" in wsol(tmp_path, "new", "method", "twice", code=2)
+    assert "nearest: 'method'" in wsol(tmp_path, "new", "metod", "x", code=2)

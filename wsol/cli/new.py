@@ -1,0 +1,69 @@
+"""`wsol new`: a commented starting file for a method of one's own."""
+
+from __future__ import annotations
+
+import argparse
+import keyword
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from wsol.errors import ConfigError, OutputError, unknown
+
+KINDS = ("method",)
+
+METHOD = '''"""{title}."""
+
+from __future__ import annotations
+
+import torch
+
+from wsol.methods import Seen, method
+
+
+# The decorator makes a frozen dataclass of options and registers it under its key.
+#   needs   what you look at: "activations", "gradients", "head" (the linear head behind the layer), "model" (more forwards),
+#           "image". Without "gradients" no backward is run for you.
+#   layers  where you look when the user names no layer: "last", "stage3+stage4", "all", or "input" for the image itself.
+#   cost    in words, for `wsol list methods`.
+@method("{key}", paper="me, {title}, 2026", year=2026, needs=("activations", "gradients"), cost="1F + 1B")
+class {title}:
+    """{title}: each channel weighted by its mean absolute gradient.
+
+    M = ReLU(sum_k mean|g_k|^power A_k)
+    """
+
+    power: float = 1.0  # every field is an option: methods.{key}.power=2, or a list for several rows
+
+    def __call__(self, seen: Seen) -> torch.Tensor:
+        # seen.activations, seen.gradients: (B, K, H, W) of one layer for B images; seen.logits: (B, C); seen.targets: (B,);
+        # seen.images: (B, 3, h, w). Return a raw map (B, H, W): no resize, no normalisation; thresholds and boxes come later.
+        # More forwards: seen.ask.logits(images), seen.ask.logits_from(layer, activations, image).
+        # Random numbers: seen.generators(), one an image, so that rows don't depend on batch or machine.
+        weights = seen.gradients.abs().mean((2, 3), keepdim=True) ** self.power
+        return (weights * seen.activations).sum(1).relu()
+'''
+
+
+def main(words: Sequence[str]) -> int:
+    """Write the file and say how to run it."""
+    parser = argparse.ArgumentParser(prog="wsol new", description="Write a commented starting file.")
+    parser.add_argument("kind", help=", ".join(KINDS))
+    parser.add_argument("name", help="the key users will type, for example mycam")
+    parser.add_argument("-o", "--out", type=Path, help="where (default: NAME.py)")
+    chosen = parser.parse_args(list(words))
+    if chosen.kind not in KINDS:
+        raise unknown("kind of file", chosen.kind, KINDS)
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", chosen.name) or keyword.iskeyword(chosen.name):
+        raise ConfigError(f"{chosen.name!r} can't be a key; use small letters, digits and _, for example my_cam")
+    place = chosen.out or Path(f"{chosen.name}.py")
+    if place.exists():
+        raise OutputError(f"{place} is there already; choose another name or -o FILE")
+    title = "".join(part.capitalize() for part in chosen.name.split("_"))
+    try:
+        place.write_text(METHOD.format(key=chosen.name, title=title))
+    except OSError as error:
+        raise OutputError(f"can't write {place}: {error.strerror}") from error
+    print(place)
+    print(f"Try it: wsol run --with {place} method=[{chosen.name},gradcam,layercam]")
+    return 0
