@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     Statistic = Callable[[NDArray[np.float32]], ArrayLike]
     Parts = list[NDArray[np.float64]]
 
+__all__ = ["IOU_DELTAS", "Draws", "average", "draw", "draw_best", "draw_mean", "max_box_acc"]
+
 IOU_DELTAS = (0.3, 0.5, 0.7)  # MaxBoxAccV2: Choe et al. 2020 (journal version), sec. 4
 # A threshold can't be told from the best one unless it is worse at the one-sided 10 % level, paired. 1.0 to 1.645 all
 # cover 94-98 % on real curves; this is the middle (measured, see wsol.stats.draws).
@@ -45,7 +47,8 @@ def draw_mean(values: ArrayLike, resamples: Resamples, *, bounded: bool = False)
 def draw(statistic: Statistic, resamples: Resamples) -> Draws:
     """Draws of any number of weighted images: `statistic` maps weight vectors (b, n) float32 to (b,) numbers.
 
-    For pooled numbers (PxAP, mAP, a ratio of sums), of which no image owns a part.
+    For pooled numbers (PxAP, mAP, a ratio of sums), of which no image owns a part. Replicates may be nan where the number
+    is undefined (a resample without any positive image); the error is that of the others.
     """
     value = float(np.asarray(statistic(np.ones((1, resamples.n), np.float32)))[0])
     parts = [np.asarray(statistic(rows), np.float64) for rows in resamples.blocks(_rows(resamples.n))]

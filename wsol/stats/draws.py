@@ -67,7 +67,7 @@ class Draws:
         """Standard error with thresholds held where they were chosen; that of the replicates for a pooled statistic."""
         if self.influence is not None:
             return intervals.standard_error(self.influence, clusters=self.resamples.clusters)
-        return float(self.replicates.std(ddof=1)) if len(self.replicates) > 1 else float("nan")
+        return spread(self.replicates)
 
     def estimate(self, *, level: float = LEVEL) -> Estimate:
         """The value on the sample and the interval for the population's; the value is never outside its interval."""
@@ -84,6 +84,12 @@ class Draws:
         low, _ = intervals.wilson((self.value - curse) * effective, effective, level=level)
         _, high = intervals.wilson((self.value - bias) * effective, effective, level=level)
         return Estimate(self.value, min(low, self.value), max(high, self.value), n, level)
+
+
+def spread(replicates: NDArray[np.float64]) -> float:
+    """Standard deviation over the replicates that are defined; nan for fewer than two."""
+    defined = replicates[np.isfinite(replicates)]
+    return float(defined.std(ddof=1)) if len(defined) > 1 else float("nan")
 
 
 def average(draws: Sequence[Draws]) -> Draws:

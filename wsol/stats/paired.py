@@ -14,6 +14,7 @@ import numpy as np
 from scipy import special
 
 from wsol.errors import ConfigError, DataError
+from wsol.stats.draws import spread
 from wsol.stats.intervals import LEVEL, degrees, standard_error, t_quantile, t_tails
 
 if TYPE_CHECKING:
@@ -57,13 +58,13 @@ def difference(a: Draws, b: Draws, *, level: float = LEVEL) -> Difference:
         raise ConfigError("a paired difference needs the same images and resamples on both sides; use one seed for all")
     value = a.value - b.value
     again = a.replicates - b.replicates
-    errors = [float(again.std(ddof=1))] if len(again) > 1 else []
+    errors = [spread(again)]
     better = worse = 0
     if a.influence is not None and b.influence is not None:
         apart = a.influence - b.influence
         better, worse = int((apart > 0).sum()), int((apart < 0).sum())
         errors.append(_smoothed_error(apart, a.resamples.clusters))
-    error = max(errors, default=float("nan"))
+    error = max((one for one in errors if not np.isnan(one)), default=float("nan"))
     chosen = a.contact is not None or b.contact is not None
     centre = value - (float(again.mean()) - value) if chosen and error > 0 else value
     df = degrees(a.resamples.units)
