@@ -47,8 +47,8 @@ def draw_mean(values: ArrayLike, resamples: Resamples, *, bounded: bool = False)
 def draw(statistic: Statistic, resamples: Resamples) -> Draws:
     """Draws of any number of weighted images: `statistic` maps weight vectors (b, n) float32 to (b,) numbers.
 
-    For pooled numbers (PxAP, mAP, a ratio of sums), of which no image owns a part. Replicates may be nan where the number
-    is undefined (a resample without any positive image); the error is that of the others.
+    For pooled numbers (PxAP, mAP, a ratio of sums), of which no image owns a part. Replicates may be nan where the
+    number is undefined (a resample without any positive image); the error is that of the others.
     """
     value = float(np.asarray(statistic(np.ones((1, resamples.n), np.float32)))[0])
     parts = [np.asarray(statistic(rows), np.float64) for rows in resamples.blocks(_rows(resamples.n))]
