@@ -101,8 +101,8 @@ case("clustermerge", "vgg", k=3, confidence="masked_logit", merge="max")
 case("clustermerge", "vgg", k=3, confidence="gradient", merge="top_m", m=2)
 case("clustermerge", "gap", k=3, confidence="head_weight")
 
-# Where float32 may decide otherwise than float64, not just round: winners, quantiles, thresholds; and Adam, which makes a
-# full step of a gradient that is nothing but rounding.
+# Where float32 may decide otherwise than float64, not just round: winners, quantiles, thresholds; and Adam, which makes
+# a full step of a gradient that is nothing but rounding.
 DISCRETE = {"clustermerge", "groupcam", "fem", "opticam"}
 
 

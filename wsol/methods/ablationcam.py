@@ -57,6 +57,8 @@ def score_drops(seen: Seen) -> Tensor:
     for image, target in enumerate(seen.targets.tolist()):
         whole = seen.activations[image]
         used = whole.flatten(1).any(1).nonzero()[:, 0]
+        if not len(used):
+            continue
         for channels in torch.split(used, part_size(seen)):
             without = whole.expand(len(channels), *whole.shape).clone()
             without[torch.arange(len(channels), device=whole.device), channels] = 0

@@ -34,7 +34,7 @@ class CenterGauss:
     def __call__(self, seen: Seen) -> Tensor:
         batch, _, height, width = seen.images.shape
         column, row = (self._bell(side, seen.images) for side in (height, width))
-        return (column[:, None] * row).expand(batch, height, width)
+        return (column[:, None] * row).repeat(batch, 1, 1)
 
     def _bell(self, side: int, like: Tensor) -> Tensor:
         steps = torch.arange(side, device=like.device, dtype=torch.float64) - (side - 1) / 2

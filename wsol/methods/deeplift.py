@@ -67,7 +67,8 @@ def _mode() -> Callable[[], Any]:
                 free = x.detach().clone().requires_grad_()
                 out = function(free)
                 (slope,) = torch.autograd.grad(out.sum(), free)
-            ctx.save_for_backward(x.clone(), out.detach(), slope)
+            # Copies: in-place operations that follow would write into what is kept.
+            ctx.save_for_backward(x.clone(), out.detach().clone(), slope)
             return out.detach()
 
         @staticmethod
@@ -84,7 +85,7 @@ def _mode() -> Callable[[], Any]:
         @staticmethod
         def forward(ctx: Any, x: Tensor, function: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Tensor:
             out, winner = function(x)
-            ctx.save_for_backward(x, out, winner)
+            ctx.save_for_backward(x.clone(), out.clone(), winner)
             return out
 
         @staticmethod

@@ -101,7 +101,10 @@ def sweep(seen: Seen, wanted: Tensor, inputs: Callable[[int, Tensor], Tensor]) -
     logits = torch.zeros(wanted.shape, dtype=seen.logits.dtype, device=seen.logits.device)
     probabilities = torch.zeros_like(logits)
     for image, target in enumerate(seen.targets.tolist()):
-        for channels in torch.split(wanted[image].nonzero()[:, 0], seen.ask.chunk):
+        chosen = wanted[image].nonzero()[:, 0]
+        if not len(chosen):
+            continue
+        for channels in torch.split(chosen, seen.ask.chunk):
             answer = seen.ask.logits(inputs(image, channels))
             logits[image, channels] = answer[:, target]
             probabilities[image, channels] = answer.softmax(1)[:, target]

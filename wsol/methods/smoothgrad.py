@@ -43,7 +43,7 @@ class SmoothGrad:
 
     def __call__(self, seen: Seen) -> Tensor:
         mean, squared, var = seen.once(("smoothgrad", self.samples, self.noise), lambda: self._moments(seen))
-        signal = {"mean": mean, "squared": squared, "var": var}[self.statistic].to(seen.images)
+        signal = {"mean": mean, "squared": squared, "var": var}[self.statistic].to(seen.logits.dtype)
         return one_map(signal, reduce=self.reduce, absolute=self.abs, smooth_sigma=self.smooth_sigma)
 
     def _moments(self, seen: Seen) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,0 +1,310 @@
+"""What every registered method must keep, whatever it computes: a new file in `wsol/methods` is tested here unasked."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.methods.nets import LAST, LAYERS, TinyGAP, TinyVGG, look_at, make_images, make_net
+from wsol.capture import INPUT
+from wsol.errors import HeadError
+from wsol.methods.base import Seen, methods
+
+TARGETS = (0, 3, 4)
+FEW = {"samples": 2, "steps": 2, "iterations": 2, "scales": 2}
+KEYS = [key for key, cls in methods.items() if "attention" not in cls.info.needs]
+
+
+def made(key: str, **options: Any) -> Any:
+    """The method with options that keep it short."""
+    names = {f.name for f in dataclasses.fields(methods[key])}  # type: ignore[arg-type]
+    return methods[key](**{k: v for k, v in (FEW | options).items() if k in names})
+
+
+def layers_for(key: str, module: nn.Module, layer: str | None = None) -> tuple[str, ...]:
+    info = methods[key].info
+    if info.layers == "input":
+        return (INPUT,)
+    if layer is not None:
+        return (layer,)
+    return LAYERS[type(module)] if info.layers == "all" else (LAST[type(module)],)
+
+
+def apply(method: Any, seens: list[Seen]) -> Tensor:
+    raw: Tensor = method.joint(seens) if hasattr(method, "joint") else method(seens[0])
+    return raw
+
+
+def run(
+    key: str, module: nn.Module, images: Tensor, targets: Any = TARGETS, *, layer: str | None = None, **look: Any
+) -> Tensor:
+    """The raw map; the test ends here for a method that needs a head which the network has not."""
+    gradients = "gradients" in methods[key].info.needs
+    seens = look_at(module, images, targets, layers_for(key, module, layer), gradients=gradients, **look)
+    try:
+        return apply(made(key), seens)
+    except HeadError:
+        assert seens[0].head is None
+        pytest.skip(f"{key} refuses layers without a linear head")
+
+
+def usable(raw: Tensor, count: int) -> None:
+    assert raw.ndim == 3
+    assert len(raw) == count
+    assert raw.dtype in (torch.float32, torch.float64)
+    assert not raw.requires_grad
+    assert bool(raw.isfinite().all())
+
+
+def near(got: Tensor, expected: Tensor) -> bool:
+    """Equal up to rounding: sums of another batch may be added up in another order."""
+    return bool((got - expected).abs().max() <= 1e-9 * expected.abs().max())
+
+
+def silence(module: nn.Module, name: str, channels: slice) -> None:
+    """The channels of a convolution put out zeros, or what a batch norm makes of them."""
+    part = module.get_submodule(name)
+    with torch.no_grad():
+        part.weight[channels] = 0
+        if part.bias is not None:
+            part.bias[channels] = 0
+
+
+@pytest.fixture(params=[TinyVGG, TinyGAP], ids=["vgg", "gap"])
+def cls(request: pytest.FixtureRequest) -> type[nn.Module]:
+    return request.param
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_one_image_gives_the_map_it_gives_in_a_batch(key: str, cls: type[nn.Module]) -> None:
+    module, images = make_net(cls), make_images()
+    batch = run(key, module, images)
+    usable(batch, 3)
+    for i, target in enumerate(TARGETS):
+        alone = run(key, module, images[i : i + 1], [target], image_ids=[f"image{i}"])
+        assert near(alone[0], batch[i])
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_how_many_forwards_run_at_a_time_changes_nothing(key: str, cls: type[nn.Module]) -> None:
+    module, images = make_net(cls), make_images()
+    whole = run(key, module, images)
+    torch.testing.assert_close(
+        run(key, module, images, chunk=2), whole, rtol=1e-9, atol=1e-9 * float(whole.abs().max())
+    )
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_same_call_twice_gives_the_same_bits(key: str, cls: type[nn.Module]) -> None:
+    module, images = make_net(cls, dtype=torch.float32), make_images(dtype=torch.float32)
+    first = run(key, module, images)
+    assert first.dtype == torch.float32
+    torch.rand(7)  # the global generator plays no part
+    assert torch.equal(run(key, module, images), first)
+
+
+@pytest.mark.parametrize("key", [k for k in KEYS if methods[k].info.stochastic and k != "clustermerge"])
+def test_random_numbers_come_from_the_seed_and_the_image(key: str) -> None:
+    module, images = make_net(TinyVGG), make_images()
+    first = run(key, module, images)
+    assert not torch.equal(run(key, module, images, seed=1), first)
+    if key != "rise":  # its masks are the run's, not the image's
+        assert not torch.equal(run(key, module, images, image_ids=("a", "b", "c"))[0], first[0])
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_in_place_relus_change_nothing(key: str, cls: type[nn.Module]) -> None:
+    images = make_images()
+    inplace, apart = (run(key, make_net(cls, inplace=flag), images) for flag in (True, False))
+    assert torch.equal(inplace, apart)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_layer_before_an_in_place_relu_is_seen_as_it_was(key: str, cls: type[nn.Module]) -> None:
+    layer = "features.6" if cls is TinyVGG else "branch"
+    inplace, apart = (run(key, make_net(cls, inplace=flag), make_images(), layer=layer) for flag in (True, False))
+    usable(inplace, 3)
+    assert torch.equal(inplace, apart)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_dead_channels_give_finite_maps(key: str, cls: type[nn.Module]) -> None:
+    for channels in (slice(0, 1), slice(1, 3), slice(None)):
+        module = make_net(cls, dtype=torch.float32)
+        names = ["features.6", "features.3"] if cls is TinyVGG else ["branch.0", "wide.0", "wide.1", "branch.1"]
+        for name in names:
+            silence(module, name, channels)
+        usable(run(key, module, make_images(dtype=torch.float32)), 3)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_constant_images_give_finite_maps(key: str, cls: type[nn.Module]) -> None:
+    module = make_net(cls, dtype=torch.float32)
+    images = torch.stack([torch.full((3, 32, 32), value) for value in (0.0, 1.0, -2.5)])
+    usable(run(key, module, images), 3)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_layer_of_one_pixel_gives_finite_maps(key: str) -> None:
+    module = make_net(TinyGAP, dtype=torch.float32)
+    images = make_images(side=4, dtype=torch.float32)
+    if methods[key].info.layers != "all":
+        seen = look_at(module, images, TARGETS, ["block"])[0]
+        assert seen.activations.shape[-2:] == (1, 1)
+    usable(run(key, module, images), 3)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_huge_and_tiny_gradients_give_finite_maps(key: str) -> None:
+    for scale in (1e-12, 1e6):
+        module = make_net(TinyVGG, dtype=torch.float32)
+        with torch.no_grad():
+            module.classifier[-1].weight.mul_(scale)
+        usable(run(key, module, make_images(dtype=torch.float32)), 3)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_bfloat16_autocast_gives_finite_maps(key: str, cls: type[nn.Module]) -> None:
+    module, images = make_net(cls, dtype=torch.float32), make_images(dtype=torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        raw = run(key, module, images)
+    usable(raw, 3)
+    exact = run(key, module, images)
+    if not methods[key].info.needs:
+        assert torch.equal(raw, exact)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_network_in_bfloat16_gives_finite_maps(key: str, cls: type[nn.Module]) -> None:
+    usable(run(key, make_net(cls, dtype=torch.bfloat16), make_images(dtype=torch.bfloat16)), 3)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_network_comes_back_as_it_was(key: str, cls: type[nn.Module]) -> None:
+    module = make_net(cls).train()
+    kept = module.get_submodule("classifier.1" if cls is TinyVGG else "stem.1")
+    kept.eval()
+    for parameter in list(module.parameters())[:2]:
+        parameter.requires_grad_(False)
+    modes = {name: part.training for name, part in module.named_modules()}
+    frozen = {name: parameter.requires_grad for name, parameter in module.named_parameters()}
+    values = {name: value.clone() for name, value in module.state_dict().items()}
+    images = make_images()
+    pixels = images.clone()
+
+    raw = run(key, module, images)
+
+    assert torch.equal(raw, run(key, make_net(cls), make_images()))  # train mode played no part
+    assert {name: part.training for name, part in module.named_modules()} == modes
+    assert {name: parameter.requires_grad for name, parameter in module.named_parameters()} == frozen
+    assert all(parameter.grad is None for parameter in module.parameters())
+    assert all(torch.equal(value, values[name]) for name, value in module.state_dict().items())
+    assert hooks(module) == 0
+    assert torch.equal(images, pixels)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_method_leaves_what_it_was_given_alone(key: str, cls: type[nn.Module]) -> None:
+    module = make_net(cls)
+    gradients = "gradients" in methods[key].info.needs
+    seens = look_at(module, make_images(), TARGETS, layers_for(key, module), gradients=gradients)
+    before = [(s.activations.clone(), None if s.slopes is None else s.slopes.clone(), s.logits.clone()) for s in seens]
+    try:
+        raw = apply(made(key), seens)
+    except HeadError:
+        pytest.skip("needs a head")
+    raw.add_(1)  # and what it returns is its own, not a view of what it was given
+    for seen, (activations, slopes, logits) in zip(seens, before, strict=True):
+        assert torch.equal(seen.activations, activations)
+        assert slopes is None or torch.equal(seen.slopes, slopes)
+        assert torch.equal(seen.logits, logits)
+
+
+class StopHereError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("key", [k for k in KEYS if "model" in methods[k].info.needs])
+def test_no_hook_survives_an_exception(key: str, cls: type[nn.Module]) -> None:
+    module = make_net(cls).train()
+    layers = LAYERS[cls][:1] if methods[key].info.layers == "last" else layers_for(key, module)  # no closed form there
+    gradients = "gradients" in methods[key].info.needs
+    seens = look_at(module, make_images(), TARGETS, layers, gradients=gradients)
+
+    def stop(*_: object) -> None:
+        raise StopHereError
+
+    handle = module.get_submodule("classifier.3" if cls is TinyVGG else "fc").register_forward_hook(stop)
+    with pytest.raises(StopHereError):
+        apply(made(key), seens)
+    handle.remove()
+    assert hooks(module) == 0
+    assert module.training
+    assert all(parameter.requires_grad for parameter in module.parameters())
+    assert torch.nn.functional.relu(torch.tensor([-1.0, 1.0], requires_grad=True)).grad_fn is not None
+    assert "Relu" in type(torch.nn.functional.relu(torch.tensor([1.0], requires_grad=True)).grad_fn).__name__
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_declared_cost_is_what_is_spent(key: str) -> None:
+    """`cost` reads as a sum of products: K channels, n cells, and names of options, times F, B or P."""
+    module = make_net(TinyVGG)
+    info = methods[key].info
+    method = made(key, groups=3, k=3, window=0.5, stride=0.25)
+    seens = look_at(module, make_images(1), [1], layers_for(key, module), gradients="gradients" in info.needs)
+    try:
+        apply(method, seens)
+    except HeadError:
+        pytest.skip("needs a head")
+    options = {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}
+    live = sum(int((s.activations.amax((2, 3)) > s.activations.amin((2, 3))).sum()) for s in seens)
+    sizes = {"K": live, "n": seens[0].activations.shape[-2:].numel(), "windows": 9}
+    expected = {"F": 0.0, "B": 0.0, "P": 0.0}
+    for term in info.cost.split(" + "):
+        *factors, unit = re.findall(r"\d+|\w*[a-z]\w*|[KnFBP]", term)
+        product = 1.0
+        for factor in factors:
+            product *= float(factor) if factor.isdigit() else float((options | sizes)[factor])
+        expected[unit] += product
+    spent = seens[0].ask.cost
+    assert spent.backwards + ("gradients" in info.needs) == expected["B"]
+    assert spent.partial_forwards == expected["P"]
+    fronts = 1 if expected["P"] else 0  # the part before the layer, once for a chunk of partial forwards
+    assert spent.forwards + bool(info.needs) - fronts == expected["F"]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_method_tells_what_it_is(key: str) -> None:
+    cls = methods[key]
+    text = inspect.getdoc(cls) or ""
+    lines = text.splitlines()
+    assert re.match(r"[\w\-+ ]+: .+\.$|[\w\-+ ]+: .+", lines[0]), "Name: what it does"
+    assert any("=" in line for line in lines[1:]), "a formula"
+    assert cls.info.key == key
+    assert re.fullmatch(r"[a-z][a-z0-9_.]*", key)
+    assert 1980 < cls.info.year < 2100
+    assert cls.info.paper
+    assert cls.info.layers in {"last", "input", "all"} or "stage" in cls.info.layers
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        assert field.default is not dataclasses.MISSING, f"option {field.name} has no default"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        cls().anything = 1  # type: ignore[attr-defined]
+
+
+def test_only_the_full_box_means_something_by_a_flat_map() -> None:
+    assert [key for key in KEYS if methods[key].info.constant_is_full] == ["fullbox"]
+    raw = run("fullbox", make_net(TinyVGG), make_images())
+    assert raw.shape == (3, 32, 32)
+    assert bool((raw == 1).all())
+
+
+def hooks(module: nn.Module) -> int:
+    return sum(
+        len(part._forward_hooks) + len(part._forward_pre_hooks) + len(part._backward_hooks) for part in module.modules()
+    )
