@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wsol.errors import ConfigError, DataError
-from wsol.stats import intervals
-from wsol.stats.intervals import LEVEL, Estimate
+from wsol.stats.intervals import LEVEL, Estimate, degrees, effective_n, standard_error, wilson
 from wsol.stats.resamples import Resamples
+from wsol.stats.tails import normal_quantile, t_quantile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,23 +66,23 @@ class Draws:
     def error(self) -> float:
         """Standard error with thresholds held where they were chosen; that of the replicates for a pooled statistic."""
         if self.influence is not None:
-            return intervals.standard_error(self.influence, clusters=self.resamples.clusters)
+            return standard_error(self.influence, clusters=self.resamples.clusters)
         return spread(self.replicates)
 
     def estimate(self, *, level: float = LEVEL) -> Estimate:
         """The value on the sample and the interval for the population's; the value is never outside its interval."""
         error, n = self.error, self.n
         if not self.bounded:
-            half = intervals.t_quantile(level, intervals.degrees(self.resamples.units)) * error
+            half = t_quantile(level, degrees(self.resamples.units)) * error
             return Estimate(self.value, self.value - half, self.value + half, n, level)
         curse, bias = 0.0, 0.0
         if self.contact is not None:
             reach = float(np.quantile(self.contact, (1 + level) / 2)) - self.value
-            curse = max(0.0, reach - intervals.normal_quantile(level) * (error if error > 0 else 0.0))
+            curse = max(0.0, reach - normal_quantile(level) * (error if error > 0 else 0.0))
             bias = float(self.replicates.mean()) - self.value
-        effective = intervals.effective_n(self.value, error, n)
-        low, _ = intervals.wilson((self.value - curse) * effective, effective, level=level)
-        _, high = intervals.wilson((self.value - bias) * effective, effective, level=level)
+        effective = effective_n(self.value, error, n)
+        low, _ = wilson((self.value - curse) * effective, effective, level=level)
+        _, high = wilson((self.value - bias) * effective, effective, level=level)
         return Estimate(self.value, min(low, self.value), max(high, self.value), n, level)
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
 
-from wsol.errors import ConfigError, DataError
+from wsol.errors import DataError
+from wsol.stats.tails import normal_quantile, t_quantile
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -98,24 +97,6 @@ def degrees(n: int, clusters: ArrayLike | None = None) -> int:
     """Degrees of freedom of a standard error: independent units - 1, at least 1."""
     units = n if clusters is None else len(np.unique(np.asarray(clusters)))
     return max(units - 1, 1)
-
-
-def normal_quantile(level: float) -> float:
-    """z with `level` of the normal distribution within +- z: 1.96 for 0.95."""
-    if not 0 < level < 1:
-        raise ConfigError(f"level={level}: an interval's level lies between 0 and 1; 0.95 is the default")
-    return NormalDist().inv_cdf((1 + level) / 2)
-
-
-def t_quantile(level: float, df: int) -> float:
-    """t with `level` of Student's distribution within +- t."""
-    normal_quantile(level)
-    return float(special.stdtrit(df, (1 + level) / 2))
-
-
-def t_tails(t: float, df: int) -> float:
-    """Two-sided p of a t value."""
-    return float(2 * special.stdtr(df, -abs(t)))
 
 
 def _numbers(values: ArrayLike) -> NDArray[np.float64]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
 
 from wsol.errors import ConfigError, DataError
 from wsol.stats.draws import spread
-from wsol.stats.intervals import LEVEL, degrees, standard_error, t_quantile, t_tails
+from wsol.stats.intervals import LEVEL, degrees, standard_error
+from wsol.stats.tails import binomial_below, normal_quantile, t_quantile, t_tails
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -94,7 +94,7 @@ def paired_hits(a: ArrayLike, b: ArrayLike, *, level: float = LEVEL) -> Differen
     outcome = mcnemar(x > 0, y > 0)
     value, n = float(x.mean() - y.mean()), len(x)
     up, down = (outcome.better + 1) / (n + 2), (outcome.worse + 1) / (n + 2)
-    half = t_quantile(level, 10**9) * float(np.sqrt((up + down - (up - down) ** 2) / (n + 2)))
+    half = normal_quantile(level) * float(np.sqrt((up + down - (up - down) ** 2) / (n + 2)))
     low, high = max(-1.0, up - down - half), min(1.0, up - down + half)
     return Difference(value, min(low, value), max(high, value), outcome.p, n, outcome.better, outcome.worse, level)
 
@@ -119,13 +119,12 @@ def mcnemar(a: ArrayLike, b: ArrayLike) -> McNemar:
     total, fewer = better + worse, min(better, worse)
     if total == 0:
         return McNemar(0, 0, 1.0, "exact")
-    exact = min(1.0, 2 * float(special.bdtr(fewer, total, 0.5)))
+    exact = min(1.0, 2 * binomial_below(fewer, total))
     if total < EXACT_BELOW:
         return McNemar(better, worse, exact, "exact")
     if better == worse:
         return McNemar(better, worse, 1.0, "mid-p")
-    below = float(special.bdtr(fewer - 1, total, 0.5)) if fewer else 0.0
-    return McNemar(better, worse, float(special.bdtr(fewer, total, 0.5)) + below, "mid-p")
+    return McNemar(better, worse, binomial_below(fewer, total) + binomial_below(fewer - 1, total), "mid-p")
 
 
 def holm(p: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
