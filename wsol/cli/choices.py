@@ -72,7 +72,9 @@ def store(words: Sequence[str]) -> None:
     for name, dataset in datasets.items():
         configs.store(group="dataset", name=name, node={"name": name, **defaults(dataset)})
     for name in methods:
-        configs.store(group="method", name=name, node={"method": name, **config_of(name)}, package=f"methods.{name}")
+        # a dot would nest the package: peer.gradcam.GradCAM is set as methods.peer_gradcam_GradCAM
+        package = f"methods.{name.replace('.', '_')}"
+        configs.store(group="method", name=name, node={"method": name, **config_of(name)}, package=package)
     for name, protocol in protocols.items():
         node = {"protocol": name, **{k: _plain(v) for k, v in protocol.knobs.items()}}
         configs.store(group="protocol", name=name, node=node, package=f"protocols.{name}")
