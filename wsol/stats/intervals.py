@@ -13,6 +13,19 @@ from wsol.stats.tails import normal_quantile, t_quantile
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+__all__ = [
+    "LEVEL",
+    "Estimate",
+    "degrees",
+    "effective_n",
+    "mean",
+    "normal_quantile",
+    "proportion",
+    "standard_error",
+    "t_quantile",
+    "wilson",
+]
+
 LEVEL = 0.95  # the field prints 95 % intervals wherever it prints any
 
 
