@@ -102,6 +102,12 @@ def test_occlusion_hides_exactly_the_pixels_above_the_level(
     assert columns["right"] == int(np.argmax(after) == case.target)
 
 
+def test_a_pixel_at_the_level_itself_is_hidden(make_case: Callable[..., Case]) -> None:
+    saliency = np.zeros((20, 24))
+    saliency[3, 4], saliency[5, 6] = 0.5, 1.0
+    assert Occlusion(tau=0.5).measure(make_case(0, map=saliency))["area"] == pytest.approx(2 / 480)
+
+
 def test_occluding_nothing_loses_nothing(make_case: Callable[..., Case]) -> None:
     columns = Occlusion().measure(make_case(0, map=np.ones((20, 24))))
     assert columns["fall"] == pytest.approx(0, abs=1e-12)

@@ -63,6 +63,13 @@ def test_one_layer_more_keeps_what_the_others_drew() -> None:
         assert not torch.equal(model[5].weight, head)
 
 
+def test_layers_of_one_shape_draw_different_numbers() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4))
+    model[1].load_state_dict(model[0].state_dict())
+    with randomised(model):
+        assert not torch.equal(model[0].weight, model[1].weight)
+
+
 def test_one_layer_alone_can_be_randomised() -> None:
     model = _network()
     before = _copy(model)

@@ -113,7 +113,8 @@ class Score:
     name : what users type and what json shows, for example ``deletion_auc``; unique in its metric.
     label : the table's head: ``Deletion``.
     of : (columns, weights (r, n)) to (r,): the number under each of r weightings of the n images; NaN where undefined.
-        Weights of one give the plain number, counts of a bootstrap draw give that replicate's.
+        Weights of one give the plain number, counts of a bootstrap draw give that replicate's. Columns hold only images
+        that were measured, at least one.
     percent : the number is a fraction that tables multiply by 100.
     higher_is_better : None where neither is.
     column : the column whose mean it is, for paired tests and slices; None for pooled numbers.
