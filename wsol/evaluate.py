@@ -17,6 +17,7 @@ from wsol.boxes.resize import normalise, resize
 from wsol.localise import final_map, full_frame_curve, iou_of_thresholds, place
 from wsol.looking import Looker, Spent, by_shape
 from wsol.metrics.base import Case
+from wsol.refine import frame_image, refines
 from wsol.views import Layout, View, boxes_on_canvas, mask_on_canvas, merge_crops
 
 if TYPE_CHECKING:
@@ -98,9 +99,14 @@ def _batches(experiment: Experiment, image_ids: Sequence[str]) -> Iterator[list[
 
 @dataclass(frozen=True, slots=True)
 class _Glance:
-    """One image through one view: its layout, merged raw map by variant id, logits (mean over crops), and the input."""
+    """One image through one view: its layout, merged raw map by variant id, logits (mean over crops), and the input.
 
+    `shallow` are the ids of variants with shallow layers only; empty where no protocol asks.
+    """
+
+    image: Image
     layout: Layout
+    shallow: frozenset[str]
     raw: dict[str, NDArray[Any]]
     logits: NDArray[Any]
     spent: dict[str, Spent]
@@ -134,11 +140,12 @@ class _Batch:
                 if not chosen:
                     continue
                 samples = [self.samples[i] for i in positions]
-                glances = self._look(view, samples, [inputs[i] for i in positions], chosen)
+                images = [plain[i] for i in positions]
+                glances = self._look(view, samples, images, [inputs[i] for i in positions], chosen)
                 tasks = [(s, g, v) for v in chosen for s, g in zip(samples, glances, strict=True)]
                 protocols = [p for p in self.experiment.protocols if self._view_of(p) == view]
                 if view == self.experiment.view:
-                    self._keep([plain[i] for i in positions], samples, tasks)
+                    self._keep(images, samples, tasks)
                     tasks = [task for task in tasks if task[2].key in self.todo]
                 located = self.pool.map(lambda t: self._locate(*t, protocols=protocols), tasks)
                 for (sample, glance, variant), columns in zip(tasks, located, strict=True):
@@ -151,9 +158,10 @@ class _Batch:
         return [rows[key] for key in sorted(rows, key=lambda k: order[k[0]])]
 
     def _view_of(self, protocol: Protocol) -> View:
-        if protocol.view in ("any", self.experiment.view.name):
-            return self.experiment.view
-        return View(protocol.view, self.experiment.view.side)
+        own = self.experiment.view
+        if protocol.view == "any" or (protocol.view, protocol.merge) == (own.name, own.merge):
+            return own
+        return View(protocol.view, own.side, merge=protocol.merge)
 
     def _views(self) -> list[View]:
         """The run's own view first: classification and metrics come from it."""
@@ -197,7 +205,12 @@ class _Batch:
         )
 
     def _look(
-        self, view: View, samples: Sequence[Sample], inputs: Sequence[Any], variants: Sequence[Variant]
+        self,
+        view: View,
+        samples: Sequence[Sample],
+        images: Sequence[Image],
+        inputs: Sequence[Any],
+        variants: Sequence[Variant],
     ) -> list[_Glance]:
         """All crops of all images, one batch a size; then merged an image at a time."""
         flat = [(i, crop) for i, crops in enumerate(inputs) for crop in crops]
@@ -213,13 +226,17 @@ class _Batch:
             for n, p in enumerate(positions):
                 raw = {v: stack[n] for v, stack in maps.raw.items()}
                 per_crop[p] = (raw, maps.logits[n], dict(maps.spent), tensor[n])
+        asked = any(p.refine == "grabcut_shallow" for p in self.experiment.protocols if self._view_of(p) == view)
+        first = next(c[3] for c in per_crop if c is not None)
+        shallow = frozenset(v.id for v in variants if asked and self.looker.is_shallow(v, first))
         glances = []
-        for i, sample in enumerate(samples):
+        for i, (sample, image) in enumerate(zip(samples, images, strict=True)):
             crops = [c for c, (owner, _) in zip(per_crop, flat, strict=True) if owner == i and c is not None]
             layout = view.layout(sample.size_wh)
-            raw = {v.id: merge_crops([c[0][v.id] for c in crops], layout) for v in variants}
+            raw = {v.id: merge_crops([c[0][v.id] for c in crops], layout, rule=view.merge) for v in variants}
             spent = {v.id: _sum_spent([c[2][v.id] for c in crops]) for v in variants}
-            glances.append(_Glance(layout, raw, np.mean([c[1] for c in crops], axis=0), spent, crops[0][3], {}))
+            logits = np.mean([c[1] for c in crops], axis=0)
+            glances.append(_Glance(image, layout, shallow, raw, logits, spent, crops[0][3], {}))
         return glances
 
     def _locate(self, sample: Sample, glance: _Glance, variant: Variant, *, protocols: Sequence[Protocol]) -> Row:
@@ -233,8 +250,14 @@ class _Batch:
             if variant.info.constant_is_full:
                 curve, count = full_frame_curve(where.gt_boxes, where.size_wh, protocol), None
             else:
+                shallow = variant.id in glance.shallow
+                cut = refines(protocol, shallow=shallow)
                 curve, count = iou_of_thresholds(
-                    final_map(raw, glance.layout, where.size_wh, protocol), where.gt_boxes, protocol
+                    final_map(raw, glance.layout, where.size_wh, protocol),
+                    where.gt_boxes,
+                    protocol,
+                    image_rgb=frame_image(glance.image, glance.layout, where.size_wh, protocol) if cut else None,
+                    shallow=shallow,
                 )
             row[f"{protocol.name}/breaks"] = curve.breaks.tolist()
             row[f"{protocol.name}/iou"] = curve.values.tolist()

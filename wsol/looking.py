@@ -15,7 +15,7 @@ from wsol.ask import Ask, Cost, Memo
 from wsol.capture import INPUT, capture
 from wsol.errors import WsolError
 from wsol.methods.base import Seen
-from wsol.methods.fusion import fuse_layers
+from wsol.methods.fusion import SHALLOW, fuse_layers
 from wsol.meters import PeakMemory
 from wsol.models.grids import grids
 from wsol.models.heads import find_head
@@ -69,6 +69,7 @@ class Looker:
         self.ask = Ask(self.module, grids=self.grids, chunk=chunk)
         self._heads: dict[str, Head | None] = {}
         self._last_side: dict[tuple[int, ...], int] = {}
+        self._shallow: dict[tuple[tuple[str, ...], tuple[int, ...]], bool] = {}
 
     def tensor(self, images: Sequence[Image]) -> Tensor:
         """Network inputs of one size to (n, 3, h, w), normalised as the weights want it."""
@@ -150,6 +151,19 @@ class Looker:
             with capture(self.module, [layer], gradients=False, grids=self.grids) as look_at:
                 self._last_side[size] = look_at(inputs[:1]).activations[layer].shape[-2]
         return self._last_side[size]
+
+    def is_shallow(self, variant: Variant, image: Tensor) -> bool:
+        """Whether all layers of a variant are shallow (`fusion.SHALLOW`) for network inputs (3, h, w) of this size.
+
+        Maps in input space are of no layer, and so not shallow.
+        """
+        key = (variant.modules, tuple(image.shape[-2:]))
+        if key not in self._shallow:
+            layers = sorted(set(variant.modules) - {INPUT})
+            with capture(self.module, layers, gradients=False, grids=self.grids) as look_at:
+                sides = [a.shape[-2] for a in look_at(image[None]).activations.values()] if layers else []
+            self._shallow[key] = bool(sides) and min(sides) >= SHALLOW * self._deepest_side(image[None])
+        return self._shallow[key]
 
     def _now(self) -> float:
         if self.device.type == "cuda":

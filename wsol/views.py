@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-ViewName = Literal["squash", "centre", "resize_short", "tencrop", "multiscale"]
+ViewName = Literal["squash", "centre", "squash_centre", "resize_short", "tencrop", "multiscale"]
+Merge = Literal["sum", "sum_abs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +37,23 @@ class Layout:
     Attributes
     ----------
     canvas_wh : size of the canvas in pixels.
-    region_xyxy : the part of the stored image it shows, in stored pixels.
     placements : the network inputs cut from it.
+    stored_wh : size of the stored image.
     resized_wh : what the stored image is resized to before the canvas is cut from it at `offset`.
     """
 
     canvas_wh: tuple[int, int]
-    region_xyxy: tuple[float, float, float, float]
     placements: tuple[Placement, ...]
+    stored_wh: tuple[int, int]
     resized_wh: tuple[int, int]
     offset: tuple[int, int] = (0, 0)
+
+    @property
+    def region_xyxy(self) -> tuple[float, float, float, float]:
+        """The part of the stored image that the canvas shows, in stored pixels."""
+        (left, top), (wide, high) = self.offset, self.canvas_wh
+        fx, fy = self.stored_wh[0] / self.resized_wh[0], self.stored_wh[1] / self.resized_wh[1]
+        return (left * fx, top * fy, (left + wide) * fx, (top + high) * fy)
 
     @property
     def whole(self) -> bool:
@@ -60,43 +68,46 @@ class View:
 
     Attributes
     ----------
-    name : ``squash`` (whole image to a square, aspect ratio lost), ``centre`` (shorter side to 256/224 of the input, centre
-        crop), ``resize_short`` (shorter side to the input's, whole image), ``tencrop`` (squash to 256/224, four corners
-        and the centre, each also mirrored), ``multiscale`` (squash at several sizes, CAMERAS-style).
+    name : ``squash`` (whole image to a square, aspect ratio lost), ``centre`` (shorter side to 256/224 of the input,
+        centre crop), ``squash_centre`` (squash to 256/224, centre crop; PSOL), ``resize_short`` (shorter side to the
+        input's, whole image), ``tencrop`` (squash to 256/224, four corners and the centre, each also mirrored),
+        ``multiscale`` (squash at several sizes, CAMERAS-style).
     side : side of the network input in pixels.
     scales : for ``multiscale``.
+    merge : how maps of several crops are added, see `merge_crops`.
     """
 
     name: ViewName
     side: int
     scales: tuple[float, ...] = (1.0, 1.5, 2.0)
+    merge: Merge = "sum"
 
     def layout(self, size_wh: tuple[int, int]) -> Layout:
         """Geometry for a stored image of `size_wh`."""
-        side, whole = self.side, (0.0, 0.0, float(size_wh[0]), float(size_wh[1]))
+        side, square = self.side, (self.side, self.side)
         large = round(side * 256 / 224)  # the field's 256 for 224 (Krizhevsky et al., 2012)
-        full = Placement((0, 0, side, side), (side, side))
+        full = (Placement((0, 0, side, side), square),)
         if self.name == "squash":
-            return Layout((side, side), whole, (full,), (side, side))
+            return Layout(square, full, size_wh, square)
         if self.name == "multiscale":
             sides = [max(32, round(side * s / 32) * 32) for s in self.scales]
-            return Layout((side, side), whole, tuple(Placement(full.box, (s, s)) for s in sides), (side, side))
+            return Layout(square, tuple(Placement(full[0].box, (s, s)) for s in sides), size_wh, square)
         if self.name == "tencrop":
             far, mid = large - side, round((large - side) / 2)
             corners = ((0, 0), (far, 0), (0, far), (far, far), (mid, mid))
-            crops = [
-                Placement((x, y, x + side, y + side), (side, side), mirrored) for mirrored in (False, True) for x, y in corners
-            ]
-            return Layout((large, large), whole, tuple(crops), (large, large))
+            crops = tuple(
+                Placement((x, y, x + side, y + side), square, mirrored)
+                for mirrored in (False, True)
+                for x, y in corners
+            )
+            return Layout((large, large), crops, size_wh, (large, large))
         if self.name == "resize_short":
             canvas = _short_side(size_wh, side)
-            return Layout(canvas, whole, (Placement((0, 0, *canvas), canvas),), canvas)
-        if self.name == "centre":
-            wide, high = _short_side(size_wh, large)
-            left, top = round((wide - side) / 2), round((high - side) / 2)
-            fx, fy = size_wh[0] / wide, size_wh[1] / high
-            region = (left * fx, top * fy, (left + side) * fx, (top + side) * fy)
-            return Layout((side, side), region, (full,), (wide, high), (left, top))
+            return Layout(canvas, (Placement((0, 0, *canvas), canvas),), size_wh, canvas)
+        if self.name in ("centre", "squash_centre"):
+            wide, high = _short_side(size_wh, large) if self.name == "centre" else (large, large)
+            offset = (round((wide - side) / 2), round((high - side) / 2))
+            return Layout(square, full, size_wh, (wide, high), offset)
         raise unknown("view", self.name, get_args(ViewName))
 
     def inputs(self, image: Image) -> list[Image]:
@@ -125,42 +136,63 @@ def _short_side(size_wh: tuple[int, int], short: int) -> tuple[int, int]:
 
 
 def boxes_on_canvas(
-    boxes_xyxy: NDArray[np.float64], layout: Layout, size_wh: tuple[int, int] | None = None
+    boxes_xyxy: NDArray[np.float64],
+    layout: Layout,
+    size_wh: tuple[int, int] | None = None,
+    *,
+    divide_first: bool = False,
 ) -> NDArray[np.float64]:
     """Boxes (g, 4) of the stored image in pixels of a `size_wh` canvas (default: the layout's), clipped to it.
 
-    A coordinate c becomes (c - x0) * W / (region width), multiplied before it is divided as the 2020 protocol does.
+    A coordinate c becomes c * W / w for a stored width w and a canvas width W, multiplied before it is divided as the
+    2020 protocol does; `divide_first` is (c / w) * W, as TS-CAM does. They differ in the last bit, and so in what they
+    are truncated to. On a cropped canvas the crop's offset is taken off behind that.
     """
-    wide, high = size_wh or layout.canvas_wh
-    x0, y0, x1, y1 = layout.region_xyxy
-    moved = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4) - (x0, y0, x0, y0)
-    scaled = moved * (wide, high, wide, high) / (x1 - x0, y1 - y0, x1 - x0, y1 - y0)
-    return scaled.clip(0, (wide, high, wide, high))
+    boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
+    canvas, stored, resized = (_twice(wh) for wh in (layout.canvas_wh, layout.stored_wh, layout.resized_wh))
+    frame = canvas if size_wh is None else _twice(size_wh)
+    whole = layout.resized_wh == layout.canvas_wh
+    target = frame if whole else resized
+    scaled = boxes / stored * target if divide_first else boxes * target / stored
+    if not whole:
+        scaled = (scaled - (*layout.offset, *layout.offset)) * (frame / canvas)
+    return scaled.clip(0, frame)
 
 
-def mask_on_canvas(mask: NDArray[np.uint8], layout: Layout, size_wh: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """(H, W) mask of the stored image on a `size_wh` canvas, by nearest neighbour (values 0, 1, 255 stay as they are)."""
+def _twice(size_wh: tuple[int, int]) -> NDArray[np.float64]:
+    """(W, H) as the frame of a box: W, H, W, H."""
+    return np.array((*size_wh, *size_wh), np.float64)
+
+
+def mask_on_canvas(
+    mask: NDArray[np.uint8], layout: Layout, size_wh: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
+    """(H, W) mask of the stored image on a `size_wh` canvas, by nearest neighbour: 0, 1 and 255 stay what they are."""
     import cv2
 
     x0, y0, x1, y1 = (round(v) for v in layout.region_xyxy)
     part = mask[y0:y1, x0:x1]
-    resized: NDArray[np.uint8] = cv2.resize(part, size_wh or layout.canvas_wh, interpolation=cv2.INTER_NEAREST)
-    return resized
+    return np.asarray(cv2.resize(part, size_wh or layout.canvas_wh, interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-def merge_crops(raws: list[NDArray[np.floating]], layout: Layout) -> NDArray[np.floating]:
+def merge_crops(raws: list[NDArray[np.floating]], layout: Layout, *, rule: Merge = "sum") -> NDArray[np.floating]:
     """Raw maps of the crops, in the order of the placements, to one raw map of the canvas.
 
     A single upright crop keeps its own resolution. Otherwise each map is brought to its crop's size (bilinear, corners
-    aligned, as layercam_loc does), mirrored back, pasted and summed without dividing by coverage (Zhou et al., 2016).
+    aligned, as layercam_loc does), mirrored back, pasted and summed without dividing by coverage.
+
+    Parameters
+    ----------
+    rule : ``sum`` the maps (Jiang et al., 2021), or ``sum_abs`` their absolute values (Zhou et al., 2016).
     """
     from wsol.boxes.resize import resize
 
     if layout.whole:
-        return raws[0]
+        return raws[0] if rule == "sum" else np.abs(raws[0])
     canvas = np.zeros(layout.canvas_wh[::-1], np.float64)
     for raw, placement in zip(raws, layout.placements, strict=True):
         x0, y0, x1, y1 = placement.box
         part = resize(np.asarray(raw, np.float64), (x1 - x0, y1 - y0), rule="bilinear_corners")
+        part = part if rule == "sum" else np.abs(part)
         canvas[y0:y1, x0:x1] += part[:, ::-1] if placement.mirrored else part
     return canvas

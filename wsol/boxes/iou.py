@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from wsol.boxes.compiled import Floats, compiled
 from wsol.errors import ConfigError, DataError, unknown
 
-Convention = Literal["plus1", "continuous", "plus1_open"]
+Convention = Literal["plus1", "continuous", "plus1_open", "plus1_signed"]
 
 
 def iou(a: ArrayLike, b: ArrayLike, *, convention: Convention) -> Floats:
@@ -24,6 +24,8 @@ def iou(a: ArrayLike, b: ArrayLike, *, convention: Convention) -> Floats:
         devkits).
         ``continuous``: a side is x1 - x0 (COCO; the `exact` protocol). Two boxes without area have IoU 0.
         ``plus1_open``: as ``plus1``, but 0 where the overlap has no width before the +1 (PengtaoJiang/layercam_loc).
+        ``plus1_signed``: as ``plus1``, but two negative sides of the overlap, of boxes that are apart in x and in y,
+        multiply to a positive area (won-bae/rethinkingCAM). Held within [0, 1], which changes no hit.
 
     Raises
     ------
@@ -32,11 +34,12 @@ def iou(a: ArrayLike, b: ArrayLike, *, convention: Convention) -> Floats:
     if convention not in get_args(Convention):
         raise unknown("IoU convention", convention, get_args(Convention), error=ConfigError)
     first, second = _boxes(a), _boxes(b)
-    return _table(first, second, 0.0 if convention == "continuous" else 1.0, convention == "plus1_open")
+    one = 0.0 if convention == "continuous" else 1.0
+    return _table(first, second, one, convention == "plus1_open", convention == "plus1_signed")
 
 
 @compiled
-def _table(a: Floats, b: Floats, one: float, empty_before_plus1: bool) -> Floats:
+def _table(a: Floats, b: Floats, one: float, empty_before_plus1: bool, signed: bool) -> Floats:
     table = np.zeros((len(a), len(b)))
     for i in range(len(a)):
         area_a = max(a[i, 2] - a[i, 0] + one, 0.0) * max(a[i, 3] - a[i, 1] + one, 0.0)
@@ -45,10 +48,12 @@ def _table(a: Floats, b: Floats, one: float, empty_before_plus1: bool) -> Floats
             high = min(a[i, 3], b[j, 3]) - max(a[i, 1], b[j, 1])
             if empty_before_plus1 and (wide <= 0 or high <= 0):
                 continue
-            overlap = max(wide + one, 0.0) * max(high + one, 0.0)
+            overlap = (wide + one) * (high + one) if signed else max(wide + one, 0.0) * max(high + one, 0.0)
             if overlap > 0:
                 area_b = max(b[j, 2] - b[j, 0] + one, 0.0) * max(b[j, 3] - b[j, 1] + one, 0.0)
-                table[i, j] = overlap / (area_a + area_b - overlap)
+                union = area_a + area_b - overlap
+                # signed overlaps can exceed the boxes' areas
+                table[i, j] = min(overlap / union, 1.0) if union > 0 else 0.0
     return table
 
 

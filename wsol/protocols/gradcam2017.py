@@ -1,6 +1,9 @@
 """Grad-CAM's localization rule (Selvaraju et al., 2017)."""
 
-from wsol.protocols.base import Protocol, protocol
+from wsol.protocols.base import NO_CUT, Protocol, protocol
+
+PAPER = "ICCV 2017, sec. 4.1"
+OPEN = "not stated; our choice"
 
 GRADCAM2017 = protocol(
     Protocol(
@@ -10,12 +13,37 @@ GRADCAM2017 = protocol(
         tau=0.15,
         compare="ge",
         component="largest_pixels",
+        deltas=(0.5,),
         sources={
-            "tau": "ICCV 2017, sec. 4.1: 15 % of the maximum",
-            "component": "ICCV 2017, sec. 4.1: the single largest segment",
-            "deltas": "ILSVRC rule: IoU 0.5",
-            "resize": "not stated; bilinear is our choice",
-            "box_end": "not stated; half-open boxes and IoU without +1 are our choice",
+            **NO_CUT,
+            "view": "not stated; left to the run",
+            "merge": OPEN,
+            "space": f"{OPEN}: original pixels, as the ILSVRC devkit",
+            "side": "not used: boxes are in original pixels",
+            "resize": f"{OPEN}: bilinear",
+            "resize_uint8": OPEN,
+            "normalise": f"{PAPER}: a share of the map's maximum; the map is behind a ReLU",
+            "order": OPEN,
+            "quantise": OPEN,
+            "tau": f"{PAPER}: 15 % of the maximum (ramprs/grad-cam#6)",
+            "tau_step": "not used: tau is fixed",
+            "compare": OPEN,
+            "connectivity": f"{OPEN}: 8",
+            "component": f"{PAPER}: the single largest segment; counted in pixels is {OPEN}",
+            "candidates": "not used",
+            "box_end": f"{OPEN}: half-open",
+            "clip": "not used: half-open boxes end inside",
+            "empty": OPEN,
+            "iou": f"{OPEN}: without + 1",
+            "hit": "ILSVRC rule: wrong below 0.5",
+            "topk_hit": "ILSVRC rule: the same hits",
+            "gt_boxes": "ILSVRC rule: any box of the class",
+            "gt_origin": OPEN,
+            "gt_scale": "not used: nothing is scaled",
+            "gt_rounding": OPEN,
+            "average": "ILSVRC rule: all images count once",
+            "deltas": "ILSVRC rule: 0.5",
+            "headline": "ILSVRC rule: 0.5",
         },
     )
 )
