@@ -18,7 +18,8 @@ from wsol.methods.base import Seen, methods
 
 TARGETS = (0, 3, 4)
 FEW = {"samples": 2, "steps": 2, "iterations": 2, "scales": 2}
-KEYS = [key for key, cls in methods.items() if "attention" not in cls.info.needs]
+# Peers are other projects' code behind our contract: `wsol parity` says how far off they are.
+KEYS = [k for k, cls in methods.items() if "attention" not in cls.info.needs and not k.startswith("peer.")]
 
 
 def made(key: str, **options: Any) -> Any:
@@ -95,9 +96,7 @@ def test_one_image_gives_the_map_it_gives_in_a_batch(key: str, cls: type[nn.Modu
 def test_how_many_forwards_run_at_a_time_changes_nothing(key: str, cls: type[nn.Module]) -> None:
     module, images = make_net(cls), make_images()
     whole = run(key, module, images)
-    torch.testing.assert_close(
-        run(key, module, images, chunk=2), whole, rtol=1e-9, atol=1e-9 * float(whole.abs().max())
-    )
+    assert near(run(key, module, images, chunk=2), whole)
 
 
 @pytest.mark.parametrize("key", KEYS)
