@@ -19,6 +19,7 @@ COMMANDS = {  # name: (what it does, an example)
     "table": ("print the table of a run", "wsol table latest --format md"),
     "explain": ("draw heat maps and boxes on images", "wsol explain photo.jpg --model resnet50 -o heat/"),
     "list": ("list methods, layers, models, datasets, protocols, metrics", "wsol list layers model=resnet50"),
+    "parity": ("compare our methods with other libraries' own", "wsol parity model=shapes_vgg --images 8"),
     "new": ("write a starting file for your own method", "wsol new method my_cam"),
     "doctor": ("check the installation and the data", "wsol doctor dataset=shapes"),
 }

@@ -29,6 +29,7 @@ from wsol.views import View
 
 log = logging.getLogger(__name__)
 
+MANY_CROPS = ("tencrop", "multiscale")
 KNOWN = {"dataset", "model", "methods", "protocols", "metrics", "engine", "paths", "view", "seed", "table", "gallery"}
 
 
@@ -84,7 +85,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
         variants=variants,
         protocols=rules,
         metrics=chosen_metrics,
-        view=view_of(settings, classifier),
+        view=view,
         seed=seed,
         batch_size=engine.batch_size,
         chunk=engine.chunk,

@@ -1,4 +1,4 @@
-"""`wsol table`: the table of a run, from its rows, without torch."""
+"""`wsol table`: the table of one or several runs, from their rows, without torch."""
 
 from __future__ import annotations
 
@@ -6,25 +6,92 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from wsol.errors import ConfigError
 from wsol.lazy import lazily
-from wsol.store import open_run
+from wsol.store import RunFolder, open_run
+
+if TYPE_CHECKING:
+    from wsol.report.summary import Settings
+
+DESCRIPTION = """Print the table of one or several runs.
+
+  wsol table                                     the newest run, best first, ties marked
+  wsol table shapes-test-shapes_gap imagenet     several runs (folders, or beginnings of their names)
+  wsol table --by method,layers,gamma            grouped by fields; what is not named is averaged over
+  wsol table A B --pivot --metric maxboxacc_v2   methods down, data sets or networks across
+  wsol table --slice size                        parts of the images: class, size, instances, correct
+  wsol table --tau oracle,split-half             held-out thresholds beside the usual ones (val:RUN: of another run)
+"""
 
 
 def main(words: Sequence[str]) -> int:
-    """Print the table of one run."""
-    parser = argparse.ArgumentParser(prog="wsol table", description="Print the table of a run; `latest` is the newest.")
-    parser.add_argument("run", nargs="?", default="latest", help="a run folder, the beginning of its name, or latest")
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        prog="wsol table", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", nargs="*", default=["latest"], help="run folders, beginnings of their names, or latest")
     parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="where run folders are")
-    parser.add_argument("--format", dest="style", default="auto", help="auto, md, csv, tex or json")
+    parser.add_argument("--format", dest="style", default="auto", help="auto, md, csv, tex, html or json")
     parser.add_argument("--json", dest="style", action="store_const", const="json", help="same as --format json")
+    parser.add_argument("--by", type=_names, default=[], help="fields to group by: method, layers, model, any option")
+    parser.add_argument("--best", action="store_true", help="groups show their best line instead of the mean")
+    parser.add_argument(
+        "--pivot", type=_names, nargs="?", const=["auto"], default=[], help="fields that go across, for one metric"
+    )
+    parser.add_argument("--sort", default="", help="metric, or protocol/metric, to order by")
+    parser.add_argument("--metric", type=_names, default=[], help="only these metrics")
+    parser.add_argument("--protocol", type=_names, default=[], help="only these protocols")
+    parser.add_argument("--all", action="store_true", help="every number, not only the main ones")
+    parser.add_argument("--slice", default="", help="class, size, instances or correct")
+    parser.add_argument("--tau", type=_names, default=["oracle"], help="oracle, split-half, val:RUN; several by commas")
     parser.add_argument("--by-class", action="store_true", help="resample whole classes: wider, for other classes too")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
     chosen = parser.parse_args(list(words))
-    lazily("torch")
+    lazily("torch", "torchvision")
+    from wsol.report.formats import check_format
+    from wsol.report.grid import Choice
+    from wsol.report.slices import slicer
     from wsol.report.summary import summarise
-    from wsol.report.table import show
+    from wsol.report.table import Layout, show
 
-    folder = open_run(chosen.run, chosen.runs)
-    show(summarise(folder, n_resamples=chosen.resamples, by_class=chosen.by_class), sys.stdout, style=chosen.style)
+    check_format(chosen.style)
+    folders = open_runs(chosen.run, chosen.runs)
+    settings = settings_of(chosen.tau, chosen.runs, n_resamples=chosen.resamples, by_class=chosen.by_class)
+    summaries = [
+        summarise(folder, settings=settings, slicer=slicer(chosen.slice, folder) if chosen.slice else None)
+        for folder in folders
+    ]
+    choice = Choice(
+        metrics=chosen.metric, protocols=chosen.protocol, by=chosen.by, sort=chosen.sort, everything=chosen.all
+    )
+    pivot = chosen.pivot or (["slice"] if chosen.slice and "slice" not in chosen.by else [])
+    layout = Layout(choice=choice, pivot=pivot, pick_best=chosen.best, by_class=chosen.by_class)
+    show(summaries, sys.stdout, style=chosen.style, layout=layout)
     return 0
+
+
+def settings_of(taus: Sequence[str], runs: Path, *, n_resamples: int, by_class: bool = False) -> Settings:
+    """``oracle,split-half,val:RUN`` as settings of a summary."""
+    from wsol.report.localisation import ORACLE, SPLIT_HALF, VALIDATION
+    from wsol.report.summary import Settings
+
+    sources, validation = [], None
+    for tau in taus:
+        kind, colon, run = tau.partition(":")
+        if kind == VALIDATION and run:
+            validation = open_run(run, runs)
+        elif kind not in (ORACLE, SPLIT_HALF) or colon:
+            raise ConfigError(f"--tau {tau}: choose oracle, split-half, or val:RUN with the run of another split")
+        sources.append(kind)
+    return Settings(taus=list(dict.fromkeys(sources)), validation=validation, n_resamples=n_resamples, by_class=by_class)
+
+
+def open_runs(names: Sequence[str], runs: Path) -> list[RunFolder]:
+    """Several runs, each once."""
+    return list({folder.path.resolve(): folder for folder in (open_run(name, runs) for name in names)}.values())
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -1,0 +1,74 @@
+"""`wsol parity`: our methods beside other libraries' own, on the same images."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+
+from wsol.cli import choices
+from wsol.errors import ConfigError
+
+
+def main(words: Sequence[str]) -> int:
+    """Print one line a pair: correlation, largest difference, IoU of the boxes, known reason."""
+    parser = argparse.ArgumentParser(
+        prog="wsol parity",
+        description="Compare with pytorch-grad-cam, torch-cam and captum as installed (extra: peers). dataset=, model= as for wsol run.",
+    )
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("--images", type=int, default=8, help="how many images of the dataset (default 8)")
+    parser.add_argument("--layers", default="last", help="where to look (default: last)")
+    parser.add_argument("--json", action="store_true")
+    chosen = parser.parse_intermixed_args(choices.load_with(list(words)))
+    if chosen.images < 1:
+        raise ConfigError(f"--images {chosen.images} is not a number of images; give a whole number above 0")
+    from wsol.methods.base import methods
+
+    known = [*methods]
+    if not any(name.startswith("peer.") for name in known):
+        raise ConfigError("no other library is installed; get them with: pip install 'wsol[peers]'")
+    rows = _compare(chosen.overrides, chosen.images, chosen.layers, known)
+    if chosen.json:
+        json.dump(rows, sys.stdout, indent=1)
+        print()
+        return 0
+    from wsol.report.plain import print_table
+
+    print_table([{k: f"{v:.3g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows])
+    return 0
+
+
+def _compare(overrides: Sequence[str], images: int, layers: str, known: Sequence[str]) -> list[dict[str, object]]:
+    from wsol.cli.compose import compose_settings
+    from wsol.cli.job import engine_of, load_dataset, load_model, view_of
+    from wsol.looking import Looker
+    from wsol.models.heads import find_head
+    from wsol.models.stages import resolve_layer, stages
+    from wsol.parity import parity
+
+    settings = compose_settings(choices.rewrite(list(overrides)))
+    classifier = load_model(settings["model"])
+    data, engine, view = load_dataset(settings["dataset"]), engine_of(settings), view_of(settings, classifier)
+    looker = Looker(classifier, device=engine.device, precision=engine.precision, seed=settings["seed"], chunk=engine.chunk)
+    samples = data.samples()[:images]
+    inputs = [view.inputs(data.image(sample))[0] for sample in samples]
+    last = resolve_layer(classifier, layers)
+    from wsol.capture import capture
+
+    with capture(looker.module, [last], gradients=False, grids=looker.grids) as look_at:
+        look = look_at(looker.tensor(inputs[:1]))
+    if find_head(looker.module, last, look.activations[last], look.logits) is None:
+        known = [name for name in known if name not in ("cam", "peer.torchcam.CAM")]
+    found = parity(
+        looker,
+        inputs,
+        [sample.label for sample in samples],
+        known=known,
+        resolve=lambda name: resolve_layer(classifier, name),
+        stages=list(stages(classifier)),
+        layers=layers,
+    )
+    return [dataclasses.asdict(line) for line in found]
