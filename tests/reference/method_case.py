@@ -116,17 +116,18 @@ def stretch(m: Array) -> Array:
 
 
 def bilinear(m: Array, size: tuple[int, int], *, corners: bool = False) -> Array:
-    """(H, W) to `size`, one output pixel at a time."""
-    high, wide = m.shape
-    out = np.zeros(size)
+    """(H, W) to `size`: rows, then columns, each new one a mix of two old ones."""
+    rows = np.zeros((size[0], m.shape[0]))
     for i in range(size[0]):
-        y0, y1, fy = _between(i, high, size[0], corners)
-        for j in range(size[1]):
-            x0, x1, fx = _between(j, wide, size[1], corners)
-            top = m[y0, x0] * (1 - fx) + m[y0, x1] * fx
-            bottom = m[y1, x0] * (1 - fx) + m[y1, x1] * fx
-            out[i, j] = top * (1 - fy) + bottom * fy
-    return out
+        low, high, share = _between(i, m.shape[0], size[0], corners)
+        rows[i, low] += 1 - share
+        rows[i, high] += share
+    columns = np.zeros((size[1], m.shape[1]))
+    for j in range(size[1]):
+        low, high, share = _between(j, m.shape[1], size[1], corners)
+        columns[j, low] += 1 - share
+        columns[j, high] += share
+    return rows @ m @ columns.T
 
 
 def _between(i: int, old: int, new: int, corners: bool) -> tuple[int, int, float]:
