@@ -82,7 +82,9 @@ def store(words: Sequence[str]) -> None:
         node = {"metric": name, "sample": None, **{k: _plain(v) for k, v in defaults(metric).items()}}
         configs.store(group="metric", name=name, node=node, package=f"metrics.{name}")
     for name in _named_models(words):
-        configs.store(group="model", name=name, node={"name": name, **MODEL})
+        # a slash in the name (timm/resnet50) is a folder to Hydra
+        group, _, leaf = f"model/{name}".rpartition("/")
+        configs.store(group=group, name=leaf, node={"name": name, **MODEL}, package="model")
 
 
 # Options of a network; `null` leaves the choice to the architecture and its weights.
