@@ -114,6 +114,7 @@ def test_listed_layers_are_spatial_and_carry_their_stage(random_classifier):
     assert layers["layer3"] == ("stage4", (256, 4, 4))
     assert layers["layer4.1.conv2"] == ("", (512, 2, 2))
     assert "fc" not in layers
+    assert "avgpool" not in layers  # one cell is no map
 
 
 def test_a_head_of_class_maps_is_not_a_stage(random_classifier):

@@ -78,12 +78,10 @@ def resolve_layer(classifier: Classifier, name: str) -> str:
 
 
 def list_layers(classifier: Classifier) -> list[tuple[str, str, tuple[int, int, int]]]:
-    """Every layer with a spatial output, as (dotted name, its stage or "", (K, H, W)), in the order of the modules."""
+    """Every layer of more than one cell, as (dotted name, its stage or "", (K, H, W)), in the order of the modules."""
     outputs = outline(classifier)
     presets = {module: stage for stage, module in stages(classifier).items()}
-    names = [
-        name for name, _ in classifier.module.named_modules() if name in outputs and outputs[name].layout != "none"
-    ]
+    names = [name for name, _ in classifier.module.named_modules() if name in outputs and outputs[name].side > 1]
     return [(name, presets.get(name, ""), outputs[name].khw) for name in names]
 
 

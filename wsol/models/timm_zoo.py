@@ -40,7 +40,7 @@ def load(name: str, *, weights: str | None, num_classes: int | None, input_size:
             module, source = build(num_classes), "random"
     elif wanted in PRETRAINED:
         module, source = _pretrained(name, build), "timm"
-        weights_files.check_count(f"the set of weights of {name}", int(getattr(module, "num_classes", 0)), num_classes)
+        weights_files.check_count(f"the weights of {name}", int(getattr(module, "num_classes", 0)), num_classes)
     else:
         if "/" not in wanted and "." not in wanted:
             raise unknown(

@@ -73,7 +73,7 @@ def _pretrained(name: str, weights: WeightsEnum, num_classes: int | None, input_
     where = f"the weights {weights.name} of {name}"
     if not categories:
         raise ModelError(f"{where} have no classifier; take another: {', '.join(_usable(name))}")
-    weights_files.check_count(f"the set of weights {weights.name} of {name}", len(categories), num_classes)
+    weights_files.check_count(where, len(categories), num_classes)
     side = _preset(weights).crop_size[0]
     if input_size is not None and input_size != side and name.startswith(tuple(SIZED)):
         raise ModelError(f"{where} are for an input of {side} pixels, not {input_size}; leave model.input_size out")

@@ -90,7 +90,7 @@ def check_count(whose: str, count: int, wanted: int | None) -> None:
     """Raises ModelError where `wanted` classes were asked for and there are `count`."""
     if wanted is not None and wanted != count:
         raise ModelError(
-            f"{whose} has {count} classes, not {wanted}: leave model.num_classes out, or give weights with {wanted}"
+            f"{whose}: {count} classes, not {wanted}; leave model.num_classes out, or give weights with {wanted}"
         )
 
 
