@@ -21,6 +21,7 @@ DESCRIPTION = """Print the table of one or several runs.
   wsol table shapes-test-shapes_gap imagenet     several runs (folders, or beginnings of their names)
   wsol table --by method,layers,gamma            grouped by fields; what is not named is averaged over
   wsol table A B --pivot --metric maxboxacc_v2   methods down, data sets or networks across
+  wsol table --baseline gradcam@stage5           paired differences to one method
   wsol table --slice size                        parts of the images: class, size, instances, correct
   wsol table --tau oracle,split-half             held-out thresholds beside the usual ones (val:RUN: of another run)
 """
@@ -41,6 +42,7 @@ def main(words: Sequence[str]) -> int:
         "--pivot", type=_names, nargs="?", const=["auto"], default=[], help="fields that go across, for one metric"
     )
     parser.add_argument("--sort", default="", help="metric, or protocol/metric, to order by")
+    parser.add_argument("--baseline", default="", help="variant that the others are shown as differences to")
     parser.add_argument("--metric", type=_names, default=[], help="only these metrics")
     parser.add_argument("--protocol", type=_names, default=[], help="only these protocols")
     parser.add_argument("--all", action="store_true", help="every number, not only the main ones")
@@ -64,7 +66,12 @@ def main(words: Sequence[str]) -> int:
         for folder in folders
     ]
     choice = Choice(
-        metrics=chosen.metric, protocols=chosen.protocol, by=chosen.by, sort=chosen.sort, everything=chosen.all
+        metrics=chosen.metric,
+        protocols=chosen.protocol,
+        by=chosen.by,
+        sort=chosen.sort,
+        baseline=chosen.baseline,
+        everything=chosen.all,
     )
     pivot = chosen.pivot or (["slice"] if chosen.slice and "slice" not in chosen.by else [])
     layout = Layout(choice=choice, pivot=pivot, pick_best=chosen.best, by_class=chosen.by_class)
@@ -85,7 +92,8 @@ def settings_of(taus: Sequence[str], runs: Path, *, n_resamples: int, by_class: 
         elif kind not in (ORACLE, SPLIT_HALF) or colon:
             raise ConfigError(f"--tau {tau}: choose oracle, split-half, or val:RUN with the run of another split")
         sources.append(kind)
-    return Settings(taus=list(dict.fromkeys(sources)), validation=validation, n_resamples=n_resamples, by_class=by_class)
+    distinct = list(dict.fromkeys(sources))
+    return Settings(taus=distinct, validation=validation, n_resamples=n_resamples, by_class=by_class)
 
 
 def open_runs(names: Sequence[str], runs: Path) -> list[RunFolder]:

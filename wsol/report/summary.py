@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,46 +13,63 @@ import pyarrow as pa
 from wsol.errors import DataError
 from wsol.metrics.base import metrics
 from wsol.options import build
-from wsol.stats.bootstrap import Draws, average, draw, draw_best, draw_mean
-from wsol.stats.curves import Curves
-from wsol.stats.intervals import LEVEL
+from wsol.report.cells import Cell, cell_of
+from wsol.report.localisation import ORACLE, VALIDATION, Subject, localisation, rows_of
+from wsol.report.rows import curves_of, gather, images_of, known, median, numbers
+from wsol.report.same import same_rows
+from wsol.stats.bootstrap import draw, draw_mean
 from wsol.stats.resamples import Resamples
-from wsol.store import RunFolder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from wsol.metrics.base import Score
+    from wsol.store import RunFolder
+
+    Slices = Mapping[str, NDArray[np.bool_]]
+
+__all__ = ["COSTS", "RESAMPLES", "Cell", "Settings", "Summary", "curves_of", "summarise"]
 
 RESAMPLES = 1000  # bootstrap replicates; the interval's own noise is then about a tenth of its width
 COSTS = ("forwards", "backwards", "partial_forwards", "ms", "peak_mb")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One number of one variant.
+class Settings:
+    """How numbers are drawn from rows.
 
     Attributes
     ----------
-    measure : the protocol or metric it comes from; `metric` the number's own name, `label` what tables call it.
-    value, low, high : with `percent`, 0 to 100; else as defined (areas under deletion curves are 0 to 1).
-    tau : the threshold(s) it was taken at, where there is one; `tau_from` says where that came from.
-    draws : replicates for paired comparisons.
+    taus : where swept protocols take their threshold from: ``oracle`` (best on the images it is reported on),
+        ``split-half`` (best on the other half), ``val`` (best on `validation`); several make several cells.
+    by_class : resample whole classes: intervals for other classes, not just other images.
     """
 
-    variant: str
-    measure: str
-    metric: str
-    label: str
-    value: float
-    low: float
-    high: float
-    n: int
-    percent: bool
-    higher_is_better: bool | None
-    tau: tuple[float, ...] = ()
-    tau_from: str = ""
-    draws: Draws | None = field(default=None, repr=False, compare=False)
+    taus: Sequence[str] = (ORACLE,)
+    validation: RunFolder | None = None
+    n_resamples: int = RESAMPLES
+    seed: int = 0
+    by_class: bool = False
+
+    @property
+    def validation_name(self) -> str:
+        return self.validation.name if self.validation else ""
+
+    def resamples(self, rows: pa.Table) -> Resamples:
+        """The same for every variant with the same images."""
+        if self.by_class:
+            return Resamples.of(rows["label"].to_numpy(), n_resamples=self.n_resamples, seed=self.seed)
+        return Resamples(len(rows), self.n_resamples, self.seed)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All cells of a run, with what its rows and manifest say of the run."""
+    """All cells of a run, with what its rows and manifest say of the run.
+
+    Attributes
+    ----------
+    same : from a variant to an earlier one whose rows are equal up to rounding: one method, twice.
+    """
 
     cells: tuple[Cell, ...]
     variants: Mapping[str, Mapping[str, Any]]
@@ -59,31 +77,38 @@ class Summary:
     protocols: Mapping[str, Mapping[str, Any]]
     manifest: Mapping[str, Any]
     run: str
+    same: Mapping[str, str] = field(default_factory=dict)
 
     def records(self) -> list[dict[str, Any]]:
         """One plain object a cell, as `wsol table --format json` prints them."""
-        out = []
-        for cell in self.cells:
-            about = self.variants[cell.variant]
-            out.append(
-                {
-                    "variant": about["id"],
-                    "method": about["method"],
-                    "layers": about["layers"],
-                    "options": about["options"],
-                    "protocol": cell.measure,
-                    "metric": cell.metric,
-                    "value": cell.value,
-                    "low": cell.low,
-                    "high": cell.high,
-                    "n": cell.n,
-                    "tau": list(cell.tau),
-                    "tau_from": cell.tau_from,
-                    "higher_is_better": cell.higher_is_better,
-                    "run": self.run,
-                }
-            )
-        return out
+        identity = self.manifest.get("identity", {})
+        shared = {name: identity.get(name) for name in ("dataset", "model", "weights", "seed")}
+        return [
+            record(cell, self.variants[cell.variant], self.same.get(cell.variant, "")) | shared | {"run": self.run}
+            for cell in self.cells
+        ]
+
+
+def record(cell: Cell, about: Mapping[str, Any], same_as: str = "") -> dict[str, Any]:
+    """A cell as a plain object; unknown numbers are None, since JSON has no NaN."""
+    return {
+        "variant": about["id"],
+        "method": about["method"],
+        "layers": about["layers"],
+        "options": about["options"],
+        "protocol": cell.measure,
+        "metric": cell.metric,
+        "value": _finite(cell.value),
+        "low": _finite(cell.low),
+        "high": _finite(cell.high),
+        "n": cell.n,
+        "percent": cell.percent,
+        "tau": list(cell.tau),
+        "tau_from": cell.tau_from,
+        "slice": cell.slice,
+        "higher_is_better": cell.higher_is_better,
+        "same_as": same_as,
+    }
 
 
 def summarise(
@@ -91,7 +116,8 @@ def summarise(
     *,
     variants: Collection[str] | None = None,
     measures: Collection[str] | None = None,
-    keep: Callable[[pa.Table], np.ndarray[Any, Any]] | None = None,
+    slicer: Callable[[pa.Table], Slices] | None = None,
+    settings: Settings | None = None,
     n_resamples: int = RESAMPLES,
     seed: int = 0,
     by_class: bool = False,
@@ -101,211 +127,138 @@ def summarise(
     Parameters
     ----------
     variants, measures : only these (variant keys; protocol and metric names).
-    keep : from a variant's rows to a bool mask: a slice of the images.
-    by_class : resample whole classes: intervals for other classes, not just other images.
+    slicer : from a variant's rows to named masks over them: numbers of each part of the images instead of all.
+    settings : everything else; `n_resamples`, `seed` and `by_class` alone will do for the usual table.
     """
-    about = _about(folder.footers())
+    settings = settings or Settings(n_resamples=n_resamples, seed=seed, by_class=by_class)
+    about = gather(folder.footers())
     tables = {key: t for key, t in folder.tables().items() if variants is None or key in variants}
     if not tables:
         raise DataError(f"run {folder.name} has no rows yet; start it with: wsol run")
+    validation = settings.validation.tables() if settings.validation else None
+    protocols = {n: k for n, k in about["protocols"].items() if measures is None or n in measures}
     cells: list[Cell] = []
     for key, table in tables.items():
-        if keep is not None:
-            table = table.filter(pa.array(keep(table)))
-            if not len(table):
+        for name, knobs in protocols.items():
+            if f"{name}/iou" not in table.column_names:
                 continue
-        for name, knobs in about["protocols"].items():
-            if f"{name}/iou" in table.column_names and (measures is None or name in measures):
-                rows = _known(table, f"{name}/iou")
-                cells += localisation(key, name, knobs, rows, _resamples(rows, n_resamples, seed, by_class))
+            rows = rows_of(table, name)
+            chosen_on = _validation_rows(validation, settings, key, name, knobs)
+            subject = Subject(
+                variant=key, protocol=name, knobs=knobs, rows=rows, validation=chosen_on, slices=_sliced(rows, slicer)
+            )
+            cells += localisation(subject, settings)
         for name, node in about["metrics"].items():
             if measures is None or name in measures:
-                cells += _metric_cells(key, name, node, table, n_resamples, seed, by_class)
-        cells += _classification(key, table, n_resamples, seed, by_class)
-    costs = {key: {c: _median(table, c) for c in COSTS} for key, table in tables.items()}
-    known = {key: about["variants"][key] for key in tables}
-    return Summary(tuple(cells), known, costs, about["protocols"], folder.manifest, folder.name)
-
-
-def localisation(
-    variant: str, name: str, knobs: Mapping[str, Any], rows: pa.Table, resamples: Resamples
-) -> list[Cell]:
-    """MaxBoxAcc with its deltas, GT-known, Top-1 and Top-5 Loc of one variant under one protocol."""
-    if not len(rows):
-        return []
-    curves = curves_of(rows, name, knobs)
-    rank_column = f"{name}/rank" if f"{name}/rank" in rows.column_names else "rank"
-    ranks = _numbers(rows, rank_column)
-    ge, fixed = knobs["hit"] == "ge", knobs["tau"] != "sweep"
-    known = ~np.isnan(ranks)
-    masks = {"top1_loc": ranks < 1, "top5_loc": ranks < 5} if known.all() else {}
-    by_delta = {d: draw_best(curves, d, resamples, masks=masks if d == 0.5 else None, ge=ge) for d in knobs["deltas"]}
-    half = by_delta.get(0.5) or draw_best(curves, 0.5, resamples, masks=masks, ge=ge)
-    cells: list[tuple[str, str, Draws]] = []
-    if not fixed and knobs["headline"] == "at_50":
-        cells.append(("maxboxacc", "MaxBoxAcc", half["maxboxacc"]))
-    if not fixed and knobs["headline"] == "mean_over_deltas":
-        cells.append(("maxboxacc_v2", "MaxBoxAccV2", average([d["maxboxacc"] for d in by_delta.values()])))
-    if not fixed:
-        cells += [(f"maxboxacc@{round(100 * d)}", f"@{d:g}", b["maxboxacc"]) for d, b in by_delta.items()]
-    cells.append(("gt_known_loc", "GT-known Loc", half["maxboxacc"]))
-    cells += [(key, label, half[key]) for key, label in (("top1_loc", "Top-1 Loc"), ("top5_loc", "Top-5 Loc")) if key in half]
-    source = f"fixed {knobs['tau']:g}" if fixed else "best on these images"
-    taus = [_tau_shown(t, knobs) for t in half["maxboxacc"].tau]
-    out = [
-        _cell(variant, name, metric, label, draws, percent=True, higher=True, tau_from=source, knobs=knobs)
-        for metric, label, draws in cells
-    ]
-    if not fixed:
-        out.append(
-            Cell(
-                variant=variant,
-                measure=name,
-                metric="best_tau",
-                label="best tau",
-                value=taus[0],
-                low=taus[0],
-                high=taus[0],
-                n=len(rows),
-                percent=False,
-                higher_is_better=None,
-                tau=tuple(taus),
-                tau_from=source,
-            )
-        )
-    return out
-
-
-def curves_of(rows: pa.Table, name: str, knobs: Mapping[str, Any]) -> Curves:
-    """The IoU curves of a protocol's rows; quantised ones on their grid of thresholds, so that the dense path is taken."""
-    breaks, values = _flat(rows, f"{name}/breaks"), _flat(rows, f"{name}/iou")
-    offsets = _offsets(rows, f"{name}/iou")
-    if knobs["tau"] == "sweep" and knobs["quantise"] != "none":
-        levels = len(np.arange(0, 1, knobs["tau_step"]))
-        return Curves(np.rint(breaks / knobs["tau_step"]), values, offsets, levels)
-    return Curves(breaks, values, offsets, None)
+                cells += _metric_cells(key, name, node, table, slicer, settings)
+        cells += _classification(key, table, slicer, settings)
+    costs = {key: {c: median(table, c) for c in COSTS} for key, table in tables.items()}
+    kept = {key: about["variants"][key] for key in tables}
+    same = same_rows(tables, kept, about["protocols"])
+    return Summary(tuple(cells), kept, costs, protocols, folder.manifest, folder.name, same)
 
 
 def _metric_cells(
-    key: str, name: str, node: Mapping[str, Any], table: pa.Table, n_resamples: int, seed: int, by_class: bool
+    key: str,
+    name: str,
+    node: Mapping[str, Any],
+    table: pa.Table,
+    slicer: Callable[[pa.Table], Slices] | None,
+    settings: Settings,
 ) -> list[Cell]:
-    prefix = f"{name}/"
-    columns = [c for c in table.column_names if c.startswith(prefix)]
+    columns = [c for c in table.column_names if c.startswith(f"{name}/")]
     if not columns:
         return []
-    rows = table.filter(_any_known(table, columns))
-    if not len(rows):
-        return []
+    rows = known(table, *columns)
     metric = build(metrics[node["metric"]], node.get("options", {}), where=f"metrics.{name}")
-    plain = {c.removeprefix(prefix): rows[c].to_pylist() for c in columns}
-    resamples = _resamples(rows, n_resamples, seed, by_class)
     cells = []
-    for score in metric.scores:
-        if score.column is not None:
-            values = _numbers(rows, prefix + score.column)
-            if np.isnan(values).all():
-                continue
-            draws = draw_mean(values, resamples, bounded=score.proportion)
-        else:
-            draws = draw(lambda weights, s=score: s.of(plain, weights.astype(np.float64)), resamples)  # type: ignore[misc]
-        cells.append(
-            _cell(key, name, score.name, score.label, draws, percent=score.percent, higher=score.higher_is_better)
-        )
+    for slice_, keep in _sliced(rows, slicer).items():
+        part = rows if keep.all() else rows.filter(keep)
+        for score in metric.scores if len(part) else ():
+            cells += _score_cell(key, name, score, part, slice_, settings)
     return cells
 
 
-def _classification(key: str, table: pa.Table, n_resamples: int, seed: int, by_class: bool) -> list[Cell]:
-    if "rank" not in table.column_names:
-        return []
-    rows = _known(table, "rank")
-    ranks = _numbers(rows, "rank")
-    resamples = _resamples(rows, n_resamples, seed, by_class)
+def _score_cell(key: str, name: str, score: Score, rows: pa.Table, slice_: str, settings: Settings) -> list[Cell]:
+    """The cell of one score, or none where no image has a value."""
+    if score.column is not None:
+        if f"{name}/{score.column}" not in rows.column_names:
+            return []
+        rows = known(rows, f"{name}/{score.column}")
+        values = numbers(rows, f"{name}/{score.column}") if len(rows) else np.zeros(0)
+        if not np.isfinite(values).all():
+            rows, values = rows.filter(np.isfinite(values)), values[np.isfinite(values)]
+        if not len(values):
+            return []
+        draws = draw_mean(values, settings.resamples(rows), bounded=score.proportion)
+    else:
+        prefix = f"{name}/"
+        plain = {c.removeprefix(prefix): rows[c].to_pylist() for c in rows.column_names if c.startswith(prefix)}
+        draws = draw(lambda weights: score.of(plain, weights.astype(np.float64)), settings.resamples(rows))
+        if math.isnan(draws.value):
+            return []
     return [
-        _cell(key, "classification", metric, label, draw_mean(ranks < top, resamples, bounded=True), percent=True, higher=True)
-        for metric, label, top in (("top1_cls", "Top-1 Cls", 1), ("top5_cls", "Top-5 Cls", 5))
+        cell_of(
+            draws,
+            variant=key,
+            measure=name,
+            metric=score.name,
+            label=score.label,
+            percent=score.percent,
+            higher_is_better=score.higher_is_better,
+            slice_=slice_,
+            images=images_of(rows),
+        )
     ]
 
 
-def _cell(
-    variant: str,
-    measure: str,
-    metric: str,
-    label: str,
-    draws: Draws,
-    *,
-    percent: bool,
-    higher: bool | None,
-    tau_from: str = "",
-    knobs: Mapping[str, Any] | None = None,
-) -> Cell:
-    estimate = draws.estimate(level=LEVEL)
-    scale = 100.0 if percent else 1.0
-    return Cell(
-        variant=variant,
-        measure=measure,
-        metric=metric,
-        label=label,
-        value=scale * estimate.value,
-        low=scale * estimate.low,
-        high=scale * estimate.high,
-        n=estimate.n,
-        percent=percent,
-        higher_is_better=higher,
-        tau=tuple(_tau_shown(t, knobs) for t in draws.tau) if knobs else (),
-        tau_from=tau_from,
-        draws=draws,
-    )
+def _classification(
+    key: str, table: pa.Table, slicer: Callable[[pa.Table], Slices] | None, settings: Settings
+) -> list[Cell]:
+    """Top-1 and Top-5 accuracy from the rank that every row carries."""
+    if "rank" not in table.column_names:
+        return []
+    rows = known(table, "rank")
+    cells = []
+    for slice_, keep in _sliced(rows, slicer).items():
+        part = rows if keep.all() else rows.filter(keep)
+        if not len(part):
+            continue
+        ranks, resamples, images = numbers(part, "rank"), settings.resamples(part), images_of(part)
+        cells += [
+            cell_of(
+                draw_mean(ranks < top, resamples, bounded=True),
+                variant=key,
+                measure="classification",
+                metric=metric,
+                label=label,
+                percent=True,
+                higher_is_better=True,
+                slice_=slice_,
+                images=images,
+            )
+            for metric, label, top in (("top1_cls", "Top-1 Cls", 1), ("top5_cls", "Top-5 Cls", 5))
+        ]
+    return cells
 
 
-def _tau_shown(position: float, knobs: Mapping[str, Any]) -> float:
-    """A position of `curves_of` as a threshold in [0, 1)."""
-    if knobs["tau"] != "sweep":
-        return float(knobs["tau"])
-    if knobs["quantise"] != "none":
-        return float(np.arange(0, 1, knobs["tau_step"])[int(position)])
-    return float(position)
+def _sliced(rows: pa.Table, slicer: Callable[[pa.Table], Slices] | None) -> Slices:
+    return slicer(rows) if slicer is not None else {"": np.ones(len(rows), bool)}
 
 
-def _about(footers: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    about: dict[str, dict[str, Any]] = {"variants": {}, "protocols": {}, "metrics": {}}
-    for footer in footers:
-        for part, known in about.items():
-            known.update(footer.get(part, {}))
-    return about
+def _validation_rows(
+    tables: Mapping[str, pa.Table] | None, settings: Settings, key: str, name: str, knobs: Mapping[str, Any]
+) -> pa.Table | None:
+    if tables is None or VALIDATION not in settings.taus or knobs["tau"] != "sweep":
+        return None
+    table = tables.get(key)
+    if table is None or f"{name}/iou" not in table.column_names:
+        raise DataError(
+            f"run {settings.validation_name} has no rows of {key} under {name} to choose a threshold on; "
+            "run the same methods and protocols on that split"
+        )
+    return rows_of(table, name)
 
 
-def _resamples(rows: pa.Table, n_resamples: int, seed: int, by_class: bool) -> Resamples:
-    if by_class:
-        return Resamples.of(rows["label"].to_numpy(), n_resamples=n_resamples, seed=seed)
-    return Resamples(len(rows), n_resamples, seed)
-
-
-def _known(table: pa.Table, column: str) -> pa.Table:
-    return table.filter(table[column].is_valid())
-
-
-def _any_known(table: pa.Table, columns: Sequence[str]) -> pa.Array:
-    known = np.zeros(len(table), bool)
-    for column in columns:
-        known |= table[column].is_valid().to_numpy()
-    return pa.array(known)
-
-
-def _numbers(table: pa.Table, column: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.array([np.nan if v is None else v for v in table[column].to_pylist()], np.float64)
-
-
-def _flat(rows: pa.Table, column: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.asarray(rows[column].combine_chunks().flatten(), np.float64)
-
-
-def _offsets(rows: pa.Table, column: str) -> np.ndarray[Any, np.dtype[np.int64]]:
-    lengths = np.array([len(v) for v in rows[column].to_pylist()], np.int64)
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-
-
-def _median(table: pa.Table, column: str) -> float:
-    if column not in table.column_names:
-        return float("nan")
-    values = _numbers(table, column)
-    return float(np.nanmedian(values)) if not np.isnan(values).all() else float("nan")
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

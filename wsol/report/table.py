@@ -1,160 +1,133 @@
-"""A summary as a table: rich on a terminal, else Markdown, CSV, LaTeX or JSON."""
+"""The table of one or several runs: numbers with intervals, ties marked, in any format."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import math
 import sys
-from typing import TYPE_CHECKING, Literal, TextIO, get_args
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TextIO
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
-from wsol.errors import ConfigError, unknown
-from wsol.report.plain import markdown
+from wsol.errors import ConfigError
+from wsol.report.columns import Choice, headline, keys_of
+from wsol.report.footer import beside, footer
+from wsol.report.formats import check_format, write
+from wsol.report.grid import Grid, grid_of
+from wsol.report.knobs import knob_grid, knob_study
+from wsol.report.lines import RUN_FIELDS, Line, group_lines, lines_of
+from wsol.report.pivot import pivot_grid
+from wsol.report.summary import record
 
 if TYPE_CHECKING:
-    from wsol.report.summary import Cell, Summary
-
-Format = Literal["auto", "md", "csv", "tex", "json"]
-SHOWN = {  # per-protocol numbers of the main table, in this order; the others are in csv and json
-    "maxboxacc": 0,
-    "maxboxacc_v2": 0,
-    "gt_known_loc": 1,
-    "top1_loc": 2,
-    "top5_loc": 3,
-}
+    from wsol.report.summary import Summary
 
 
-def show(summary: Summary, stream: TextIO = sys.stdout, *, style: Format = "auto") -> None:
-    """Print a summary."""
-    if style not in get_args(Format):
-        raise unknown("format", style, get_args(Format), error=ConfigError)
-    if style == "json":
-        json.dump(summary.records(), stream, indent=1)
-        stream.write("\n")
-    elif style == "csv":
-        stream.write(as_csv(summary))
-    elif style == "tex":
-        stream.write(as_latex(summary))
-    elif style == "auto" and stream.isatty():
-        _rich(summary, stream)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How the table is laid out.
+
+    Attributes
+    ----------
+    pivot : fields whose values become columns of one metric; ``auto`` takes what differs between runs, else layers.
+    pick_best : groups show their best line, not the mean over their lines.
+    """
+
+    choice: Choice = field(default_factory=Choice)
+    pivot: Sequence[str] = ()
+    pick_best: bool = False
+    by_class: bool = False
+
+
+def show(
+    summaries: Summary | Sequence[Summary],
+    stream: TextIO = sys.stdout,
+    *,
+    style: str = "auto",
+    layout: Layout | None = None,
+) -> None:
+    """Print the table of one or several runs.
+
+    Parameters
+    ----------
+    style : auto, md, csv, tex, html or json; csv and json list every number that is asked for, all without a filter.
+    """
+    check_format(style)
+    layout = layout or Layout()
+    several = list(summaries) if isinstance(summaries, Sequence) else [summaries]
+    lines = _lines(several, layout)
+    if style == "json" or (style == "csv" and not layout.pivot):
+        found = records(lines, several, layout.choice)
+        stream.write(json.dumps(found, indent=1) + "\n" if style == "json" else as_csv(found))
     else:
-        heads, lines = grid(summary)
-        stream.write(markdown(heads, lines, right=range(1, len(heads))) + "\n\n" + "\n".join(footer(summary)) + "\n")
+        write(table_grid(several, lines, layout), stream, style=style)
 
 
-def grid(summary: Summary) -> tuple[list[str], list[list[str]]]:
-    """Heads and text cells: one line a variant, one column a number of the main table."""
-    columns = _columns(summary)
-    by_place = {(c.variant, c.measure, c.metric): c for c in summary.cells}
-    several = len({m for m, _ in columns if m in summary.protocols}) > 1
-    heads = ["variant"]
-    for measure, metric in columns:
-        label = next(c.label for c in summary.cells if (c.measure, c.metric) == (measure, metric))
-        short = measure.removeprefix("choe2020_").upper() if measure.startswith("choe2020_v") else measure
-        own = label in ("MaxBoxAccV2",) or (label == "MaxBoxAcc" and measure == "choe2020_v1")
-        heads.append(f"{label} ({short})" if several and measure in summary.protocols and not own else label)
-    heads += ["F + B", "ms", "n"]
-    lines = []
-    for key, about in summary.variants.items():
-        cells = [by_place.get((key, measure, metric)) for measure, metric in columns]
-        cost = summary.costs[key]
-        sizes = sorted({c.n for c in cells if c is not None}, reverse=True)
-        spent = f"{_plain(cost['forwards'] + cost['partial_forwards'])} + {_plain(cost['backwards'])}"
-        lines.append(
-            [about["id"], *(text(c) for c in cells), spent, _plain(cost["ms"]), "/".join(str(n) for n in sizes)]
-        )
-    return heads, lines
+def table_grid(summaries: Sequence[Summary], lines: Sequence[Line], layout: Layout) -> Grid:
+    """The grid that a reader of a terminal or a paper wants, with its notes."""
+    protocols = {name: knobs for summary in summaries for name, knobs in summary.protocols.items()}
+    choice = layout.choice
+    keys = keys_of(lines, protocols, choice)
+    differing = beside(summaries)
+    study = None if choice.by or choice.metrics or layout.pivot else knob_study(protocols)
+    if study and len(summaries) == 1:
+        grid, keys = knob_grid(lines, study)
+    elif layout.pivot:
+        grid, keys = pivot_grid(lines, keys, layout.pivot, differing=differing, choice=choice)
+    else:
+        inherited = [name for name in differing if name not in choice.by]
+        grid = grid_of(lines, keys, protocols=protocols, choice=choice, beside=inherited)
+    notes = [*grid.notes, *footer(summaries, lines, keys, by_class=layout.by_class)]
+    return Grid(grid.heads, grid.lines, notes, grid.rules)
 
 
-def text(cell: Cell | None) -> str:
-    """``58.9 [55.7, 62.1]``, percentages with one digit, others with three."""
-    if cell is None or math.isnan(cell.value):
-        return ""
-    digits = 1 if cell.percent else 3
-    if cell.low == cell.high == cell.value:
-        return f"{cell.value:.{digits}f}"
-    return f"{cell.value:.{digits}f} [{cell.low:.{digits}f}, {cell.high:.{digits}f}]"
+def records(lines: Sequence[Line], summaries: Sequence[Summary], choice: Choice) -> list[dict[str, Any]]:
+    """One plain object a number."""
+    wanted = None
+    if choice.metrics or choice.protocols:
+        everything = Choice(metrics=choice.metrics, protocols=choice.protocols, everything=True)
+        wanted = set(keys_of(lines, {n for s in summaries for n in s.protocols}, everything))
+    found = []
+    for line in lines:
+        run = {name: line.fields.get(name) for name in RUN_FIELDS}
+        about: dict[str, Any] = {name: line.fields.get(name) for name in ("method", "layers")}
+        about |= {"id": line.name, "options": {}}
+        about |= line.about if line.about.get("id") == line.name else {}
+        for key, cell in line.cells.items():
+            if wanted is None or key in wanted:
+                seeds = {"seeds": cell.seeds, "seed_std": cell.spread} if cell.seeds > 1 else {}
+                found.append(record(cell, about, line.same_as) | run | seeds)
+    return found
 
 
-def footer(summary: Summary) -> list[str]:
-    """What a reader must know to compare: data, network, weights, protocols, versions, and what the intervals are."""
-    identity = summary.manifest["identity"]
-    lines = [
-        f"{identity['dataset']} ({summary.manifest['images']} images), {identity['model']}, weights {identity['weights']}.",
-        "Percentages, except areas under deletion and insertion curves (0 to 1). [95 % bootstrap interval over images, the best "
-        "threshold chosen again in each replicate].",
-    ]
-    taken = {
-        cell.tau_from for cell in summary.cells if cell.tau_from
-    }
-    lines.append(
-        f"Protocols: {', '.join(n for n in summary.protocols)}; threshold: {'; '.join(sorted(taken)) or '-'}. "
-        "F + B: forwards (partial ones included) + backwards an image."
-    )
-    versions = summary.manifest.get("versions", {})
-    lines.append(" ".join(f"{k} {versions[k]}" for k in ("wsol", "torch", "numpy") if k in versions) + f". Run {summary.run}.")
-    return lines
-
-
-def as_csv(summary: Summary) -> str:
-    """One line a number, all of them."""
+def as_csv(found: Sequence[dict[str, Any]]) -> str:
+    """One line a number; lists and mappings as JSON."""
+    if not found:
+        raise ConfigError("nothing is left to show; ask for fewer conditions")
     out = io.StringIO()
-    records = summary.records()
-    writer = csv.DictWriter(out, fieldnames=list(records[0]), lineterminator="\n")
+    writer = csv.DictWriter(out, fieldnames=list(dict.fromkeys(k for one in found for k in one)), lineterminator="\n")
     writer.writeheader()
-    for record in records:
-        writer.writerow({k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in record.items()})
+    for one in found:
+        writer.writerow({k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in one.items()})
     return out.getvalue()
 
 
-def as_latex(summary: Summary) -> str:
-    """A booktabs table."""
-    heads, lines = grid(summary)
-    rows = [" & ".join(_tex(c) for c in line) + r" \\" for line in lines]
-    head = " & ".join(_tex(h) for h in heads) + r" \\"
-    notes = "\n".join(f"% {line}" for line in footer(summary))
-    spec = "l" + "r" * (len(heads) - 1)
-    body = "\n".join([rf"\begin{{tabular}}{{{spec}}}", r"\toprule", head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"])
-    return f"{notes}\n{body}\n"
+def _lines(summaries: Sequence[Summary], layout: Layout) -> list[Line]:
+    lines, choice = lines_of(summaries), layout.choice
+    if not choice.by or layout.pivot:
+        return lines
+    pick = None
+    if layout.pick_best:
+        keys = keys_of(lines, {n for s in summaries for n in s.protocols}, choice)
+        best_by = headline(keys, lines, choice.sort)
 
+        def worth(line: Line) -> float:
+            cell = line.cells.get(best_by) if best_by else None
+            if cell is None:
+                return float("-inf")
+            return -cell.value if cell.higher_is_better is False else cell.value
 
-def _columns(summary: Summary) -> list[tuple[str, str]]:
-    places = list(dict.fromkeys((c.measure, c.metric) for c in summary.cells))
-    swept = {m for m, knobs in summary.protocols.items() if knobs["tau"] == "sweep"}
-    shown: list[tuple[str, str]] = []
-    for name in summary.protocols:
-        own = sorted((p for p in places if p[0] == name and p[1] in SHOWN), key=lambda p: SHOWN[p[1]])
-        # GT-known Loc at the best threshold is MaxBoxAcc at 0.5: said once where that is the headline
-        headline_is_half = ("maxboxacc") in {m for _, m in own}
-        shown += [p for p in own if not (p[1] == "gt_known_loc" and name in swept and headline_is_half)]
-    return shown + [p for p in places if p[0] not in summary.protocols and p[0] != "classification"]
-
-
-def _rich(summary: Summary, stream: TextIO) -> None:
-    heads, lines = grid(summary)
-    table = Table(box=box.SIMPLE_HEAD)
-    for n, head in enumerate(heads):
-        table.add_column(head, justify="right" if n else "left", overflow="fold")
-    for line in lines:
-        table.add_row(*line)
-    console = Console(file=stream)
-    console.print(table)
-    for note in footer(summary):
-        console.print(note, style="dim", highlight=False)
-
-
-def _plain(value: float) -> str:
-    if math.isnan(value):
-        return "-"
-    return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.2g}"
-
-
-def _tex(value: str) -> str:
-    for plain, escaped in (("\\", r"\textbackslash{}"), ("_", r"\_"), ("%", r"\%"), ("&", r"\&"), ("#", r"\#")):
-        value = value.replace(plain, escaped)
-    return value
+        pick = worth
+    inherited = [name for name in beside(summaries) if name not in choice.by]
+    return group_lines(lines, [*inherited, *choice.by], pick=pick)

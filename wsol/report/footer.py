@@ -1,0 +1,83 @@
+"""What stands under a table: data, network, weights, protocols, where thresholds came from, versions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from wsol.report.lines import run_fields, shared_field
+from wsol.report.names import number
+
+if TYPE_CHECKING:
+    from wsol.report.lines import Key, Line
+    from wsol.report.summary import Summary
+
+VERSIONS = ("wsol", "torch", "numpy")
+
+
+def footer(
+    summaries: Sequence[Summary], lines: Sequence[Line], keys: Sequence[Key], *, by_class: bool = False
+) -> list[str]:
+    """What a reader must know to compare."""
+    notes = [_data(summary) for summary in summaries]
+    if any(run_fields(s)["weights"].startswith("random") for s in summaries):
+        notes.append("The weights are random: what such rows reach is what the rule gives away without learning.")
+    names = dict.fromkeys(key[0] for key in keys if any(key[0] in s.protocols for s in summaries))
+    origins = dict.fromkeys(key[2] for key in keys if key[2])
+    if names:
+        notes.append(f"Protocol{'s' * (len(names) > 1)}: {', '.join(names)}; threshold: {'; '.join(origins)}.")
+    shown = [line.cells[key] for line in lines for key in keys if key in line.cells]
+    notes.append(_units(shown_percent={cell.percent for cell in shown}, by_class=by_class))
+    if any(cell.seeds > 1 for cell in shown):
+        notes.append("Stochastic methods: mean over seeds; s is the standard deviation of one seed's number.")
+    notes += _versions(summaries)
+    return notes
+
+
+def _data(summary: Summary) -> str:
+    fields = run_fields(summary)
+    images = f"{fields['dataset']} ({summary.manifest.get('images', '?')} images)"
+    words = [f"{images}, {fields['model']}, weights {fields['weights'] or '-'}"]
+    words.append(f"view {fields['view']}, seed {fields['seed']}")
+    accuracy = [c for c in summary.cells if c.measure == "classification" and not c.slice]
+    for metric, label in (("top1_cls", "Top-1 Cls"), ("top5_cls", "Top-5 Cls")):
+        found = max((c for c in accuracy if c.metric == metric), key=lambda c: c.n, default=None)
+        if found is not None:
+            words.append(f"{label} {number(found.value, 1)} [{number(found.low, 1)}, {number(found.high, 1)}]")
+    return "; ".join(words) + f". Run {summary.run}."
+
+
+def _units(*, shown_percent: Collection[bool], by_class: bool) -> str:
+    units = "Percentages; numbers with three digits are fractions of 1."
+    if len(shown_percent) == 1:
+        units = "Percentages." if True in shown_percent else "Fractions of 1."
+    drawn = "classes" if by_class else "images"
+    return (
+        f"{units} Intervals: 95 %, bootstrap over {drawn}, the best threshold chosen again in each replicate; "
+        "± is the longer side. F+B: forwards (partial ones too) + backwards an image."
+    )
+
+
+def _versions(summaries: Sequence[Summary]) -> list[str]:
+    said = [
+        " ".join(f"{name} {found[name]}" for name in VERSIONS if name in found)
+        for found in (summary.manifest.get("versions", {}) for summary in summaries)
+    ]
+    distinct = list(dict.fromkeys(s for s in said if s))
+    numerics = list(dict.fromkeys(_numerics(s) for s in summaries))
+    return [f"{'; '.join(distinct)}. {'; '.join(n for n in numerics if n)}".strip(". ") + "."] if distinct else []
+
+
+def _numerics(summary: Summary) -> str:
+    return " ".join(str(n) for n in summary.manifest.get("identity", {}).get("numerics", [])[:2])
+
+
+def beside(summaries: Sequence[Summary]) -> list[str]:
+    """Fields that tell the runs of one table apart."""
+    names = [n for n in ("dataset", "model", "weights", "view") if not shared_field(summaries, n)]
+    seeds = len({run_fields(s)["seed"] for s in summaries}) > 1
+    distinct = {tuple(str(run_fields(s)[n]) for n in names) for s in summaries}
+    by_seed = {(*[str(run_fields(s)[n]) for n in names], str(run_fields(s)["seed"])) for s in summaries}
+    if len(distinct) < len(summaries) and not (seeds and len(by_seed) == len(summaries)):
+        names.append("run")
+    return names

@@ -1,0 +1,168 @@
+"""From lines to the grid of a table, with its marks and notes. Formats only write it out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from wsol.errors import ConfigError, unknown
+from wsol.report.cells import Cell
+from wsol.report.columns import Choice, Head, cell_at, headline, heads_of, keys_of, ordered
+from wsol.report.lines import Key, Line, grouped, value_of
+from wsol.report.names import Style, cost, plain, short_layers, short_name, text
+from wsol.report.paired import against
+from wsol.report.ranking import Place, places
+
+__all__ = ["Choice", "Grid", "Head", "Text", "find_line", "grid_of", "headline", "keys_of", "ordered", "twin_name"]
+
+TIES = (
+    "rank: 1 + how many lines are significantly better, = where shared. Bold: better than all others; ¹ can't be told "
+    "from the best; in a column without marks nothing can (paired tests on the same images, Holm-corrected, 5 %)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One place of the grid; `bold` is the best beyond doubt, `tied` can't be told from the best."""
+
+    value: str = ""
+    bold: bool = False
+    tied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Heads, lines and notes; `rules` are the lines with a rule above them."""
+
+    heads: Sequence[Head]
+    lines: Sequence[Sequence[Text]]
+    notes: Sequence[str] = ()
+    rules: Collection[int] = field(default_factory=frozenset)
+
+
+def grid_of(
+    lines: Sequence[Line],
+    keys: Sequence[Key],
+    *,
+    protocols: Mapping[str, Any],
+    choice: Choice,
+    beside: Sequence[str] = (),
+) -> Grid:
+    """The usual table: one line each, one column a number.
+
+    Parameters
+    ----------
+    beside : fields of the runs that differ, shown first.
+    """
+    if not lines or not keys:
+        raise ConfigError("nothing is left to show; ask for fewer conditions")
+    best_by = headline(keys, lines, choice.sort)
+    rows = [line for block in _blocks(lines, beside) for line in ordered(block, best_by, choice)]
+    marks = {key: places(rows, key) for key in dict.fromkeys([*keys, *([best_by] if best_by else [])])}
+    ranks = marks[best_by] if best_by else {}
+    base = find_line(rows, choice.baseline) if choice.baseline else None
+    beyond = {key: against(rows, key, base) if base else {} for key in keys}
+    short = {key: Style.of([row.cells[key] for row in rows if key in row.cells]) for key in keys}
+    sizes = {key: {row.cells[key].n for row in rows if key in row.cells} for key in keys}
+    varying = any(len(found) > 1 for found in sizes.values())
+    named: list[str] = [] if choice.by else ["variant"]
+    notes: dict[str, str] = {}
+    out = []
+    for n, row in enumerate(rows):
+        texts = [Text(_rank(ranks.get(n)))] if ranks else []
+        texts += [Text(_shown(name, value_of(row, name))) for name in [*beside, *choice.by]]
+        texts += [Text(_name(row, notes))] if named else []
+        if row.same_as:
+            texts += [Text(f"= {twin_name(row, lines)}"), *(Text() for _ in keys[1:])]
+        else:
+            texts += [_text(row, key, marks[key].get(n), short[key], beyond[key], n) for key in keys]
+        out.append([*texts, *_costs(row, choice.everything), *([Text(_sizes(row, keys))] if varying else [])])
+    heads = [Head("rank")] if ranks else []
+    heads += [Head(name, numeric=False) for name in [*beside, *choice.by, *named]]
+    heads += heads_of(keys, lines, protocols)
+    heads += [Head("F+B"), Head("ms"), *([Head("MB")] if choice.everything else []), *([Head("n")] if varying else [])]
+    remarks = [f"({mark}) {options}" for options, mark in notes.items()]
+    if base:
+        remarks.append(f"Differences to {base.name}, paired by image; * beyond doubt (Holm-corrected, 5 %).")
+    elif ranks:
+        remarks.append(TIES)
+    if not varying:
+        remarks.insert(0, said_sizes(sizes, lines))
+    rules = [n for n in range(1, len(rows)) if rows[n].control and not rows[n - 1].control]
+    return Grid(heads, out, remarks, frozenset(rules))
+
+
+def said_sizes(sizes: Mapping[Key, Collection[int]], lines: Sequence[Line]) -> str:
+    """``n = 600 images (Deletion, Insertion: 40).``"""
+    counts: dict[int, list[str]] = {}
+    for key, found in sizes.items():
+        counts.setdefault(next(iter(found)), []).append(cell_at(lines, key).label)
+    main = max(counts)
+    others = [f"{', '.join(dict.fromkeys(labels))}: {n}" for n, labels in sorted(counts.items()) if n != main]
+    return f"n = {main} images" + (f" ({'; '.join(others)})." if others else ".")
+
+
+def twin_name(row: Line, lines: Iterable[Line]) -> str:
+    """The short name of the variant that this one equals."""
+    return next((short_name(line.about)[0] for line in lines if line.name == row.same_as), row.same_as)
+
+
+def _text(
+    row: Line, key: Key, mark: Place | None, short: Style, beyond: Mapping[int, tuple[Cell, bool]], n: int
+) -> Text:
+    """A number with its marks, or its difference to the baseline, with ``*`` where there surely is one."""
+    if key not in row.cells:
+        return Text()
+    if n in beyond:
+        cell, sure = beyond[n]
+        style = Style.of([found for found, _ in beyond.values()], signed=True)
+        return Text(text(cell, style) + ("*" if sure else ""), bold=bool(mark and mark.best))
+    return Text(text(row.cells[key], short), bool(mark and mark.best), bool(mark and mark.tied and not beyond))
+
+
+def find_line(lines: Sequence[Line], name: str) -> Line:
+    """The line of a variant: its id, its short name, or the only one that begins so."""
+    for line in lines:
+        if name in (line.name, short_name(line.about)[0] if line.about else ""):
+            return line
+    beginning = [line for line in lines if line.name.startswith(name)]
+    if len(beginning) == 1:
+        return beginning[0]
+    raise unknown("variant", name, [line.name for line in beginning or lines])
+
+
+def _blocks(lines: Sequence[Line], beside: Sequence[str]) -> list[list[Line]]:
+    return grouped(lines, lambda line: tuple(str(line.fields.get(name)) for name in beside))
+
+
+def _rank(place: Place | None) -> str:
+    return "" if place is None else f"{'=' if place.shared else ''}{place.rank}"
+
+
+def _name(row: Line, notes: dict[str, str]) -> str:
+    if not row.about:
+        return row.name
+    name, long = short_name(row.about) if row.about.get("id") == row.name else (row.name, "")
+    if long:
+        name += f" ({notes.setdefault(long, letter(len(notes)))})"
+    return name
+
+
+def letter(n: int) -> str:
+    """a to z, then aa, ab, ..."""
+    first, last = divmod(n, 26)
+    return (letter(first - 1) if first else "") + chr(ord("a") + last)
+
+
+def _shown(name: str, value: Any) -> str:
+    return short_layers(str(value)) if name == "layers" else plain(value)
+
+
+def _costs(row: Line, everything: bool) -> list[Text]:
+    spent = f"{cost(row.costs['forwards'] + row.costs['partial_forwards'])}+{cost(row.costs['backwards'])}"
+    return [Text(spent), Text(cost(row.costs["ms"])), *([Text(cost(row.costs["peak_mb"]))] if everything else [])]
+
+
+def _sizes(row: Line, keys: Sequence[Key]) -> str:
+    return "/".join(str(n) for n in sorted({row.cells[k].n for k in keys if k in row.cells}, reverse=True))

@@ -1,0 +1,56 @@
+"""Which lines of a table can't be told apart, column by column: ties from paired tests with Holm's correction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from wsol.report.lines import Key, Line, grouped
+from wsol.stats.ties import standings
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line's place in a column.
+
+    Attributes
+    ----------
+    rank : 1 + how many lines are significantly better; shared by lines that can't be told apart.
+    shared : whether another line has this rank.
+    best : the highest value, and every other line is significantly worse: fit for bold.
+    tied : not significantly worse than the best, but not alone with that; nobody is where all are.
+    """
+
+    rank: int
+    shared: bool
+    best: bool
+    tied: bool
+
+
+def places(lines: Sequence[Line], key: Key) -> Mapping[int, Place]:
+    """By index of the line, its place in the column; lines are compared with those of the same images only.
+
+    Variants that equal another by algebra (`Line.same_as`) take no part: they would tie with it for no news.
+    """
+    taking = [n for n, line in enumerate(lines) if key in line.cells and not line.same_as]
+    taking = [n for n in taking if lines[n].cells[key].draws is not None]
+    found: dict[int, Place] = {}
+    for group in grouped(taking, lambda n: lines[n].cells[key].images):
+        found |= _group(lines, key, group)
+    return found
+
+
+def _group(lines: Sequence[Line], key: Key, group: Sequence[int]) -> dict[int, Place]:
+    cells = {n: lines[n].cells[key] for n in group}
+    higher = cells[group[0]].higher_is_better
+    if higher is None or len(group) < 2:
+        return {}
+    draws = {str(n): cell.draws for n, cell in cells.items() if cell.draws is not None}
+    found = standings(draws, higher_is_better=higher)
+    ranks = [one.rank for one in found.values()]
+    count = sum(one.tied_with_best for one in found.values())
+    alone, some = count == 1, 1 < count < len(found)
+    return {
+        int(n): Place(one.rank, ranks.count(one.rank) > 1, one.tied_with_best and alone, one.tied_with_best and some)
+        for n, one in found.items()
+    }

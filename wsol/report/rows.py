@@ -1,0 +1,93 @@
+"""Columns of stored rows as arrays. Never imports torch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from wsol.stats.curves import Curves
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def known(table: pa.Table, *columns: str) -> pa.Table:
+    """The rows where at least one of the columns has a value."""
+    found = np.zeros(len(table), bool)
+    for column in columns:
+        found |= table[column].is_valid().to_numpy()
+    return table if found.all() else table.filter(pa.array(found))
+
+
+def numbers(table: pa.Table, column: str) -> NDArray[np.float64]:
+    """A column of numbers (or bits) as (n,) float64, NaN where there is no value."""
+    return np.asarray(table[column].cast(pa.float64()).to_numpy(), np.float64)
+
+
+def flat(table: pa.Table, column: str) -> NDArray[np.float64]:
+    """All numbers of a column of lists, one after the other."""
+    return np.asarray(table[column].combine_chunks().flatten(), np.float64)
+
+
+def offsets(table: pa.Table, column: str) -> NDArray[np.int64]:
+    """(n + 1,): row i owns the entries ``offsets[i]:offsets[i + 1]`` of `flat`."""
+    lengths = np.asarray(pc.list_value_length(table[column]), np.int64)
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def median(table: pa.Table, column: str) -> float:
+    """Median of the known numbers of a column; NaN where there is none."""
+    values = numbers(table, column) if column in table.column_names else np.zeros(0)
+    values = values[~np.isnan(values)]
+    return float(np.median(values)) if len(values) else float("nan")
+
+
+def images_of(table: pa.Table) -> str:
+    """Hex digits that stand for the images of these rows and their order: equal ones can be paired."""
+    return hashlib.sha256("\n".join(table["image_id"].to_pylist()).encode()).hexdigest()[:16]
+
+
+def curves_of(rows: pa.Table, name: str, knobs: Mapping[str, Any]) -> Curves:
+    """The IoU curves of a protocol's rows; quantised ones on the grid of `thresholds`: the dense path is faster."""
+    breaks, values, owns = flat(rows, f"{name}/breaks"), flat(rows, f"{name}/iou"), offsets(rows, f"{name}/iou")
+    grid = thresholds(knobs)
+    if grid is None:
+        return Curves(breaks, values, owns, None)
+    return Curves(np.searchsorted(grid, breaks + knobs["tau_step"] / 2) - 1.0, values, owns, len(grid))
+
+
+def thresholds(knobs: Mapping[str, Any]) -> NDArray[np.float64] | None:
+    """Thresholds that differ in what they cut off a quantised map, or None where every float does.
+
+    Of the 1000 thresholds of the 2020 protocol 255 are distinct, since the maximum is 255 after min-max (handbook:
+    protocols 4.1); where it may be lower, all of them are kept.
+    """
+    if knobs["tau"] != "sweep" or knobs["quantise"] == "none":
+        return None
+    taus: NDArray[np.float64] = np.arange(0, 1, knobs["tau_step"])
+    distinct: NDArray[np.float64] = taus[np.append(True, np.diff((taus * 255).astype(int)) > 0)]
+    if knobs["normalise"] != "minmax" or knobs["order"] != "resize_first" or knobs["resize_uint8"]:
+        return taus
+    return distinct
+
+
+def tau_of(position: float, knobs: Mapping[str, Any]) -> float:
+    """A position on `curves_of` as a threshold in [0, 1)."""
+    if knobs["tau"] != "sweep":
+        return float(knobs["tau"])
+    grid = thresholds(knobs)
+    return float(position) if grid is None else float(grid[int(position)])
+
+
+def gather(footers: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What the footers of a run say of its variants, protocols and metrics."""
+    about: dict[str, dict[str, Any]] = {"variants": {}, "protocols": {}, "metrics": {}}
+    for footer in footers:
+        for part, members in about.items():
+            members.update(footer.get(part, {}))
+    return about
