@@ -18,7 +18,7 @@ from wsol.methods.base import Seen, methods
 from wsol.methods.bias_gradients import look_at_biases
 from wsol.methods.deeplift import multipliers
 from wsol.methods.fusion import Fusion, fuse_layers
-from wsol.methods.masks import channel_scores, live_channels, minmax
+from wsol.methods.masks import channel_scores, live_channels, minmax, target_scores
 
 TARGETS = (0, 3, 4)
 
@@ -177,6 +177,22 @@ def test_liftcam_is_the_exact_shapley_value_on_a_gap_head(gap: Seen) -> None:
 def test_liftcams_closed_form_equals_its_multipliers(gap: Seen) -> None:
     lift = methods["liftcam"]()
     close(lift.weights(gap), lift.weights(replace(gap, head=None, memo={})))
+
+
+@pytest.mark.parametrize("score", ["prob", "logit"])
+def test_shapcams_weights_add_up_to_the_score_without_the_layer(vgg: Seen, score: str) -> None:
+    nothing = [
+        vgg.ask.logits_from("features.7", torch.zeros_like(vgg.activations[i : i + 1]), vgg.images[i])[0]
+        for i in range(len(TARGETS))
+    ]
+    change = target_scores(vgg.logits, vgg.targets, score) - target_scores(torch.stack(nothing), vgg.targets, score)
+    close(methods["shapcam"](samples=1, score=score).weights(vgg).sum(1), change)
+
+
+def test_shapcam_is_liftcam_on_a_gap_head_with_the_logit(gap: Seen) -> None:
+    closed = methods["shapcam"](score="logit").weights(gap)
+    assert torch.equal(closed, methods["liftcam"]().weights(gap))
+    close(methods["shapcam"](score="logit", samples=2).weights(replace(gap, head=None)), closed)
 
 
 @pytest.mark.parametrize("layer", LAYERS[TinyVGG])

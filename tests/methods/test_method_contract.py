@@ -274,8 +274,11 @@ def test_the_declared_cost_is_what_is_spent(key: str) -> None:
     spent = seens[0].ask.cost
     assert spent.backwards + ("gradients" in info.needs) == expected["B"]
     assert spent.partial_forwards == expected["P"]
-    fronts = 1 if expected["P"] else 0  # the part before the layer, once for a chunk of partial forwards
-    assert spent.forwards + bool(info.needs) - fronts == expected["F"]
+    fronts = spent.forwards + bool(info.needs) - expected["F"]
+    if expected["P"]:  # the part before the layer, once for a chunk of partial forwards
+        assert 1 <= fronts <= 1 + getattr(method, "samples", 0)
+    else:
+        assert fronts == 0
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -285,6 +288,7 @@ def test_a_method_tells_what_it_is(key: str) -> None:
     lines = text.splitlines()
     assert re.match(r"[\w\-+ ]+: .+\.$|[\w\-+ ]+: .+", lines[0]), "Name: what it does"
     assert any("=" in line for line in lines[1:]), "a formula"
+    assert "Identities:" in text or "Traps:" in text
     assert cls.info.key == key
     assert re.fullmatch(r"[a-z][a-z0-9_.]*", key)
     assert 1980 < cls.info.year < 2100
@@ -292,6 +296,7 @@ def test_a_method_tells_what_it_is(key: str) -> None:
     assert cls.info.layers in {"last", "input", "all"} or "stage" in cls.info.layers
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]
         assert field.default is not dataclasses.MISSING, f"option {field.name} has no default"
+        assert re.search(rf"\b{field.name}\b", text), f"the docstring does not say what option {field.name} does"
     with pytest.raises(dataclasses.FrozenInstanceError):
         cls().anything = 1  # type: ignore[attr-defined]
 

@@ -13,12 +13,12 @@ Twin = Callable[..., Any]
 
 ONE_LOOK = (
     "cam gradcam gradcam_pp xgradcam hirescam elementwise layercam lafam randomcam centergauss centerbox fullbox "
-    "eigencam eigengradcam segeigencam kpcacam fem normgrad refinecam zoomcam"
+    "eigencam eigengradcam segeigencam kpcacam fem normgrad refinecam zoomcam inputedge"
 )
-MASKED = "scorecam ablationcam reciprocam groupcam sscam iscam rise occlusion polycam clustermerge"
+MASKED = "scorecam ablationcam reciprocam groupcam sscam iscam rise occlusion polycam clustermerge shapcam"
 NETWORK = (
     "vanillagrad deconvnet guidedbackprop guidedgradcam inputxgrad smoothgrad smoothgradcam_pp integratedgradients "
-    "fullgrad simple_fullgrad liftcam finercam shapleycam opticam cameras"
+    "fullgrad simple_fullgrad liftcam finercam shapleycam opticam cameras tta"
 )
 
 TWINS: dict[str, Twin] = {

@@ -246,3 +246,20 @@ def naive_kmeans(points: list[Array], clusters: int, random: torch.Generator) ->
             if own:
                 starts[j] = sum(own) / len(own)
     return labels
+
+
+def shapcam(case: Case, *, samples: int = 10, score: str = "prob") -> Array:
+    random = case.random("shapcam")
+    alive = [k for k in range(len(case.a)) if case.a[k].any()]
+    weights = [0.0] * len(case.a)
+    for _ in range(samples):
+        kept = np.zeros_like(case.a)
+        last = replaced(case, kept, score)
+        for k in torch.randperm(len(case.a), generator=random).tolist():
+            if k not in alive:
+                continue
+            kept[k] = case.a[k]
+            now = replaced(case, kept, score)
+            weights[k] += (now - last) / samples
+            last = now
+    return relu(weighted(case, weights))

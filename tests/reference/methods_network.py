@@ -204,3 +204,18 @@ def cameras(case: Case, *, scales: int = 8, largest: float = 4.125) -> Array:
         g = sum(bilinear(look[1][k], target) for look in looks) / scales
         total = total + a * g
     return relu(total)
+
+
+def tta(case: Case, *, base: str = "gradcam") -> Array:
+    bases = {"gradcam": gradcam, "layercam": layercam}
+    maps = []
+    for scale in (1.1, 1.0, 0.9):
+        size = round(case.size[0] * scale), round(case.size[1] * scale)
+        resized = np.stack([bilinear(c, size) for c in case.image])
+        for step in (1, -1):
+            image = np.ascontiguousarray(resized[:, :, ::step])
+            a, g = case.net.look(image, case.layer, lambda y: y[case.target])
+            own = Case(case.net, image, case.target, case.layer, a, g, case.head, case.image_id, case.seed)
+            maps.append(bases[base](own)[:, ::step])
+    size = maps[0].shape
+    return np.mean([bilinear(m, size) for m in maps], axis=0)

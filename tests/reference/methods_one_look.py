@@ -183,3 +183,13 @@ def zoomcam(cases: list[Case]) -> Array:
         m = relu(hirescam(case))
         out = np.maximum(out, bilinear(m / m.max() if m.max() > 0 else m, target))
     return out
+
+
+def inputedge(case: Case) -> Array:
+    grey = np.pad(case.image.mean(0), 1, mode="edge")
+    out = np.zeros(case.size)
+    kernel = np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
+    for y, x in np.ndindex(out.shape):
+        window = grey[y : y + 3, x : x + 3]
+        out[y, x] = np.hypot((kernel * window).sum(), (kernel.T * window).sum())
+    return out

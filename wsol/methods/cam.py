@@ -28,6 +28,8 @@ class CAM:
     Identities: sum of M / n = y - b (n cells); M = n Grad-CAM before the ReLU.
     Traps: needs a network that ends in average pooling and one linear layer (VGG-16's three do not count). The map is
     signed, as in the paper and its code. The evaluators' mean over channels is the same map up to 1/K.
+
+    Options: relu keeps the positive part.
     """
 
     relu: bool = False

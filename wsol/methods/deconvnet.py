@@ -27,6 +27,8 @@ class DeconvNet:
 
     Traps: max-pool switches are those of the forward pass. It says little about the class: compare with `vanillagrad`.
     Smooth activations (SiLU, GELU) have no such rule and keep their gradient.
+
+    Options: reduce = max, sum, l2 over colours; abs, of each colour first; smooth_sigma, a blur in pixels.
     """
 
     reduce: Reduce = "max"

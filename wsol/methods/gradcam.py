@@ -17,6 +17,8 @@ class GradCAM:
     M = ReLU(sum_k mean(g_k) A_k)
 
     Identities: before the ReLU it is CAM / n on a GAP head (n cells), and equals HiResCAM and XGrad-CAM there.
+
+    Options: relu=false keeps evidence against the class, too.
     """
 
     relu: bool = True  # the paper keeps only evidence for the class

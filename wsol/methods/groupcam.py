@@ -33,6 +33,8 @@ class GroupCAM:
     Traps: groups are neighbouring channels, in the network's order, as in the paper. An empty group gives mask 0 and
     no weight; the official code divides 0 by 0. Reading: masks are stretched at the layer's size and upsampled after
     that, so that the raw map is the sum of the very masks that were tried.
+
+    Options: groups; theta; score = prob, logit.
     """
 
     groups: int = 32

@@ -27,6 +27,8 @@ class GuidedBackprop:
 
     Traps: sharp, and nearly the same for every class: compare with `vanillagrad`. Smooth activations (SiLU, GELU) have
     no such rule and keep their gradient.
+
+    Options: reduce = max, sum, l2 over colours; abs, of each colour first; smooth_sigma, a blur in pixels.
     """
 
     reduce: Reduce = "max"

@@ -29,7 +29,10 @@ class GuidedGradCAM:
 
     M = max over colours of |GB * U(Grad-CAM)|, at the input's size
 
-    Options: up = bilinear, or nearest (captum's default).
+    Traps: where Grad-CAM is empty, so is this map. Guided backpropagation brings the detail, Grad-CAM the class.
+
+    Options: up = bilinear, or nearest (captum's default); reduce = max, sum, l2 over colours; abs, of each colour
+    first; smooth_sigma, a blur in pixels.
     """
 
     up: Literal["bilinear", "nearest"] = "bilinear"

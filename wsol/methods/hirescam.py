@@ -18,6 +18,8 @@ class HiResCAM:
 
     Identities: sum of M = y - b where the rest of the network is linear; Grad-CAM before the ReLU on a GAP head.
     Traps: the map is signed; the paper's ReLU is for display only, so it is off here. Same as TorchRay's linear_approx.
+
+    Options: relu keeps the positive part.
     """
 
     relu: bool = False

@@ -24,6 +24,8 @@ class InputXGrad:
 
     Identities: integrated gradients where the gradient is the same all the way from zero; HiResCAM at the image.
     Traps: x is the normalised image, so a pixel of the mean colour counts for nothing.
+
+    Options: reduce = max, sum, l2 over colours; abs, of each colour first; smooth_sigma, a blur in pixels.
     """
 
     reduce: Reduce = "sum"

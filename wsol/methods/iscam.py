@@ -27,6 +27,8 @@ class ISCAM:
 
     Identities: with samples=1 it is Score-CAM.
     Traps: torch-cam adds the fractions up (0.1, 0.3, 0.6, ... 5.5 for N = 10), so its masks leave [0, 1].
+
+    Options: samples (N); score = prob, logit; channel_softmax, off for raw scores.
     """
 
     samples: int = 10

@@ -42,6 +42,8 @@ class PolyCAM:
 
     Traps: it fuses its layers itself; the fusion's options do not apply. `minus` takes K + 1 forwards a layer,
     `plus_minus` 2 K + 1. All five stages of a VGG-16 are 1472 channels.
+
+    Options: variant = plus, minus, plus_minus.
     """
 
     variant: Literal["plus", "minus", "plus_minus"] = "plus"

@@ -26,6 +26,8 @@ class RandomCAM:
     M = sum_k r_k A_k
 
     Traps: a control, not a method. The numbers depend on (run seed, image id) only.
+
+    Options: relu keeps the positive part.
     """
 
     relu: bool = False

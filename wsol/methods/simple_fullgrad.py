@@ -24,6 +24,8 @@ class SimpleFullGrad:
     """Simple FullGrad: FullGrad without the biases, gradients alone.
 
     M = psi(x * dy/dx) + sum_l sum_c U(psi(g_l)), l over the layers that have a bias, batch norms included
+
+    Traps: a sum over layers of stretched maps, so wide layers count for more than narrow ones.
     """
 
     def __call__(self, seen: Seen) -> Tensor:

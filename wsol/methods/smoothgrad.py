@@ -32,6 +32,9 @@ class SmoothGrad:
     Identities: noise=0 is the vanilla gradient (mean) and its square (squared); var is then 0.
     Traps: noise has standard deviation `noise` times (max - min) of the image; the inverse, and that value as a
     variance, are in use elsewhere.
+
+    Options: samples; noise; statistic = mean, squared, var; reduce = max, sum, l2 over colours; abs, of each colour
+    first; smooth_sigma, a blur in pixels.
     """
 
     samples: int = 25

@@ -35,7 +35,7 @@ class SmoothGradCAMpp:
     times (max - min) of the image; the inverse and absolute values are in use elsewhere. The average can make the
     denominator cancel to nothing; such a cell is left out.
 
-    Options: numerator = d1 (as the paper prints it) or d2 (as Grad-CAM++ would have it).
+    Options: samples; noise; numerator = d1 (as the paper prints it) or d2 (as Grad-CAM++ would have it).
     """
 
     samples: int = 25

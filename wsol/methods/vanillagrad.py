@@ -23,6 +23,8 @@ class VanillaGrad:
     M = max over colours of |dy/dx|
 
     Traps: the map is as noisy as the image is sharp; `smooth_sigma` (pixels) blurs it before it is boxed.
+
+    Options: reduce = max, sum, l2 over colours; abs, of each colour first; smooth_sigma, a blur in pixels.
     """
 
     reduce: Reduce = "max"

@@ -21,6 +21,8 @@ class XGradCAM:
     Identities: equals Grad-CAM and HiResCAM before the ReLU on a GAP head.
     Traps: on signed activations S_k can vanish and the weight explode; a sum of mere rounding noise gives weight 0.
     The official code adds eps = 1e-6 to S_k; here it is an option and 0.
+
+    Options: relu=false keeps evidence against the class, too; eps.
     """
 
     relu: bool = True

@@ -1,0 +1,41 @@
+"""Grad-CAM on attention."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from wsol.methods.attending import row_map, tokens_of
+from wsol.methods.base import Seen, method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wsol.attention import Attention
+
+
+@method(
+    "attngradcam",
+    paper="Chefer et al., Transformer Interpretability Beyond Attention Visualization, CVPR 2021, sec. 4 (baseline)",
+    year=2021,
+    needs=("attention",),
+    layers="input",
+    cost="2F + 1B",
+)
+class AttnGradCAM:
+    """Attention Grad-CAM: each head of the last layer weighted by its mean gradient.
+
+    g = dy/dA^L;  M = ReLU(mean_h mean(g[h, cls, patches]) A^L[h, cls, patches])
+
+    Traps: cls stands for the tokens that the head reads; for several of them it is the mean before the ReLU.
+    """
+
+    def __call__(self, seen: Seen) -> Tensor:
+        prefix = tokens_of(seen).prefix
+
+        def row(attention: Attention, readers: Tensor) -> Tensor:
+            weights = attention.gradients[-1][..., prefix:].mean(-1, keepdim=True)
+            return torch.einsum("q,bhqk->bk", readers, weights * attention.probabilities[-1]).relu()
+
+        return row_map(seen, row, gradients=True) / _heads(seen)

@@ -1,0 +1,37 @@
+"""Attention of the last layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wsol.methods.attending import row_map
+from wsol.methods.base import Seen, method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wsol.attention import Attention
+
+
+@method(
+    "lastattention",
+    paper="Caron et al., Emerging Properties in Self-Supervised Vision Transformers, ICCV 2021, fig. 1",
+    year=2021,
+    needs=("attention",),
+    layers="input",
+    cost="2F",
+)
+class LastAttention:
+    """Last-layer attention: where the class token looks, the same for every class.
+
+    M = mean_h A^L[cls, patches]
+
+    Traps: cls stands for the tokens that the head reads: where it pools the patches, M is their mean attention.
+    """
+
+    def __call__(self, seen: Seen) -> Tensor:
+        return row_map(seen, _row, gradients=False)
+
+
+def _row(attention: Attention, readers: Tensor) -> Tensor:
+    return readers @ attention.probabilities[-1].mean(1)

@@ -1,0 +1,63 @@
+"""Attention rollout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from wsol.errors import ConfigError
+from wsol.methods.attending import row_map
+from wsol.methods.base import Seen, method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wsol.attention import Attention
+
+
+@method(
+    "rollout",
+    paper="Abnar & Zuidema, Quantifying Attention Flow in Transformers, ACL 2020, eq. 1",
+    year=2020,
+    needs=("attention",),
+    layers="input",
+    cost="2F",
+)
+class Rollout:
+    """Attention rollout: attention followed through all layers and their skip connections, the same for every class.
+
+    A^l = rows of (fuse_h A^l + I), normalised;  M = (A^L ... A^1)[cls, patches]
+
+    Identities: with mean heads, normalising A + I is the paper's 0.5 A + 0.5 I. One layer of one head gives (A + I) / 2.
+    Traps: `discard` is no part of the paper: that share of each layer's smallest entries, over all its rows, becomes 0.
+
+    Options: heads = mean, max, min; discard in [0, 1).
+    """
+
+    heads: Literal["mean", "max", "min"] = "mean"
+    discard: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.discard < 1:
+            raise ConfigError(f"rollout: discard={self.discard} is not a share in [0, 1)")
+
+    def __call__(self, seen: Seen) -> Tensor:
+        return row_map(seen, self._row, gradients=False)
+
+    def _row(self, attention: Attention, readers: Tensor) -> Tensor:
+        layers = [self._mixed(p) for p in attention.probabilities]
+        row = readers.expand(len(attention.logits), 1, -1)
+        for mixed in reversed(layers):  # from the last layer on, one row is all it takes
+            row = row @ mixed
+        return row[:, 0]
+
+    def _mixed(self, probabilities: Tensor) -> Tensor:
+        """(B, heads, T, T) to (B, T, T), rows of sum 1."""
+        fused = {"mean": probabilities.mean, "max": probabilities.amax, "min": probabilities.amin}[self.heads](1)
+        if dropped := int(self.discard * fused[0].numel()):
+            # Entries that equal the first one kept stay, so that ties don't depend on how they are sorted.
+            least = fused.flatten(1).kthvalue(dropped + 1).values[:, None, None]
+            fused = torch.where(fused < least, 0, fused)
+        mixed = fused + torch.eye(fused.shape[-1], dtype=fused.dtype, device=fused.device)
+        return mixed / mixed.sum(-1, keepdim=True)

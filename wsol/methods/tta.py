@@ -1,0 +1,68 @@
+"""Test-time augmentation of another method."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from wsol.methods.base import Seen, method
+from wsol.methods.fusion import upsample
+from wsol.methods.meta import base_method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SCALES = (0.9, 1.0, 1.1)  # pytorch-grad-cam's `aug_smooth` values, there factors of the pixel values
+
+
+@method(
+    "tta",
+    paper="test-time augmentation: flips and sizes, mean of another method's maps",
+    year=2020,
+    needs=("activations", "model"),
+    cost="7F + 6B",
+)
+class TTA:
+    """Test-time augmentation: another method's maps of the image and its mirror image at three sizes, averaged.
+
+    M = mean over sizes s and mirrorings f of f^-1(U(base method at f(x_s)));  s in 0.9, 1, 1.1 of the input's sides
+
+    Traps: pytorch-grad-cam's version multiplies the normalised pixels by 0.9, 1 and 1.1, which is not a change of size.
+    Maps are averaged as they are, without a stretch, at the largest one's size.
+
+    Options: base = any method that needs one look.
+    """
+
+    base: str = "gradcam"
+
+    def __call__(self, seen: Seen) -> Tensor:
+        base = base_method(self.base, of="tta")
+        height, width = seen.images.shape[-2:]
+        maps = []
+        for scale in sorted(SCALES, reverse=True):
+            resized = _resized(seen.images, (round(height * scale), round(width * scale)))
+            for mirrored in (False, True):
+                images = resized.flip(-1) if mirrored else resized
+                raw = base(self._look(seen, images))
+                maps.append(raw.flip(-1) if mirrored else raw)
+        size = (maps[0].shape[-2], maps[0].shape[-1])
+        return torch.stack([upsample(m, size) for m in maps]).mean(0)
+
+    def _look(self, seen: Seen, images: Tensor) -> Seen:
+        look = seen.ask.look(images, seen.targets, [seen.layer])
+        return replace(
+            seen,
+            activations=look.activations[seen.layer],
+            slopes=look.gradients[seen.layer],
+            logits=look.logits,
+            images=images,
+            memo={},
+        )
+
+
+def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(images.shape[-2:]) == size:
+        return images
+    return torch.nn.functional.interpolate(images, size=size, mode="bilinear", align_corners=False)
