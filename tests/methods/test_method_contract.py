@@ -124,6 +124,17 @@ def test_in_place_relus_change_nothing(key: str, cls: type[nn.Module]) -> None:
     assert torch.equal(inplace, apart)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("key", KEYS)
+def test_the_gpu_gives_the_cpus_map_under_in_place_relus(key: str, cls: type[nn.Module]) -> None:
+    images = make_images()
+    there = run(key, make_net(cls).cuda(), images.cuda())
+    assert there.is_cuda
+    expected = run(key, make_net(cls), images)
+    assert bool((there.cpu() - expected).abs().max() <= 1e-6 * expected.abs().max())
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_a_layer_before_an_in_place_relu_is_seen_as_it_was(key: str, cls: type[nn.Module]) -> None:
     layer = "features.6" if cls is TinyVGG else "branch"

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     "inputedge",
     paper="control: Sobel edges, after Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018",
     year=2018,
-    needs=("image",),
+    needs=(),
     layers="input",
-    cost="1F",
+    cost="0F",
 )
 class InputEdge:
     """Input edges: the image's own gradient, with no network at all.
