@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-from wsol.views import View, boxes_on_canvas, mask_on_canvas, merge_crops
+from wsol.localise import final_map
+from wsol.protocols.base import protocols
+from wsol.views import View, ViewName, boxes_on_canvas, mask_on_canvas, merge_crops
 
 SIZES = [(160, 120), (120, 160), (100, 100), (333, 500)]
 
@@ -19,7 +25,7 @@ def marked(size_wh: tuple[int, int], box: tuple[int, int, int, int]) -> Image.Im
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", ["squash", "centre", "resize_short"])
+@pytest.mark.parametrize("name", ["squash", "centre", "squash_centre", "resize_short"])
 def test_boxes_follow_the_pixels(name: str, size: tuple[int, int]) -> None:
     view = View(name, 224)  # type: ignore[arg-type]
     box = (size[0] // 2 - 20, size[1] // 2 - 10, size[0] // 2 + 15, size[1] // 2 + 25)
@@ -41,6 +47,62 @@ def test_centre_crop_agrees_with_torchvision() -> None:
     assert np.array_equal(np.asarray(View("centre", 224).inputs(image)[0]), np.asarray(theirs))
 
 
+def test_squash_and_crop_agrees_with_torchvision() -> None:
+    from torchvision.transforms import functional
+
+    pixels = np.random.default_rng(0).integers(0, 256, (375, 500, 3), dtype=np.uint8)
+    image = Image.fromarray(pixels)
+    theirs = functional.center_crop(functional.resize(image, [256, 256]), 224)
+    assert np.array_equal(np.asarray(View("squash_centre", 224).inputs(image)[0]), np.asarray(theirs))
+
+
+@given(st.sampled_from(get_args(ViewName)), st.integers(40, 600), st.integers(40, 600), st.data())
+@settings(deadline=None)
+def test_the_canvas_shows_its_region_and_nothing_else(name: str, width: int, height: int, data: st.DataObject) -> None:
+    layout = View(name, 224).layout((width, height))  # type: ignore[arg-type]
+    x0, y0, x1, y1 = layout.region_xyxy
+    assert 0 <= x0 < x1 <= width + 1e-9
+    assert 0 <= y0 < y1 <= height + 1e-9
+    np.testing.assert_allclose(
+        boxes_on_canvas(np.array([layout.region_xyxy]), layout), [(0, 0, *layout.canvas_wh)], atol=1e-9
+    )
+    point = np.array([data.draw(st.floats(x0, x1)), data.draw(st.floats(y0, y1))] * 2)
+    on_canvas = boxes_on_canvas(point, layout)[0]
+    scale = np.array([(x1 - x0) / layout.canvas_wh[0], (y1 - y0) / layout.canvas_wh[1]] * 2)
+    there_and_back = on_canvas * scale + np.array([x0, y0] * 2)
+    np.testing.assert_allclose(there_and_back, point, atol=1e-9)
+    larger = boxes_on_canvas(point, layout, (layout.canvas_wh[0] * 2, layout.canvas_wh[1] * 3))[0]
+    np.testing.assert_allclose(larger, on_canvas * [2, 3, 2, 3], atol=1e-9)
+
+
+@given(st.integers(0, 500), st.integers(1, 500))
+def test_dividing_first_moves_coordinates_by_rounding_only(c: int, width: int) -> None:
+    layout = View("squash", 224).layout((width, 100))
+    box = np.array([[min(c, width), 0, width, 50]], float)
+    first, last = boxes_on_canvas(box, layout), boxes_on_canvas(box, layout, divide_first=True)
+    np.testing.assert_allclose(first, last, rtol=1e-15)
+    assert last[0, 0] == min(c, width) / width * 224
+    assert first[0, 0] == min(c, width) * 224 / width
+
+
+@pytest.mark.parametrize("name", ["squash", "centre", "squash_centre", "resize_short", "tencrop"])
+def test_a_map_goes_back_to_where_its_pixels_came_from(name: str) -> None:
+    """The image is its own map: brought to the canvas and back, it is the same picture within the region."""
+    size = (300, 200)
+    y, x = np.mgrid[: size[1], : size[0]]
+    picture = (127 + 60 * np.sin(x / 25) + 60 * np.cos(y / 19)).astype(np.uint8)
+    view = View(name, 224)  # type: ignore[arg-type]
+    layout = view.layout(size)
+    crops = [np.asarray(c, float)[:, :, 0] for c in view.inputs(Image.fromarray(np.repeat(picture[..., None], 3, 2)))]
+    canvas = merge_crops(crops, layout) / merge_crops([np.ones_like(c) for c in crops], layout)
+    rule = protocols["exact"].derive({"normalise": "none"})
+    back = final_map(canvas / 255, layout, size, rule) * 255
+    x0, y0, x1, y1 = (round(v) for v in layout.region_xyxy)
+    assert np.abs(back[y0:y1, x0:x1] - picture[y0:y1, x0:x1]).max() < 6
+    back[y0:y1, x0:x1] = 0
+    assert not back.any()
+
+
 def test_boxes_outside_the_crop_are_cut_at_its_edge() -> None:
     layout = View("centre", 224).layout((500, 250))
     assert boxes_on_canvas(np.array([[0.0, 0, 500, 250]]), layout).tolist() == [[0, 0, 224, 224]]
@@ -60,6 +122,26 @@ def test_ten_crops_of_one_picture_merge_to_that_picture(size: tuple[int, int]) -
     np.testing.assert_allclose(merged / coverage, canvas, atol=1e-9)
     assert coverage.min() == 2
     assert coverage.max() == 10
+
+
+def test_crops_of_opposite_sign_cancel_or_not() -> None:
+    layout = View("tencrop", 224).layout((100, 100))
+    signs = [1.0, -1.0] * 5
+    maps = [np.full((7, 7), sign) for sign in signs]
+    assert merge_crops(maps, layout)[128, 128] == 0
+    assert merge_crops(maps, layout, rule="sum_abs")[128, 128] == 10
+    whole = View("squash", 224).layout((100, 100))
+    assert (merge_crops([np.full((7, 7), -1.0)], whole, rule="sum_abs") == 1).all()
+
+
+@pytest.mark.parametrize("name", ["squash", "centre", "squash_centre", "resize_short"])
+def test_masks_follow_the_boxes(name: str) -> None:
+    mask = np.zeros((250, 300), np.uint8)
+    mask[90:170, 100:220] = 1
+    layout = View(name, 224).layout((300, 250))  # type: ignore[arg-type]
+    ys, xs = np.nonzero(mask_on_canvas(mask, layout))
+    told = boxes_on_canvas(np.array([[100.0, 90, 220, 170]]), layout)[0]
+    np.testing.assert_allclose([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], told, atol=1.5)
 
 
 def test_masks_keep_their_values() -> None:
