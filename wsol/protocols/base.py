@@ -161,14 +161,18 @@ protocols: Registry[Protocol] = Registry("protocol", "wsol.protocols")
 
 
 def protocol(record: Protocol) -> Protocol:
-    """Register a record under its own name."""
-    return protocols.add(record.name, record)
+    """Register a record under its own name. Raises ConfigError where another one has it."""
+    return alias(record.name, record)
 
 
 def alias(name: str, record: Protocol) -> Protocol:
     """Let another name stand for a record. Rows and tables keep the record's own."""
-    protocols.add(name, record)
-    return record
+    if not re.fullmatch(r"\w+", name):
+        raise ConfigError(f"{name!r} can't name a protocol; use letters, digits and _")
+    try:
+        return protocols.add(name, record)
+    except ConfigError as error:  # the registry's own message quotes both records whole
+        raise ConfigError(f"there is a protocol {name!r} already, with other knobs; rename one") from error
 
 
 def named(name: str) -> Protocol:

@@ -53,7 +53,8 @@ RETHINKINGCAM2020 = protocol(
             "gt_boxes": f"{DATA}: one box an image",
             "gt_origin": f"{DATA}: ILSVRC numbers as they are (on CUB it ends boxes a pixel earlier)",
             "gt_scale": f"{DATA}: x / W * 256 - 16",
-            "gt_rounding": f"{DATA}: int() of the moved coordinates, within 0..223",
+            "gt_rounding": f"{DATA}: int() of the moved coordinates, within 0..223 (boxes wholly outside the crop turn "
+            "inside out there, and are empty at its edge here)",
             "average": "won-bae/rethinkingCAM, src/engine.py: all images count once",
             "deltas": f"{LOSS}: iou_threshold 0.5",
             "headline": f"{LOSS}: 0.5",
