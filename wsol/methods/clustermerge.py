@@ -19,7 +19,7 @@ Confidence = Literal["masked_prob", "masked_logit", "head_weight", "gradient"]
 
 @method(
     "clustermerge",
-    paper="k-means of channel maps merged by class confidence; our exact reading (handbook, card 6.12)",
+    paper="k-means of channel maps merged by class confidence: our exact reading of a vague text",
     year=2021,
     needs=("activations", "model"),
     cost="1F + k F",
