@@ -1,0 +1,170 @@
+"""`wsol show`: all that is known of one method, protocol, metric or data set. Imports no torch."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from wsol.cli import choices
+from wsol.describe import Option, options, parts
+from wsol.errors import unknown
+from wsol.options import MISSING_VALUE
+from wsol.places import conf_dir
+from wsol.report.plain import print_table
+
+Facts = dict[str, Any]
+
+
+def main(words: Sequence[str]) -> int:
+    """Print what is known of one name; `--json` for machines."""
+    parser = argparse.ArgumentParser(
+        prog="wsol show",
+        description="Show one thing: a method's formula, options, identities and traps; a protocol's knobs with the "
+        "source of each; a metric; a data set.",
+        epilog="examples: wsol show method layercam | wsol show protocol 'choe2020_v2[normalise=max]'",
+    )
+    parser.add_argument("kind", help=", ".join(SHOWN))
+    parser.add_argument("name")
+    parser.add_argument("--json", action="store_true", help="print one object")
+    chosen = parser.parse_args(choices.load_with([*words]))
+    kind = chosen.kind.removesuffix("s")
+    if kind not in SHOWN:
+        raise unknown("kind of thing to show", chosen.kind, SHOWN)
+    facts = SHOWN[kind](chosen.name)
+    if chosen.json:
+        json.dump(facts, sys.stdout, indent=1, default=str)
+        print()
+    else:
+        _print(facts)
+    return 0
+
+
+def method(key: str) -> Facts:
+    """Formula, options with defaults, identities, traps, paper, needs and cost of a method."""
+    from wsol.methods.base import methods
+    from wsol.methods.fusion import Fusion
+    from wsol.variants import takes_layers
+
+    cls = methods[key]
+    info = cls.info
+    layered = takes_layers(info)
+    about = "stage1 ... stage5, last, all, each, or module names; joined by + they are fused"
+    every = [Option("layers", info.layers, "names", about)] if layered else []
+    every.append(Option("sample", None, "int or null", "evaluate only that many images, the same for every variant"))
+    return {
+        "method": key,
+        "name": info.name,
+        "paper": info.paper,
+        "year": info.year,
+        "needs": sorted(info.needs),
+        "layers": info.layers,
+        "cost": info.cost,
+        "stochastic": info.stochastic,
+        **{k: v for k, v in parts(cls).items() if k != "options"},
+        "options": [asdict(o) for o in every + options(cls, shared=Fusion if layered else None)],
+    }
+
+
+def protocol(name: str) -> Facts:
+    """Knobs of a protocol, each with its value and source; derived names are understood."""
+    from wsol.protocols.base import named
+
+    record = named(name)
+    knobs = {k: {"value": v, "source": record.sources.get(k, "no source given")} for k, v in record.knobs.items()}
+    return {"protocol": record.name, "paper": record.paper, "knobs": knobs}
+
+
+def metric(key: str) -> Facts:
+    """What a metric measures, its scores and options."""
+    from wsol.metrics.base import metrics
+
+    cls = metrics[key]
+    info = cls.info
+    better = {True: "higher", False: "lower", None: "neither"}
+    return {
+        "metric": key,
+        "name": info.name,
+        "about": info.about,
+        "paper": info.paper,
+        "year": info.year,
+        "needs": sorted(info.needs),
+        "cost": info.cost,
+        **{k: v for k, v in parts(cls).items() if k != "options"},
+        "scores": [
+            {"score": s.name, "label": s.label, "better": better[s.higher_is_better], "percent": s.percent}
+            for s in cls().scores
+        ],
+        "options": [asdict(o) for o in options(cls)],
+    }
+
+
+def dataset(name: str) -> Facts:
+    """What a data set is and its options; for a choice in conf/ also what it sets."""
+    from wsol.datasets.base import datasets
+
+    file = conf_dir() / "dataset" / f"{name}.yaml"
+    preset = _settings(file) if file.is_file() and name not in datasets else {}
+    if not preset and name not in datasets:
+        presets = (p.stem for p in file.parent.glob("*.yaml"))
+        raise unknown("dataset", name, {*datasets, *presets}, see="wsol list datasets")
+    reader = str(preset.get("name", name))
+    cls = datasets[reader]
+    own = [asdict(o) for o in options(cls)]
+    for option in own:
+        option["default"] = preset.get(option["name"], option["default"])
+    return {"dataset": name, "reader": reader, **_comment_of(file), **parts(cls), "options": own}
+
+
+SHOWN: Mapping[str, Callable[[str], Facts]] = {
+    "method": method,
+    "protocol": protocol,
+    "metric": metric,
+    "dataset": dataset,
+}
+
+
+def _settings(file: Path) -> dict[str, Any]:
+    from omegaconf import OmegaConf
+
+    loaded = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
+    return {str(k): v for k, v in loaded.items()} if isinstance(loaded, dict) else {}
+
+
+def _comment_of(file: Path) -> Facts:
+    """The first line of a conf file, which says what it is."""
+    first = file.read_text(encoding="utf-8").partition("\n")[0] if file.is_file() else ""
+    return {"about": first.lstrip("# ")} if first.startswith("#") else {}
+
+
+def _print(facts: Facts) -> None:
+    """Plain facts a line each, paragraphs by their names, tables below."""
+    tables = {k: v for k, v in facts.items() if k in ("options", "scores", "knobs")}
+    prose = {k: v for k, v in facts.items() if k in ("title", "formula", "identities", "traps")}
+    for key, value in facts.items():
+        if key not in tables and key not in prose:
+            print(f"{key}: {_text(value)}")
+    for key, value in prose.items():
+        print(f"\n{value}" if key in ("title", "formula") else f"\n{key.capitalize()}: {value}")
+    for key, table in tables.items():
+        rows = [{"knob": k, **v} for k, v in table.items()] if isinstance(table, dict) else table
+        if rows:
+            print(f"\n{key}" if key != "knobs" else "")
+            print_table([{k: _text(v) for k, v in row.items()} for row in rows])
+
+
+def _text(value: Any) -> str:
+    """A value as one would type it on the command line."""
+    if value is None:
+        return "null"
+    if value == MISSING_VALUE:
+        return "(must be given)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(_text(v) for v in value)
+    return str(value)
