@@ -14,7 +14,7 @@ import torch
 
 from wsol import gallery, showing
 from wsol.boxes.resize import normalise, resize
-from wsol.localise import final_map, full_frame_curve, iou_of_thresholds, place
+from wsol.localise import MAP_KNOBS, final_map, full_frame_curve, iou_of_thresholds, place
 from wsol.looking import Looker, Spent, by_shape
 from wsol.metrics.base import Case
 from wsol.refine import frame_image, refines
@@ -243,6 +243,7 @@ class _Batch:
         """The columns of every missing protocol for one image and variant."""
         row: Row = {}
         raw = glance.raw[variant.id]
+        finals: dict[tuple[object, ...], NDArray[Any]] = {}  # V1 and V2 of the 2020 protocol differ in their boxes alone
         for protocol in protocols:
             if protocol.name not in self.todo[variant.key]:
                 continue
@@ -252,8 +253,11 @@ class _Batch:
             else:
                 shallow = variant.id in glance.shallow
                 cut = refines(protocol, shallow=shallow)
+                key = (where.size_wh, *(getattr(protocol, knob) for knob in MAP_KNOBS))
+                if key not in finals:
+                    finals[key] = final_map(raw, glance.layout, where.size_wh, protocol)
                 curve, count = iou_of_thresholds(
-                    final_map(raw, glance.layout, where.size_wh, protocol),
+                    finals[key],
                     where.gt_boxes,
                     protocol,
                     image_rgb=frame_image(glance.image, glance.layout, where.size_wh, protocol) if cut else None,

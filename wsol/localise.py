@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 
+MAP_KNOBS = ("space", "resize", "resize_uint8", "normalise", "order", "quantise")  # what `final_map` depends on
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a protocol compares boxes for one image: the size of the frame and the ground truth in it."""

@@ -61,7 +61,8 @@ def config_of(key: str) -> dict[str, Any]:
     info: MethodInfo = cls.info
     shared: dict[str, Any] = {"sample": None}
     if takes_layers(info):
-        shared = {"layers": info.layers, **defaults(Fusion), **shared}
+        fusing = {} if hasattr(cls, "joint") else defaults(Fusion)  # a joint method joins its layers itself
+        shared = {"layers": info.layers, **fusing, **shared}
     return {**shared, **defaults(cls)}
 
 
@@ -112,8 +113,8 @@ def _bind(
     cls = methods[key]
     info: MethodInfo = cls.info
     own = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    fusing = {f.name for f in dataclasses.fields(Fusion)} - own if takes_layers(info) else set()
     known = config_of(key)
+    fusing = {f.name for f in dataclasses.fields(Fusion)} & known.keys() - own
     for name in options:
         if name not in known:
             raise unknown("option", f"{where}.{name}", [f"{where}.{k}" for k in known], error=ConfigError)
