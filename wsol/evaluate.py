@@ -14,7 +14,7 @@ import torch
 
 from wsol import gallery, showing
 from wsol.boxes.resize import normalise, resize
-from wsol.localise import MAP_KNOBS, final_map, full_frame_curve, iou_of_thresholds, place
+from wsol.localise import MAP_KNOBS, Located, final_map, locate, locate_frame, place
 from wsol.looking import Looker, Spent, by_shape
 from wsol.metrics.base import Case
 from wsol.refine import frame_image, refines
@@ -66,7 +66,7 @@ def evaluate_shard(
                 rows[row["variant"]].append(row)
             on_images(len(batch))
     if keep.left:  # before the rows, by which a shard is known to be done
-        protocol = gallery.box_protocol(experiment.protocols, experiment.view.name)
+        protocol = gallery.box_protocol(experiment.protocols, experiment.view)
         gallery.write(folder, shard, protocol, keep.pictures, keep.shown)
     if not left:
         return None
@@ -149,7 +149,7 @@ class _Batch:
                     tasks = [task for task in tasks if task[2].key in self.todo]
                 located = self.pool.map(lambda t: self._locate(*t, protocols=protocols), tasks)
                 for (sample, glance, variant), columns in zip(tasks, located, strict=True):
-                    row = rows.setdefault((variant.key, sample.image_id), _facts(sample, variant))
+                    row = rows.setdefault((variant.key, sample.image_id), facts(sample, variant))
                     row |= columns
                     if view == self.experiment.view:
                         row |= _classification(glance, sample) | _costs(glance.spent[variant.id])
@@ -188,7 +188,7 @@ class _Batch:
     ) -> None:
         """Take what the gallery lacks from this batch."""
         left, of_image = self.keep.left, dict(zip((s.image_id for s in samples), images, strict=True))
-        protocol = gallery.box_protocol(self.experiment.protocols, self.experiment.view.name)
+        protocol = gallery.box_protocol(self.experiment.protocols, self.experiment.view)
         known = {p.image_id for p in self.keep.pictures}
         first = {s.image_id: (s, g) for s, g, _ in tasks if s.image_id in left.get("", ()) and s.image_id not in known}
         self.keep.pictures.extend(
@@ -243,31 +243,29 @@ class _Batch:
         """The columns of every missing protocol for one image and variant."""
         row: Row = {}
         raw = glance.raw[variant.id]
-        finals: dict[tuple[object, ...], NDArray[Any]] = {}  # V1 and V2 of the 2020 protocol differ in their boxes alone
+        finals: dict[
+            tuple[object, ...], NDArray[Any]
+        ] = {}  # V1 and V2 of the 2020 protocol differ in their boxes alone
         for protocol in protocols:
             if protocol.name not in self.todo[variant.key]:
                 continue
             where = place(sample.boxes_xyxy, glance.layout, sample.size_wh, protocol)
             if variant.info.constant_is_full:
-                curve, count = full_frame_curve(where.gt_boxes, where.size_wh, protocol), None
+                found = locate_frame(where.gt_boxes, where.size_wh, protocol)
             else:
                 shallow = variant.id in glance.shallow
                 cut = refines(protocol, shallow=shallow)
                 key = (where.size_wh, *(getattr(protocol, knob) for knob in MAP_KNOBS))
                 if key not in finals:
                     finals[key] = final_map(raw, glance.layout, where.size_wh, protocol)
-                curve, count = iou_of_thresholds(
+                found = locate(
                     finals[key],
                     where.gt_boxes,
                     protocol,
                     image_rgb=frame_image(glance.image, glance.layout, where.size_wh, protocol) if cut else None,
                     shallow=shallow,
                 )
-            row[f"{protocol.name}/breaks"] = curve.breaks.tolist()
-            row[f"{protocol.name}/iou"] = curve.values.tolist()
-            if count is not None:
-                row[f"{protocol.name}/count_breaks"] = count.breaks.tolist()
-                row[f"{protocol.name}/count"] = count.values.tolist()
+            row |= located_columns(found, protocol)
             if self._view_of(protocol) != self.experiment.view:
                 row[f"{protocol.name}/rank"] = _rank(glance.logits, sample.label)
         return row
@@ -308,7 +306,18 @@ class _Batch:
         )
 
 
-def _facts(sample: Sample, variant: Variant) -> Row:
+def located_columns(found: Located, protocol: Protocol) -> Row:
+    """Curves over tau as columns: IoU, and the number of boxes or, where there is only one, the box (half-open)."""
+    row: Row = {"breaks": found.iou.breaks.tolist(), "iou": found.iou.values.tolist()}
+    if found.count is not None:
+        row |= {"count_breaks": found.count.breaks.tolist(), "count": found.count.values.tolist()}
+    if (boxes := found.box_curve()) is not None:
+        row |= {"box_breaks": boxes[0].tolist(), "boxes": boxes[1].ravel()}  # int32: half of what Python's would take
+    return {f"{protocol.name}/{name}": value for name, value in row.items()}
+
+
+def facts(sample: Sample, variant: Variant) -> Row:
+    """What every row says of its image."""
     return {
         "image_id": sample.image_id,
         "variant": variant.key,

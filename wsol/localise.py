@@ -87,6 +87,31 @@ def _grey_levels(raw: NDArray[np.float64], protocol: Protocol) -> NDArray[np.uin
     return quantise(np.clip(normalise(raw, rule=protocol.normalise), 0, 1)).astype(np.uint8)
 
 
+@dataclass(frozen=True, slots=True)
+class Located:
+    """What one map gives at every threshold tau in [0, 1); for a fixed tau the curves have one step.
+
+    Attributes
+    ----------
+    iou : with the best ground-truth box.
+    count : the number of boxes, where all count; else None.
+    which : the place of the box in `boxes`, -1 where nothing is above tau; None where there may be several boxes.
+    boxes : (m, 4) int32, half-open, in the frame of the map.
+    """
+
+    iou: StepCurve
+    count: StepCurve | None
+    which: StepCurve | None
+    boxes: NDArray[np.int32]
+
+    def box_curve(self) -> tuple[NDArray[np.float64], NDArray[np.int32]] | None:
+        """(k,) breaks and (k, 4) boxes from there on, all zeros for none; None where there may be several boxes."""
+        if self.which is None:
+            return None
+        none = np.zeros((1, 4), np.int32)
+        return self.which.breaks, np.concatenate([self.boxes, none])[self.which.values.astype(int)]
+
+
 def iou_of_thresholds(
     map01: NDArray[Any],
     gt: NDArray[np.float64],
@@ -97,7 +122,21 @@ def iou_of_thresholds(
 ) -> tuple[StepCurve, StepCurve | None]:
     """IoU with the best ground-truth box as a step function of tau in [0, 1), and the number of boxes where all count.
 
-    For a fixed tau the curve has one step.
+    Parameters are those of `locate`.
+    """
+    found = locate(map01, gt, protocol, image_rgb=image_rgb, shallow=shallow)
+    return found.iou, found.count
+
+
+def locate(
+    map01: NDArray[Any],
+    gt: NDArray[np.float64],
+    protocol: Protocol,
+    *,
+    image_rgb: Pixels | None = None,
+    shallow: bool = False,
+) -> Located:
+    """Boxes at every threshold, and how well they fit.
 
     Parameters
     ----------
@@ -135,14 +174,23 @@ def iou_of_thresholds(
             clip_wh=clip,
         )
     ]
-    if protocol.component.startswith("all"):
-        curves.append(count_curve(found, levels))
+    several = protocol.component.startswith("all")
+    single = not several and protocol.candidates == 1
+    curves += [count_curve(found, levels)] if several else [_which(found, levels)] if single else []
     if swept:
         curves = [
             StepCurve.of(c.at(starts), taus) if protocol.quantise != "none" else _below_one(c.over(starts))
             for c in curves
         ]
-    return curves[0], curves[1] if len(curves) > 1 else None
+    return Located(curves[0], curves[1] if several else None, curves[1] if single else None, found.boxes)
+
+
+def _which(found: Sweep, levels: int) -> StepCurve:
+    """The place of the one box that stands at each integer threshold, -1 where none does."""
+    t = np.arange(levels)
+    place = np.searchsorted(found.hi, t, side="right")  # intervals are disjoint and ascending
+    stands = (place < len(found.hi)) & (np.append(found.lo, levels)[np.minimum(place, len(found.lo))] <= t)
+    return StepCurve.of(np.where(stands, place, -1))
 
 
 def foreground(map01: NDArray[Any], tau: float, protocol: Protocol) -> NDArray[np.bool_]:
@@ -169,6 +217,12 @@ def boxes_at(
     found = _boxes_of_one(map01, protocol, image_rgb if cut else None, cut=cut, tau=tau)
     boxes = finish_boxes(found.boxes, box_end=protocol.box_end, clip_wh=(width, height) if protocol.clip else None)
     return np.asarray(boxes, np.float64)
+
+
+def locate_frame(gt: NDArray[np.float64], size_wh: tuple[int, int], protocol: Protocol) -> Located:
+    """What a method gives that claims the whole frame (the `fullbox` control) at every threshold."""
+    everywhere = StepCurve(np.zeros(1), np.zeros(1))
+    return Located(full_frame_curve(gt, size_wh, protocol), None, everywhere, np.array([[0, 0, *size_wh]], np.int32))
 
 
 def full_frame_curve(gt: NDArray[np.float64], size_wh: tuple[int, int], protocol: Protocol) -> StepCurve:

@@ -15,7 +15,10 @@ from importlib import import_module
 from wsol.errors import WsolError, unknown
 
 COMMANDS = {  # name: (what it does, an example)
-    "run": ("run an experiment and print its table", "wsol run dataset=shapes model=shapes_gap method=[gradcam,layercam]"),
+    "run": (
+        "run an experiment and print its table",
+        "wsol run dataset=shapes model=shapes_gap method=[gradcam,layercam]",
+    ),
     "table": ("print the table of a run", "wsol table latest --format md"),
     "compare": ("compare two variants image by image", "wsol compare gradcam@stage5 layercam@stage5"),
     "reproduce": ("run a published table and compare", "wsol reproduce centre_baseline"),
@@ -23,6 +26,7 @@ COMMANDS = {  # name: (what it does, an example)
     "export": ("write rows for other tools", "wsol export latest --coco detections.json"),
     "explain": ("draw heat maps and boxes on images", "wsol explain photo.jpg --model resnet50 -o heat/"),
     "list": ("list methods, layers, models, datasets, protocols, metrics", "wsol list layers model=resnet50"),
+    "score": ("score maps made by other tools", "wsol score --maps DIR --annotations PATH --protocol choe2020_v2"),
     "show": ("show one method, protocol, metric or data set", "wsol show method layercam"),
     "diff": ("print what two protocols have different", "wsol diff protocols choe2020_v1 choe2020_v2"),
     "parity": ("compare our methods with other libraries' own", "wsol parity model=shapes_vgg --images 8"),

@@ -29,7 +29,7 @@ class WsolEvaluation:
 
     Attributes
     ----------
-    images : folder that the image ids are relative to.
+    images : folder that the image ids are relative to; null where sizes and boxes are enough (`wsol.imageless`).
     metadata : folder with image_ids.txt, class_labels.txt, image_sizes.txt, localization.txt. Where the sizes file is
         empty (OpenImages), sizes come from the images' headers.
     masks : folder that the masks in localization.txt are relative to; without it there are none.
@@ -39,7 +39,7 @@ class WsolEvaluation:
 
     key: ClassVar[str]
 
-    images: str
+    images: str | None
     metadata: str
     masks: str | None = None
     limit: int | None = None
@@ -56,6 +56,8 @@ class WsolEvaluation:
         return self._samples
 
     def image(self, sample: Sample) -> Image:
+        if self.images is None:
+            raise DataError("dataset.images=null: there are only sizes and boxes; name the folder of the images")
         return files.open_image(
             Path(self.images).expanduser() / sample.image_id, image_id=sample.image_id, size_wh=sample.size_wh
         )
@@ -97,16 +99,19 @@ class WsolEvaluation:
     @cached_property
     def _samples(self) -> tuple[Sample, ...]:
         ids, place = self._ids, {image_id: i for i, image_id in enumerate(self._ids)}
-        images = files.existing(self.images, option="dataset.images", folder=True)
+        images = None if self.images is None else files.existing(self.images, option="dataset.images", folder=True)
         labels = dict(self._table("class_labels.txt", 1))
         checks.check_all("label", ids, labels, where=self._folder / "class_labels.txt")
-        files.check_present(images, ids, option="dataset.images")
+        if images is not None:
+            files.check_present(images, ids, option="dataset.images")
         sizes = dict(self._table("image_sizes.txt", 2))
         if sizes:
             checks.check_all("size", ids, sizes, where=self._folder / "image_sizes.txt")
             sizes_wh = [(int(sizes[i][0]), int(sizes[i][1])) for i in ids]
-        else:
+        elif images is not None:
             sizes_wh = files.header_sizes(images, ids)
+        else:
+            raise DataError(f"{self._folder / 'image_sizes.txt'} is empty, and dataset.images=null: sizes are unknown")
         boxes, owners = np.zeros((0, 4)), np.zeros(0, np.int64)
         if self._mask_files:
             self._check_masks()

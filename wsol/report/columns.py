@@ -52,7 +52,17 @@ class Head:
 
 def keys_of(lines: Sequence[Line], protocols: Collection[str], choice: Choice) -> list[Key]:
     """The columns, in the order of the runs: protocols first, then metrics."""
-    known = list(dict.fromkeys(key for line in lines for key in line.cells))
+    return chosen_keys(dict.fromkeys(key for line in lines for key in line.cells), protocols, choice)
+
+
+def chosen_keys(keys: Iterable[Key], protocols: Collection[str], choice: Choice) -> list[Key]:
+    """Those of `keys` that are asked for; without a wish, the main ones.
+
+    Raises
+    ------
+    UnknownName : a metric or protocol that isn't there, with the nearest that is.
+    """
+    known = list(keys)
     known.sort(key=lambda key: key[0] not in protocols)  # stable
     if choice.protocols:
         measures = list(dict.fromkeys(key[0] for key in known))

@@ -52,8 +52,8 @@ def lines_of(summaries: Sequence[Summary]) -> list[Line]:
     lines: list[Line] = []
     for group in grouped(summaries, _apart_from_seed):
         of_seeds = [_of_run(summary) for summary in group]
-        if len(of_seeds) == 1:
-            lines += of_seeds[0]
+        if len({run_fields(summary)["seed"] for summary in group}) < len(group) or len(group) == 1:
+            lines += [line for one in of_seeds for line in one]
             continue
         by_name = grouped([line for one in of_seeds for line in one], lambda n: (n.name, str(n.fields["slice"])))
         lines += [_over_seeds(same) for same in by_name]

@@ -1,0 +1,165 @@
+"""Numbers from rows, against slow twins on made-up runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.report.made_up import make_run
+from wsol.errors import DataError
+from wsol.report.localisation import SAID, SPLIT_HALF
+from wsol.report.slices import slicer
+from wsol.report.summary import Cell, Settings, Summary, summarise
+from wsol.store import RunFolder
+
+QUALITY = {"gradcam@stage5": 0.0, "layercam@stage5": 0.1}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    protocols = ("choe2020_v1", "choe2020_v2", "gradcam2017")
+    return make_run(
+        tmp_path_factory.mktemp("runs") / "shapes-test-shapes_gap-1", QUALITY, protocols=protocols, rise=True
+    )
+
+
+def find(summary: Summary, metric: str, protocol: str, variant: str = "gradcam@stage5", part: str = "") -> Cell:
+    found = [c for c in summary.cells if (c.variant, c.measure, c.metric, c.slice) == (variant, protocol, metric, part)]
+    assert len(found) == 1
+    return found[0]
+
+
+def iou_at(run: RunFolder, protocol: str, variant: str = "gradcam@stage5") -> np.ndarray:
+    """(images, 1000): IoU at every threshold of the published grid, by walking each row."""
+    table = run.tables()[variant]
+    out = []
+    for breaks, values in zip(*(table[f"{protocol}/{c}"].to_pylist() for c in ("breaks", "iou")), strict=True):
+        out.append([values[max(k for k, b in enumerate(breaks) if b <= tau + 1e-9)] for tau in np.arange(0, 1, 0.001)])
+    return np.array(out)
+
+
+def test_maxboxacc_is_the_highest_share_of_hits_over_thresholds(run: RunFolder) -> None:
+    summary = summarise(run, n_resamples=50)
+    iou = iou_at(run, "choe2020_v1")
+    for delta in (0.3, 0.5, 0.7):
+        cell = find(summary, f"maxboxacc@{round(100 * delta)}", "choe2020_v1")
+        assert cell.value == pytest.approx(100 * (iou >= delta).mean(0).max(), abs=1e-12)
+        assert cell.low <= cell.value <= cell.high
+        assert cell.n == 60
+    v2 = np.mean([100 * (iou_at(run, "choe2020_v2") >= d).mean(0).max() for d in (0.3, 0.5, 0.7)])
+    assert find(summary, "maxboxacc_v2", "choe2020_v2").value == pytest.approx(v2, abs=1e-12)
+
+
+def test_top1_loc_counts_hits_of_rightly_classified_images_at_the_threshold_of_gt_known(run: RunFolder) -> None:
+    summary = summarise(run, n_resamples=50)
+    hits = iou_at(run, "choe2020_v1") >= 0.5
+    best = hits.mean(0).argmax()
+    right = np.array(run.tables()["gradcam@stage5"]["rank"].to_pylist()) < 1
+    assert find(summary, "top1_loc", "choe2020_v1").value == pytest.approx(100 * (hits[:, best] & right).mean())
+    assert find(summary, "top1_cls", "classification").value == pytest.approx(100 * right.mean())
+    assert find(summary, "best_tau", "choe2020_v1").value == pytest.approx(np.arange(0, 1, 0.001)[best], abs=0.004)
+
+
+def test_a_fixed_threshold_has_no_maximum(run: RunFolder) -> None:
+    summary = summarise(run, n_resamples=50)
+    own = {c.metric for c in summary.cells if c.measure == "gradcam2017"}
+    assert own == {"gt_known_loc", "top1_loc", "top5_loc"}
+    iou = np.array([v[0] for v in run.tables()["gradcam@stage5"]["gradcam2017/iou"].to_pylist()])
+    cell = find(summary, "gt_known_loc", "gradcam2017")
+    assert cell.value == pytest.approx(100 * (iou >= 0.5).mean())
+    assert (cell.tau, cell.tau_from) == ((0.15,), "fixed 0.15")
+
+
+def test_slices_keep_the_threshold_of_all_images_and_add_up_to_them(run: RunFolder) -> None:
+    sliced = summarise(run, slicer=slicer("size", run), n_resamples=50)
+    whole = find(summarise(run, n_resamples=50), "maxboxacc", "choe2020_v1")
+    parts = [
+        c for c in sliced.cells if c.variant == whole.variant and (c.measure, c.metric) == ("choe2020_v1", "maxboxacc")
+    ]
+    assert len(parts) == 3
+    assert sum(c.n for c in parts) == 60
+    assert sum(c.n * c.value for c in parts) == pytest.approx(60 * whole.value)
+    assert {c.tau for c in parts} == {whole.tau}
+    assert {c.tau_from for c in parts} == {"best on all images"}
+
+
+def test_slices_by_class_objects_and_correctness_name_what_they_hold(run: RunFolder) -> None:
+    rows = run.tables()["gradcam@stage5"]
+    by_class = slicer("class", run)(rows)
+    assert {name: int(mask.sum()) for name, mask in by_class.items()} == {
+        f"{i} {c}": 15 for i, c in enumerate(("cross", "ring", "disc", "bars"))
+    }
+    by_count = slicer("instances", run)(rows)
+    assert {name: int(mask.sum()) for name, mask in by_count.items()} == {"1 object": 45, "2 objects": 15}
+    right, wrong = slicer("correct", run)(rows).values()
+    assert (right ^ wrong).all()
+    small, medium, large = slicer("size", run)(rows).values()
+    assert (small | medium | large).all()
+    assert not (small & large).any()
+
+
+def test_a_held_out_threshold_is_chosen_on_the_other_images(run: RunFolder, tmp_path: Path) -> None:
+    other = make_run(
+        tmp_path / "val-run", QUALITY, protocols=("choe2020_v1", "choe2020_v2", "gradcam2017"), seed=5, first_image=500
+    )
+    settings = Settings(taus=("oracle", "val", "split-half"), validation=other, n_resamples=50)
+    summary = summarise(run, settings=settings)
+    by_source = {
+        c.tau_from: c
+        for c in summary.cells
+        if (c.variant, c.measure, c.metric) == ("gradcam@stage5", "choe2020_v1", "maxboxacc")
+    }
+    assert set(by_source) == {SAID["oracle"], SAID[SPLIT_HALF], "best on val-run"}
+    chosen = (iou_at(other, "choe2020_v1") >= 0.5).mean(0).argmax()
+    expected = 100 * (iou_at(run, "choe2020_v1")[:, chosen] >= 0.5).mean()
+    assert by_source["best on val-run"].value == pytest.approx(expected)
+    assert all(c.value <= by_source[SAID["oracle"]].value for c in by_source.values())
+    assert len(by_source[SAID[SPLIT_HALF]].tau) == 2
+    fixed = [c for c in summary.cells if c.measure == "gradcam2017" and c.metric == "gt_known_loc"]
+    assert {c.tau_from for c in fixed} == {"fixed 0.15"}
+
+
+def test_a_threshold_can_t_come_from_a_run_without_the_variant(run: RunFolder, tmp_path: Path) -> None:
+    other = make_run(tmp_path / "val-run", {"cam@stage5": 0.0})
+    with pytest.raises(DataError, match="run val-run has no rows of gradcam@stage5 under choe2020_v1"):
+        summarise(run, settings=Settings(taus=("val",), validation=other, n_resamples=10))
+
+
+def test_a_metric_without_a_value_on_some_images_is_averaged_over_the_others(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, rise=True, n=10)
+    table = run.tables()["gradcam@stage5"]
+    rows = table.to_pylist()
+    for row in rows[:4]:
+        row["rise2018_dataset/deletion_auc"] = None
+    footer = run.footers()[0]
+    from wsol.store import Shard
+
+    about = {k: footer[k] for k in ("variants", "protocols", "metrics")}
+    run.write(Shard(0, tuple(table["image_id"].to_pylist())), rows, frozenset(map(tuple, footer["work"])), about)
+    cell = find(summarise(run, n_resamples=20), "deletion_auc", "rise2018_dataset")
+    assert cell.n == 6
+    assert cell.value == pytest.approx(np.mean([r["rise2018_dataset/deletion_auc"] for r in rows[4:]]))
+
+
+def test_psol_averages_over_classes(tmp_path: Path) -> None:
+    name = "choe2020_v1[average=classes]"
+    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, protocols=(name,), n=58)  # 15, 15, 14, 14 an class
+    cell = find(summarise(run, n_resamples=20), "maxboxacc", name)
+    labels = np.arange(58) % 4
+    hits = iou_at(run, name) >= 0.5
+    expected = np.mean([hits[labels == c].mean(0) for c in range(4)], axis=0).max()
+    assert cell.value == pytest.approx(100 * expected)
+
+
+def test_a_run_without_rows_says_how_to_get_some(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "empty")
+    run.write_manifest({"identity": {}})
+    with pytest.raises(DataError, match="run empty has no rows yet; start it with: wsol run"):
+        summarise(run)
+
+
+def test_twins_are_told_from_rows_and_named_after_the_older_paper(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"hirescam@stage5": 0.0, "cam@stage5": "hirescam@stage5", "gradcam@stage5": 0.001})
+    assert summarise(run, n_resamples=10).same == {"hirescam@stage5": "cam@stage5"}

@@ -1,0 +1,95 @@
+"""`wsol compare`: two variants on the same images, without torch."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from wsol.errors import ConfigError, WsolError, unknown
+from wsol.lazy import lazily
+from wsol.report.formats import check_format, write
+from wsol.store import RunFolder, open_run
+
+DESCRIPTION = """Compare two variants image by image: differences with intervals, and the images behind them.
+
+  wsol compare gradcam@stage5 layercam@stage5                    of the newest run
+  wsol compare gradcam layercam@stage5 --run shapes --metric maxboxacc_v2
+  wsol compare RUN_A/gradcam@stage5 RUN_B/gradcam@stage5         of two runs on the same images
+"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Print differences, then the images that differ most."""
+    parser = argparse.ArgumentParser(
+        prog="wsol compare", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("a", metavar="A", help="a variant, the beginning of its id, or RUN/variant")
+    parser.add_argument("b", metavar="B", help="the variant it is compared with")
+    parser.add_argument("--run", default="latest", help="the run of variants that don't name theirs")
+    parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="where run folders are")
+    parser.add_argument("--metric", action="append", default=[], help="only this metric (may be repeated)")
+    parser.add_argument("--protocol", action="append", default=[], help="only this protocol (may be repeated)")
+    parser.add_argument("--all", action="store_true", help="every number, not only the main ones")
+    parser.add_argument("--top", type=int, default=10, help="how many images to list")
+    parser.add_argument("--by-class", action="store_true", help="resample whole classes")
+    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
+    parser.add_argument("--format", dest="style", default="auto", help="auto, md, csv, tex, html or json")
+    parser.add_argument("--json", dest="style", action="store_const", const="json", help="same as --format json")
+    chosen = parser.parse_args(list(words))
+    lazily("torch", "torchvision")
+    from wsol.report.columns import Choice
+    from wsol.report.compare import Side, compare_grid, compared, images_grid, main_key, most_different
+    from wsol.report.summary import summarise
+
+    check_format(chosen.style)
+    sides = []
+    for name in (chosen.a, chosen.b):
+        folder, variant = find(name, chosen.run, chosen.runs)
+        summary = summarise(folder, variants=[variant], n_resamples=chosen.resamples, by_class=chosen.by_class)
+        sides.append(Side.of(summary, variant, folder.tables()[variant]))
+    a, b = sides
+    choice = Choice(metrics=chosen.metric, protocols=chosen.protocol, everything=chosen.all or chosen.style == "json")
+    found = compared(a, b, choice)
+    key = main_key(found)
+    images = most_different(a, b, key, top=chosen.top) if chosen.top > 0 else []
+    if chosen.style == "json":
+        said = {"a": a.name, "b": b.name, "numbers": [one.record() for one in found], "images": images}
+        print(json.dumps(said, indent=1))
+        return 0
+    write(compare_grid(found, a, b), sys.stdout, style=chosen.style)
+    if chosen.top > 0:
+        print()
+        write(images_grid(images, key), sys.stdout, style=chosen.style)
+    return 0
+
+
+def find(name: str, run: str, runs: Path) -> tuple[RunFolder, str]:
+    """The run and the variant key of ``variant`` or ``RUN/variant``."""
+    place, slash, variant = name.rpartition("/")
+    if slash:
+        try:
+            return _in(open_run(place, runs), variant)
+        except WsolError:
+            if Path(place).exists():
+                raise
+    return _in(open_run(run, runs), name)
+
+
+def _in(folder: RunFolder, name: str) -> tuple[RunFolder, str]:
+    from wsol.report.names import short_name
+    from wsol.report.rows import gather
+
+    variants = gather(folder.footers())["variants"]
+    for key, about in variants.items():
+        if name in (key, about["id"], short_name(about)[0]):
+            return folder, key
+    of_method = [key for key, about in variants.items() if about["method"] == name]
+    beginning = of_method or [key for key in variants if key.startswith(name)]
+    if len(beginning) == 1:
+        return folder, beginning[0]
+    if beginning:
+        raise ConfigError(f"{name} could be {' or '.join(beginning)}; say which")
+    raise unknown("variant", name, variants, see=f"wsol table {folder.name}")

@@ -1,0 +1,168 @@
+"""From published cells to experiments, as few runs as they fit in, and back to our numbers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wsol.cli import choices
+from wsol.cli.compose import compose_settings
+from wsol.cli.job import chosen_protocols, engine_of, experiment_from, load_dataset, view_of
+from wsol.engines import run_local
+from wsol.errors import DataError, ModelError, WsolError
+from wsol.experiment import Experiment
+from wsol.imageless import NoNetwork, evaluate_boxes, is_fixed
+from wsol.methods.base import methods
+from wsol.progress import Progress
+from wsol.report.reproduce import wanted_weights
+from wsol.report.summary import summarise
+from wsol.store import RunFolder
+from wsol.variants import expand
+from wsol.versions import versions
+
+if TYPE_CHECKING:
+    from wsol.report.cells import Cell
+    from wsol.report.reproduce import Benchmark, Published
+
+log = logging.getLogger(__name__)
+
+WHOLE = {  # images of the published splits, by the end of their metadata folder (handbook: protocols 17.1)
+    "ILSVRC/test": 50_000,
+    "ILSVRC/val": 10_000,
+    "CUB/test": 5_794,
+    "CUB/val": 1_000,
+    "OpenImages/test": 5_000,
+    "OpenImages/val": 2_500,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What computes a cell, and where its rows go; experiments of one folder are run as one."""
+
+    experiment: Experiment
+    runs: Path
+
+    @property
+    def place(self) -> Path:
+        return self.runs / self.experiment.folder_name
+
+    @property
+    def boxes_only(self) -> bool:
+        return isinstance(self.experiment.classifier, NoNetwork)
+
+
+def plan(
+    cells: Sequence[Published], benchmark: Benchmark, overrides: Sequence[str], *, anyway: bool
+) -> tuple[dict[str, Plan], dict[tuple[str, ...], str]]:
+    """By cell id what computes it, and by overrides why nothing does. Loads data and networks, runs nothing."""
+    made: dict[tuple[str, ...], Plan] = {}
+    reasons: dict[tuple[str, ...], str] = {}
+    for words in dict.fromkeys(cell.overrides for cell in cells):
+        try:
+            made[words] = _planned(words, benchmark, overrides, anyway=anyway)
+        except WsolError as error:
+            reasons[words] = str(error)
+    return {cell.id: made[cell.overrides] for cell in cells if cell.overrides in made}, reasons
+
+
+def run(plans: Mapping[str, Plan], cells: Sequence[Published], *, n_resamples: int) -> dict[str, Cell]:
+    """Compute what is missing in all folders; by cell id our number, where its rows have one."""
+    found: dict[str, Cell] = {}
+    for place in dict.fromkeys(one.place for one in plans.values()):
+        here = {id_: one for id_, one in plans.items() if one.place == place}
+        whole = _together([one.experiment for one in here.values()])
+        folder = RunFolder(place)
+        folder.write_manifest(whole.manifest(versions()))
+        _evaluate(whole, folder)
+        variants, measures = {v.key for v in whole.variants}, {measure for _, measure in whole.work}
+        summary = summarise(folder, variants=variants, measures=measures, n_resamples=n_resamples)
+        for cell in cells:
+            if cell.id in here:
+                key = here[cell.id].experiment.variants[0].key
+                mine = [c for c in summary.cells if c.variant == key and c.metric == cell.metric]
+                mine = [c for c in mine if cell.protocol in (c.measure, c.measure.partition("[")[0])]
+                found |= {cell.id: mine[0]} if mine else {}
+    return found
+
+
+def _planned(words: Sequence[str], benchmark: Benchmark, overrides: Sequence[str], *, anyway: bool) -> Plan:
+    changed = {word.partition("=")[0].lstrip("+~") for word in overrides}
+    whole = [word for word in words if word.partition("=")[0] not in changed] + list(overrides)
+    settings = compose_settings(choices.rewrite(whole))
+    runs = Path(settings["paths"]["runs"])
+    chosen = [str(options.get("method", name)) for name, options in (settings.get("methods") or {}).items()]
+    if not settings.get("metrics") and all(is_fixed(methods[name].info) for name in chosen):
+        experiment = _of_boxes(settings)
+    else:
+        if settings["model"].get("weights") is None:
+            settings["model"]["weights"] = _weights(benchmark, settings["model"]["name"], anyway=anyway)
+        experiment = experiment_from(settings)
+        if experiment.classifier.weights_id.startswith("random") and not anyway:
+            raise ModelError(f"random weights compute no number of {benchmark.name}; give model.weights=FILE")
+    if not anyway:
+        _check_images(settings["dataset"], experiment)
+    return Plan(experiment, runs)
+
+
+def _weights(benchmark: Benchmark, model: str, *, anyway: bool) -> str | None:
+    """What to load where nobody said: what the table names, else the network's own if they may stand in."""
+    wanted = wanted_weights(benchmark)
+    if wanted == "FILE" and not anyway:
+        needs = benchmark.needs.get("weights")
+        raise ModelError(f"{model} needs other weights than its default ones ({needs}); give model.weights=FILE")
+    return None if wanted == "FILE" else wanted
+
+
+def _check_images(node: Mapping[str, Any], experiment: Experiment) -> None:
+    """Refuse half a split: published numbers are of all its images, or of those that the table's own limit leaves."""
+    metadata = Path(str(node.get("metadata", "")))
+    whole = WHOLE.get("/".join(metadata.parts[-2:]))
+    count = len(experiment.samples)
+    if whole is not None and count != min(whole, node.get("limit") or whole):
+        raise DataError(
+            f"{metadata} lists {count} images, and the published numbers are of {whole}; "
+            "add --anyway to compare all the same"
+        )
+
+
+def _of_boxes(settings: Mapping[str, Any]) -> Experiment:
+    """The experiment of methods that need neither images nor a network."""
+    node = dict(settings["dataset"])
+    if node.get("name") == "wsolevaluation":
+        node["images"] = None
+    engine, network = engine_of(settings), NoNetwork()
+    return Experiment(
+        dataset=load_dataset(node),
+        classifier=network,  # type: ignore[arg-type]
+        variants=expand(settings["methods"], resolve=lambda layer: layer, stages=[]),
+        protocols=chosen_protocols(settings),
+        metrics=(),
+        view=view_of(settings, network),  # type: ignore[arg-type]
+        seed=int(settings["seed"]),
+        shard_size=engine.shard_size,
+        threads=engine.threads,
+    )
+
+
+def _together(experiments: Sequence[Experiment]) -> Experiment:
+    """One experiment with the variants, protocols and metrics of all."""
+    return replace(
+        experiments[0],
+        variants=tuple({v.key: v for one in experiments for v in one.variants}.values()),
+        protocols=tuple({p.name: p for one in experiments for p in one.protocols}.values()),
+        metrics=tuple({m.name: m for one in experiments for m in one.metrics}.values()),
+    )
+
+
+def _evaluate(experiment: Experiment, folder: RunFolder) -> None:
+    if not isinstance(experiment.classifier, NoNetwork):
+        run_local(experiment, folder)
+        return
+    left = [shard for shard in experiment.shards if experiment.work - folder.done(shard)]
+    with Progress(total=sum(len(shard.image_ids) for shard in left), what=folder.name) as progress:
+        for shard in left:
+            evaluate_boxes(experiment, shard, folder, on_images=progress.advance)
