@@ -57,7 +57,7 @@ def tokens_of(seen: Seen) -> Tokens:
     known = _known.setdefault(seen.ask.module, {})
     size = tuple(seen.images.shape[1:])
     if size not in known:
-        known[size] = _probe(seen.ask.module, seen.images, seen)
+        known[size] = _probe(seen)
     return known[size]
 
 
@@ -76,7 +76,9 @@ def row_map(seen: Seen, row: Callable[[Attention, Tensor], Tensor], *, gradients
 
         whole = part.stop - part.start == len(seen.images)
         attention = seen.once(("attention", gradients), look) if whole else look()
-        maps.append(tokens.to_map(row(attention, readers.to(attention.probabilities[-1]))))
+        last = attention.probabilities[-1]
+        with torch.autocast(last.device.type, enabled=False):  # products of ten layers, at the precision they came in
+            maps.append(tokens.to_map(row(attention, readers.to(last))))
     return torch.cat(maps)
 
 
@@ -96,9 +98,9 @@ def look_at_attention(seen: Seen, part: slice, *, gradients: bool) -> Attention:
         return look(images, targets)
 
 
-def _probe(module: nn.Module, images: Tensor, seen: Seen) -> Tokens:
-    draw = torch.Generator().manual_seed(0)
-    noise = torch.randn((1, *images.shape[1:]), generator=draw).to(images)
+def _probe(seen: Seen) -> Tokens:
+    module, draw = seen.ask.module, torch.Generator().manual_seed(0)
+    noise = torch.randn((1, *seen.images.shape[1:]), generator=draw).to(seen.images)
     # Untrained transformers have a head of zeros, through which nothing has a gradient.
     filled = {
         name: torch.randn(value.shape, generator=draw).to(value)
@@ -107,13 +109,13 @@ def _probe(module: nn.Module, images: Tensor, seen: Seen) -> Tokens:
     }
     with capture_attention(module) as look:
         look.run = lambda x: torch.func.functional_call(module, filled, (x,))
-        seen_once = look(noise, torch.zeros(1, dtype=torch.long), score=lambda logits, _: logits.square().sum(1))
-    name, last = seen_once.names[-1], seen_once.probabilities[-1]
+        probed = look(noise, torch.zeros(1, dtype=torch.long), score=lambda logits, _: logits.square().sum(1))
+    name, last = probed.names[-1], probed.probabilities[-1]
     grid = seen.ask.grids.get(name)
     count = last.shape[-1] - (grid.prefix if grid is not None else 0)
     if grid is None or grid.layout != "tokens" or isqrt(count) ** 2 != count:
         raise LayerError(f"the {last.shape[-1]} tokens of {name!r} are no square grid of patches; {INSTEAD}")
     # What a query gathers goes to its own token alone, so a query that the head does not read has no gradient.
-    read = seen_once.gradients[-1][0].flatten(2).abs().amax((0, 2)).ne(0).double()
-    size = sum(p.numel() * p.element_size() for p in seen_once.probabilities)
+    read = probed.gradients[-1][0].flatten(2).abs().amax((0, 2)).ne(0).double()
+    size = sum(p.numel() * p.element_size() for p in probed.probabilities)
     return Tokens(grid.prefix, isqrt(count), read / read.sum(), size)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from wsol.methods.attending import row_map, tokens_of
 from wsol.methods.base import Seen, method
 
@@ -36,6 +34,6 @@ class AttnGradCAM:
 
         def row(attention: Attention, readers: Tensor) -> Tensor:
             weights = attention.gradients[-1][..., prefix:].mean(-1, keepdim=True)
-            return torch.einsum("q,bhqk->bk", readers, weights * attention.probabilities[-1]).relu()
+            return (readers @ (weights * attention.probabilities[-1]).mean(1)).relu()
 
-        return row_map(seen, row, gradients=True) / _heads(seen)
+        return row_map(seen, row, gradients=True)

@@ -29,7 +29,7 @@ class Rollout:
 
     A^l = rows of (fuse_h A^l + I), normalised;  M = (A^L ... A^1)[cls, patches]
 
-    Identities: with mean heads, normalising A + I is the paper's 0.5 A + 0.5 I. One layer of one head gives (A + I) / 2.
+    Identities: with mean heads, normalising A + I is the paper's (A + I) / 2. One layer gives A[cls, patches] / 2.
     Traps: `discard` is no part of the paper: that share of each layer's smallest entries, over all its rows, becomes 0.
 
     Options: heads = mean, max, min; discard in [0, 1).
@@ -54,10 +54,14 @@ class Rollout:
 
     def _mixed(self, probabilities: Tensor) -> Tensor:
         """(B, heads, T, T) to (B, T, T), rows of sum 1."""
-        fused = {"mean": probabilities.mean, "max": probabilities.amax, "min": probabilities.amin}[self.heads](1)
+        if self.heads == "mean":
+            fused = probabilities.mean(1)
+        else:
+            fused = probabilities.amax(1) if self.heads == "max" else probabilities.amin(1)
         if dropped := int(self.discard * fused[0].numel()):
             # Entries that equal the first one kept stay, so that ties don't depend on how they are sorted.
-            least = fused.flatten(1).kthvalue(dropped + 1).values[:, None, None]
+            least = fused.flatten(1).sort().values[:, dropped, None, None]
             fused = torch.where(fused < least, 0, fused)
         mixed = fused + torch.eye(fused.shape[-1], dtype=fused.dtype, device=fused.device)
-        return mixed / mixed.sum(-1, keepdim=True)
+        rows: Tensor = mixed / mixed.sum(-1, keepdim=True)
+        return rows

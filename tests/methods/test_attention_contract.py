@@ -1,0 +1,149 @@
+"""What every method that needs `attention` must keep: a new file in `wsol/methods` is tested here unasked."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.methods import test_method_contract as contract
+from tests.methods.nets import TinyVGG
+from tests.methods.nets import look_once as look_at_cnn
+from tests.methods.nets import make_images as images_of_cnn
+from tests.methods.nets import make_net as make_cnn
+from tests.methods.test_attention_methods import KEYS, TARGETS, near
+from tests.methods.vits import look_once, make_images, make_vit
+from wsol.capture import INPUT
+from wsol.errors import LayerError
+from wsol.methods import attending
+from wsol.methods.base import methods
+
+NET = "semantic"  # all methods of attention run on it
+ON = [(key, net) for key in KEYS for net in ("timm", "torchvision", NET) if key != "tscam" or net == NET]
+
+
+def run(key: str, net: str = NET, *, count: int = 3, dtype: torch.dtype = torch.float64, **look: Any) -> Tensor:
+    raw: Tensor = methods[key]()(
+        look_once(make_vit(net, dtype=dtype), make_images(count, dtype=dtype), TARGETS[:count], **look)
+    )
+    return raw
+
+
+@pytest.mark.parametrize(("key", "net"), ON)
+def test_one_image_gives_the_map_it_gives_in_a_batch(key: str, net: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = run(key, net)
+    contract.usable(batch, 3)
+    module, images = make_vit(net), make_images()
+    for i, target in enumerate(TARGETS):
+        assert near(methods[key]()(look_once(module, images[i : i + 1], [target]))[0], batch[i])
+    assert near(run(key, net, chunk=2), batch)
+    monkeypatch.setattr(attending, "PART_BYTES", 1)
+    assert near(run(key, net), batch)
+
+
+@pytest.mark.parametrize(("key", "net"), ON)
+def test_the_same_call_twice_gives_the_same_bits(key: str, net: str) -> None:
+    first = run(key, net, dtype=torch.float32)
+    assert first.dtype == torch.float32
+    torch.rand(7)
+    assert torch.equal(run(key, net, dtype=torch.float32), first)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_odd_images_and_types_give_finite_maps(key: str) -> None:
+    module = make_vit(NET, dtype=torch.float32)
+    flat = torch.stack([torch.full((3, 24, 24), value) for value in (0.0, 1.0, -2.5)])
+    contract.usable(methods[key]()(look_once(module, flat, TARGETS)), 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        contract.usable(run(key, dtype=torch.float32), 3)
+    contract.usable(run(key, dtype=torch.bfloat16), 3)
+    for value in module.parameters():
+        value.data.mul_(1e4)
+    contract.usable(methods[key]()(look_once(module, make_images(dtype=torch.float32), TARGETS)), 3)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_network_and_what_was_seen_come_back_as_they_were(key: str) -> None:
+    module = make_vit(NET).train()
+    module.norm.eval()
+    module.patch.bias.requires_grad_(False)
+    seen = look_once(module, make_images(), TARGETS)
+    modes = {name: part.training for name, part in module.named_modules()}
+    frozen = {name: value.requires_grad for name, value in module.named_parameters()}
+    values = {name: value.clone() for name, value in module.state_dict().items()}
+    images, logits = seen.images.clone(), seen.logits.clone()
+
+    raw = methods[key]()(seen)
+    again = methods[key]()(seen)
+
+    assert torch.equal(raw, run(key))  # train mode played no part
+    assert torch.equal(raw, again)
+    raw.add_(1)  # a map of its own, not a view of what is shared
+    assert torch.equal(methods[key]()(seen), again)
+    assert {name: part.training for name, part in module.named_modules()} == modes
+    assert {name: value.requires_grad for name, value in module.named_parameters()} == frozen
+    assert all(torch.equal(value, values[name]) for name, value in module.state_dict().items())
+    assert all(value.grad is None for value in module.parameters())
+    assert torch.equal(seen.images, images)
+    assert torch.equal(seen.logits, logits)
+    assert contract.hooks(module) == 0
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_no_hook_survives_an_exception(key: str) -> None:
+    module = make_vit(NET).train()
+    seen = look_once(module, make_images(), TARGETS)
+    attending.tokens_of(seen)
+
+    def stop(*_: object) -> None:
+        raise contract.StopHereError
+
+    handle = module.head.register_forward_hook(stop)
+    with pytest.raises(contract.StopHereError):
+        methods[key]()(seen)
+    handle.remove()
+    assert contract.hooks(module) == 0
+    assert all(part.training for part in module.modules())
+    assert all(value.requires_grad for value in module.parameters())
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_declared_cost_is_what_is_spent(key: str) -> None:
+    seen = look_once(make_vit(NET), make_images(1), TARGETS[:1])
+    expected = {unit: float(count) for count, unit in re.findall(r"(\d+)([FB])", methods[key].info.cost)}
+    for _ in range(2):  # what is shared is charged in full
+        before = seen.ask.cost
+        methods[key]()(seen)
+        spent = seen.ask.cost - before
+        assert spent.forwards + 1 == expected["F"]  # the shared look is one
+        assert spent.backwards == expected.get("B", 0)
+        assert spent.partial_forwards == 0
+
+
+def test_methods_that_want_the_same_share_one_look() -> None:
+    seen = look_once(make_vit(NET), make_images(), TARGETS)
+    runs: list[int] = []
+    attending.tokens_of(seen)
+    handle = seen.ask.module.register_forward_hook(lambda *given: runs.append(len(given[2])))
+    for key in ("rollout", "lastattention", "genericattention", "attngradcam"):
+        methods[key]()(seen)
+    handle.remove()
+    assert runs == [3, 3]  # one with gradients, one without
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_network_without_attention_is_refused(key: str) -> None:
+    seen = look_at_cnn(make_cnn(TinyVGG), images_of_cnn(), TARGETS, INPUT)
+    with pytest.raises(LayerError, match=r"TinyVGG has no attention that can be seen .* gradcam, layercam or eigencam"):
+        methods[key]()(seen)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_method_tells_what_it_is(key: str) -> None:
+    contract.test_a_method_tells_what_it_is(key)
+    assert methods[key].info.layers == "input"  # a layer of its own choice would be looked at in vain
+    assert "Options:" in (methods[key].__doc__ or "") or not dataclasses.fields(methods[key])  # type: ignore[arg-type]

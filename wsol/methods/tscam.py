@@ -1,0 +1,81 @@
+"""TS-CAM's coupling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from wsol.attention import Attention
+from wsol.errors import HeadError
+from wsol.methods.attending import look_at_attention, parts, tokens_of
+from wsol.methods.base import Seen, method
+from wsol.models.heads import ROUNDING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@method(
+    "tscam",
+    paper="Gao et al., TS-CAM, ICCV 2021, sec. 3",
+    year=2021,
+    needs=("attention",),
+    layers="input",
+    cost="2F",
+)
+class TSCAM:
+    """TS-CAM: the class token's attention, where to look, times the semantic map, which class a patch speaks for.
+
+    M = mean_l mean_h A^l[cls, patches] * S_c;  S = conv(patch tokens), whose mean over patches is the logits
+
+    Identities: with equal attention everywhere it is the semantic map alone.
+    Traps: for networks that carry such a map (a convolution from patch tokens to classes, then average pooling), and
+    trained so. The class token looks and is not read. S is signed, and so is M.
+    """
+
+    def __call__(self, seen: Seen) -> Tensor:
+        tokens = tokens_of(seen)
+        if tokens.prefix < 1:
+            raise HeadError("TS-CAM needs a class token, which this network has not; use cam or gradcam")
+        maps = []
+        for part in parts(seen, gradients=False):
+            attention, semantic = _look(seen, part)
+            where = torch.stack([p[:, :, 0].mean(1) for p in attention.probabilities]).mean(0)
+            what = semantic[torch.arange(len(semantic)), seen.targets[part]]
+            maps.append(tokens.to_map(where) * what)
+        return torch.cat(maps)
+
+
+def _look(seen: Seen, part: slice) -> tuple[Attention, Tensor]:
+    """Attention, and the semantic map (B, C, side, side): the class maps whose spatial mean gave the logits."""
+    kept: list[Tensor] = []
+
+    def keep(module: Any, args: Any, output: Tensor) -> None:
+        kept.append(output.detach())
+
+    classes = seen.logits.shape[1]
+    convolutions = [
+        m for m in seen.ask.module.modules() if isinstance(m, torch.nn.Conv2d) and m.out_channels == classes
+    ]
+    handles = [m.register_forward_hook(keep) for m in convolutions]
+    try:
+        attention = look_at_attention(seen, part, gradients=False)
+    finally:
+        for handle in handles:
+            handle.remove()
+    side = tokens_of(seen).side
+    for semantic in kept:
+        if semantic.shape[-2:] == (side, side) and _gives(semantic, attention.logits):
+            return attention, semantic.to(attention.logits)
+    raise HeadError(
+        "TS-CAM needs a convolution from patch tokens to class maps whose mean is the logits, which this network has "
+        "not; use genericattention or rollout"
+    )
+
+
+def _gives(semantic: Tensor, logits: Tensor) -> bool:
+    """Whether the mean of (B, C, h, w) is (B, C), up to rounding of the maps' own type."""
+    maps = semantic.double()
+    tolerance = ROUNDING * torch.finfo(semantic.dtype).eps * maps.abs().mean((2, 3))
+    return bool(((maps.mean((2, 3)) - logits.double()).abs() <= tolerance).all())
