@@ -103,7 +103,7 @@ class RunFolder:
         """By variant key, all its rows over all shards, one row an image, with the columns of every measure."""
         pieces: dict[tuple[int, str], pa.Table] = {}
         for file, footer in self._files():
-            table = pq.read_table(file)
+            table = pq.ParquetFile(file).read()  # read_table imports pandas
             for key in sorted({variant for variant, _ in _pairs(footer)}):
                 part = table.filter(pc.equal(table["variant"], key))
                 where = (footer["shard"], key)

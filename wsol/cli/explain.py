@@ -125,9 +125,9 @@ def _open(name: str, data: Dataset | None) -> tuple[Image, Sample | None, Any]:
     import numpy as np
 
     if Path(name).is_file():
-        from wsol.datasets.files import open_rgb
+        from wsol.datasets.files import open_image
 
-        return open_rgb(Path(name)), None, np.zeros((0, 4))
+        return open_image(Path(name), image_id=name), None, np.zeros((0, 4))
     assert data is not None
     found = {s.image_id: s for s in data.samples()}
     if name not in found:
