@@ -53,7 +53,11 @@ def test_fixed_maps_have_no_layers() -> None:
     ("chosen", "error", "sentence"),
     [
         ({"gradcamm": {}}, UnknownName, "no method 'gradcamm'; nearest: 'gradcam'"),
-        ({"layercam": {"gama": 2}}, ConfigError, r"no option 'methods\.layercam\.gama'; nearest: 'methods\.layercam\.gamma'"),
+        (
+            {"layercam": {"gama": 2}},
+            ConfigError,
+            r"no option 'methods\.layercam\.gama'; nearest: 'methods\.layercam\.gamma'",
+        ),
         ({"layercam": {"gamma": []}}, ConfigError, r"gamma=\[\] leaves nothing to run"),
         ({"layercam": {"fuse": "min"}}, ConfigError, "no value for methods.layercam.fuse 'min'"),
         ({"layercam": {"sample": 0}}, ConfigError, "methods.layercam.sample=0 is not a number of images"),

@@ -30,7 +30,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = folder / "env"
     venv.create(place, with_pip=True)
     python = place / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", "--no-index", "--no-deps", wheel], check=True, capture_output=True)
+    subprocess.run(
+        [python, "-m", "pip", "install", "-q", "--no-index", "--no-deps", wheel], check=True, capture_output=True
+    )
     ours = next((place / "lib").glob("python*")) / "site-packages"
     (ours / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     return place / "bin" / "wsol"
@@ -45,7 +47,10 @@ def wsol(script: Path, where: Path, *words: str) -> str:
 
 def test_the_wheel_runs_from_another_folder(installed: Path, tmp_path: Path) -> None:
     checkout = subprocess.run(
-        [installed.parent / "python", "-c", "import wsol; print(wsol.__file__)"], cwd=tmp_path, capture_output=True, text=True
+        [installed.parent / "python", "-c", "import wsol; print(wsol.__file__)"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert str(ROOT) not in checkout.stdout, "the environment must not see the checkout"
     wsol(installed, tmp_path, "run", "dataset.n=4", "method=[gradcam,layercam]", "metric=[]", "table=false")

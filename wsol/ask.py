@@ -80,7 +80,8 @@ class Ask:
         return torch.cat(answers)
 
     def logits_from(self, layer: str, activations: Tensor, image: Tensor) -> Tensor:
-        """Logits (N, C) of the network run on from `layer` with N replaced outputs (N, K, H, W), for one image (3, h, w).
+        """Logits (N, C) of the network run on from `layer` with N replaced outputs (N, K, H, W), for one image (3, h,
+        w).
 
         The part before the layer runs once a chunk, for a single image; what bypasses the layer (a residual branch)
         broadcasts. Networks that concatenate past the layer (DenseNet) run the front for every copy.

@@ -130,7 +130,9 @@ class Capture:
         With `create_graph` the tensors stay attached, for second derivatives.
         """
         if self.gradients and (targets is None or len(targets) != len(images)):
-            raise ValueError(f"{len(images)} images need as many targets, not {targets if targets is None else len(targets)}")
+            raise ValueError(
+                f"{len(images)} images need as many targets, not {targets if targets is None else len(targets)}"
+            )
         self._kept.clear()
         with torch.set_grad_enabled(self.gradients):
             if INPUT in self.layers:

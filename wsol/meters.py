@@ -13,8 +13,9 @@ STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 class PeakMemory:
     """A `with` block that knows the most memory it held beyond what was held before, in MB.
 
-    On CUDA this is the allocator's own count. On the CPU it is the process's peak resident memory (Linux), which misses what
-    the allocator reuses without asking the system: good for comparing methods, not for accounting. Elsewhere NaN.
+    On CUDA this is the allocator's own count. On the CPU it is the process's peak resident memory (Linux), which
+    misses what the allocator reuses without asking the system: good for comparing methods, not for accounting.
+    Elsewhere NaN.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -34,7 +35,9 @@ class PeakMemory:
             self._start = _resident("VmRSS")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.device.type == "cuda":
             peak = torch.cuda.max_memory_allocated(self.device) / 2**20
         else:

@@ -53,22 +53,41 @@ PAIRS = (
     Pair("layercam", "peer.gradcam.LayerCAM"),
     Pair("layercam", "peer.torchcam.LayerCAM"),
     Pair("cam", "peer.torchcam.CAM"),
-    Pair("eigencam", "peer.gradcam.EigenCAM", "centres over space and cuts a component of arbitrary sign: may be inverted"),
+    Pair(
+        "eigencam",
+        "peer.gradcam.EigenCAM",
+        "centres over space and cuts a component of arbitrary sign: may be inverted",
+    ),
     Pair("eigengradcam", "peer.gradcam.EigenGradCAM", "centres over space and cuts a component of arbitrary sign"),
     Pair("kpcacam", "peer.gradcam.KPCA_CAM", "scikit-learn's kernel PCA; the sign of a component is arbitrary"),
     Pair("scorecam", "peer.gradcam.ScoreCAM", "masks upsampled with corners aligned", LOGIT),
     Pair("scorecam", "peer.torchcam.ScoreCAM", "min-max before upsampling", {**LOGIT, "mask_order": "norm_before_up"}),
-    Pair("ablationcam", "peer.gradcam.AblationCAM", "weights in float32; signed layers are not set to zero but to min - 1e7"),
+    Pair(
+        "ablationcam",
+        "peer.gradcam.AblationCAM",
+        "weights in float32; signed layers are not set to zero but to min - 1e7",
+    ),
     Pair("fullgrad", "peer.gradcam.FullGrad", "min-max of every channel rather than of the layer"),
     Pair("shapleycam", "peer.gradcam.ShapleyCAM", "its own score and Hessian term"),
-    Pair("finercam", "peer.gradcam.FinerCAM", "references weighted by probability rather than plain", {"weighted": True}),
-    Pair("smoothgradcam_pp", "peer.torchcam.SmoothGradCAMpp", "other noise, D2 in the numerator, the last noisy sample's ReLU"),
+    Pair(
+        "finercam", "peer.gradcam.FinerCAM", "references weighted by probability rather than plain", {"weighted": True}
+    ),
+    Pair(
+        "smoothgradcam_pp",
+        "peer.torchcam.SmoothGradCAMpp",
+        "other noise, D2 in the numerator, the last noisy sample's ReLU",
+    ),
     Pair("vanillagrad", "peer.captum.Saliency"),
     Pair("inputxgrad", "peer.captum.InputXGradient", options=COLOUR),
     Pair("guidedbackprop", "peer.captum.GuidedBackprop", options=COLOUR),
     Pair("deconvnet", "peer.captum.Deconvolution", options=COLOUR),
     Pair("guidedgradcam", "peer.captum.GuidedGradCam", options=COLOUR),
-    Pair("integratedgradients", "peer.captum.IntegratedGradients", "Gauss-Legendre points rather than the middle rule", COLOUR),
+    Pair(
+        "integratedgradients",
+        "peer.captum.IntegratedGradients",
+        "Gauss-Legendre points rather than the middle rule",
+        COLOUR,
+    ),
 )
 
 
@@ -109,7 +128,9 @@ def parity(
         (variant,) = expand({key: _options(key, options, layers)}, resolve=resolve, stages=stages)
         if variant.id not in cache:
             raw = looker.maps(inputs, targets, ids, [variant]).raw[variant.id]
-            cache[variant.id] = np.stack([normalise(np.maximum(resize(m, side, rule="bilinear"), 0), rule="minmax") for m in raw])
+            cache[variant.id] = np.stack(
+                [normalise(np.maximum(resize(m, side, rule="bilinear"), 0), rule="minmax") for m in raw]
+            )
         return variant, cache[variant.id]
 
     for pair in PAIRS:

@@ -1,8 +1,8 @@
 """Rows on disk: one Parquet file a shard, in a run folder named by what decides the rows.
 
-A run folder holds everything measured for one (dataset, network, view, seed, numerics). A shard is a fixed list of image
-ids. Each file says in its footer which (variant, measure) pairs it covers, so the same command again computes only what is
-missing, and a variant or a protocol added later only itself.
+A run folder holds everything measured for one (dataset, network, view, seed, numerics). A shard is a fixed list of
+image ids. Each file says in its footer which (variant, measure) pairs it covers, so the same command again computes
+only what is missing, and a variant or a protocol added later only itself.
 """
 
 from __future__ import annotations

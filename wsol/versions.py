@@ -5,7 +5,18 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("wsol", "torch", "torchvision", "numpy", "opencv-python-headless", "numba", "pillow", "hydra-core", "pandas", "pyarrow")
+PACKAGES = (
+    "wsol",
+    "torch",
+    "torchvision",
+    "numpy",
+    "opencv-python-headless",
+    "numba",
+    "pillow",
+    "hydra-core",
+    "pandas",
+    "pyarrow",
+)
 
 
 def versions() -> dict[str, str]:

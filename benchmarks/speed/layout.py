@@ -1,4 +1,5 @@
-"""Forward time of the embedded network by memory layout and chunk size; ratios to the plain layout at chunk 64, one run.
+"""Forward time of the embedded network by memory layout and chunk size; ratios to the plain layout at chunk 64, one
+run.
 
     python benchmarks/speed/layout.py
 """

@@ -20,7 +20,10 @@ FEW = ["dataset.n=4", "metric=[]", "method=[gradcam]"]
         (["protocol=[choe2020_v3]"], "there is no protocol 'choe2020_v3'; nearest: 'choe2020_v"),
         (["metric=[rise]"], "there is no metric 'rise'; nearest: 'rise"),
         (["methods.gradcam.reluu=true"], "there is no option 'methods.gradcam.reluu'; nearest: 'methods.gradcam.relu'"),
-        (["+methods.gradcam.reluu=true"], "there is no option 'methods.gradcam.reluu'; nearest: 'methods.gradcam.relu'"),
+        (
+            ["+methods.gradcam.reluu=true"],
+            "there is no option 'methods.gradcam.reluu'; nearest: 'methods.gradcam.relu'",
+        ),
         (["methods.gradcam.relu=7"], "methods.gradcam.relu=7 is not bool"),
         (["methods.gradcam.layers=stage9"], "there is no layer of shapes_gap 'stage9'; nearest: 'stage"),
         (["protocol=choe2020_v2", "protocol.normalize=max"], "nearest: 'protocols.choe2020_v2.normalise'"),

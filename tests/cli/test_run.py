@@ -17,7 +17,13 @@ from wsol.cli import main
 from wsol.store import RunFolder, open_run
 
 VOLATILE = ("ms", "peak_mb")  # measured, not computed
-FEW = ["dataset.n=8", "method=[centergauss,gradcam,layercam]", "metric=[]", "engine.shard_size=2", "engine.batch_size=2"]
+FEW = [
+    "dataset.n=8",
+    "method=[centergauss,gradcam,layercam]",
+    "metric=[]",
+    "engine.shard_size=2",
+    "engine.batch_size=2",
+]
 
 
 def run(runs: Path, *words: str) -> int:

@@ -62,8 +62,8 @@ def store(words: Sequence[str]) -> None:
     from hydra.core.config_store import ConfigStore
 
     from wsol.datasets.base import datasets
-    from wsol.metrics.base import metrics
     from wsol.methods.base import methods
+    from wsol.metrics.base import metrics
     from wsol.options import defaults
     from wsol.protocols.base import protocols
     from wsol.variants import config_of

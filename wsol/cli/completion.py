@@ -1,6 +1,6 @@
 """Shell completion: commands here, everything behind `wsol run` by Hydra.
 
-    eval "$(wsol run -sc install=bash)"
+eval "$(wsol run -sc install=bash)"
 """
 
 from __future__ import annotations

@@ -60,7 +60,9 @@ def _torch_pair() -> Finding:
     except Exception as error:
         pair = f"torch {version('torch')} and torchvision {version('torchvision')}"
         if "nms" in str(error) or "operator" in str(error):
-            return Finding("bad", f"{pair} were not built for each other ({error}); install both from one source, in one command")
+            return Finding(
+                "bad", f"{pair} were not built for each other ({error}); install both from one source, in one command"
+            )
         return Finding("bad", f"{pair} don't import: {error}")
     return Finding("ok", "torch and torchvision fit each other")
 
@@ -70,7 +72,10 @@ def _device() -> Finding:
 
     if torch.cuda.is_available():
         return Finding("ok", f"CUDA: {torch.cuda.get_device_name(0)}")
-    return Finding("note", f"no CUDA device; everything runs on the CPU ({os.cpu_count()} cores, {torch.get_num_threads()} threads)")
+    return Finding(
+        "note",
+        f"no CUDA device; everything runs on the CPU ({os.cpu_count()} cores, {torch.get_num_threads()} threads)",
+    )
 
 
 def _numba() -> Finding:
@@ -80,7 +85,7 @@ def _numba() -> Finding:
 
     ranks = np.zeros((8, 8), np.int32)
     ranks[2:5, 3:7] = 1
-    box = sweep(ranks, levels=1, component="largest_polygon").boxes.tolist()
+    box = sweep(ranks, levels=2, component="largest_polygon").boxes.tolist()
     if box != [[3, 2, 7, 5]]:
         return Finding("bad", f"the box sweep gives {box} for a rectangle at [[3, 2, 7, 5]]; reinstall numba")
     return Finding("ok", "boxes: the compiled sweep works")
@@ -115,7 +120,11 @@ def _data(overrides: Sequence[str]) -> list[Finding]:
             from wsol.cli.job import load_model
 
             classifier = load_model(settings["model"])
-            findings.append(Finding("ok", f"model {classifier.name}: {classifier.num_classes} classes, weights {classifier.weights_id}"))
+            findings.append(
+                Finding(
+                    "ok", f"model {classifier.name}: {classifier.num_classes} classes, weights {classifier.weights_id}"
+                )
+            )
     except WsolError as error:
         findings.append(Finding("bad", str(error)))
     return findings
@@ -131,4 +140,7 @@ def _dataset(settings: dict[str, Any]) -> Finding:
     labels = len({s.label for s in samples})
     boxes = sum(len(s.boxes_xyxy) for s in samples)
     print(f"{samples[0].image_id} ... {samples[-1].image_id}", file=sys.stderr)
-    return Finding("ok", f"dataset {data.key}: {len(samples)} samples, {labels} classes, {boxes} boxes; first, middle and last image open")
+    return Finding(
+        "ok",
+        f"dataset {data.key}: {len(samples)} samples, {labels} classes, {boxes} boxes; first, middle and last image open",
+    )

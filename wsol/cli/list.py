@@ -55,19 +55,29 @@ def _rows(kind: str, overrides: Sequence[str]) -> list[dict[str, Any]]:
         from wsol.metrics.base import metrics
 
         return [
-            {"metric": key, "about": metric.info.about, "needs": " ".join(sorted(metric.info.needs)), "cost": metric.info.cost}
+            {
+                "metric": key,
+                "about": metric.info.about,
+                "needs": " ".join(sorted(metric.info.needs)),
+                "cost": metric.info.cost,
+            }
             for key, metric in metrics.items()
         ]
     if kind == "protocols":
         from wsol.protocols.base import protocols
 
-        return [{"protocol": key, "view": p.view, "tau": p.tau, "component": p.component, "paper": p.paper} for key, p in protocols.items()]
+        return [
+            {"protocol": key, "view": p.view, "tau": p.tau, "component": p.component, "paper": p.paper}
+            for key, p in protocols.items()
+        ]
     if kind == "datasets":
         from wsol.datasets.base import datasets
         from wsol.options import defaults
 
         known = {key: ", ".join(defaults(d)) for key, d in datasets.items()}
-        return [{"dataset": name, "options": known.get(name, "(a choice in conf/)")} for name in choices.options("dataset")]
+        return [
+            {"dataset": name, "options": known.get(name, "(a choice in conf/)")} for name in choices.options("dataset")
+        ]
     if kind == "models":
         return [{"model": name} for name in choices.options("model")]
     if kind == "experiments":

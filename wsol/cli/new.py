@@ -22,9 +22,11 @@ from wsol.methods import Seen, method
 
 
 # The decorator makes a frozen dataclass of options and registers it under its key.
-#   needs   what you look at: "activations", "gradients", "head" (the linear head behind the layer), "model" (more forwards),
+#   needs   what you look at: "activations", "gradients", "head" (the linear head behind the layer), "model" (more
+# forwards),
 #           "image". Without "gradients" no backward is run for you.
-#   layers  where you look when the user names no layer: "last", "stage3+stage4", "all", or "input" for the image itself.
+#   layers  where you look when the user names no layer: "last", "stage3+stage4", "all", or "input" for the image
+# itself.
 #   cost    in words, for `wsol list methods`.
 @method("{key}", paper="me, {title}, 2026", year=2026, needs=("activations", "gradients"), cost="1F + 1B")
 class {title}:
@@ -36,8 +38,10 @@ class {title}:
     power: float = 1.0  # every field is an option: methods.{key}.power=2, or a list for several rows
 
     def __call__(self, seen: Seen) -> torch.Tensor:
-        # seen.activations, seen.gradients: (B, K, H, W) of one layer for B images; seen.logits: (B, C); seen.targets: (B,);
-        # seen.images: (B, 3, h, w). Return a raw map (B, H, W): no resize, no normalisation; thresholds and boxes come later.
+        # seen.activations, seen.gradients: (B, K, H, W) of one layer for B images; seen.logits: (B, C); seen.targets:
+        # (B,);
+        # seen.images: (B, 3, h, w). Return a raw map (B, H, W): no resize, no normalisation; thresholds and boxes
+        # come later.
         # More forwards: seen.ask.logits(images), seen.ask.logits_from(layer, activations, image).
         # Random numbers: seen.generators(), one an image, so that rows don't depend on batch or machine.
         weights = seen.gradients.abs().mean((2, 3), keepdim=True) ** self.power

@@ -1,7 +1,7 @@
 """Other libraries' own implementations as methods: pytorch-grad-cam, torch-cam and captum (extra ``peers``).
 
-`peer.gradcam.GradCAM` runs pytorch-grad-cam's class as it is, post-processing and all; so its rows say what a user of that
-library gets. Only installed libraries are listed. `wsol parity` compares them with ours.
+`peer.gradcam.GradCAM` runs pytorch-grad-cam's class as it is, post-processing and all; so its rows say what a user of
+that library gets. Only installed libraries are listed. `wsol parity` compares them with ours.
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ def _captum(name: str, seen: Seen) -> Tensor:
         return torch.as_tensor(found).detach()[:, 0]
     if name == "GuidedGradCam":
         layer = seen.ask.module.get_submodule(seen.layer)
-        found = library.GuidedGradCam(seen.ask.module, layer).attribute(inputs, seen.targets, interpolate_mode="bilinear")
+        found = library.GuidedGradCam(seen.ask.module, layer).attribute(
+            inputs, seen.targets, interpolate_mode="bilinear"
+        )
     else:
         found = getattr(library, name)(seen.ask.module).attribute(inputs, target=seen.targets)
     return torch.as_tensor(found).detach().abs().amax(1)
