@@ -71,25 +71,28 @@ def find(name: str, run: str, runs: Path) -> tuple[RunFolder, str]:
     place, slash, variant = name.rpartition("/")
     if slash:
         try:
-            return _in(open_run(place, runs), variant)
+            folder = open_run(place, runs)
+            return folder, variant_key(folder, variant)
         except WsolError:
             if Path(place).exists():
                 raise
-    return _in(open_run(run, runs), name)
+    folder = open_run(run, runs)
+    return folder, variant_key(folder, name)
 
 
-def _in(folder: RunFolder, name: str) -> tuple[RunFolder, str]:
+def variant_key(folder: RunFolder, name: str) -> str:
+    """The key of a variant: by its id, its short name, its method or the beginning of its id, if that says which."""
     from wsol.report.names import short_name
     from wsol.report.rows import gather
 
     variants = gather(folder.footers())["variants"]
     for key, about in variants.items():
         if name in (key, about["id"], short_name(about)[0]):
-            return folder, key
+            return key
     of_method = [key for key, about in variants.items() if about["method"] == name]
     beginning = of_method or [key for key in variants if key.startswith(name)]
     if len(beginning) == 1:
-        return folder, beginning[0]
+        return beginning[0]
     if beginning:
         raise ConfigError(f"{name} could be {' or '.join(beginning)}; say which")
     raise unknown("variant", name, variants, see=f"wsol table {folder.name}")

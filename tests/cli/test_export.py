@@ -1,0 +1,220 @@
+"""Exports: what leaves the rows is what they hold."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import importlib.util
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+import wsol
+from tests.report.made_up import make_run
+from wsol.cli import main
+from wsol.errors import OutputError
+from wsol.report.summary import summarise
+from wsol.store import RunFolder, open_run
+
+QUALITY = {"gradcam@stage5": 0.0, "layercam@stage4+stage5[gamma=2]": 0.1}
+RUN = [
+    "dataset.n=16",
+    "method=[gradcam,fullbox]",
+    "protocol=[exact,choe2020_v1,choe2020_v2,gradcam2017]",
+    "metric=[]",
+    "table=false",
+    "gallery=0",
+]
+
+
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return make_run(tmp_path_factory.mktemp("runs") / "shapes-test-shapes_gap-1", QUALITY, rise=True)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A small run with a real network, whose rows hold boxes."""
+    place = tmp_path_factory.mktemp("runs")
+    assert main(["run", *RUN, f"paths.runs={place}"]) == 0
+    return open_run("latest", place)
+
+
+def test_load_gives_one_row_an_image_and_variant(made_up: RunFolder) -> None:
+    rows = wsol.load(made_up.path)
+    assert len(rows) == 120
+    assert set(rows["variant"]) == set(QUALITY)
+    fused = rows[rows["layers"] == "stage4+stage5"]
+    assert set(fused["option.gamma"]) == {2}
+    hits = rows.groupby("variant")["choe2020_v1/hit"].mean()
+    cells = {c.variant: c.value for c in summarise(made_up, n_resamples=10).cells if c.metric == "maxboxacc"}
+    assert {variant: 100 * float(hit) for variant, hit in hits.items()} == pytest.approx(cells)
+    assert not any(isinstance(value, np.ndarray | list) for value in rows.iloc[0])
+
+
+def test_load_keeps_curves_when_asked_and_joins_runs(made_up: RunFolder) -> None:
+    rows = wsol.load([made_up.path, made_up.name], runs=made_up.path.parent, lists=True)
+    assert len(rows) == 240
+    assert len(rows["choe2020_v1/iou"].iloc[0]) == 20
+    with pytest.raises(OutputError, match="there is no run under"):
+        wsol.load("latest", runs=made_up.path / "nowhere")
+
+
+def test_rows_leave_as_csv_and_parquet(made_up: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain, whole = tmp_path / "new" / "rows.csv", tmp_path / "rows.parquet"
+    assert main(["export", str(made_up.path), "--csv", str(plain), "--parquet", str(whole)]) == 0
+    assert capsys.readouterr().out.split() == [str(plain), str(whole)]
+    assert len(list(csv.DictReader(io.StringIO(plain.read_text())))) == 120
+    assert len(pd.read_parquet(whole)["choe2020_v1/iou"].iloc[0]) == 20
+
+
+def coco_hits(truth: Path, found: Path) -> dict[int, bool]:
+    """By image, whether pycocotools matches the detection to a ground-truth box at IoU 0.5."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        gt = COCO(str(truth))
+        scored = COCOeval(gt, gt.loadRes(str(found)), "bbox")
+        scored.params.iouThrs = np.array([0.5])
+        scored.params.maxDets = [1, 1, 1]
+        scored.params.areaRng, scored.params.areaRngLbl = [[0, 1e10]], ["all"]
+        scored.evaluate()
+    hits = dict.fromkeys(gt.getImgIds(), False)
+    for one in scored.evalImgs:
+        if one is not None:
+            hits[one["image_id"]] |= bool((one["dtMatches"] > 0).any())
+    return hits
+
+
+def test_pycocotools_finds_the_hits_of_the_exact_protocol(
+    real: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "boxes.json"
+    words = ["export", str(real.path), "--coco", str(place), "--variant", "gradcam", "--protocol", "exact"]
+    assert main(words) == 0
+    assert capsys.readouterr().out.split() == [str(place), str(tmp_path / "boxes.gt.json")]
+    rows = wsol.load(real.path)
+    ours = rows[rows["method"] == "gradcam"]["exact/hit"].to_list()
+    hits = coco_hits(tmp_path / "boxes.gt.json", place)
+    assert [hits[n] for n in range(1, 17)] == ours
+    assert 0 < sum(ours) < 16
+
+
+def test_each_variant_gets_its_file_and_the_first_protocol_with_one_box(real: RunFolder, tmp_path: Path) -> None:
+    assert main(["export", str(real.path), "--coco", str(tmp_path / "b.json")]) == 0
+    assert {p.name for p in tmp_path.iterdir()} == {"b-gradcam@stage5.json", "b-fullbox.json", "b.gt.json"}
+    truth = {i["id"]: i for i in json.loads((tmp_path / "b.gt.json").read_text())["images"]}
+    for one in json.loads((tmp_path / "b-fullbox.json").read_text()):
+        assert one["bbox"] == [0, 0, truth[one["image_id"]]["width"], truth[one["image_id"]]["height"]]
+
+
+def test_boxes_of_a_square_frame_are_brought_to_stored_pixels(real: RunFolder, tmp_path: Path) -> None:
+    words = ["export", str(real.path), "--variant", "gradcam@stage5"]
+    assert main([*words, "--protocol", "choe2020_v1", "--coco", str(tmp_path / "v1.json")]) == 0
+    assert main([*words, "--protocol", "exact", "--coco", str(tmp_path / "exact.json")]) == 0
+    truth = {i["id"]: i for i in json.loads((tmp_path / "v1.gt.json").read_text())["images"]}
+    assert len({(i["width"], i["height"]) for i in truth.values()}) > 1
+    for one in json.loads((tmp_path / "v1.json").read_text()):
+        x, y, width, height = one["bbox"]
+        size = truth[one["image_id"]]
+        assert 0 <= x < x + width <= size["width"] + 1e-9
+        assert 0 <= y < y + height <= size["height"] + 1e-9
+    right = coco_hits(tmp_path / "v1.gt.json", tmp_path / "v1.json")
+    rows = wsol.load(real.path)
+    ours = rows[rows["variant"] == "gradcam@stage5"]["choe2020_v1/hit"].sum()
+    assert abs(sum(right.values()) - ours) <= 2  # the protocol's own +1 and rounding move a few
+
+
+@pytest.mark.parametrize("protocol", ["exact", "choe2020_v1", "gradcam2017"])
+def test_the_boxes_in_the_rows_have_the_iou_beside_them(real: RunFolder, protocol: str) -> None:
+    from wsol.boxes.curve import finish_boxes
+    from wsol.boxes.iou import iou
+    from wsol.protocols.base import protocols
+    from wsol.views import View, boxes_on_canvas
+
+    rule = protocols[protocol]
+    for row in real.tables()["gradcam@stage5"].to_pylist():
+        boxes = np.array(row[f"{protocol}/boxes"]).reshape(-1, 4)
+        assert len(boxes) == len(row[f"{protocol}/box_breaks"])
+        assert row[f"{protocol}/box_breaks"] == sorted(set(row[f"{protocol}/box_breaks"]))
+        size, truth = (row["width"], row["height"]), np.array(row["gt_boxes"]).reshape(-1, 4)
+        frame = size if rule.space == "original" else (rule.side, rule.side)
+        if rule.space == "square":
+            truth = np.trunc(boxes_on_canvas(truth, View("squash", 128).layout(size), frame))
+        clip = frame if rule.clip else None
+        for at, box in zip(row[f"{protocol}/box_breaks"], boxes, strict=True):
+            if not box.any():
+                continue
+            place = max(n for n, b in enumerate(row[f"{protocol}/breaks"]) if b <= at)
+            done = finish_boxes(box[None], box_end=rule.box_end, clip_wh=clip).astype(float)
+            reached = float(iou(done, truth, convention=rule.iou).max())
+            assert reached == pytest.approx(row[f"{protocol}/iou"][place], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "say what to write: --csv, --parquet, --coco, --tensorboard, --mlflow or --wandb"),
+        (["--coco", "b.json", "--protocol", "choe2020_v2"], "choe2020_v2 counts several boxes an image"),
+        (["--coco", "b.json", "--protocol", "exakt"], "there is no protocol 'exakt'; nearest: 'exact'"),
+        (["--coco", "b.json", "--variant", "cam"], "there is no variant 'cam'"),
+        (["--coco", "b.json", "--tau", "2"], "--tau 2.0 is not in [0, 1)"),
+        (["--csv", "/proc/none/rows.csv"], "can't write /proc/none/rows.csv"),
+    ],
+)
+def test_wrong_words_give_one_sentence(
+    real: RunFolder, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(real.path), *words]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_rows_older_than_the_columns_of_boxes_say_so(made_up: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(made_up.path), "--coco", "b.json"]) == 2
+    assert "these rows don't hold the boxes of choe2020_v1; run it again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "module"), [("--tensorboard", "tensorboard"), ("--mlflow", "mlflow"), ("--wandb", "wandb")]
+)
+def test_a_missing_library_names_the_extra(
+    made_up: RunFolder, option: str, module: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if importlib.util.find_spec(module):
+        pytest.skip(f"{module} is installed")
+    assert main(["export", str(made_up.path), option, str(tmp_path / "place")]) == 2
+    assert "pip install 'wsol[trackers]'" in capsys.readouterr().err
+
+
+def test_tensorboard_gets_every_number(made_up: RunFolder, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="the extra `trackers` is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    assert main(["export", str(made_up.path), "--tensorboard", str(tmp_path)]) == 0
+    read = EventAccumulator(str(tmp_path / made_up.name))
+    read.Reload()
+    (value,) = read.Tensors("choe2020_v1/maxboxacc/gradcam-stage5")
+    cells = {c.variant: c.value for c in summarise(made_up).cells if c.metric == "maxboxacc"}
+    assert value.tensor_proto.float_val[0] == pytest.approx(cells["gradcam@stage5"], rel=1e-6)
+
+
+def test_mlflow_gets_a_run_with_its_numbers(made_up: RunFolder, tmp_path: Path) -> None:
+    mlflow = pytest.importorskip("mlflow", reason="the extra `trackers` is not installed")
+    uri = f"file:{tmp_path / 'store'}"
+    assert main(["export", str(made_up.path), "--mlflow", uri]) == 0
+    mlflow.set_tracking_uri(uri)
+    (run,) = mlflow.search_runs(experiment_names=["wsol"], output_format="list")
+    assert run.data.params["model"] == "shapes_gap"
+    assert run.data.metrics["choe2020_v1/maxboxacc/gradcam-stage5"] > 0
+
+
+def test_wandb_writes_a_run_offline(made_up: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb", reason="the extra `trackers` is not installed")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    assert main(["export", str(made_up.path), "--wandb", "wsol"]) == 0
+    assert list(tmp_path.rglob("*.wandb"))

@@ -1,0 +1,105 @@
+"""`wsol export`: rows and numbers for other tools, without torch."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wsol.errors import ConfigError, OutputError
+from wsol.lazy import lazily
+from wsol.store import open_run
+
+if TYPE_CHECKING:
+    from wsol.store import RunFolder
+
+DESCRIPTION = """Write rows or numbers of a run for other tools.
+
+  wsol export latest --csv rows.csv --parquet rows.parquet    one row an image and variant, as wsol.load gives
+  wsol export latest --coco boxes.json --variant layercam     COCO results, and boxes.gt.json with the same ids
+  wsol export latest --tensorboard tb/ --mlflow sqlite:///mlflow.db --wandb PROJECT
+"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Write what is asked for; print the names of the files."""
+    parser = argparse.ArgumentParser(
+        prog="wsol export", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", nargs="?", default="latest", help="a run folder, the beginning of its name, or latest")
+    parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="where run folders are")
+    parser.add_argument("--csv", type=Path, help="rows without curves, as CSV")
+    parser.add_argument("--parquet", type=Path, help="rows with curves and boxes, as one Parquet file")
+    parser.add_argument("--coco", type=Path, help="predicted boxes as COCO results (one file a variant)")
+    parser.add_argument("--variant", default="", help="for --coco: only this variant")
+    parser.add_argument("--protocol", default="", help="for --coco: whose boxes (default: the first with one an image)")
+    parser.add_argument("--tau", type=float, help="for --coco: threshold (default: the best of the run)")
+    parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard event files")
+    parser.add_argument("--mlflow", help="MLflow tracking URI")
+    parser.add_argument("--wandb", help="Weights & Biases project")
+    chosen = parser.parse_args(list(words))
+    lazily("torch", "torchvision")
+    folder = open_run(chosen.run, chosen.runs)
+    written: list[object] = []
+    if chosen.csv or chosen.parquet:
+        written += _rows(folder, chosen.csv, chosen.parquet)
+    if chosen.coco:
+        written += _coco(folder, chosen.coco, chosen.variant, chosen.protocol, chosen.tau)
+    if chosen.tensorboard or chosen.mlflow or chosen.wandb:
+        written += _track(folder, chosen.tensorboard, chosen.mlflow, chosen.wandb)
+    if not written:
+        raise ConfigError("say what to write: --csv, --parquet, --coco, --tensorboard, --mlflow or --wandb")
+    for place in written:
+        print(place)
+    return 0
+
+
+def _rows(folder: RunFolder, csv: Path | None, parquet: Path | None) -> list[object]:
+    from wsol import load
+
+    if csv:
+        _write(csv, lambda: load(folder.path).to_csv(csv, index=False))
+    if parquet:
+        _write(parquet, lambda: load(folder.path, lists=True).to_parquet(parquet, index=False))
+    return [place for place in (csv, parquet) if place]
+
+
+def _coco(folder: RunFolder, place: Path, variant: str, protocol: str, tau: float | None) -> list[object]:
+    from wsol.cli.compare import variant_key
+    from wsol.report.exports import coco_detections, coco_truth, single_box_protocol, slug
+    from wsol.report.rows import gather
+
+    variants = [variant_key(folder, variant)] if variant else list(gather(folder.footers())["variants"])
+    name = single_box_protocol(folder, protocol)
+    if tau is not None and not 0 <= tau < 1:
+        raise ConfigError(f"--tau {tau} is not in [0, 1)")
+    written: list[object] = []
+    for key in variants:
+        found = coco_detections(folder, key, name, tau=tau)
+        file = place if len(variants) == 1 else place.with_name(f"{place.stem}-{slug(key)}{place.suffix}")
+        _write(file, lambda f=file, d=found: f.write_text(json.dumps(d)))  # type: ignore[misc]
+        written.append(file)
+    beside = place.with_suffix(f".gt{place.suffix}")
+    truth = coco_truth(folder)
+    _write(beside, lambda: beside.write_text(json.dumps(truth)))
+    return [*written, beside]
+
+
+def _track(folder: RunFolder, tensorboard: Path | None, mlflow: str | None, wandb: str | None) -> list[object]:
+    from wsol.report.summary import summarise
+    from wsol.report.trackers import to_mlflow, to_tensorboard, to_wandb
+
+    summary = summarise(folder)
+    said: list[object] = [to_tensorboard(summary, tensorboard)] if tensorboard else []
+    said += [f"mlflow run {to_mlflow(summary, mlflow)}"] if mlflow else []
+    return said + ([f"wandb run {to_wandb(summary, wandb)}"] if wandb else [])
+
+
+def _write(place: Path, write: Callable[[], object]) -> None:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write()
+    except OSError as error:
+        raise OutputError(f"can't write {place}: {error.strerror or error}; choose another place") from error

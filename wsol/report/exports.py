@@ -1,0 +1,187 @@
+"""Rows as one pandas table, and as COCO detections that pycocotools can score. Never imports torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wsol.errors import ConfigError, DataError, unknown
+from wsol.report.localisation import rows_of
+from wsol.report.rows import curves_of, flat, gather, numbers, offsets, tau_of
+from wsol.store import open_run
+from wsol.views import View
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from wsol.store import RunFolder
+
+
+def frame(
+    run: str | Path | Sequence[str | Path] = "latest", *, runs: str | Path = "results/runs", lists: bool = False
+) -> pd.DataFrame:
+    """What `wsol.load` returns."""
+    import pandas as pd
+
+    names = [run] if isinstance(run, str | Path) else list(run)
+    parts = [part for name in names for part in _frames(open_run(name, Path(runs)), lists=lists)]
+    if not parts:
+        raise DataError(f"run {', '.join(map(str, names))} has no rows yet; start it with: wsol run")
+    return pd.concat(parts, ignore_index=True)
+
+
+def _frames(folder: RunFolder, *, lists: bool) -> list[pd.DataFrame]:
+    import pandas as pd
+
+    about = gather(folder.footers())
+    frames = []
+    for key, table in folder.tables().items():
+        known = about["variants"][key]
+        rows = table.to_pandas()
+        if "top" in rows:
+            rows.insert(3, "predicted", [None if t is None else int(t[0]) for t in rows["top"]])
+        for name, knobs in about["protocols"].items():
+            if f"{name}/iou" in table.column_names:
+                rows = rows.join(_at_best(table, name, knobs), on="image_id")
+        if not lists:
+            rows = rows[[c for c in rows if not _is_list(table, c)]]
+        fixed = {"run": folder.name, "variant": known["id"], "method": known["method"], "layers": known["layers"]}
+        fixed |= {f"option.{option}": value for option, value in known["options"].items()}
+        front = pd.DataFrame({name: [value] * len(rows) for name, value in fixed.items()})
+        frames.append(pd.concat([front, rows.drop(columns="variant")], axis=1))
+    return frames
+
+
+def _at_best(table: pa.Table, name: str, knobs: Mapping[str, Any]) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = rows_of(table, name)
+    curves, ge = curves_of(rows, name, knobs), knobs["hit"] == "ge"
+    position = curves.best(0.5, ge=ge)[1]
+    iou = curves.at(position)
+    hit = iou >= 0.5 if ge else iou > 0.5
+    columns = {f"{name}/tau": tau_of(position, knobs), f"{name}/iou_at_tau": iou, f"{name}/hit": hit}
+    return pd.DataFrame(columns, index=pd.Index(rows["image_id"].to_pylist(), name="image_id"))
+
+
+def _is_list(table: pa.Table, column: str) -> bool:
+    import pyarrow as pa
+
+    return column in table.column_names and bool(pa.types.is_list(table.schema.field(column).type))
+
+
+def boxes_at(table: pa.Table, name: str, knobs: Mapping[str, Any], tau: float) -> NDArray[np.int64]:
+    """(n, 4) predicted boxes at a threshold, half-open in the protocol's frame; all zeros where there is none.
+
+    Raises
+    ------
+    DataError : the protocol has several boxes an image, or the rows are older than the columns of boxes.
+    """
+    if str(knobs["component"]).startswith("all") or knobs.get("candidates", 1) > 1:
+        raise DataError(f"{name} counts several boxes an image; take a protocol with one, such as choe2020_v1")
+    if f"{name}/boxes" not in table.column_names or table[f"{name}/boxes"].null_count:
+        raise DataError(f"these rows don't hold the boxes of {name}; run it again with another paths.runs=DIR")
+    breaks, starts = flat(table, f"{name}/box_breaks"), offsets(table, f"{name}/box_breaks")
+    # quantised thresholds are a grid written as floats; those of float maps are exact, and may be neighbours
+    slack = knobs["tau_step"] / 2 if knobs["quantise"] != "none" else 0.0
+    here = np.add.reduceat(breaks <= tau + slack, starts[:-1], dtype=np.int64)
+    boxes = flat(table, f"{name}/boxes").reshape(-1, 4)[starts[:-1] + here - 1]
+    return boxes.astype(np.int64)
+
+
+def stored_pixels(
+    boxes: NDArray[np.int64], table: pa.Table, knobs: Mapping[str, Any], view: Sequence[Any]
+) -> NDArray[np.float64]:
+    """Boxes of a protocol's frame in pixels of the stored images."""
+    if knobs["space"] == "original":
+        return boxes.astype(np.float64)
+    name = view[0] if knobs["view"] == "any" else knobs["view"]
+    shown, out = View(name, int(view[1])), np.zeros((len(boxes), 4))
+    for n, size in enumerate(zip(table["width"].to_pylist(), table["height"].to_pylist(), strict=True)):
+        x0, y0, x1, y1 = shown.layout(size).region_xyxy
+        scale = np.array([x1 - x0, y1 - y0] * 2) / knobs["side"]
+        out[n] = (boxes[n] * scale + (x0, y0, x0, y0)) if boxes[n].any() else 0.0
+    return out
+
+
+def coco_detections(
+    folder: RunFolder, variant: str, protocol: str, *, tau: float | None = None
+) -> list[dict[str, Any]]:
+    """Detections of one variant as COCO results; their ids are those of `coco_truth`.
+
+    One detection an image at most: the box of the ground-truth class, in stored pixels, scored by that class's
+    probability.
+
+    Parameters
+    ----------
+    tau : threshold, by default the protocol's own, or the best one for the images of the run at IoU 0.5.
+    """
+    knobs = gather(folder.footers())["protocols"][protocol]
+    tables = folder.tables()
+    table = rows_of(tables[variant], protocol)
+    if tau is None:
+        position = curves_of(table, protocol, knobs).best(0.5, ge=knobs["hit"] == "ge")[1]
+        tau = tau_of(position, knobs) if knobs["tau"] == "sweep" else 0.0
+    boxes = stored_pixels(boxes_at(table, protocol, knobs, tau), table, knobs, folder.manifest["identity"]["view"])
+    ids = {name: n for n, name in enumerate(_images(tables)["image_id"].to_pylist(), start=1)}
+    names, labels = table["image_id"].to_pylist(), table["label"].to_pylist()
+    scores = numbers(table, "probability") if "probability" in table.column_names else np.ones(len(table))
+    return [
+        {"image_id": ids[name], "category_id": int(label), "bbox": _xywh(box), "score": float(score)}
+        for name, label, box, score in zip(names, labels, boxes, scores, strict=True)
+        if box.any()
+    ]
+
+
+def coco_truth(folder: RunFolder) -> dict[str, Any]:
+    """Ground truth of a run's images as a COCO file: images are counted from 1, categories are labels."""
+    class_names = folder.manifest.get("class_names", [])
+    table = _images(folder.tables())
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    columns = (table[c].to_pylist() for c in ("image_id", "label", "width", "height", "gt_boxes"))
+    for n, (name, label, width, height, boxes) in enumerate(zip(*columns, strict=True), start=1):
+        images.append({"id": n, "file_name": name, "width": width, "height": height})
+        for box in np.asarray(boxes, np.float64).reshape(-1, 4):
+            bbox = _xywh(box)
+            node = {"image_id": n, "category_id": int(label), "bbox": bbox, "area": bbox[2] * bbox[3], "iscrowd": 0}
+            annotations.append({"id": len(annotations) + 1, **node})
+    labels = sorted({a["category_id"] for a in annotations})
+    categories = [{"id": c, "name": class_names[c] if c < len(class_names) else str(c)} for c in labels]
+    return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def _images(tables: Mapping[str, pa.Table]) -> pa.Table:
+    """The rows of the variant with the most images: some are evaluated on a sample only."""
+    return max(tables.values(), key=len)
+
+
+def single_box_protocol(folder: RunFolder, asked: str = "") -> str:
+    """The protocol to take boxes from: the one asked for, or the first of the run that has one box an image."""
+    protocols = gather(folder.footers())["protocols"]
+    if asked:
+        if asked not in protocols:
+            raise unknown("protocol", asked, protocols)
+        return asked
+    single = [name for name, knobs in protocols.items() if not str(knobs["component"]).startswith("all")]
+    if not single:
+        raise ConfigError(
+            f"run {folder.name} has no protocol with one box an image; run it with protocol=[choe2020_v1]"
+        )
+    return single[0]
+
+
+def slug(name: str) -> str:
+    """A variant's id as part of a file name."""
+    return re.sub(r"[^\w.+@-]+", "_", name).strip("_")
+
+
+def _xywh(box: NDArray[np.float64]) -> list[float]:
+    x0, y0, x1, y1 = (float(v) for v in box)
+    return [x0, y0, x1 - x0, y1 - y0]
