@@ -1,4 +1,4 @@
-"""Every command of the README runs. Placeholders stand for the reader's files; runs are made small by appended settings."""
+"""Every command of the README runs. Placeholders stand for the reader's files; appended settings make runs small."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SMALL = ["table=false", "metric=[]", "gallery=2"]
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the README's reader has: photos with boxes, weights, maps, and lists in wsolevaluation's format."""
+    """What the README's reader has: photos with boxes, weights, maps, and lists in wsolevaluation's format."""
     import torch
     from torchvision.models import mobilenet_v2
 

@@ -60,7 +60,7 @@ class Ask:
         """(N, 3, h, w) to (N, C), no graph, no hooks."""
         self.cost += Cost(forwards=len(images))
         with torch.no_grad(), evaluating(self.module):
-            return torch.cat([wide(self.module(part)) for part in images.split(self.chunk)])
+            return torch.cat([wide(self.module(part)) for part in torch.split(images, self.chunk)])
 
     def probabilities(self, images: Tensor) -> Tensor:
         """(N, 3, h, w) to (N, C) softmax outputs."""
@@ -72,7 +72,7 @@ class Ask:
         The masked images exist one chunk at a time, so N may be thousands.
         """
         answers = []
-        for part in masks.split(self.chunk):
+        for part in torch.split(masks, self.chunk):
             masked = image * part[:, None]
             if baseline is not None:
                 masked = masked + baseline * (1 - part[:, None])
@@ -80,8 +80,7 @@ class Ask:
         return torch.cat(answers)
 
     def logits_from(self, layer: str, activations: Tensor, image: Tensor) -> Tensor:
-        """Logits (N, C) of the network run on from `layer` with N replaced outputs (N, K, H, W), for one image (3, h,
-        w).
+        """Logits (N, C) of the network run on from `layer` with N outputs (N, K, H, W) in its place; image (3, h, w).
 
         The part before the layer runs once a chunk, for a single image; what bypasses the layer (a residual branch)
         broadcasts. Networks that concatenate past the layer (DenseNet) run the front for every copy.
@@ -90,7 +89,7 @@ class Ask:
             return self.logits(activations)
         module = self.module.get_submodule(layer)
         answers = []
-        for part in activations.split(self.chunk):
+        for part in torch.split(activations, self.chunk):
             self.cost += Cost(partial_forwards=len(part))
             with torch.no_grad(), evaluating(self.module):
                 try:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ def evaluate_shard(
     folder: RunFolder,
     looker: Looker,
     *,
-    on_images: Callable[[int], None] = lambda n: None,
+    on_images: Callable[[int], None] = lambda images: None,
 ) -> Path | None:
     """Compute what `folder` lacks of this shard and write it as one file; None when nothing is missing.
 
@@ -147,7 +148,7 @@ class _Batch:
                 if view == self.experiment.view:
                     self._keep(images, samples, tasks)
                     tasks = [task for task in tasks if task[2].key in self.todo]
-                located = self.pool.map(lambda t: self._locate(*t, protocols=protocols), tasks)
+                located = self.pool.map(partial(self._locate, protocols=protocols), *zip(*tasks, strict=True))
                 for (sample, glance, variant), columns in zip(tasks, located, strict=True):
                     row = rows.setdefault((variant.key, sample.image_id), facts(sample, variant))
                     row |= columns

@@ -14,9 +14,9 @@ import torch
 from wsol.ask import Ask, Cost, Memo
 from wsol.capture import INPUT, capture
 from wsol.errors import WsolError
+from wsol.meters import PeakMemory
 from wsol.methods.base import Seen
 from wsol.methods.fusion import SHALLOW, fuse_layers
-from wsol.meters import PeakMemory
 from wsol.models.grids import grids
 from wsol.models.heads import find_head
 from wsol.models.stages import resolve_layer
@@ -62,8 +62,8 @@ class Looker:
         self.classifier = classifier
         self.device = torch.device(device)
         self.seed = seed
-        # channels last: twice as fast on the CPU for our networks (benchmarks/speed/layout.py), and the layout of tensor cores
-        self.module = classifier.module.to(self.device, dtype, memory_format=torch.channels_last).eval()
+        # channels last: twice as fast on the CPU for our networks (benchmarks/speed/layout.py)
+        self.module = classifier.module.to(self.device, dtype).to(memory_format=torch.channels_last).eval()
         self.dtype = dtype
         self.autocast = precision == "bfloat16"
         self.grids = grids(classifier)
@@ -117,10 +117,14 @@ class Looker:
             before, clock = self.ask.cost, self._now()
             with PeakMemory(self.device) as memory:
                 maps = self._raw(variant, [seen(layer) for layer in variant.modules], inputs)
-                raw[variant.id] = maps.detach().float().cpu().numpy() if self.dtype == torch.float32 else maps.detach().cpu().numpy()
+                raw[variant.id] = (
+                    maps.detach().float().cpu().numpy() if self.dtype == torch.float32 else maps.detach().cpu().numpy()
+                )
             own = self.ask.cost - before
             n = len(inputs)
-            base = Cost(1, 1 if "gradients" in variant.info.needs else 0, 0, looked / n) if variant.info.needs else Cost()
+            base = (
+                Cost(1, 1 if "gradients" in variant.info.needs else 0, 0, looked / n) if variant.info.needs else Cost()
+            )
             seconds = self._now() - clock + own.seconds
             cost = Cost(own.forwards / n, own.backwards / n, own.partial_forwards / n, seconds / n) + base
             spent[variant.id] = Spent(cost, memory.peak_mb)
@@ -178,5 +182,3 @@ def by_shape(inputs: Sequence[Image]) -> dict[tuple[int, int], list[int]]:
     for position, image in enumerate(inputs):
         groups[image.size].append(position)
     return dict(groups)
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -28,10 +29,8 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats(self.device)
             self._start = torch.cuda.memory_allocated(self.device) / 2**20
         else:
-            try:
+            with suppress(OSError):
                 RESET.write_text("5")  # forget the old high-water mark
-            except OSError:
-                pass
             self._start = _resident("VmRSS")
         return self
 

@@ -93,7 +93,7 @@ PAIRS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
-    """How far two maps are apart, over images: mean correlation, largest difference of min-max maps, mean IoU of boxes."""
+    """How far two maps are apart, over images: mean correlation, largest difference, mean IoU of boxes."""
 
     ours: str
     theirs: str

@@ -35,8 +35,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("overrides", nargs="*", help="dataset=..., model=... and their options, as for wsol run")
     chosen = parser.parse_intermixed_args(list(words))
     findings = [Finding("note", " ".join(f"{k}={v}" for k, v in versions().items()))]
-    for check in (_torch_pair, _device, _numba, _conf, _writable):
-        findings.append(_tried(check))
+    findings += [_tried(check) for check in (_torch_pair, _device, _numba, _conf, _writable)]
     if chosen.overrides and all(f.state != "bad" for f in findings):
         findings += _data(chosen.overrides)
     for finding in findings:
@@ -142,5 +141,6 @@ def _dataset(settings: dict[str, Any]) -> Finding:
     print(f"{samples[0].image_id} ... {samples[-1].image_id}", file=sys.stderr)
     return Finding(
         "ok",
-        f"dataset {data.key}: {len(samples)} samples, {labels} classes, {boxes} boxes; first, middle and last image open",
+        f"dataset {data.key}: {len(samples)} samples, {labels} classes, {boxes} boxes; "
+        "first, middle and last image open",
     )

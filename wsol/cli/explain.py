@@ -38,7 +38,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("words", nargs="+", metavar="IMAGE|OVERRIDE")
     parser.add_argument("-o", "--out", default="explained", help="folder for the pictures (default: explained)")
     parser.add_argument("--label", type=int, help="class index to explain (default: ground truth, else the prediction)")
-    parser.add_argument("--tau", type=float, default=None, help="threshold of the drawn box (default: the protocol's, else 0.2)")
+    parser.add_argument(
+        "--tau", type=float, default=None, help="threshold of the drawn box (default: the protocol's, else 0.2)"
+    )
     parser.add_argument("--model", help="same as model=...")
     chosen = parser.parse_intermixed_args(choices.load_with(list(words)))
     overrides = [w for w in chosen.words if re.match(r"[~+]*[\w.@/]+=", w) and not Path(w).exists()]
@@ -54,7 +56,9 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def explain(images: Sequence[str], overrides: Sequence[str], out: Path, *, label: int | None, tau: float | None) -> list[Path]:
+def explain(
+    images: Sequence[str], overrides: Sequence[str], out: Path, *, label: int | None, tau: float | None
+) -> list[Path]:
     """Pictures of every chosen variant for every image; returns the files written."""
     import numpy as np
     import torch
@@ -75,7 +79,9 @@ def explain(images: Sequence[str], overrides: Sequence[str], out: Path, *, label
         settings["methods"], resolve=lambda name: resolve_layer(classifier, name), stages=list(stages(classifier))
     )
     engine, view = engine_of(settings), view_of(settings, classifier)
-    looker = Looker(classifier, device=engine.device, precision=engine.precision, seed=settings["seed"], chunk=engine.chunk)
+    looker = Looker(
+        classifier, device=engine.device, precision=engine.precision, seed=settings["seed"], chunk=engine.chunk
+    )
     data = load_dataset(settings["dataset"]) if any(not Path(i).is_file() for i in images) else None
     tau = tau if tau is not None else 0.2 if protocol.tau == "sweep" else protocol.tau
     try:
@@ -91,7 +97,9 @@ def explain(images: Sequence[str], overrides: Sequence[str], out: Path, *, label
         logits = torch.stack([torch.as_tensor(looker.ask.logits(x)[0]) for x in inputs]).mean(0)
         target = label if label is not None else sample.label if sample else int(logits.argmax())
         if not 0 <= target < classifier.num_classes:
-            raise ConfigError(f"--label {target} is not a class of {classifier.name} (0 to {classifier.num_classes - 1})")
+            raise ConfigError(
+                f"--label {target} is not a class of {classifier.name} (0 to {classifier.num_classes - 1})"
+            )
         log.info("%s: %s", name, _says(classifier, data, logits, target))
         maps = [looker.maps(x, torch.tensor([target]), [name], variants) for x in inputs]
         pictures = []
@@ -116,7 +124,7 @@ def explain(images: Sequence[str], overrides: Sequence[str], out: Path, *, label
         sheet(pictures).save(file)
         written.append(file)
     file = out / "maps.npz"
-    np.savez_compressed(file, **arrays)
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     return [*written, file]
 
 
@@ -146,7 +154,10 @@ def _says(classifier: Classifier, data: Dataset | None, logits: Any, target: int
     def called(c: int) -> str:
         return f"{c} ({names[c]})" if c < len(names) else str(c)
 
-    return f"predicted {called(best)} with p={probabilities[best]:.2f}; explaining {called(target)} with p={probabilities[target]:.2f}"
+    return (
+        f"predicted {called(best)} with p={probabilities[best]:.2f}; "
+        f"explaining {called(target)} with p={probabilities[target]:.2f}"
+    )
 
 
 def _slug(name: str) -> str:

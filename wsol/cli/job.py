@@ -82,7 +82,8 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     asking = [m.name for m in chosen_metrics if m.metric.info.needs & {"model", "method"}]
     if asking and view.name in MANY_CROPS:
         raise ConfigError(
-            f"metric {asking[0]} changes one network input, and view {view.name} has several; choose metric=[] or view=squash"
+            f"metric {asking[0]} changes one network input, and view {view.name} has several; "
+            "choose metric=[] or view=squash"
         )
     names = stages(classifier)
     variants = expand(chosen_methods, resolve=lambda layer: resolve_layer(classifier, layer), stages=list(names))

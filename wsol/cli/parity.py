@@ -16,7 +16,8 @@ def main(words: Sequence[str]) -> int:
     """Print one line a pair: correlation, largest difference, IoU of the boxes, known reason."""
     parser = argparse.ArgumentParser(
         prog="wsol parity",
-        description="Compare with pytorch-grad-cam, torch-cam and captum as installed (extra: peers). dataset=, model= as for wsol run.",
+        description="Compare with pytorch-grad-cam, torch-cam and captum as installed (extra: peers); dataset= and "
+        "model= as for wsol run.",
     )
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--images", type=int, default=8, help="how many images of the dataset (default 8)")
@@ -52,7 +53,9 @@ def _compare(overrides: Sequence[str], images: int, layers: str, known: Sequence
     settings = compose_settings(choices.rewrite(list(overrides)))
     classifier = load_model(settings["model"])
     data, engine, view = load_dataset(settings["dataset"]), engine_of(settings), view_of(settings, classifier)
-    looker = Looker(classifier, device=engine.device, precision=engine.precision, seed=settings["seed"], chunk=engine.chunk)
+    looker = Looker(
+        classifier, device=engine.device, precision=engine.precision, seed=settings["seed"], chunk=engine.chunk
+    )
     samples = data.samples()[:images]
     inputs = [view.inputs(data.image(sample))[0] for sample in samples]
     last = resolve_layer(classifier, layers)

@@ -1,7 +1,7 @@
 """From one raw map a layer to one raw map: tanh scaling of shallow layers, then max, mean or product.
 
-M^_l = tanh(gamma M_l / max M_l) on scaled layers, M_l / max M_l on the others, and an element-wise maximum over the layers
-at the largest layer's size (LayerCAM: Jiang et al., 2021, sec. 3.4 and eq. 9).
+M^_l = tanh(gamma M_l / max M_l) on scaled layers, M_l / max M_l on the others, and an element-wise maximum over the
+layers at the largest layer's size (LayerCAM: Jiang et al., 2021, sec. 3.4 and eq. 9).
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-SHALLOW = 4  # a layer is shallow from this ratio of sides to the deepest stage on: VGG's S1-S3 (224, 112, 56 against 14)
+SHALLOW = (
+    4  # a layer is shallow from this ratio of sides to the deepest stage on: VGG's S1-S3 (224, 112, 56 against 14)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +27,10 @@ class Fusion:
     Attributes
     ----------
     gamma : contrast of the tanh scaling; None leaves maps as they are. The paper uses 2.
-    scale : which layers are scaled: the ``shallow`` ones (the paper), ``all`` (torch-cam), ``none``, or names: ``stage1+stage2``.
-    normalise : per layer and image, before scaling: divide by ``max`` (the paper), ``minmax``, ``percentile`` stretching
-        between the 1st and 99th percentile, or ``none``.
+    scale : which layers are scaled: the ``shallow`` ones (the paper), ``all`` (torch-cam), ``none``, or names:
+        ``stage1+stage2``.
+    normalise : per layer and image, before scaling: divide by ``max`` (the paper), ``minmax``, ``percentile``
+        stretching between the 1st and 99th percentile, or ``none``.
     fuse : ``max`` (the paper), ``mean`` (pytorch-grad-cam) or ``product`` (RefineCAM).
     fuse_size : at the ``largest`` layer's size, or at the network ``input``'s.
     """
@@ -62,7 +65,7 @@ def fuse_layers(
     if len(ready) == 1:
         return ready[0]
     size = input_hw if fusion.fuse_size == "input" else max((m.shape[-2:] for m in ready), key=lambda s: s[0] * s[1])
-    stack = torch.stack([upsample(m, size) for m in ready])
+    stack = torch.stack([upsample(m, (size[0], size[1])) for m in ready])
     if fusion.fuse == "max":
         return stack.amax(0)
     return stack.mean(0) if fusion.fuse == "mean" else stack.prod(0)
