@@ -202,8 +202,11 @@ def test_tensorboard_gets_every_number(made_up: RunFolder, tmp_path: Path) -> No
     assert value.tensor_proto.float_val[0] == pytest.approx(cells["gradcam@stage5"], rel=1e-6)
 
 
-def test_mlflow_gets_a_run_with_its_numbers(made_up: RunFolder, tmp_path: Path) -> None:
+def test_mlflow_gets_a_run_with_its_numbers(
+    made_up: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mlflow = pytest.importorskip("mlflow", reason="the extra `trackers` is not installed")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # mlflow-skinny has no data base to write to
     uri = f"file:{tmp_path / 'store'}"
     assert main(["export", str(made_up.path), "--mlflow", uri]) == 0
     mlflow.set_tracking_uri(uri)

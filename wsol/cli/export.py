@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsol.errors import ConfigError, OutputError
+from wsol.errors import ConfigError, OutputError, WsolError
 from wsol.lazy import lazily
 from wsol.store import open_run
 
@@ -92,9 +92,16 @@ def _track(folder: RunFolder, tensorboard: Path | None, mlflow: str | None, wand
     from wsol.report.trackers import to_mlflow, to_tensorboard, to_wandb
 
     summary = summarise(folder)
-    said: list[object] = [to_tensorboard(summary, tensorboard)] if tensorboard else []
-    said += [f"mlflow run {to_mlflow(summary, mlflow)}"] if mlflow else []
-    return said + ([f"wandb run {to_wandb(summary, wandb)}"] if wandb else [])
+    said: list[object] = []
+    try:
+        said += [to_tensorboard(summary, tensorboard)] if tensorboard else []
+        said += [f"mlflow run {to_mlflow(summary, mlflow)}"] if mlflow else []
+        said += [f"wandb run {to_wandb(summary, wandb)}"] if wandb else []
+    except WsolError:
+        raise
+    except Exception as error:  # theirs, of any kind: a server that isn't there, a store that can't be written
+        raise OutputError(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else error}") from error
+    return said
 
 
 def _write(place: Path, write: Callable[[], object]) -> None:
