@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,8 +25,6 @@ from wsol.versions import versions
 if TYPE_CHECKING:
     from wsol.report.cells import Cell
     from wsol.report.reproduce import Benchmark, Published
-
-log = logging.getLogger(__name__)
 
 WHOLE = {  # images of the published splits, by the end of their metadata folder (handbook: protocols 17.1)
     "ILSVRC/test": 50_000,

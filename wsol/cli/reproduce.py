@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import re
 import sys
 from collections.abc import Sequence
@@ -17,8 +16,6 @@ from wsol.report.reproduce import Ours, load_benchmark, needed, ours_from, repro
 
 if TYPE_CHECKING:
     from wsol.report.reproduce import Benchmark, Published
-
-log = logging.getLogger(__name__)
 
 DESCRIPTION = """Run a published table and compare: published, ours with its interval, difference, inside or outside.
 
@@ -63,7 +60,7 @@ def main(words: Sequence[str]) -> int:
     ]
     if reasons:
         for line in needed(benchmark):
-            log.warning("%s", line)
+            print(line, file=sys.stderr)
     if reasons and not plans:
         raise DataError(f"nothing of {benchmark.name} could be run: {next(iter(reasons.values()))}")
     if chosen.style == "json":

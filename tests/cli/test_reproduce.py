@@ -1,0 +1,203 @@
+"""`wsol reproduce`: published beside ours, and the exit code that says whether they agree."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from wsol.cli import main
+from wsol.errors import ConfigError
+from wsol.report.reproduce import load_benchmark, wanted_weights
+
+SHAPES = ["dataset=shapes", "dataset.n=12", "model=shapes_gap", "metric=[]", "gallery=0"]
+GRADCAM = [*SHAPES, "method=[gradcam]", "protocol=[choe2020_v1]"]
+LAYERCAM = [*SHAPES, "method=[layercam]", "methods.layercam.layers=stage4", "protocol=[choe2020_v2]"]
+
+
+def cell(name: str, **fields: Any) -> dict[str, Any]:
+    row = {"dataset": "shapes", "split": "test", "method": name, "metric": "MaxBoxAcc"}
+    plain: dict[str, Any] = {"overrides": GRADCAM, "metric": "maxboxacc", "protocol": "choe2020_v1", "published": None}
+    plain |= {"unit": "%", "kind": "accuracy", "tolerance": 0.01, "source": "a test", "certainty": "measured"}
+    return {"id": name, "row": row, **plain, **fields}
+
+
+def write(place: Path, cells: list[dict[str, Any]], **needs: Any) -> str:
+    known = {"own_models": [], "dataset": "shapes", "model": "shapes_gap", "weights": "any", "data": ""}
+    node = {"paper": "A test", "title": "T", "venue": "V", "citation": "C", "note": "", "needs": {**known, **needs}}
+    place.write_text(yaml.safe_dump({**node, "cells": cells}))
+    return str(place)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def ours(runs: Path) -> dict[str, float]:
+    """Our numbers, through the table."""
+    place = runs / "first.yaml"
+    cells = [cell("gradcam"), cell("layercam", overrides=LAYERCAM, metric="maxboxacc_v2", protocol="choe2020_v2")]
+    assert main(["reproduce", write(place, cells), f"paths.runs={runs}"]) == 0
+    found = {}
+    for run in runs.glob("*/run.json"):
+        from wsol.report.summary import summarise
+        from wsol.store import RunFolder
+
+        for one in summarise(RunFolder(run.parent), n_resamples=20).cells:
+            found[f"{one.variant}/{one.measure}/{one.metric}"] = one.value
+    return found
+
+
+def test_cells_of_one_data_set_and_network_share_a_run(ours: dict[str, float], runs: Path) -> None:
+    assert len(list(runs.glob("*/run.json"))) == 1
+    assert {"gradcam@stage5/choe2020_v1/maxboxacc", "layercam@stage4/choe2020_v2/maxboxacc_v2"} <= set(ours)
+
+
+def test_numbers_inside_their_tolerance_give_exit_code_0(
+    ours: dict[str, float], runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    value = ours["gradcam@stage5/choe2020_v1/maxboxacc"]
+    cells = [
+        cell("as-printed", published=round(value, 2)),
+        cell("at-the-edge", published=value + 0.01),
+        cell("as-error", published=100 - value, kind="error"),
+        cell("as-fraction", published=value / 100, unit="fraction", tolerance=1e-9),
+        cell("never-published"),
+        cell("not-computable", overrides=[], published=50.0, note="a mean of other cells"),
+    ]
+    assert main(["reproduce", write(tmp_path / "b.yaml", cells), f"paths.runs={runs}", "--json"]) == 0
+    found = {one["id"]: one for one in json.loads(capsys.readouterr().out)}
+    verdicts = {name: one["verdict"] for name, one in found.items()}
+    assert verdicts == {
+        "as-printed": "inside", "at-the-edge": "inside", "as-error": "inside", "as-fraction": "inside",
+        "never-published": "", "not-computable": "",
+    }  # fmt: skip
+    error, accuracy = found["as-error"], found["as-printed"]
+    assert error["ours"] == pytest.approx(100 - value)
+    assert (error["low"], error["high"]) == pytest.approx((100 - accuracy["high"], 100 - accuracy["low"]))
+    assert accuracy["low"] <= accuracy["ours"] <= accuracy["high"]
+    assert found["not-computable"]["reason"] == "a mean of other cells"
+
+
+def test_a_number_outside_its_tolerance_gives_exit_code_1(
+    ours: dict[str, float], runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    value = ours["gradcam@stage5/choe2020_v1/maxboxacc"]
+    cells = [cell("right", published=value), cell("wrong", published=value - 5)]
+    assert main(["reproduce", write(tmp_path / "b.yaml", cells), f"paths.runs={runs}"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [head.strip() for head in lines[0].split("|")[1:-1]] == [
+        "method", "published", "ours", "difference", "tolerance", "",
+    ]  # fmt: skip
+    (wrong,) = (line for line in lines if line.startswith("| wrong"))
+    assert "+5.00" in wrong
+    assert "**outside**" in wrong
+    assert main(["reproduce", str(tmp_path / "b.yaml"), f"paths.runs={runs}", "--only", "right"]) == 0
+
+
+def test_differences_are_paired_with_the_cell_they_are_taken_to(
+    ours: dict[str, float], runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage4 = [*SHAPES, "method=[gradcam]", "methods.gradcam.layers=stage4", "protocol=[choe2020_v1]"]
+    cells = [cell("base"), cell("other", overrides=stage4, kind="difference", baseline="base", unit="points")]
+    assert (
+        main(["reproduce", write(tmp_path / "b.yaml", cells), f"paths.runs={runs}", "--json", "--only", "other"]) == 0
+    )
+    (other,) = json.loads(capsys.readouterr().out)
+    assert main(["table", "latest", "--runs", str(runs), "--json", "--metric", "maxboxacc"]) == 0
+    table = {one["variant"]: one["value"] for one in json.loads(capsys.readouterr().out)}
+    assert other["ours"] == pytest.approx(table["gradcam@stage4"] - table["gradcam@stage5"])
+    assert other["low"] <= other["ours"] <= other["high"]
+
+
+def test_what_is_missing_is_said_and_gives_exit_code_2(
+    runs: Path, ours: dict[str, float], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    far = [*GRADCAM[1:], "dataset=cub", "model.num_classes=200"]
+    far.remove("dataset.n=12")
+    cells = [cell("here"), cell("far", overrides=far, published=60.0)]
+    place = write(tmp_path / "b.yaml", cells, dataset="CUB, 5,794 images")
+    assert main(["reproduce", place, f"paths.runs={runs}"]) == 2
+    told = capsys.readouterr()
+    assert "b needs dataset: CUB, 5,794 images." in told.err
+    assert "| far " in told.out
+    assert "not run" in told.out
+    assert main(["reproduce", place, f"paths.runs={runs}", "--only", "far"]) == 2
+    assert "nothing of b could be run: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["dataset.n=5"], "dataset.n=5 changes what the published numbers are of; add --anyway"),
+        (["model=shapes_vgg"], "model=shapes_vgg changes what"),
+        (["model.weights=random"], "model.weights=random changes what"),
+        (["protocol.normalise=max"], "protocol.normalise=max changes what"),
+        (["--only", "nobody"], "there is no cell of b 'nobody'; nearest: 'gradcam'"),
+        (["--format", "htm"], "there is no format 'htm'"),
+    ],
+)
+def test_other_data_and_weights_are_refused(
+    words: list[str], sentence: str, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = write(tmp_path / "b.yaml", [cell("gradcam", published=1.0)])
+    assert main(["reproduce", place, f"paths.runs={runs}", *words]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_anyway_accepts_them(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = write(tmp_path / "b.yaml", [cell("gradcam")])
+    assert main(["reproduce", place, f"paths.runs={runs}", "dataset.n=5", "--anyway", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["n"] == 5
+
+
+def test_weights_that_the_table_s_own_must_be_are_asked_for(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [w for w in GRADCAM if not w.startswith("model")] + ["model=resnet18", "model.num_classes=10"]
+    place = write(tmp_path / "b.yaml", [cell("gradcam", overrides=words)], weights="trained by you; model.weights=FILE")
+    assert main(["reproduce", place, f"paths.runs={runs}"]) == 2
+    assert (
+        "resnet18 needs other weights than its default ones (trained by you; model.weights=FILE)"
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("torchvision's IMAGENET1K_V1 (model.weights=IMAGENET1K_V1)", "IMAGENET1K_V1"),
+        ("torchvision's", None),
+        ("any", None),
+        ("", None),
+        ("the authors' checkpoints; model.weights=FILE", "FILE"),
+        ("Caffe's in the paper", "FILE"),
+    ],
+)
+def test_weights_are_read_from_the_words_of_a_table(said: str, wanted: str | None, tmp_path: Path) -> None:
+    assert wanted_weights(load_benchmark(write(tmp_path / "b.yaml", [cell("a")], weights=said))) == wanted
+
+
+def test_every_committed_table_can_be_read_and_named() -> None:
+    from wsol.places import benchmarks_dir
+
+    names = [path.stem for path in benchmarks_dir().glob("*.yaml")]
+    assert "choe2020" in names
+    for name in names:
+        assert load_benchmark(name).cells
+
+
+def test_files_that_are_no_tables_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "no.yaml").write_text("a: [1")
+    with pytest.raises(ConfigError, match=r"no\.yaml is not a table of published numbers"):
+        load_benchmark(str(tmp_path / "no.yaml"))
+    (tmp_path / "no.yaml").write_text("cells: 3")
+    with pytest.raises(ConfigError, match=r"no\.yaml is not a table of published numbers"):
+        load_benchmark(str(tmp_path / "no.yaml"))
+    assert main(["reproduce", "choe2021"]) == 2
+    assert "there is no benchmark 'choe2021'; nearest: 'choe2020'" in capsys.readouterr().err
