@@ -37,7 +37,7 @@ class Coco:
 
     Attributes
     ----------
-    images : folder that the file names are relative to.
+    images : folder that the file names are relative to; null where boxes are enough.
     annotations : the JSON file.
     label_map : what the network counts by: ``contiguous`` is the place of the category among the sorted ids, from 0;
         ``id`` is the category id itself.
@@ -46,7 +46,7 @@ class Coco:
 
     key: ClassVar[str]
 
-    images: str
+    images: str | None
     annotations: str
     label_map: Literal["contiguous", "id"] = "contiguous"
     limit: int | None = None
@@ -64,6 +64,8 @@ class Coco:
 
     def image(self, sample: Sample) -> Image:
         name = self._rows[sample.image_id][0]["file_name"]
+        if self.images is None:
+            raise DataError("dataset.images=null: there are only annotations; name the folder of the images")
         return files.open_image(Path(self.images).expanduser() / name, image_id=name, size_wh=sample.size_wh)
 
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
@@ -137,8 +139,9 @@ class Coco:
     @cached_property
     def _samples(self) -> tuple[Sample, ...]:
         rows = list(self._rows.values())
-        folder = files.existing(self.images, option="dataset.images", folder=True)
-        files.check_present(folder, dict.fromkeys(image["file_name"] for image, _ in rows), option="dataset.images")
+        if self.images is not None:
+            folder = files.existing(self.images, option="dataset.images", folder=True)
+            files.check_present(folder, dict.fromkeys(image["file_name"] for image, _ in rows), option="dataset.images")
         sizes = [(int(image["width"]), int(image["height"])) for image, _ in rows]
         mine = [(row, a["bbox"]) for row, (_, found) in enumerate(rows) for a in found if not a.get("iscrowd")]
         owners = np.array([row for row, _ in mine], np.int64)

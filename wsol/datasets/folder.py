@@ -35,14 +35,14 @@ class Folder:
 
     Attributes
     ----------
-    images : folder that image_id is relative to.
+    images : folder that image_id is relative to; null where boxes are enough and the file has sizes.
     annotations : the CSV file, with a header line. With columns `width,height` no image is opened to learn its size.
     limit : only the first rows, in the order of their ids.
     """
 
     key: ClassVar[str]
 
-    images: str
+    images: str | None
     annotations: str
     limit: int | None = None
 
@@ -58,6 +58,8 @@ class Folder:
 
     def image(self, sample: Sample) -> Image:
         name = self._rows[sample.image_id][0]
+        if self.images is None:
+            raise DataError("dataset.images=null: there are only annotations; name the folder of the images")
         return files.open_image(Path(self.images).expanduser() / name, image_id=name, size_wh=sample.size_wh)
 
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
@@ -130,11 +132,14 @@ class Folder:
     @cached_property
     def _samples(self) -> tuple[Sample, ...]:
         rows = list(self._rows.values())
-        folder = files.existing(self.images, option="dataset.images", folder=True)
         names = [image for image, _, _, _ in rows]
-        files.check_present(folder, dict.fromkeys(names), option="dataset.images")
-        given = [size for _, _, _, size in rows if size is not None]
-        sizes = given if len(given) == len(rows) else files.header_sizes(folder, names)
+        sizes = [size for _, _, _, size in rows if size is not None]
+        if self.images is not None:
+            folder = files.existing(self.images, option="dataset.images", folder=True)
+            files.check_present(folder, dict.fromkeys(names), option="dataset.images")
+            sizes = sizes if len(sizes) == len(rows) else files.header_sizes(folder, names)
+        elif len(sizes) < len(rows):
+            raise DataError(f"{self.annotations} has no columns width,height, and without images sizes are unknown")
         owners = np.repeat(np.arange(len(rows)), [len(found) for _, _, found, _ in rows])
         boxes = np.array([box for _, _, found, _ in rows for box in found], np.float64)
         labels = [self._labels[label] for _, label, _, _ in rows]

@@ -110,8 +110,14 @@ class WsolEvaluation:
             sizes_wh = [(int(sizes[i][0]), int(sizes[i][1])) for i in ids]
         elif images is not None:
             sizes_wh = files.header_sizes(images, ids)
+        elif self._mask_files and self.masks is not None:  # maps that are scored without their images
+            self._check_masks()
+            sizes_wh = files.header_sizes(Path(self.masks).expanduser(), [self._mask_files[i][0][0] for i in ids])
         else:
-            raise DataError(f"{self._folder / 'image_sizes.txt'} is empty, and dataset.images=null: sizes are unknown")
+            raise DataError(
+                f"{self._folder / 'image_sizes.txt'} is empty, so sizes are unknown: name the folder of the images, "
+                "or of the masks"
+            )
         boxes, owners = np.zeros((0, 4)), np.zeros(0, np.int64)
         if self._mask_files:
             self._check_masks()

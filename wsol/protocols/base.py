@@ -182,17 +182,22 @@ def named(name: str) -> Protocol:
     ------
     UnknownName, ConfigError : no such preset or knob (nearest one given), or a value that doesn't fit.
     """
+    preset, changes = spelled(name)
+    return protocols[preset].derive(changes)
+
+
+def spelled(name: str) -> tuple[str, dict[str, Any]]:
+    """``preset[knob=value,...]`` as the preset's name and the values. Raises ConfigError where a part has no ``=``."""
     found = re.fullmatch(r"(\w+)\[(.*)\]", name.strip())
     if not found:
-        return protocols[name.strip()]
-    base = protocols[found[1]]
+        return name.strip(), {}
     changes = {}
     for part in re.split(r",\s*(?=\w+=)", found[2]):  # not the commas inside deltas=(0.3, 0.5)
         knob, equals, value = part.partition("=")
         if not equals:
             raise ConfigError(f"{name}: {part!r} is not knob=value; write for example {found[1]}[normalise=max]")
         changes[knob.strip()] = _value(value.strip())
-    return base.derive(changes)
+    return found[1], changes
 
 
 def _value(text: str) -> Any:

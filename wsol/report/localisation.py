@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wsol.report.cells import Cell, cell_of
-from wsol.report.rows import curves_of, images_of, known, numbers, tau_of
+from wsol.report.rows import curves_of, images_of, known, numbers, rank_depth, tau_of
 from wsol.stats.bootstrap import Draws, average, draw_best, draw_mean
 from wsol.stats.heldout import choose, evaluate, split_half
 
@@ -191,7 +191,10 @@ def _class_masks(subject: Subject) -> dict[str, NDArray[np.bool_]]:
     if column not in subject.rows.column_names:
         return {}
     ranks = numbers(subject.rows, column)
-    return {} if np.isnan(ranks).any() else {"top1_loc": ranks < 1, "top5_loc": ranks < 5}
+    if np.isnan(ranks).any():
+        return {}
+    known_to = rank_depth(subject.rows)
+    return {name: ranks < top for name, top in (("top1_loc", 1), ("top5_loc", 5)) if top <= known_to}
 
 
 def _said(subject: Subject, source: str, settings: Settings, *, whole: bool) -> str:

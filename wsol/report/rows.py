@@ -47,6 +47,11 @@ def median(table: pa.Table, column: str) -> float:
     return float(np.median(values)) if len(values) else float("nan")
 
 
+def rank_depth(table: pa.Table) -> float:
+    """To how many classes the ranks of the labels are known: less than all for predictions from a file."""
+    return float(numbers(table, "rank_depth").min()) if "rank_depth" in table.column_names else float("inf")
+
+
 def images_of(table: pa.Table) -> str:
     """Hex digits that stand for the images of these rows and their order: equal ones can be paired."""
     return hashlib.sha256("\n".join(table["image_id"].to_pylist()).encode()).hexdigest()[:16]

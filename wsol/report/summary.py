@@ -15,7 +15,7 @@ from wsol.metrics.base import metrics
 from wsol.options import build
 from wsol.report.cells import Cell, cell_of
 from wsol.report.localisation import ORACLE, VALIDATION, Subject, localisation, rows_of
-from wsol.report.rows import curves_of, gather, images_of, known, median, numbers
+from wsol.report.rows import curves_of, gather, images_of, known, median, numbers, rank_depth
 from wsol.report.same import same_rows
 from wsol.stats.bootstrap import draw, draw_mean
 from wsol.stats.resamples import Resamples
@@ -238,6 +238,7 @@ def _classification(
                 images=images,
             )
             for metric, label, top in (("top1_cls", "Top-1 Cls", 1), ("top5_cls", "Top-5 Cls", 5))
+            if top <= rank_depth(rows)
         ]
     return cells
 

@@ -1,0 +1,233 @@
+"""`wsol score`: the numbers of maps that somebody else made. Imports no torch."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from wsol.cli import choices
+from wsol.errors import ConfigError, unknown
+from wsol.views import ViewName
+
+if TYPE_CHECKING:
+    from wsol.datasets.base import Dataset
+    from wsol.report.summary import Summary
+    from wsol.rules import Rule
+    from wsol.scoring import Scoring
+    from wsol.store import RunFolder
+
+log = logging.getLogger(__name__)
+
+DESCRIPTION = """Score maps that somebody else made: boxes by a protocol, or pixels against masks by a metric.
+
+  wsol score --maps scoremaps/ --annotations metadata/ILSVRC/test --protocol choe2020_v2
+  wsol score --maps maps.npz --annotations instances.json --protocol exact --predictions top5.csv --json
+  wsol score --maps maps/ --annotations metadata/OpenImages/test --masks OpenImages/ --protocol pxap
+
+MAPS are .npy files named by image id in a folder (val2/0/0.jpeg.npy, or without the extension: val2/0/0.npy), one .npz
+or one .safetensors with image ids as keys; (h, w), of any float or whole-number type (8-bit levels are read as 0 to 1).
+ANNOTATIONS are a wsolevaluation metadata folder, a COCO .json, a .csv with image_id,width,height,label,x0,y0,x1,y1, or
+for metrics a .npz of masks (0, 1, 255 ignore). A map is of the label's class. Every image needs a map, every map an
+image. Images are not needed, but for protocols that refine by a graph cut.
+
+What is done with a map (--normalise):
+  auto    as they are, without another normalisation, if the first 64 maps by id have the size they are scored at (224 x
+          224 for choe2020; the image's for protocols in original pixels), are within [0, 1] and one of them reaches
+          0.5: such maps are what the published evaluators take. Otherwise resized and normalised by the protocol.
+          It is decided once for all maps, said on stderr, and a later map that doesn't fit the decision is refused.
+          A protocol whose name says how to normalise, choe2020_v2[normalise=max], does so.
+  always  resized and normalised by the protocol, whatever they look like
+  never   as they are; resized if need be, values must be within [0, 1]
+
+A map that is not square must have the image's proportions, to within one cell of its grid.
+"""
+NEEDS = {"mask", "truth", "boxes"}  # of metrics that need no network
+
+
+def main(words: Sequence[str]) -> int:
+    """Score maps, keep their rows as a run, print the numbers."""
+    parser = argparse.ArgumentParser(
+        prog="wsol score", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--maps", type=Path, required=True, help="see above")
+    parser.add_argument("--annotations", type=Path, required=True, help="see above")
+    parser.add_argument("--protocol", required=True, help="a protocol, derived ones too, or a metric such as pxap")
+    parser.add_argument("--predictions", type=Path, help="CSV: image_id,top1[,top2..top5], or image_id,rank|correct")
+    parser.add_argument("--images", type=Path, help="folder of the images: checks their sizes; for graph cuts")
+    parser.add_argument("--masks", type=Path, help="folder of the mask files that wsolevaluation metadata list")
+    parser.add_argument("--normalise", choices=("auto", "always", "never"), default="auto", help="see above")
+    parser.add_argument("--step", type=float, help="distance of the swept thresholds (0.01; default 0.001)")
+    parser.add_argument("--view", help="what maps cover: squash (the whole image), centre, squash_centre")
+    parser.add_argument("--shallow", action="store_true", help="maps are of shallow layers, which layercam2021 refines")
+    parser.add_argument("--name", help="what tables call these maps (default: the name of --maps)")
+    parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="where the run folder goes")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="maps at a time")
+    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
+    parser.add_argument("--json", action="store_true", help="print one object: protocol, n, metrics")
+    chosen = parser.parse_args(choices.load_with([*words]))
+    if chosen.threads < 1:
+        raise ConfigError(f"--threads {chosen.threads} can do no work; give 1 or more")
+    summary, folder, scoring = score(chosen)
+    if chosen.json:
+        json.dump(as_object(summary, folder, scoring, n_resamples=chosen.resamples), sys.stdout, indent=1)
+        print()
+    else:
+        from wsol.report.table import show
+
+        show([summary], sys.stdout)
+    return 0
+
+
+def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Scoring]:
+    """Rows on disk and their summary."""
+    from wsol.annotations import read_annotations
+    from wsol.progress import Progress
+    from wsol.report.summary import summarise
+    from wsol.scoring import score_maps
+    from wsol.store import RunFolder
+    from wsol.versions import versions
+
+    data = read_annotations(chosen.annotations, images=chosen.images, masks=chosen.masks)
+    scoring = _scoring(chosen, data, rule_of(chosen, data))
+    folder = RunFolder(chosen.runs / scoring.folder_name)
+    folder.write_manifest(scoring.manifest(versions()))
+    with Progress(total=len(scoring.samples), what=scoring.label) as progress:
+        score_maps(scoring, folder, threads=chosen.threads, on_images=progress.advance)
+    folder.write_manifest(scoring.manifest(versions()))  # the newest finished run is `latest`
+    log.info("rows: %s", folder.path)
+    only = {scoring.rule.name, "classification"}
+    return summarise(folder, measures=only, n_resamples=chosen.resamples), folder, scoring
+
+
+def _scoring(chosen: argparse.Namespace, data: Dataset, rule: Rule) -> Scoring:
+    """Everything that can be refused without reading all maps is refused here."""
+    from wsol.mapfiles import open_maps
+    from wsol.predictions import read_predictions
+    from wsol.protocols.base import spelled
+    from wsol.rules import CROPPED, BoxRule
+    from wsol.scoring import Scoring, check_boxes, looks_raw
+
+    samples = {sample.image_id: sample for sample in data.samples()}
+    if isinstance(rule, BoxRule):
+        check_boxes(list(samples.values()), chosen.annotations)
+    maps = open_maps(chosen.maps)
+    names = maps.of(list(samples))
+    predictions = read_predictions(chosen.predictions, samples) if chosen.predictions else None
+    raw = chosen.normalise == "always"
+    if chosen.normalise == "auto":
+        raw, reason = looks_raw(maps, names, list(samples.values()), rule)
+        if "normalise" in spelled(chosen.protocol)[1]:
+            raw, reason = True, "the protocol's name says how"
+        done = "resized and normalised by the protocol" if raw else "taken as they are, not normalised again"
+        log.info("maps are %s: %s (--normalise always or never settles it)", done, reason)
+    if rule.view in CROPPED:
+        log.info("maps are taken to cover the %s crop of their images (--view squash: the whole image)", rule.view)
+    return Scoring(
+        label=_label(chosen.name or chosen.maps.resolve().stem),
+        rule=rule,
+        dataset=data,
+        samples=samples,
+        maps=maps,
+        names=names,
+        raw=raw,
+        settled=chosen.normalise == "auto",
+        predictions=predictions,
+        with_images=chosen.images is not None,
+    )
+
+
+def rule_of(chosen: argparse.Namespace, data: Dataset) -> Rule:
+    """The protocol, or the metric, that a name stands for, with --step and --view."""
+    from wsol.metrics.base import metrics
+    from wsol.protocols.base import named, protocols, spelled
+    from wsol.rules import CROPPED, BoxRule
+
+    preset, changes = spelled(chosen.protocol)
+    if preset in metrics:
+        return _metric(preset, changes, chosen, data)
+    if preset not in protocols:
+        raise unknown("protocol or metric", preset, [*protocols, *metrics], see="wsol list protocols")
+    protocol = named(chosen.protocol)
+    if chosen.step is not None:
+        if protocol.tau != "sweep" or protocol.quantise == "none":
+            why = "is not quantised" if protocol.tau == "sweep" else f"has a fixed threshold, {protocol.tau:g}"
+            raise ConfigError(f"--step {chosen.step:g} changes nothing: protocol {protocol.name} {why}")
+        protocol = protocol.derive({"tau_step": chosen.step})
+    cuts = protocol.refine not in ("none", "grabcut_shallow") or (protocol.refine != "none" and chosen.shallow)
+    if cuts and chosen.images is None:
+        raise ConfigError(
+            f"protocol {protocol.name} refines maps by a graph cut and needs the pixels: give --images DIR"
+        )
+    own: ViewName = "centre" if protocol.view == "centre" else "squash_centre"
+    view = _view(chosen.view) if chosen.view else own if protocol.view in CROPPED else "squash"
+    return BoxRule(protocol=protocol, view=view, shallow=chosen.shallow)
+
+
+def _metric(key: str, changes: Mapping[str, Any], chosen: argparse.Namespace, data: Dataset) -> Rule:
+    from wsol.experiment import ChosenMetric
+    from wsol.metrics.base import metrics
+    from wsol.options import build, defaults
+    from wsol.rules import PixelRule
+
+    cls = metrics[key]
+    if not cls.info.needs <= NEEDS:
+        able = ", ".join(k for k, m in metrics.items() if m.info.needs <= NEEDS)
+        raise ConfigError(f"metric {key} asks the network, which maps from files don't have; there are {able}")
+    options = {**changes, **({} if chosen.step is None else {"step": chosen.step})}
+    made = build(cls, options, where=f"metrics.{key}")
+    plain = defaults(cls)
+    label = ",".join(f"{k}={v}" for k, v in sorted(options.items()) if v != plain[k])
+    view = _view(chosen.view) if chosen.view else "squash"
+    name = f"{key}[{label}]" if label else key
+    return PixelRule(chosen=ChosenMetric(name=name, metric=made), dataset=data, view=view)
+
+
+def _view(name: str) -> ViewName:
+    if name not in get_args(ViewName):
+        raise unknown("view", name, get_args(ViewName), error=ConfigError)
+    return cast(ViewName, name)
+
+
+def _label(name: str) -> str:
+    """A name that can be part of a folder's."""
+    return re.sub(r"[^\w.+=@]+", "_", name).strip("_.") or "maps"
+
+
+def as_object(summary: Summary, folder: RunFolder, scoring: Scoring, *, n_resamples: int) -> dict[str, Any]:
+    """``{protocol, n, metrics: {name: {value, low, high}}}``, percentages from 0 to 100.
+
+    ``top1_loc`` and ``top5_loc`` are at the threshold of ``gt_known_loc``; ``top1_loc_max`` and ``top5_loc_max`` have
+    each their own best one, as some codes report them.
+    """
+    found = {record["metric"]: record for record in summary.records()}
+    told = {name: {key: record[key] for key in ("value", "low", "high")} for name, record in found.items()}
+    n = max(record["n"] for record in found.values())
+    return {"protocol": scoring.rule.name, "n": n, "metrics": told | _own_maxima(folder, scoring, n_resamples)}
+
+
+def _own_maxima(folder: RunFolder, scoring: Scoring, n_resamples: int) -> dict[str, dict[str, float]]:
+    """Top-1 and Top-5 Loc maximised over thresholds on their own."""
+    from wsol.report.rows import curves_of, numbers, rank_depth
+    from wsol.stats.bootstrap import draw_best
+    from wsol.stats.resamples import Resamples
+
+    knobs = scoring.rule.about(raw=scoring.raw)["protocols"].get(scoring.rule.name, {"tau": None})
+    if scoring.predictions is None or knobs["tau"] != "sweep":
+        return {}
+    rows = folder.tables()[scoring.label]
+    curves, ranks = curves_of(rows, scoring.rule.name, knobs), numbers(rows, "rank")
+    told = {}
+    for top in (1, 5):
+        if top <= rank_depth(rows):
+            hits = curves.where(ranks < top)
+            best = draw_best(hits, 0.5, Resamples(hits.n, n_resamples, 0), ge=knobs["hit"] == "ge")["maxboxacc"]
+            found = best.estimate()
+            told[f"top{top}_loc_max"] = {"value": 100 * found.value, "low": 100 * found.low, "high": 100 * found.high}
+    return told

@@ -1,0 +1,175 @@
+"""Score maps on disk, by image id: a folder of .npy files, one .npz, or one .safetensors."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsol.errors import DataError, MapError
+
+Map = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class MapFiles:
+    """Maps by name, read one at a time.
+
+    Attributes
+    ----------
+    path : the folder or file.
+    names : all names, sorted: a folder's paths below it without ``.npy``, or an archive's keys.
+    fingerprint : changes with names, sizes and times of the files, so that rows of other maps are not taken for these.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    fingerprint: str
+    _array: Callable[[str], NDArray[Any]]
+
+    def load(self, name: str, *, image_id: str) -> Map:
+        """The map as (h, w) float64; whole numbers of 8 bits become 0..1.
+
+        Raises
+        ------
+        MapError : it can't be read, is not (h, w) or has values that are NaN, infinite or no numbers.
+        """
+        try:
+            array = self._array(name)
+        except Exception as error:  # numpy, zipfile and safetensors each raise their own
+            raise MapError(f"the map of {image_id!r} can't be read from {self.path}: {error}") from error
+        return checked(array, image_id=image_id)
+
+    def of(self, image_ids: Sequence[str]) -> dict[str, str]:
+        """By image id, the name of its map: the id itself, or the id without its extension.
+
+        Raises
+        ------
+        DataError : an image has no map, or a map belongs to no image; how many, and the first.
+        """
+        known = set(self.names)
+        found = {i: name for i in image_ids for name in (_stem(i), i) if name in known}
+        missing = [i for i in image_ids if i not in found]
+        if missing:
+            raise DataError(self._missing(missing, len(image_ids)))
+        if len(set(found.values())) < len(found):
+            owners: dict[str, str] = {}
+            a, b = next((owners[n], i) for i, n in found.items() if owners.setdefault(n, i) != i)
+            raise DataError(f"images {a!r} and {b!r} would share the map {found[b]!r}; name maps by the whole id")
+        extra = sorted(known - set(found.values()))
+        if extra:
+            raise DataError(
+                f"{len(extra)} of {len(known)} maps in {self.path} belong to no image of the annotations, "
+                f"first {extra[0]!r}"
+            )
+        return found
+
+    def _missing(self, missing: Sequence[str], count: int) -> str:
+        first = missing[0]
+        sentence = f"{len(missing)} of {count} images have no map in {self.path}, first {first!r}"
+        tails = {f"/{name}" for name in (first, _stem(first))}
+        deeper = next((n for n in self.names if any(n.endswith(tail) for tail in tails)), None)
+        if deeper is not None and self.path.is_dir():
+            folder = next(deeper.removesuffix(tail) for tail in tails if deeper.endswith(tail))
+            return f"{sentence}; did you mean --maps {self.path / folder}?"
+        looked = f"{first}.npy" if self.path.is_dir() else first
+        near = f"; the first map there is {self.names[0]!r}" if self.names else "; there is no map at all"
+        return f"{sentence} (looked for {looked!r}{near})"
+
+
+def checked(array: NDArray[Any], *, image_id: str) -> Map:
+    """Any array as a map (h, w), float64. Raises MapError, see `MapFiles.load`."""
+    if array.dtype.kind not in "fiub":
+        raise MapError(f"the map of {image_id!r} holds {array.dtype}, not real numbers")
+    if array.ndim > 2:
+        array = array.reshape([n for n in array.shape if n != 1] if array.size != 1 else (1, 1))
+    if array.ndim != 2 or array.size == 0:
+        raise MapError(f"the map of {image_id!r} has shape {array.shape}; a map is (h, w)")
+    values = array.astype(np.float64)
+    if not np.isfinite(values).all():
+        nan, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+        raise MapError(f"the map of {image_id!r} has {nan} NaN and {infinite} infinite values of {values.size}")
+    # v / 255 comes back as v from floor(255 map) for all 256 levels
+    return values / 255 if array.dtype == np.uint8 else values
+
+
+def open_maps(path: Path) -> MapFiles:
+    """The maps under a path. Raises DataError where there are none, MapError for a damaged archive."""
+    if path.is_dir():
+        return _folder(path)
+    if not path.is_file():
+        raise DataError(f"--maps {path}: there is no such folder or file")
+    if path.suffix == ".npz":
+        return _archive(path)
+    if path.suffix == ".safetensors":
+        return _tensors(path)
+    raise DataError(f"--maps {path}: give a folder of .npy files, one .npz, or one .safetensors")
+
+
+def _folder(path: Path) -> MapFiles:
+    files: dict[str, os.stat_result] = {}
+    for parent, _, names in os.walk(path):
+        below = Path(parent).relative_to(path)
+        for name in names:
+            if name.endswith(".npy"):
+                files[(below / name).as_posix().removesuffix(".npy")] = (Path(parent) / name).stat()
+    if not files:
+        raise DataError(f"--maps {path} has no .npy file in it")
+    told = {name: f"{stat.st_size}/{stat.st_mtime_ns}" for name, stat in files.items()}
+
+    def array(name: str) -> NDArray[Any]:
+        return np.asarray(np.load(path / f"{name}.npy", allow_pickle=False))
+
+    return MapFiles(path, tuple(sorted(files)), _hash(told), array)
+
+
+def _archive(path: Path) -> MapFiles:
+    try:
+        stored = np.load(path, allow_pickle=False)
+    except Exception as error:
+        raise MapError(f"--maps {path} is no .npz archive: {error}") from error
+    lock = Lock()  # one zip file, several threads
+
+    def array(name: str) -> NDArray[Any]:
+        with lock:
+            return np.asarray(stored[name])
+
+    return MapFiles(path, tuple(sorted(stored.files)), _hash(_told(path, stored.files)), array)
+
+
+def _tensors(path: Path) -> MapFiles:
+    from safetensors import safe_open
+
+    try:
+        stored = safe_open(path, framework="numpy")
+        names = sorted(str(n) for n in stored.keys())  # type: ignore[no-untyped-call]  # noqa: SIM118
+    except Exception as error:
+        raise MapError(f"--maps {path} is no safetensors file: {error}") from error
+
+    def array(name: str) -> NDArray[Any]:
+        return np.asarray(stored.get_tensor(name))  # type: ignore[no-untyped-call]
+
+    return MapFiles(path, tuple(names), _hash(_told(path, names)), array)
+
+
+def _told(path: Path, names: Iterable[str]) -> dict[str, str]:
+    stat = path.stat()
+    return dict.fromkeys(names, f"{stat.st_size}/{stat.st_mtime_ns}")
+
+
+def _hash(told: Mapping[str, str]) -> str:
+    text = "\n".join(f"{name}\t{told[name]}" for name in sorted(told))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _stem(name: str) -> str:
+    """An id without its extension; ``a.b/c`` has none."""
+    head, dot, tail = name.rpartition(".")
+    return head if dot and "/" not in tail and head and not head.endswith("/") else name
