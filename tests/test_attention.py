@@ -116,6 +116,7 @@ def test_the_network_comes_back_as_it_was(name: str, fails: bool) -> None:
         return modes, hooks, frozen, torch.backends.mha.get_fastpath_enabled(), torch.is_grad_enabled()
 
     before = state()
+    assert torch.backends.mha.get_fastpath_enabled()
     if name in ("timm", "distilled", "registers", "pooled"):
         assert any(getattr(m, "fused_attn", False) for m in net.modules())  # there is something to put back
 
@@ -189,6 +190,30 @@ def test_other_attention_is_refused_with_what_to_use_instead() -> None:
             ),
         ):
             look(torch.zeros(2, 3, side, side))
+
+
+class AcrossChannels(nn.Module):
+    """Square attention all the same, but between channels (XCiT)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = nn.Conv2d(3, 8, 8, 8)
+        self.channels = nn.Module()
+        self.channels.attn_drop = nn.Dropout()
+        self.channels.forward = lambda x: self.channels.attn_drop((x @ x.mT).softmax(-1))[:, 0] @ x  # type: ignore[assignment]
+        self.head = nn.Linear(9, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.channels(self.patch(x).flatten(2)[:, None]).mean(1))
+
+
+def test_attention_between_channels_is_refused() -> None:
+    net = seeded(AcrossChannels())
+    with (
+        capture_attention(net) as look,
+        pytest.raises(LayerError, match="the attention of 'channels' is not from every"),
+    ):
+        look(make_images(), TARGETS)
 
 
 def test_as_many_targets_as_images_are_needed() -> None:

@@ -124,6 +124,16 @@ def test_the_declared_cost_is_what_is_spent(key: str) -> None:
         assert spent.partial_forwards == 0
 
 
+def test_the_attention_held_at_a_time_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = look_once(make_vit(NET), make_images(), TARGETS)
+    one = 3 * 2 * 10 * 10 * 8  # layers, heads, tokens, tokens, bytes
+    assert attending.tokens_of(seen).image_bytes == one
+    for limit, with_gradients, without in ((6 * one, [3], [3]), (4 * one, [2, 1], [3]), (2 * one, [1, 1, 1], [2, 1])):
+        monkeypatch.setattr(attending, "PART_BYTES", limit)
+        for gradients, expected in ((True, with_gradients), (False, without)):
+            assert [part.stop - part.start for part in attending.parts(seen, gradients=gradients)] == expected
+
+
 def test_methods_that_want_the_same_share_one_look() -> None:
     seen = look_once(make_vit(NET), make_images(), TARGETS)
     runs: list[int] = []
