@@ -163,3 +163,13 @@ def test_a_run_without_rows_says_how_to_get_some(tmp_path: Path) -> None:
 def test_twins_are_told_from_rows_and_named_after_the_older_paper(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"hirescam@stage5": 0.0, "cam@stage5": "hirescam@stage5", "gradcam@stage5": 0.001})
     assert summarise(run, n_resamples=10).same == {"hirescam@stage5": "cam@stage5"}
+
+
+def test_a_twin_on_a_sample_of_the_images_is_found_too(tmp_path: Path) -> None:
+    from wsol.report.same import same_rows
+
+    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0, "xgradcam@stage5": "gradcam@stage5", "cam@stage5": 0.0})
+    tables, about = run.tables(), run.footers()[0]
+    tables["xgradcam@stage5"] = tables["xgradcam@stage5"].slice(20, 9)
+    tables["cam@stage5"] = tables["cam@stage5"].slice(20, 9)
+    assert same_rows(tables, about["variants"], about["protocols"]) == {"xgradcam@stage5": "gradcam@stage5"}

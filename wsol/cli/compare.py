@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsol.errors import ConfigError, WsolError, unknown
+from wsol.errors import ConfigError, DataError, WsolError, unknown
 from wsol.lazy import lazily
 from wsol.report.formats import check_format, write
 from wsol.store import RunFolder, open_run
@@ -42,15 +42,23 @@ def main(words: Sequence[str]) -> int:
     lazily("torch", "torchvision")
     from wsol.report.columns import Choice
     from wsol.report.compare import Side, compare_grid, compared, images_grid, main_key, most_different
-    from wsol.report.summary import summarise
+    from wsol.report.summary import Settings, summarise
 
     check_format(chosen.style)
-    sides = []
-    for name in (chosen.a, chosen.b):
-        folder, variant = find(name, chosen.run, chosen.runs)
-        summary = summarise(folder, variants=[variant], n_resamples=chosen.resamples, by_class=chosen.by_class)
-        sides.append(Side.of(summary, variant, folder.tables()[variant]))
-    a, b = sides
+    found_in = [find(name, chosen.run, chosen.runs) for name in (chosen.a, chosen.b)]
+    tables = [folder.tables()[variant] for folder, variant in found_in]
+    both = set(tables[0]["image_id"].to_pylist()) & set(tables[1]["image_id"].to_pylist())
+    if not both:
+        raise DataError(f"{chosen.a} and {chosen.b} have no image in common; compare variants of one data set")
+    settings = Settings(n_resamples=chosen.resamples, by_class=chosen.by_class)
+    a, b = (
+        Side.of(
+            summarise(folder, variants=[variant], images=both, settings=settings),
+            variant,
+            rows.filter([i in both for i in rows["image_id"].to_pylist()]),
+        )
+        for (folder, variant), rows in zip(found_in, tables, strict=True)
+    )
     choice = Choice(metrics=chosen.metric, protocols=chosen.protocol, everything=chosen.all or chosen.style == "json")
     found = compared(a, b, choice)
     key = main_key(found)

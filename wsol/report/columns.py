@@ -92,19 +92,26 @@ def headline(keys: Sequence[Key], lines: Sequence[Line], sort: str = "") -> Key 
 
 
 def ordered(lines: Sequence[Line], key: Key | None, choice: Choice) -> list[Line]:
-    """Best first (or by the fields of `choice.by`), variants after the one they equal, controls last."""
+    """Best first (or by the fields of `choice.by`), variants after the one they equal; samples, then controls last."""
     if choice.by:
         check_fields(lines, choice.by)
     value = {line.name: _worth(line, key) for line in lines}
+    most = max((line.cells[key].n for line in lines if key in line.cells), default=0) if key else 0
 
     def place(line: Line) -> tuple[Any, ...]:
         fields = tuple(natural(value_of(line, name)) for name in choice.by)
         twin = line.same_as in value
         worth = value[line.same_as] if twin else _worth(line, key)
         base = () if choice.by and not choice.sort else (-worth, line.same_as or line.name, twin)
-        return (line.control, *((base, fields) if choice.sort else (fields, base)))
+        fewer = is_sample(line, key, most) and not choice.by
+        return (line.control, fewer, *((base, fields) if choice.sort else (fields, base)))
 
     return sorted(lines, key=place)
+
+
+def is_sample(line: Line, key: Key | None, most: int) -> bool:
+    """Whether a line's number is of fewer images than others have: then it has no rank among them."""
+    return key is not None and key in line.cells and line.cells[key].n < most
 
 
 def heads_of(keys: Sequence[Key], lines: Sequence[Line], protocols: Mapping[str, Any]) -> list[Head]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from wsol.report.summary import Summary
 
 VERSIONS = ("wsol", "torch", "numpy")
+MANY = 3  # derived protocols; more are counted, not named
 
 
 def footer(
@@ -25,13 +26,22 @@ def footer(
     names = dict.fromkeys(key[0] for key in keys if any(key[0] in s.protocols for s in summaries))
     origins = dict.fromkeys(key[2] for key in keys if key[2])
     if names:
-        notes.append(f"Protocol{'s' * (len(names) > 1)}: {', '.join(names)}; threshold: {'; '.join(origins)}.")
+        notes.append(f"Protocol{'s' * (len(names) > 1)}: {_listed(list(names))}; threshold: {'; '.join(origins)}.")
     shown = [line.cells[key] for line in lines for key in keys if key in line.cells]
     notes.append(_units(shown_percent={cell.percent for cell in shown}, by_class=by_class))
     if any(cell.seeds > 1 for cell in shown):
         notes.append("Stochastic methods: mean over seeds; s is the standard deviation of one seed's number.")
     notes += _versions(summaries)
     return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Protocols by name; many that are derived from one are counted."""
+    derived = [name for name in names if "[" in name]
+    if len(derived) <= MANY:
+        return ", ".join(names)
+    presets = dict.fromkeys(name.partition("[")[0] for name in names)
+    return f"{', '.join(presets)} and {len(derived)} derived from {'it' if len(presets) == 1 else 'them'}"
 
 
 def _data(summary: Summary) -> str:

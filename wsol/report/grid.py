@@ -8,7 +8,7 @@ from typing import Any
 
 from wsol.errors import ConfigError, unknown
 from wsol.report.cells import Cell
-from wsol.report.columns import Choice, Head, cell_at, headline, heads_of, keys_of, ordered
+from wsol.report.columns import Choice, Head, cell_at, headline, heads_of, is_sample, keys_of, ordered
 from wsol.report.lines import Key, Line, grouped, value_of
 from wsol.report.names import Style, cost, plain, short_layers, short_name, text
 from wsol.report.paired import against
@@ -89,7 +89,11 @@ def grid_of(
         remarks.append(TIES)
     if not varying:
         remarks.insert(0, said_sizes(sizes, lines))
-    rules = [n for n in range(1, len(rows)) if rows[n].control and not rows[n - 1].control]
+    most = max((row.cells[best_by].n for row in rows if best_by in row.cells), default=0) if best_by else 0
+    kinds = [(row.control, is_sample(row, best_by, most)) for row in rows]
+    if any(sample for _, sample in kinds):
+        remarks.append("Lines with fewer images have no rank; wsol compare takes the images that two variants share.")
+    rules = [n for n in range(1, len(rows)) if kinds[n] != kinds[n - 1] and not choice.by]
     return Grid(heads, out, remarks, frozenset(rules))
 
 

@@ -30,14 +30,25 @@ class Place:
 def places(lines: Sequence[Line], key: Key) -> Mapping[int, Place]:
     """By index of the line, its place in the column; lines are compared with those of the same images only.
 
-    Variants that equal another by algebra (`Line.same_as`) take no part: they would tie with it for no news.
+    Variants that equal another by algebra (`Line.same_as`) take no part: they would tie with it for no news. Neither do
+    variants that saw a sample of the images: their rank among few would stand beside ranks among all.
     """
     taking = [n for n, line in enumerate(lines) if key in line.cells and not line.same_as]
     taking = [n for n in taking if lines[n].cells[key].draws is not None]
+    most: dict[tuple[str, str], int] = {}
+    for n in taking:
+        set_of = _image_set(lines[n])
+        most[set_of] = max(most.get(set_of, 0), lines[n].cells[key].n)
+    taking = [n for n in taking if lines[n].cells[key].n == most[_image_set(lines[n])]]
     found: dict[int, Place] = {}
     for group in grouped(taking, lambda n: lines[n].cells[key].images):
         found |= _group(lines, key, group)
     return found
+
+
+def _image_set(line: Line) -> tuple[str, str]:
+    """Whose images a line could have seen: a data set's, or a slice of them."""
+    return str(line.fields.get("dataset")), str(line.fields.get("slice"))
 
 
 def _group(lines: Sequence[Line], key: Key, group: Sequence[int]) -> dict[int, Place]:

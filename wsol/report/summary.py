@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from wsol.errors import DataError
 from wsol.metrics.base import metrics
@@ -116,6 +117,7 @@ def summarise(
     *,
     variants: Collection[str] | None = None,
     measures: Collection[str] | None = None,
+    images: Collection[str] | None = None,
     slicer: Callable[[pa.Table], Slices] | None = None,
     settings: Settings | None = None,
     n_resamples: int = RESAMPLES,
@@ -126,13 +128,16 @@ def summarise(
 
     Parameters
     ----------
-    variants, measures : only these (variant keys; protocol and metric names).
+    variants, measures, images : only these (variant keys; protocol and metric names; image ids).
     slicer : from a variant's rows to named masks over them: numbers of each part of the images instead of all.
     settings : everything else; `n_resamples`, `seed` and `by_class` alone will do for the usual table.
     """
     settings = settings or Settings(n_resamples=n_resamples, seed=seed, by_class=by_class)
     about = gather(folder.footers())
     tables = {key: t for key, t in folder.tables().items() if variants is None or key in variants}
+    if images is not None:
+        wanted = pa.array(list(images), pa.string())
+        tables = {key: t.filter(pc.is_in(t["image_id"], wanted)) for key, t in tables.items()}
     if not tables:
         raise DataError(f"run {folder.name} has no rows yet; start it with: wsol run")
     validation = settings.validation.tables() if settings.validation else None

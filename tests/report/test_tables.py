@@ -351,3 +351,22 @@ def test_long_options_move_to_the_notes(tmp_path: Path) -> None:
     text = printed(summarise(make_run(tmp_path / "run", {long: 0.0, "cam@stage5": 0.1}), n_resamples=20))
     assert "layercam@stage5 (a)" in text
     assert "(a) fuse=product, gamma=2, scale=shallow" in text
+
+
+def test_variants_on_a_sample_have_no_rank_and_stand_behind_the_others(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0, "layercam@stage5": 0.2})
+    few = make_run(tmp_path / "few", {"rise@input": 0.4, "cam@stage5": 0.0}, n=10)
+    whole, part = summarise(run, n_resamples=50), summarise(few, n_resamples=50)
+    both = Summary(
+        whole.cells + part.cells,
+        {**whole.variants, **part.variants},
+        {**whole.costs, **part.costs},
+        whole.protocols,
+        whole.manifest,
+        whole.run,
+    )
+    lines = body(printed(both))[1:]
+    assert [line[1] for line in lines] == ["layercam@stage5", "gradcam@stage5", "rise@input", "cam@stage5"]
+    assert [bool(line[0]) for line in lines] == [True, True, False, False]
+    assert [line[-1] for line in lines] == ["60", "60", "10", "10"]
+    assert not any("**" in line[2] or "¹" in line[2] for line in lines[2:])
