@@ -68,6 +68,7 @@ def explain(
     from wsol.localise import boxes_at, final_map, iou_of_thresholds, place
     from wsol.looking import Looker
     from wsol.models.stages import resolve_layer, stages
+    from wsol.refine import frame_image, refines
     from wsol.report.overlay import overlay, sheet
     from wsol.variants import expand
     from wsol.views import merge_crops
@@ -108,10 +109,12 @@ def explain(
             arrays[f"{name}/{variant.id}"] = raw
             where = place(gt, layout, image.size, protocol)
             final = final_map(raw, layout, where.size_wh, protocol)
-            boxes = boxes_at(final, tau, protocol)
+            pixels = frame_image(image, layout, where.size_wh, protocol) if refines(protocol, shallow=False) else None
+            boxes = boxes_at(final, tau, protocol, image_rgb=pixels)
             caption = variant.id
             if len(gt):
-                reached = iou_of_thresholds(final, where.gt_boxes, protocol.derive({"tau": tau}))[0].values.max()
+                fixed = protocol.derive({"tau": tau})
+                reached = iou_of_thresholds(final, where.gt_boxes, fixed, image_rgb=pixels)[0].values.max()
                 caption += f"  IoU {reached:.2f} at tau {tau:g}"
             scaled = boxes * np.array([image.width / where.size_wh[0], image.height / where.size_wh[1]] * 2)
             peak = max(float(final.max()), 1e-12)

@@ -22,6 +22,7 @@ from wsol.models.base import Classifier, load_classifier
 from wsol.models.stages import resolve_layer, stages
 from wsol.options import build, defaults, fit
 from wsol.protocols.base import Protocol, protocols
+from wsol.protocols.stored import check_knobs
 from wsol.store import RunFolder
 from wsol.variants import combinations, expand
 from wsol.versions import versions
@@ -39,6 +40,7 @@ def run_job(config: DictConfig) -> None:
     settings = _plain(config)
     experiment = experiment_from(settings)
     folder = RunFolder(Path(settings["paths"]["runs"]) / experiment.folder_name)
+    check_knobs({p.name: p.knobs for p in experiment.protocols}, folder.footers(), where=folder.path)
     folder.write_manifest(experiment.manifest(versions()))
     log.info(
         "%s: %d images, %d variants, %d protocols, %d metrics, %s",

@@ -89,6 +89,7 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Scoring]:
     """Rows on disk and their summary."""
     from wsol.annotations import read_annotations
     from wsol.progress import Progress
+    from wsol.protocols.stored import check_knobs
     from wsol.report.summary import summarise
     from wsol.scoring import score_maps
     from wsol.store import RunFolder
@@ -97,6 +98,7 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Scoring]:
     data = read_annotations(chosen.annotations, images=chosen.images, masks=chosen.masks)
     scoring = _scoring(chosen, data, rule_of(chosen, data))
     folder = RunFolder(chosen.runs / scoring.folder_name)
+    check_knobs(scoring.rule.about(raw=scoring.raw)["protocols"], folder.footers(), where=folder.path)
     folder.write_manifest(scoring.manifest(versions()))
     with Progress(total=len(scoring.samples), what=scoring.label) as progress:
         score_maps(scoring, folder, threads=chosen.threads, on_images=progress.advance)

@@ -1,0 +1,26 @@
+"""Rows are known by their protocol's name: a name must not come to mean something else beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from wsol.errors import ConfigError
+
+
+def check_knobs(asked: Mapping[str, Mapping[str, Any]], footers: Iterable[Mapping[str, Any]], *, where: object) -> None:
+    """Raises ConfigError where stored rows were made by a protocol of the same name with other knobs.
+
+    That happens to a protocol in a file of one's own, edited between two runs. Knobs that one side lacks were not there
+    yet when the rows were made.
+    """
+    for footer in footers:
+        for name, stored in footer.get("protocols", {}).items():
+            now = json.loads(json.dumps(asked.get(name, {})))  # as the footer would hold them: tuples are lists there
+            other = sorted(k for k in now.keys() & stored.keys() if now[k] != stored[k])
+            if other:
+                was, is_ = (", ".join(f"{k}={side[k]}" for k in other) for side in (stored, now))
+                raise ConfigError(
+                    f"protocol {name} is {is_}, but the rows in {where} were made with {was}; give it another name"
+                )
