@@ -88,7 +88,7 @@ def store(words: Sequence[str]) -> None:
 
 
 # Options of a network; `null` leaves the choice to the architecture and its weights.
-MODEL: dict[str, Any] = {"weights": None, "num_classes": None, "input_size": None}
+MODEL: dict[str, Any] = {"weights": None, "num_classes": None, "input_size": None, "randomise": None}
 
 
 def explained(error: Exception, words: Sequence[str]) -> WsolError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import sys
@@ -18,6 +19,7 @@ from wsol.errors import ConfigError, DataError, unknown
 from wsol.experiment import ChosenMetric, Experiment, Numerics
 from wsol.methods.base import methods
 from wsol.metrics.base import metrics
+from wsol.metrics.sanity import randomised
 from wsol.models.base import Classifier, load_classifier
 from wsol.models.stages import resolve_layer, stages
 from wsol.options import build, defaults, fit
@@ -170,11 +172,24 @@ def load_model(node: Mapping[str, Any]) -> Classifier:
     """The network a configuration node names, with its weights."""
     values = dict(node)
     name = str(values.pop("name", ""))
-    allowed = ("weights", "num_classes", "input_size")
+    allowed = ("weights", "num_classes", "input_size", "randomise")
     for key in values:
         if key not in allowed:
             raise unknown("option", f"model.{key}", [f"model.{a}" for a in allowed], error=ConfigError)
-    return load_classifier(name, **values)
+    layers = values.pop("randomise", None)
+    classifier = load_classifier(name, **values)
+    return classifier if layers is None else _with_random_layers(classifier, layers)
+
+
+def _with_random_layers(classifier: Classifier, layers: int | str) -> Classifier:
+    """The network with its `layers` nearest to the head drawn at random: do the scores fall? (Adebayo et al., 2018)."""
+    if layers != "all" and not isinstance(layers, int):
+        raise ConfigError(f"model.randomise={layers!r} is neither a number of layers nor all")
+    with randomised(classifier.module, layers=layers) as names:  # type: ignore[arg-type]
+        drawn = {key: value.clone() for key, value in classifier.module.state_dict().items()}
+    classifier.module.load_state_dict(drawn)  # the block gave the trained weights back
+    label = f"{classifier.weights_id}, {len(names)} layers random"
+    return dataclasses.replace(classifier, weights_id=label)
 
 
 def _protocols(name: str, node: Mapping[str, Any]) -> list[Protocol]:
