@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wsol.experiment import Experiment
     from wsol.protocols.base import Protocol
     from wsol.store import RunFolder, Shard
+    from wsol.views import View
 
 TAUS = tuple(step / 40 for step in range(40))  # fine enough to see a box grow, small enough for thousands of images
 NAME = "gallery"  # the folder, and what stands for it among the measures that are missing
@@ -83,7 +84,7 @@ class Gallery:
     shown: Mapping[tuple[str, str], Shown]
 
 
-def box_protocol(chosen: Sequence[Protocol], view: str) -> Protocol:
+def box_protocol(chosen: Sequence[Protocol], view: View) -> Protocol:
     """The protocol whose boxes are kept: the first with one box an image, under the run's view, swept over tau.
 
     A protocol with a fixed threshold is swept by its own other rules; where all have many boxes, the first one's
@@ -91,12 +92,13 @@ def box_protocol(chosen: Sequence[Protocol], view: str) -> Protocol:
     """
     from wsol.protocols.base import protocols
 
-    fitting = [p for p in chosen if p.view in ("any", view) and p.refine == "none"]
+    fitting = [p for p in chosen if p.view == "any" or (p.view, p.merge) == (view.name, view.merge)]
+    fitting = [p for p in fitting if p.refine == "none"]
     single = [p for p in fitting if p.component.startswith("largest")]
     if single:
         return next((p for p in single if p.tau == "sweep"), single[0].derive({"tau": "sweep"}))
     if fitting:
-        return fitting[0].derive({"tau": "sweep", "component": "largest_pixels"})
+        return fitting[0].derive({"tau": "sweep", "component": "largest_pixels", "candidates": 1})
     return protocols["exact"]
 
 
@@ -105,7 +107,7 @@ def missing(experiment: Experiment, shard: Shard, folder: RunFolder) -> dict[str
     chosen = [i for i in shard.image_ids if experiment.in_sample(i, experiment.gallery)]
     if not chosen:
         return {}
-    protocol = box_protocol(experiment.protocols, experiment.view.name).name
+    protocol = box_protocol(experiment.protocols, experiment.view).name
     kept = {
         pair
         for file, footer in _files(folder.path, shard.index)

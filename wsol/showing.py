@@ -10,6 +10,7 @@ import numpy as np
 
 from wsol.boxes.resize import normalise
 from wsol.boxes.sweep import rank, sweep, threshold_starts
+from wsol.errors import ConfigError
 from wsol.gallery import TAUS, Picture, Shown
 from wsol.localise import final_map, full_frame_curve, iou_of_thresholds, place
 
@@ -62,14 +63,16 @@ def shown(
     if always_full:
         boxes = np.tile(np.array([[0, 0, *sample.size_wh]], np.int32), (len(TAUS), 1))
         curve = full_frame_curve(where.gt_boxes, where.size_wh, protocol)
+        small = np.full((1, 1), 255, np.uint8)
     else:
         final = final_map(raw, layout, where.size_wh, protocol)
         boxes = _in_stored_pixels(boxes_of_thresholds(final, TAUS, protocol), where.size_wh, layout, protocol)
         curve, _ = iou_of_thresholds(final, where.gt_boxes, protocol)
+        small = small_map(raw, layout, sample.size_wh)
     return Shown(
         image_id=sample.image_id,
         variant=variant,
-        map=small_map(raw, layout, sample.size_wh),
+        map=small,
         boxes=boxes,
         iou=curve.at(TAUS).astype(np.float32),
     )
@@ -80,13 +83,18 @@ def boxes_of_thresholds(map01: NDArray[Any], taus: Sequence[float], protocol: Pr
 
     All zeros where nothing is above the threshold.
     """
-    if protocol.quantise == "floor_uint8":
+    peak = float(map01.max())
+    if peak <= 0:
+        return np.zeros((len(taus), 4), np.int32)
+    if protocol.quantise != "none":
         ranks, levels = map01.astype(np.int32), 256
-        at = (np.asarray(taus) * int(map01.max())).astype(int)
+        at = (np.asarray(taus) * (255 if protocol.resize_uint8 else int(peak))).astype(int)
     else:
-        ranks, values = rank(map01)
+        ranks, values = rank(map01 / peak)
         levels = len(values) + 1
         at = np.searchsorted(threshold_starts(values, compare=protocol.compare), taus, side="right") - 1
+    if protocol.component == "cam2016_tool":
+        raise ConfigError("cam2016_tool has grey levels of its own; its boxes can't be swept")
     found = sweep(ranks, levels=levels, component=protocol.component, connectivity=protocol.connectivity)
     boxes = np.zeros((len(taus), 4), np.int32)
     for n, t in enumerate(at):

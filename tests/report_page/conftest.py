@@ -6,6 +6,7 @@ import pytest
 
 from tests.report_page.small_run import METHODS, made, ran
 from wsol.experiment import Experiment
+from wsol.report.material import Material
 from wsol.store import RunFolder
 
 
@@ -19,3 +20,9 @@ def experiment() -> Experiment:
 def run(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """That experiment, finished."""
     return ran(experiment, tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="session")
+def material(run: RunFolder) -> Material:
+    """What reports are made of, with few resamples."""
+    return Material.of(run, n_resamples=50)

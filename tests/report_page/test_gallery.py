@@ -19,7 +19,7 @@ from wsol.experiment import Experiment
 from wsol.localise import boxes_at, final_map
 from wsol.protocols.base import Protocol, protocols
 from wsol.store import RunFolder
-from wsol.views import View
+from wsol.views import View, ViewName
 
 
 def test_the_first_images_in_sample_order_are_kept_with_every_variant(run: RunFolder, experiment: Experiment) -> None:
@@ -118,11 +118,13 @@ def test_a_view_of_a_part_leaves_the_rest_of_the_map_empty() -> None:
 
 
 def test_the_box_protocol_is_the_first_that_fits() -> None:
-    def chosen(*names: str, view: str = "squash") -> Protocol:
-        return gallery.box_protocol([protocols[n] for n in names], view)
+    def chosen(*names: str, view: ViewName = "squash") -> Protocol:
+        return gallery.box_protocol([protocols[n] for n in names], View(view, 224))
 
     assert chosen("choe2020_v2", "exact", "choe2020_v1").name == "exact"
     assert chosen("gradcam2017").tau == "sweep"
+    assert chosen("cam2016_code").name == "exact"  # it is defined for ten crops
+    assert chosen("cam2016_code", view="tencrop").name == "exact"  # and for another way of adding them
     assert chosen("choe2020_v2").component == "largest_pixels"
     assert chosen().name == "exact"
     assert chosen("choe2020_v1", view="centre").name == "exact"  # that protocol is defined for squashed images
@@ -174,7 +176,8 @@ def test_a_gallery_of_a_strange_size_is_refused() -> None:
 def test_reading_a_gallery_imports_neither_torch_nor_numba(run: RunFolder) -> None:
     code = (
         "import sys; from pathlib import Path; from wsol import gallery; from wsol.store import RunFolder;"
-        f"print(len(gallery.read(RunFolder(Path({str(run.path)!r}))).shown), 'torch' in sys.modules or 'numba' in sys.modules)"
+        f"kept = gallery.read(RunFolder(Path({str(run.path)!r})));"
+        "print(len(kept.shown), 'torch' in sys.modules or 'numba' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.split() == ["45", "False"]

@@ -1,7 +1,7 @@
 """The command line. `wsol --help` lists the commands; each is one file beside this one.
 
-Answers go to stdout, the story to stderr. Exit codes: 0 done, 1 a job failed or a number is outside its tolerance, 2 bad usage
-or configuration.
+Answers go to stdout, the story to stderr. Exit codes: 0 done, 1 a job failed or a number is outside its tolerance, 2
+bad usage or configuration.
 """
 
 from __future__ import annotations

@@ -1,0 +1,100 @@
+"""Figures for papers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.report_page.small_run import made, ran
+from wsol.errors import ConfigError
+from wsol.report.ablation import ablations
+from wsol.report.figures import write_figures
+from wsol.report.map_grid import blend
+from wsol.report.material import Material
+from wsol.report.plots import _apart
+from wsol.store import RunFolder
+
+pytest.importorskip("matplotlib")
+
+NAMES = {
+    "accuracy-over-tau-choe2020_v1",
+    "accuracy-over-tau-choe2020_v2",
+    "iou-choe2020_v1",
+    "iou-choe2020_v2",
+    "iou-gradcam2017",
+    "deletion-insertion-rise2018_dataset_sample=2",
+    "quality-against-cost",
+    "ablation-layercam-layers",
+    "maps",
+}
+
+
+@pytest.mark.parametrize(("style", "begins"), [("svg", b"<?xml"), ("pdf", b"%PDF")])
+def test_every_figure_the_rows_allow_is_written(run: RunFolder, tmp_path: Path, style: str, begins: bytes) -> None:
+    files = write_figures(run, tmp_path, style=style, n_resamples=20)
+    assert {f.stem for f in files} == NAMES
+    for file in files:
+        assert file.suffix == f".{style}"
+        assert file.read_bytes().startswith(begins)
+    if style == "svg":  # and the same rows give the same bytes
+        again = write_figures(run, tmp_path / "again", style=style, n_resamples=20)
+        assert [f.read_bytes() for f in files] == [f.read_bytes() for f in again]
+
+
+def test_figures_are_pictures_with_something_on_them(run: RunFolder, tmp_path: Path) -> None:
+    for file in write_figures(run, tmp_path, n_resamples=20):
+        pixels = np.asarray(Image.open(file).convert("L"))
+        assert pixels.shape[1] > 900
+        assert 0.005 < (pixels < 200).mean() < 0.8, file.name
+
+
+def test_missing_matplotlib_says_what_to_install(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ConfigError, match=r"figures need matplotlib; install it with: pip install 'wsol\[figures\]'"):
+        write_figures(run, tmp_path)
+
+
+def test_an_ablation_is_found_for_every_option_that_varied(tmp_path: Path) -> None:
+    folder = ran(
+        made(
+            "method=[layercam,gradcam]",
+            "methods.layercam.layers=[stage5,stage4,stage4+stage5]",
+            "methods.layercam.gamma=[1,2,10]",
+            "dataset.n=4",
+            "gallery=0",
+        ),
+        tmp_path,
+    )
+    material = Material.of(folder, n_resamples=20)
+    found = {(study.method, study.option): study for study in ablations(material)}
+    assert set(found) == {("layercam", "layers"), ("layercam", "gamma")}
+    gamma, layers = found["layercam", "gamma"], found["layercam", "layers"]
+    assert gamma.numeric
+    assert list(gamma.values) == [1, 2, 10]
+    assert len(gamma.lines) == 3
+    assert list(layers.values) == ["stage4", "stage5", "stage4+stage5"]
+    assert not layers.ordered
+    cell = material.cell("layercam@stage4[gamma=10]", "choe2020_v1", "maxboxacc")
+    assert gamma.lines["stage4"][2] == cell
+
+
+def test_labels_of_one_group_never_lie_on_each_other() -> None:
+    placed = _apart([50.0, 50.0, 49.0, 10.0, 50.0], [2, 2, 2, 2, 7], gap=2.0)
+    heights = sorted(height for height, _ in placed[:4])
+    assert min(np.diff(heights)) >= 2
+    assert placed[3][0] == 10
+    assert placed[4] == (50, 0)
+
+
+def test_a_cold_map_leaves_the_image_and_a_hot_one_covers_it() -> None:
+    image = Image.new("RGB", (20, 10), (10, 200, 30))
+    cold, hot = (blend(image, np.full((2, 2), level, np.uint8)) for level in (0, 255))
+    assert cold.shape == (10, 20, 3)
+    assert np.abs(cold.astype(int) - [10, 200, 30]).max() < 40
+    assert np.abs(hot.astype(int) - [194, 227, 98]).max() <= 1

@@ -1,0 +1,140 @@
+"""The page as a file: whole, safe, and readable without its script."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from wsol.cli import main
+from wsol.report.html import fill, page
+from wsol.report.material import Material
+from wsol.store import RunFolder
+
+
+@pytest.fixture(scope="module")
+def text(run: RunFolder) -> str:
+    return page(run, n_resamples=50)
+
+
+class Elements(HTMLParser):
+    """All start tags with their attributes, and the text of the table's cells."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def data_of(text: str) -> dict[str, object]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert found is not None
+    loaded: dict[str, object] = json.loads(found[1])
+    return loaded
+
+
+def test_the_page_refers_to_nothing_outside_itself(text: str) -> None:
+    for tag, attributes in Elements(text).tags:
+        assert tag not in ("link", "iframe", "object", "base"), tag
+        for name in ("src", "href", "action", "data", "poster"):
+            assert (attributes.get(name) or "#").startswith("#"), (tag, attributes)
+    assert "url(" not in text
+    assert "@import" not in text
+    assert "default-src 'none'" in text
+
+
+def test_every_number_stands_in_the_table_without_a_script(text: str, run: RunFolder) -> None:
+    table = text[text.index('<table id="numbers">') : text.index("</table>")]
+    material = Material.of(run, n_resamples=50)
+    rows = re.findall(r"<tr data-variant.*?</tr>", table)
+    assert len(rows) == len(material.lines) == 5
+    for row, line in zip(rows, material.lines, strict=True):
+        for key in material.keys:
+            if key in line.cells:
+                cell = line.cells[key]
+                assert f"{cell.value:.{1 if cell.percent else 3}f}".lstrip("-") in row
+
+
+def test_rows_are_best_first_with_controls_last(text: str) -> None:
+    ids = re.findall(r'<tr data-variant="\d+"[^>]*><th scope="row" title="([^"]+)"', text)
+    assert set(ids[-2:]) == {"centergauss", "fullbox"}
+    assert len(re.findall(r'<th scope="col"[^>]* aria-sort="descending"', text)) == 1
+
+
+def test_names_from_the_data_cannot_become_markup(run: RunFolder, tmp_path: Path) -> None:
+    evil = "</script><script>alert(1)</script>{{maps}}<!--"
+    copy = RunFolder(tmp_path / run.name)
+    shutil.copytree(run.path, copy.path)
+    manifest = copy.manifest
+    copy.write_manifest({**manifest, "class_names": [evil] * 10, "identity": {**manifest["identity"], "weights": evil}})
+    made = page(copy, n_resamples=20)
+    assert "<script>alert" not in made
+    data = data_of(made)
+    assert isinstance(data["gallery"], dict)
+    assert data["gallery"]["classes"][0] == evil
+    scripts = [a for tag, a in Elements(made).tags if tag == "script"]
+    assert len(scripts) == 4
+
+
+def test_what_is_filled_in_is_not_filled_again() -> None:
+    assert fill("<{{a}}|{{b}}>", {"a": "{{b}}", "b": "{{a}}"}) == "<{{b}}|{{a}}>"
+
+
+def test_a_run_without_a_gallery_still_has_a_page(run: RunFolder, tmp_path: Path) -> None:
+    copy = RunFolder(tmp_path / run.name)
+    shutil.copytree(run.path, copy.path, ignore=shutil.ignore_patterns("gallery"))
+    made = page(copy, n_resamples=20)
+    assert data_of(made)["gallery"] is None
+
+
+def test_the_command_writes_the_page_beside_the_rows(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(run.path), "--resamples", "20", "--images", "2"]) == 0
+    place = Path(capsys.readouterr().out.strip())
+    assert place == run.path / "report.html"
+    gallery = data_of(place.read_text())["gallery"]
+    assert isinstance(gallery, dict)
+    assert len(gallery["ids"]) == 2
+    place.unlink()
+
+
+def test_latest_and_out_are_understood(run: RunFolder, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "r.html"
+    assert main(["report", "latest", "--runs", str(run.path.parent), "-o", str(out), "--resamples", "20"]) == 0
+    assert out.stat().st_size > 50_000
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["report", "nothing", "--runs", "{here}"], "there is no run"),
+        (["report", "{run}", "--style", "gif"], "--style gif is not a kind of figure; use png, svg, pdf"),
+        (["report", "{run}", "--images", "-1"], "--images -1 is not a number of images"),
+        (["report", "{run}", "-o", "{file}/x.html", "--resamples", "20"], "choose another file with -o FILE"),
+    ],
+)
+def test_mistakes_get_a_sentence(
+    words: list[str], said: str, run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    places = {"here": str(tmp_path), "run": str(run.path), "file": str(tmp_path / "file")}
+    assert main([word.format(**places) for word in words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_reporting_does_not_load_torch(run: RunFolder, tmp_path: Path) -> None:
+    code = (
+        "from wsol.cli import main; from wsol.lazy import is_loaded;"
+        f"main(['report', {str(run.path)!r}, '-o', {str(tmp_path / 'r.html')!r}, '--resamples', '20']);"
+        "print(is_loaded('torch'))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split()[-1] == "False"

@@ -1,0 +1,59 @@
+"""`wsol report`: one self-contained page of a run, or figure files; from its rows, without torch."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from wsol.errors import ConfigError, OutputError
+from wsol.lazy import lazily
+from wsol.store import open_run
+
+STYLES = ("png", "svg", "pdf")
+DESCRIPTION = """Write the report of a run: one HTML file with its table, curves and gallery, that needs no network.
+
+  wsol report latest -o report.html
+  wsol report latest --figures figures/ --style pdf
+"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Write the page, or with `--figures` the figures; print what was written."""
+    parser = argparse.ArgumentParser(
+        prog="wsol report", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", nargs="?", default="latest", help="a run folder, the beginning of its name, or latest")
+    parser.add_argument("-o", "--out", type=Path, help="the page (default: report.html in the run folder)")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="write figures for a paper into DIR instead")
+    parser.add_argument("--style", default="png", help="of figures: png, svg or pdf")
+    parser.add_argument(
+        "--images", type=int, help="at most so many images in the gallery (default: all that were kept)"
+    )
+    parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="where run folders are")
+    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
+    chosen = parser.parse_args(list(words))
+    if chosen.style not in STYLES:
+        raise ConfigError(f"--style {chosen.style} is not a kind of figure; use {', '.join(STYLES)}")
+    if chosen.images is not None and chosen.images < 0:
+        raise ConfigError(f"--images {chosen.images} is not a number of images; give 0 for none, or more")
+    lazily("torch")
+    folder = open_run(chosen.run, chosen.runs)
+    if chosen.figures is not None:
+        from wsol.report.figures import write_figures
+
+        for file in write_figures(folder, chosen.figures, style=chosen.style, n_resamples=chosen.resamples):
+            print(file)
+        if chosen.out is None:
+            return 0
+    from wsol.report.html import page
+
+    place = chosen.out or folder.path / "report.html"
+    text = page(folder, images=chosen.images, n_resamples=chosen.resamples)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"can't write {place}: {error.strerror}; choose another file with -o FILE") from error
+    print(place)
+    return 0

@@ -1,0 +1,112 @@
+"""Which options a run varied while all else stayed: one plot each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wsol.report.lines import value_of
+from wsol.report.names import natural, plain, short_layers, short_protocol
+
+if TYPE_CHECKING:
+    from wsol.report.cells import Cell
+    from wsol.report.material import Material
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """A method's headline number over one of its options.
+
+    Attributes
+    ----------
+    name : of the method as its paper writes it; `method` is its key.
+    values : of the option, in order.
+    lines : what the other options were (``""`` where there is only one line) to cells by the position of their value.
+    label : what the number is.
+    """
+
+    method: str
+    name: str
+    option: str
+    values: Sequence[Any]
+    lines: Mapping[str, Mapping[int, Cell]]
+    label: str
+
+    @property
+    def names(self) -> list[str]:
+        """The values as a reader would write them."""
+        return [short_layers(str(v)) if self.option == "layers" else plain(v) for v in self.values]
+
+    @property
+    def ordered(self) -> bool:
+        """Whether a line between neighbours says something: numbers, and single layers from shallow to deep."""
+        return self.numeric or (self.option == "layers" and not any("+" in str(v) for v in self.values))
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the values are numbers, and their distances mean something."""
+        return all(isinstance(v, int | float) and not isinstance(v, bool) for v in self.values)
+
+
+def ablations(material: Material) -> Iterator[Ablation]:
+    """Every option, layers included, of which a method ran with several values."""
+    if material.headline is None:
+        return
+    measure, metric, _ = material.headline
+    by_method: dict[str, list[tuple[dict[str, Any], Cell]]] = {}
+    about = {}
+    for key, line in zip(material.variants, material.lines, strict=True):
+        cell = material.cell(key, measure, metric)
+        if cell is None:
+            continue
+        method = str(line.about["method"])
+        about[method] = str(line.about["name"])
+        own = {"layers": line.about["layers"]} if line.about["layers"] else {}
+        by_method.setdefault(method, []).append((own | dict(line.about["options"]), cell))
+        for choice, _ in by_method[method]:  # an option that one variant sets has its default in the others
+            for name in line.about["options"]:
+                choice.setdefault(name, value_of(line, name))
+    for method, found in by_method.items():
+        names = dict.fromkeys(name for choice, _ in found for name in choice)
+        full = [({n: choice.get(n, _default(material, method, n)) for n in names}, cell) for choice, cell in found]
+        for option in names:
+            study = _study(method, about[method], option, full, short_protocol(measure))
+            if study is not None:
+                yield study
+
+
+def _study(
+    method: str, name: str, option: str, found: Sequence[tuple[dict[str, Any], Cell]], protocol: str
+) -> Ablation | None:
+    values = sorted({plain(choice[option]): choice[option] for choice, _ in found}.values(), key=_order)
+    lines: dict[str, dict[int, Cell]] = {}
+    for choice, cell in found:
+        rest = ", ".join(said(n, v) for n, v in choice.items() if n != option)
+        lines.setdefault(rest, {})[values.index(choice[option])] = cell
+    several = {rest: dict(sorted(cells.items())) for rest, cells in lines.items() if len(cells) > 1}
+    if not several:
+        return None
+    used = sorted({place for cells in several.values() for place in cells})
+    moved = {rest: {used.index(i): c for i, c in cells.items()} for rest, cells in several.items()}
+    label = f"{found[0][1].label}, {protocol}"
+    if len(moved) == 1:
+        moved = {"": next(iter(moved.values()))}
+    return Ablation(method, name, option, [values[i] for i in used], moved, label)
+
+
+def said(option: str, value: Any) -> str:
+    """An option and its value: layers say what they are by themselves."""
+    return short_layers(str(value)) if option == "layers" else f"{option} {plain(value)}"
+
+
+def _order(value: Any) -> tuple[Any, ...]:
+    """Single layers before fused ones, numbers by size."""
+    return (str(value).count("+"), natural(value))
+
+
+def _default(material: Material, method: str, option: str) -> Any:
+    line = next(
+        line for line in material.lines if line.about["method"] == method and option not in line.about["options"]
+    )
+    return value_of(line, option)

@@ -1,0 +1,90 @@
+"""What a report is made of: a run's numbers, its rows, and its variants in the order of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from wsol.report.grid import Choice, headline, keys_of, ordered
+from wsol.report.lines import Key, Line, lines_of
+from wsol.report.rows import gather, known
+from wsol.report.summary import RESAMPLES, Summary, summarise
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from wsol.report.cells import Cell
+    from wsol.store import RunFolder
+
+
+@dataclass(frozen=True)
+class Material:
+    """A run, read once.
+
+    Attributes
+    ----------
+    tables : a variant's rows by its key.
+    """
+
+    folder: RunFolder
+    summary: Summary
+    tables: Mapping[str, pa.Table]
+
+    @classmethod
+    def of(cls, folder: RunFolder, *, n_resamples: int = RESAMPLES) -> Material:
+        """Read a run. Raises DataError where it has no rows."""
+        return cls(folder, summarise(folder, n_resamples=n_resamples), folder.tables())
+
+    @cached_property
+    def keys(self) -> list[Key]:
+        """All columns of the table."""
+        return keys_of(self._lines, self.summary.protocols, Choice(everything=True))
+
+    @cached_property
+    def main_keys(self) -> list[Key]:
+        """The columns of the usual table."""
+        return keys_of(self._lines, self.summary.protocols, Choice())
+
+    @cached_property
+    def headline(self) -> Key | None:
+        """The column that the table is ordered by."""
+        return headline(self.main_keys, self._lines)
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """One a variant, the best first, controls last."""
+        return ordered(self._lines, self.headline, Choice())
+
+    @cached_property
+    def variants(self) -> dict[str, Mapping[str, Any]]:
+        """What is known of each variant by its key, in the order of the table."""
+        by_id = {about["id"]: key for key, about in self.summary.variants.items()}
+        return {by_id[line.name]: line.about for line in self.lines}
+
+    @cached_property
+    def metrics(self) -> Mapping[str, Any]:
+        """The metrics' settings by name."""
+        return gather(self.folder.footers())["metrics"]
+
+    def cell(self, variant: str, measure: str, metric: str) -> Cell | None:
+        """One number of one variant."""
+        return self._cells.get((variant, measure, metric))
+
+    def of_protocol(self, protocol: str) -> Iterator[tuple[str, pa.Table]]:
+        """Variants and those of their rows that a protocol was evaluated on."""
+        for key in self.variants:
+            table = self.tables[key]
+            if f"{protocol}/iou" in table.column_names:
+                rows = known(table, f"{protocol}/iou")
+                if len(rows):
+                    yield key, rows
+
+    @cached_property
+    def _lines(self) -> list[Line]:
+        return lines_of([self.summary])
+
+    @cached_property
+    def _cells(self) -> dict[tuple[str, str, str], Cell]:
+        return {(c.variant, c.measure, c.metric): c for c in self.summary.cells}

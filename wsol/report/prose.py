@@ -1,0 +1,99 @@
+"""The page's words: what was run, the notes under the table, and everything needed to run it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from wsol.report.footer import footer
+from wsol.report.lines import run_fields
+from wsol.report.names import number
+
+if TYPE_CHECKING:
+    from wsol.report.material import Material
+
+
+def introduction(material: Material) -> str:
+    """A sentence on the run."""
+    fields, manifest = run_fields(material.summary), material.summary.manifest
+    best = material.lines[0]
+    key = material.headline
+    said = (
+        f"{len(material.lines)} variants of {len({a['method'] for a in material.variants.values()})} methods on "
+        f"{manifest.get('images', '?')} images, network <b>{escape(fields['model'])}</b> "
+        f"with weights <b>{escape(fields['weights'])}</b>."
+    )
+    if key and key in best.cells:
+        cell = best.cells[key]
+        digits = 1 if cell.percent else 3
+        value = f"{number(cell.value, digits)} [{number(cell.low, digits)}, {number(cell.high, digits)}]"
+        said += f" Highest {escape(cell.label)} ({escape(key[0])}): {escape(best.name)}, {value}."
+    return f"<p>{said}</p>"
+
+
+def notes(material: Material) -> str:
+    """The lines under the table."""
+    marks = (
+        "Bold: better than all others. <sup>1</sup> can’t be told from the best; a column without marks has nothing "
+        "that can (paired tests on the same images, Holm-corrected, 5 %). Whiskers under the numbers: the interval "
+        "within the column’s range."
+    )
+    units = (
+        "Percentages; numbers with three digits are fractions of 1. Intervals: 95 %, bootstrap over images, the best "
+        "threshold chosen again in each replicate. F, B: forward and backward passes an image."
+    )
+    lines = footer([material.summary], material.lines, material.keys)
+    said = [line for line in lines if not line.startswith(("Percentages", "Fractions"))]  # that of plain tables
+    return f"<p>{marks}</p><p>{units}</p>" + "".join(f"<p>{escape(line)}</p>" for line in said)
+
+
+def settings(material: Material) -> str:
+    """Identity, protocols, metrics, variants and versions as description lists."""
+    manifest, summary = material.summary.manifest, material.summary
+    parts = [
+        _block(
+            "Run", {**manifest.get("identity", {}), "images": manifest.get("images"), "shards": manifest.get("shards")}
+        )
+    ]
+    parts += [_block(f"Protocol {name}", knobs) for name, knobs in summary.protocols.items()]
+    parts += [_block(f"Metric {name}", _flat(node)) for name, node in material.metrics.items()]
+    parts.append(_block("Environment", manifest.get("versions", {})))
+    return f'<div class="blocks">{"".join(parts)}</div>{_variants(material)}'
+
+
+def _block(title: str, pairs: Mapping[str, Any]) -> str:
+    rows = "".join(f"<dt>{escape(str(k))}</dt><dd>{escape(_said(v))}</dd>" for k, v in pairs.items())
+    return f"<details open><summary>{escape(title)}</summary><dl>{rows}</dl></details>"
+
+
+def _variants(material: Material) -> str:
+    heads = ("Variant", "Layers in the network", "Options that differ", "Cost", "Source")
+    rows = []
+    for about in material.variants.values():
+        options = ", ".join(f"{k}={_said(v)}" for k, v in about["options"].items())
+        rows.append([about["id"], ", ".join(about["modules"]), options, about["cost"], about["paper"]])
+    body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
+    head = "".join(f'<th scope="col">{h}</th>' for h in heads)
+    return (
+        '<details open><summary>Variants</summary><div class="wide"><table class="plain">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></details>"
+    )
+
+
+def _cells(row: Iterable[str]) -> str:
+    first, *rest = row
+    return f'<th scope="row">{escape(first)}</th>' + "".join(f"<td>{escape(value)}</td>" for value in rest)
+
+
+def _flat(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {"metric": node.get("metric"), "sample": node.get("sample") or "all", **node.get("options", {})}
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_said(v) for v in value)
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return "none" if value is None else str(value)

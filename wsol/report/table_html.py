@@ -1,0 +1,120 @@
+"""The page's table as HTML that reads and prints without a script: best first, intervals as text and as whiskers."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import TYPE_CHECKING
+
+from wsol.report.names import cost, number
+from wsol.report.payload import column
+from wsol.report.ranking import places
+from wsol.report.series import label_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wsol.report.cells import Cell
+    from wsol.report.lines import Key, Line
+    from wsol.report.material import Material
+    from wsol.report.ranking import Place
+
+COSTS = {  # column of the rows: head, what it says in full, and whether the usual table has it
+    "forwards": ("F", "forward passes an image", True),
+    "partial_forwards": ("F part", "forward passes through a part of the network, an image", False),
+    "backwards": ("B", "backward passes an image", True),
+    "ms": ("ms", "milliseconds an image, median", True),
+    "peak_mb": ("MB", "peak memory beyond what the network itself holds, median", False),
+}
+
+
+def table_html(material: Material) -> str:
+    """The table element."""
+    keys, lines = material.keys, material.lines
+    marks = {key: places(lines, key) for key in keys}
+    spans = {key: _span(lines, key) for key in keys}
+    head = "".join(_head(material, n, key) for n, key in enumerate(keys))
+    head += "".join(
+        f'<th scope="col" class="cost" data-set="cost{" main" * main}" data-higher="0" title="{said}">{label}</th>'
+        for label, said, main in COSTS.values()
+    )
+    by_key = dict(zip(material.variants, lines, strict=True))
+    body = "".join(
+        _row(n, line, material, keys, spans, [marks[key].get(n) for key in keys])
+        for n, (_, line) in enumerate(by_key.items())
+    )
+    return (
+        '<table id="numbers"><caption class="unseen">Every number of the run with its 95 % interval; '
+        "column heads sort.</caption>"
+        f'<thead><tr><th scope="col" class="variant">Variant</th>{head}</tr></thead><tbody>{body}</tbody></table>'
+    )
+
+
+def _head(material: Material, place: int, key: Key) -> str:
+    about = column(material, key)
+    higher = {True: "1", False: "0", None: ""}[about["higher"]]
+    sets = escape(f"{key[0]} main" if about["main"] else key[0])
+    sort = ' aria-sort="descending"' if key == material.headline else ""
+    arrow = "" if about["higher"] in (True, None) else '<span title="lower is better"> ↓</span>'
+    said = escape(f"{about['label']}, {key[0]}" + (f", threshold {key[2]}" if key[2] else ""))
+    return (
+        f'<th scope="col" data-column="{place}" data-set="{sets}" data-higher="{higher}" title="{said}"{sort}>'
+        f"{escape(about['label'])}{arrow}<small>{escape(about['short'])}</small></th>"
+    )
+
+
+def _row(
+    place: int,
+    line: Line,
+    material: Material,
+    keys: Sequence[Key],
+    spans: dict[Key, tuple[float, float]],
+    marks: Sequence[Place | None],
+) -> str:
+    name, details = label_of(line.about)
+    same = f'<small class="same">= {escape(line.same_as)}</small>' if line.same_as else ""
+    control = ' class="control"' if line.control else ""
+    cells = "".join(_cell(line.cells.get(key), spans[key], mark) for key, mark in zip(keys, marks, strict=True))
+    costs = "".join(
+        f'<td class="cost" data-v="{_sortable(line.costs[c])}">{escape(cost(line.costs[c]))}</td>' for c in COSTS
+    )
+    return (
+        f'<tr data-variant="{place}"{control}><th scope="row" title="{escape(line.name)}">'
+        f'<span class="name"><i class="swatch"></i>{escape(name)}</span> '
+        f"<small>{escape(details)}</small>{same}</th>{cells}{costs}</tr>"
+    )
+
+
+def _cell(cell: Cell | None, span: tuple[float, float], mark: Place | None) -> str:
+    if cell is None or math.isnan(cell.value):
+        return '<td data-v=""></td>'
+    digits = 1 if cell.percent else 3
+    value = number(cell.value, digits)
+    kind = ' class="best"' if mark and mark.best else ""
+    tied = '<sup title="can\'t be told from the best">1</sup>' if mark and mark.tied else ""
+    said = escape(f"n = {cell.n}" + (f"; tau {', '.join(f'{t:.3g}' for t in cell.tau)}" if cell.tau else ""))
+    if math.isnan(cell.low) or math.isnan(cell.high) or cell.low == cell.high:
+        return f'<td data-v="{cell.value:.6g}"{kind} title="{said}">{value}{tied}</td>'
+    places = ";".join(
+        f"--{name}:{_share(v, span):.3f}" for name, v in (("l", cell.low), ("v", cell.value), ("h", cell.high))
+    )
+    return (
+        f'<td data-v="{cell.value:.6g}"{kind} style="{places}" title="{said}">{value}{tied}'
+        f'<small class="interval">[{number(cell.low, digits)}, {number(cell.high, digits)}]</small></td>'
+    )
+
+
+def _span(lines: Sequence[Line], key: Key) -> tuple[float, float]:
+    """The range that all intervals of a column fit in, so that its whiskers can be compared."""
+    cells = [line.cells[key] for line in lines if key in line.cells and math.isfinite(line.cells[key].value)]
+    low = min((c.low for c in cells if math.isfinite(c.low)), default=0.0)
+    high = max((c.high for c in cells if math.isfinite(c.high)), default=1.0)
+    return (low, high) if high > low else (low - 1, high + 1)
+
+
+def _share(value: float, span: tuple[float, float]) -> float:
+    return (value - span[0]) / (span[1] - span[0])
+
+
+def _sortable(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.6g}"
