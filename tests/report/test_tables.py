@@ -346,6 +346,14 @@ def test_a_knob_study_shows_what_each_knob_does_to_the_score(tmp_path: Path) -> 
     assert len(json.loads(printed(summary, "json"))) == len(summary.cells)
 
 
+def test_a_twin_with_long_options_is_named_in_full(tmp_path: Path) -> None:
+    long = "layercam@stage5[fuse=product,gamma=2,scale=shallow]"
+    twin = "layercam@stage5[fuse=product,gamma=2,normalise=minmax,scale=shallow]"
+    summary = summarise(make_run(tmp_path / "run", {long: 0.0, twin: long}), n_resamples=20)
+    assert "= layercam@stage5 (a)" in printed(summary)
+    assert f"= {long}" in printed(summary, by=["method", "normalise"])
+
+
 def test_long_options_move_to_the_notes(tmp_path: Path) -> None:
     long = "layercam@stage5[fuse=product,gamma=2,scale=shallow]"
     text = printed(summarise(make_run(tmp_path / "run", {long: 0.0, "cam@stage5": 0.1}), n_resamples=20))

@@ -26,7 +26,7 @@ def footer(
     names = dict.fromkeys(key[0] for key in keys if any(key[0] in s.protocols for s in summaries))
     origins = dict.fromkeys(key[2] for key in keys if key[2])
     if names:
-        notes.append(f"Protocol{'s' * (len(names) > 1)}: {_listed(list(names))}; threshold: {'; '.join(origins)}.")
+        notes.append(f"Protocol{'s' * (len(names) > 1)}: {_listed(list(names))}; threshold: {_sources(list(origins))}.")
     shown = [line.cells[key] for line in lines for key in keys if key in line.cells]
     notes.append(_units(shown_percent={cell.percent for cell in shown}, by_class=by_class))
     if any(cell.seeds > 1 for cell in shown):
@@ -42,6 +42,13 @@ def _listed(names: Sequence[str]) -> str:
         return ", ".join(names)
     presets = dict.fromkeys(name.partition("[")[0] for name in names)
     return f"{', '.join(presets)} and {len(derived)} derived from {'it' if len(presets) == 1 else 'them'}"
+
+
+def _sources(origins: Sequence[str]) -> str:
+    fixed = [origin for origin in origins if origin.startswith("fixed")]
+    if len(fixed) <= MANY:
+        return "; ".join(origins)
+    return "; ".join([*(o for o in origins if o not in fixed), f"{len(fixed)} fixed ones"])
 
 
 def _data(summary: Summary) -> str:

@@ -74,7 +74,8 @@ def grid_of(
         texts += [Text(_shown(name, value_of(row, name))) for name in [*beside, *choice.by]]
         texts += [Text(_name(row, notes))] if named else []
         if row.same_as:
-            texts += [Text(f"= {twin_name(row, lines)}"), *(Text() for _ in keys[1:])]
+            twin = twin_name(row, lines, notes if named else None)
+            texts += [Text(f"= {twin}"), *(Text() for _ in keys[1:])]
         else:
             texts += [_text(row, key, marks[key].get(n), short[key], beyond[key], n) for key in keys]
         out.append([*texts, *_costs(row, choice.everything), *([Text(_sizes(row, keys))] if varying else [])])
@@ -107,9 +108,12 @@ def said_sizes(sizes: Mapping[Key, Collection[int]], lines: Sequence[Line]) -> s
     return f"n = {main} images" + (f" ({'; '.join(others)})." if others else ".")
 
 
-def twin_name(row: Line, lines: Iterable[Line]) -> str:
-    """The short name of the variant that this one equals."""
-    return next((short_name(line.about)[0] for line in lines if line.name == row.same_as), row.same_as)
+def twin_name(row: Line, lines: Iterable[Line], notes: dict[str, str] | None = None) -> str:
+    """The short name of the variant that this one equals; its whole id where that would leave options out."""
+    twin = next((line for line in lines if line.name == row.same_as), None)
+    if twin is None or (notes is None and short_name(twin.about)[1]):
+        return row.same_as
+    return _name(twin, notes if notes is not None else {})
 
 
 def _text(

@@ -38,7 +38,8 @@ def pivot_grid(
         columns.sort(key=lambda values: [natural(v) for v in values])
     heads = [Head(name, numeric=False) for name in down] + [Head(" ".join(values) or "-") for values in columns]
     body = _body(rows, key, down, across, columns)
-    if len(columns) >= WIDE:
+    turned = len(columns) >= WIDE
+    if turned:
         heads, body = _turned(heads, body, len(down))
     cell = cell_at(rows, key)
     arrow = " ↓" if cell.higher_is_better is False else ""
@@ -47,9 +48,10 @@ def pivot_grid(
     if len(set(sizes.values())) > 1:
         notes.append("n: " + ", ".join(f"{' '.join(values)} {n}" for values, n in sizes.items()) + ".")
     else:
-        notes.append(f"n = {next(iter(sizes.values()))} images a column.")
+        notes.append(f"n = {next(iter(sizes.values()))} images each.")
     if any(text.tied for line in body for text in line):
-        notes.append("¹ can't be told from the best of its column (paired, Holm-corrected, 5 %).")
+        side = "line" if turned else "column"
+        notes.append(f"¹ can't be told from the best of its {side} (paired, Holm-corrected, 5 %).")
     return Grid(heads, body, notes), [key]
 
 
