@@ -52,12 +52,12 @@ def same_rows(
     variants: Mapping[str, Mapping[str, Any]],
     protocols: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, str]:
-    """From a variant to the earliest published one with the same curves; variants without a twin are absent.
+    """From a variant to the earliest published, plainest one with the same curves; others are absent.
 
     Variants on a sample of the images are compared on the images that both have.
     """
     kept = {key: _kept(table, protocols) for key, table in tables.items()}
-    order = sorted(tables, key=lambda key: (_year(variants[key]), key))
+    order = sorted(tables, key=lambda key: (_year(variants[key]), len(variants[key]["options"]), key))
     common: dict[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
     first: list[str] = []
     same: dict[str, str] = {}
