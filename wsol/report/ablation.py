@@ -64,12 +64,12 @@ def ablations(material: Material) -> Iterator[Ablation]:
         about[method] = str(line.about["name"])
         own = {"layers": line.about["layers"]} if line.about["layers"] else {}
         by_method.setdefault(method, []).append((own | dict(line.about["options"]), cell))
-        for choice, _ in by_method[method]:  # an option that one variant sets has its default in the others
-            for name in line.about["options"]:
-                choice.setdefault(name, value_of(line, name))
     for method, found in by_method.items():
         names = dict.fromkeys(name for choice, _ in found for name in choice)
-        full = [({n: choice.get(n, _default(material, method, n)) for n in names}, cell) for choice, cell in found]
+        full = [  # an option that one variant sets has its default in the others
+            ({n: choice[n] if n in choice else _default(material, method, n) for n in names}, cell)
+            for choice, cell in found
+        ]
         for option in names:
             study = _study(method, about[method], option, full, short_protocol(measure))
             if study is not None:

@@ -130,7 +130,7 @@ def cost(material: Material) -> Any:
 
 
 def _apart(values: Sequence[float], groups: Sequence[float], *, gap: float) -> list[tuple[float, float]]:
-    """Where labels stand so that those of one group are `gap` apart, and each point's place beside its group's middle."""
+    """Where labels stand so that those of one group are `gap` apart, and each point's place beside its middle."""
     places: dict[int, tuple[float, float]] = {}
     for group in set(groups):
         members = sorted((n for n, g in enumerate(groups) if g == group), key=lambda n: -values[n])
