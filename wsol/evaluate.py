@@ -303,6 +303,7 @@ class _Batch:
             remap=remap,
             image_id=sample.image_id,
             seed=self.experiment.seed,
+            raw=glance.raw[variant.id],
             memo=glance.memo,
         )
 

@@ -58,6 +58,7 @@ class Case:
     mask : (h, w) uint8 in the input frame: 0 background, 1 object, 255 ignore; None where the dataset has no masks.
     remap : from another (3, h, w) image to this variant's (h, w) map of `target`, resized as `map`.
     image_id, seed : what random numbers are drawn from.
+    raw : the map as the method gave it, before any resize; None where only `map` is at hand.
     memo : shared by all variants of this image; see `once`.
     """
 
@@ -72,6 +73,7 @@ class Case:
     remap: Callable[[torch.Tensor], NDArray[np.floating[Any]]]
     image_id: str
     seed: int
+    raw: NDArray[np.floating[Any]] | None = None
     memo: Memo = field(default_factory=dict)
 
     @property

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wsol.boxes.resize import normalise, resize
 from wsol.errors import ConfigError
 from wsol.metrics.base import Case, Columns, Score, lists, mean, metric
 from wsol.metrics.truth import BACKGROUND, OBJECT, Against, truth_of
@@ -116,7 +117,10 @@ class PxAP:
 
     def measure(self, case: Case) -> Columns:
         """Columns foreground and background (histograms), pxap_image (None without an object pixel)."""
-        foreground, background = histograms(case.map01, truth_of(case, self.against), step=self.step)
+        map01 = case.map01
+        if case.raw is not None:  # the published numbers resize by cubic interpolation, then stretch
+            map01 = normalise(resize(case.raw, map01.shape[::-1], rule="cubic"), rule="minmax")
+        foreground, background = histograms(map01, truth_of(case, self.against), step=self.step)
         alone = float(pxap(foreground, background))
         return {
             "foreground": foreground.tolist(),
