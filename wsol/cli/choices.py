@@ -158,7 +158,7 @@ def _all_keys(words: Sequence[str]) -> list[str]:
     def walk(node: Any, prefix: str) -> Iterable[str]:
         for key in node:
             yield f"{prefix}{key}"
-            child = OmegaConf.to_container(node, resolve=False)[key]  # type: ignore[index,call-overload]
+            child = OmegaConf.to_container(node, resolve=False)[key]  # type: ignore[index]
             if isinstance(child, dict) and isinstance(node, DictConfig):
                 yield from walk(OmegaConf.create(child), f"{prefix}{key}.")
 
