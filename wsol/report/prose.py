@@ -93,7 +93,7 @@ def _flat(node: Mapping[str, Any]) -> dict[str, Any]:
 
 def _said(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(_said(v) for v in value)
+        return ", ".join(said for v in value if (said := _said(v)))
     if isinstance(value, dict):
         return json.dumps(value)
     return "none" if value is None else str(value)

@@ -233,14 +233,14 @@ function costFigure() {
   if (!columns.length) return;
   const state = { x: "passes", y: DATA.headline ?? columns[0] };
   const name = (i) => `${DATA.columns[i].label} (${DATA.columns[i].short})`;
-  const points = () => VARIANTS.map((variant, v) => ({ v, x: COSTS[state.x][1](variant.costs), y: DATA.values[v][state.y] }))
+  const both = () => VARIANTS.map((variant, v) => ({ v, x: COSTS[state.x][1](variant.costs), y: DATA.values[v][state.y] }))
     .filter((p) => p.x !== null && p.y && (COSTS[state.x][2] !== "log" || p.x > 0));
   const again = figure("Quality against cost", {
     wide: true,
     controls: [select("Quality", columns.map((i) => [i, name(i)]), state.y, (i) => { state.y = Number(i); again(); }),
       select("Cost", Object.entries(COSTS).map(([key, [label]]) => [key, label]), "passes", (key) => { state.x = key; again(); })],
     draw(width) {
-      const all = points();
+      const all = both();
       if (!all.length) return [h("p", {}, "No variant has both numbers.")];
       const kind = COSTS[state.x][2], xs = all.map((p) => p.x), lows = all.flatMap((p) => p.y);
       const low = kind === "log" ? Math.min(...xs) / 1.5 : 0, high = Math.max(...xs, 1) * (kind === "log" ? 1.6 : 1.3);
@@ -256,19 +256,21 @@ function costFigure() {
       for (const [i, p] of front.entries()) steps += i ? `H${plot.x(p.x)}V${plot.y(p.y[0])}` : `M${plot.x(p.x)} ${plot.y(p.y[0])}`;
       plot.inside.append(svg("path", { class: "front", d: `${steps}H${plot.right}` }));
       const beside = dodged(all.map((p) => plot.x(p.x)));
-      const labels = apart(all.map((p, i) => ({ p, at: beside[i].at, x: beside[i].end, y: plot.y(p.y[0]) })), 13, plot.margin.top + 6, plot.bottom - 4);
-      for (const { p, at, x, y } of labels) {
+      const points = all.map((p, i) => ({ p, at: beside[i].at, x: beside[i].end, y: plot.y(p.y[0]), named: !narrow || shownVariants.has(p.v),
+        width: 7 * (VARIANTS[p.v].name.length + (narrow ? 1 : VARIANTS[p.v].details.length + 2)) }));
+      apart(points.filter(({ named }) => named), 13);
+      for (const { p, at, x, y, named } of points) {
         const colour = colourOf(p.v), dim = hovered !== null && hovered !== p.v ? 0.25 : 1;
         plot.inside.append(svg("g", { opacity: dim },
           svg("line", { x1: at, x2: at, y1: plot.y(p.y[1]), y2: plot.y(p.y[2]), stroke: colour, "stroke-width": 1.2 }),
           svg("circle", { cx: at, cy: plot.y(p.y[0]), r: 4, fill: VARIANTS[p.v].dash ? "var(--paper)" : colour, stroke: colour, "stroke-width": 1.6 },
             svg("title", {}, `${nameOf(p.v)}: ${p.y[0]} [${p.y[1]}, ${p.y[2]}], ${plain(p.x)}`)),
-          narrow && !shownVariants.has(p.v) ? svg("g", {}) : label(p.v, x, y, narrow, plot.right)));
+          named ? label(p.v, x, y, narrow, plot.right) : svg("g", {})));
       }
       return [plot.root];
     },
     caption: () => ["Each point is a variant with its interval; the step line joins those that nothing cheaper beats. Costs are those of the variant run alone."],
-    numbers: () => [["Variant", name(state.y), "interval", COSTS[state.x][0]], ...points().map((p) =>
+    numbers: () => [["Variant", name(state.y), "interval", COSTS[state.x][0]], ...both().map((p) =>
       [nameOf(p.v), String(p.y[0]), `${p.y[1]} to ${p.y[2]}`, plain(p.x)])],
   });
 }

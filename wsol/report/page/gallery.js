@@ -1,6 +1,7 @@
 // The gallery: cards that are drawn when they come near the screen, filters, and the slider over thresholds.
 
 const SIZES = { small: [0, 0.1], medium: [0.1, 0.3], large: [0.3, Infinity] };  // largest ground-truth box, share of the image
+const PRINTED = 20;  // the first cards stay drawn, so that a printed page has some
 const look = { outline: false };
 const view = { a: 0, b: -1, step: 0, own: true, delta: 0.5, outcome: "", label: "", size: "", network: "", order: "data" };
 let cards = [];  // {image, node, button, parts}, in the data set's order; parts while the card is near the screen
@@ -40,6 +41,7 @@ async function startGallery() {
 // ---- cards
 
 function leave(card) {
+  if (listed.slice(0, PRINTED).includes(card.image)) return;
   card.parts = null;
   card.button.replaceChildren();
   delete card.button.dataset.drawn;
@@ -128,6 +130,7 @@ function filter() {
     + `boxes by ${GALLERY.protocol}, a hit is IoU ≥ ${view.delta}.`;
   rove(listed.length ? cards[listed[0]].button : null);
   drawSeen();
+  setTimeout(() => { for (const i of listed.slice(0, PRINTED)) if (!cards[i].parts) build(cards[i]); }, 300);
 }
 
 function changed(name, value) {

@@ -74,13 +74,16 @@ function crosshair(plot, box, { at, values }) {
   plot.root.addEventListener("pointerleave", () => { rule.setAttribute("visibility", "hidden"); said.hidden = true; });
 }
 
-// Labels that don't lie on each other: moved down until they are `gap` apart, order kept.
-function apart(labels, gap, low, high) {
-  const sorted = [...labels].sort((one, two) => one.y - two.y);
-  for (let i = 1; i < sorted.length; i++) sorted[i].y = Math.max(sorted[i].y, sorted[i - 1].y + gap);
-  let over = sorted.length ? sorted.at(-1).y - high : 0;
-  for (let i = sorted.length - 1; i >= 0 && over > 0; i--) {
-    sorted[i].y = Math.min(sorted[i].y, i === sorted.length - 1 ? high : sorted[i + 1].y - gap);
+// Labels {x, y, width} that don't lie on each other: from the top, each is moved down past those it would touch.
+function apart(labels, gap) {
+  const placed = [];
+  for (const label of [...labels].sort((one, two) => one.y - two.y)) {
+    for (const other of placed) {
+      const beside = label.x > other.x + other.width || other.x > label.x + label.width;
+      if (!beside && Math.abs(label.y - other.y) < gap) label.y = other.y + gap;
+    }
+    placed.push(label);
+    placed.sort((one, two) => one.y - two.y);
   }
   return labels;
 }
