@@ -16,9 +16,9 @@ import torch
 
 from wsol.ask import Ask
 from wsol.capture import INPUT
-from wsol.evaluate import facts, located_columns
 from wsol.localise import final_map, locate, locate_frame, place
 from wsol.methods.base import Seen
+from wsol.rows import facts, located_columns
 from wsol.views import Layout, View, merge_crops
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def evaluate_boxes(
     shard: Shard,
     folder: RunFolder,
     *,
-    on_images: Callable[[int], None] = lambda n: None,  # noqa: ARG005
+    on_images: Callable[[int], None] = lambda n: None,
 ) -> Path | None:
     """What `evaluate_shard` does, without opening an image: rows without classification and costs."""
     left = experiment.work - folder.done(shard)
