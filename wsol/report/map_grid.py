@@ -31,7 +31,7 @@ def map_grid(gallery: Gallery, material: Material) -> Any:
     """The figure: the first images of the gallery under the variants that lead the table."""
     import matplotlib.pyplot as plt
 
-    keys = [k for k in material.variants if k not in material.summary.same][:COLUMNS]
+    keys = [k for k in material.variants if k not in material.same][:COLUMNS]
     pictures = list(gallery.pictures.values())[:ROWS]
     figure, axes = plt.subplots(
         len(pictures), len(keys) + 1, figsize=(1.0 * (len(keys) + 1), 1.02 * len(pictures) + 0.3), squeeze=False

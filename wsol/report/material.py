@@ -68,6 +68,12 @@ class Material:
         """The metrics' settings by name."""
         return gather(self.folder.footers())["metrics"]
 
+    @cached_property
+    def same(self) -> Mapping[str, str]:
+        """From a variant to an equal one (`Summary.same`) that was evaluated on as many images or more."""
+        found = self.summary.same.items()
+        return {key: twin for key, twin in found if len(self.tables[twin]) >= len(self.tables[key])}
+
     def cell(self, variant: str, measure: str, metric: str) -> Cell | None:
         """One number of one variant."""
         return self._cells.get((variant, measure, metric))

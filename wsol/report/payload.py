@@ -41,7 +41,7 @@ def numbers(material: Material) -> dict[str, Any]:
     for key, about in material.variants.items():
         name, details = label_of(about)
         costs = {name: value for name, value in material.summary.costs[key].items() if not math.isnan(value)}
-        same = material.summary.same.get(key)
+        same = material.same.get(key)
         variants.append(
             {
                 "id": about["id"],
@@ -49,6 +49,7 @@ def numbers(material: Material) -> dict[str, Any]:
                 "details": details,
                 "colour": style[key][0],
                 "dash": style[key][1],
+                "images": len(material.tables[key]),
                 "same": list(material.variants).index(same) if same else None,
                 "costs": {k: _short(v) for k, v in costs.items()},
             }

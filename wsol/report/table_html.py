@@ -34,14 +34,14 @@ def table_html(material: Material) -> str:
     marks = {key: places(lines, key) for key in keys}
     spans = {key: _span(lines, key) for key in keys}
     head = "".join(_head(material, n, key) for n, key in enumerate(keys))
+    head += '<th scope="col" data-set="always" data-higher="1" title="images; fewer for some numbers">n</th>'
     head += "".join(
         f'<th scope="col" class="cost" data-set="cost{" main" * main}" data-higher="0" title="{said}">{label}</th>'
         for label, said, main in COSTS.values()
     )
-    by_key = dict(zip(material.variants, lines, strict=True))
     body = "".join(
-        _row(n, line, material, keys, spans, [marks[key].get(n) for key in keys])
-        for n, (_, line) in enumerate(by_key.items())
+        _row(n, line, _twin(material, variant), keys, spans, [marks[key].get(n) for key in keys])
+        for n, (variant, line) in enumerate(zip(material.variants, lines, strict=True))
     )
     return (
         '<table id="numbers"><caption class="unseen">Every number of the run with its 95 % interval; '
@@ -54,7 +54,9 @@ def _head(material: Material, place: int, key: Key) -> str:
     about = column(material, key)
     higher = {True: "1", False: "0", None: ""}[about["higher"]]
     sets = escape(f"{key[0]} main" if about["main"] else key[0])
-    sort = ' aria-sort="descending"' if key == material.headline else ""
+    values = [line.cells[key].value for line in material.lines if key in line.cells]
+    falls = values == sorted(values, reverse=True)  # not so where controls or variants on few images come last
+    sort = ' aria-sort="descending"' if key == material.headline and falls else ""
     arrow = "" if about["higher"] in (True, None) else '<span title="lower is better"> ↓</span>'
     said = escape(f"{about['label']}, {key[0]}" + (f", threshold {key[2]}" if key[2] else ""))
     return (
@@ -66,16 +68,18 @@ def _head(material: Material, place: int, key: Key) -> str:
 def _row(
     place: int,
     line: Line,
-    material: Material,
+    twin: str,
     keys: Sequence[Key],
     spans: dict[Key, tuple[float, float]],
     marks: Sequence[Place | None],
 ) -> str:
     name, details = label_of(line.about)
-    same = f'<small class="same">= {escape(line.same_as)}</small>' if line.same_as else ""
+    same = f'<small class="same">= {escape(twin)}</small>' if twin else ""
     control = ' class="control"' if line.control else ""
     cells = "".join(_cell(line.cells.get(key), spans[key], mark) for key, mark in zip(keys, marks, strict=True))
-    costs = "".join(
+    sizes = sorted({line.cells[key].n for key in keys if key in line.cells}, reverse=True)
+    costs = f'<td data-v="{max(sizes, default=0)}">{"/".join(map(str, sizes))}</td>'
+    costs += "".join(
         f'<td class="cost" data-v="{_sortable(line.costs[c])}">{escape(cost(line.costs[c]))}</td>' for c in COSTS
     )
     return (
@@ -83,6 +87,11 @@ def _row(
         f'<span class="name"><i class="swatch"></i>{escape(name)}</span> '
         f"<small>{escape(details)}</small>{same}</th>{cells}{costs}</tr>"
     )
+
+
+def _twin(material: Material, variant: str) -> str:
+    """What an equal variant is called, or ``""``."""
+    return str(material.variants[material.same[variant]]["id"]) if variant in material.same else ""
 
 
 def _cell(cell: Cell | None, span: tuple[float, float], mark: Place | None) -> str:

@@ -1,12 +1,14 @@
 // The four figures of the page and the legend they share.
 
 const FIRST_SHOWN = 6;  // lines that can still be told apart
+const FEW = 14;  // variants that can all be named in one plot
+const MOST = Math.max(...VARIANTS.map((variant) => variant.images));
 const shownVariants = new Set();
 const figures = [];
 let hovered = null;
 
 function startCharts() {
-  const distinct = VARIANTS.map((_, v) => v).filter((v) => VARIANTS[v].same === null);
+  const distinct = VARIANTS.map((_, v) => v).filter((v) => VARIANTS[v].same === null && VARIANTS[v].images === MOST);
   for (const v of distinct.filter((v) => VARIANTS[v].colour >= 0).slice(0, FIRST_SHOWN)) shownVariants.add(v);
   if (!shownVariants.size) for (const v of distinct.slice(0, FIRST_SHOWN)) shownVariants.add(v);
   legend();
@@ -22,6 +24,7 @@ const inOrder = () => [...shownVariants].sort((one, two) => two - one);  // the 
 
 function legend() {
   const box = byId("legend");
+  box.classList.toggle("many", VARIANTS.length > FEW);
   for (const [v] of VARIANTS.entries()) {
     const check = h("input", { type: "checkbox", checked: shownVariants.has(v), onchange: (event) => {
       if (event.target.checked) shownVariants.add(v); else shownVariants.delete(v);
@@ -97,7 +100,7 @@ function tauFigure() {
       const plot = frame({ width, height: 300, label: said(), x: { domain: [0, 1], label: "threshold τ" },
         y: { domain: [0, Math.min(100, high * 1.05)], label: "% of images" } });
       for (const [v, ys] of chosen().entries())
-        if (ys && !shownVariants.has(v)) plot.inside.append(line(plot, v, xs, ys.map((y) => y / 100), { faint: true }));
+        if (ys && !shownVariants.has(v) && VARIANTS[v].images === MOST) plot.inside.append(line(plot, v, xs, ys.map((y) => y / 100), { faint: true }));
       for (const v of inOrder()) {
         const ys = chosen()[v], top = best()[v];
         if (!ys) continue;
@@ -114,7 +117,7 @@ function tauFigure() {
       return [plot.root, ...body.querySelectorAll(".readout")];
     },
     caption: () => [`Share of images (%) whose box reaches IoU ${state.delta}, under ${plots[state.plot].protocol}, against the `
-      + "threshold that cuts the map. The dot is the maximum, MaxBoxAcc, with its interval; faint lines are the other variants."],
+      + "threshold that cuts the map. The dot is the maximum, MaxBoxAcc, with its interval; faint lines are the other variants" + (VARIANTS.some(({ images }) => images < MOST) ? " on as many images." : ".")],
     numbers: () => [["Variant", "best τ", `MaxBoxAcc@${state.delta}`, "interval", ...[0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7].map((t) => `τ ${t}`)],
       ...VARIANTS.map((_, v) => v).filter((v) => chosen()[v]).map((v) => {
         const [tau, value, low, high] = best()[v] ?? [];
@@ -256,11 +259,12 @@ function costFigure() {
       for (const [i, p] of front.entries()) steps += i ? `H${plot.x(p.x)}V${plot.y(p.y[0])}` : `M${plot.x(p.x)} ${plot.y(p.y[0])}`;
       plot.inside.append(svg("path", { class: "front", d: `${steps}H${plot.right}` }));
       const beside = dodged(all.map((p) => plot.x(p.x)));
-      const points = all.map((p, i) => ({ p, at: beside[i].at, x: beside[i].end, y: plot.y(p.y[0]), named: !narrow || shownVariants.has(p.v),
+      const points = all.map((p, i) => ({ p, at: beside[i].at, x: beside[i].end, y: plot.y(p.y[0]), 
+        named: (!narrow && all.length <= FEW) || shownVariants.has(p.v) || (!narrow && front.includes(p)),
         width: 7 * (VARIANTS[p.v].name.length + (narrow ? 1 : VARIANTS[p.v].details.length + 2)) }));
       apart(points.filter(({ named }) => named), 13);
       for (const { p, at, x, y, named } of points) {
-        const colour = colourOf(p.v), dim = hovered !== null && hovered !== p.v ? 0.25 : 1;
+        const colour = colourOf(p.v), dim = hovered === p.v ? 1 : hovered !== null ? 0.25 : named || all.length <= FEW ? 1 : 0.4;
         plot.inside.append(svg("g", { opacity: dim },
           svg("line", { x1: at, x2: at, y1: plot.y(p.y[1]), y2: plot.y(p.y[2]), stroke: colour, "stroke-width": 1.2 }),
           svg("circle", { cx: at, cy: plot.y(p.y[0]), r: 4, fill: VARIANTS[p.v].dash ? "var(--paper)" : colour, stroke: colour, "stroke-width": 1.6 },

@@ -39,7 +39,7 @@ function startTable() {
   choice.append(...options.map(([value, name]) => h("option", { value }, name)));
   const show = () => {
     const wanted = choice.value;
-    const seen = heads.map((head, place) => place === 0 || !wanted || head.dataset.set.split(" ").includes(wanted));
+    const seen = heads.map((head, place) => place === 0 || !wanted || head.dataset.set === "always" || head.dataset.set.split(" ").includes(wanted));
     for (const row of table.rows) for (const [place, cell] of [...row.cells].entries()) cell.hidden = !seen[place];
   };
   choice.addEventListener("change", show);
