@@ -65,8 +65,8 @@ def path_line(table: pa.Table, metric: str, path: str) -> Line | None:
 
 
 def label_of(about: Mapping[str, Any]) -> tuple[str, str]:
-    """A variant in words: the method as its paper writes it, and what sets it apart: layers and options."""
-    options = [f"{name} {plain(value)}" for name, value in sorted(about["options"].items())]
+    """A variant in words: the method's name, and what sets it apart: layers and options; the sample is told by n."""
+    options = [f"{name} {plain(value)}" for name, value in sorted(about["options"].items()) if name != "sample"]
     layers = short_layers(str(about["layers"]))
     return str(about["name"]), ", ".join([layers, *options] if layers else options)
 

@@ -96,7 +96,8 @@ function tauFigure() {
     controls: [select("Protocol", plots.map((p, i) => [i, p.protocol]), 0, (i) => { state.plot = Number(i); offer(); again(); }), deltaBox],
     draw(width, body) {
       offer.done ??= (offer(), true);
-      const high = Math.max(10, ...chosen().filter(Boolean).map((ys) => Math.max(...ys) / 100), ...best().filter(Boolean).map((b) => b[3]));
+      const seen = (v) => chosen()[v] && (shownVariants.has(v) || VARIANTS[v].images === MOST);
+      const high = Math.max(10, ...VARIANTS.flatMap((_, v) => seen(v) ? [Math.max(...chosen()[v]) / 100, best()[v]?.[3] ?? 0] : []));
       const plot = frame({ width, height: 300, label: said(), x: { domain: [0, 1], label: "threshold τ" },
         y: { domain: [0, Math.min(100, high * 1.05)], label: "% of images" } });
       for (const [v, ys] of chosen().entries())
