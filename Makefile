@@ -30,7 +30,8 @@ endif
 
 demo: setup
 	$(BIN)/wsol run experiment=demo
-	$(BIN)/wsol explain test/00000 test/00001 test/00002 test/00003 experiment=demo -o results/runs/demo-pictures
+	$(BIN)/wsol report latest -o results/runs/demo.html
+	$(BIN)/wsol explain test/00000 test/00001 test/00002 test/00003 method=[cam,gradcam,gradcam_pp,layercam_fused,scorecam,centergauss] -o results/runs/demo-pictures
 
 test: setup
 	$(BIN)/python -m pytest -q -n 2
