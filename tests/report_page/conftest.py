@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.report_page.small_run import METHODS, made, ran
+from tests.report_page.small_run import METHODS, METRIC, made, ran
 from wsol.experiment import Experiment
 from wsol.report.material import Material
 from wsol.store import RunFolder
@@ -13,7 +13,7 @@ from wsol.store import RunFolder
 @pytest.fixture(scope="session")
 def experiment() -> Experiment:
     """Four methods (one on two layers) on twelve images, nine of them in the gallery."""
-    return made(METHODS, "methods.layercam.layers=[stage4,stage5]")
+    return made(METHODS, METRIC, "methods.layercam.layers=[stage4,stage5]")
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,10 @@ BASE = (
     "protocol=[choe2020_v1,choe2020_v2,gradcam2017]",
     "engine.shard_size=8",
     "engine.batch_size=4",
-    "metrics.rise2018_dataset.sample=2",
     "gallery=9",
 )
+METRIC = "metrics.rise2018_dataset.sample=2"
+NO_METRIC = "metric=[]"  # its forwards take most of the time
 METHODS = "method=[centergauss,fullbox,gradcam,layercam]"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.report_page.small_run import made, ran
+from tests.report_page.small_run import NO_METRIC, made, ran
 from wsol.errors import ConfigError
 from wsol.report.ablation import ablations
 from wsol.report.figures import write_figures
@@ -66,6 +66,7 @@ def test_an_ablation_is_found_for_every_option_that_varied(tmp_path: Path) -> No
             "method=[layercam,gradcam]",
             "methods.layercam.layers=[stage5,stage4,stage4+stage5]",
             "methods.layercam.gamma=[1,2,10]",
+            NO_METRIC,
             "dataset.n=4",
             "gallery=0",
         ),

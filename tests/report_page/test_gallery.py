@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.report_page.small_run import METHODS, made, ran
+from tests.report_page.small_run import METHODS, NO_METRIC, made, ran
 from wsol import gallery, showing
 from wsol.boxes.resize import normalise
 from wsol.errors import ConfigError
@@ -131,23 +131,23 @@ def test_the_box_protocol_is_the_first_that_fits() -> None:
 
 
 def test_a_variant_added_later_adds_only_its_own_maps(tmp_path: Path) -> None:
-    first = ran(made("method=[gradcam]"), tmp_path)
+    first = ran(made("method=[gradcam]", NO_METRIC), tmp_path)
     files = {p.name: p.read_bytes() for p in (first.path / "gallery").iterdir()}
-    second = ran(made("method=[gradcam,layercam]"), tmp_path)
+    second = ran(made("method=[gradcam,layercam]", NO_METRIC), tmp_path)
     assert second.path == first.path
     now = {p.name: p.read_bytes() for p in (second.path / "gallery").iterdir()}
     assert files.items() <= now.items()
     added = [p for p in (second.path / "gallery").iterdir() if p.name not in files]
     assert added
     assert max(p.stat().st_size for p in added) < min(len(data) for data in files.values())
-    once = ran(made("method=[gradcam,layercam]"), tmp_path / "once")
+    once = ran(made("method=[gradcam,layercam]", NO_METRIC), tmp_path / "once")
     assert _plain(second) == _plain(once)
 
 
 def test_a_larger_gallery_later_adds_images_without_new_rows(tmp_path: Path) -> None:
-    folder = ran(made("method=[gradcam]", "gallery=3"), tmp_path)
+    folder = ran(made("method=[gradcam]", NO_METRIC, "gallery=3"), tmp_path)
     rows = {p.name: p.stat().st_mtime_ns for p in (folder.path / "rows").iterdir()}
-    ran(made("method=[gradcam]", "gallery=9"), tmp_path)
+    ran(made("method=[gradcam]", NO_METRIC, "gallery=9"), tmp_path)
     assert {p.name: p.stat().st_mtime_ns for p in (folder.path / "rows").iterdir()} == rows
     kept = gallery.read(folder)
     assert kept is not None
@@ -156,14 +156,14 @@ def test_a_larger_gallery_later_adds_images_without_new_rows(tmp_path: Path) -> 
 
 
 def test_the_gallery_moves_no_row(run: RunFolder, tmp_path: Path) -> None:
-    without = ran(made(METHODS, "methods.layercam.layers=[stage4,stage5]", "gallery=0"), tmp_path)
+    without = ran(made(METHODS, NO_METRIC, "methods.layercam.layers=[stage4,stage5]", "gallery=0"), tmp_path)
     assert not (without.path / "gallery").exists()
     assert gallery.read(without) is None
     assert without.name == run.name
     costs = ("ms", "peak_mb")
     for key, table in run.tables().items():
         other = without.tables()[key]
-        for column in table.column_names:
+        for column in other.column_names:
             if column not in costs:
                 assert table[column].to_pylist() == other[column].to_pylist(), (key, column)
 

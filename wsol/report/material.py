@@ -60,8 +60,8 @@ class Material:
     @cached_property
     def variants(self) -> dict[str, Mapping[str, Any]]:
         """What is known of each variant by its key, in the order of the table."""
-        by_id = {about["id"]: key for key, about in self.summary.variants.items()}
-        return {by_id[line.name]: line.about for line in self.lines}
+        # not by id: an outside method that was edited has rows under two keys
+        return {next(iter(line.cells.values())).variant: line.about for line in self.lines}
 
     @cached_property
     def metrics(self) -> Mapping[str, Any]:
