@@ -10,9 +10,10 @@ import numpy as np
 
 from wsol.boxes.resize import normalise, resize
 from wsol.errors import ConfigError
-from wsol.localise import final_map, iou_of_thresholds, place
+from wsol.localise import final_map, locate, place
 from wsol.metrics.base import Case
 from wsol.refine import frame_image, refines
+from wsol.rows import located_columns
 from wsol.views import View, boxes_on_canvas, mask_on_canvas
 
 if TYPE_CHECKING:
@@ -87,11 +88,8 @@ class BoxRule:
         if image is not None and refines(protocol, shallow=self.shallow):
             pixels = frame_image(image, layout, where.size_wh, protocol)
         final = final_map(values, layout, where.size_wh, protocol)
-        curve, count = iou_of_thresholds(final, where.gt_boxes, protocol, image_rgb=pixels, shallow=self.shallow)
-        row: Row = {f"{self.name}/breaks": curve.breaks.tolist(), f"{self.name}/iou": curve.values.tolist()}
-        if count is not None:
-            row |= {f"{self.name}/count_breaks": count.breaks.tolist(), f"{self.name}/count": count.values.tolist()}
-        return row
+        found = locate(final, where.gt_boxes, protocol, image_rgb=pixels, shallow=self.shallow)
+        return located_columns(found, protocol)
 
     def about(self, *, raw: bool) -> dict[str, Any]:
         return {"protocols": {self.name: self._applied(raw).knobs}, "metrics": {}}

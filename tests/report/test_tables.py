@@ -6,6 +6,9 @@ import csv
 import io
 import json
 import re
+import shutil
+import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -213,6 +216,19 @@ def test_latex_has_as_many_columns_in_every_line_and_nothing_left_to_escape(summ
     assert depth == 0
 
 
+def test_latex_compiles_where_there_is_a_compiler(summary: Summary, tmp_path: Path) -> None:
+    compiler = shutil.which("pdflatex") or shutil.which("tectonic")
+    if compiler is None:
+        pytest.skip("neither pdflatex nor tectonic is installed")
+    text = printed(summary, "tex")
+    head = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\\tiny\n"
+    (tmp_path / "table.tex").write_text(f"{head}{text}\\end{{document}}\n")
+    options = ["-interaction=nonstopmode", "-halt-on-error"] if "pdflatex" in compiler else []
+    done = subprocess.run([compiler, *options, "table.tex"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "table.pdf").stat().st_size > 1000
+
+
 def test_html_is_a_table_whose_tags_close(summary: Summary) -> None:
     class Reader(HTMLParser):
         def __init__(self) -> None:
@@ -244,6 +260,24 @@ def test_the_footer_says_data_weights_protocols_thresholds_and_versions(summary:
     for part in ("n = 60 images", "shapes-test (60 images)", "weights embedded:beef", "choe2020_v1, choe2020_v2",
                  "threshold: best on these images", "wsol 0.1.0 torch 2.15.0", "seed 0", "Top-1 Cls"):  # fmt: skip
         assert part in text
+
+
+def test_maps_of_others_have_no_price(tmp_path: Path) -> None:
+    summary = summarise(make_run(tmp_path / "run", {"maps": 0.0}), n_resamples=20)
+    free = replace(summary, costs={"maps": dict.fromkeys(summary.costs["maps"], float("nan"))})
+    assert body(printed(summary))[0][-2:] == ["F+B", "ms"]
+    text = printed(free)
+    assert body(text)[0] == ["variant", "MaxBoxAcc", "Top-1 Loc"]
+    assert "F+B" not in text
+
+
+def test_parts_keep_the_order_they_were_cut_in(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0})
+    sliced = summarise(run, slicer=slicer("size", run), n_resamples=20)
+    text = printed(sliced, by=["slice"])
+    assert [line[0].split()[0] for line in body(text)[1:]] == ["small", "medium", "large"]
+    assert "chosen again in each replicate" not in text
+    assert "chosen again in each replicate" in printed(summarise(run, n_resamples=20))
 
 
 def test_random_weights_are_pointed_out(tmp_path: Path) -> None:

@@ -96,10 +96,11 @@ def ordered(lines: Sequence[Line], key: Key | None, choice: Choice) -> list[Line
     if choice.by:
         check_fields(lines, choice.by)
     value = {line.name: _worth(line, key) for line in lines}
+    parts = {part: n for n, part in enumerate(dict.fromkeys(line.fields.get("slice") for line in lines))}
     most = max((line.cells[key].n for line in lines if key in line.cells), default=0) if key else 0
 
     def place(line: Line) -> tuple[Any, ...]:
-        fields = tuple(natural(value_of(line, name)) for name in choice.by)
+        fields = tuple(_sortable(name, value_of(line, name), parts) for name in choice.by)
         twin = line.same_as in value
         worth = value[line.same_as] if twin else _worth(line, key)
         base = () if choice.by and not choice.sort else (-worth, line.same_as or line.name, twin)
@@ -107,6 +108,11 @@ def ordered(lines: Sequence[Line], key: Key | None, choice: Choice) -> list[Line
         return (line.control, fewer, *((base, fields) if choice.sort else (fields, base)))
 
     return sorted(lines, key=place)
+
+
+def _sortable(name: str, value: Any, parts: Mapping[Any, int]) -> Any:
+    """Slices in the order they were cut, everything else as a reader counts."""
+    return parts[value] if name == "slice" else natural(value)
 
 
 def is_sample(line: Line, key: Key | None, most: int) -> bool:

@@ -102,7 +102,7 @@ def stored_pixels(
     if knobs["space"] == "original":
         return boxes.astype(np.float64)
     name = view[0] if knobs["view"] == "any" else knobs["view"]
-    shown, out = View(name, int(view[1])), np.zeros((len(boxes), 4))
+    shown, out = View(name, int(view[1] or knobs["side"])), np.zeros((len(boxes), 4))
     for n, size in enumerate(zip(table["width"].to_pylist(), table["height"].to_pylist(), strict=True)):
         x0, y0, x1, y1 = shown.layout(size).region_xyxy
         scale = np.array([x1 - x0, y1 - y0] * 2) / knobs["side"]

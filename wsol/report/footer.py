@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from wsol.report.lines import run_fields, shared_field
+from wsol.report.localisation import ORACLE, SAID
 from wsol.report.names import number
 
 if TYPE_CHECKING:
@@ -28,7 +30,9 @@ def footer(
     if names:
         notes.append(f"Protocol{'s' * (len(names) > 1)}: {_listed(list(names))}; threshold: {_sources(list(origins))}.")
     shown = [line.cells[key] for line in lines for key in keys if key in line.cells]
-    notes.append(_units(shown_percent={cell.percent for cell in shown}, by_class=by_class))
+    notes.append(_units({cell.percent for cell in shown}, origins, by_class=by_class))
+    if any(not math.isnan(line.costs["ms"]) for line in lines):
+        notes.append("F+B: forwards (partial ones too) + backwards an image; ms: median.")
     if any(cell.seeds > 1 for cell in shown):
         notes.append("Stochastic methods: mean over seeds; s is the standard deviation of one seed's number.")
     notes += _versions(summaries)
@@ -64,15 +68,13 @@ def _data(summary: Summary) -> str:
     return "; ".join(words) + f". Run {summary.run}."
 
 
-def _units(*, shown_percent: Collection[bool], by_class: bool) -> str:
+def _units(shown_percent: Collection[bool], origins: Collection[str], *, by_class: bool) -> str:
     units = "Percentages; numbers with three digits are fractions of 1."
     if len(shown_percent) == 1:
         units = "Percentages." if True in shown_percent else "Fractions of 1."
+    again = ", the best threshold chosen again in each replicate" if SAID[ORACLE] in origins else ""
     drawn = "classes" if by_class else "images"
-    return (
-        f"{units} Intervals: 95 %, bootstrap over {drawn}, the best threshold chosen again in each replicate; "
-        "± is the longer side. F+B: forwards (partial ones too) + backwards an image."
-    )
+    return f"{units} Intervals: 95 %, bootstrap over {drawn}{again}; ± is the longer side."
 
 
 def _versions(summaries: Sequence[Summary]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,6 +67,7 @@ def grid_of(
     short = {key: Style.of([row.cells[key] for row in rows if key in row.cells]) for key in keys}
     sizes = {key: {row.cells[key].n for row in rows if key in row.cells} for key in keys}
     varying = any(len(found) > 1 for found in sizes.values())
+    costed = any(not math.isnan(row.costs["ms"]) for row in rows)  # other people's maps come without a price
     named: list[str] = [] if choice.by else ["variant"]
     notes: dict[str, str] = {}
     out = []
@@ -78,11 +80,14 @@ def grid_of(
             texts += [Text(f"= {twin}"), *(Text() for _ in keys[1:])]
         else:
             texts += [_text(row, key, marks[key].get(n), short[key], beyond[key], n) for key in keys]
-        out.append([*texts, *_costs(row, choice.everything), *([Text(_sizes(row, keys))] if varying else [])])
+        texts += _costs(row, choice.everything) if costed else []
+        out.append([*texts, *([Text(_sizes(row, keys))] if varying else [])])
     heads = [Head("rank")] if ranks else []
     heads += [Head(name, numeric=False) for name in [*beside, *choice.by, *named]]
     heads += heads_of(keys, lines, protocols)
-    heads += [Head("F+B"), Head("ms"), *([Head("MB")] if choice.everything else []), *([Head("n")] if varying else [])]
+    if costed:
+        heads += [Head("F+B"), Head("ms"), *([Head("MB")] if choice.everything else [])]
+    heads += [Head("n")] if varying else []
     remarks = [f"({mark}) {options}" for options, mark in notes.items()]
     if base:
         remarks.append(f"Differences to {base.name}, paired by image; * beyond doubt (Holm-corrected, 5 %).")
