@@ -299,7 +299,7 @@ def test_networks_go_across_and_the_best_is_marked_within_each(tmp_path: Path) -
         make_run(
             tmp_path / f"shapes-test-{model}-1",
             {"gradcam@stage5": 0.0, "layercam@stage5": 0.3},
-            identity={"model": model},
+            identity={"model": model, "weights": f"embedded:{model}"},
         )
         for model in ("shapes_gap", "shapes_vgg")
     ]
@@ -348,6 +348,7 @@ def test_runs_that_differ_only_in_the_seed_are_averaged_with_their_spread(tmp_pa
     text = printed(summaries)
     assert "(s " in text
     assert "s is the standard deviation of one seed" in text
+    assert "seeds 0, 1, 2" in text
 
 
 def test_held_out_thresholds_stand_beside_the_usual_ones(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from wsol.report.lines import run_fields, shared_field
+from wsol.report.lines import apart_from_seed, grouped, run_fields
 from wsol.report.localisation import ORACLE, SAID
 from wsol.report.names import number
 
@@ -22,7 +22,7 @@ def footer(
     summaries: Sequence[Summary], lines: Sequence[Line], keys: Sequence[Key], *, by_class: bool = False
 ) -> list[str]:
     """What a reader must know to compare."""
-    notes = [_data(summary) for summary in summaries]
+    notes = [_data(group) for group in grouped(summaries, apart_from_seed)]
     if any(run_fields(s)["weights"].startswith("random") for s in summaries):
         notes.append("The weights are random: what such rows reach is what the rule gives away without learning.")
     names = dict.fromkeys(key[0] for key in keys if any(key[0] in s.protocols for s in summaries))
@@ -55,17 +55,20 @@ def _sources(origins: Sequence[str]) -> str:
     return "; ".join([*(o for o in origins if o not in fixed), f"{len(fixed)} fixed ones"])
 
 
-def _data(summary: Summary) -> str:
+def _data(group: Sequence[Summary]) -> str:
+    """Data and network of runs that differ in nothing but the seed."""
+    summary = group[0]
     fields = run_fields(summary)
     images = f"{fields['dataset']} ({summary.manifest.get('images', '?')} images)"
     words = [f"{images}, {fields['model']}, weights {fields['weights'] or '-'}"]
-    words.append(f"view {fields['view']}, seed {fields['seed']}")
+    seeds = [str(run_fields(one)["seed"]) for one in group]
+    words.append(f"view {fields['view']}, seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}")
     accuracy = [c for c in summary.cells if c.measure == "classification" and not c.slice]
     for metric, label in (("top1_cls", "Top-1 Cls"), ("top5_cls", "Top-5 Cls")):
         found = max((c for c in accuracy if c.metric == metric), key=lambda c: c.n, default=None)
         if found is not None:
             words.append(f"{label} {number(found.value, 1)} [{number(found.low, 1)}, {number(found.high, 1)}]")
-    return "; ".join(words) + f". Run {summary.run}."
+    return "; ".join(words) + f". Run{'s' * (len(group) > 1)} {', '.join(one.run for one in group)}."
 
 
 def _units(shown_percent: Collection[bool], origins: Collection[str], *, by_class: bool) -> str:
@@ -92,11 +95,16 @@ def _numerics(summary: Summary) -> str:
 
 
 def beside(summaries: Sequence[Summary]) -> list[str]:
-    """Fields that tell the runs of one table apart."""
-    names = [n for n in ("dataset", "model", "weights", "view") if not shared_field(summaries, n)]
-    seeds = len({run_fields(s)["seed"] for s in summaries}) > 1
-    distinct = {tuple(str(run_fields(s)[n]) for n in names) for s in summaries}
-    by_seed = {(*[str(run_fields(s)[n]) for n in names], str(run_fields(s)["seed"])) for s in summaries}
-    if len(distinct) < len(summaries) and not (seeds and len(by_seed) == len(summaries)):
+    """Fields that tell the runs of one table apart; what follows from the others (a network's weights) is left out."""
+    fields = [run_fields(summary) for summary in summaries]
+    names: list[str] = []
+    for name in ("dataset", "model", "weights", "view"):
+        if _distinct(fields, [*names, name]) > _distinct(fields, names):
+            names.append(name)
+    if _distinct(fields, [*names, "seed"]) < len(summaries):
         names.append("run")
     return names
+
+
+def _distinct(fields: Sequence[Mapping[str, object]], names: Sequence[str]) -> int:
+    return len({tuple(str(one[name]) for name in names) for one in fields})

@@ -50,7 +50,7 @@ def key_of(cell: Cell) -> Key:
 def lines_of(summaries: Sequence[Summary]) -> list[Line]:
     """One line a run, variant and slice; runs that differ in nothing but their seed become one."""
     lines: list[Line] = []
-    for group in grouped(summaries, _apart_from_seed):
+    for group in grouped(summaries, apart_from_seed):
         of_seeds = [_of_run(summary) for summary in group]
         if len({run_fields(summary)["seed"] for summary in group}) < len(group) or len(group) == 1:
             lines += [line for one in of_seeds for line in one]
@@ -58,11 +58,6 @@ def lines_of(summaries: Sequence[Summary]) -> list[Line]:
         by_name = grouped([line for one in of_seeds for line in one], lambda n: (n.name, str(n.fields["slice"])))
         lines += [_over_seeds(same) for same in by_name]
     return lines
-
-
-def shared_field(summaries: Sequence[Summary], name: str) -> bool:
-    """Whether all runs agree on a field."""
-    return len({str(run_fields(summary)[name]) for summary in summaries}) == 1
 
 
 def run_fields(summary: Summary) -> dict[str, Any]:
@@ -151,7 +146,8 @@ def _of_run(summary: Summary) -> list[Line]:
     return lines
 
 
-def _apart_from_seed(summary: Summary) -> str:
+def apart_from_seed(summary: Summary) -> str:
+    """What runs have in common that differ in their seed only."""
     identity = {k: v for k, v in summary.manifest.get("identity", {}).items() if k != "seed"}
     return str(sorted(identity.items())) if identity else summary.run
 
