@@ -227,7 +227,7 @@ def test_arrows_walk_the_gallery_and_turn_the_pages_of_its_detail(opened: Chromi
     opened.wait("document.querySelector('#variant-a').value === '2'")
     opened.key("Escape")
     opened.wait("!document.querySelector('#detail').open")
-    assert opened.run(here) == 1
+    opened.wait(f"{here} === 1")
 
 
 def test_the_legend_decides_what_is_drawn(opened: Chromium) -> None:

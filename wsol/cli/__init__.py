@@ -76,12 +76,11 @@ def _dispatch(words: list[str]) -> int:
 def _tell_the_story() -> None:
     """Our own messages to stderr; other libraries keep theirs."""
     log = logging.getLogger("wsol")
-    if not log.handlers:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        log.addHandler(handler)
-        log.setLevel(logging.INFO)
-        log.propagate = False
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log.handlers[:] = [handler]  # made anew: stderr may be another one than at the last call
+    log.setLevel(logging.INFO)
+    log.propagate = False
 
 
 def usage() -> str:
