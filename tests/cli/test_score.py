@@ -115,13 +115,9 @@ def folder_of(maps: Maps, folder: Path) -> Path:
 class Scored:
     """Call `wsol score` under a temporary folder."""
 
-    def __init__(self, at: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
-        self.at, self.capsys, self.caplog = at, capsys, caplog
-
-    @property
-    def story(self) -> str:
-        """What the last call told."""
-        return self.caplog.text
+    def __init__(self, at: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.at, self.capsys = at, capsys
+        self.story = ""  # what the last call told
 
     def __call__(
         self, maps: Maps | Path, *more: str, annotations: Path | None = None, protocol: str = "choe2020_v1"
@@ -130,10 +126,9 @@ class Scored:
             maps = folder_of(maps, self.at / "maps")
         annotations = annotations or TRUTH.metadata(self.at / "metadata")
         words = ["--maps", str(maps), "--annotations", str(annotations), "--protocol", protocol]
-        self.caplog.clear()
         code = main(["score", *words, "--runs", str(self.at / "runs"), "--json", "--resamples", "50", *more])
-        out, err = self.capsys.readouterr()
-        assert code == 0, err
+        out, self.story = self.capsys.readouterr()
+        assert code == 0, self.story
         found: dict[str, Any] = json.loads(out)
         return found
 
@@ -160,8 +155,8 @@ class Scored:
 
 
 @pytest.fixture
-def scored(tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Scored:
-    return Scored(tmp_path, capsys, caplog)
+def scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Scored:
+    return Scored(tmp_path, capsys)
 
 
 def test_the_object_has_the_agreed_names(scored: Scored) -> None:
