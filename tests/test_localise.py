@@ -27,7 +27,7 @@ SIDE = 12
 # whole numbers, so that scaling by powers of two is exact
 GRIDS = arrays.arrays(np.float64, (SIDE, SIDE), elements=st.integers(0, 15).map(float))
 Grid = NDArray[np.float64]
-quickly = settings(max_examples=40, deadline=None)  # the first call compiles
+quickly = settings(max_examples=40)  # the first call compiles
 
 
 @st.composite

@@ -6,7 +6,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -57,7 +57,6 @@ def test_squash_and_crop_agrees_with_torchvision() -> None:
 
 
 @given(st.sampled_from(get_args(ViewName)), st.integers(40, 600), st.integers(40, 600), st.data())
-@settings(deadline=None)
 def test_the_canvas_shows_its_region_and_nothing_else(name: str, width: int, height: int, data: st.DataObject) -> None:
     layout = View(name, 224).layout((width, height))  # type: ignore[arg-type]
     x0, y0, x1, y1 = layout.region_xyxy

@@ -28,7 +28,7 @@ gt_boxes = st.lists(
 
 
 @given(maps, gt_boxes, st.sampled_from(["largest_polygon", "all_with_holes"]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_the_curve_is_the_best_iou_at_every_threshold(grid: NDArray[Any], gt: Any, component: Any) -> None:
     height, width = grid.shape
     curve = iou_curve(
@@ -46,14 +46,14 @@ def test_the_curve_is_the_best_iou_at_every_threshold(grid: NDArray[Any], gt: An
 
 
 @given(maps, st.sampled_from(["largest_pixels", "all", "all_with_holes"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_counts_are_the_number_of_boxes_at_every_threshold(grid: NDArray[Any], component: Any) -> None:
     counts = count_curve(sweep(grid, levels=LEVELS, component=component), LEVELS)
     assert counts.at(np.arange(LEVELS)).tolist() == [len(boxes_at(grid > t, component)) for t in range(LEVELS)]
 
 
 @given(maps, gt_boxes)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_curves_start_at_zero_and_merge_equal_neighbours(grid: NDArray[Any], gt: Any) -> None:
     made = sweep(grid, levels=LEVELS, component="all")
     curve = iou_curve(made, gt, levels=LEVELS, convention="continuous", empty=None)
@@ -63,7 +63,7 @@ def test_curves_start_at_zero_and_merge_equal_neighbours(grid: NDArray[Any], gt:
 
 
 @given(maps, gt_boxes)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_more_boxes_never_lower_the_curve(grid: NDArray[Any], gt: Any) -> None:
     t = np.arange(LEVELS)
     low, middle, high = (

@@ -21,13 +21,13 @@ boxes = st.lists(
 
 
 @given(boxes, boxes)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_plus1_counts_the_pixels_of_inclusive_boxes(a: Any, b: Any) -> None:
     np.testing.assert_array_equal(iou(a, b, convention="plus1"), [[iou_plus1(p, q) for q in b] for p in a])
 
 
 @given(boxes, boxes)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_continuous_is_the_iou_of_coco(a: Any, b: Any) -> None:
     a, b = ([p for p in group if p[2] > p[0] and p[3] > p[1]] or [(0, 0, 2, 3)] for group in (a, b))
     xywh = [np.array([(x0, y0, x1 - x0, y1 - y0) for x0, y0, x1, y1 in group], float) for group in (a, b)]
@@ -39,7 +39,7 @@ def test_continuous_takes_fractions_of_pixels() -> None:
 
 
 @given(boxes, boxes)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_plus1_open_is_plus1_where_the_overlap_has_width_and_zero_elsewhere(a: Any, b: Any) -> None:
     overlap_is_wide = iou(a, b, convention="continuous") > 0
     closed = iou(a, b, convention="plus1")

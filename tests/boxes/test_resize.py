@@ -23,7 +23,7 @@ small_maps = hnp.arrays(
 
 
 @given(small_maps, st.integers(1, 8), st.integers(1, 8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_corner_bilinear_is_the_tent_formula(grid: NDArray[np.float64], width: int, height: int) -> None:
     made = resize(grid, (width, height), rule="bilinear_corners")
     np.testing.assert_allclose(made, corner_bilinear(grid, width, height), atol=1e-12)
@@ -77,7 +77,7 @@ def test_percentiles_stretch_what_lies_between_them() -> None:
 
 
 @given(small_maps, st.sampled_from(["minmax", "max", "percentile"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_normalised_maps_stay_within_zero_and_one_and_input_is_untouched(grid: NDArray[np.float64], rule: Any) -> None:
     before = grid.copy()
     made = normalise(grid, rule=rule)

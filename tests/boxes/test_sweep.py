@@ -78,7 +78,7 @@ def test_drawn_shapes_have_the_boxes_of_every_threshold(component: str, connecti
 
 @pytest.mark.parametrize(("component", "connectivity"), RULES)
 def test_random_maps_have_the_boxes_of_every_threshold(component: str, connectivity: int) -> None:
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=80)
     @given(few_level_maps())
     def check(grid: NDArray[np.int64]) -> None:
         assert_same_as_thresholding(grid, component, connectivity)
@@ -132,7 +132,7 @@ def test_equal_squares_tie_as_the_rule_says(component: Any, winner: list[int]) -
 
 
 @given(few_level_maps(), st.sampled_from(["largest_polygon", "largest_rect", "largest_pixels"]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_intervals_of_the_largest_are_disjoint_ascending_and_without_gaps(grid: NDArray[Any], component: Any) -> None:
     made = sweep(grid, levels=LEVELS, component=component)
     assert made.hi.size == 0 or made.hi[-1] == grid.max()
@@ -142,7 +142,7 @@ def test_intervals_of_the_largest_are_disjoint_ascending_and_without_gaps(grid: 
 
 
 @given(few_level_maps(), st.integers(0, 3), st.integers(0, 3), st.sampled_from([r[0] for r in RULES]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_shifting_the_map_shifts_the_boxes(grid: NDArray[Any], dx: int, dy: int, component: Any) -> None:
     # both frames have a margin: at the border a hole opens and is none
     here = sweep(np.pad(grid, 4), levels=LEVELS, component=component)
@@ -152,7 +152,7 @@ def test_shifting_the_map_shifts_the_boxes(grid: NDArray[Any], dx: int, dy: int,
 
 
 @given(few_level_maps(), st.sampled_from(["all", "all_with_holes"]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_flipping_the_map_flips_all_boxes(grid: NDArray[Any], component: Any) -> None:
     width = grid.shape[1]
     here = sweep(grid, levels=LEVELS, component=component)
@@ -163,7 +163,7 @@ def test_flipping_the_map_flips_all_boxes(grid: NDArray[Any], component: Any) ->
 
 
 @given(few_level_maps())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_a_higher_threshold_never_grows_the_largest_rectangle(grid: NDArray[Any]) -> None:
     boxes = sweep(grid, levels=LEVELS, component="largest_rect").boxes.astype(int)
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
@@ -171,7 +171,7 @@ def test_a_higher_threshold_never_grows_the_largest_rectangle(grid: NDArray[Any]
 
 
 @given(few_level_maps())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_every_box_lies_within_one_box_of_the_next_lower_threshold(grid: NDArray[Any]) -> None:
     made = sweep(grid, levels=LEVELS, component="all")
     for t in range(1, LEVELS):
@@ -182,7 +182,7 @@ def test_every_box_lies_within_one_box_of_the_next_lower_threshold(grid: NDArray
 
 
 @given(few_level_maps(), st.sampled_from([r[0] for r in RULES]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_monotone_change_of_levels_keeps_the_boxes(grid: NDArray[Any], component: Any) -> None:
     stretched = np.array([0, 3, 4, 9, 11])[grid]
     here = sweep(grid, levels=LEVELS, component=component)
@@ -192,7 +192,7 @@ def test_a_monotone_change_of_levels_keeps_the_boxes(grid: NDArray[Any], compone
 
 
 @given(hnp.arrays(np.float64, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=st.floats(0, 1, width=16)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_ranks_of_floats_threshold_like_the_floats(grid: NDArray[np.float64]) -> None:
     ranks, values = rank(grid)
     made = sweep(ranks, levels=len(values) + 1, component="all")
@@ -218,7 +218,7 @@ def test_quantise_takes_the_floor_in_float64() -> None:
 
 @example(np.zeros((3, 3), bool))
 @given(hnp.arrays(np.bool_, st.tuples(st.integers(1, 8), st.integers(1, 8))))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_binary_mask_is_a_map_of_two_levels(mask: NDArray[np.bool_]) -> None:
     assert_same_as_thresholding(mask.astype(np.uint8), "largest_polygon", 8, 2)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reference import metrics as slow
@@ -54,7 +54,6 @@ def test_images_that_are_not_listed_share_the_last_rank() -> None:
     np.testing.assert_allclose(found, [0.5 * 1 + 0.5 * 2 / 5])
 
 
-@settings(deadline=None)  # other work on the machine is no failure
 @given(seed=st.integers(0, 10_000))
 def test_map_equals_the_slow_twin_for_any_weights(seed: int) -> None:
     rng = np.random.default_rng(seed)

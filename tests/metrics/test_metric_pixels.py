@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reference import metrics as slow
@@ -21,7 +21,6 @@ def test_auc_counts_ties_half() -> None:
     assert pixel_auc(np.array([0.5]), np.array([])) is None
 
 
-@settings(deadline=None)  # other work on the machine is no failure
 @given(seed=st.integers(0, 10_000))
 def test_auc_equals_all_pairs_and_turns_with_the_map(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -111,7 +110,6 @@ def test_without_object_pixels_pointing_is_not_defined() -> None:
     assert energy_share(np.ones((3, 3)), nothing, ~nothing) is None
 
 
-@settings(deadline=None)  # other work on the machine is no failure
 @given(seed=st.integers(0, 10_000), tolerance=st.sampled_from([0.0, 1.0, 1.5, 2.0, 5.0]))
 def test_pointing_equals_the_slow_twin(seed: int, tolerance: float) -> None:
     rng = np.random.default_rng(seed)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reference import metrics as slow
@@ -52,7 +52,6 @@ def test_values_on_and_beside_the_edges_fall_into_numpys_bins(step: float) -> No
     np.testing.assert_array_equal(found, np.histogram(values, edges)[0])
 
 
-@settings(deadline=None)  # other work on the machine is no failure
 @given(seed=st.integers(0, 10_000), step=st.sampled_from([0.01, 0.1, 0.25]))
 def test_pooled_numbers_equal_the_slow_twins(seed: int, step: float) -> None:
     rng = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reference import metrics as slow
@@ -46,7 +46,6 @@ boxes = st.tuples(*[st.integers(0, 11)] * 4).map(
 )
 
 
-@settings(deadline=None)  # other work on the machine is no failure
 @given(box=boxes, truths=st.lists(boxes, min_size=1, max_size=3))
 def test_kinds_equal_the_slow_twin(box: list[int], truths: list[list[int]]) -> None:
     found = error_type(np.array(box), np.array(truths), class_right=True)

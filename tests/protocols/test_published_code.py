@@ -111,14 +111,14 @@ def ours(name: str, cam: NDArray[np.float64], gt: list[list[float]], size: tuple
 
 
 @given(scenes())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_tscam2021_is_its_code_written_out(scene: Any) -> None:
     assert ours("tscam2021", *scene) == reference.tscam(*scene, tau=0.12)
     assert ours("tscam2021_cub", *scene) == reference.tscam(*scene, tau=0.1)
 
 
 @given(scenes())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_rethinkingcam2020_is_its_code_written_out(scene: Any) -> None:
     _, (box, *_), size = scene
     assume(all(box[i] < size[i] * 15 / 16 and box[i + 2] > size[i] / 16 for i in (0, 1)))  # some of it is in the crop
@@ -126,7 +126,7 @@ def test_rethinkingcam2020_is_its_code_written_out(scene: Any) -> None:
 
 
 @given(scenes())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_psol2020_is_its_code_written_out(scene: Any) -> None:
     assert ours("psol2020", *scene) == pytest.approx(reference.psol(*scene), abs=1e-12)
 
@@ -149,7 +149,7 @@ def heat_maps(draw: st.DrawFn) -> NDArray[np.uint8]:
 
 
 @given(heat_maps())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_cams_tool_is_its_code_written_out(grid: NDArray[np.uint8]) -> None:
     rects = {tuple(rect) for rect in reference.cam_rectangles(grid, LEVELS)}
     assume(len({w * h for _, _, w, h in rects}) == len(rects))  # the tool puts equal areas in no defined order
