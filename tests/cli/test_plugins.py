@@ -19,7 +19,7 @@ def wsol(where: Path, *words: str, path: Path | None = None, code: int = 0) -> s
         [sys.executable, "-m", "wsol", *words], cwd=where, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == code, done.stderr
-    return done.stdout if code == 0 else done.stderr
+    return done.stderr if code == 2 else done.stdout
 
 
 @pytest.fixture
@@ -44,6 +44,15 @@ def test_an_edited_file_gets_new_rows(my_cam: Path) -> None:
     my_cam.write_text(my_cam.read_text().replace(".sum(1).relu()", ".mean(1).relu()"))
     wsol(where, *words)
     assert len(list(first.parent.glob("*.parquet"))) == 2
+
+
+def test_the_doctor_says_whether_a_method_keeps_the_contract(my_cam: Path) -> None:
+    where, words = my_cam.parent, ("doctor", "method=[my_cam]", "--with", "my_cam.py")
+    found = wsol(where, *words)
+    assert "ok   method my_cam@stage5 keeps the 9 rules of every method, on shapes_gap" in found
+    my_cam.write_text(my_cam.read_text().replace('("activations", "gradients")', '("activations",)'))
+    found = wsol(where, *words, code=1)
+    assert "bad  my_cam@stage5: LookupError: this method uses gradients but does not declare" in found
 
 
 def test_a_file_that_does_not_import_says_so(tmp_path: Path) -> None:

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from wsol.ask import Ask
-from wsol.capture import INPUT, capture
+from wsol.contract import look_at
 from wsol.methods.base import Seen
-from wsol.models.heads import find_head
 
 CLASSES = 5
 SIDE = 32
@@ -89,42 +87,6 @@ def make_net(
 def make_images(count: int = 3, *, seed: int = 1, side: int = SIDE, dtype: torch.dtype = torch.float64) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(count, 3, side, side, generator=generator, dtype=torch.float64).to(dtype)
-
-
-def look_at(
-    module: nn.Module,
-    images: Tensor,
-    targets: Sequence[int],
-    layers: Sequence[str],
-    *,
-    gradients: bool = True,
-    seed: int = 0,
-    chunk: int = 64,
-    image_ids: Sequence[str] | None = None,
-) -> list[Seen]:
-    """One look at several layers, as the evaluation makes it: one `Seen` a layer, with one shared memo."""
-    classes = torch.tensor(targets, device=images.device)
-    captured = [layer for layer in layers if layer != INPUT or gradients]
-    with capture(module, captured, gradients=gradients) as look:
-        seen = look(images, classes)
-    ask, memo = Ask(module, chunk=chunk), {}
-    ids = tuple(image_ids or (f"image{i}" for i in range(len(images))))
-    return [
-        Seen(
-            layer=layer,
-            activations=seen.activations.get(layer, images),
-            slopes=seen.gradients.get(layer),
-            logits=seen.logits,
-            targets=classes,
-            images=images,
-            image_ids=ids,
-            seed=seed,
-            head=None if layer == INPUT else find_head(module, layer, seen.activations[layer], seen.logits),
-            ask=ask,
-            memo=memo,
-        )
-        for layer in layers
-    ]
 
 
 def look_once(module: nn.Module, images: Tensor, targets: Sequence[int], layer: str, **options: object) -> Seen:

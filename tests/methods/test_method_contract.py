@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from tests.methods.nets import LAST, LAYERS, TinyGAP, TinyVGG, look_at, make_images, make_net
 from wsol.capture import INPUT
+from wsol.contract import RULES, Rule, Trial, applied, broken_map, hooks
 from wsol.errors import HeadError
-from wsol.methods.base import Seen, methods
+from wsol.methods.base import methods
 
 TARGETS = (0, 3, 4)
 FEW = {"samples": 2, "steps": 2, "iterations": 2, "scales": 2}
@@ -37,11 +38,6 @@ def layers_for(key: str, module: nn.Module, layer: str | None = None) -> tuple[s
     return LAYERS[type(module)] if info.layers == "all" else (LAST[type(module)],)
 
 
-def apply(method: Any, seens: list[Seen]) -> Tensor:
-    raw: Tensor = method.joint(seens) if hasattr(method, "joint") else method(seens[0])
-    return raw
-
-
 def run(
     key: str, module: nn.Module, images: Tensor, targets: Any = TARGETS, *, layer: str | None = None, **look: Any
 ) -> Tensor:
@@ -49,23 +45,10 @@ def run(
     gradients = "gradients" in methods[key].info.needs
     seens = look_at(module, images, targets, layers_for(key, module, layer), gradients=gradients, **look)
     try:
-        return apply(made(key), seens)
+        return applied(made(key), seens)
     except HeadError:
         assert seens[0].head is None
         pytest.skip(f"{key} refuses layers without a linear head")
-
-
-def usable(raw: Tensor, count: int) -> None:
-    assert raw.ndim == 3
-    assert len(raw) == count
-    assert raw.dtype in (torch.float32, torch.float64)
-    assert not raw.requires_grad
-    assert bool(raw.isfinite().all())
-
-
-def near(got: Tensor, expected: Tensor) -> bool:
-    """Equal up to rounding: sums of another batch may be added up in another order."""
-    return bool((got - expected).abs().max() <= 1e-9 * expected.abs().max())
 
 
 def silence(module: nn.Module, name: str, channels: slice) -> None:
@@ -82,30 +65,16 @@ def cls(request: pytest.FixtureRequest) -> type[nn.Module]:
     return request.param
 
 
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 @pytest.mark.parametrize("key", KEYS)
-def test_one_image_gives_the_map_it_gives_in_a_batch(key: str, cls: type[nn.Module]) -> None:
-    module, images = make_net(cls), make_images()
-    batch = run(key, module, images)
-    usable(batch, 3)
-    for i, target in enumerate(TARGETS):
-        alone = run(key, module, images[i : i + 1], [target], image_ids=[f"image{i}"])
-        assert near(alone[0], batch[i])
-
-
-@pytest.mark.parametrize("key", KEYS)
-def test_how_many_forwards_run_at_a_time_changes_nothing(key: str, cls: type[nn.Module]) -> None:
-    module, images = make_net(cls), make_images()
-    whole = run(key, module, images)
-    assert near(run(key, module, images, chunk=2), whole)
-
-
-@pytest.mark.parametrize("key", KEYS)
-def test_the_same_call_twice_gives_the_same_bits(key: str, cls: type[nn.Module]) -> None:
-    module, images = make_net(cls, dtype=torch.float32), make_images(dtype=torch.float32)
-    first = run(key, module, images)
-    assert first.dtype == torch.float32
-    torch.rand(7)  # the global generator plays no part
-    assert torch.equal(run(key, module, images), first)
+def test_every_method_keeps_the_contract(key: str, rule: Rule, cls: type[nn.Module]) -> None:
+    module = make_net(cls)
+    trial = Trial(made(key), module, make_images(), TARGETS, layers_for(key, module))
+    try:
+        assert rule(trial) is None
+    except HeadError:
+        assert cls is TinyVGG
+        pytest.skip(f"{key} refuses layers without a linear head")
 
 
 @pytest.mark.parametrize("key", [k for k in KEYS if methods[k].info.stochastic and k != "clustermerge"])
@@ -139,7 +108,7 @@ def test_the_gpu_gives_the_cpus_map_under_in_place_relus(key: str, cls: type[nn.
 def test_a_layer_before_an_in_place_relu_is_seen_as_it_was(key: str, cls: type[nn.Module]) -> None:
     layer = "features.6" if cls is TinyVGG else "branch"
     inplace, apart = (run(key, make_net(cls, inplace=flag), make_images(), layer=layer) for flag in (True, False))
-    usable(inplace, 3)
+    assert broken_map(inplace, 3) is None
     assert torch.equal(inplace, apart)
 
 
@@ -150,14 +119,7 @@ def test_dead_channels_give_finite_maps(key: str, cls: type[nn.Module]) -> None:
         names = ["features.6", "features.3"] if cls is TinyVGG else ["branch.0", "wide.0", "wide.1", "branch.1"]
         for name in names:
             silence(module, name, channels)
-        usable(run(key, module, make_images(dtype=torch.float32)), 3)
-
-
-@pytest.mark.parametrize("key", KEYS)
-def test_constant_images_give_finite_maps(key: str, cls: type[nn.Module]) -> None:
-    module = make_net(cls, dtype=torch.float32)
-    images = torch.stack([torch.full((3, 32, 32), value) for value in (0.0, 1.0, -2.5)])
-    usable(run(key, module, images), 3)
+        assert broken_map(run(key, module, make_images(dtype=torch.float32)), 3) is None
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -167,7 +129,7 @@ def test_a_layer_of_one_pixel_gives_finite_maps(key: str) -> None:
     if methods[key].info.layers != "all":
         seen = look_at(module, images, TARGETS, ["block"])[0]
         assert seen.activations.shape[-2:] == (1, 1)
-    usable(run(key, module, images), 3)
+    assert broken_map(run(key, module, images), 3) is None
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -176,7 +138,7 @@ def test_huge_and_tiny_gradients_give_finite_maps(key: str) -> None:
         module = make_net(TinyVGG, dtype=torch.float32)
         with torch.no_grad():
             module.classifier[-1].weight.mul_(scale)
-        usable(run(key, module, make_images(dtype=torch.float32)), 3)
+        assert broken_map(run(key, module, make_images(dtype=torch.float32)), 3) is None
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -184,7 +146,7 @@ def test_bfloat16_autocast_gives_finite_maps(key: str, cls: type[nn.Module]) -> 
     module, images = make_net(cls, dtype=torch.float32), make_images(dtype=torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
         raw = run(key, module, images)
-    usable(raw, 3)
+    assert broken_map(raw, 3) is None
     exact = run(key, module, images)
     if not methods[key].info.needs:
         assert torch.equal(raw, exact)
@@ -192,48 +154,7 @@ def test_bfloat16_autocast_gives_finite_maps(key: str, cls: type[nn.Module]) -> 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_network_in_bfloat16_gives_finite_maps(key: str, cls: type[nn.Module]) -> None:
-    usable(run(key, make_net(cls, dtype=torch.bfloat16), make_images(dtype=torch.bfloat16)), 3)
-
-
-@pytest.mark.parametrize("key", KEYS)
-def test_the_network_comes_back_as_it_was(key: str, cls: type[nn.Module]) -> None:
-    module = make_net(cls).train()
-    kept = module.get_submodule("classifier.1" if cls is TinyVGG else "stem.1")
-    kept.eval()
-    for parameter in list(module.parameters())[:2]:
-        parameter.requires_grad_(False)
-    modes = {name: part.training for name, part in module.named_modules()}
-    frozen = {name: parameter.requires_grad for name, parameter in module.named_parameters()}
-    values = {name: value.clone() for name, value in module.state_dict().items()}
-    images = make_images()
-    pixels = images.clone()
-
-    raw = run(key, module, images)
-
-    assert torch.equal(raw, run(key, make_net(cls), make_images()))  # train mode played no part
-    assert {name: part.training for name, part in module.named_modules()} == modes
-    assert {name: parameter.requires_grad for name, parameter in module.named_parameters()} == frozen
-    assert all(parameter.grad is None for parameter in module.parameters())
-    assert all(torch.equal(value, values[name]) for name, value in module.state_dict().items())
-    assert hooks(module) == 0
-    assert torch.equal(images, pixels)
-
-
-@pytest.mark.parametrize("key", KEYS)
-def test_a_method_leaves_what_it_was_given_alone(key: str, cls: type[nn.Module]) -> None:
-    module = make_net(cls)
-    gradients = "gradients" in methods[key].info.needs
-    seens = look_at(module, make_images(), TARGETS, layers_for(key, module), gradients=gradients)
-    before = [(s.activations.clone(), None if s.slopes is None else s.slopes.clone(), s.logits.clone()) for s in seens]
-    try:
-        raw = apply(made(key), seens)
-    except HeadError:
-        pytest.skip("needs a head")
-    raw.add_(1)  # and what it returns is its own, not a view of what it was given
-    for seen, (activations, slopes, logits) in zip(seens, before, strict=True):
-        assert torch.equal(seen.activations, activations)
-        assert slopes is None or torch.equal(seen.slopes, slopes)
-        assert torch.equal(seen.logits, logits)
+    assert broken_map(run(key, make_net(cls, dtype=torch.bfloat16), make_images(dtype=torch.bfloat16)), 3) is None
 
 
 class StopHereError(Exception):
@@ -252,9 +173,9 @@ def test_no_hook_survives_an_exception(key: str, cls: type[nn.Module]) -> None:
 
     handle = module.get_submodule("classifier.3" if cls is TinyVGG else "fc").register_forward_hook(stop)
     with pytest.raises(StopHereError):
-        apply(made(key), seens)
+        applied(made(key), seens)
     handle.remove()
-    assert hooks(module) == 0
+    assert sum(hooks(part) for part in module.modules()) == 0
     assert module.training
     assert all(parameter.requires_grad for parameter in module.parameters())
     assert torch.nn.functional.relu(torch.tensor([-1.0, 1.0], requires_grad=True)).grad_fn is not None
@@ -269,7 +190,7 @@ def test_the_declared_cost_is_what_is_spent(key: str) -> None:
     method = made(key, groups=3, k=3, window=0.5, stride=0.25)
     seens = look_at(module, make_images(1), [1], layers_for(key, module), gradients="gradients" in info.needs)
     try:
-        apply(method, seens)
+        applied(method, seens)
     except HeadError:
         pytest.skip("needs a head")
     options = {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}
@@ -317,9 +238,3 @@ def test_only_the_full_box_means_something_by_a_flat_map() -> None:
     raw = run("fullbox", make_net(TinyVGG), make_images())
     assert raw.shape == (3, 32, 32)
     assert bool((raw == 1).all())
-
-
-def hooks(module: nn.Module) -> int:
-    return sum(
-        len(part._forward_hooks) + len(part._forward_pre_hooks) + len(part._backward_hooks) for part in module.modules()
-    )

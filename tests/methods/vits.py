@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from tests.models.conftest import wrap
-from wsol.ask import Ask
-from wsol.capture import INPUT, capture
+from wsol.capture import INPUT
+from wsol.contract import look_at
 from wsol.methods.base import Seen
-from wsol.models.grids import grids
+from wsol.models.grids import Grid, grids
 
 CLASSES = 5
 SIDE = 24
@@ -121,26 +121,18 @@ def make_images(count: int = 3, *, seed: int = 1, dtype: torch.dtype = torch.flo
     return torch.randn(count, 3, SIDE, SIDE, generator=generator, dtype=torch.float64).to(dtype)
 
 
-def look_once(
-    module: nn.Module, images: Tensor, targets: Sequence[int], layer: str = INPUT, *, chunk: int = 64
-) -> Seen:
-    """One look, as the evaluation makes it."""
+def grids_of(module: nn.Module, images: Tensor) -> dict[str, Grid]:
+    """How the tokens of each layer become a grid; the network's modes are left as they were."""
     modes = {part: part.training for part in module.modules()}
     known = grids(wrap(module, input_size=images.shape[-1], num_classes=CLASSES))
     for part, mode in modes.items():
         part.training = mode
-    classes = torch.tensor(targets)
-    with capture(module, [] if layer == INPUT else [layer], gradients=layer != INPUT, grids=known) as look:
-        seen = look(images, classes)
-    return Seen(
-        layer=layer,
-        activations=seen.activations.get(layer, images),
-        slopes=seen.gradients.get(layer),
-        logits=seen.logits,
-        targets=classes,
-        images=images,
-        image_ids=tuple(f"image{i}" for i in range(len(images))),
-        seed=0,
-        head=None,
-        ask=Ask(module, grids=known, chunk=chunk),
-    )
+    return dict(known)
+
+
+def look_once(
+    module: nn.Module, images: Tensor, targets: Sequence[int], layer: str = INPUT, *, chunk: int = 64
+) -> Seen:
+    """One look, as the evaluation makes it."""
+    known = grids_of(module, images)
+    return look_at(module, images, targets, [layer], gradients=layer != INPUT, chunk=chunk, grids=known)[0]

@@ -11,11 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wsol.cli import choices
 from wsol.errors import WsolError
 from wsol.versions import versions
+
+if TYPE_CHECKING:
+    from wsol.contract import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,11 @@ def main(words: Sequence[str]) -> int:
     """Print findings; exit code 1 when one is bad."""
     parser = argparse.ArgumentParser(
         prog="wsol doctor",
-        description="Check the installation; with dataset=... or model=... also that they load and fit each other.",
+        description="Check the installation; with dataset=... or model=... also that they load; with method=my_cam"
+        " --with my_cam.py that the method keeps what every method must (wsol/contract.py), on model=... if said.",
     )
-    parser.add_argument("overrides", nargs="*", help="dataset=..., model=... and their options, as for wsol run")
-    chosen = parser.parse_intermixed_args(list(words))
+    parser.add_argument("overrides", nargs="*", help="dataset=..., model=..., method=[...] and their options")
+    chosen = parser.parse_intermixed_args(choices.load_with(list(words)))
     findings = [Finding("note", " ".join(f"{k}={v}" for k, v in versions().items()))]
     findings += [_tried(check) for check in (_torch_pair, _device, _numba, _conf, _writable)]
     if chosen.overrides and all(f.state != "bad" for f in findings):
@@ -124,9 +128,52 @@ def _data(overrides: Sequence[str]) -> list[Finding]:
                     "ok", f"model {classifier.name}: {classifier.num_classes} classes, weights {classifier.weights_id}"
                 )
             )
+        if any(word.startswith("method") for word in overrides):
+            findings += _methods(settings)
     except WsolError as error:
         findings.append(Finding("bad", str(error)))
     return findings
+
+
+def _methods(settings: dict[str, Any]) -> list[Finding]:
+    """The contract, on random images in float64: a line for a method that keeps it, or for each rule it breaks."""
+    import torch
+
+    from wsol.cli.job import load_model
+    from wsol.contract import RULES, Trial
+    from wsol.models.grids import grids
+    from wsol.models.stages import resolve_layer, stages
+    from wsol.variants import expand
+
+    classifier = load_model(settings["model"])
+    side, count = classifier.input_size, min(3, classifier.num_classes)
+    images = torch.randn(3, 3, side, side, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    variants = expand(
+        settings["methods"], resolve=lambda name: resolve_layer(classifier, name), stages=list(stages(classifier))
+    )
+    known = dict(grids(classifier))
+    module = classifier.module.double().eval()
+    findings: list[Finding] = []
+    for variant in variants:
+        targets = tuple(i % count for i in range(len(images)))
+        trial = Trial(variant.method, module, images, targets, variant.modules, known)
+        broken = [Finding("bad", f"{variant.id}: {text}") for text in _complaints(trial)]
+        kept = f"method {variant.id} keeps the {len(RULES)} rules of every method, on {classifier.name}"
+        findings += broken or [Finding("ok", kept)]
+    return findings
+
+
+def _complaints(trial: Trial) -> list[str]:
+    from wsol.contract import RULES
+
+    found: list[str] = []
+    for rule in RULES:
+        try:
+            text = rule(trial)
+        except Exception as error:  # somebody's own file: whatever it raises is what is wrong, with the other rules too
+            return [*found, f"{type(error).__name__}: {error}"]
+        found += [text] if text else []
+    return found
 
 
 def _dataset(settings: dict[str, Any]) -> Finding:

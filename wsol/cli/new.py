@@ -22,12 +22,10 @@ from wsol.methods import Seen, method
 
 
 # The decorator makes a frozen dataclass of options and registers it under its key.
-#   needs   what you look at: "activations", "gradients", "head" (the linear head behind the layer), "model" (more
-# forwards),
-#           "image". Without "gradients" no backward is run for you.
-#   layers  where you look when the user names no layer: "last", "stage3+stage4", "all", or "input" for the image
-# itself.
-#   cost    in words, for `wsol list methods`.
+#   needs   what you look at: "activations", "gradients", "head" (the linear head behind the layer), "image", "model"
+#           (more forwards). Without "gradients" no backward is run for you.
+#   layers  where you look when the user names no layer: "last", "stage3+stage4", "all", or "input" for the image.
+#   cost    for `wsol list methods`: F forwards, B backwards, P forwards from the layer on, K channels.
 @method("{key}", paper="me, {title}, 2026", year=2026, needs=("activations", "gradients"), cost="1F + 1B")
 class {title}:
     """{title}: each channel weighted by its mean absolute gradient.
@@ -38,12 +36,11 @@ class {title}:
     power: float = 1.0  # every field is an option: methods.{key}.power=2, or a list for several rows
 
     def __call__(self, seen: Seen) -> torch.Tensor:
-        # seen.activations, seen.gradients: (B, K, H, W) of one layer for B images; seen.logits: (B, C); seen.targets:
-        # (B,);
-        # seen.images: (B, 3, h, w). Return a raw map (B, H, W): no resize, no normalisation; thresholds and boxes
-        # come later.
+        # (B, K, H, W): seen.activations, seen.gradients, of one layer for B images
+        # (B, C) and (B,): seen.logits, seen.targets;  (B, 3, h, w): seen.images
         # More forwards: seen.ask.logits(images), seen.ask.logits_from(layer, activations, image).
         # Random numbers: seen.generators(), one an image, so that rows don't depend on batch or machine.
+        # Return a raw map (B, H, W): no resize, no normalisation; thresholds and boxes come later.
         weights = seen.gradients.abs().mean((2, 3), keepdim=True) ** self.power
         return (weights * seen.activations).sum(1).relu()
 '''
@@ -69,5 +66,6 @@ def main(words: Sequence[str]) -> int:
     except OSError as error:
         raise OutputError(f"can't write {place}: {error.strerror}") from error
     print(place)
-    print(f"Try it: wsol run --with {place} method=[{chosen.name},gradcam,layercam]")
+    print(f"Check it: wsol doctor --with {place} method=[{chosen.name}]")
+    print(f"Try it:   wsol run --with {place} method=[{chosen.name},gradcam,layercam]")
     return 0

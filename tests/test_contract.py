@@ -1,0 +1,158 @@
+"""Each rule of the contract finds the method that breaks it, and only such."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.methods.nets import TinyGAP, make_images, make_net
+from wsol import contract
+from wsol.contract import RULES, Trial
+from wsol.methods.base import MethodInfo, Seen, methods
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Sound: the mean of the activations.
+
+    M = mean_k A_k
+    """
+
+    info: ClassVar[MethodInfo] = replace(methods["hirescam"].info, needs=frozenset({"activations"}))
+
+    def __call__(self, seen: Seen) -> Tensor:
+        return seen.activations.mean(1)
+
+
+class Mute(Sound):
+    """A word."""
+
+
+@dataclass(frozen=True)
+class Optioned(Sound):
+    """Optioned: the mean of the activations.
+
+    M = mean_k A_k
+    """
+
+    power: float = 1.0
+
+
+class OneMap(Sound):
+    def __call__(self, seen: Seen) -> Tensor:
+        return seen.activations.mean((0, 1))
+
+
+class NaNs(Sound):
+    def __call__(self, seen: Seen) -> Tensor:
+        return super().__call__(seen) / 0
+
+
+class OfTheWholeBatch(Sound):
+    def __call__(self, seen: Seen) -> Tensor:
+        return super().__call__(seen) - seen.activations.mean()
+
+
+class OfTheChunk(Sound):
+    def __call__(self, seen: Seen) -> Tensor:
+        return super().__call__(seen) * seen.ask.chunk
+
+
+class Global(Sound):
+    def __call__(self, seen: Seen) -> Tensor:
+        return super().__call__(seen) * torch.rand(1, dtype=torch.float64)
+
+
+class Seeded(Sound):
+    def __call__(self, seen: Seen) -> Tensor:
+        draws = [torch.rand(1, 1, generator=g, dtype=torch.float64) for g in seen.generators()]
+        return super().__call__(seen) * torch.stack(draws)
+
+
+class FlatFails(Sound):
+    def __call__(self, seen: Seen) -> Tensor:
+        spread = seen.images.amax((1, 2, 3)) - seen.images.amin((1, 2, 3))
+        return super().__call__(seen) / spread[:, None, None]
+
+
+class Overwrites(Sound):
+    def __call__(self, seen: Seen) -> Tensor:
+        return seen.activations.relu_().mul_(2).mean(1)
+
+
+class GivesAView(Sound):
+    def __call__(self, seen: Seen) -> Tensor:
+        return seen.activations[:, 0]
+
+
+class AsksInTrainMode(Sound):
+    def __call__(self, seen: Seen) -> Tensor:
+        with torch.no_grad():
+            return super().__call__(seen) * seen.ask.module(seen.images).mean()
+
+
+class LeavesAHook(Sound):
+    def __call__(self, seen: Seen) -> Tensor:
+        seen.ask.module.fc.register_forward_hook(lambda *_: None)
+        return super().__call__(seen)
+
+
+class ChangesWeights(Sound):
+    def __call__(self, seen: Seen) -> Tensor:
+        raw = super().__call__(seen)
+        with torch.no_grad():
+            seen.ask.module.fc.bias.add_(1)
+        return raw
+
+
+class PutsGradients(Sound):
+    def __call__(self, seen: Seen) -> Tensor:
+        with torch.enable_grad():
+            seen.ask.module(seen.images).sum().backward()
+        return super().__call__(seen)
+
+
+def trial(method: Sound) -> Trial:
+    return Trial(method, make_net(TinyGAP), make_images(), (0, 3, 4), ("block",))
+
+
+def test_a_sound_method_breaks_no_rule() -> None:
+    assert [rule(trial(Sound())) for rule in RULES] == [None] * len(RULES)
+
+
+@pytest.mark.parametrize(
+    ("method", "rule", "words"),
+    [
+        (OneMap, "gives_a_map", r"3 images gave \(8, 8\)"),
+        (NaNs, "gives_a_map", "values are NaN or infinite"),
+        (FlatFails, "constant_images_give_a_map", "NaN or infinite"),
+        (OfTheWholeBatch, "one_image_is_as_in_a_batch", "image 0 alone"),
+        (OfTheChunk, "chunks_change_nothing", "two forwards at a time"),
+        (Global, "twice_is_the_same", "seen.generators"),
+        (Seeded, "randomness_is_declared", "stochastic=True"),
+        (Overwrites, "what_is_seen_stays", "seen.activations is changed"),
+        (GivesAView, "what_is_seen_stays", "a view of it"),
+        (AsksInTrainMode, "the_network_stays", "train mode gives another map"),
+        (LeavesAHook, "the_network_stays", "a hook is left"),
+        (ChangesWeights, "the_network_stays", "weights or batch-norm"),
+        (PutsGradients, "the_network_stays", ".grad of parameters|train mode|batch-norm"),
+        (Mute, "says_what_it_is", "first line"),
+        (Optioned, "says_what_it_is", "option power"),
+    ],
+)
+def test_a_rule_finds_who_breaks_it(method: type[Sound], rule: str, words: str) -> None:
+    complaint = getattr(contract, rule)(trial(method()))
+    assert complaint is not None
+    assert re.search(words, complaint), complaint
+
+
+def test_the_network_is_whole_after_a_rule_has_tried_it() -> None:
+    tried = trial(AsksInTrainMode())
+    contract.the_network_stays(tried)
+    assert not any(part.training for part in tried.module.modules())
+    assert all(parameter.requires_grad for parameter in tried.module.parameters())
