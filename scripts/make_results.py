@@ -1,6 +1,6 @@
 """Write the tables in results/: run what is missing, print each table as Markdown and CSV, list them in README.md.
 
-    python scripts/make_results.py                      everything, about an hour on two cores
+    python scripts/make_results.py                      everything, about an hour and a half on two cores
     python scripts/make_results.py --only shapes_layers --n 20 --out /tmp/results
 
 Tables on real images need ../shared (or WSOL_SHARED); without it they are left as they are. Rows stay in OUT/runs, so
@@ -71,7 +71,8 @@ def network(name: str, layers: str, methods: str) -> tuple[str, ...]:
 
 METHODS = "centergauss,fullbox,lafam,randomcam,gradcam,gradcam_pp,xgradcam,hirescam,layercam"
 RESULTS = (
-    Result("shapes_methods", "Every method on the embedded images, shapes_gap.", ("experiment=demo",)),
+    Result("shapes_methods", "What `make demo` prints: the embedded images, shapes_gap.", ("experiment=demo",)),
+    Result("shapes_every_method", "Every method on the same 200 embedded images.", ("experiment=every_method",)),
     Result(
         "shapes_vgg",
         "The methods of one look on the embedded network with a fully connected head.",
