@@ -6,6 +6,10 @@ import numpy as np
 
 from wsol.boxes.compiled import Ints, compiled
 
+U = np.uintp  # unsigned positions, as in trees.py
+NONE, ONE = U(0), U(1)
+WET = -1
+
 
 @compiled
 def fill_holes(ranks: Ints, levels: int) -> Ints:
@@ -16,27 +20,30 @@ def fill_holes(ranks: Ints, levels: int) -> Ints:
     at which it is wet.
     """
     height, width = ranks.shape
-    filled = np.full((height, width), -1, np.int32)
-    top = np.full(levels, -1, np.int32)
-    below = np.empty(height * width, np.int32)
-    for y in range(height):
-        step = 1 if y in (0, height - 1) or width == 1 else width - 1
-        for x in range(0, width, step):
-            level = ranks[y, x]
-            filled[y, x] = level
-            below[y * width + x] = top[level]
-            top[level] = y * width + x
+    stride = U(width + 2)  # one pixel of padding, wet from the start
+    around = (NONE - stride, NONE - ONE, ONE, stride)
+    padded = np.full((height + 2, width + 2), WET, np.int32)
+    padded[1:-1, 1:-1] = ranks
+    dry = padded.ravel()
+    filled = padded.copy()
+    wet_at = filled.ravel()
+    top = np.zeros(levels, np.uint32)  # of each level's pile of wet pixels, 0 where it is empty
+    below = np.empty(dry.size, np.uint32)
+    for y in range(1, height + 1):
+        for x in range(1, width + 1, 1 if y in (1, height) else max(width - 1, 1)):
+            p = U(y) * stride + U(x)
+            shore = U(dry[p])
+            dry[p] = WET
+            below[p], top[shore] = top[shore], p
     for level in range(levels):
-        while top[level] >= 0:
-            p = top[level]
-            top[level] = below[p]
-            y = p // width
-            x = p - y * width
-            for k in range(4):
-                j, i = y + (k == 0) - (k == 1), x + (k == 2) - (k == 3)
-                if 0 <= j < height and 0 <= i < width and filled[j, i] < 0:
-                    wet = max(level, ranks[j, i])
-                    filled[j, i] = wet
-                    below[j * width + i] = top[wet]
-                    top[wet] = j * width + i
-    return filled
+        while top[U(level)] != 0:
+            p = U(top[U(level)])
+            top[U(level)] = below[p]
+            for step in around:
+                q = p + step
+                if dry[q] != WET:
+                    rises = U(max(level, dry[q]))
+                    dry[q] = WET
+                    wet_at[q] = rises
+                    below[q], top[rises] = top[rises], q
+    return filled[1:-1, 1:-1].copy()

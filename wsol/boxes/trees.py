@@ -10,6 +10,7 @@ belong to different components, so that most pixels need one root search rather 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wsol.boxes.compiled import Ints, compiled
 
@@ -52,8 +53,10 @@ def _halves_table() -> Ints:
 
 RINGS = {8: _ring_table(8), 4: _ring_table(4)}
 HALVES_OF = _halves_table()
-_DX = np.array([dx for dx, _ in RING], np.int32)
-_DY = np.array([dy for _, dy in RING], np.int32)
+
+# positions are unsigned: numba then need not ask whether an index counts from the end, a fifth of the time
+U = np.uintp
+NONE, ONE = U(0), U(1)  # position 0 is padding
 
 
 def component_rows(ranks: Ints, levels: int, connectivity: int = 8) -> Ints:
@@ -69,95 +72,107 @@ def component_rows(ranks: Ints, levels: int, connectivity: int = 8) -> Ints:
     PIXELS, HALVES (twice the area of its outline; exact where the component has no hole), FIRST (increases with the
     raster index of its first pixel).
     """
-    return _component_rows(ranks, levels, RINGS[connectivity], HALVES_OF, _DX, _DY)
+    rows = _component_rows(ranks, levels, RINGS[connectivity], HALVES_OF)
+    # the first and the last position of a component say its rows, so growing it needs no y
+    stride = ranks.shape[1] + 2
+    rows[:, Y0] = rows[:, FIRST] // stride - 1
+    rows[:, Y1] = rows[:, Y1] // stride - 1
+    return rows
 
 
 @compiled
-def _component_rows(ranks: Ints, levels: int, ring: Ints, halves: Ints, dx: Ints, dy: Ints) -> Ints:
+def _component_rows(ranks: Ints, levels: int, ring: Ints, halves: Ints) -> Ints:
+    """`component_rows`, but Y1 holds the position of the last pixel and Y0 nothing."""
     height, width = ranks.shape
-    stride = width + 2  # one pixel of padding, so that neighbours need no bounds checks
-    total = height * width
+    stride = U(width + 2)  # one pixel of padding, so that neighbours need no bounds checks
+    size = (height + 2) * (width + 2)
+    north, west = NONE - stride, NONE - ONE
+    around = (north, north + ONE, ONE, stride + ONE, stride, stride + west, west, north + west)  # as RING
 
-    start = np.zeros(levels + 1, np.int32)
+    start = np.zeros(levels + 1, U)
     for y in range(height):
         for x in range(width):
-            start[levels - 1 - ranks[y, x]] += 1
-    place = 0
+            start[levels - 1 - ranks[y, x]] += ONE
+    place = NONE
     for bucket in range(levels + 1):
         place, start[bucket] = place + start[bucket], place
-    order = np.empty(total, np.int32)
+    order = np.empty(height * width, np.uint32)
+    column = np.empty(size, np.int32)
     for y in range(height):
         for x in range(width):
+            p = U(y + 1) * stride + U(x + 1)
+            column[p] = x
             bucket = levels - 1 - ranks[y, x]
-            order[start[bucket]] = (y + 1) * stride + x + 1
-            start[bucket] += 1
+            order[start[bucket]] = p
+            start[bucket] += ONE
 
-    offset = dx + dy * np.int32(stride)
-    parent = np.full((height + 2) * stride, -1, np.int32)
-    inside = np.zeros((height + 2) * stride, np.uint8)
+    parent = np.empty(size, np.uint32)
+    inside = np.zeros(size, np.uint8)
     # rows of growing components, at their root's position; HI is the level of the latest pixel, LO unused
-    grow = np.empty((parent.size, 9), np.int32)
-    rows = np.empty((total, 9), np.int32)
-    made = 0
-    for p in order:
-        y = p // stride
-        x = p - y * stride
-        level = ranks[y - 1, x - 1]
-        bits = 0
-        for k in range(8):
-            bits |= inside[p + offset[k]] << k
-        inside[p] = 1
-        root = -1
-        for seat in range(4):
-            k = ring[bits, seat]
-            if k < 0:
-                break
-            other = p + offset[k]
-            while parent[other] != other:
-                parent[other] = parent[parent[other]]
-                other = parent[other]
-            if other == root:
+    grow = np.empty((size, 9), np.int32)
+    rows = np.empty((height * width, 9), np.int32)
+    made = begin = NONE
+    for bucket in range(levels):
+        level = np.int32(levels - 1 - bucket)
+        end = start[bucket]
+        for i in range(begin, end):
+            p = U(order[i])
+            x, at = column[p], np.int32(p)
+            bits = U(0)
+            for k in range(8):
+                bits |= U(inside[p + around[k]]) << U(k)
+            inside[p] = 1
+            root = NONE
+            for seat in range(4):
+                if ring[bits, seat] < 0:
+                    break
+                other = _root(parent, p + around[U(ring[bits, seat])])
+                if other == root:
+                    continue
+                if grow[other, HI] != level:
+                    rows[made] = grow[other]
+                    rows[made, LO] = level
+                    made += ONE
+                    grow[other, HI] = level
+                if root == NONE:
+                    root = other
+                    continue
+                if grow[other, PIXELS] > grow[root, PIXELS]:
+                    root, other = other, root
+                parent[other] = root
+                grow[root, X0] = min(grow[root, X0], grow[other, X0])
+                grow[root, X1] = max(grow[root, X1], grow[other, X1])
+                grow[root, Y1] = max(grow[root, Y1], grow[other, Y1])
+                grow[root, PIXELS] += grow[other, PIXELS]
+                grow[root, HALVES] += grow[other, HALVES]
+                grow[root, FIRST] = min(grow[root, FIRST], grow[other, FIRST])
+            if root == NONE:
+                parent[p] = p
+                grow[p, X0] = grow[p, X1] = x
+                grow[p, Y1] = grow[p, FIRST] = at
+                grow[p, HI] = level
+                grow[p, PIXELS] = 1
+                grow[p, HALVES] = 0
                 continue
-            if grow[other, HI] != level:
-                rows[made] = grow[other]
-                rows[made, LO] = level
-                made += 1
-                grow[other, HI] = level
-            if root < 0:
-                root = other
-                continue
-            if grow[other, PIXELS] > grow[root, PIXELS]:
-                root, other = other, root
-            parent[other] = root
-            grow[root, X0] = min(grow[root, X0], grow[other, X0])
-            grow[root, Y0] = min(grow[root, Y0], grow[other, Y0])
-            grow[root, X1] = max(grow[root, X1], grow[other, X1])
-            grow[root, Y1] = max(grow[root, Y1], grow[other, Y1])
-            grow[root, PIXELS] += grow[other, PIXELS]
-            grow[root, HALVES] += grow[other, HALVES]
-            grow[root, FIRST] = min(grow[root, FIRST], grow[other, FIRST])
-        if root < 0:
-            parent[p] = p
-            grow[p, X0] = grow[p, X1] = x - 1
-            grow[p, Y0] = grow[p, Y1] = y - 1
-            grow[p, HI] = level
-            grow[p, PIXELS] = 1
-            grow[p, HALVES] = 0
-            grow[p, FIRST] = p
-            continue
-        parent[p] = root
-        grow[root, X0] = min(grow[root, X0], x - 1)
-        grow[root, Y0] = min(grow[root, Y0], y - 1)
-        grow[root, X1] = max(grow[root, X1], x - 1)
-        grow[root, Y1] = max(grow[root, Y1], y - 1)
-        grow[root, PIXELS] += 1
-        grow[root, HALVES] += halves[bits]
-        grow[root, FIRST] = min(grow[root, FIRST], p)
-    root = order[0]
-    while parent[root] != root:
-        root = parent[root]
+            parent[p] = root
+            grow[root, X0] = min(grow[root, X0], x)
+            grow[root, X1] = max(grow[root, X1], x)
+            grow[root, Y1] = max(grow[root, Y1], at)
+            grow[root, PIXELS] += 1
+            grow[root, HALVES] += halves[bits]
+            grow[root, FIRST] = min(grow[root, FIRST], at)
+        begin = end
+    root = _root(parent, U(order[0]))
     if grow[root, HI] > 0:
         rows[made] = grow[root]
         rows[made, LO] = 0
-        made += 1
+        made += ONE
     return rows[:made].copy()
+
+
+@compiled
+def _root(parent: NDArray[np.uint32], p: np.uintp) -> np.uintp:
+    while parent[p] != p:
+        parent[p] = parent[parent[p]]
+        p = U(parent[p])
+    return p
