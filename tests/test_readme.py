@@ -15,9 +15,8 @@ from wsol.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-COMMANDS = [
-    line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip().startswith("wsol ")
-]
+LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
+COMMANDS = [line for line in LINES if re.match(r"(\w+=\S+ )*wsol ", line)]
 SMALL = ["table=false", "metric=[]", "gallery=2"]
 
 
@@ -72,7 +71,8 @@ def test_every_command_of_the_readme_runs(
     for command in COMMANDS:
         if command.startswith("wsol reproduce"):
             continue  # tests/cli/test_reproduce.py: it needs the metadata lists
-        words = shortened(shlex.split(command)[1:])
+        words = shlex.split(command)
+        words = shortened(words[words.index("wsol") + 1 :])
         code = main(words)
         told = capsys.readouterr()
         if code != 0:

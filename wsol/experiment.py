@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -156,8 +156,3 @@ def describe(variant: Variant) -> dict[str, Any]:
         "cost": info.cost,
         "stochastic": info.stochastic,
     }
-
-
-def missing(shard: Shard, work: Work, done: Work) -> Sequence[tuple[str, str]]:
-    """What is left of `work` on a shard."""
-    return sorted(work - done)

@@ -31,6 +31,8 @@ FEW = ["dataset.n=4", "metric=[]", "method=[gradcam]"]
         (["+foo=1"], "there is no setting 'foo'"),
         (["seed=x"], "seed='x' is not int"),
         (["engine.batch_size=0"], "engine.batch_size=0 is not a whole number above 0"),
+        (["engine.part=9/8"], "engine.part=9/8 is no part; give number/of"),
+        (["engine.part=half"], "engine.part=half is no part; give number/of"),
         (["engine.device=nonsense"], "engine.device=nonsense can't be used"),
         (["model=shapes_vgg", "method=[cam]"], "cam needs one linear layer"),
         (["model=shapes_vgg", "methods.gradcam.layers=classifier.0"], "has no spatial output"),

@@ -80,6 +80,28 @@ def test_a_killed_run_resumes_to_the_rows_of_a_clean_one(clean: RunFolder, tmp_p
     assert rows(folder) == rows(clean)
 
 
+def test_parts_for_several_processes_give_the_rows_of_one(
+    clean: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, "engine.part=2/3", "table=true") == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "the other parts still owe 3 of 4 shards" in told.err
+    half = open_run("latest", tmp_path)
+    assert {len(table) for table in half.tables().values()} == {2}
+    others = [
+        subprocess.Popen(
+            [sys.executable, "-m", "wsol", "run", *FEW, f"paths.runs={tmp_path}", "table=false", f"engine.part={n}/3"]
+        )
+        for n in (1, 3)
+    ]
+    assert [other.wait() for other in others] == [0, 0]
+    assert files(half).keys() == files(clean).keys()
+    assert rows(half) == rows(clean)
+    assert run(tmp_path, "engine.part=2/3", "table=true") == 0
+    assert "layercam@stage5" in capsys.readouterr().out
+
+
 def test_a_variant_added_later_computes_only_itself(tmp_path: Path, clean: RunFolder) -> None:
     run(tmp_path, "method=[gradcam]", "protocol=[choe2020_v1]")
     folder = open_run("latest", tmp_path)

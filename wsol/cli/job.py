@@ -14,8 +14,9 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from wsol.datasets.base import Dataset, datasets
-from wsol.engines import run_local
+from wsol.engines import Part, run_local
 from wsol.errors import ConfigError, DataError, unknown
+from wsol.evaluate import is_complete
 from wsol.experiment import ChosenMetric, Experiment, Numerics
 from wsol.methods.base import methods
 from wsol.metrics.base import metrics
@@ -40,6 +41,7 @@ KNOWN = {"dataset", "model", "methods", "protocols", "metrics", "engine", "paths
 def run_job(config: DictConfig) -> None:
     """Run one composed configuration and print its table on stdout."""
     settings = _plain(config)
+    part = Part.parse((settings.get("engine") or {}).get("part"))
     experiment = experiment_from(settings)
     folder = RunFolder(Path(settings["paths"]["runs"]) / experiment.folder_name)
     check_knobs({p.name: p.knobs for p in experiment.protocols}, folder.footers(), where=folder.path)
@@ -53,9 +55,12 @@ def run_job(config: DictConfig) -> None:
         len(experiment.metrics),
         experiment.numerics.device,
     )
-    run_local(experiment, folder)
+    run_local(experiment, folder, part)
     folder.write_manifest(experiment.manifest(versions()))  # the newest finished run is `latest`
-    if settings.get("table", True):
+    to_come = sum(not is_complete(experiment, shard, folder) for shard in experiment.shards)
+    if to_come:
+        log.info("part %s is done; the other parts still owe %d of %d shards", part, to_come, len(experiment.shards))
+    elif settings.get("table", True):
         from wsol.report.summary import summarise
         from wsol.report.table import show
 
@@ -128,7 +133,7 @@ class Engine:
     """Checked numbers of the `engine` group."""
 
     def __init__(self, node: Mapping[str, Any]) -> None:
-        allowed = ("name", "device", "precision", "tf32", "batch_size", "chunk", "shard_size", "threads")
+        allowed = ("name", "device", "precision", "tf32", "batch_size", "chunk", "shard_size", "threads", "part")
         for key in node:
             if key not in allowed:
                 raise unknown("option", f"engine.{key}", [f"engine.{a}" for a in allowed], error=ConfigError)

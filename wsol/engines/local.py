@@ -1,4 +1,4 @@
-"""All shards, one after the other, in this process."""
+"""The shards, one after the other, in this process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from wsol.engines.part import Part
 from wsol.evaluate import evaluate_shard, is_complete
 from wsol.looking import Looker
 from wsol.progress import Progress
@@ -16,16 +17,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ALL = Part()
 
-def run_local(experiment: Experiment, folder: RunFolder) -> int:
-    """Evaluate what is missing; returns how many shards were computed.
+
+def run_local(experiment: Experiment, folder: RunFolder, part: Part = ALL) -> int:
+    """Evaluate what is missing of a part of the shards; returns how many shards were computed.
 
     Rows are complete after every shard, so a killed run loses at most the shard it was in.
     """
-    left = [shard for shard in experiment.shards if not is_complete(experiment, shard, folder)]
-    known = len(experiment.shards) - len(left)
-    if known:
-        log.info("%d of %d shards are already there", known, len(experiment.shards))
+    mine = part.take(experiment.shards)
+    left = [shard for shard in mine if not is_complete(experiment, shard, folder)]
+    if part != ALL:
+        log.info("part %s: %d of %d shards", part, len(mine), len(experiment.shards))
+    if len(left) < len(mine):
+        log.info("%d of %d shards are already there", len(mine) - len(left), len(mine))
     if not left:
         return 0
     looker = Looker(
