@@ -47,10 +47,6 @@ class Plan:
     def place(self) -> Path:
         return self.runs / self.experiment.folder_name
 
-    @property
-    def boxes_only(self) -> bool:
-        return isinstance(self.experiment.classifier, NoNetwork)
-
 
 def plan(
     cells: Sequence[Published], benchmark: Benchmark, overrides: Sequence[str], *, anyway: bool
