@@ -2,53 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from tests.report.made_up import make_run
+from tests.report.printing import body, printed
 from wsol.errors import ConfigError, UnknownName
 from wsol.report.columns import Choice
 from wsol.report.slices import slicer
-from wsol.report.summary import Settings, Summary, summarise
+from wsol.report.summary import Summary, summarise
 from wsol.report.table import Layout, show
-
-QUALITY = {
-    "fullbox": -0.5,
-    "gradcam@stage4": -0.25,
-    "gradcam@stage5": 0.0,
-    "xgradcam@stage5": "gradcam@stage5",
-    "layercam@stage5": 0.01,
-    "layercam@stage4+stage5[gamma=2]": 0.3,
-}
-
-
-@pytest.fixture(scope="module")
-def summary(tmp_path_factory: pytest.TempPathFactory) -> Summary:
-    place = tmp_path_factory.mktemp("runs") / "shapes-test-shapes_gap-1234"
-    return summarise(make_run(place, QUALITY, protocols=("choe2020_v1", "choe2020_v2"), rise=True), n_resamples=200)
-
-
-def printed(
-    summaries: Summary | list[Summary], style: str = "md", layout: Layout | None = None, **choice: object
-) -> str:
-    stream = io.StringIO()
-    layout = layout or Layout(choice=Choice(**choice))  # type: ignore[arg-type]
-    show(summaries, stream, style=style, layout=layout)
-    return stream.getvalue()
-
-
-def body(markdown: str) -> list[list[str]]:
-    lines = [line for line in markdown.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "---" not in line]
 
 
 class Terminal(io.StringIO):
@@ -173,88 +141,6 @@ def test_a_baseline_turns_numbers_into_paired_differences(summary: Summary) -> N
         printed(summary, baseline="gradcamm")
 
 
-def test_json_lists_every_number_with_its_doubt(summary: Summary) -> None:
-    found = json.loads(printed(summary, "json"))
-    wanted = {"variant", "method", "layers", "options", "protocol", "metric", "value", "low", "high", "n", "tau", "run"}
-    assert all(wanted <= set(one) for one in found)
-    (fused,) = (
-        one for one in found if one["variant"] == "layercam@stage4+stage5[gamma=2]" and one["metric"] == "maxboxacc"
-    )
-    assert fused["options"] == {"gamma": 2}
-    assert 50 < fused["value"] <= 100
-    assert fused["low"] <= fused["value"] <= fused["high"]
-    twins = {one["same_as"] for one in found if one["variant"] == "xgradcam@stage5"}
-    assert twins == {"gradcam@stage5"}
-
-
-def test_csv_has_one_line_a_number(summary: Summary) -> None:
-    rows = list(csv.DictReader(io.StringIO(printed(summary, "csv"))))
-    assert len(rows) == len(json.loads(printed(summary, "json")))
-    assert json.loads(rows[-1]["options"]) == json.loads(printed(summary, "json"))[-1]["options"]
-
-
-def test_latex_has_as_many_columns_in_every_line_and_nothing_left_to_escape(summary: Summary) -> None:
-    tex = printed(summary, "tex")
-    assert tex.count(r"\begin{tabular}") == tex.count(r"\end{tabular}") == 1
-    for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
-        assert rule in tex
-    code = [line for line in tex.splitlines() if not line.startswith("%")]
-    (spec,) = re.findall(r"\\begin\{tabular\}\{(\w+)\}", tex)
-    lines = [line for line in code if line.endswith(r"\\")]
-    groups = [line for line in lines if "multicolumn" in line]
-    assert sum(int(n) for n in re.findall(r"\\multicolumn\{(\d+)\}", groups[0])) == len(spec)
-    for line in lines:
-        if line not in groups:
-            assert len(re.findall(r"(?<!\\)&", line)) == len(spec) - 1
-    text = "\n".join(code)
-    assert not re.search(r"(?<!\\)[_%#]", text)
-    assert text.isascii()
-    depth = 0
-    for brace in re.findall(r"(?<!\\)[{}]", text):
-        depth += 1 if brace == "{" else -1
-        assert depth >= 0
-    assert depth == 0
-
-
-def test_latex_compiles_where_there_is_a_compiler(summary: Summary, tmp_path: Path) -> None:
-    compiler = shutil.which("pdflatex") or shutil.which("tectonic")
-    if compiler is None:
-        pytest.skip("neither pdflatex nor tectonic is installed")
-    text = printed(summary, "tex")
-    head = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\\tiny\n"
-    (tmp_path / "table.tex").write_text(f"{head}{text}\\end{{document}}\n")
-    options = ["-interaction=nonstopmode", "-halt-on-error"] if "pdflatex" in compiler else []
-    done = subprocess.run([compiler, *options, "table.tex"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert (tmp_path / "table.pdf").stat().st_size > 1000
-
-
-def test_html_is_a_table_whose_tags_close(summary: Summary) -> None:
-    class Reader(HTMLParser):
-        def __init__(self) -> None:
-            super().__init__()
-            self.open: list[str] = []
-            self.cells: dict[str, int] = {}
-
-        def handle_starttag(self, tag: str, attrs: object) -> None:
-            self.open.append(tag)
-            self.cells[tag] = self.cells.get(tag, 0) + 1
-
-        def handle_endtag(self, tag: str) -> None:
-            assert self.open.pop() == tag
-
-    reader = Reader()
-    reader.feed(printed(summary, "html"))
-    assert reader.open == []
-    assert reader.cells["td"] == 6 * 11
-    assert reader.cells["strong"] >= 1
-
-
-def test_an_unknown_format_names_the_nearest(summary: Summary) -> None:
-    with pytest.raises(ConfigError, match="no format 'latex'; nearest"):
-        printed(summary, "latex")
-
-
 def test_the_footer_says_data_weights_protocols_thresholds_and_versions(summary: Summary) -> None:
     text = printed(summary)
     for part in ("n = 60 images", "shapes-test (60 images)", "weights embedded:beef", "choe2020_v1, choe2020_v2",
@@ -283,102 +169,6 @@ def test_parts_keep_the_order_they_were_cut_in(tmp_path: Path) -> None:
 def test_random_weights_are_pointed_out(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, identity={"weights": "random:12"})
     assert "The weights are random" in printed(summarise(run, n_resamples=20))
-
-
-def test_layers_go_across_for_one_metric(summary: Summary) -> None:
-    lines = body(printed(summary, layout=Layout(choice=Choice(metrics=["maxboxacc_v2"]), pivot=["layers"])))
-    assert lines[0] == ["method", "gamma", "-", "stage4", "stage4+5", "stage5"]
-    (gradcam,) = (line for line in lines if line[0] == "gradcam")
-    assert gradcam[4] == ""
-    assert gradcam[3]
-    assert gradcam[5]
-
-
-def test_networks_go_across_and_the_best_is_marked_within_each(tmp_path: Path) -> None:
-    runs = [
-        make_run(
-            tmp_path / f"shapes-test-{model}-1",
-            {"gradcam@stage5": 0.0, "layercam@stage5": 0.3},
-            identity={"model": model, "weights": f"embedded:{model}"},
-        )
-        for model in ("shapes_gap", "shapes_vgg")
-    ]
-    summaries = [summarise(run, n_resamples=100) for run in runs]
-    lines = body(printed(summaries, layout=Layout(pivot=["auto"])))
-    assert lines[0] == ["variant", "shapes_gap", "shapes_vgg"]
-    assert [cell.startswith("**") for cell in lines[1]] == [False, True, True]
-    plain = body(printed(summaries))
-    assert plain[0][1:3] == ["model", "variant"]
-    assert len(plain) == 5
-
-
-def test_slices_go_across_and_many_of_them_become_lines(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", QUALITY)
-    sliced = summarise(run, slicer=slicer("size", run), n_resamples=20)
-    lines = body(printed(sliced, layout=Layout(pivot=["slice"])))
-    assert lines[0][0] == "variant"
-    assert [head.split()[0] for head in lines[0][1:]] == ["small", "medium", "large"]
-    many = [f"gradcam@layer{i}" for i in range(12)]
-    wide = summarise(make_run(tmp_path / "wide", dict.fromkeys(many, 0.0)), n_resamples=20)
-    turned = body(printed(wide, layout=Layout(pivot=["layers"])))
-    assert [line[0] for line in turned[1:4]] == ["layer0", "layer1", "layer2"]
-    assert turned[0] == ["", "gradcam"]
-
-
-def test_places_that_two_lines_would_share_are_refused(summary: Summary) -> None:
-    with pytest.raises(ConfigError, match="two lines share the place"):
-        printed(summary, layout=Layout(choice=Choice(by=["layers"]), pivot=["dataset"]))
-
-
-def test_runs_that_differ_only_in_the_seed_are_averaged_with_their_spread(tmp_path: Path) -> None:
-    quality = {"rise@input": 0.1, "gradcam@stage5": 0.0}
-    runs = [
-        make_run(tmp_path / f"r{s}", quality, identity={"seed": s}, stochastic=["rise@input"], seed=s, noise=0.2)
-        for s in range(3)
-    ]
-    summaries = [summarise(run, n_resamples=100) for run in runs]
-    own = [c.value for s in summaries for c in s.cells if (c.variant, c.metric) == ("rise@input", "maxboxacc")]
-    found = json.loads(printed(summaries, "json", metrics=["maxboxacc"]))
-    by_variant = {one["variant"]: one for one in found}
-    assert len(found) == 2
-    assert by_variant["rise@input"]["value"] == pytest.approx(sum(own) / 3)
-    assert by_variant["rise@input"]["seeds"] == 3
-    assert by_variant["rise@input"]["seed_std"] == pytest.approx((sum((v - sum(own) / 3) ** 2 for v in own) / 2) ** 0.5)
-    assert "seeds" not in by_variant["gradcam@stage5"]
-    text = printed(summaries)
-    assert "(s " in text
-    assert "s is the standard deviation of one seed" in text
-    assert "seeds 0, 1, 2" in text
-
-
-def test_held_out_thresholds_stand_beside_the_usual_ones(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0, "layercam@stage5": 0.1})
-    summary = summarise(run, settings=Settings(taus=("oracle", "split-half"), n_resamples=50))
-    heads = body(printed(summary, metrics=["maxboxacc"]))[0]
-    assert heads[2:4] == ["MaxBoxAcc tau oracle", "MaxBoxAcc tau split-half"]
-    found = json.loads(printed(summary, "json", metrics=["maxboxacc"]))
-    assert {one["tau_from"] for one in found} == {"best on these images", "best on the other half of the images"}
-
-
-def test_a_knob_study_shows_what_each_knob_does_to_the_score(tmp_path: Path) -> None:
-    derived = [
-        f"choe2020_v1[{knob}]"
-        for knob in ("normalise=max", "tau_step=0.01", "side=112", "connectivity=8,iou=continuous")
-    ]
-    run = make_run(
-        tmp_path / "run", {"gradcam@stage5": 0.0, "layercam@stage5": 0.1}, protocols=("choe2020_v1", *derived)
-    )
-    summary = summarise(run, n_resamples=100)
-    lines = body(printed(summary))
-    assert lines[0] == ["knob", "gradcam@stage5", "layercam@stage5"]
-    by_knob = {line[0]: line[1] for line in lines[1:]}
-    cells = {c.measure: c.value for c in summary.cells if (c.variant, c.metric) == ("gradcam@stage5", "maxboxacc")}
-    change = cells["choe2020_v1[normalise=max]"] - cells["choe2020_v1"]
-    assert change < -5
-    assert float(by_knob["normalise=max"].split()[0]) == pytest.approx(change, abs=0.051)
-    assert by_knob["normalise=max"].endswith("*")
-    assert by_knob["side=112"] == "0.0"
-    assert len(json.loads(printed(summary, "json"))) == len(summary.cells)
 
 
 def test_a_twin_with_long_options_is_named_in_full(tmp_path: Path) -> None:

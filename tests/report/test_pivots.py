@@ -1,0 +1,112 @@
+"""Layers, networks, slices, seeds and thresholds side by side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.report.made_up import make_run
+from tests.report.printing import QUALITY, body, printed
+from wsol.errors import ConfigError
+from wsol.report.columns import Choice
+from wsol.report.slices import slicer
+from wsol.report.summary import Settings, Summary, summarise
+from wsol.report.table import Layout
+
+
+def test_layers_go_across_for_one_metric(summary: Summary) -> None:
+    lines = body(printed(summary, layout=Layout(choice=Choice(metrics=["maxboxacc_v2"]), pivot=["layers"])))
+    assert lines[0] == ["method", "gamma", "-", "stage4", "stage4+5", "stage5"]
+    (gradcam,) = (line for line in lines if line[0] == "gradcam")
+    assert gradcam[4] == ""
+    assert gradcam[3]
+    assert gradcam[5]
+
+
+def test_networks_go_across_and_the_best_is_marked_within_each(tmp_path: Path) -> None:
+    runs = [
+        make_run(
+            tmp_path / f"shapes-test-{model}-1",
+            {"gradcam@stage5": 0.0, "layercam@stage5": 0.3},
+            identity={"model": model, "weights": f"embedded:{model}"},
+        )
+        for model in ("shapes_gap", "shapes_vgg")
+    ]
+    summaries = [summarise(run, n_resamples=100) for run in runs]
+    lines = body(printed(summaries, layout=Layout(pivot=["auto"])))
+    assert lines[0] == ["variant", "shapes_gap", "shapes_vgg"]
+    assert [cell.startswith("**") for cell in lines[1]] == [False, True, True]
+    plain = body(printed(summaries))
+    assert plain[0][1:3] == ["model", "variant"]
+    assert len(plain) == 5
+
+
+def test_slices_go_across_and_many_of_them_become_lines(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", QUALITY)
+    sliced = summarise(run, slicer=slicer("size", run), n_resamples=20)
+    lines = body(printed(sliced, layout=Layout(pivot=["slice"])))
+    assert lines[0][0] == "variant"
+    assert [head.split()[0] for head in lines[0][1:]] == ["small", "medium", "large"]
+    many = [f"gradcam@layer{i}" for i in range(12)]
+    wide = summarise(make_run(tmp_path / "wide", dict.fromkeys(many, 0.0)), n_resamples=20)
+    turned = body(printed(wide, layout=Layout(pivot=["layers"])))
+    assert [line[0] for line in turned[1:4]] == ["layer0", "layer1", "layer2"]
+    assert turned[0] == ["", "gradcam"]
+
+
+def test_places_that_two_lines_would_share_are_refused(summary: Summary) -> None:
+    with pytest.raises(ConfigError, match="two lines share the place"):
+        printed(summary, layout=Layout(choice=Choice(by=["layers"]), pivot=["dataset"]))
+
+
+def test_runs_that_differ_only_in_the_seed_are_averaged_with_their_spread(tmp_path: Path) -> None:
+    quality = {"rise@input": 0.1, "gradcam@stage5": 0.0}
+    runs = [
+        make_run(tmp_path / f"r{s}", quality, identity={"seed": s}, stochastic=["rise@input"], seed=s, noise=0.2)
+        for s in range(3)
+    ]
+    summaries = [summarise(run, n_resamples=100) for run in runs]
+    own = [c.value for s in summaries for c in s.cells if (c.variant, c.metric) == ("rise@input", "maxboxacc")]
+    found = json.loads(printed(summaries, "json", metrics=["maxboxacc"]))
+    by_variant = {one["variant"]: one for one in found}
+    assert len(found) == 2
+    assert by_variant["rise@input"]["value"] == pytest.approx(sum(own) / 3)
+    assert by_variant["rise@input"]["seeds"] == 3
+    assert by_variant["rise@input"]["seed_std"] == pytest.approx((sum((v - sum(own) / 3) ** 2 for v in own) / 2) ** 0.5)
+    assert "seeds" not in by_variant["gradcam@stage5"]
+    text = printed(summaries)
+    assert "(s " in text
+    assert "s is the standard deviation of one seed" in text
+    assert "seeds 0, 1, 2" in text
+
+
+def test_held_out_thresholds_stand_beside_the_usual_ones(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0, "layercam@stage5": 0.1})
+    summary = summarise(run, settings=Settings(taus=("oracle", "split-half"), n_resamples=50))
+    heads = body(printed(summary, metrics=["maxboxacc"]))[0]
+    assert heads[2:4] == ["MaxBoxAcc tau oracle", "MaxBoxAcc tau split-half"]
+    found = json.loads(printed(summary, "json", metrics=["maxboxacc"]))
+    assert {one["tau_from"] for one in found} == {"best on these images", "best on the other half of the images"}
+
+
+def test_a_knob_study_shows_what_each_knob_does_to_the_score(tmp_path: Path) -> None:
+    derived = [
+        f"choe2020_v1[{knob}]"
+        for knob in ("normalise=max", "tau_step=0.01", "side=112", "connectivity=8,iou=continuous")
+    ]
+    run = make_run(
+        tmp_path / "run", {"gradcam@stage5": 0.0, "layercam@stage5": 0.1}, protocols=("choe2020_v1", *derived)
+    )
+    summary = summarise(run, n_resamples=100)
+    lines = body(printed(summary))
+    assert lines[0] == ["knob", "gradcam@stage5", "layercam@stage5"]
+    by_knob = {line[0]: line[1] for line in lines[1:]}
+    cells = {c.measure: c.value for c in summary.cells if (c.variant, c.metric) == ("gradcam@stage5", "maxboxacc")}
+    change = cells["choe2020_v1[normalise=max]"] - cells["choe2020_v1"]
+    assert change < -5
+    assert float(by_knob["normalise=max"].split()[0]) == pytest.approx(change, abs=0.051)
+    assert by_knob["normalise=max"].endswith("*")
+    assert by_knob["side=112"] == "0.0"
+    assert len(json.loads(printed(summary, "json"))) == len(summary.cells)

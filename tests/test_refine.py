@@ -1,0 +1,91 @@
+"""Graph cuts between a map and its box: what they change, when they run, and from which pixels and seed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from wsol.errors import ConfigError
+from wsol.localise import boxes_at, final_map, iou_of_thresholds
+from wsol.protocols.base import protocols
+from wsol.refine import frame_image
+from wsol.views import View
+
+EXACT = protocols["exact"]
+Grid = NDArray[np.float64]
+
+
+def disc(side: int = 60) -> tuple[NDArray[np.uint8], Grid]:
+    """A red disc on blue, and a map that sees its middle."""
+    y, x = np.mgrid[:side, :side] - side / 2 + 0.5
+    rgb = np.where((x**2 + y**2 < (side / 4) ** 2)[..., None], (220, 30, 30), (30, 30, 200)).astype(np.uint8)
+    noise = np.random.default_rng(0).integers(-20, 20, rgb.shape)
+    return np.clip(rgb + noise, 0, 255).astype(np.uint8), np.exp(-(x**2 + y**2) / 50)
+
+
+def test_a_graph_cut_grows_the_box_to_the_object() -> None:
+    rgb, grid = disc()
+    truth = np.array([[15.0, 15, 45, 45]])
+    for name in ("grabcut", "colour_cut"):
+        plain = EXACT.derive({"tau": 0.5})
+        rule = plain.derive({"refine": name})
+        final = final_map(grid, View("squash", 60).layout((60, 60)), (60, 60), rule)
+        before = iou_of_thresholds(final, truth, plain)[0].values[0]
+        after = iou_of_thresholds(final, truth, rule, image_rgb=rgb)[0].values[0]
+        assert before < 0.3
+        assert after > 0.9
+        assert len(boxes_at(final, 0.5, rule, image_rgb=rgb)) == 1
+
+
+def test_a_colour_cut_has_one_answer_for_all_thresholds() -> None:
+    rgb, grid = disc()
+    rule = protocols["choe2020_v1"].derive({"refine": "colour_cut", "side": 60})
+    final = final_map(grid, View("squash", 60).layout((60, 60)), (60, 60), rule)
+    found, _ = iou_of_thresholds(final, np.array([[15.0, 15, 45, 45]]), rule, image_rgb=rgb)
+    assert found.breaks.tolist() == [0]
+
+
+def test_shallow_layers_alone_are_cut_where_a_protocol_says_so() -> None:
+    rgb, grid = disc()
+    rule = protocols["layercam2021"]
+    final = final_map(grid, View("tencrop", 60).layout((60, 60)), (60, 60), rule)
+    truth = np.array([[15.0, 15, 45, 45]])
+    deep = iou_of_thresholds(final, truth, rule)[0].values[0]
+    assert deep == iou_of_thresholds(final, truth, rule.derive({"refine": "none"}))[0].values[0]
+    assert deep != iou_of_thresholds(final, truth, rule, image_rgb=rgb, shallow=True)[0].values[0]
+
+
+def test_a_cut_without_pixels_is_refused() -> None:
+    with pytest.raises(ConfigError, match="refine=grabcut"):
+        boxes_at(np.eye(8), 0.5, EXACT.derive({"tau": 0.5, "refine": "grabcut"}))
+
+
+def test_a_cut_has_its_protocols_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+
+    def cut(image: Any, levels: Any, *, seed: int, **options: Any) -> NDArray[np.bool_]:
+        seeds.append(seed)
+        return np.ones(levels.shape, bool)
+
+    monkeypatch.setattr("wsol.refine.grabcut_mask", cut)
+    monkeypatch.setattr("wsol.refine.colour_cut_mask", cut)
+    rgb, grid = disc()
+    for name in ("grabcut", "colour_cut"):
+        boxes_at(grid, 0.5, EXACT.derive({"tau": 0.5, "refine": name, "refine_seed": 77}), image_rgb=rgb)
+    assert seeds == [77, 77]
+
+
+def test_the_pixels_of_a_cut_are_where_the_map_is() -> None:
+    rgb, _ = disc()
+    image = Image.fromarray(rgb).crop((0, 10, 60, 50))
+    layout = View("centre", 56).layout(image.size)
+    square = frame_image(image, layout, (32, 32), protocols["choe2020_v1"])
+    assert square.shape == (32, 32, 3)
+    assert square[16, 16, 0] > 150  # the disc's red, in the middle of the crop
+    assert square[2, 2, 2] > 150
+    original = frame_image(image, layout, image.size, EXACT)
+    np.testing.assert_array_equal(original, np.asarray(image))
