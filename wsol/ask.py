@@ -95,8 +95,8 @@ class Ask:
                 try:
                     answers.append(self._run_replaced(module, layer, part, image[None]))
                     self.cost += Cost(forwards=1)
-                except RuntimeError:
-                    if len(part) == 1:
+                except RuntimeError as error:
+                    if len(part) == 1 or isinstance(error, torch.cuda.OutOfMemoryError):
                         raise
                     answers.append(self._run_replaced(module, layer, part, image.expand(len(part), *image.shape)))
                     self.cost += Cost(forwards=len(part))
