@@ -64,12 +64,12 @@ class Result:
 
 def network(name: str, layers: str, methods: str) -> tuple[str, ...]:
     """Overrides for a network of the real weights; every method that takes layers looks at `layers`."""
-    chosen = [m for m in methods.split(",") if m not in ("centergauss", "fullbox")]
+    chosen = [m for m in methods.split(",") if m not in ("centergauss", "fullbox", "inputedge")]
     weights = f"model.weights={SHARED}/data/weights/{name}.pth"
     return (*OPEN, f"model={name}", weights, f"method=[{methods}]", *(f"methods.{m}.layers={layers}" for m in chosen))
 
 
-METHODS = "centergauss,fullbox,lafam,randomcam,gradcam,gradcam_pp,xgradcam,hirescam,layercam"
+METHODS = "centergauss,fullbox,inputedge,lafam,randomcam,gradcam,gradcam_pp,xgradcam,hirescam,layercam"
 RESULTS = (
     Result("shapes_methods", "What `make demo` prints: the embedded images, shapes_gap.", ("experiment=demo",)),
     Result("shapes_every_method", "Every method on the same 200 embedded images.", ("experiment=every_method",)),

@@ -222,7 +222,8 @@ def boxes_at(
 def locate_frame(gt: NDArray[np.float64], size_wh: tuple[int, int], protocol: Protocol) -> Located:
     """What a method gives that claims the whole frame (the `fullbox` control) at every threshold."""
     everywhere = StepCurve(np.zeros(1), np.zeros(1))
-    return Located(full_frame_curve(gt, size_wh, protocol), None, everywhere, np.array([[0, 0, *size_wh]], np.int32))
+    count = StepCurve(np.zeros(1), np.ones(1)) if protocol.component.startswith("all") else None
+    return Located(full_frame_curve(gt, size_wh, protocol), count, everywhere, np.array([[0, 0, *size_wh]], np.int32))
 
 
 def full_frame_curve(gt: NDArray[np.float64], size_wh: tuple[int, int], protocol: Protocol) -> StepCurve:

@@ -162,3 +162,20 @@ def test_settings_are_printed_by_hydra(capsys: pytest.CaptureFixture[str]) -> No
     assert main(["run", "--cfg", "job", "method=[layercam]", "methods.layercam.gamma=[1,2]"]) == 0
     printed = capsys.readouterr().out
     assert "gamma:\n    - 1\n    - 2" in printed
+
+
+def test_a_protocol_that_takes_all_boxes_says_how_many(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "method=[inputedge,gradcam,fullbox]", "protocol=[choe2020_v1,choe2020_v2]") == 0
+    assert main(["table", "latest", "--runs", str(tmp_path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    told = {one["variant"]: one for one in found if one["metric"] == "boxes"}
+    assert {one["protocol"] for one in told.values()} == {"choe2020_v2"}
+    assert told["fullbox"]["value"] == 1
+    assert told["inputedge"]["value"] > 10 * told["gradcam@stage5"]["value"]  # edges are everywhere
+    for variant in ("inputedge", "gradcam@stage5"):
+        (tau,) = told[variant]["tau"]
+        rows = open_run("latest", tmp_path).tables()[variant]
+        columns = (rows[f"choe2020_v2/{name}"].to_pylist() for name in ("count_breaks", "count"))
+        counts = [values[sum(b <= tau for b in breaks) - 1] for breaks, values in zip(*columns, strict=True)]
+        assert told[variant]["value"] == pytest.approx(sum(counts) / len(counts))
+        assert told[variant]["low"] <= told[variant]["value"] <= told[variant]["high"]

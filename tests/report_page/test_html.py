@@ -61,7 +61,7 @@ def test_every_number_stands_in_the_table_without_a_script(text: str, run: RunFo
         for key in material.keys:
             if key in line.cells:
                 cell = line.cells[key]
-                assert f"{cell.value:.{1 if cell.percent else 3}f}".lstrip("-") in row
+                assert f"{cell.value:.{cell.digits}f}".lstrip("-") in row
 
 
 def test_rows_are_best_first_with_controls_last(text: str) -> None:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from wsol.stats.bootstrap import Draws
 
 
+BOXES = "boxes"  # the metric that counts predicted boxes an image
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One number of one variant.
@@ -45,6 +48,11 @@ class Cell:
     draws: Draws | None = field(default=None, repr=False, compare=False)
     spread: float = float("nan")
     seeds: int = 1
+
+    @property
+    def digits(self) -> int:
+        """Decimals that tables show: three for what is at most 1."""
+        return 1 if self.percent or self.metric == BOXES else 3
 
 
 def cell_of(

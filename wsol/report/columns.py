@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wsol.errors import unknown
-from wsol.report.cells import Cell
+from wsol.report.cells import BOXES, Cell
 from wsol.report.lines import Key, Line, check_fields, value_of
 from wsol.report.localisation import source_of
 from wsol.report.names import natural, short_metric, short_protocol
@@ -157,7 +157,7 @@ def _usual(key: Key, known: Sequence[Key], protocols: Collection[str]) -> bool:
     if measure not in protocols:
         return metric in [m for m in own if "_minus_" not in m][:FEW]
     main = next((m for m in HEADLINES if m in own), "")
-    return metric in (main, "top1_loc") or (metric == "gt_known_loc" and main == "maxboxacc_v2")
+    return metric in (main, "top1_loc", BOXES) or (metric == "gt_known_loc" and main == "maxboxacc_v2")
 
 
 def _meant(asked: str, measures: Sequence[str]) -> list[str]:

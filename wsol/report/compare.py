@@ -92,7 +92,7 @@ def compare_grid(found: Sequence[Compared], a: Side, b: Side) -> Grid:
     }
     lines = []
     for n, one in enumerate(found):
-        digits = 1 if one.a.percent else 3
+        digits = one.a.digits
         arrow = " ↓" if one.a.higher_is_better is False else ""
         known_counts = one.difference.better + one.difference.worse > 0 or one.test is not None
         counts = [str(one.difference.better), str(one.difference.worse)] if known_counts else ["", ""]

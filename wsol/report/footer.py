@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from wsol.report.cells import BOXES
 from wsol.report.lines import apart_from_seed, grouped, run_fields
 from wsol.report.localisation import ORACLE, SAID
 from wsol.report.names import number
@@ -33,6 +34,8 @@ def footer(
     notes.append(_units({cell.percent for cell in shown}, origins, by_class=by_class))
     if any(not math.isnan(line.costs["ms"]) for line in lines):
         notes.append("F+B: forwards (partial ones too) + backwards an image; ms: median.")
+    if any(cell.metric == BOXES for cell in shown):
+        notes.append("Boxes: how many an image at the best threshold; it is a hit if any of them fits.")
     if any(cell.seeds > 1 for cell in shown):
         notes.append("Stochastic methods: mean over seeds; s is the standard deviation of one seed's number.")
     notes += _versions(summaries)

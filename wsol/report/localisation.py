@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.report.cells import Cell, cell_of
-from wsol.report.rows import curves_of, images_of, known, numbers, rank_depth, tau_of
+from wsol.report.cells import BOXES, Cell, cell_of
+from wsol.report.rows import boxes_of, curves_of, images_of, known, numbers, rank_depth, tau_of
 from wsol.stats.bootstrap import Draws, average, draw_best, draw_mean
 from wsol.stats.heldout import choose, evaluate, split_half
 
@@ -77,8 +77,10 @@ def localisation(subject: Subject, settings: Settings) -> list[Cell]:
             found = {d: _draws(subject, curves, d, source, masks, keep, part, settings) for d in _deltas(subject.knobs)}
             whole = bool(keep.all()) and not name
             cells += _cells(subject, found, part, _said(subject, source, settings, whole=whole), name)
-            if whole and source == ORACLE and not subject.fixed:
-                cells.append(_best_tau(subject, found[0.5]["maxboxacc"], part))
+            if whole and source == ORACLE:
+                best = found[0.5]["maxboxacc"]
+                cells += [] if subject.fixed else [_best_tau(subject, best)]
+                cells += _boxes(subject, best, settings)
     return cells
 
 
@@ -165,7 +167,7 @@ def _cells(
     ]
 
 
-def _best_tau(subject: Subject, draws: Draws, part: pa.Table) -> Cell:
+def _best_tau(subject: Subject, draws: Draws) -> Cell:
     tau = tau_of(draws.tau[0], subject.knobs)
     return Cell(
         variant=subject.variant,
@@ -175,13 +177,34 @@ def _best_tau(subject: Subject, draws: Draws, part: pa.Table) -> Cell:
         value=tau,
         low=tau,
         high=tau,
-        n=len(part),
+        n=len(subject.rows),
         percent=False,
         higher_is_better=None,
         tau=(tau,),
         tau_from=SAID[ORACLE],
-        images=images_of(part),
+        images=images_of(subject.rows),
     )
+
+
+def _boxes(subject: Subject, draws: Draws, settings: Settings) -> list[Cell]:
+    """How many boxes an image the threshold leaves at which most are hits; nothing where a protocol takes one box."""
+    rows, column = subject.rows, f"{subject.protocol}/count"
+    if column not in rows.column_names or rows[column].null_count:
+        return []
+    counts = boxes_of(rows, subject.protocol, tau_of(draws.tau[0], subject.knobs))
+    cell = cell_of(
+        replace(draw_mean(counts, settings.resamples(rows)), tau=draws.tau),
+        variant=subject.variant,
+        measure=subject.protocol,
+        metric=BOXES,
+        label="Boxes",
+        percent=False,
+        higher_is_better=None,
+        knobs=subject.knobs,
+        tau_from=_said(subject, ORACLE, settings, whole=True),
+        images=images_of(rows),
+    )
+    return [cell]
 
 
 def _class_masks(subject: Subject) -> dict[str, NDArray[np.bool_]]:

@@ -80,11 +80,11 @@ class Style:
 
 
 def text(cell: Cell, style: Style | None = None) -> str:
-    """``58.9 ±3.2`` or ``58.9 [55.7, 62.1]``: percentages with one digit, others with three."""
+    """``58.9 ±3.2`` or ``58.9 [55.7, 62.1]``: percentages and counts with one digit, others with three."""
     style = style or Style()
     if math.isnan(cell.value):
         return ""
-    digits, sign = 1 if cell.percent else 3, "+" if style.signed else ""
+    digits, sign = cell.digits, "+" if style.signed else ""
     value = number(cell.value, digits, sign)
     if math.isnan(cell.low) or math.isnan(cell.high) or cell.low == cell.high:
         return value

@@ -27,7 +27,7 @@ def introduction(material: Material) -> str:
     )
     if key and key in best.cells:
         cell = best.cells[key]
-        digits = 1 if cell.percent else 3
+        digits = cell.digits
         value = f"{number(cell.value, digits)} [{number(cell.low, digits)}, {number(cell.high, digits)}]"
         said += f" Highest {escape(cell.label)} ({escape(key[0])}): {escape(best.name)}, {value}."
     return f"<p>{said}</p>"

@@ -66,6 +66,17 @@ def curves_of(rows: pa.Table, name: str, knobs: Mapping[str, Any]) -> Curves:
     return Curves(np.searchsorted(grid, breaks + knobs["tau_step"] / 2) - 1.0, values, owns, len(grid))
 
 
+def boxes_of(rows: pa.Table, name: str, tau: float) -> NDArray[np.float64]:
+    """(n,): how many boxes a protocol that takes all of them found above a threshold in each image."""
+    breaks, counts, owns = (
+        flat(rows, f"{name}/count_breaks"),
+        flat(rows, f"{name}/count"),
+        offsets(rows, f"{name}/count"),
+    )
+    reached = np.add.reduceat(breaks <= tau, owns[:-1], dtype=np.int64)
+    return counts[owns[:-1] + reached - 1]
+
+
 def thresholds(knobs: Mapping[str, Any]) -> NDArray[np.float64] | None:
     """Thresholds that differ in what they cut off a quantised map, or None where every float does.
 

@@ -97,7 +97,7 @@ def _twin(material: Material, variant: str) -> str:
 def _cell(cell: Cell | None, span: tuple[float, float], mark: Place | None) -> str:
     if cell is None or math.isnan(cell.value):
         return '<td data-v=""></td>'
-    digits = 1 if cell.percent else 3
+    digits = cell.digits
     value = number(cell.value, digits)
     kind = ' class="best"' if mark and mark.best else ""
     tied = '<sup title="can\'t be told from the best">1</sup>' if mark and mark.tied else ""
