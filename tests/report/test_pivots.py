@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,51 @@ def test_slices_go_across_and_many_of_them_become_lines(tmp_path: Path) -> None:
     turned = body(printed(wide, layout=Layout(pivot=["layers"])))
     assert [line[0] for line in turned[1:4]] == ["layer0", "layer1", "layer2"]
     assert turned[0] == ["", "gradcam"]
+
+
+def test_variants_on_a_sample_stand_below_and_n_is_that_of_the_others(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0, "layercam@stage5": 0.2})
+    few = make_run(tmp_path / "few", {"rise@input": 0.4}, n=10)
+    for row in (few.path / "rows").iterdir():
+        row.rename(run.path / "rows" / f"shard-00001-{row.name[12:]}")
+    text = printed(summarise(run, slicer=slicer("size", run), n_resamples=20), layout=Layout(pivot=["auto"]))
+    assert [line[0] for line in body(text)[1:]] == ["layercam@stage5", "gradcam@stage5", "rise@input"]
+    (said,) = (line for line in text.splitlines() if line.startswith("n"))
+    sizes = [12, 24, 24]  # of 60 images whose objects have five sizes
+    assert [int(n) for n in re.findall(r"(\d+)[,.]", said)] == sizes
+    assert "Lines with fewer images" in text
+
+
+def test_a_pivot_has_no_baseline(summary: Summary) -> None:
+    with pytest.raises(ConfigError, match="leave out --baseline, --pivot or --slice"):
+        printed(summary, layout=Layout(choice=Choice(baseline="gradcam@stage5"), pivot=["layers"]))
+
+
+def test_each_run_is_compared_with_its_own_baseline(tmp_path: Path) -> None:
+    summaries = [
+        summarise(
+            make_run(
+                tmp_path / f"shapes-test-{model}-1",
+                {"gradcam@stage5": shift, "layercam@stage5": 0.3},
+                identity={"model": model, "weights": f"embedded:{model}"},
+            ),
+            n_resamples=100,
+        )
+        for model, shift in (("shapes_gap", 0.0), ("shapes_vgg", 0.1))
+    ]
+    text = printed(summaries, baseline="gradcam@stage5")
+    assert "Differences to gradcam@stage5 of the same run" in text
+    bases = [line for line in body(text) if "gradcam@stage5" in line]
+    assert len(bases) == 2
+    assert not any(line[3].lstrip("*").startswith(("+", "-")) for line in bases)
+    own = {s.run: {c.variant: c.value for c in s.cells if c.metric == "maxboxacc"} for s in summaries}
+    for one in json.loads(printed(summaries, "json", baseline="gradcam@stage5", metrics=["maxboxacc"])):
+        if one["variant"] == "layercam@stage5":
+            values = own[one["run"]]
+            assert one["difference"] == pytest.approx(values["layercam@stage5"] - values["gradcam@stage5"])
+            assert one["difference_low"] <= one["difference"] <= one["difference_high"]
+        else:
+            assert "difference" not in one
 
 
 def test_places_that_two_lines_would_share_are_refused(summary: Summary) -> None:
@@ -109,4 +155,25 @@ def test_a_knob_study_shows_what_each_knob_does_to_the_score(tmp_path: Path) -> 
     assert float(by_knob["normalise=max"].split()[0]) == pytest.approx(change, abs=0.051)
     assert by_knob["normalise=max"].endswith("*")
     assert by_knob["side=112"] == "0.0"
+    assert "each under its own best threshold" in printed(summary)
+    assert "F+B" not in printed(summary)
     assert len(json.loads(printed(summary, "json"))) == len(summary.cells)
+
+
+def test_fixed_thresholds_are_not_said_to_be_the_best(tmp_path: Path) -> None:
+    derived = [f"choe2020_v1[tau={tau}]" for tau in (0.1, 0.2, 0.3, 0.4)]
+    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, protocols=("choe2020_v1", *derived))
+    text = printed(summarise(run, n_resamples=50))
+    assert "paired differences in points; *" in text
+    assert "own best threshold" not in text
+
+
+def test_a_slice_of_a_protocol_that_averages_over_classes_averages_over_its_own(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, protocols=("psol2020",))
+    rows = run.tables()["gradcam@stage5"].to_pylist()
+    hit = {c: [row["psol2020/iou"][0] >= 0.5 for row in rows if row["label"] == c] for c in range(4)}
+    whole = {c.metric: c.value for c in summarise(run, n_resamples=20).cells}
+    assert whole["gt_known_loc"] == pytest.approx(100 * sum(sum(h) / len(h) for h in hit.values()) / 4)
+    sliced = summarise(run, slicer=slicer("class", run), n_resamples=20).cells
+    found = sorted(c.value for c in sliced if c.metric == "gt_known_loc")
+    assert found == pytest.approx(sorted(100 * sum(h) / len(h) for h in hit.values()))

@@ -15,6 +15,8 @@ import pytest
 
 from tests.report.printing import printed
 from wsol.errors import ConfigError
+from wsol.report.formats import as_latex
+from wsol.report.grid import Grid, Head, Text
 from wsol.report.summary import Summary
 
 
@@ -72,6 +74,14 @@ def test_latex_compiles_where_there_is_a_compiler(summary: Summary, tmp_path: Pa
     done = subprocess.run([compiler, *options, "table.tex"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:]
     assert (tmp_path / "table.pdf").stat().st_size > 1000
+
+
+def test_latex_takes_no_first_cell_for_an_option() -> None:
+    grid = Grid([Head("layers")], [[Text("[stage4, stage5]")], [Text("= cam")], [Text("*")]])
+    text = as_latex(grid)
+    assert "\n{[}stage4, stage5]" in text
+    assert "\n{=} cam" in text
+    assert "\n{*}" in text
 
 
 def test_html_is_a_table_whose_tags_close(summary: Summary) -> None:

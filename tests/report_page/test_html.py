@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.report_page.small_run import made, ran
 from wsol.cli import main
 from wsol.report.html import fill, page
 from wsol.report.material import Material
@@ -140,3 +141,9 @@ def test_reporting_does_not_load_torch(run: RunFolder, tmp_path: Path) -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.split()[-1] == "False"
+
+
+def test_one_image_has_no_interval_and_a_page(tmp_path: Path) -> None:
+    folder = ran(made("dataset.n=1", "gallery=1", "method=[gradcam]", "metric=[drop]"), tmp_path)
+    values = data_of(page(folder, n_resamples=20))["values"]
+    assert all(low <= value <= high for row in values for value, low, high in filter(None, row))  # type: ignore[attr-defined]

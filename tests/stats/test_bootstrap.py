@@ -9,7 +9,7 @@ from tests.reference.stats import all_resamples, best_threshold
 from tests.stats.made_up import DELTAS, from_matrix, iou_matrix
 from wsol.errors import ConfigError, DataError
 from wsol.stats import bootstrap, resamples
-from wsol.stats.bootstrap import draw, draw_best, draw_mean, max_box_acc
+from wsol.stats.bootstrap import draw, draw_best, draw_class_mean, draw_mean, max_box_acc
 from wsol.stats.curves import Curves
 from wsol.stats.draws import average
 from wsol.stats.intervals import mean, wilson
@@ -158,6 +158,20 @@ def test_replicates_without_the_number_are_left_out_of_its_error() -> None:
     assert 20 < np.isnan(share.replicates).sum() < 100
     assert share.error == pytest.approx(np.nanstd(share.replicates, ddof=1))
     assert share.error > 0
+
+
+def test_a_mean_over_classes_has_the_error_of_a_stratified_sample() -> None:
+    rng = np.random.default_rng(5)
+    labels = np.repeat([0, 1], [30, 270])
+    bits = rng.random(300) < np.where(labels == 0, 0.7, 0.4)
+    drawn = draw_class_mean(bits, labels, Resamples(300))
+    shares = [bits[labels == c].mean() for c in (0, 1)]
+    assert drawn.value == pytest.approx(np.mean(shares))
+    by_hand = np.sqrt(sum(p * (1 - p) / n for p, n in zip(shares, (30, 270), strict=True))) / 2
+    assert drawn.error == pytest.approx(by_hand, rel=0.01)
+    assert drawn.replicates.std() == pytest.approx(by_hand, rel=0.1)
+    assert drawn.scores is not None
+    assert set(drawn.scores) == {0.0, 1.0}
 
 
 def test_clusters_widen_the_interval_of_images_that_fail_together() -> None:

@@ -35,6 +35,18 @@ def test_mcnemar_counts_outcomes_at_least_as_lopsided(better: int, worse: int) -
         assert got.p == pytest.approx(1.0 if better == worse else mcnemar_mid_p(better, worse))
 
 
+def test_one_class_tells_nothing_about_classes() -> None:
+    hits = np.arange(40) % 2
+    resamples = Resamples.of(np.zeros(40, int), n_resamples=50)
+    one, other = draw_mean(hits, resamples, bounded=True), draw_mean(np.append(1 - hits[:1], hits[1:]), resamples)
+    found = difference(one, other)
+    assert found.p == 1
+    assert np.isnan(found.low)
+    assert np.isnan(found.high)
+    pooled = draw(lambda w: w @ hits / w.sum(1), resamples)
+    assert np.isnan(pooled.error)
+
+
 def test_mcnemar_by_hand() -> None:
     assert mcnemar(*bits(5, 0)).p == pytest.approx(2 / 32)
     assert mcnemar(*bits(1, 7)).p == pytest.approx(2 * (1 + 8) / 256)

@@ -6,9 +6,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from wsol.report.cells import BOXES
+from wsol.report.cells import BOXES, Cell
 from wsol.report.lines import apart_from_seed, grouped, run_fields
-from wsol.report.localisation import ORACLE, SAID
 from wsol.report.names import number
 
 if TYPE_CHECKING:
@@ -20,9 +19,14 @@ MANY = 3  # derived protocols; more are counted, not named
 
 
 def footer(
-    summaries: Sequence[Summary], lines: Sequence[Line], keys: Sequence[Key], *, by_class: bool = False
+    summaries: Sequence[Summary],
+    lines: Sequence[Line],
+    keys: Sequence[Key],
+    *,
+    by_class: bool = False,
+    costed: bool = True,
 ) -> list[str]:
-    """What a reader must know to compare."""
+    """What a reader must know to compare; `costed` where there are columns of costs."""
     notes = [_data(group) for group in grouped(summaries, apart_from_seed)]
     if any(run_fields(s)["weights"].startswith("random") for s in summaries):
         notes.append("The weights are random: what such rows reach is what the rule gives away without learning.")
@@ -31,8 +35,8 @@ def footer(
     if names:
         notes.append(f"Protocol{'s' * (len(names) > 1)}: {_listed(list(names))}; threshold: {_sources(list(origins))}.")
     shown = [line.cells[key] for line in lines for key in keys if key in line.cells]
-    notes.append(_units({cell.percent for cell in shown}, origins, by_class=by_class))
-    if any(not math.isnan(line.costs["ms"]) for line in lines):
+    notes.append(intervals(shown, by_class=by_class))
+    if costed and any(not math.isnan(line.costs["ms"]) for line in lines):
         notes.append("F+B: forwards (partial ones too) + backwards an image; ms: median.")
     if any(cell.metric == BOXES for cell in shown):
         notes.append("Boxes: how many an image at the best threshold; it is a hit if any of them fits.")
@@ -74,13 +78,23 @@ def _data(group: Sequence[Summary]) -> str:
     return "; ".join(words) + f". Run{'s' * (len(group) > 1)} {', '.join(one.run for one in group)}."
 
 
-def _units(shown_percent: Collection[bool], origins: Collection[str], *, by_class: bool) -> str:
+def intervals(cells: Collection[Cell], *, by_class: bool) -> str:
+    """What the numbers are, and where their intervals come from."""
+    digits = {1 if cell.percent else cell.digits for cell in cells}
     units = "Percentages; numbers with three digits are fractions of 1."
-    if len(shown_percent) == 1:
-        units = "Percentages." if True in shown_percent else "Fractions of 1."
-    again = ", the best threshold chosen again in each replicate" if SAID[ORACLE] in origins else ""
+    if len(digits) == 1:
+        units = "Percentages." if 1 in digits else "Fractions of 1."
+    draws = [cell.draws for cell in cells if cell.draws is not None]
+    shares = [one for one in draws if one.bounded and one.contact is None]
+    kinds = {
+        "bootstrap with the best threshold chosen again in each replicate": any(d.contact is not None for d in draws),
+        "Wilson's for shares at a fixed threshold": bool(shares),
+        "Student's for means": any(not d.bounded and d.influence is not None for d in draws),
+        "bootstrap for pooled scores": any(d.influence is None for d in draws),
+    }
     drawn = "classes" if by_class else "images"
-    return f"{units} Intervals: 95 %, bootstrap over {drawn}{again}; ± is the longer side."
+    said = "; ".join(kind for kind, there in kinds.items() if there)
+    return f"{units} Intervals: 95 %, over {drawn}: {said}; ± is the longer side."
 
 
 def _versions(summaries: Sequence[Summary]) -> list[str]:

@@ -127,7 +127,8 @@ def _latex_groups(heads: Sequence[Head]) -> list[str]:
 
 
 def _latex(text: Text) -> str:
-    value = re.sub(r"^=", "{=}", tex(text.value))  # "=" opens nothing, but stays away from the column rule
+    # "=" opens nothing, but stays away from the column rule; "[" and "*" behind a line's end would be its options
+    value = re.sub(r"^([=\[*])", r"{\1}", tex(text.value))
     value = rf"\textbf{{{value}}}" if text.bold else value
     return value + (rf"{TEX[TIED]}" if text.tied else "")
 

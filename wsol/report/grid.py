@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wsol.errors import ConfigError, unknown
+from wsol.errors import ConfigError, UnknownName, unknown
 from wsol.report.cells import Cell
 from wsol.report.columns import Choice, Head, cell_at, headline, heads_of, is_sample, keys_of, ordered
 from wsol.report.lines import Key, Line, grouped, value_of
@@ -59,11 +59,12 @@ def grid_of(
     if not lines or not keys:
         raise ConfigError("nothing is left to show; ask for fewer conditions")
     best_by = headline(keys, lines, choice.sort)
-    rows = [line for block in _blocks(lines, beside) for line in ordered(block, best_by, choice)]
+    blocks = [ordered(block, best_by, choice) for block in _blocks(lines, beside)]
+    rows = [line for block in blocks for line in block]
     marks = {key: places(rows, key) for key in dict.fromkeys([*keys, *([best_by] if best_by else [])])}
     ranks = marks[best_by] if best_by else {}
-    base = find_line(rows, choice.baseline) if choice.baseline else None
-    beyond = {key: against(rows, key, base) if base else {} for key in keys}
+    bases = baselines(blocks, choice.baseline) if choice.baseline else []
+    beyond = {key: against(rows, key, bases) if bases else {} for key in keys}
     short = {key: Style.of([row.cells[key] for row in rows if key in row.cells]) for key in keys}
     sizes = {key: {row.cells[key].n for row in rows if key in row.cells} for key in keys}
     varying = any(len(found) > 1 for found in sizes.values())
@@ -89,8 +90,9 @@ def grid_of(
         heads += [Head("F+B"), Head("ms"), *([Head("MB")] if choice.everything else [])]
     heads += [Head("n")] if varying else []
     remarks = [f"({mark}) {options}" for options, mark in notes.items()]
-    if base:
-        remarks.append(f"Differences to {base.name}, paired by image; * beyond doubt (Holm-corrected, 5 %).")
+    if bases:
+        whose = " of the same run" if len({id(base) for base in bases}) > 1 else ""
+        remarks.append(f"Differences to {bases[0].name}{whose}, paired by image; * beyond doubt (Holm-corrected, 5 %).")
     elif ranks:
         remarks.append(TIES)
     if not varying:
@@ -132,6 +134,27 @@ def _text(
         style = Style.of([found for found, _ in beyond.values()], signed=True)
         return Text(text(cell, style) + ("*" if sure else ""), bold=bool(mark and mark.best))
     return Text(text(row.cells[key], short), bool(mark and mark.best), bool(mark and mark.tied and not beyond))
+
+
+def baselines(blocks: Sequence[Sequence[Line]], name: str) -> list[Line]:
+    """For each line of each block, the line called `name` in its block, or else the only one of all blocks.
+
+    Raises
+    ------
+    UnknownName, ConfigError : no line is called so, or several, none of them in this block.
+    """
+    own: list[Line | None] = []
+    for block in blocks:
+        try:
+            own.append(find_line(block, name))
+        except UnknownName:
+            own.append(None)
+    known = [line for line in own if line is not None]
+    if not known:
+        find_line([line for block in blocks for line in block], name)  # says what there is
+    if None in own and len(known) > 1:
+        raise ConfigError(f"{name!r} is in {len(known)} of {len(blocks)} runs; show those alone, or one run of them")
+    return [base or known[0] for base, block in zip(own, blocks, strict=True) for _ in block]
 
 
 def find_line(lines: Sequence[Line], name: str) -> Line:

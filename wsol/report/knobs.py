@@ -17,6 +17,7 @@ from wsol.stats.ties import ALPHA
 if TYPE_CHECKING:
     from wsol.stats.paired import Difference
 
+SWEPT = ("maxboxacc", "maxboxacc_v2")  # main numbers whose threshold is the best one
 FEWEST = 4  # derived protocols that make a study rather than two rows
 
 
@@ -61,9 +62,11 @@ def knob_grid(lines: Sequence[Line], study: Study) -> tuple[Grid, list[Key]]:
         rows.append(texts)
     first = next(cell for _, cell in main if cell)
     heads = [Head("knob", numeric=False), *(Head(short_name(line.about)[0]) for line in columns)]
+    swept = all(cell.metric in SWEPT for cell, _ in found.values())
+    own = ", each under its own best threshold" if swept else ""
     notes = [
-        f"First line: {first.label} under {study.base}, n = {first.n}. Below: paired differences in points, each "
-        f"under its own best threshold; * differs beyond doubt (Holm over the table, {100 * ALPHA:g} %)."
+        f"First line: {first.label} under {study.base}, n = {first.n}. Below: paired differences in points{own}; "
+        f"* differs beyond doubt (Holm over the table, {100 * ALPHA:g} %)."
     ]
     keys = [key for key in columns[0].cells if key[0] in (study.base, *study.derived) and key[1] in HEADLINES]
     return Grid(heads, rows, notes, frozenset({1})), keys

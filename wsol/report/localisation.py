@@ -10,7 +10,7 @@ import numpy as np
 
 from wsol.report.cells import BOXES, Cell, cell_of
 from wsol.report.rows import boxes_of, curves_of, images_of, known, numbers, rank_depth, tau_of
-from wsol.stats.bootstrap import Draws, average, draw_best, draw_mean
+from wsol.stats.bootstrap import Draws, average, class_weights, draw_best, draw_class_mean, draw_mean
 from wsol.stats.heldout import choose, evaluate, split_half
 
 if TYPE_CHECKING:
@@ -57,6 +57,16 @@ class Subject:
         return self.ge if rule == "same" else bool(rule == "ge")
 
     @property
+    def by_class(self) -> bool:
+        """Whether the mean is over classes, each the mean over its images."""
+        return bool(self.knobs.get("average", "images") != "images")
+
+    @property
+    def plain(self) -> bool:
+        """Whether a threshold can be chosen again in every resample: all images count alike, by one rule."""
+        return not self.by_class and self.topk_ge == self.ge
+
+    @property
     def fixed(self) -> bool:
         """Whether the protocol states its threshold."""
         return bool(self.knobs["tau"] != "sweep")
@@ -70,11 +80,20 @@ def localisation(subject: Subject, settings: Settings) -> list[Cell]:
     masks = _class_masks(subject)
     cells: list[Cell] = []
     for source in [ORACLE] if subject.fixed else settings.taus:
+        held: dict[float, Held] = {}
         for name, keep in subject.slices.items():
             if not keep.any():
                 continue
             part = subject.rows if keep.all() else subject.rows.filter(keep)
-            found = {d: _draws(subject, curves, d, source, masks, keep, part, settings) for d in _deltas(subject.knobs)}
+            found: dict[float, Mapping[str, Draws]] = {}
+            for delta in _deltas(subject.knobs):
+                wanted = masks if delta == 0.5 else {}  # only those are reported
+                if source == ORACLE and keep.all() and subject.plain:
+                    found[delta] = draw_best(curves, delta, settings.resamples(part), masks=wanted, ge=subject.ge)
+                    continue
+                if delta not in held:
+                    held[delta] = _held(subject, curves, delta, source, settings)
+                found[delta] = _draws(held[delta], wanted, keep, part, settings, by_class=subject.by_class)
             whole = bool(keep.all()) and not name
             cells += _cells(subject, found, part, _said(subject, source, settings, whole=whole), name)
             if whole and source == ORACLE:
@@ -88,50 +107,51 @@ def _deltas(knobs: Mapping[str, Any]) -> list[float]:
     return sorted({*knobs["deltas"], 0.5})  # GT-known and Top-k Loc are at 0.5 whatever else is reported
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Hits of all images at a threshold that stays as it is: for MaxBoxAcc, and for Top-1 and Top-5 Loc."""
+
+    hits: NDArray[np.bool_]
+    topk: NDArray[np.bool_]
+    tau: tuple[float, ...]
+
+
+def _held(subject: Subject, curves: Curves, delta: float, source: str, settings: Settings) -> Held:
+    """Hits at the threshold of the whole set: that of a slice alone would flatter small slices."""
+    ge, weights = subject.ge, class_weights(subject.rows["label"].to_numpy()) if subject.by_class else None
+    if source == SPLIT_HALF:
+        halves, topk = (
+            split_half(curves, delta, seed=settings.seed, weights=weights, ge=ge, counted_ge=rule)
+            for rule in (ge, subject.topk_ge)
+        )
+        return Held(halves.hits, topk.hits, halves.tau)
+    if source == ORACLE:
+        tau = choose(curves, delta, weights=weights, ge=ge)
+    else:
+        assert subject.validation is not None
+        other = curves_of(subject.validation, subject.protocol, subject.knobs)
+        weights = class_weights(subject.validation["label"].to_numpy()) if subject.by_class else None
+        tau = choose(other, delta, weights=weights, ge=ge)
+    return Held(evaluate(curves, delta, tau, ge=ge), evaluate(curves, delta, tau, ge=subject.topk_ge), (tau,))
+
+
 def _draws(
-    subject: Subject,
-    curves: Curves,
-    delta: float,
-    source: str,
+    held: Held,
     masks: Mapping[str, NDArray[np.bool_]],
     keep: NDArray[np.bool_],
     part: pa.Table,
     settings: Settings,
+    *,
+    by_class: bool,
 ) -> dict[str, Draws]:
-    """Draws of the share of hits, and of hits whose class is right too; only those at 0.5 are reported."""
-    wanted = dict(masks) if delta == 0.5 else {}
-    resamples, weights = settings.resamples(part), _weights(subject)
-    plain = weights is None and subject.topk_ge == subject.ge
-    if source == ORACLE and keep.all() and plain:
-        return draw_best(curves, delta, resamples, masks=wanted, ge=subject.ge)
-    if source == ORACLE:  # one threshold for the whole set: that of a slice alone would flatter small slices
-        tau: tuple[float, ...] = (curves.best(delta, weights, ge=subject.ge)[1],)
-    elif source == SPLIT_HALF:
-        halves = split_half(curves, delta, seed=settings.seed, ge=subject.ge)
-        tau = halves.tau
+    """Draws of the share of hits, and of hits under `masks`, among the images to `keep`."""
+    bits = {"maxboxacc": held.hits} | {name: held.topk & mask for name, mask in masks.items()}
+    resamples = settings.resamples(part)
+    if by_class:
+        drawn = {name: draw_class_mean(bit[keep], part["label"].to_numpy(), resamples) for name, bit in bits.items()}
     else:
-        assert subject.validation is not None
-        other = curves_of(subject.validation, subject.protocol, subject.knobs)
-        tau = (choose(other, delta, ge=subject.ge),)
-    if source == SPLIT_HALF:
-        hits = topk = halves.hits
-    else:
-        hits = evaluate(curves, delta, tau[0], ge=subject.ge)
-        topk = evaluate(curves, delta, tau[0], ge=subject.topk_ge)
-    bits = {"maxboxacc": hits} | {name: topk & mask for name, mask in wanted.items()}
-    share = np.ones(curves.n) if weights is None else weights * curves.n
-    return {
-        name: replace(draw_mean((bit * share)[keep], resamples, bounded=True), tau=tau) for name, bit in bits.items()
-    }
-
-
-def _weights(subject: Subject) -> NDArray[np.float64] | None:
-    """(n,) weights of the images, with sum 1, where the protocol averages over classes; None where all count alike."""
-    if subject.knobs.get("average", "images") == "images":
-        return None
-    _, codes, counts = np.unique(subject.rows["label"].to_numpy(), return_inverse=True, return_counts=True)
-    weights: NDArray[np.float64] = 1.0 / (len(counts) * counts[codes])
-    return weights
+        drawn = {name: draw_mean(bit[keep], resamples, bounded=True) for name, bit in bits.items()}
+    return {name: replace(one, tau=held.tau) for name, one in drawn.items()}
 
 
 def _cells(

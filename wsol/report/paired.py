@@ -31,12 +31,15 @@ def apart(cell: Cell | None, base: Cell | None) -> tuple[Cell, Difference] | Non
     return points, found
 
 
-def against(lines: Sequence[Line], key: Key, base: Line) -> dict[int, tuple[Cell, bool]]:
-    """By index of the line, its difference to `base` and whether it is significant, Holm-corrected over the column."""
+def against(lines: Sequence[Line], key: Key, bases: Sequence[Line]) -> dict[int, tuple[Cell, bool]]:
+    """By index of the line, its difference to its base and whether it is significant, Holm-corrected over the column.
+
+    `bases` has one line for each of `lines`; a base itself and twins of others have no difference.
+    """
     found = {
         n: pair
-        for n, line in enumerate(lines)
-        if line.name != base.name and not line.same_as and (pair := apart(line.cells.get(key), base.cells.get(key)))
+        for n, (line, base) in enumerate(zip(lines, bases, strict=True))
+        if line is not base and not line.same_as and (pair := apart(line.cells.get(key), base.cells.get(key)))
     }
     sure = significant({n: pair[1].p for n, pair in found.items()})
     return {n: (pair[0], n in sure) for n, pair in found.items()}

@@ -83,8 +83,11 @@ def column(material: Material, key: Key) -> dict[str, Any]:
 
 
 def _values(material: Material, variant: str, key: Key) -> list[float] | None:
+    """A number and the ends of its interval, both the number itself where there is no interval (one image)."""
     cell = material.cell(variant, key[0], key[1])
-    return None if cell is None or math.isnan(cell.value) else [_short(v) for v in (cell.value, cell.low, cell.high)]
+    if cell is None or math.isnan(cell.value):
+        return None
+    return [_short(cell.value if math.isnan(v) else v) for v in (cell.value, cell.low, cell.high)]
 
 
 def _tau_plots(material: Material) -> list[dict[str, Any]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from wsol.errors import ConfigError
-from wsol.report.columns import Choice, Head, cell_at, headline, ordered
+from wsol.report.columns import Choice, Head, cell_at, headline, is_sample, ordered
 from wsol.report.grid import Grid, Text, twin_name
 from wsol.report.lines import Key, Line, check_fields, grouped, value_of
 from wsol.report.names import Style, natural, plain, short_layers, short_name, short_protocol, text
@@ -23,6 +23,10 @@ def pivot_grid(
 
     Best and ties are marked within each column. Lines that would share a place are an error: name more fields.
     """
+    if choice.baseline:
+        raise ConfigError(
+            "a table that spreads one number out has no baseline; leave out --baseline, --pivot or --slice"
+        )
     key = headline(keys, lines, choice.sort)
     if key is None:
         raise ConfigError("nothing is left to show; ask for fewer conditions")
@@ -32,8 +36,9 @@ def pivot_grid(
     check_fields(lines, down)
     rows = ordered([line for line in lines if key in line.cells], key, Choice(by=down) if choice.by else Choice())
     if not choice.by:
-        rows = _by_mean(rows, key, down)
-    columns = list(dict.fromkeys(_values(line, across) for line in lines if key in line.cells))
+        rows = _by_mean(rows, key, down, across)
+    sizes = _sizes(lines, key, across)
+    columns = list(sizes)
     if across != ["slice"]:  # those are in the order they were cut
         columns.sort(key=lambda values: [natural(v) for v in values])
     heads = [Head(name, numeric=False) for name in down] + [Head(" ".join(values) or "-") for values in columns]
@@ -44,11 +49,12 @@ def pivot_grid(
     cell = cell_at(rows, key)
     arrow = " ↓" if cell.higher_is_better is False else ""
     notes = [f"{cell.label}{arrow}, {short_protocol(key[0])}, threshold {key[2] or '-'}."]
-    sizes = {values: cell_at([n for n in rows if _values(n, across) == values], key).n for values in columns}
     if len(set(sizes.values())) > 1:
         notes.append("n: " + ", ".join(f"{' '.join(values)} {n}" for values, n in sizes.items()) + ".")
     else:
         notes.append(f"n = {next(iter(sizes.values()))} images each.")
+    if any(_is_part(line, key, across, sizes) for line in rows):
+        notes.append("Lines with fewer images, of variants on a sample, stand below the others and have no marks.")
     if any(text.tied for line in body for text in line):
         side = "line" if turned else "column"
         notes.append(f"¹ can't be told from the best of its {side} (paired, Holm-corrected, 5 %).")
@@ -78,12 +84,31 @@ def _body(
     return list(body.values())
 
 
-def _by_mean(rows: Sequence[Line], key: Key, down: Sequence[str]) -> list[Line]:
-    """Lines in the order of their means over the columns; controls stay last."""
+def _sizes(lines: Sequence[Line], key: Key, across: Sequence[str]) -> dict[tuple[str, ...], int]:
+    """By column, the images of its lines; of some variants there may be fewer."""
+    sizes: dict[tuple[str, ...], int] = {}
+    for line in lines:
+        if key in line.cells:
+            values = _values(line, across)
+            sizes[values] = max(sizes.get(values, 0), line.cells[key].n)
+    return sizes
+
+
+def _is_part(line: Line, key: Key, across: Sequence[str], sizes: Mapping[tuple[str, ...], int]) -> bool:
+    return is_sample(line, key, sizes[_values(line, across)])
+
+
+def _by_mean(rows: Sequence[Line], key: Key, down: Sequence[str], across: Sequence[str]) -> list[Line]:
+    """Lines in the order of their means over the columns; samples stand below the others, controls last."""
     found = grouped(rows, lambda line: _values(line, down))
     sign = -1 if cell_at(rows, key).higher_is_better is False else 1
-    found.sort(key=lambda group: (group[0].control, -sign * float(np.mean([line.cells[key].value for line in group]))))
-    return [line for group in found for line in group]
+    sizes = _sizes(rows, key, across)
+
+    def place(group: Sequence[Line]) -> tuple[bool, bool, float]:
+        mean = float(np.mean([line.cells[key].value for line in group]))
+        return group[0].control, any(_is_part(line, key, across, sizes) for line in group), -sign * mean
+
+    return [line for group in sorted(found, key=place) for line in group]
 
 
 def _displayed(name: tuple[str, ...], down: Sequence[str], rows: Sequence[Line]) -> tuple[str, ...]:

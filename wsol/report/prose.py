@@ -40,13 +40,8 @@ def notes(material: Material) -> str:
         "that can (paired tests on the same images, Holm-corrected, 5 %). Whiskers under the numbers: the interval "
         "within the column’s range."
     )
-    units = (
-        "Percentages; numbers with three digits are fractions of 1. Intervals: 95 %, bootstrap over images, the best "
-        "threshold chosen again in each replicate. F, B: forward and backward passes an image."
-    )
     lines = footer([material.summary], material.lines, material.keys)
-    said = [line for line in lines if not line.startswith(("Percentages", "Fractions"))]  # that of plain tables
-    return f"<p>{marks}</p><p>{units}</p>" + "".join(f"<p>{escape(line)}</p>" for line in said)
+    return f"<p>{marks}</p>" + "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
 def settings(material: Material) -> str:

@@ -14,13 +14,15 @@ from wsol.errors import ConfigError
 from wsol.report.columns import Choice, headline, keys_of
 from wsol.report.footer import beside, footer
 from wsol.report.formats import check_format, write
-from wsol.report.grid import Grid, grid_of
+from wsol.report.grid import Grid, baselines, grid_of
 from wsol.report.knobs import knob_grid, knob_study
-from wsol.report.lines import RUN_FIELDS, Line, group_lines, lines_of
+from wsol.report.lines import RUN_FIELDS, Line, group_lines, grouped, lines_of
+from wsol.report.paired import apart
 from wsol.report.pivot import pivot_grid
 from wsol.report.summary import record
 
 if TYPE_CHECKING:
+    from wsol.report.cells import Cell
     from wsol.report.summary import Summary
 
 
@@ -78,7 +80,8 @@ def table_grid(summaries: Sequence[Summary], lines: Sequence[Line], layout: Layo
     else:
         inherited = [name for name in differing if name not in choice.by]
         grid = grid_of(lines, keys, protocols=protocols, choice=choice, beside=inherited)
-    notes = [*grid.notes, *footer(summaries, lines, keys, by_class=layout.by_class)]
+    costed = not layout.pivot and not (study and len(summaries) == 1)
+    notes = [*grid.notes, *footer(summaries, lines, keys, by_class=layout.by_class, costed=costed)]
     return Grid(grid.heads, grid.lines, notes, grid.rules)
 
 
@@ -88,8 +91,11 @@ def records(lines: Sequence[Line], summaries: Sequence[Summary], choice: Choice)
     if choice.metrics or choice.protocols:
         everything = Choice(metrics=choice.metrics, protocols=choice.protocols, everything=True)
         wanted = set(keys_of(lines, {n for s in summaries for n in s.protocols}, everything))
+    blocks = grouped(lines, lambda line: line.fields.get("run"))
+    bases = baselines(blocks, choice.baseline) if choice.baseline else []
+    lines = [line for block in blocks for line in block] if bases else lines
     found = []
-    for line in lines:
+    for n, line in enumerate(lines):
         run = {name: line.fields.get(name) for name in RUN_FIELDS}
         about: dict[str, Any] = {name: line.fields.get(name) for name in ("method", "layers")}
         about |= {"id": line.name, "options": {}}
@@ -97,8 +103,24 @@ def records(lines: Sequence[Line], summaries: Sequence[Summary], choice: Choice)
         for key, cell in line.cells.items():
             if wanted is None or key in wanted:
                 seeds = {"seeds": cell.seeds, "seed_std": cell.spread} if cell.seeds > 1 else {}
-                found.append(record(cell, about, line.same_as) | run | seeds)
+                paired = difference_to(cell, bases[n].cells.get(key), bases[n].name) if bases else {}
+                found.append(record(cell, about, line.same_as) | run | seeds | paired)
     return found
+
+
+def difference_to(cell: Cell, base: Cell | None, name: str) -> dict[str, Any]:
+    """The paired difference of a number to that of a baseline; nothing where they are not of the same images."""
+    pair = apart(cell, base) if cell is not base else None
+    if pair is None:
+        return {}
+    points, found = pair
+    return {
+        "baseline": name,
+        "difference": points.value,
+        "difference_low": points.low,
+        "difference_high": points.high,
+        "p": found.p,
+    }
 
 
 def as_csv(found: Sequence[dict[str, Any]]) -> str:

@@ -7,6 +7,7 @@ Matrix products do the work: weights (b, n) times hits (n, thresholds) gives eve
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +24,17 @@ if TYPE_CHECKING:
     Statistic = Callable[[NDArray[np.float32]], ArrayLike]
     Parts = list[NDArray[np.float64]]
 
-__all__ = ["IOU_DELTAS", "Draws", "average", "draw", "draw_best", "draw_mean", "max_box_acc"]
+__all__ = [
+    "IOU_DELTAS",
+    "Draws",
+    "average",
+    "class_weights",
+    "draw",
+    "draw_best",
+    "draw_class_mean",
+    "draw_mean",
+    "max_box_acc",
+]
 
 IOU_DELTAS = (0.3, 0.5, 0.7)  # MaxBoxAccV2: Choe et al. 2020 (journal version), sec. 4
 # A threshold can't be told from the best one unless it is worse at the one-sided 10 % level, paired. 1.0 to 1.645 all
@@ -42,6 +53,27 @@ def draw_mean(values: ArrayLike, resamples: Resamples, *, bounded: bool = False)
     blocks = resamples.blocks(_rows(resamples.n))
     replicates = np.concatenate([rows.astype(np.float64) @ x / rows.sum(1, dtype=np.float64) for rows in blocks])
     return Draws(float(x.mean()), replicates, x, resamples, bounded=bounded)
+
+
+def draw_class_mean(values: ArrayLike, labels: ArrayLike, resamples: Resamples) -> Draws:
+    """Draws of the mean over classes of the mean over their images, of (n,) bits.
+
+    Replicates are linear: which images a class drew moves its mean, how many it drew moves nothing.
+    """
+    x, classes = np.asarray(values, np.float64), np.asarray(labels)
+    _, codes = np.unique(classes, return_inverse=True)
+    weights = class_weights(classes)
+    value = float(weights @ x)
+    residuals = x - (np.bincount(codes, x) / np.bincount(codes))[codes]
+    drawn = draw_mean(value + len(x) * weights * residuals, resamples, bounded=True)
+    return replace(drawn, value=value, scores=x)
+
+
+def class_weights(labels: ArrayLike) -> NDArray[np.float64]:
+    """(n,) weights of images, with sum 1, under which every class counts alike."""
+    _, codes, counts = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
+    weights: NDArray[np.float64] = 1.0 / (len(counts) * counts[codes])
+    return weights
 
 
 def draw(statistic: Statistic, resamples: Resamples) -> Draws:

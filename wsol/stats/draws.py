@@ -47,6 +47,7 @@ class Draws:
     contact : (b,) winner's-curse draws around `value` where a threshold was chosen on these images, else None.
     bounded : whether the statistic is a share of images, in [0, 1].
     tau : the thresholds chosen on the sample, if any.
+    scores : (n,) what each image scored, where that is not its `influence`: images are counted by it.
     """
 
     value: float
@@ -56,6 +57,7 @@ class Draws:
     contact: NDArray[np.float64] | None = None
     bounded: bool = False
     tau: tuple[float, ...] = ()
+    scores: NDArray[np.float64] | None = None
 
     @property
     def n(self) -> int:
@@ -67,7 +69,7 @@ class Draws:
         """Standard error with thresholds held where they were chosen; that of the replicates for a pooled statistic."""
         if self.influence is not None:
             return standard_error(self.influence, clusters=self.resamples.clusters)
-        return spread(self.replicates)
+        return spread(self.replicates) if self.resamples.units > 1 else float("nan")
 
     def estimate(self, *, level: float = LEVEL) -> Estimate:
         """The value on the sample and the interval for the population's; the value is never outside its interval."""
@@ -100,6 +102,7 @@ def average(draws: Sequence[Draws]) -> Draws:
     if not all(one.resamples.same_as(first.resamples) for one in draws):
         raise ConfigError("only statistics of the same images and resamples can be averaged; use one seed for all")
     influences = [one.influence for one in draws if one.influence is not None]
+    scores = [one.scores for one in draws if one.scores is not None]
     contacts = [np.full(len(first.replicates), one.value) if one.contact is None else one.contact for one in draws]
     return replace(
         first,
@@ -109,4 +112,5 @@ def average(draws: Sequence[Draws]) -> Draws:
         contact=np.mean(contacts, axis=0) if any(one.contact is not None for one in draws) else None,
         bounded=all(one.bounded for one in draws),
         tau=tuple(tau for one in draws for tau in one.tau),
+        scores=np.mean(scores, axis=0) if len(scores) == len(draws) else None,
     )

@@ -15,7 +15,7 @@ from wsol.errors import DataError
 from wsol.stats.intervals import LEVEL, Estimate, proportion
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from wsol.stats.curves import Curves
 
@@ -40,9 +40,9 @@ class HeldOut:
         return proportion(self.hits, level=level)
 
 
-def choose(curves: Curves, delta: float, *, ge: bool = True) -> float:
-    """The first threshold that is best for these images."""
-    return curves.best(delta, ge=ge)[1]
+def choose(curves: Curves, delta: float, *, weights: ArrayLike | None = None, ge: bool = True) -> float:
+    """The first threshold that is best for these images, which may weigh differently."""
+    return curves.best(delta, weights, ge=ge)[1]
 
 
 def evaluate(curves: Curves, delta: float, tau: float, *, ge: bool = True) -> NDArray[np.bool_]:
@@ -59,11 +59,21 @@ def held_out(curves: Curves, delta: float, *, chosen_on: Curves, ge: bool = True
     return HeldOut(evaluate(curves, delta, tau, ge=ge), (tau,), (chosen_on.n,))
 
 
-def split_half(curves: Curves, delta: float, *, seed: int = 0, ge: bool = True) -> HeldOut:
+def split_half(
+    curves: Curves,
+    delta: float,
+    *,
+    seed: int = 0,
+    weights: NDArray[np.float64] | None = None,
+    ge: bool = True,
+    counted_ge: bool | None = None,
+) -> HeldOut:
     """Hits of each half of the images at the threshold that is best on the other half; the halves follow from `seed`.
 
-    Image i must be the same image in every variant, as for `Resamples`, so that variants are cut alike.
+    Image i must be the same image in every variant, as for `Resamples`, so that variants are cut alike. `counted_ge` is
+    for hits that are counted by another rule than the one that thresholds are chosen by.
     """
+    w = np.ones(curves.n) if weights is None else weights
     if curves.n < 2:
         raise DataError(f"{curves.n} image(s) can't be cut in halves; choose the threshold on a validation split")
     order = np.random.Generator(np.random.PCG64([seed, curves.n])).permutation(curves.n)
@@ -71,6 +81,6 @@ def split_half(curves: Curves, delta: float, *, seed: int = 0, ge: bool = True) 
     hits = np.zeros(curves.n, bool)
     tau = []
     for reported, other in (halves, halves[::-1]):
-        tau.append(choose(curves.take(other), delta, ge=ge))
-        hits[reported] = evaluate(curves.take(reported), delta, tau[-1], ge=ge)
+        tau.append(choose(curves.take(other), delta, weights=w[other], ge=ge))
+        hits[reported] = evaluate(curves.take(reported), delta, tau[-1], ge=ge if counted_ge is None else counted_ge)
     return HeldOut(hits, (tau[0], tau[1]), (len(halves[1]), len(halves[0])))

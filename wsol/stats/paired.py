@@ -62,9 +62,12 @@ def difference(a: Draws, b: Draws, *, level: float = LEVEL) -> Difference:
     better = worse = 0
     if a.influence is not None and b.influence is not None:
         apart = a.influence - b.influence
-        better, worse = int((apart > 0).sum()), int((apart < 0).sum())
+        counted = apart if a.scores is None or b.scores is None else a.scores - b.scores
+        better, worse = int((counted > 0).sum()), int((counted < 0).sum())
         errors.append(_smoothed_error(apart, a.resamples.clusters))
     error = max((one for one in errors if not np.isnan(one)), default=float("nan"))
+    if a.resamples.units < 2:
+        error = float("nan")  # all replicates are the one image or class there is: they agree, and tell nothing
     chosen = a.contact is not None or b.contact is not None
     centre = value - (float(again.mean()) - value) if chosen and error > 0 else value
     df = degrees(a.resamples.units)
@@ -153,9 +156,7 @@ def _smoothed_error(apart: NDArray[np.float64], clusters: ArrayLike | None) -> f
 
 
 def _p_value(value: float, error: float, df: int) -> float:
-    if error > 0:
-        return t_tails(value / error, df)
-    return 0.0 if error == 0 and value != 0 else 1.0  # nan: one cluster or one replicate tells nothing
+    return t_tails(value / error, df) if error > 0 else 1.0  # nan or 0: one cluster or one replicate tells nothing
 
 
 def _pair(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
