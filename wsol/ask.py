@@ -6,6 +6,7 @@ Methods that mask, ablate, smooth or optimise get an `Ask`; they never see hooks
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ import torch
 from wsol.capture import INPUT, Look, capture, evaluating, target_logit, wide
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from torch import Tensor, nn
 
     from wsol.capture import Score
@@ -47,19 +50,23 @@ class Ask:
     ----------
     module : the network itself; only for methods that change its backward rules.
     grids : by layer, how tokens become a grid (transformers).
+    chunk : images at a time; autocast : answer in bfloat16, as the look did.
     cost : what has been spent so far; `seconds` counts only work that was taken over from another variant.
     """
 
-    def __init__(self, module: nn.Module, *, grids: Mapping[str, Grid] | None = None, chunk: int = 64) -> None:
+    def __init__(
+        self, module: nn.Module, *, grids: Mapping[str, Grid] | None = None, chunk: int = 64, autocast: bool = False
+    ) -> None:
         self.module = module
         self.grids = grids or {}
         self.chunk = chunk
+        self.autocast = autocast
         self.cost = Cost()
 
     def logits(self, images: Tensor) -> Tensor:
         """(N, 3, h, w) to (N, C), no graph, no hooks."""
         self.cost += Cost(forwards=len(images))
-        with torch.no_grad(), evaluating(self.module):
+        with torch.no_grad(), evaluating(self.module), self._precision(images):
             return torch.cat([wide(self.module(part)) for part in torch.split(images, self.chunk)])
 
     def probabilities(self, images: Tensor) -> Tensor:
@@ -91,7 +98,7 @@ class Ask:
         answers = []
         for part in torch.split(activations, self.chunk):
             self.cost += Cost(partial_forwards=len(part))
-            with torch.no_grad(), evaluating(self.module):
+            with torch.no_grad(), evaluating(self.module), self._precision(image):
                 try:
                     answers.append(self._run_replaced(module, layer, part, image[None]))
                     self.cost += Cost(forwards=1)
@@ -120,6 +127,10 @@ class Ask:
         self.cost += Cost(forwards=len(images), backwards=len(images))
         with capture(self.module, layers, grids=self.grids if grids is None else grids, strict=strict) as look:
             return look(images, targets, score=score, create_graph=create_graph)
+
+    def _precision(self, images: Tensor) -> AbstractContextManager[object]:
+        """bfloat16 where the run asks for it; metrics ask from outside the look's own autocast."""
+        return torch.autocast(images.device.type, torch.bfloat16) if self.autocast else nullcontext()
 
     def _run_replaced(self, module: nn.Module, layer: str, activations: Tensor, images: Tensor) -> Tensor:
         grid = self.grids.get(layer)

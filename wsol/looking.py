@@ -67,7 +67,7 @@ class Looker:
         self.dtype = dtype
         self.autocast = precision == "bfloat16"
         self.grids = grids(classifier)
-        self.ask = Ask(self.module, grids=self.grids, chunk=chunk)
+        self.ask = Ask(self.module, grids=self.grids, chunk=chunk, autocast=self.autocast)
         self._heads: dict[str, Head | None] = {}
         self._last_side: dict[tuple[int, ...], int] = {}
         self._shallow: dict[tuple[tuple[str, ...], tuple[int, ...]], bool] = {}

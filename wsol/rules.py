@@ -123,7 +123,7 @@ class PixelRule:
 
     def columns(self, sample: Sample, values: Map, *, raw: bool, image: Image | None, right: bool) -> Row:
         frame, layout = self.frame_wh(sample), self.layout(sample)
-        resized = resize(values, frame, rule="cubic")  # as the published maps are made
+        resized = resize(values, frame, rule="bilinear")  # as in a run; PxAP resizes raw maps itself
         mask = self.dataset.mask(sample)
         case = Case(
             image=None,  # type: ignore[arg-type]  # such metrics don't look at it
@@ -137,6 +137,7 @@ class PixelRule:
             remap=_no_model,
             image_id=sample.image_id,
             seed=0,
+            raw=values if raw else None,
         )
         return {f"{self.name}/{column}": value for column, value in self.chosen.metric.measure(case).items()}
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from wsol.errors import DataError, MapError
+from wsol.errors import MapError
 from wsol.rules import CROPPED
 from wsol.store import content_hash, shards
 
@@ -191,14 +191,6 @@ def check_shape(values: NDArray[Any], sample: Sample, rule: Rule) -> None:
             f"the map of {sample.image_id!r} is {_by(values.shape)} (height x width), which fits neither a square "
             f"network input nor {fits}"
         )
-
-
-def check_boxes(samples: Sequence[Sample], where: object) -> None:
-    """Raises DataError where an image has no box to be compared with."""
-    without = [s.image_id for s in samples if not len(s.boxes_xyxy)]
-    if without:
-        hint = "; for masks use --protocol pxap" if len(without) == len(samples) else ""
-        raise DataError(f"{len(without)} of {len(samples)} images have no box in {where}, first {without[0]!r}{hint}")
 
 
 def _by(shape: Sequence[int]) -> str:

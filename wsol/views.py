@@ -167,10 +167,14 @@ def _twice(size_wh: tuple[int, int]) -> NDArray[np.float64]:
 def mask_on_canvas(
     mask: NDArray[np.uint8], layout: Layout, size_wh: tuple[int, int] | None = None
 ) -> NDArray[np.uint8]:
-    """(H, W) mask of the stored image on a `size_wh` canvas, by nearest neighbour: 0, 1 and 255 stay what they are."""
+    """(H, W) mask of the stored image on a `size_wh` canvas, by nearest neighbour: 0, 1 and 255 stay what they are.
+
+    The mask may have another size than the image; it covers all of it.
+    """
     import cv2
 
-    x0, y0, x1, y1 = (round(v) for v in layout.region_xyxy)
+    scale = np.array(mask.shape[::-1]) / layout.stored_wh
+    x0, y0, x1, y1 = (round(v) for v in np.array(layout.region_xyxy) * (*scale, *scale))
     part = mask[y0:y1, x0:x1]
     return np.asarray(cv2.resize(part, size_wh or layout.canvas_wh, interpolation=cv2.INTER_NEAREST), np.uint8)
 

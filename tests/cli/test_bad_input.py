@@ -57,6 +57,18 @@ def test_wrong_words_give_one_sentence(
     assert told.out == ""
 
 
+def test_boxes_are_needed_where_a_protocol_compares_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    for name, text in (("image_ids", "a.png"), ("class_labels", "a.png,0"), ("image_sizes", "a.png,8,6")):
+        (lists / f"{name}.txt").write_text(text)
+    (lists / "localization.txt").write_text("")
+    where = ["dataset=wsolevaluation", f"dataset.metadata={lists}", "dataset.images=null", "dataset.labels_only=true"]
+    assert main(["run", "method=[gradcam]", "metric=[]", f"paths.runs={tmp_path}", *where]) == 2
+    said = "1 of 1 images have no box in dataset wsolevaluation, first 'a.png'; for masks choose protocol=[]"
+    assert said in capsys.readouterr().err
+
+
 def test_an_output_folder_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     assert main(["run", *FEW, f"paths.runs={tmp_path / 'file'}"]) == 2

@@ -34,3 +34,9 @@ def test_the_knob_study_flips_one_knob_at_a_time() -> None:
 def test_gamma_is_tried_alone_and_in_fusion_in_one_run() -> None:
     variants = {v.id for v in experiment_from(compose_settings(["experiment=ablate_gamma", "dataset.n=4"])).variants}
     assert {"layercam@stage3[gamma=2,scale=all]", "layercam@stage3+stage4+stage5[gamma=2,scale=all]"} <= variants
+
+
+@pytest.mark.parametrize(("name", "canvas"), [("squash224", 224), ("centre224", 224), ("tencrop256", 256)])
+def test_views_of_the_fields_sizes_have_names(name: str, canvas: int) -> None:
+    experiment = experiment_from(compose_settings([f"view={name}", "dataset.n=4", "metric=[]"]))
+    assert experiment.view.layout((300, 200)).canvas_wh == (canvas, canvas)

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.maps_scored import SIZES, TRUTH, Scored, folder_of, raw_maps, scores
+from wsol.boxes.resize import normalise, resize
 from wsol.cli import main
 from wsol.localise import final_map, iou_of_thresholds, place
 from wsol.protocols.base import named
@@ -99,6 +100,19 @@ def test_raw_maps_go_through_the_protocol(protocol: str, scored: Scored) -> None
         curve, _ = iou_of_thresholds(final_map(raw_maps()[i], layout, where.size_wh, rule), where.gt_boxes, rule)
         assert row[f"{protocol}/iou"] == curve.values.tolist()
         assert row[f"{protocol}/breaks"] == curve.breaks.tolist()
+
+
+def test_raw_maps_are_measured_as_in_a_run(scored: Scored) -> None:
+    """A run brings raw maps to the input by bilinear interpolation before a metric sees them."""
+    scored(raw_maps(), protocol="energy_pointing")
+    found = scored.rows
+    for i, raw in raw_maps().items():
+        grid = normalise(resize(raw, (224, 224), rule="bilinear"), rule="minmax")
+        (w, h), inside = SIZES[i], np.zeros((224, 224), bool)
+        for x0, y0, x1, y1 in TRUTH.boxes[i]:
+            x, y = np.arange(224) + 0.5, np.arange(224)[:, None] + 0.5
+            inside |= (x >= x0 * 224 / w) & (x < x1 * 224 / w) & (y >= y0 * 224 / h) & (y < y1 * 224 / h)
+        assert found[i]["energy_pointing/energy"] == pytest.approx(grid[inside].sum() / grid.sum())
 
 
 def test_scores_at_the_images_size_are_taken_as_they_are_where_boxes_are_there(scored: Scored) -> None:

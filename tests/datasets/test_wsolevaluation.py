@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from wsol.datasets import files
 from wsol.datasets.base import datasets
 from wsol.datasets.wsolevaluation import WsolEvaluation
 from wsol.errors import ConfigError, DataError
+from wsol.views import View, mask_on_canvas
 
 IDS = "b,c.png\na/2.png\na/1.png"
 LABELS = "b,c.png,3\na/2.png,0\na/1.png,7"
@@ -205,9 +207,28 @@ def test_masks_are_united_and_ignored_only_outside_objects(masked):
     expected[3:6, 5:8] = 1
     assert np.array_equal(data.mask(first), expected)
     assert data.mask(first).dtype == np.uint8
-    half = np.zeros((10, 10), np.uint8)
-    half[3:6, 2:5] = 1
-    assert np.array_equal(data.mask(second), half)
+    own = np.zeros((20, 20), np.uint8)
+    own[6:12, 4:10] = 1
+    assert np.array_equal(data.mask(second), own)
+
+
+def test_a_mask_is_resized_once_whatever_the_size_of_its_image(masked):
+    """The published loader takes the file to the map's size, without a detour over the image's."""
+    data = masked()
+    _, second = data.samples()
+    view = View("squash", 7)
+    expected = cv2.resize(data.mask(second), (7, 7), interpolation=cv2.INTER_NEAREST)
+    assert np.array_equal(mask_on_canvas(data.mask(second), view.layout(second.size_wh)), expected)
+    cropped = View("centre", 8).layout(second.size_wh)  # the image is resized to 9, and 8 of it are kept
+    assert mask_on_canvas(data.mask(second), cropped).shape == (8, 8)
+
+
+def test_masks_of_several_sizes_are_united_at_the_images(masked, tmp_path):
+    rectangle(tmp_path / "masks" / "1_m1.png", (16, 12), (10, 6, 16, 12))
+    first, _ = masked().samples()
+    found = masked().mask(first)
+    assert found.shape == (6, 8)
+    assert found[3:6, 5:8].all()
 
 
 def test_sizes_come_from_the_headers_where_the_list_is_empty(masked):

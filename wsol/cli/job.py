@@ -14,6 +14,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from wsol.datasets.base import Dataset, datasets
+from wsol.datasets.checks import check_boxes
 from wsol.engines import Part, run_local
 from wsol.errors import ConfigError, DataError, unknown
 from wsol.evaluate import is_complete
@@ -85,6 +86,8 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     engine = engine_of(settings)
     data = load_dataset(settings["dataset"])
     samples = data.samples()
+    if rules:
+        check_boxes(samples, f"dataset {data.key}", masks="for masks choose protocol=[] metric=[pxap]")
     classifier = load_model(settings["model"])
     _check_labels(data, classifier, max(s.label for s in samples))
     view = view_of(settings, classifier)

@@ -110,15 +110,16 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Scoring]:
 
 def _scoring(chosen: argparse.Namespace, data: Dataset, rule: Rule) -> Scoring:
     """Everything that can be refused without reading all maps is refused here."""
+    from wsol.datasets.checks import check_boxes
     from wsol.mapfiles import open_maps
     from wsol.predictions import read_predictions
     from wsol.protocols.base import spelled
     from wsol.rules import CROPPED, BoxRule
-    from wsol.scoring import Scoring, check_boxes, looks_raw
+    from wsol.scoring import Scoring, looks_raw
 
     samples = {sample.image_id: sample for sample in data.samples()}
     if isinstance(rule, BoxRule):
-        check_boxes(list(samples.values()), chosen.annotations)
+        check_boxes(list(samples.values()), chosen.annotations, masks="for masks use --protocol pxap")
     maps = open_maps(chosen.maps)
     names = maps.of(list(samples))
     predictions = read_predictions(chosen.predictions, samples) if chosen.predictions else None

@@ -29,6 +29,14 @@ def check_all(what: str, ids: Iterable[str], known: Iterable[str], *, where: obj
         raise DataError(f"{len(without)} images have no {what} in {where}, first {without[0]!r}")
 
 
+def check_boxes(samples: Sequence[Sample], where: object, *, masks: str) -> None:
+    """Raises DataError where an image has no box to be compared with; `masks` is what to do where none has one."""
+    without = [s.image_id for s in samples if not len(s.boxes_xyxy)]
+    if without:
+        hint = f"; {masks}" if len(without) == len(samples) else ""
+        raise DataError(f"{len(without)} of {len(samples)} images have no box in {where}, first {without[0]!r}{hint}")
+
+
 def make_samples(
     ids: Sequence[str],
     labels: Sequence[int],

@@ -65,15 +65,22 @@ class WsolEvaluation:
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
         """Union of the image's masks; 255 where only an ignore mask is set.
 
-        Masks of another size than the image are brought to it by nearest neighbour.
+        Its size is that of the files, which may not be the image's: the evaluator resizes them but once, to the map's.
+        Files that differ in size are brought to the image's by nearest neighbour.
         """
         if self.masks is None:
             return None
-        objects, ignored = np.zeros((2, *sample.size_wh[::-1]), bool)
-        for mask, ignore in self._mask_files[sample.image_id]:
-            objects |= self._read_mask(mask, sample)
-            if ignore:
-                ignored |= self._read_mask(ignore, sample)
+        pairs = [
+            (self._read_mask(mask, sample), self._read_mask(ignore, sample) if ignore else None)
+            for mask, ignore in self._mask_files[sample.image_id]
+        ]
+        files_hw = {mask.shape for pair in pairs for mask in pair if mask is not None}
+        height, width = files_hw.pop() if len(files_hw) == 1 else sample.size_wh[::-1]
+        objects, ignored = np.zeros((2, height, width), bool)
+        for mask, ignore in pairs:
+            objects |= _resized(mask, (width, height))
+            if ignore is not None:
+                ignored |= _resized(ignore, (width, height))
         return np.where(objects, 1, np.where(ignored, 255, 0)).astype(np.uint8)
 
     def fingerprint(self) -> str:
@@ -157,11 +164,7 @@ class WsolEvaluation:
             files.check_present(folder, dict.fromkeys(names), option="dataset.masks", what="masks")
 
     def _read_mask(self, name: str, sample: Sample) -> NDArray[np.bool_]:
-        import cv2
-
         mask = np.asarray(files.open_mask(Path(str(self.masks)).expanduser() / name, image_id=sample.image_id))
-        if mask.shape != sample.size_wh[::-1]:
-            mask = cv2.resize(mask, sample.size_wh, interpolation=cv2.INTER_NEAREST)
         return mask > 0  # the reference's "> 0.5" on whole numbers
 
     def _file(self, name: str) -> Path:
@@ -183,6 +186,14 @@ class WsolEvaluation:
                 raise DataError(f"{path}, line {number}: {line!r} should be image,{','.join([kind] * numbers)}")
             table.append((fields[0], values))
         return table
+
+
+def _resized(mask: NDArray[np.bool_], size_wh: tuple[int, int]) -> NDArray[np.bool_]:
+    import cv2
+
+    if mask.shape == size_wh[::-1]:
+        return mask
+    return cv2.resize(mask.astype(np.uint8), size_wh, interpolation=cv2.INTER_NEAREST) > 0
 
 
 def _are_masks(line: str) -> bool:
