@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,12 +99,23 @@ class RunFolder:
         """Footers of all complete files."""
         return [footer for _, footer in self._files()]
 
-    def tables(self) -> dict[str, pa.Table]:
-        """By variant key, all its rows over all shards, one row an image, with the columns of every measure."""
+    def tables(self, variants: Collection[str] | None = None, *, without: tuple[str, ...] = ()) -> dict[str, pa.Table]:
+        """By variant key, all its rows over all shards, one row an image, with the columns of every measure.
+
+        Parameters
+        ----------
+        variants : only these.
+        without : columns whose names end so are left on the disk.
+        """
         pieces: dict[tuple[int, str], pa.Table] = {}
         for file, footer in self._files():
-            table = pq.ParquetFile(file).read()  # read_table imports pandas
-            for key in sorted({variant for variant, _ in _pairs(footer)}):
+            wanted = {variant for variant, _ in _pairs(footer)}
+            wanted = wanted if variants is None else wanted & set(variants)
+            if not wanted:
+                continue
+            source = pq.ParquetFile(file)  # read_table imports pandas
+            table = source.read([name for name in source.schema_arrow.names if not name.endswith(without)])
+            for key in sorted(wanted):
                 part = table.filter(pc.equal(table["variant"], key))
                 where = (footer["shard"], key)
                 pieces[where] = _beside(pieces[where], part) if where in pieces else part

@@ -169,6 +169,8 @@ def numbers(column: Sequence[Any]) -> NDArray[np.float64]:
 
 def lists(column: Sequence[Any]) -> NDArray[np.float64]:
     """A column of lists, all of one length, as (n, k) float64."""
+    if isinstance(column, np.ndarray):
+        return np.asarray(column, np.float64)
     return np.stack([np.asarray(v, dtype=np.float64) for v in column])
 
 

@@ -40,6 +40,24 @@ def offsets(table: pa.Table, column: str) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
+def columns_of(table: pa.Table, prefix: str) -> dict[str, Any]:
+    """A metric's columns by their own names, converted once: lists of one length as (n, k) arrays, others as they are.
+
+    A bootstrap asks for them dozens of times.
+    """
+    found: dict[str, Any] = {}
+    for column in (c for c in table.column_names if c.startswith(prefix)):
+        kind, lengths = table.schema.field(column).type, None
+        if pa.types.is_list(kind) and not table[column].null_count:
+            lengths = np.asarray(pc.list_value_length(table[column]))
+        if lengths is not None and len(lengths) and (lengths == lengths[0]).all() and lengths[0]:
+            values = table[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+            found[column.removeprefix(prefix)] = values.reshape(len(lengths), lengths[0])
+        else:
+            found[column.removeprefix(prefix)] = table[column].to_pylist()
+    return found
+
+
 def median(table: pa.Table, column: str) -> float:
     """Median of the known numbers of a column; NaN where there is none."""
     values = numbers(table, column) if column in table.column_names else np.zeros(0)

@@ -16,7 +16,7 @@ from wsol.metrics.base import metrics
 from wsol.options import build
 from wsol.report.cells import Cell, cell_of
 from wsol.report.localisation import ORACLE, VALIDATION, Subject, localisation, rows_of
-from wsol.report.rows import curves_of, gather, images_of, known, median, numbers, rank_depth
+from wsol.report.rows import columns_of, curves_of, gather, images_of, known, median, numbers, rank_depth
 from wsol.report.same import same_rows
 from wsol.stats.bootstrap import draw, draw_mean
 from wsol.stats.resamples import Resamples
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["COSTS", "RESAMPLES", "Cell", "Settings", "Summary", "curves_of", "summarise"]
 
 RESAMPLES = 1000  # bootstrap replicates; the interval's own noise is then about a tenth of its width
+LONG = ("/boxes", "/box_breaks")  # columns that no number is made of, a third of the rows
 COSTS = ("forwards", "backwards", "partial_forwards", "ms", "peak_mb")
 
 
@@ -134,13 +135,13 @@ def summarise(
     """
     settings = settings or Settings(n_resamples=n_resamples, seed=seed, by_class=by_class)
     about = gather(folder.footers())
-    tables = {key: t for key, t in folder.tables().items() if variants is None or key in variants}
+    tables = folder.tables(variants, without=LONG)
     if images is not None:
         wanted = pa.array(list(images), pa.string())
         tables = {key: t.filter(pc.is_in(t["image_id"], wanted)) for key, t in tables.items()}
     if not tables:
         raise DataError(f"run {folder.name} has no rows yet; start it with: wsol run")
-    validation = settings.validation.tables() if settings.validation else None
+    validation = settings.validation.tables(variants, without=LONG) if settings.validation else None
     protocols = {n: k for n, k in about["protocols"].items() if measures is None or n in measures}
     cells: list[Cell] = []
     for key, table in tables.items():
@@ -197,9 +198,8 @@ def _score_cell(key: str, name: str, score: Score, rows: pa.Table, slice_: str, 
             return []
         draws = draw_mean(values, settings.resamples(rows), bounded=score.proportion)
     else:
-        prefix = f"{name}/"
-        plain = {c.removeprefix(prefix): rows[c].to_pylist() for c in rows.column_names if c.startswith(prefix)}
-        draws = draw(lambda weights: score.of(plain, weights.astype(np.float64)), settings.resamples(rows))
+        columns = columns_of(rows, f"{name}/")
+        draws = draw(lambda weights: score.of(columns, weights.astype(np.float64)), settings.resamples(rows))
         if math.isnan(draws.value):
             return []
     return [
