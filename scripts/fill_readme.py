@@ -1,0 +1,105 @@
+"""Copy the README's tables out of results/, so that none is typed by hand.
+
+    python scripts/fill_readme.py
+
+What stands between `<!-- table NAME -->` and `<!-- end -->` is replaced by lines and columns of a measured table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+WHICH = {
+    "one forward": ("lafam@stage5", "eigencam@stage5", "fem@stage5", "ablationcam@stage5", "cam@stage5"),
+    "and one backward": (
+        "gradcam_pp@stage5",
+        "layercam@stage5",
+        "layercam@stage3-5",
+        "layercam@stage1-5[gamma=2]",
+        "gradcam@stage5",
+    ),
+    "tens to hundreds of forwards": ("scorecam@stage5", "smoothgradcam_pp@stage5", "groupcam@stage5", "opticam@stage5"),
+    "pixels": ("rise[samples=1000]", "occlusion", "smoothgrad", "vanillagrad", "guidedbackprop"),
+    "controls": ("inputedge", "centergauss", "randomcam@stage5", "fullbox"),
+}
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Lines of a table in results/, with some of its columns."""
+
+    source: str
+    columns: tuple[str, ...]
+    keep: Callable[[list[Row]], list[Row]]
+
+
+def on_all_images(rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row["n"].startswith("500")]
+
+
+def grouped(rows: list[Row]) -> list[Row]:
+    """The variants of WHICH under what they cost."""
+    known = {row["variant"]: row for row in rows}
+    return [{"takes": kind, **known[name]} for kind, names in WHICH.items() for name in names]
+
+
+EXCERPTS = {
+    "demo": Excerpt(
+        "shapes_methods",
+        (
+            "rank",
+            "variant",
+            "MaxBoxAcc V1",
+            "Top-1 Loc V1",
+            "MaxBoxAcc V2",
+            "Boxes V2",
+            "Deletion ↓",
+            "Insertion",
+            "F+B",
+        )
+        + ("n",),
+        on_all_images,
+    ),
+    "which": Excerpt(
+        "shapes_every_method", ("takes", "variant", "MaxBoxAcc V1", "MaxBoxAcc V2", "Boxes V2", "F+B", "ms"), grouped
+    ),
+}
+
+
+def table_of(text: str) -> list[Row]:
+    """The first Markdown table of a text, a mapping from head to cell for each line."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [dict(zip(cells[0], line, strict=True)) for line in cells[2:]]
+
+
+def markdown(columns: Sequence[str], rows: Sequence[Row]) -> str:
+    numbers = [c not in ("variant", "takes") for c in columns]
+    lines = [columns, ["--:" if number else "---" for number in numbers]]
+    lines += [[row[c] for c in columns] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def filled(readme: str, results: Path) -> str:
+    """The README with its tables as they are in `results`."""
+
+    def table(found: re.Match[str]) -> str:
+        excerpt = EXCERPTS[found[1]]
+        rows = excerpt.keep(table_of((results / f"{excerpt.source}.md").read_text()))
+        return f"<!-- table {found[1]} -->\n{markdown(excerpt.columns, rows)}\n<!-- end -->"
+
+    return re.sub(r"<!-- table (\w+) -->\n.*?<!-- end -->", table, readme, flags=re.DOTALL)
+
+
+def main() -> None:
+    readme = ROOT / "README.md"
+    readme.write_text(filled(readme.read_text(), ROOT / "results"))
+
+
+if __name__ == "__main__":
+    main()
