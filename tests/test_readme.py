@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import shutil
 from pathlib import Path
@@ -84,3 +85,11 @@ def test_the_readme_names_only_files_that_are_there() -> None:
     text = (ROOT / "README.md").read_text()
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
         assert (ROOT / target).exists(), target
+
+
+def test_the_tables_are_those_in_results() -> None:
+    """`python scripts/fill_readme.py` would change nothing."""
+    script = runpy.run_path(str(ROOT / "scripts" / "fill_readme.py"))
+    readme = (ROOT / "README.md").read_text()
+    assert readme.count("<!-- table ") == len(script["EXCERPTS"])
+    assert script["filled"](readme, ROOT / "results") == readme

@@ -105,7 +105,8 @@ class Batch:
                         row |= classification(glance.logits, sample) | costs(glance.spent[variant.id])
                         row |= self._measure(sample, glance, variant)
         order = {v.key: n for n, v in enumerate(self.experiment.variants)}
-        return [rows[key] for key in sorted(rows, key=lambda k: order[k[0]])]
+        place = {sample.image_id: n for n, sample in enumerate(self.samples)}  # images of a sample were looked at apart
+        return [rows[key] for key in sorted(rows, key=lambda k: (order[k[0]], place[k[1]]))]
 
     def _view_of(self, protocol: Protocol) -> View:
         own = self.experiment.view

@@ -13,6 +13,7 @@ import os
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ class RunFolder:
             source = pq.ParquetFile(file)  # read_table imports pandas
             table = source.read([name for name in source.schema_arrow.names if not name.endswith(without)])
             for key in sorted(wanted):
-                part = table.filter(pc.equal(table["variant"], key))
+                part = _by_image(table.filter(pc.equal(table["variant"], key)))
                 where = (footer["shard"], key)
                 pieces[where] = _beside(pieces[where], part) if where in pieces else part
         grouped: dict[str, list[pa.Table]] = {}
@@ -172,6 +173,13 @@ def open_run(name: str | Path, runs: Path) -> RunFolder:
 
 def _pairs(footer: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(variant, measure) for variant, measure in footer.get("work", [])]
+
+
+def _by_image(rows: pa.Table) -> pa.Table:
+    """Rows in the order of their image ids, so that what was computed at different times stands side by side."""
+    ids = rows["image_id"].to_pylist()
+    in_order = all(a < b for a, b in pairwise(ids))
+    return rows if in_order else rows.sort_by("image_id")
 
 
 def _beside(left: pa.Table, right: pa.Table) -> pa.Table:

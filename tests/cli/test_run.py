@@ -116,6 +116,17 @@ def test_a_variant_added_later_computes_only_itself(tmp_path: Path, clean: RunFo
         assert mine[column] == theirs[column]
 
 
+def test_variants_on_a_sample_leave_the_others_in_order(clean: RunFolder, tmp_path: Path) -> None:
+    """Images of a sample are looked at apart; what is added later must stand in the right rows."""
+    sampled = ["method=[gradcam,lafam]", "methods.lafam.sample=3", "engine.batch_size=8", "engine.shard_size=8"]
+    assert run(tmp_path, *sampled, "protocol=[choe2020_v1]") == 0
+    assert run(tmp_path, "method=[gradcam]", "engine.shard_size=8", "protocol=[choe2020_v2]") == 0
+    folder = open_run("latest", tmp_path)
+    assert len(folder.tables()["lafam@stage5[sample=3]"]) == 3
+    for column in ("image_id", "label", "choe2020_v1/iou", "choe2020_v2/iou"):
+        assert folder.tables()["gradcam@stage5"][column] == clean.tables()["gradcam@stage5"][column], column
+
+
 def test_batch_and_shard_size_do_not_change_the_curves(clean: RunFolder, tmp_path: Path) -> None:
     run(tmp_path, "engine.shard_size=5", "engine.batch_size=4")
     other = open_run("latest", tmp_path)
