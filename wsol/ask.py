@@ -44,7 +44,7 @@ class Cost:
 
 
 class Ask:
-    """A network that answers questions about images, at most `chunk` images at a time.
+    """A network that answers questions about images, at most `chunk` at a time; a look takes a whole batch.
 
     Attributes
     ----------

@@ -168,7 +168,9 @@ class Batch:
         per_crop: list[tuple[dict[str, NDArray[Any]], NDArray[Any], dict[str, Spent], Tensor] | None] = [None] * len(
             flat
         )
-        for positions in by_shape([crop for _, crop in flat]).values():
+        size = self.experiment.batch_size  # of network inputs: an image may have ten
+        same = by_shape([crop for _, crop in flat]).values()
+        for positions in (group[start : start + size] for group in same for start in range(0, len(group), size)):
             tensor = self.looker.tensor([flat[p][1] for p in positions])
             owners = [samples[flat[p][0]] for p in positions]
             maps = self.looker.maps(

@@ -139,7 +139,7 @@ class Capture:
                 self._kept[INPUT] = images.detach().requires_grad_(self.gradients)
                 images = self._kept[INPUT].clone()
             logits = self.model(images)
-            layers = [name for name in self.layers if name in self._kept]
+            layers = list(self._kept)  # in the order they were run
             if self.strict and len(layers) < len(self.layers):
                 missing = next(name for name in self.layers if name not in self._kept)
                 raise LayerError(f"layer {missing!r} is in the network but was not run")

@@ -16,7 +16,7 @@ import torch
 from wsol.ask import Ask, Memo
 from wsol.capture import INPUT, capture
 from wsol.methods.base import Method, MethodInfo, Seen
-from wsol.models.heads import find_head
+from wsol.models.heads import head_behind
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -107,7 +107,7 @@ def look_at(
             images=images,
             image_ids=tuple(image_ids or (f"image{i}" for i in range(len(images)))),
             seed=seed,
-            head=None if layer == INPUT else find_head(module, layer, seen.activations[layer], seen.logits),
+            head=None if layer == INPUT else head_behind(module, layer, images, grids=grids),
             ask=ask,
             memo=memo,
         )

@@ -18,7 +18,7 @@ from wsol.meters import PeakMemory
 from wsol.methods.base import Seen
 from wsol.methods.fusion import SHALLOW, fuse_layers
 from wsol.models.grids import grids
-from wsol.models.heads import find_head
+from wsol.models.heads import head_behind
 from wsol.models.stages import resolve_layer
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Looker:
         self.grids = grids(classifier)
         self.ask = Ask(self.module, grids=self.grids, chunk=chunk, autocast=self.autocast)
         self._heads: dict[str, Head | None] = {}
+        self._alone: dict[tuple[object, ...], tuple[int, Spent]] = {}
         self._last_side: dict[tuple[int, ...], int] = {}
         self._shallow: dict[tuple[tuple[str, ...], tuple[int, ...]], bool] = {}
 
@@ -87,61 +88,90 @@ class Looker:
     def _maps(self, inputs: Tensor, targets: Tensor, ids: tuple[str, ...], variants: Sequence[Variant]) -> Maps:
         slopes = any("gradients" in v.info.needs for v in variants)
         layers = {m for v in variants for m in v.modules if m != INPUT or "gradients" in v.info.needs}
-        clock = self._now()
         with capture(self.module, sorted(layers), gradients=slopes, grids=self.grids) as look_at:
             look = look_at(inputs, targets if slopes else None)
-        looked = self._now() - clock
+        order = {layer: n for n, layer in enumerate(look.activations)}
         memo: Memo = {}
+        peaks: dict[object, float] = {}  # of what is in the memo
 
-        def seen(layer: str) -> Seen:
-            activations = look.activations.get(layer, inputs)
-            if layer not in self._heads:
-                self._heads[layer] = None if layer == INPUT else find_head(self.module, layer, activations, look.logits)
+        def seen(layer: str, used: set[object]) -> Seen:
             return Seen(
                 layer=layer,
-                activations=activations,
+                activations=look.activations.get(layer, inputs),
                 slopes=look.gradients.get(layer),
                 logits=look.logits,
                 targets=targets,
                 images=inputs,
                 image_ids=ids,
                 seed=self.seed,
-                head=self._heads[layer],
+                head=self._head(layer, inputs),
                 ask=self.ask,
                 memo=memo,
+                used=used,
             )
 
         raw: dict[str, NDArray[Any]] = {}
         spent: dict[str, Spent] = {}
         for variant in variants:
-            before, clock = self.ask.cost, self._now()
+            alone = self._look_alone(variant, inputs, targets)
+            used: set[object] = set()
+            seens = [seen(layer, used) for layer in sorted(variant.modules, key=lambda m: order.get(m, -1))]
+            before, clock, known = self.ask.cost, self._now(), set(memo)
             with PeakMemory(self.device) as memory:
-                maps = self._raw(variant, [seen(layer) for layer in variant.modules], inputs)
+                maps = self._raw(variant, seens, inputs)
                 raw[variant.id] = (
                     maps.detach().float().cpu().numpy() if self.dtype == torch.float32 else maps.detach().cpu().numpy()
                 )
             own = self.ask.cost - before
             n = len(inputs)
-            base = (
-                Cost(1, 1 if "gradients" in variant.info.needs else 0, 0, looked / n) if variant.info.needs else Cost()
-            )
             seconds = self._now() - clock + own.seconds
-            cost = Cost(own.forwards / n, own.backwards / n, own.partial_forwards / n, seconds / n) + base
-            spent[variant.id] = Spent(cost, memory.peak_mb)
+            cost = Cost(own.forwards / n, own.backwards / n, own.partial_forwards / n, seconds / n) + alone.cost
+            peaks |= dict.fromkeys(memo.keys() - known, memory.peak_mb)
+            peak = max([alone.peak_mb, memory.peak_mb, *(peaks[key] for key in used)])
+            spent[variant.id] = Spent(cost, peak)
         return Maps(raw, look.logits.cpu().numpy(), spent)
+
+    def _head(self, layer: str, inputs: Tensor) -> Head | None:
+        if layer not in self._heads:
+            self._heads[layer] = None if layer == INPUT else head_behind(self.module, layer, inputs, grids=self.grids)
+        return self._heads[layer]
+
+    def _look_alone(self, variant: Variant, inputs: Tensor, targets: Tensor) -> Spent:
+        """What one image's look costs where this variant is the only one: forward, backward, seconds and memory.
+
+        Measured apart from the shared look, on the first batch of each size, and on the first larger one.
+        """
+        if not variant.info.needs:
+            return Spent(Cost(), 0.0)
+        slopes, n = "gradients" in variant.info.needs, len(inputs)
+        layers = tuple(sorted(m for m in set(variant.modules) if m != INPUT or slopes))
+        key = (layers, slopes, inputs.shape[1:])
+        largest, spent = self._alone.get(key, (0, Spent(Cost(), 0.0)))
+        if n > largest:
+            seconds, peaks = [], []
+            for _ in range(2):  # the first of its kind is slower
+                with PeakMemory(self.device) as memory:
+                    clock = self._now()
+                    with capture(self.module, layers, gradients=slopes, grids=self.grids) as look_at:
+                        look_at(inputs, targets if slopes else None)
+                    seconds.append(self._now() - clock)
+                peaks.append(memory.peak_mb)
+            spent = Spent(Cost(1, int(slopes), 0, min(seconds) / n), max(peaks))
+            self._alone[key] = n, spent
+        return spent
 
     def _raw(self, variant: Variant, seens: Sequence[Seen], inputs: Tensor) -> Tensor:
         try:
             if hasattr(variant.method, "joint"):
-                joint: Tensor = variant.method.joint(sorted(seens, key=lambda s: -s.activations.shape[-1]))
+                joint: Tensor = variant.method.joint(seens)
                 return joint
-            maps = [variant.method(seen) for seen in seens]
+            maps = {seen.layer: variant.method(seen) for seen in seens}
         except WsolError as error:
             raise type(error)(f"{variant.id}: {error}") from error
         if len(maps) == 1 and variant.fusion.gamma is None:
-            return maps[0]
+            return maps[variant.modules[0]]
         return fuse_layers(
-            maps,
+            [maps[module] for module in variant.modules],
             variant.fusion,
             names=variant.layers,
             last_side=self._deepest_side(inputs),

@@ -8,7 +8,7 @@ import torchvision
 
 from tests.models.conftest import unfilled
 from wsol.capture import capture
-from wsol.models.heads import find_head
+from wsol.models.heads import find_head, head_behind
 
 
 def seen(module, layer, *, size=64, dtype=torch.float32, batch=3):
@@ -96,11 +96,21 @@ def test_class_maps_before_the_pooling_are_their_own_head():
     assert not head.bias.any()
 
 
-def test_the_head_is_found_in_bfloat16_autocast(random_classifier):
-    net = random_classifier("resnet18", 64).module
+@pytest.mark.parametrize(
+    ("name", "layer", "kind"),
+    [
+        ("resnet18", "layer4", "linear"),
+        ("resnet18", "layer4.1.bn2", None),  # a skip connection lies behind it
+        ("densenet121", "features.norm5", "relu_linear"),  # a ReLU that bfloat16 rounds away
+        ("mobilenet_v2", "features.18.0", None),  # before the batch norm
+    ],
+)
+def test_a_head_does_not_depend_on_the_precision_of_the_run(name, layer, kind, random_classifier):
+    net = random_classifier(name, 64).module
+    images = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    plain = head_behind(net, layer, images)
     with torch.autocast("cpu", torch.bfloat16):
-        activations, logits = seen(net, "layer4")
-        head = find_head(net, "layer4", activations, logits)
-        assert find_head(net, "layer4.1.conv2", *seen(net, "layer4.1.conv2")) is None
-    assert head is not None
-    assert head.kind == "linear"
+        rounded = head_behind(net, layer, images)
+        assert torch.is_autocast_enabled("cpu")
+    assert [None if h is None else h.kind for h in (plain, rounded)] == [kind, kind]
+    assert torch.backends.cudnn.allow_tf32

@@ -46,7 +46,7 @@ def _compare(overrides: Sequence[str], images: int, layers: str, known: Sequence
     from wsol.cli.compose import compose_settings
     from wsol.cli.job import engine_of, load_dataset, load_model, view_of
     from wsol.looking import Looker
-    from wsol.models.heads import find_head
+    from wsol.models.heads import head_behind
     from wsol.models.stages import resolve_layer, stages
     from wsol.parity import parity
 
@@ -59,11 +59,7 @@ def _compare(overrides: Sequence[str], images: int, layers: str, known: Sequence
     samples = data.samples()[:images]
     inputs = [view.inputs(data.image(sample))[0] for sample in samples]
     last = resolve_layer(classifier, layers)
-    from wsol.capture import capture
-
-    with capture(looker.module, [last], gradients=False, grids=looker.grids) as look_at:
-        look = look_at(looker.tensor(inputs[:1]))
-    if find_head(looker.module, last, look.activations[last], look.logits) is None:
+    if head_behind(looker.module, last, looker.tensor(inputs[:1]), grids=looker.grids) is None:
         known = [name for name in known if name not in ("cam", "peer.torchcam.CAM")]
     found = parity(
         looker,

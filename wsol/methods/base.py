@@ -75,7 +75,7 @@ class Seen:
     image_ids, seed : what random numbers are drawn from.
     head : the linear head behind this layer, or None when there is none (CAM's condition).
     ask : the model, for methods that need more than one look.
-    memo : results that several variants share; see `once`.
+    memo : results that several variants share; see `once`. used : those that others had computed for this one.
     """
 
     layer: str
@@ -89,6 +89,7 @@ class Seen:
     head: Head | None
     ask: Ask
     memo: Memo = field(default_factory=dict)
+    used: set[object] = field(default_factory=set)
 
     @property
     def gradients(self) -> torch.Tensor:
@@ -119,15 +120,21 @@ class Seen:
         if whole in self.memo:
             value, cost = self.memo[whole]
             self.ask.cost += cost
+            self.used.add(whole)
             return cast(V, value)
-        before, clock = self.ask.cost, time.perf_counter()
+        before, clock = self.ask.cost, self._now()
         made = make()
         spent = self.ask.cost - before
         self.memo[whole] = (
             made,
-            Cost(spent.forwards, spent.backwards, spent.partial_forwards, time.perf_counter() - clock),
+            Cost(spent.forwards, spent.backwards, spent.partial_forwards, self._now() - clock),
         )
         return made
+
+    def _now(self) -> float:
+        if self.images.is_cuda:
+            torch.cuda.synchronize(self.images.device)  # else only the launches are timed
+        return time.perf_counter()
 
 
 class Method(Protocol):

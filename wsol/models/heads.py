@@ -6,14 +6,19 @@ average. Names and classes of modules can't tell: what counts is that the formul
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from wsol.capture import capture
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from wsol.models.grids import Grid
 
 Kind = Literal["linear", "relu_linear", "conv"]
 
@@ -40,6 +45,18 @@ class Head:
     linear: bool
 
 
+def head_behind(
+    module: nn.Module, layer: str, images: Tensor, *, grids: Mapping[str, Grid] | None = None
+) -> Head | None:
+    """The head of a network behind `layer`, from one more forward of two (B, 3, h, w) `images` in full precision.
+
+    A head belongs to the network: it must not depend on the batch or the precision that a run happens to have.
+    """
+    with _full_precision(images.device.type), capture(module, [layer], gradients=False, grids=grids) as look_at:
+        look = look_at(images[:2])
+    return find_head(module, layer, look.activations[layer], look.logits)
+
+
 def find_head(module: nn.Module, layer: str, activations: Tensor, logits: Tensor) -> Head | None:
     """The head between `layer` and the logits, or None when no linear one explains them.
 
@@ -48,12 +65,12 @@ def find_head(module: nn.Module, layer: str, activations: Tensor, logits: Tensor
     activations : (B, K, H, W) of `layer`, as captured. logits : (B, C) of the same forward.
 
     Every linear layer or 1x1 convolution from K to C is tried, then the identity where K = C. It must give each logit
-    within 64 unit roundoffs of the working precision (float32: 3.8e-6), relative to the sum of the magnitudes that
-    make it up.
+    within 64 unit roundoffs of their type (float32: 3.8e-6), relative to the sum of the magnitudes that make it up. So
+    both must come from full precision, see `head_behind`: what autocast or TF32 round off hides what lies between.
     """
     k, c = activations.shape[1], logits.shape[1]
     a, y = activations.detach().double(), logits.detach().double()
-    tolerance = ROUNDING * _roundoff(logits)
+    tolerance = ROUNDING * float(torch.finfo(logits.dtype).eps) / 2
     kinds: tuple[Kind, ...] = ("linear", "relu_linear")
     for weight, bias, is_conv in _candidates(module, k, c):
         w = weight.detach().to(a).reshape(c, k)
@@ -91,11 +108,14 @@ def _explains(kind: Kind, a: Tensor, w: Tensor, b: Tensor, y: Tensor, tolerance:
     return bool(((expected - y).abs() <= tolerance * magnitude).all())
 
 
-def _roundoff(logits: Tensor) -> float:
-    """Unit roundoff of the arithmetic that made the logits; autocast and TF32 use fewer bits than they store."""
-    device = logits.device.type
-    if torch.is_autocast_enabled(device):
-        return float(torch.finfo(torch.get_autocast_dtype(device)).eps) / 2
-    if device == "cuda" and logits.dtype == torch.float32 and torch.backends.cuda.matmul.allow_tf32:
-        return 2.0**-11
-    return float(torch.finfo(logits.dtype).eps) / 2
+@contextmanager
+def _full_precision(device: str) -> Iterator[None]:
+    """No autocast and no TF32 for the length of a block."""
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = products.allow_tf32, convolutions.allow_tf32
+    products.allow_tf32 = convolutions.allow_tf32 = False
+    try:
+        with torch.autocast(device, enabled=False):
+            yield
+    finally:
+        products.allow_tf32, convolutions.allow_tf32 = before
