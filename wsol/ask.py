@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -135,10 +135,15 @@ class Ask:
     def _run_replaced(self, module: nn.Module, layer: str, activations: Tensor, images: Tensor) -> Tensor:
         grid = self.grids.get(layer)
 
-        def replace(module: nn.Module, args: object, output: Tensor) -> Tensor:
+        def replace(module: nn.Module, args: object, output: Any) -> Any:
+            first = output[0] if isinstance(output, tuple | list) else output
+            seen = first if grid is None else grid.unfold(first)
+            if seen.shape[1:] != activations.shape[1:]:
+                return output  # a module that runs several times: what was captured is of another run, the last
             # A copy: an in-place ReLU behind the layer would overwrite the caller's tensor.
-            given = activations.to(output.dtype, copy=True)
-            return given if grid is None else grid.fold(given, output)
+            given = activations.to(first.dtype, copy=True)
+            given = given if grid is None else grid.fold(given, first)
+            return type(output)((given, *output[1:])) if isinstance(output, tuple | list) else given
 
         handle = module.register_forward_hook(replace)
         try:

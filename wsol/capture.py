@@ -11,11 +11,12 @@ before when it ends, after an exception too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from wsol.errors import LayerError, unknown
 
@@ -38,11 +39,14 @@ class Look:
     logits : (B, C) scores before the softmax, detached, float32 or wider.
     activations : by layer, (B, K, H, W), detached. The layer `input` is the image batch.
     gradients : by layer, d score / d activation, same shapes; empty when none were asked for.
+    roots : with `create_graph`, by layer, the very tensors that the gradients are functions of: what a second
+        derivative is taken by. They are as the network had them, of tokens or in half precision.
     """
 
     logits: Tensor
     activations: Mapping[str, Tensor]
     gradients: Mapping[str, Tensor]
+    roots: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def target_logit(logits: Tensor, targets: Tensor) -> Tensor:
@@ -127,7 +131,8 @@ class Capture:
     ) -> Look:
         """Look at (B, 3, h, w) `images`; `targets` are the (B,) classes whose score is differentiated.
 
-        With `create_graph` the tensors stay attached, for second derivatives.
+        With `create_graph` the tensors stay attached, for second derivatives; attention then takes its plain kernel,
+        the only one that has them.
         """
         if self.gradients and (targets is None or len(targets) != len(images)):
             raise ValueError(
@@ -138,7 +143,8 @@ class Capture:
             if INPUT in self.layers:
                 self._kept[INPUT] = images.detach().requires_grad_(self.gradients)
                 images = self._kept[INPUT].clone()
-            logits = self.model(images)
+            with sdpa_kernel(SDPBackend.MATH) if create_graph else nullcontext():
+                logits = self.model(images)
             layers = list(self._kept)  # in the order they were run
             if self.strict and len(layers) < len(self.layers):
                 missing = next(name for name in self.layers if name not in self._kept)
@@ -156,8 +162,9 @@ class Capture:
             name: self._grid(name, detach(torch.zeros_like(self._kept[name]) if g is None else g))
             for name, g in zip(layers, gradients, strict=False)
         }
+        roots = dict(self._kept) if create_graph else {}
         self._kept.clear()
-        return Look(wide(detach(logits)), activations, slopes)
+        return Look(wide(detach(logits)), activations, slopes, roots)
 
     def _keep(self, name: str) -> Callable[[nn.Module, Any, Any], Any]:
         def hook(module: nn.Module, args: Any, output: Any) -> Any:

@@ -9,11 +9,31 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from wsol.errors import ConfigError, unknown
 
 T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Range:
+    """What a number may be, as an annotation: ``samples: Annotated[int, Range(1)] = 10``. Both ends belong to it."""
+
+    low: float
+    high: float = float("inf")
+
+    def check(self, value: Any, where: str) -> None:
+        """Raises ConfigError for a number outside."""
+        if not self.low <= value <= self.high:
+            wanted = f"{self.low:g} or more" if self.high == float("inf") else f"{self.low:g} to {self.high:g}"
+            raise ConfigError(f"{where}={value:g} is out of range; give {wanted}")
+
+
+Count = Annotated[int, Range(1)]
+NotNegative = Annotated[float, Range(0)]
+Share = Annotated[float, Range(0, 1)]
+PositiveShare = Annotated[float, Range(1e-6, 1)]
 
 
 def defaults(cls: type[Any]) -> dict[str, Any]:
@@ -44,7 +64,7 @@ def build(cls: type[T], values: Mapping[str, Any], *, where: str) -> T:
     ConfigError : an unknown option (nearest one given), a missing one, or a value that doesn't fit its type.
     """
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
-    hints = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls, include_extras=True)
     checked: dict[str, Any] = {}
     for name, value in values.items():
         if name not in fields:
@@ -64,6 +84,11 @@ def fit(value: Any, hint: Any, *, where: str) -> Any:
     if hint is Any:
         return value
     origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        fitted = fit(value, args[0], where=where)
+        for limit in args[1:]:
+            limit.check(fitted, where)
+        return fitted
     if origin in (Union, types.UnionType):
         for option in sorted(args, key=lambda a: _loose(a, value)):
             try:

@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import inspect
 import itertools
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from wsol.errors import ConfigError, unknown
 from wsol.methods.base import Method, MethodInfo, methods
 from wsol.methods.fusion import Fusion
 from wsol.options import build, defaults
+
+log = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).parent
 
@@ -124,6 +127,12 @@ def _bind(
     if sample is not None and (not isinstance(sample, int) or sample < 1):
         raise ConfigError(f"{where}.sample={sample!r} is not a number of images; give a whole number above 0, or null")
     layers = _layers(options.get("layers", info.layers), stages)
+    if len(layers) == 1 and fusion.gamma is None and set(options) & fusing - {"gamma"}:
+        idle = sorted(n for n in set(options) & fusing if options[n] != known[n])
+        if idle:
+            said = ", ".join(f"{where}.{n}" for n in idle)
+            log.warning("%s: without gamma nothing is done to a single layer; left out for %s", said, layers[0])
+        options, fusion = {k: v for k, v in options.items() if k not in fusing}, Fusion()
     differing = {k: v for k, v in options.items() if k != "layers" and v != known[k]}
     source = Path(inspect.getsourcefile(cls) or "")
     outside = "" if source.is_relative_to(PACKAGE) else hashlib.sha256(source.read_bytes()).hexdigest()[:8]

@@ -23,7 +23,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
 
 import torch
 
@@ -130,6 +130,19 @@ class Seen:
             Cost(spent.forwards, spent.backwards, spent.partial_forwards, self._now() - clock),
         )
         return made
+
+    def has(self, key: object) -> bool:
+        """Whether another variant has already computed what `once` would."""
+        return (self.layer, key) in self.memo
+
+    def part(self, key: object, forwards: int) -> Any:
+        """What another variant computed, of which this one needs what `forwards` of its forwards gave."""
+        whole = (self.layer, key)
+        value, cost = self.memo[whole]
+        self.used.add(whole)
+        share = forwards / cost.forwards if cost.forwards else 0.0
+        self.ask.cost += Cost(forwards=forwards, seconds=share * cost.seconds)
+        return value
 
     def _now(self) -> float:
         if self.images.is_cuda:

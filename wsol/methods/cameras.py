@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from wsol.methods.base import Seen, method
+from wsol.methods.sizes import look_at, resized
+from wsol.options import Count
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +31,7 @@ class CAMERAS:
     Options: scales (how many sizes), largest (the last one, in input sides; the paper's 924 / 224).
     """
 
-    scales: int = 8
+    scales: Count = 8
     largest: float = 4.125
 
     def __call__(self, seen: Seen) -> Tensor:
@@ -42,19 +42,13 @@ class CAMERAS:
         # The largest first: it sets the size.
         for factor in reversed(factors):
             size = round(height * factor), round(width * factor)
-            look = seen.ask.look(_resized(seen.images, size), seen.targets, [seen.layer])
+            look = look_at(seen, resized(seen.images, size))
             a, g = look.activations[seen.layer], look.gradients[seen.layer]
             if activations is None or gradients is None:
                 activations, gradients = a, g
             else:
                 target = activations.shape[-2], activations.shape[-1]
-                activations, gradients = activations + _resized(a, target), gradients + _resized(g, target)
+                activations, gradients = activations + resized(a, target), gradients + resized(g, target)
         assert activations is not None
         assert gradients is not None
         return (activations * gradients).sum(1).relu() / self.scales**2
-
-
-def _resized(tensor: Tensor, size: tuple[int, int]) -> Tensor:
-    if tuple(tensor.shape[-2:]) == size:
-        return tensor
-    return torch.nn.functional.interpolate(tensor, size=size, mode="bilinear", align_corners=False)

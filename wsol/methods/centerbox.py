@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods.base import Seen, method
+from wsol.options import PositiveShare
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +29,7 @@ class CenterBox:
     Traps: a control. Every threshold gives the same box; `area=1` is a flat map, for which `fullbox` exists.
     """
 
-    area: float = 0.5
+    area: PositiveShare = 0.5
 
     def __call__(self, seen: Seen) -> Tensor:
         batch, _, height, width = seen.images.shape

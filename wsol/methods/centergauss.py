@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods.base import Seen, method
+from wsol.options import PositiveShare
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +30,7 @@ class CenterGauss:
     sides) does not matter under a full threshold sweep.
     """
 
-    sigma: float = 1 / 6  # three standard deviations from the centre to the edge
+    sigma: PositiveShare = 1 / 6  # three standard deviations from the centre to the edge
 
     def __call__(self, seen: Seen) -> Tensor:
         batch, _, height, width = seen.images.shape

@@ -10,6 +10,7 @@ from wsol.methods.base import Seen, method
 from wsol.methods.cam import head_of
 from wsol.methods.kmeans import kmeans
 from wsol.methods.masks import image_masks, live_channels, minmax, target_scores
+from wsol.options import Count
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,10 +42,10 @@ class ClusterMerge:
     confident), max.
     """
 
-    k: int = 10
+    k: Count = 10
     confidence: Confidence = "masked_prob"
     merge: Literal["weighted_sum", "top_m", "max"] = "weighted_sum"
-    m: int = 3
+    m: Count = 3
 
     def __call__(self, seen: Seen) -> Tensor:
         batch, _, height, width = seen.activations.shape

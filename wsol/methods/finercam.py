@@ -9,6 +9,7 @@ import torch
 
 from wsol.methods.base import Seen, method
 from wsol.methods.meta import base_method
+from wsol.options import Count
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,7 +36,7 @@ class FinerCAM:
 
     base: str = "gradcam"
     alpha: float = 1.0
-    references: int = 3
+    references: Count = 3
     weighted: bool = False
 
     def __call__(self, seen: Seen) -> Tensor:

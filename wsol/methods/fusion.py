@@ -15,9 +15,8 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-SHALLOW = (
-    4  # a layer is shallow from this ratio of sides to the deepest stage on: VGG's S1-S3 (224, 112, 56 against 14)
-)
+# a layer is shallow from this ratio of sides to the deepest stage on: VGG's S1-S3 (224, 112, 56 against 14)
+SHALLOW = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

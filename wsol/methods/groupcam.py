@@ -10,6 +10,7 @@ from wsol.methods.base import Seen, method
 from wsol.methods.blur import blurred
 from wsol.methods.fusion import upsample
 from wsol.methods.masks import Score, minmax, quantile, target_scores, weighted_map
+from wsol.options import Count, Share
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,8 +38,8 @@ class GroupCAM:
     Options: groups; theta; score = prob, logit.
     """
 
-    groups: int = 32
-    theta: float = 0.7
+    groups: Count = 32
+    theta: Share = 0.7
     score: Score = "prob"
 
     def __call__(self, seen: Seen) -> Tensor:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from wsol.methods.base import Seen, method
 from wsol.methods.colour import Reduce, one_map
 from wsol.methods.relu_rules import ruled_gradient
+from wsol.options import NotNegative
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,7 +34,7 @@ class GuidedBackprop:
 
     reduce: Reduce = "max"
     abs: bool = True
-    smooth_sigma: float = 0.0
+    smooth_sigma: NotNegative = 0.0
 
     def __call__(self, seen: Seen) -> Tensor:
         signal = ruled_gradient(seen, "guided")

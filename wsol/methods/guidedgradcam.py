@@ -12,6 +12,7 @@ from wsol.methods.base import Seen, method
 from wsol.methods.colour import Reduce, one_map
 from wsol.methods.gradcam import GradCAM
 from wsol.methods.relu_rules import ruled_gradient
+from wsol.options import NotNegative
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +39,7 @@ class GuidedGradCAM:
     up: Literal["bilinear", "nearest"] = "bilinear"
     reduce: Reduce = "max"
     abs: bool = True
-    smooth_sigma: float = 0.0
+    smooth_sigma: NotNegative = 0.0
 
     def __call__(self, seen: Seen) -> Tensor:
         guided = ruled_gradient(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from wsol.methods.base import Seen, method
 from wsol.methods.colour import Reduce, one_map
+from wsol.options import NotNegative
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +31,7 @@ class InputXGrad:
 
     reduce: Reduce = "sum"
     abs: bool = True
-    smooth_sigma: float = 0.0
+    smooth_sigma: NotNegative = 0.0
 
     def __call__(self, seen: Seen) -> Tensor:
         signal = seen.images * seen.gradients

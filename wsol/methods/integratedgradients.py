@@ -11,6 +11,7 @@ from wsol.methods.base import Seen, method
 from wsol.methods.blur import blurred
 from wsol.methods.colour import Reduce, one_map
 from wsol.methods.scorecam import BLUR_SIGMA
+from wsol.options import Count, NotNegative
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,11 +36,11 @@ class IntegratedGradients:
     Options: steps; baseline = zero (the mean colour, in normalised values), blur; reduce, abs, smooth_sigma.
     """
 
-    steps: int = 50
+    steps: Count = 50
     baseline: Literal["zero", "blur"] = "zero"
     reduce: Reduce = "sum"
     abs: bool = True
-    smooth_sigma: float = 0.0
+    smooth_sigma: NotNegative = 0.0
 
     def __call__(self, seen: Seen) -> Tensor:
         signal = seen.once(("integrated", self.steps, self.baseline), lambda: self.attribution(seen))

@@ -8,6 +8,7 @@ import torch
 
 from wsol.methods.base import Seen, method
 from wsol.methods.masks import Score, behind, image_masks, live_channels, live_softmax, sweep, weighted_map
+from wsol.options import Count
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +32,7 @@ class ISCAM:
     Options: samples (N); score = prob, logit; channel_softmax, off for raw scores.
     """
 
-    samples: int = 10
+    samples: Count = 10
     score: Score = "prob"
     channel_softmax: bool = True
 

@@ -79,6 +79,10 @@ def channel_scores(seen: Seen, *, order: Order, wanted: Tensor | None = None) ->
         return behind(seen.images[image], image_masks(seen.activations[image, channels], size, order))
 
     chosen = None if wanted is None else tuple(wanted.flatten().nonzero()[:, 0].tolist())
+    if wanted is not None and seen.has(("channel_scores", order, None)):
+        every: Scores = seen.part(("channel_scores", order, None), int((live & wanted).sum()))
+        tried = live & wanted
+        return Scores(torch.where(tried, every.logits, 0), torch.where(tried, every.probabilities, 0))
     return seen.once(
         ("channel_scores", order, chosen),
         lambda: sweep(seen, live if wanted is None else live & wanted, inputs),

@@ -8,6 +8,7 @@ import torch
 
 from wsol.methods.base import Seen, method
 from wsol.methods.masks import Score, behind, target_scores
+from wsol.options import PositiveShare
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,8 +33,8 @@ class Occlusion:
     Options: window and stride as shares of the image's sides; score.
     """
 
-    window: float = 0.25
-    stride: float = 0.125
+    window: PositiveShare = 0.25
+    stride: PositiveShare = 0.125
     score: Score = "prob"
 
     def __call__(self, seen: Seen) -> Tensor:

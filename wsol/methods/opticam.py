@@ -10,6 +10,7 @@ from wsol.capture import INPUT
 from wsol.methods.base import Seen, method
 from wsol.methods.fusion import upsample
 from wsol.methods.masks import Score, minmax, target_scores
+from wsol.options import Count, NotNegative
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,10 +37,10 @@ class OptiCAM:
     than this share from one step to the next (0: never).
     """
 
-    iterations: int = 50
-    rate: float = 0.1
+    iterations: Count = 50
+    rate: NotNegative = 0.1
     score: Score = "logit"
-    tolerance: float = 0.0
+    tolerance: NotNegative = 0.0
 
     def __call__(self, seen: Seen) -> Tensor:
         return self._mixed(seen, self._best(seen))

@@ -72,7 +72,10 @@ def _pytorch_grad_cam(name: str, seen: Seen) -> Tensor:
     layers = [seen.ask.module] if name == "FullGrad" else [seen.ask.module.get_submodule(seen.layer)]
     chosen = [targets.ClassifierOutputTarget(int(t)) for t in seen.targets]
     with getattr(library, name)(model=seen.ask.module, target_layers=layers) as extractor:
-        return torch.from_numpy(extractor(input_tensor=seen.images, targets=chosen)).to(seen.images)
+        try:
+            return torch.from_numpy(extractor(input_tensor=seen.images, targets=chosen)).to(seen.images)
+        finally:
+            seen.ask.module.zero_grad(set_to_none=True)  # its backward leaves a gradient at every weight
 
 
 def _torchcam(name: str, seen: Seen) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 
 from wsol.methods.base import Seen, method
 from wsol.methods.masks import Score, behind, target_scores
+from wsol.options import Count, PositiveShare
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,9 +35,9 @@ class RISE:
     Options: samples (N), cells (grid cells a side), keep (p_1), score.
     """
 
-    samples: int = 4000
-    cells: int = 7
-    keep: float = 0.5
+    samples: Count = 4000
+    cells: Count = 7
+    keep: PositiveShare = 0.5
     score: Score = "prob"
 
     def __call__(self, seen: Seen) -> Tensor:

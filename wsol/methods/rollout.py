@@ -9,6 +9,7 @@ import torch
 from wsol.errors import ConfigError
 from wsol.methods.attending import row_map
 from wsol.methods.base import Seen, method
+from wsol.options import Share
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +37,7 @@ class Rollout:
     """
 
     heads: Literal["mean", "max", "min"] = "mean"
-    discard: float = 0.0
+    discard: Share = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.discard < 1:

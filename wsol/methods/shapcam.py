@@ -9,6 +9,7 @@ import torch
 from wsol.methods.ablationcam import part_size
 from wsol.methods.base import Seen, method
 from wsol.methods.masks import Score, target_scores, weighted_map
+from wsol.options import Count
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -35,7 +36,7 @@ class ShapCAM:
     Options: samples (orders); score = prob, logit.
     """
 
-    samples: int = 10
+    samples: Count = 10
     score: Score = "prob"
 
     def __call__(self, seen: Seen) -> Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from wsol.ask import Cost
-from wsol.capture import target_logit
+from wsol.capture import target_logit, wide
 from wsol.methods.base import Seen, method
 from wsol.methods.masks import weighted_map
 
@@ -55,7 +55,10 @@ class ShapleyCAM:
         if gradient.requires_grad:
             with torch.enable_grad():
                 along = (gradient * activations.detach()).sum()
-            product = torch.autograd.grad(along, activations, allow_unused=True)[0]
-            curved = curved if product is None else product
+            # None means that the gradient is the same at any activation: the Hessian is 0
+            product = torch.autograd.grad(along, look.roots[seen.layer], allow_unused=True)[0]
+            if product is not None:
+                grid = seen.ask.grids.get(seen.layer)
+                curved = wide(product if grid is None else grid.unfold(product))
         seen.ask.cost += Cost(backwards=len(seen.images))
         return (gradient - curved / 2).detach().mean((2, 3))

@@ -10,6 +10,7 @@ from wsol.capture import INPUT
 from wsol.methods.base import Seen, method
 from wsol.methods.colour import Reduce, one_map
 from wsol.methods.noise import noisy_images
+from wsol.options import Count, NotNegative
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,12 +38,12 @@ class SmoothGrad:
     first; smooth_sigma, a blur in pixels.
     """
 
-    samples: int = 25
-    noise: float = 0.15
+    samples: Count = 25
+    noise: NotNegative = 0.15
     statistic: Literal["mean", "squared", "var"] = "mean"
     reduce: Reduce = "max"
     abs: bool = True
-    smooth_sigma: float = 0.0
+    smooth_sigma: NotNegative = 0.0
 
     def __call__(self, seen: Seen) -> Tensor:
         mean, squared, var = seen.once(("smoothgrad", self.samples, self.noise), lambda: self._moments(seen))

@@ -9,6 +9,7 @@ import torch
 from wsol.methods.base import Seen, method
 from wsol.methods.masks import weighted_map
 from wsol.methods.noise import noisy_images
+from wsol.options import Count, NotNegative
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,8 +39,8 @@ class SmoothGradCAMpp:
     Options: samples; noise; numerator = d1 (as the paper prints it) or d2 (as Grad-CAM++ would have it).
     """
 
-    samples: int = 25
-    noise: float = 0.15
+    samples: Count = 25
+    noise: NotNegative = 0.15
     numerator: Literal["d1", "d2"] = "d1"
 
     def __call__(self, seen: Seen) -> Tensor:

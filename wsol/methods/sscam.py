@@ -8,6 +8,7 @@ import torch
 
 from wsol.methods.base import Seen, method
 from wsol.methods.masks import Score, behind, image_masks, live_channels, live_softmax, sweep, weighted_map
+from wsol.options import Count, NotNegative
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,8 +35,8 @@ class SSCAM:
     """
 
     noise_on: Literal["map", "input"] = "map"
-    samples: int = 35
-    std: float = 2.0
+    samples: Count = 35
+    std: NotNegative = 2.0
     score: Score = "prob"
     channel_softmax: bool = True
 

@@ -10,6 +10,7 @@ import torch
 from wsol.methods.base import Seen, method
 from wsol.methods.fusion import upsample
 from wsol.methods.meta import base_method
+from wsol.methods.sizes import look_at, resized
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,16 +43,16 @@ class TTA:
         height, width = seen.images.shape[-2:]
         maps = []
         for scale in sorted(SCALES, reverse=True):
-            resized = _resized(seen.images, (round(height * scale), round(width * scale)))
+            larger = resized(seen.images, (round(height * scale), round(width * scale)))
             for mirrored in (False, True):
-                images = resized.flip(-1) if mirrored else resized
+                images = larger.flip(-1) if mirrored else larger
                 raw = base(self._look(seen, images))
                 maps.append(raw.flip(-1) if mirrored else raw)
         size = (maps[0].shape[-2], maps[0].shape[-1])
         return torch.stack([upsample(m, size) for m in maps]).mean(0)
 
     def _look(self, seen: Seen, images: Tensor) -> Seen:
-        look = seen.ask.look(images, seen.targets, [seen.layer])
+        look = look_at(seen, images)
         return replace(
             seen,
             activations=look.activations[seen.layer],
@@ -60,9 +61,3 @@ class TTA:
             images=images,
             memo={},
         )
-
-
-def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
-    if tuple(images.shape[-2:]) == size:
-        return images
-    return torch.nn.functional.interpolate(images, size=size, mode="bilinear", align_corners=False)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from wsol.methods.base import Seen, method
 from wsol.methods.colour import Reduce, one_map
+from wsol.options import NotNegative
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +30,7 @@ class VanillaGrad:
 
     reduce: Reduce = "max"
     abs: bool = True
-    smooth_sigma: float = 0.0
+    smooth_sigma: NotNegative = 0.0
 
     def __call__(self, seen: Seen) -> Tensor:
         return one_map(seen.gradients, reduce=self.reduce, absolute=self.abs, smooth_sigma=self.smooth_sigma)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods.base import Seen, method
+from wsol.options import NotNegative
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +27,7 @@ class XGradCAM:
     """
 
     relu: bool = True
-    eps: float = 0.0
+    eps: NotNegative = 0.0
 
     def __call__(self, seen: Seen) -> Tensor:
         activations = seen.activations
