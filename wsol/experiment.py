@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wsol.models.base import Classifier
     from wsol.protocols.base import Protocol
 
-ROWS_VERSION = 1  # raise it when the same settings give other rows
+ROWS_VERSION = 2  # raise it when the same settings give other rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
