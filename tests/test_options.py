@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 import pytest
 
 from wsol.errors import ConfigError
-from wsol.options import build, defaults
+from wsol.options import Count, NotNegative, PositiveShare, Share, build, defaults, fit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,3 +46,23 @@ def test_defaults_are_those_of_the_dataclass() -> None:
 def test_wrong_names_and_values_are_refused_in_one_sentence(values: dict[str, object], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         build(Knobs, values, where="knobs")
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "said"),
+    [
+        (Count, 0, "here=0 is out of range; give 1 or more"),
+        (NotNegative, -0.5, "here=-0.5 is out of range; give 0 or more"),
+        (Share, 1.5, "here=1.5 is out of range; give 0 or more and at most 1"),
+        (PositiveShare, 0, "here=0 is out of range; give above 0 and at most 1"),
+        (Share, float("nan"), "here=nan is out of range"),
+    ],
+)
+def test_numbers_out_of_their_range_are_refused(hint: object, value: float, said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        fit(value, hint, where="here")
+
+
+def test_the_ends_of_a_range_belong_to_it() -> None:
+    assert [fit(v, Share, where="here") for v in (0, 1)] == [0.0, 1.0]
+    assert fit(1, Count, where="here") == 1

@@ -37,6 +37,15 @@ def test_equal_variants_are_kept_once() -> None:
     assert ids(gradcam={"layers": ["last", "stage5"]}) == ["gradcam@stage5"]
 
 
+def test_fusion_of_one_layer_without_gamma_makes_no_variant() -> None:
+    assert ids(gradcam={"normalise": ["max", "percentile"]}) == ["gradcam@stage5"]
+    assert ids(gradcam={"layers": "stage4+stage5", "normalise": ["max", "percentile"]}) == [
+        "gradcam@stage4+stage5",
+        "gradcam@stage4+stage5[normalise=percentile]",
+    ]
+    assert ids(gradcam={"gamma": 2, "normalise": "percentile"}) == ["gradcam@stage5[gamma=2,normalise=percentile]"]
+
+
 def test_a_preset_is_another_name_for_options_of_a_method() -> None:
     (made,) = variants(layercam_fused={"method": "layercam", "layers": "stage4+stage5", "gamma": 2.0})
     assert made.id == "layercam@stage4+stage5[gamma=2]"

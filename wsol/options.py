@@ -18,22 +18,28 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Range:
-    """What a number may be, as an annotation: ``samples: Annotated[int, Range(1)] = 10``. Both ends belong to it."""
+    """What a number may be, as an annotation: ``samples: Annotated[int, Range(1)] = 10``.
+
+    Both ends belong to it; with `above` the lower one does not.
+    """
 
     low: float
     high: float = float("inf")
+    above: bool = False
 
     def check(self, value: Any, where: str) -> None:
         """Raises ConfigError for a number outside."""
-        if not self.low <= value <= self.high:
-            wanted = f"{self.low:g} or more" if self.high == float("inf") else f"{self.low:g} to {self.high:g}"
-            raise ConfigError(f"{where}={value:g} is out of range; give {wanted}")
+        if self.low <= value <= self.high and not (self.above and value == self.low):
+            return
+        ends = [f"above {self.low:g}" if self.above else f"{self.low:g} or more"]
+        ends += [f"at most {self.high:g}"] if self.high < float("inf") else []
+        raise ConfigError(f"{where}={value:g} is out of range; give {' and '.join(ends)}")
 
 
 Count = Annotated[int, Range(1)]
 NotNegative = Annotated[float, Range(0)]
 Share = Annotated[float, Range(0, 1)]
-PositiveShare = Annotated[float, Range(1e-6, 1)]
+PositiveShare = Annotated[float, Range(0, 1, above=True)]
 
 
 def defaults(cls: type[Any]) -> dict[str, Any]:

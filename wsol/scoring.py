@@ -34,7 +34,7 @@ Normalise = Literal["auto", "always", "never"]
 LOOKED_AT = 64  # maps that --normalise auto decides by: the first ones, by image id
 LOWEST_PEAK = 0.5  # of scores; raw maps of small values are within [0, 1], too, and would be cut to nothing
 SHARD = 500  # images a file of rows
-ROWS_VERSION = 1  # raise it when the same maps give other rows
+ROWS_VERSION = 2  # raise it when the same maps give other rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
