@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from wsol.errors import LayerError, unknown
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from torch import Tensor, nn
 
     from wsol.models.grids import Grid
@@ -143,7 +144,7 @@ class Capture:
             if INPUT in self.layers:
                 self._kept[INPUT] = images.detach().requires_grad_(self.gradients)
                 images = self._kept[INPUT].clone()
-            with sdpa_kernel(SDPBackend.MATH) if create_graph else nullcontext():
+            with _plain_attention() if create_graph else nullcontext():
                 logits = self.model(images)
             layers = list(self._kept)  # in the order they were run
             if self.strict and len(layers) < len(self.layers):
@@ -193,3 +194,10 @@ class Capture:
 def wide(tensor: Tensor) -> Tensor:
     """Half precision (autocast) to float32; wider types stay."""
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def _plain_attention() -> AbstractContextManager[None]:
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    kernel: AbstractContextManager[None] = sdpa_kernel(SDPBackend.MATH)
+    return kernel
