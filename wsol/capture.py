@@ -58,6 +58,16 @@ def target_logit(logits: Tensor, targets: Tensor) -> Tensor:
     return logits.gather(1, targets[:, None])[:, 0]
 
 
+def target_probability(logits: Tensor, targets: Tensor) -> Tensor:
+    """(B, C) logits and (B,) classes to (B,) softmax probabilities."""
+    return target_logit(logits.softmax(1), targets)
+
+
+def target_logprob(logits: Tensor, targets: Tensor) -> Tensor:
+    """(B, C) logits and (B,) classes to (B,) logarithms of softmax probabilities."""
+    return target_logit(logits.log_softmax(1), targets)
+
+
 @contextmanager
 def capture(
     model: nn.Module,

@@ -62,6 +62,8 @@ PAIRS = (
     Pair("kpcacam", "peer.gradcam.KPCA_CAM", "scikit-learn's kernel PCA; the sign of a component is arbitrary"),
     Pair("scorecam", "peer.gradcam.ScoreCAM", "masks upsampled with corners aligned", LOGIT),
     Pair("scorecam", "peer.torchcam.ScoreCAM", "min-max before upsampling", {**LOGIT, "mask_order": "norm_before_up"}),
+    Pair("sscam", "peer.torchcam.SSCAM", "other noise"),
+    Pair("iscam", "peer.torchcam.ISCAM", "its masks are scaled by the running sum of i/N: up to 5.5 for N = 10"),
     Pair(
         "ablationcam",
         "peer.gradcam.AblationCAM",

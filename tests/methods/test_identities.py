@@ -50,6 +50,21 @@ def test_cam_is_n_times_gradcam_before_the_relu_on_a_gap_head(gap: Seen) -> None
     close(run("cam", gap), cells(gap) * run("gradcam", gap, relu=False))
 
 
+@pytest.mark.parametrize("key", ["gradcam", "layercam"])
+def test_the_probabilitys_map_is_p_times_that_of_its_logarithm(vgg: Seen, key: str) -> None:
+    p = target_scores(vgg.logits, vgg.targets, "prob")[:, None, None]
+    close(run(key, vgg, score="prob"), p * run(key, vgg, score="logprob"))
+    assert vgg.ask.cost.forwards == 2 * len(p)  # one look for each score
+
+
+def test_the_gradient_of_a_log_probability_carries_the_other_classes(gap: Seen) -> None:
+    """d log p_c = d y_c - sum_j p_j d y_j; on a GAP head d y_c is W[c] / n."""
+    assert gap.head is not None
+    weight, p = gap.head.weight, gap.logits.softmax(1)
+    slopes = (weight[gap.targets] - p @ weight) / cells(gap)
+    close(run("gradcam", gap, score="logprob", relu=False), (slopes[:, :, None, None] * gap.activations).sum(1))
+
+
 def test_hirescam_xgradcam_and_gradcam_are_one_map_on_a_gap_head(gap: Seen) -> None:
     close(run("hirescam", gap), run("gradcam", gap, relu=False))
     close(run("xgradcam", gap, relu=False), run("gradcam", gap, relu=False))

@@ -28,12 +28,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cas
 import torch
 
 from wsol.ask import Ask, Cost, Memo
+from wsol.capture import target_logprob, target_probability
 from wsol.registry import Registry
 
 if TYPE_CHECKING:
     from wsol.models.heads import Head
 
 Need = Literal["activations", "gradients", "head", "model", "second_derivatives", "attention", "image"]
+Differentiated = Literal["logit", "prob", "logprob"]
 V = TypeVar("V")
 
 
@@ -97,6 +99,14 @@ class Seen:
         if self.slopes is None:
             raise LookupError("this method uses gradients but does not declare needs=('activations', 'gradients')")
         return self.slopes
+
+    def gradients_of(self, score: Differentiated) -> torch.Tensor:
+        """(B, K, H, W), d score / d activations; for another score than the logit, from one more look."""
+        if score == "logit":
+            return self.gradients
+        of = {"prob": target_probability, "logprob": target_logprob}[score]
+        look = self.once(("gradients", score), lambda: self.ask.look(self.images, self.targets, [self.layer], score=of))
+        return look.gradients[self.layer]
 
     @property
     def scores(self) -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import Differentiated, Seen, method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,12 +18,14 @@ class GradCAM:
 
     Identities: before the ReLU it is CAM / n on a GAP head (n cells), and equals HiResCAM and XGrad-CAM there.
 
-    Options: relu=false keeps evidence against the class, too.
+    Options: relu=false keeps evidence against the class, too. What is differentiated: score = logit, or prob or
+    logprob, which take 1F + 1B more; prob has the map of logprob, times p.
     """
 
     relu: bool = True  # the paper keeps only evidence for the class
+    score: Differentiated = "logit"
 
     def __call__(self, seen: Seen) -> Tensor:
-        weights = seen.gradients.mean((2, 3), keepdim=True)
+        weights = seen.gradients_of(self.score).mean((2, 3), keepdim=True)
         raw = (weights * seen.activations).sum(1)
         return raw.relu() if self.relu else raw

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from wsol.errors import ConfigError
-from wsol.methods.base import Seen, method
+from wsol.methods.base import Differentiated, Seen, method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,15 +24,20 @@ class LayerCAM:
     localization script takes the gradient of the pool's output, upsampled (grad_source=next_upsampled); 1F + 1B more.
 
     Options: grad_source = same, next_upsampled (bilinear, corners aligned, as in the script); pool: the pool's module
-    name, by default the first one behind the layer. tanh scaling (gamma), the layers it applies to and fusion are
-    options of every method.
+    name, by default the first one behind the layer; score (what is differentiated) = logit, or prob or logprob, which
+    take 1F + 1B more. tanh scaling (gamma), the layers it applies to and fusion are options of every method.
     """
 
     grad_source: Literal["same", "next_upsampled"] = "same"
     pool: str | None = None
+    score: Differentiated = "logit"
+
+    def __post_init__(self) -> None:
+        if self.score != "logit" and self.grad_source != "same":
+            raise ConfigError(f"layercam: score={self.score} goes with grad_source=same only")
 
     def __call__(self, seen: Seen) -> Tensor:
-        gradients = seen.gradients if self.grad_source == "same" else self._upsampled(seen)
+        gradients = seen.gradients_of(self.score) if self.grad_source == "same" else self._upsampled(seen)
         return (gradients.relu() * seen.activations).sum(1).relu()
 
     def _upsampled(self, seen: Seen) -> Tensor:
