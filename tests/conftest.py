@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# one thread a process, and in the commands that tests start: pytest-xdist has a worker for each core already
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # the same cases at each run, whatever else the machine does; `pytest --hypothesis-profile=default` looks for new ones
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from wsol.errors import ConfigError
 from wsol.methods.fusion import Fusion, fuse_layers, normalised
 
 DEEP = torch.tensor([[[0.0, 4.0], [1.0, 2.0]]], dtype=torch.float64)
@@ -63,3 +64,9 @@ def test_percentile_stretching_saturates_the_tails() -> None:
     assert float(stretched.min()) == 0
     assert float(stretched.max()) == 1
     assert int((stretched == 1).sum()) == 10
+
+
+@pytest.mark.parametrize("gamma", [0.0, -1.0, float("nan")])
+def test_a_gamma_that_leaves_nothing_is_refused(gamma: float) -> None:
+    with pytest.raises(ConfigError, match="turns every map into a flat one; give a number above 0, or null"):
+        Fusion(gamma=gamma)

@@ -54,6 +54,28 @@ def test_half_a_file_is_never_seen(tmp_path: Path) -> None:
     assert folder.tables()["cam"].num_rows == 1
 
 
+def test_a_damaged_file_is_left_out_and_made_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder, (first, second) = RunFolder(tmp_path), shards(["a", "b"], 1)
+    work = frozenset({("cam", "v1")})
+    folder.write(first, [row("cam", "a", x=1)], work, ABOUT)
+    place = folder.write(second, [row("cam", "b", x=2)], work, ABOUT)
+    whole = place.read_bytes()
+    place.write_bytes(whole[: len(whole) // 2])
+    assert folder.done(second) == frozenset()
+    assert f"{place} is damaged and left out" in caplog.text
+    assert folder.tables()["cam"]["image_id"].to_pylist() == ["a"]
+    folder.write(second, [row("cam", "b", x=2)], work, ABOUT)
+    assert folder.tables()["cam"]["image_id"].to_pylist() == ["a", "b"]
+
+
+def test_a_damaged_manifest_says_so(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_manifest({})
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(OutputError, match=r"run\.json is damaged .*; the same wsol run writes it again"):
+        _ = folder.manifest
+
+
 def test_writing_where_one_must_not_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"can't write .*choose another folder with paths\.runs=DIR"):
@@ -69,5 +91,7 @@ def test_latest_is_the_run_written_last(tmp_path: Path) -> None:
     assert open_run(tmp_path / "shapes-a-111", tmp_path / "elsewhere").name == "shapes-a-111"
     with pytest.raises(UnknownName, match="no run 'shapes-c'; nearest: 'shapes-"):
         open_run("shapes-c", tmp_path)
+    with pytest.raises(OutputError, match="'shapes' fits 2 runs: shapes-a-111, shapes-b-222; say which"):
+        open_run("shapes", tmp_path)
     with pytest.raises(OutputError, match="there is no run under"):
         open_run("latest", tmp_path / "empty")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from wsol.errors import ConfigError
 from wsol.localise import final_map
 from wsol.protocols.base import protocols
 from wsol.views import View, ViewName, boxes_on_canvas, mask_on_canvas, merge_crops
@@ -156,3 +157,9 @@ def test_masks_keep_their_values() -> None:
 def test_multiscale_inputs_have_their_own_sizes() -> None:
     view = View("multiscale", 64, scales=(1.0, 1.5, 2.0))
     assert [c.size for c in view.inputs(marked((90, 70), (5, 5, 20, 20)))] == [(64, 64), (96, 96), (128, 128)]
+
+
+def test_a_side_below_eight_pixels_is_refused() -> None:
+    View("squash", 8)
+    with pytest.raises(ConfigError, match=r"view\.side=7 is no size for an image; give 8 pixels or more"):
+        View("squash", 7)

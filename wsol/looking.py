@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from wsol.models.base import Classifier
     from wsol.models.heads import Head
     from wsol.variants import Variant
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class Looker:
         self.ask = Ask(self.module, grids=self.grids, chunk=chunk, autocast=self.autocast)
         self._heads: dict[str, Head | None] = {}
         self._alone: dict[tuple[object, ...], tuple[int, Spent]] = {}
+        self._warned: set[str] = set()
         self._last_side: dict[tuple[int, ...], int] = {}
         self._shallow: dict[tuple[tuple[str, ...], tuple[int, ...]], bool] = {}
 
@@ -122,6 +127,7 @@ class Looker:
                 raw[variant.id] = (
                     maps.detach().float().cpu().numpy() if self.dtype == torch.float32 else maps.detach().cpu().numpy()
                 )
+            self._look_for_nan(variant, raw[variant.id])
             own = self.ask.cost - before
             n = len(inputs)
             seconds = self._now() - clock + own.seconds
@@ -130,6 +136,13 @@ class Looker:
             peak = max([alone.peak_mb, memory.peak_mb, *(peaks[key] for key in used)])
             spent[variant.id] = Spent(cost, peak)
         return Maps(raw, look.logits.cpu().numpy(), spent)
+
+    def _look_for_nan(self, variant: Variant, maps: NDArray[Any]) -> None:
+        """Say once of a variant that its maps are no numbers: such images find nothing."""
+        broken = int((~np.isfinite(maps)).any((1, 2)).sum())
+        if broken and variant.id not in self._warned:
+            self._warned.add(variant.id)
+            log.warning("%s: %d of %d maps hold NaN or infinite values and find nothing", variant.id, broken, len(maps))
 
     def _head(self, layer: str, inputs: Tensor) -> Head | None:
         if layer not in self._heads:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -22,6 +23,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wsol.errors import OutputError, unknown
+
+log = logging.getLogger(__name__)
 
 FOOTER = b"wsol"
 Work = frozenset[tuple[str, str]]  # (variant key, measure name)
@@ -67,7 +70,11 @@ class RunFolder:
     @property
     def manifest(self) -> dict[str, Any]:
         """What `write_manifest` wrote: identity, settings, versions."""
-        loaded: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+        file = self.path / "run.json"
+        try:
+            loaded: dict[str, Any] = json.loads(file.read_text())
+        except ValueError as error:
+            raise OutputError(f"{file} is damaged ({error}); the same wsol run writes it again") from error
         return loaded
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
@@ -128,7 +135,11 @@ class RunFolder:
     def _files(self, index: int | None = None) -> Iterable[tuple[Path, dict[str, Any]]]:
         pattern = "shard-*.parquet" if index is None else f"shard-{index:05d}-*.parquet"
         for file in sorted((self.path / "rows").glob(pattern)):
-            schema = pq.read_metadata(file)
+            try:
+                schema = pq.read_metadata(file)
+            except (pa.ArrowException, OSError) as error:
+                log.warning("%s is damaged and left out (%s); the same wsol run makes it again", file, error)
+                continue
             footer = json.loads((schema.metadata or {}).get(FOOTER, b"{}"))
             if footer and footer["rows"] == schema.num_rows:
                 yield file, footer
@@ -168,6 +179,8 @@ def open_run(name: str | Path, runs: Path) -> RunFolder:
     matching = [n for n in known if n.startswith(str(name))]
     if len(matching) == 1:
         return RunFolder(known[matching[0]].parent)
+    if matching:
+        raise OutputError(f"{str(name)!r} fits {len(matching)} runs: {', '.join(sorted(matching))}; say which")
     raise unknown("run", str(name), known, see=f"the folders in {runs}")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from wsol.errors import unknown
+from wsol.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,6 +81,10 @@ class View:
     side: int
     scales: tuple[float, ...] = (1.0, 1.5, 2.0)
     merge: Merge = "sum"
+
+    def __post_init__(self) -> None:
+        if self.side < 8:
+            raise ConfigError(f"view.side={self.side} is no size for an image; give 8 pixels or more")
 
     def layout(self, size_wh: tuple[int, int]) -> Layout:
         """Geometry for a stored image of `size_wh`."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+import PIL.Image
 import pytest
 
 from wsol.datasets.base import datasets
+from wsol.datasets.files import open_image, open_mask
 from wsol.datasets.folder import Folder
 from wsol.errors import DataError
 from wsol.options import build
@@ -31,6 +34,17 @@ def test_lines_of_one_image_are_one_sample(write):
         ("a/2.png", 0, (10, 10), [[0, 0, 1, 1]]),
         ("b,c.png", 1, (5, 7), [[0, 0, 5, 7]]),
     ]
+
+
+def test_grey_images_of_sixteen_bits_keep_their_greys(tmp_path):
+    """Pillow alone makes white of all but the darkest 1/256."""
+    values = np.array([[0, 255, 256], [25700, 65535, 32768]], np.uint16)
+    PIL.Image.fromarray(values).save(tmp_path / "deep.png")
+    for found in (
+        open_image(tmp_path / "deep.png", image_id="deep").getchannel(0),
+        open_mask(tmp_path / "deep.png", image_id="deep"),
+    ):
+        assert np.asarray(found).tolist() == [[0, 0, 1], [100, 255, 128]]
 
 
 def test_it_is_built_from_plain_options(images, write):

@@ -41,6 +41,14 @@ def test_it_is_registered():
     assert datasets["wsolevaluation"] is WsolEvaluation
 
 
+def test_it_is_called_what_the_layout_holds(write):
+    assert write().key == "wsolevaluation"
+    assert write(called="cub").key == "cub"
+    assert WsolEvaluation.key == "wsolevaluation"
+    with pytest.raises(ConfigError, match=r"dataset\.called='a/b' can't name a run"):
+        write(called="a/b")
+
+
 def test_samples_are_sorted_and_keep_the_numbers_of_the_file(write):
     samples = write().samples()
     assert [(s.image_id, s.label, s.size_wh) for s in samples] == [
@@ -216,8 +224,8 @@ def test_a_mask_is_resized_once_whatever_the_size_of_its_image(masked):
     """The published loader takes the file to the map's size, without a detour over the image's."""
     data = masked()
     _, second = data.samples()
-    view = View("squash", 7)
-    expected = cv2.resize(data.mask(second), (7, 7), interpolation=cv2.INTER_NEAREST)
+    view = View("squash", 9)
+    expected = cv2.resize(data.mask(second), (9, 9), interpolation=cv2.INTER_NEAREST)
     assert np.array_equal(mask_on_canvas(data.mask(second), view.layout(second.size_wh)), expected)
     cropped = View("centre", 8).layout(second.size_wh)  # the image is resized to 9, and 8 of it are kept
     assert mask_on_canvas(data.mask(second), cropped).shape == (8, 8)

@@ -104,7 +104,8 @@ def test_class_maps_before_the_pooling_are_their_own_head():
         ("densenet121", "features.norm5", "relu_linear"),  # a ReLU that bfloat16 rounds away
     ],
 )
-def test_a_head_does_not_depend_on_the_precision_of_the_run(name, layer, kind, random_classifier):
+def test_a_head_does_not_depend_on_the_precision_of_the_run(name, layer, kind, random_classifier, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     net = random_classifier(name, 64).module
     images = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     plain = head_behind(net, layer, images)

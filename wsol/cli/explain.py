@@ -90,7 +90,7 @@ def explain(
     except OSError as error:
         raise OutputError(f"can't write to {out}: {error.strerror}; choose another folder with -o DIR") from error
     written, arrays = [], {}
-    for name in images:
+    for name, slug in zip(images, _slugs(images), strict=True):
         image, sample, gt = _open(name, data)
         crops = view.inputs(image)
         layout = view.layout(image.size)
@@ -119,16 +119,27 @@ def explain(
             scaled = boxes * np.array([image.width / where.size_wh[0], image.height / where.size_wh[1]] * 2)
             peak = max(float(final.max()), 1e-12)
             picture = overlay(image, final / peak, gt_boxes=gt, predicted_boxes=scaled, caption=caption)
-            file = out / f"{_slug(name)}--{_slug(variant.id)}.png"
+            file = out / f"{slug}--{_slug(variant.id)}.png"
             picture.save(file)
             written.append(file)
             pictures.append(picture)
-        file = out / f"{_slug(name)}.png"
+        file = out / f"{slug}.png"
         sheet(pictures).save(file)
         written.append(file)
     file = out / "maps.npz"
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     return [*written, file]
+
+
+def _slugs(names: Sequence[str]) -> list[str]:
+    """File names for images; those that would be equal are counted."""
+    found: list[str] = []
+    for name in names:
+        slug, n = _slug(name), 2
+        while slug in found:
+            slug, n = f"{_slug(name)}-{n}", n + 1
+        found.append(slug)
+    return found
 
 
 def _open(name: str, data: Dataset | None) -> tuple[Image, Sample | None, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,12 @@ def check_limit(limit: int | None) -> None:
     """Raises ConfigError for a limit below 1."""
     if limit is not None and limit < 1:
         raise ConfigError(f"dataset.limit={limit} leaves no image: give 1 or more, or null for all")
+
+
+def check_called(called: str) -> None:
+    """Raises ConfigError for a name that can't be part of a folder's name."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", called) or called.startswith("."):
+        raise ConfigError(f"dataset.called={called!r} can't name a run: use letters, digits, '_', '-' and '.'")
 
 
 def check_all(what: str, ids: Iterable[str], known: Iterable[str], *, where: object) -> None:

@@ -67,13 +67,25 @@ def open_image(path: Path, *, image_id: str, size_wh: tuple[int, int] | None = N
         raise DataError(f"image {image_id!r} is missing: there is no file {path}")
     try:
         with PIL.Image.open(path) as stored:
-            image = stored.convert("RGB")
+            image = _eight_bits(stored).convert("RGB")
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
         raise DataError(f"image {image_id!r} can't be read, the file is corrupt: {path} ({error})") from error
     if size_wh is not None and image.size != size_wh:
         found, said = "x".join(map(str, image.size)), "x".join(map(str, size_wh))
         raise DataError(f"image {image_id!r} is {found} pixels, but its annotation is for {said}: {path}")
     return image
+
+
+def _eight_bits(image: Image) -> Image:
+    """Grey images of 16 bits with the upper eight of them; Pillow's own conversion cuts them off at 255."""
+    import numpy as np
+    import PIL.Image
+
+    if not image.mode.startswith("I"):
+        return image
+    values = np.asarray(image).astype(np.int64)
+    # PNGs of 16 bits are read as I;16 or as I; real 32-bit images have no range that all agree on
+    return PIL.Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))
 
 
 def header_sizes(folder: Path, files: Sequence[str]) -> list[tuple[int, int]]:
@@ -96,7 +108,7 @@ def open_mask(path: Path, *, image_id: str) -> Image:
 
     try:
         with PIL.Image.open(path) as stored:
-            return stored.convert("L")
+            return _eight_bits(stored).convert("L")
     except Exception as error:  # as in `open_image`
         raise DataError(f"a mask of image {image_id!r} can't be read: {path} ({error})") from error
 

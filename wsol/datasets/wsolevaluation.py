@@ -35,6 +35,7 @@ class WsolEvaluation:
     masks : folder that the masks in localization.txt are relative to; without it there are none.
     limit : only the first images, in the order of their ids.
     labels_only : don't ask for boxes or masks (training splits have none).
+    called : what runs and tables call it: ``ilsvrc``.
     """
 
     key: ClassVar[str]
@@ -44,9 +45,13 @@ class WsolEvaluation:
     masks: str | None = None
     limit: int | None = None
     labels_only: bool = False
+    called: str = ""
 
     def __post_init__(self) -> None:
         checks.check_limit(self.limit)
+        if self.called:
+            checks.check_called(self.called)
+            object.__setattr__(self, "key", self.called)
 
     @property
     def class_names(self) -> Sequence[str]:

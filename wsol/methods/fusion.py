@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from wsol.errors import ConfigError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -39,6 +41,10 @@ class Fusion:
     normalise: Literal["max", "minmax", "percentile", "none"] = "max"
     fuse: Literal["max", "mean", "product"] = "max"
     fuse_size: Literal["largest", "input"] = "largest"
+
+    def __post_init__(self) -> None:
+        if self.gamma is not None and not self.gamma > 0:
+            raise ConfigError(f"gamma={self.gamma:g} turns every map into a flat one; give a number above 0, or null")
 
 
 def fuse_layers(
