@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import logging
 import re
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +41,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("-o", "--out", default="explained", help="folder for the pictures (default: explained)")
     parser.add_argument("--label", type=int, help="class index to explain (default: ground truth, else the prediction)")
     parser.add_argument(
-        "--tau", type=float, default=None, help="threshold of the drawn box (default: the protocol's, else 0.2)"
+        "--tau",
+        type=float,
+        help="share of the maximum (default: 0.15, of gradcam2017; other protocols: theirs, else 0.2)",
     )
     parser.add_argument("--model", help="same as model=...")
     chosen = parser.parse_intermixed_args(choices.load_with(list(words)))
@@ -51,8 +55,10 @@ def main(words: Sequence[str]) -> int:
         raise ConfigError("no image given: wsol explain photo.jpg model=resnet50, or an image id of the dataset")
     if not any(w.startswith("protocol=") for w in overrides):
         overrides.append("protocol=[gradcam2017]")
-    for place in explain(images, choices.rewrite(overrides), Path(chosen.out), label=chosen.label, tau=chosen.tau):
-        print(place)
+    with redirect_stdout(sys.stderr):  # whatever a network or another library prints is no answer of ours
+        files = explain(images, choices.rewrite(overrides), Path(chosen.out), label=chosen.label, tau=chosen.tau)
+    for file in files:
+        print(file)
     return 0
 
 
@@ -65,6 +71,7 @@ def explain(
 
     from wsol.cli.compose import compose_settings
     from wsol.cli.job import chosen_protocols, engine_of, load_dataset, load_model, view_of
+    from wsol.datasets.renumbered import as_the_network_counts
     from wsol.localise import boxes_at, final_map, iou_of_thresholds, place
     from wsol.looking import Looker
     from wsol.models.stages import resolve_layer, stages
@@ -83,7 +90,9 @@ def explain(
     looker = Looker(
         classifier, device=engine.device, precision=engine.precision, seed=settings["seed"], chunk=engine.chunk
     )
-    data = load_dataset(settings["dataset"]) if any(not Path(i).is_file() for i in images) else None
+    data = None
+    if any(not Path(i).is_file() for i in images):
+        data = as_the_network_counts(load_dataset(settings["dataset"]), classifier.class_names)
     tau = tau if tau is not None else 0.2 if protocol.tau == "sweep" else protocol.tau
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,8 @@ import dataclasses
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.checks import check_boxes
+from wsol.datasets.renumbered import as_the_network_counts
 from wsol.engines import Part, run_local
 from wsol.errors import ConfigError, DataError, unknown
 from wsol.evaluate import is_complete
@@ -22,6 +24,7 @@ from wsol.experiment import ChosenMetric, Experiment, Numerics
 from wsol.methods.base import methods
 from wsol.metrics.base import metrics
 from wsol.metrics.sanity import randomised
+from wsol.metrics.truth import against_boxes
 from wsol.models.base import Classifier, load_classifier
 from wsol.models.stages import resolve_layer, stages
 from wsol.options import build, defaults, fit
@@ -43,7 +46,8 @@ def run_job(config: DictConfig) -> None:
     """Run one composed configuration and print its table on stdout."""
     settings = _plain(config)
     part = Part.parse((settings.get("engine") or {}).get("part"))
-    experiment = experiment_from(settings)
+    with redirect_stdout(sys.stderr):  # whatever a network or another library prints is no answer of ours
+        experiment = experiment_from(settings)
     folder = RunFolder(Path(settings["paths"]["runs"]) / experiment.folder_name)
     check_knobs({p.name: p.knobs for p in experiment.protocols}, folder.footers(), where=folder.path)
     folder.write_manifest(experiment.manifest(versions()))
@@ -56,7 +60,8 @@ def run_job(config: DictConfig) -> None:
         len(experiment.metrics),
         experiment.numerics.device,
     )
-    run_local(experiment, folder, part)
+    with redirect_stdout(sys.stderr):
+        run_local(experiment, folder, part)
     folder.write_manifest(experiment.manifest(versions()))  # the newest finished run is `latest`
     to_come = sum(not is_complete(experiment, shard, folder) for shard in experiment.shards)
     if to_come:
@@ -85,10 +90,10 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
         raise ConfigError("nothing to measure: choose a protocol or a metric, for example protocol=[choe2020_v2]")
     engine = engine_of(settings)
     data = load_dataset(settings["dataset"])
-    samples = data.samples()
-    if rules:
-        check_boxes(samples, f"dataset {data.key}", masks="for masks choose protocol=[] metric=[pxap]")
+    _check_truth(data, rules, chosen_metrics)
     classifier = load_model(settings["model"])
+    data = as_the_network_counts(data, classifier.class_names)
+    samples = data.samples()
     _check_labels(data, classifier, max(s.label for s in samples))
     view = view_of(settings, classifier)
     asking = [m.name for m in chosen_metrics if m.metric.info.needs & {"model", "method"}]
@@ -234,6 +239,17 @@ def _gallery(settings: Mapping[str, Any]) -> int:
     if not isinstance(kept, int) or kept < 0:
         raise ConfigError(f"gallery={kept!r} is not a number of images; give 0 for none, or more")
     return kept
+
+
+def _check_truth(data: Dataset, rules: Sequence[Protocol], chosen: Sequence[ChosenMetric]) -> None:
+    """Raises DataError where there are no boxes for what compares with boxes."""
+    samples, where = data.samples(), f"dataset {data.key}"
+    if rules:
+        check_boxes(samples, where, masks="for masks choose protocol=[] metric=[pxap]")
+    for one in chosen:
+        if against_boxes(one.metric):
+            other = f"metrics.{one.name}.against=mask" if hasattr(one.metric, "against") else "metric=[pxap]"
+            check_boxes(samples, where, masks=f"{one.name} compares with boxes; for masks choose {other}")
 
 
 def _check_labels(data: Dataset, classifier: Classifier, highest: int) -> None:

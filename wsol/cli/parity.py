@@ -7,6 +7,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 
 from wsol.cli import choices
 from wsol.errors import ConfigError
@@ -31,7 +32,8 @@ def main(words: Sequence[str]) -> int:
     known = [*methods]
     if not any(name.startswith("peer.") for name in known):
         raise ConfigError("no other library is installed; get them with: pip install 'wsol[peers]'")
-    rows = _compare(chosen.overrides, chosen.images, chosen.layers, known)
+    with redirect_stdout(sys.stderr):  # what the other libraries print
+        rows = _compare(chosen.overrides, chosen.images, chosen.layers, known)
     if chosen.json:
         json.dump(rows, sys.stdout, indent=1)
         print()
@@ -45,6 +47,7 @@ def main(words: Sequence[str]) -> int:
 def _compare(overrides: Sequence[str], images: int, layers: str, known: Sequence[str]) -> list[dict[str, object]]:
     from wsol.cli.compose import compose_settings
     from wsol.cli.job import engine_of, load_dataset, load_model, view_of
+    from wsol.datasets.renumbered import as_the_network_counts
     from wsol.looking import Looker
     from wsol.models.heads import head_behind
     from wsol.models.stages import resolve_layer, stages
@@ -56,6 +59,7 @@ def _compare(overrides: Sequence[str], images: int, layers: str, known: Sequence
     looker = Looker(
         classifier, device=engine.device, precision=engine.precision, seed=settings["seed"], chunk=engine.chunk
     )
+    data = as_the_network_counts(data, classifier.class_names)
     samples = data.samples()[:images]
     inputs = [view.inputs(data.image(sample))[0] for sample in samples]
     last = resolve_layer(classifier, layers)

@@ -55,6 +55,11 @@ class Coco:
         checks.check_limit(self.limit)
 
     @property
+    def counted(self) -> bool:
+        """Whether the label numbers are our own, for the categories in their order."""
+        return self.label_map == "contiguous"
+
+    @property
     def class_names(self) -> Sequence[str]:
         names = {self._labels[c]: str(category["name"]) for c, category in self._categories.items()}
         return tuple(names.get(label, "") for label in range(max(names, default=-1) + 1))

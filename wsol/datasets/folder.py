@@ -50,6 +50,11 @@ class Folder:
         checks.check_limit(self.limit)
 
     @property
+    def counted(self) -> bool:
+        """Whether the label numbers are our own, for names in the file."""
+        return not self._numbered
+
+    @property
     def class_names(self) -> Sequence[str]:
         return () if self._numbered else tuple(self._labels)
 
