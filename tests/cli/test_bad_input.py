@@ -86,6 +86,9 @@ def test_an_output_folder_that_cannot_be_written(tmp_path: Path, capsys: pytest.
         (["list", "method5"], "there is no list 'method5'; nearest: 'methods'"),
         (["list", "layers"], "say which network"),
         (["list", "layers", "model=resnet51"], "there is no model 'resnet51'; nearest: 'resnet50'"),
+        (["list", "pathss"], "there is no list 'pathss'"),
+        (["run", "paths=nowhere"], "there is no paths 'nowhere'; nearest: 'default'"),
+        (["run", "method=cam,gradcam"], "write method=[cam,gradcam] for all in one run, or add -m for a run each"),
         (["explain", "no_such.jpg"], "neither a file nor an image id"),
     ],
 )

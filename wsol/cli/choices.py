@@ -11,7 +11,7 @@ from wsol.lazy import lazily
 from wsol.places import conf_dir
 from wsol.registry import load_file
 
-GROUPS = ("dataset", "model", "method", "protocol", "metric", "engine", "experiment", "paths")
+GROUPS = ("dataset", "model", "method", "protocol", "metric", "view", "engine", "experiment", "paths")
 
 
 def load_with(words: list[str]) -> list[str]:
@@ -96,7 +96,7 @@ def explained(error: Exception, words: Sequence[str]) -> WsolError:
     text = str(error)
     if found := re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", text):
         group, name = found.groups()
-        return unknown(group, name, options(group), see=f"wsol list {group}s")
+        return unknown(group, name, options(group), see="" if group == "paths" else f"wsol list {group}s")
     cause: BaseException | None = error
     while cause is not None:
         if found := re.search(r"(?:Key '(\w+)' is not in struct|Could not override '([\w.\[\]@/-]+)')", str(cause)):
@@ -104,6 +104,9 @@ def explained(error: Exception, words: Sequence[str]) -> WsolError:
             key = full.group(1) if full else found.group(2) or found.group(1)
             return unknown("option", key, _all_keys(words), error=ConfigError)
         cause = cause.__cause__ or cause.__context__
+    if found := re.search(r"Ambiguous value for argument '(\w+)=([^']+)'", text):
+        group, names = found.groups()
+        return ConfigError(f"{group}={names}: write {group}=[{names}] for all in one run, or add -m for a run each")
     return ConfigError(" ".join(text.split("\n")[0].split()))
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from wsol.cli import choices
 from wsol.errors import ConfigError, unknown
+from wsol.places import conf_dir
 from wsol.report.plain import print_table
 
-KINDS = ("methods", "layers", "models", "datasets", "protocols", "metrics", "experiments")
+KINDS = ("methods", "layers", "models", "datasets", "protocols", "metrics", "experiments", "views", "engines")
 
 
 def main(words: Sequence[str]) -> int:
@@ -74,17 +76,31 @@ def _rows(kind: str, overrides: Sequence[str]) -> list[dict[str, Any]]:
         from wsol.datasets.base import datasets
         from wsol.options import defaults
 
-        known = {key: ", ".join(defaults(d)) for key, d in datasets.items()}
-        return [
-            {"dataset": name, "options": known.get(name, "(a choice in conf/)")} for name in choices.options("dataset")
+        readers = [
+            {"dataset": key, "about": _first_sentence(reader.__doc__), "options": ", ".join(defaults(reader))}
+            for key, reader in datasets.items()
+        ]
+        presets = [name for name in choices.options("dataset") if name not in datasets]
+        return readers + [
+            {"dataset": name, "about": _comment("dataset", name), "options": "those of wsolevaluation"}
+            for name in presets
         ]
     if kind == "models":
         return [{"model": name} for name in choices.options("model")]
-    if kind == "experiments":
-        return [{"experiment": name} for name in choices.options("experiment")]
     if kind == "layers":
         return _layers(overrides)
-    raise ConfigError(f"wsol list {kind} is not available")
+    group = kind.removesuffix("s")
+    return [{group: name, "about": _comment(group, name)} for name in choices.options(group)]
+
+
+def _comment(group: str, name: str) -> str:
+    """What a file in conf/ says of itself: its first comment."""
+    found = re.search(r"# (?!@package)(.*)", (conf_dir() / group / f"{name}.yaml").read_text())
+    return _first_sentence(found[1]) if found else ""
+
+
+def _first_sentence(text: str | None) -> str:
+    return (text or "").strip().split("\n")[0].split(". ")[0].rstrip(".:")
 
 
 def _layers(overrides: Sequence[str]) -> list[dict[str, Any]]:

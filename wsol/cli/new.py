@@ -1,4 +1,4 @@
-"""`wsol new`: a commented starting file for a method of one's own."""
+"""`wsol new`: a commented starting file for a method, metric or protocol of one's own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsol.errors import ConfigError, OutputError, unknown
-
-KINDS = ("method",)
 
 METHOD = '''"""{title}."""
 
@@ -45,6 +43,66 @@ class {title}:
         return (weights * seen.activations).sum(1).relu()
 '''
 
+METRIC = '''"""{title}."""
+
+from __future__ import annotations
+
+from wsol.metrics import Case, Columns, mean, metric
+from wsol.metrics.truth import boxes_to_mask
+
+
+# The decorator makes a frozen dataclass of options and registers it under its key.
+#   needs   what you look at: "boxes", "mask", "truth" (the mask, or the boxes where there is none), "model" (more
+#           forwards: case.ask), "method" (the map of another image: case.remap), "probabilities".
+@metric(
+    "{key}",
+    paper="me, {title}, 2026",
+    year=2026,
+    needs=("boxes",),
+    about="Share of the bright part in the boxes.",
+)
+class {title}:
+    """{title}: how much of what the map shows is on the object.
+
+    mean over images of |M >= level inside the boxes| / |M >= level|, M scaled to [0, 1]
+    """
+
+    level: float = 0.5  # every field is an option: metrics.{key}.level=0.3
+
+    # How the columns of all images become the table's numbers; `Score(of=...)` for what is more than a mean.
+    scores = (mean("share", name="{key}", label="{title}", percent=True),)
+
+    def measure(self, case: Case) -> Columns:
+        # (h, w): case.map, and case.map01 scaled to [0, 1], in the frame of the network input, as case.boxes (g, 4) and
+        # case.mask are. Random numbers: case.rng(). Plain columns of this image; None is undefined and left out.
+        shown = case.map01 >= self.level
+        inside = boxes_to_mask(case.boxes, shown.shape) == 1
+        return {{"share": float((shown & inside).sum() / shown.sum())}}
+'''
+
+PROTOCOL = '''"""{title}."""
+
+from wsol.protocols import Protocol, protocol
+
+# What isn't named is as in `exact`; all knobs, their values and what they mean: wsol show protocol exact
+protocol(
+    Protocol(
+        name="{key}",
+        paper="me, {title}, 2026",
+        tau=0.2,  # a fixed share of the map's maximum; "sweep" takes the best of all
+        component="largest_polygon",  # whose box counts; "all" takes every component's
+        deltas=(0.5,),  # IoU at which a box is a hit
+        sources={{"tau": "section 4.1"}},  # where the paper says so, for `wsol show protocol {key}`
+    )
+)
+'''
+
+KINDS = {  # kind: (its file, how it is tried)
+    "method": (METHOD, "method=[{key},gradcam,layercam]"),
+    "metric": (METRIC, "metric=[{key}] method=[gradcam,layercam]"),
+    "protocol": (PROTOCOL, "protocol=[{key},choe2020_v2] method=[gradcam,layercam]"),
+}
+
 
 def main(words: Sequence[str]) -> int:
     """Write the file and say how to run it."""
@@ -62,10 +120,12 @@ def main(words: Sequence[str]) -> int:
         raise OutputError(f"{place} is there already; choose another name or -o FILE")
     title = "".join(part.capitalize() for part in chosen.name.split("_"))
     try:
-        place.write_text(METHOD.format(key=chosen.name, title=title))
+        text, tried = KINDS[chosen.kind]
+        place.write_text(text.format(key=chosen.name, title=title))
     except OSError as error:
         raise OutputError(f"can't write {place}: {error.strerror}") from error
     print(place)
-    print(f"Check it: wsol doctor --with {place} method=[{chosen.name}]")
-    print(f"Try it:   wsol run --with {place} method=[{chosen.name},gradcam,layercam]")
+    if chosen.kind == "method":
+        print(f"Check it: wsol doctor --with {place} method=[{chosen.name}]")
+    print(f"Try it:   wsol run --with {place} {tried.format(key=chosen.name)}")
     return 0
