@@ -241,6 +241,26 @@ def test_the_number_of_threads_and_shards_changes_no_row(scored: Scored, monkeyp
     assert len(list(open_run("latest", scored.at / "runs").path.glob("rows/*.parquet"))) == 3
 
 
+def test_safetensors_of_bfloat16_are_read_without_torch(scored: Scored) -> None:
+    """NumPy has no such type; the values are float32 whose lower halves are cut off."""
+    import torch
+    from safetensors.torch import save_file
+
+    maps = raw_maps(13)
+    save_file({i: torch.tensor(m).bfloat16() for i, m in maps.items()}, scored.at / "half.safetensors")
+    short = {i: torch.tensor(m).bfloat16().float().numpy() for i, m in maps.items()}
+    save_file({i: torch.tensor(m) for i, m in short.items()}, scored.at / "full.safetensors")
+    assert scored(scored.at / "half.safetensors")["metrics"] == scored(scored.at / "full.safetensors")["metrics"]
+
+
+def test_the_error_types_take_the_class_from_predictions(scored: Scored) -> None:
+    (scored.at / "right.csv").write_text(
+        "\n".join(["image_id,correct", *(f"{i},{n % 2}" for n, i in enumerate(SIZES))])
+    )
+    found = scored.values(scores(), "--predictions", str(scored.at / "right.csv"), protocol="error_types")
+    assert found["error_class_wrong"] == pytest.approx(100 * 3 / 5)
+
+
 def test_a_protocol_and_a_metric_of_ones_own_are_one_file_each(scored: Scored) -> None:
     (scored.at / "my_protocol.py").write_text(
         "from wsol.protocols import Protocol, protocol\n"

@@ -91,11 +91,24 @@ def test_annotations_that_do_not_fit_are_refused(change: tuple[str, str, str], s
     assert said in scored.refused(scores(), annotations=metadata)
 
 
-def test_masks_alone_have_no_boxes(scored: Scored) -> None:
+@pytest.mark.parametrize(
+    ("protocol", "other"),
+    [
+        ("choe2020_v1", "pxap"),
+        ("energy_pointing", "energy_pointing[against=mask]"),
+    ],
+)
+def test_masks_alone_have_no_boxes(protocol: str, other: str, scored: Scored) -> None:
     np.savez(scored.at / "masks.npz", **{i: np.eye(20, dtype=np.uint8) for i in SIZES})
-    said = scored.refused(scores(), annotations=scored.at / "masks.npz")
+    said = scored.refused(scores(), annotations=scored.at / "masks.npz", protocol=protocol)
     assert "5 of 5 images have no box" in said
-    assert "--protocol pxap" in said
+    assert said.endswith(f"for masks use --protocol {other}")
+
+
+def test_masks_without_an_object_give_no_number(scored: Scored) -> None:
+    np.savez(scored.at / "masks.npz", **{i: np.zeros((20, 20), np.uint8) for i in SIZES})
+    said = scored.refused(scores(), annotations=scored.at / "masks.npz", protocol="energy_pointing[against=mask]")
+    assert "has no value for any of the 5 images" in said
 
 
 @pytest.mark.parametrize(
@@ -108,6 +121,8 @@ def test_masks_alone_have_no_boxes(scored: Scored) -> None:
         (["--view", "center"], "choe2020_v1", "nearest: 'centre'"),
         ([], "choe2020", "nearest: 'choe2020_v2'"),
         ([], "rise2018_single", "asks the network"),
+        ([], "error_types", "needs to know whether the network was right: give --predictions FILE"),
+        ([], "classification", "asks the network"),
         ([], "exact[refine=colour_cut]", "needs the pixels: give --images DIR"),
         (["--shallow"], "layercam2021", "needs the pixels: give --images DIR"),
         (["--predictions", "nowhere.csv"], "choe2020_v1", "nowhere.csv"),

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from wsol.cli import choices
-from wsol.errors import ConfigError, unknown
+from wsol.errors import ConfigError, DataError, unknown
 from wsol.views import ViewName
 
 if TYPE_CHECKING:
     from wsol.datasets.base import Dataset
     from wsol.report.summary import Summary
-    from wsol.rules import Rule
+    from wsol.rules import BoxRule, PixelRule
     from wsol.scoring import Scoring
     from wsol.store import RunFolder
 
@@ -48,7 +48,7 @@ What is done with a map (--normalise):
 
 A map that is not square must have the image's proportions, to within one cell of its grid.
 """
-NEEDS = {"mask", "truth", "boxes"}  # of metrics that need no network
+NEEDS = {"mask", "truth", "boxes"}  # of metrics that look at a map
 
 
 def main(words: Sequence[str]) -> int:
@@ -108,10 +108,11 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Scoring]:
     return summarise(folder, measures=only, n_resamples=chosen.resamples), folder, scoring
 
 
-def _scoring(chosen: argparse.Namespace, data: Dataset, rule: Rule) -> Scoring:
+def _scoring(chosen: argparse.Namespace, data: Dataset, rule: BoxRule | PixelRule) -> Scoring:
     """Everything that can be refused without reading all maps is refused here."""
     from wsol.datasets.checks import check_boxes
     from wsol.mapfiles import open_maps
+    from wsol.metrics.truth import against_boxes
     from wsol.predictions import read_predictions
     from wsol.protocols.base import spelled
     from wsol.rules import CROPPED, BoxRule
@@ -120,6 +121,10 @@ def _scoring(chosen: argparse.Namespace, data: Dataset, rule: Rule) -> Scoring:
     samples = {sample.image_id: sample for sample in data.samples()}
     if isinstance(rule, BoxRule):
         check_boxes(list(samples.values()), chosen.annotations, masks="for masks use --protocol pxap")
+    elif against_boxes(rule.chosen.metric):
+        key, metric = rule.chosen.metric.info.key, rule.chosen.metric
+        other = f"{key}[against=mask]" if hasattr(metric, "against") else "pxap"
+        check_boxes(list(samples.values()), chosen.annotations, masks=f"for masks use --protocol {other}")
     maps = open_maps(chosen.maps)
     names = maps.of(list(samples))
     predictions = read_predictions(chosen.predictions, samples) if chosen.predictions else None
@@ -146,7 +151,7 @@ def _scoring(chosen: argparse.Namespace, data: Dataset, rule: Rule) -> Scoring:
     )
 
 
-def rule_of(chosen: argparse.Namespace, data: Dataset) -> Rule:
+def rule_of(chosen: argparse.Namespace, data: Dataset) -> BoxRule | PixelRule:
     """The protocol, or the metric, that a name stands for, with --step and --view."""
     from wsol.metrics.base import metrics
     from wsol.protocols.base import named, protocols, spelled
@@ -173,15 +178,17 @@ def rule_of(chosen: argparse.Namespace, data: Dataset) -> Rule:
     return BoxRule(protocol=protocol, view=view, shallow=chosen.shallow)
 
 
-def _metric(key: str, changes: Mapping[str, Any], chosen: argparse.Namespace, data: Dataset) -> Rule:
+def _metric(key: str, changes: Mapping[str, Any], chosen: argparse.Namespace, data: Dataset) -> PixelRule:
     from wsol.experiment import ChosenMetric
     from wsol.metrics.base import metrics
     from wsol.options import build, defaults
     from wsol.rules import PixelRule
 
     cls = metrics[key]
-    if not cls.info.needs <= NEEDS:
-        able = ", ".join(k for k, m in metrics.items() if m.info.needs <= NEEDS)
+    if "probabilities" in cls.info.needs and _able(cls.info.needs) and chosen.predictions is None:
+        raise ConfigError(f"metric {key} needs to know whether the network was right: give --predictions FILE")
+    if not _able(cls.info.needs):
+        able = ", ".join(k for k, m in metrics.items() if _able(m.info.needs))
         raise ConfigError(f"metric {key} asks the network, which maps from files don't have; there are {able}")
     options = {**changes, **({} if chosen.step is None else {"step": chosen.step})}
     made = build(cls, options, where=f"metrics.{key}")
@@ -190,6 +197,11 @@ def _metric(key: str, changes: Mapping[str, Any], chosen: argparse.Namespace, da
     view = _view(chosen.view) if chosen.view else "squash"
     name = f"{key}[{label}]" if label else key
     return PixelRule(chosen=ChosenMetric(name=name, metric=made), dataset=data, view=view)
+
+
+def _able(needs: frozenset[str]) -> bool:
+    """Whether a metric can do without the network: it looks at the map, and of the network only at the class."""
+    return bool(needs & NEEDS) and needs <= {*NEEDS, "probabilities"}
 
 
 def _view(name: str) -> ViewName:
@@ -210,6 +222,8 @@ def as_object(summary: Summary, folder: RunFolder, scoring: Scoring, *, n_resamp
     each their own best one, as some codes report them.
     """
     found = {record["metric"]: record for record in summary.records()}
+    if not found:
+        raise DataError(f"{scoring.rule.name} has no value for any of the {len(scoring.samples)} images")
     told = {name: {key: record[key] for key in ("value", "low", "high")} for name, record in found.items()}
     n = max(record["n"] for record in found.values())
     return {"protocol": scoring.rule.name, "n": n, "metrics": told | _own_maxima(folder, scoring, n_resamples)}

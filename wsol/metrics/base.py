@@ -120,7 +120,7 @@ class Score:
     percent : the number is a fraction that tables multiply by 100.
     higher_is_better : None where neither is.
     column : the column whose mean it is, for paired tests and slices; None for pooled numbers.
-    proportion : the column holds only 0 and 1, so that Wilson and McNemar apply.
+    proportion : the column holds 0 and 1 (ties may share a hit), so that Wilson's interval applies.
     """
 
     name: str

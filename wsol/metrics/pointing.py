@@ -67,7 +67,7 @@ class PointingGame:
     tolerance: float = TOLERANCE
     against: Against = "auto"
 
-    scores = (mean("hit", name="pointing_game", label="Pointing", percent=True),)
+    scores = (mean("hit", name="pointing_game", label="Pointing", percent=True, proportion=True),)
 
     def __post_init__(self) -> None:
         if self.tolerance < 0:

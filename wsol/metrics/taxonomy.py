@@ -82,7 +82,7 @@ def tscam_box(map01: NDArray[np.floating[Any]], *, tau: float) -> NDArray[np.int
     "error_types",
     paper="Gao et al., TS-CAM, ICCV 2021",
     year=2021,
-    needs=("boxes",),
+    needs=("boxes", "probabilities"),
     about="Share of right, wrong class, multi-instance, part, more and wrong localizations at a fixed threshold.",
 )
 class ErrorTypes:

@@ -13,7 +13,7 @@ from wsol.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from wsol.metrics.base import Case
+    from wsol.metrics.base import Case, Metric
 
 BACKGROUND, OBJECT, IGNORE = 0, 1, 255
 
@@ -37,6 +37,11 @@ def truth_of(case: Case, against: Against = "auto") -> NDArray[np.uint8]:
         return case.mask
     height, width = case.map.shape
     return boxes_to_mask(case.boxes, (height, width))
+
+
+def against_boxes(metric: Metric) -> bool:
+    """Whether a metric, with these options, compares with boxes alone: images without any have no value then."""
+    return "boxes" in metric.info.needs or getattr(metric, "against", "") == "boxes"
 
 
 def boxes_to_mask(boxes: NDArray[np.floating[Any]], shape: tuple[int, int]) -> NDArray[np.uint8]:
