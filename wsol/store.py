@@ -14,6 +14,7 @@ import os
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -159,7 +160,7 @@ def write_whole(place: Path, write: Callable[[Path], Any]) -> None:
         beside.replace(place)
     except OSError as error:
         raise OutputError(
-            f"can't write {place}: {error.strerror}; choose another folder with paths.runs=DIR"
+            f"can't write {place}: {error.strerror}; choose another folder with paths.runs=DIR (wsol score: --runs DIR)"
         ) from error
     finally:
         if beside.exists():
@@ -180,8 +181,17 @@ def open_run(name: str | Path, runs: Path) -> RunFolder:
     if len(matching) == 1:
         return RunFolder(known[matching[0]].parent)
     if matching:
-        raise OutputError(f"{str(name)!r} fits {len(matching)} runs: {', '.join(sorted(matching))}; say which")
+        fitting = ", ".join(sorted(matching))
+        raise OutputError(
+            f"{str(name)!r} fits {len(matching)} runs: {fitting}; say which (wsol table: '{name}*' for all)"
+        )
     raise unknown("run", str(name), known, see=f"the folders in {runs}")
+
+
+def find_runs(pattern: str, runs: Path) -> list[RunFolder]:
+    """All runs under `runs` whose name fits a pattern with ``*``, oldest first."""
+    found = [p for p in runs.glob("*/run.json") if fnmatchcase(p.parent.name, pattern)]
+    return [RunFolder(p.parent) for p in sorted(found, key=lambda p: (p.stat().st_mtime, p.parent.name))]
 
 
 def _pairs(footer: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from wsol.cli import main
+
 FEW = ["dataset.n=4", "metric=[]", "protocol=[choe2020_v1]", "table=false"]
 
 
@@ -34,6 +36,18 @@ def test_a_file_outside_the_repository_is_listed_and_has_a_row_in_the_table(my_c
     wsol(where, "run", *FEW, "--with", "my_cam.py", "method=[my_cam,gradcam]", "methods.my_cam.power=[1,2]")
     records = json.loads(wsol(where, "table", "--json"))
     assert {r["variant"] for r in records} == {"gradcam@stage5", "my_cam@stage5", "my_cam@stage5[power=2]"}
+
+
+def test_started_metrics_and_protocols_run_as_they_are(tmp_path: Path) -> None:
+    for kind in ("metric", "protocol"):
+        assert main(["new", kind, f"started_{kind}", "-o", str(tmp_path / f"{kind}.py")]) == 0
+    files = ["--with", "metric.py", "--with", "protocol.py"]
+    chosen = ["metric=[started_metric]", "protocol=[started_protocol]", "method=[gradcam]", "dataset.n=4"]
+    wsol(tmp_path, "run", *files, *chosen, "table=false")
+    records = json.loads(wsol(tmp_path, "table", "--json", *files))
+    assert {"started_metric", "gt_known_loc"} <= {r["metric"] for r in records}
+    found = json.loads(wsol(tmp_path, "table", "--json"))  # without its file a metric's rows say nothing
+    assert {r["metric"] for r in records} - {r["metric"] for r in found} == {"started_metric"}
 
 
 def test_an_edited_file_gets_new_rows(my_cam: Path) -> None:

@@ -154,6 +154,10 @@ def test_anyway_accepts_them(runs: Path, tmp_path: Path, capsys: pytest.CaptureF
     place = write(tmp_path / "b.yaml", [cell("gradcam")])
     assert main(["reproduce", place, f"paths.runs={runs}", "dataset.n=5", "--anyway", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["n"] == 5
+    assert main(["reproduce", place, f"paths.runs={runs}", "dataset.n=5", "--anyway"]) == 0
+    told = capsys.readouterr().out
+    assert "--anyway: data, weights or settings may not be the published ones (dataset.n=5)." in told
+    assert "Ours: 5 images." in told
 
 
 def test_weights_that_the_table_s_own_must_be_are_asked_for(

@@ -47,6 +47,18 @@ def test_several_runs_stand_in_one_table(said) -> None:  # type: ignore[no-untyp
     assert "shapes-test | shapes-val" in " ".join(text.splitlines()[0].split())
 
 
+def test_a_star_stands_for_all_runs_that_fit(said) -> None:  # type: ignore[no-untyped-def]
+    found = json.loads(said("table", "shapes-*", "--json"))
+    assert {one["dataset"] for one in found} == {"shapes-val", "shapes-test"}
+    found = json.loads(said("table", "*-2222", "--json"))
+    assert {one["dataset"] for one in found} == {"shapes-test"}
+
+
+def test_filters_add_up(said) -> None:  # type: ignore[no-untyped-def]
+    found = json.loads(said("table", "--metric", "maxboxacc", "--metric", "deletion_auc,insertion_auc", "--json"))
+    assert {one["metric"] for one in found} == {"maxboxacc", "deletion_auc", "insertion_auc"}
+
+
 def test_a_threshold_of_another_run_is_named(said) -> None:  # type: ignore[no-untyped-def]
     found = json.loads(said("table", "latest", "--tau", "val:shapes-val", "--metric", "maxboxacc", "--json"))
     assert {one["tau_from"] for one in found} == {"best on shapes-val-shapes_gap-1111"}

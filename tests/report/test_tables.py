@@ -197,9 +197,17 @@ def test_variants_on_a_sample_have_no_rank_and_stand_behind_the_others(tmp_path:
         whole.protocols,
         whole.manifest,
         whole.run,
+        looked_at=60,
     )
     lines = body(printed(both))[1:]
     assert [line[1] for line in lines] == ["layercam@stage5", "gradcam@stage5", "rise@input", "cam@stage5"]
     assert [bool(line[0]) for line in lines] == [True, True, False, False]
     assert [line[-1] for line in lines] == ["60", "60", "10", "10"]
     assert not any("**" in line[2] or "¹" in line[2] for line in lines[2:])
+
+
+def test_a_run_that_goes_on_says_how_far_it_is(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, n=10)
+    assert "(10 images)" in printed(summarise(run, n_resamples=20))
+    run.write_manifest({**run.manifest, "images": 60})
+    assert "(so far 10 of 60 images)" in printed(summarise(run, n_resamples=20))

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from wsol.cli import choices
 from wsol.errors import ConfigError, DataError, WsolError, unknown
-from wsol.lazy import lazily
 from wsol.report.formats import check_format, write
 from wsol.store import RunFolder, open_run
 
@@ -38,10 +38,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
     parser.add_argument("--format", dest="style", default="auto", help="auto, md, csv, tex, html or json")
     parser.add_argument("--json", dest="style", action="store_const", const="json", help="same as --format json")
-    chosen = parser.parse_args(list(words))
-    lazily("torch", "torchvision")
+    chosen = parser.parse_args(choices.load_with(list(words)))
     from wsol.report.columns import Choice
-    from wsol.report.compare import Side, compare_grid, compared, images_grid, main_key, most_different
+    from wsol.report.compare import Side, compare_grid, compared, image_key, images_grid, most_different
     from wsol.report.summary import Settings, summarise
 
     check_format(chosen.style)
@@ -61,16 +60,18 @@ def main(words: Sequence[str]) -> int:
     )
     choice = Choice(metrics=chosen.metric, protocols=chosen.protocol, everything=chosen.all or chosen.style == "json")
     found = compared(a, b, choice)
-    key = main_key(found)
-    images = most_different(a, b, key, top=chosen.top) if chosen.top > 0 else []
+    key = image_key(found, a) if chosen.top > 0 else None
+    images = most_different(a, b, key, top=chosen.top) if key else []
     if chosen.style == "json":
         said = {"a": a.name, "b": b.name, "numbers": [one.record() for one in found], "images": images}
         print(json.dumps(said, indent=1))
         return 0
     write(compare_grid(found, a, b), sys.stdout, style=chosen.style)
-    if chosen.top > 0:
+    if key:
         print()
         write(images_grid(images, key), sys.stdout, style=chosen.style)
+    elif chosen.top > 0:
+        print("No image stands out: these are numbers of all images together.", file=sys.stderr)
     return 0
 
 

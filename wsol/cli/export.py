@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wsol.cli import choices
 from wsol.errors import ConfigError, OutputError, WsolError
-from wsol.lazy import lazily
 from wsol.store import open_run
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard event files")
     parser.add_argument("--mlflow", help="MLflow tracking URI")
     parser.add_argument("--wandb", help="Weights & Biases project")
-    chosen = parser.parse_args(list(words))
-    lazily("torch", "torchvision")
+    chosen = parser.parse_args(choices.load_with(list(words)))
     folder = open_run(chosen.run, chosen.runs)
     written: list[object] = []
     if chosen.csv or chosen.parquet:

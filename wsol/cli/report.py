@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from wsol.cli import choices
 from wsol.errors import ConfigError, OutputError
-from wsol.lazy import lazily
 from wsol.store import open_run
 
 STYLES = ("png", "svg", "pdf")
@@ -32,12 +32,11 @@ def main(words: Sequence[str]) -> int:
     )
     parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="where run folders are")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
-    chosen = parser.parse_args(list(words))
+    chosen = parser.parse_args(choices.load_with(list(words)))
     if chosen.style not in STYLES:
         raise ConfigError(f"--style {chosen.style} is not a kind of figure; use {', '.join(STYLES)}")
     if chosen.images is not None and chosen.images < 0:
         raise ConfigError(f"--images {chosen.images} is not a number of images; give 0 for none, or more")
-    lazily("torch")
     folder = open_run(chosen.run, chosen.runs)
     if chosen.figures is not None:
         from wsol.report.figures import write_figures

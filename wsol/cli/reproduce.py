@@ -46,8 +46,11 @@ def main(words: Sequence[str]) -> int:
     benchmark = load_benchmark(chosen.benchmark)
     cells = benchmark.chosen(chosen.only)
     runnable = with_baselines(benchmark, [cell for cell in cells if cell.overrides])
-    if not chosen.anyway:
-        check_overrides(chosen.overrides, runnable)
+    changed = changing(chosen.overrides, runnable)
+    if changed and not chosen.anyway:
+        raise ConfigError(
+            f"{changed[0]} changes what the published numbers are of; add --anyway to compare all the same"
+        )
     from wsol.cli.plans import plan, run
 
     plans, reasons = plan(runnable, benchmark, chosen.overrides, anyway=chosen.anyway)
@@ -66,7 +69,11 @@ def main(words: Sequence[str]) -> int:
     if chosen.style == "json":
         print(json.dumps([one.record() for one in found], indent=1))
     else:
-        write(reproduction_grid(found, benchmark), sys.stdout, style=chosen.style)
+        write(
+            reproduction_grid(found, benchmark, anyway=changed if chosen.anyway else None),
+            sys.stdout,
+            style=chosen.style,
+        )
     if any(one.verdict == "outside" for one in found):
         return 1
     return 2 if reasons else 0
@@ -79,11 +86,13 @@ def with_baselines(benchmark: Benchmark, cells: Sequence[Published]) -> list[Pub
     return list({cell.id: cell for cell in [*cells, *bases] if cell.overrides}.values())
 
 
-def check_overrides(overrides: Sequence[str], cells: Sequence[Published]) -> None:
-    """Refuse what changes the data or the network that a table is about."""
+def changing(overrides: Sequence[str], cells: Sequence[Published]) -> list[str]:
+    """The overrides that change the data or the network that a table is about."""
     fixed = {word.partition("=")[0] for cell in cells for word in cell.overrides}
+    found = []
     for word in overrides:
         name = word.partition("=")[0].lstrip("+~")
         weights = name == "model.weights" and name not in fixed and not word.endswith("=random")
         if not weights and not re.fullmatch(PLACES, name):
-            raise ConfigError(f"{word} changes what the published numbers are of; add --anyway to compare all the same")
+            found.append(word)
+    return found

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wsol.cli import choices
 from wsol.errors import ConfigError
-from wsol.lazy import lazily
-from wsol.store import RunFolder, open_run
+from wsol.store import RunFolder, find_runs, open_run
 
 if TYPE_CHECKING:
     from wsol.report.summary import Settings
@@ -19,6 +19,7 @@ DESCRIPTION = """Print the table of one or several runs.
 
   wsol table                                     the newest run, best first, ties marked
   wsol table shapes-test-shapes_gap imagenet     several runs (folders, or beginnings of their names)
+  wsol table 'shapes-*'                          all runs that fit
   wsol table --by method,layers,gamma            grouped by fields; what is not named is averaged over
   wsol table A B --pivot --metric maxboxacc_v2   methods down, data sets or networks across
   wsol table --baseline gradcam@stage5           paired differences to one method
@@ -32,26 +33,29 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="wsol table", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("run", nargs="*", default=["latest"], help="run folders, beginnings of their names, or latest")
+    parser.add_argument(
+        "run", nargs="*", default=["latest"], help="run folders, beginnings of names, * patterns, or latest"
+    )
     parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="where run folders are")
     parser.add_argument("--format", dest="style", default="auto", help="auto, md, csv, tex, html or json")
     parser.add_argument("--json", dest="style", action="store_const", const="json", help="same as --format json")
-    parser.add_argument("--by", type=_names, default=[], help="fields to group by: method, layers, model, any option")
+    parser.add_argument(
+        "--by", type=_names, action="extend", default=[], help="fields to group by: method, layers, model, any option"
+    )
     parser.add_argument("--best", action="store_true", help="groups show their best line instead of the mean")
     parser.add_argument(
         "--pivot", type=_names, nargs="?", const=["auto"], default=[], help="fields that go across, for one metric"
     )
     parser.add_argument("--sort", default="", help="metric, or protocol/metric, to order by")
     parser.add_argument("--baseline", default="", help="variant that the others are shown as differences to")
-    parser.add_argument("--metric", type=_names, default=[], help="only these metrics")
-    parser.add_argument("--protocol", type=_names, default=[], help="only these protocols")
+    parser.add_argument("--metric", type=_names, action="extend", default=[], help="only these metrics")
+    parser.add_argument("--protocol", type=_names, action="extend", default=[], help="only these protocols")
     parser.add_argument("--all", action="store_true", help="every number, not only the main ones")
     parser.add_argument("--slice", default="", help="class, size, instances or correct")
     parser.add_argument("--tau", type=_names, default=["oracle"], help="oracle, split-half, val:RUN; several by commas")
     parser.add_argument("--by-class", action="store_true", help="resample whole classes: wider, for other classes too")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
-    chosen = parser.parse_args(list(words))
-    lazily("torch", "torchvision")
+    chosen = parser.parse_args(choices.load_with(list(words)))
     from wsol.report.formats import check_format
     from wsol.report.grid import Choice
     from wsol.report.slices import slicer
@@ -97,8 +101,12 @@ def settings_of(taus: Sequence[str], runs: Path, *, n_resamples: int, by_class: 
 
 
 def open_runs(names: Sequence[str], runs: Path) -> list[RunFolder]:
-    """Several runs, each once."""
-    return list({folder.path.resolve(): folder for folder in (open_run(name, runs) for name in names)}.values())
+    """Several runs, each once; a name with ``*`` is all that fit, oldest first."""
+    found: list[RunFolder] = []
+    for name in names:
+        fitting = find_runs(name, runs) if "*" in name else []
+        found += fitting or [open_run(name, runs)]
+    return list({folder.path.resolve(): folder for folder in found}.values())
 
 
 def _names(text: str) -> list[str]:

@@ -27,6 +27,7 @@ class Cell:
     tau : the threshold(s) it was taken at, where there is one; `tau_from` says where that came from.
     slice : which part of the images, ``""`` for all.
     images : stands for the images and their order; cells with equal ones can be compared image by image.
+    column : the column of the rows that it is the mean of, ``""`` where it is more than a mean.
     draws : replicates for paired comparisons.
     spread : standard deviation over seeds, where the number is a mean over `seeds` of them.
     """
@@ -45,6 +46,7 @@ class Cell:
     tau_from: str = ""
     slice: str = ""
     images: str = ""
+    column: str = ""
     draws: Draws | None = field(default=None, repr=False, compare=False)
     spread: float = float("nan")
     seeds: int = 1
@@ -68,6 +70,7 @@ def cell_of(
     tau_from: str = "",
     slice_: str = "",
     images: str = "",
+    column: str = "",
 ) -> Cell:
     """The cell of a statistic's draws; `knobs` are those of its protocol, to write thresholds as shares."""
     estimate = draws.estimate(level=LEVEL)
@@ -87,5 +90,6 @@ def cell_of(
         tau_from=tau_from,
         slice=slice_,
         images=images,
+        column=column,
         draws=draws,
     )

@@ -148,10 +148,10 @@ def images_grid(found: Sequence[Mapping[str, Any]], key: Key) -> Grid:
     return Grid(heads, lines, [f"Images that differ most: {what}, {key[0]}."])
 
 
-def main_key(found: Sequence[Compared]) -> Key:
-    """The number that images are compared by: the first main one."""
-    keys = [one.key for one in found]
-    return next((key for key in keys if key[1] in HEADLINES), keys[0])
+def image_key(found: Sequence[Compared], a: Side) -> Key | None:
+    """The number that images are compared by: the first main one that each image has by itself."""
+    keys = [one.key for one in found if one.key[0] in a.summary.protocols or one.a.column]
+    return next((key for key in keys if key[1] in HEADLINES), keys[0] if keys else None)
 
 
 def _per_image(a: Side, b: Side, key: Key) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64], str]:
@@ -164,9 +164,7 @@ def _per_image(a: Side, b: Side, key: Key) -> tuple[list[str], NDArray[np.float6
             for r, side, tau in zip(rows, (a, b), taus, strict=True)
         ]
         return rows[0]["image_id"].to_pylist(), iou[0], iou[1], "IoU at each one's best threshold"
-    column = f"{protocol}/{key[1]}"
-    if column not in a.rows.column_names:
-        raise DataError(f"{key[1]} of {protocol} is a number of all images together; choose another with --metric")
+    column = a.cells[key].column
     rows = [known(side.rows, column) for side in (a, b)]
     values = [numbers(r, column) for r in rows]
     return rows[0]["image_id"].to_pylist(), values[0], values[1], key[1]

@@ -66,7 +66,9 @@ def _data(group: Sequence[Summary]) -> str:
     """Data and network of runs that differ in nothing but the seed."""
     summary = group[0]
     fields = run_fields(summary)
-    images = f"{fields['dataset']} ({summary.manifest.get('images', '?')} images)"
+    whole = summary.manifest.get("images", "?")
+    so_far = f"so far {summary.looked_at} of " if summary.looked_at != whole != "?" else ""
+    images = f"{fields['dataset']} ({so_far}{whole} images)"
     words = [f"{images}, {fields['model']}, weights {fields['weights'] or '-'}"]
     seeds = [str(run_fields(one)["seed"]) for one in group]
     words.append(f"view {fields['view']}, seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}")

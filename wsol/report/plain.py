@@ -31,7 +31,7 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
 def markdown(heads: Sequence[str], cells: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
     """A GitHub table, columns padded so that it reads as text too; `right` are right-aligned columns."""
     body = [[cell.replace("|", "\\|") for cell in line] for line in cells]
-    widths = [max(len(line[i]) for line in [list(heads), *body]) for i in range(len(heads))]
+    widths = [max(3, *(len(line[i]) for line in [list(heads), *body])) for i in range(len(heads))]  # rules need three
 
     def line(values: Sequence[str]) -> str:
         padded = [v.rjust(w) if i in right else v.ljust(w) for i, (v, w) in enumerate(zip(values, widths, strict=True))]

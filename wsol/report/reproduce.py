@@ -148,8 +148,11 @@ def ours_from(cell: Published, cells: Mapping[str, Cell]) -> Ours:
     return Ours(cell=cell, value=scale * value, low=scale * low, high=scale * high, n=mine.n)
 
 
-def reproduction_grid(found: Sequence[Ours], benchmark: Benchmark) -> Grid:
-    """Published and ours, one line a cell; what all cells share is said below."""
+def reproduction_grid(found: Sequence[Ours], benchmark: Benchmark, *, anyway: Sequence[str] | None = None) -> Grid:
+    """Published and ours, one line a cell; what all cells share is said below.
+
+    `anyway` are the settings that were changed; None where everything was held to be as published.
+    """
     fields = [name for name in SHOWN if len({str(one.cell.row.get(name, "")) for one in found}) > 1]
     heads = [Head(name, numeric=False) for name in fields] if fields else [Head("cell", numeric=False)]
     heads += [Head(name) for name in ("published", "ours", "difference", "tolerance")] + [Head("", numeric=False)]
@@ -168,7 +171,14 @@ def reproduction_grid(found: Sequence[Ours], benchmark: Benchmark) -> Grid:
             ]
         )
     shared = [str(found[0].cell.row[name]) for name in SHOWN if name not in fields and found[0].cell.row.get(name)]
-    notes = [f"{benchmark.paper}: {benchmark.title} ({benchmark.venue}).", benchmark.note]
+    counts = sorted({one.n for one in found if one.n is not None})
+    seen = "-".join(f"{n:,}" for n in dict.fromkeys((counts[0], counts[-1]))) if counts else "no"
+    notes = []
+    if anyway is not None:
+        notes = [
+            f"--anyway: data, weights or settings may not be the published ones ({' '.join(anyway) or 'as given'})."
+        ]
+    notes += [f"{benchmark.paper}: {benchmark.title} ({benchmark.venue}).", benchmark.note, f"Ours: {seen} images."]
     notes += [f"All cells: {', '.join(shared)}."] if shared and fields else []
     units = {one.cell.unit for one in found}
     notes.append(

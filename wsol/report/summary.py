@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ __all__ = ["COSTS", "RESAMPLES", "Cell", "Settings", "Summary", "curves_of", "su
 RESAMPLES = 1000  # bootstrap replicates; the interval's own noise is then about a tenth of its width
 LONG = ("/boxes", "/box_breaks")  # columns that no number is made of, a third of the rows
 COSTS = ("forwards", "backwards", "partial_forwards", "ms", "peak_mb")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,7 @@ class Summary:
 
     Attributes
     ----------
+    looked_at : of how many images there are rows; fewer than the manifest's while the run goes on.
     same : from a variant to an earlier one whose rows are equal up to rounding: one method, twice.
     """
 
@@ -79,6 +83,7 @@ class Summary:
     protocols: Mapping[str, Mapping[str, Any]]
     manifest: Mapping[str, Any]
     run: str
+    looked_at: int
     same: Mapping[str, str] = field(default_factory=dict)
 
     def records(self) -> list[dict[str, Any]]:
@@ -144,6 +149,7 @@ def summarise(
     validation = settings.validation.tables(variants, without=LONG) if settings.validation else None
     protocols = {n: k for n, k in about["protocols"].items() if measures is None or n in measures}
     cells: list[Cell] = []
+    unknown_metrics: set[str] = set()
     for key, table in tables.items():
         for name, knobs in protocols.items():
             if f"{name}/iou" not in table.column_names:
@@ -155,13 +161,18 @@ def summarise(
             )
             cells += localisation(subject, settings)
         for name, node in about["metrics"].items():
-            if measures is None or name in measures:
+            if node["metric"] not in metrics:
+                unknown_metrics.add(node["metric"])
+            elif measures is None or name in measures:
                 cells += _metric_cells(key, name, node, table, slicer, settings)
         cells += _classification(key, table, slicer, settings)
+    for name in sorted(unknown_metrics):
+        log.warning("metric %s is not known here and left out; name its file: --with %s.py", name, name)
     costs = {key: {c: median(table, c) for c in COSTS} for key, table in tables.items()}
     kept = {key: about["variants"][key] for key in tables}
     same = same_rows(tables, kept, about["protocols"])
-    return Summary(tuple(cells), kept, costs, protocols, folder.manifest, folder.name, same)
+    looked_at = max(map(len, tables.values()))
+    return Summary(tuple(cells), kept, costs, protocols, folder.manifest, folder.name, looked_at, same)
 
 
 def _metric_cells(
@@ -213,6 +224,7 @@ def _score_cell(key: str, name: str, score: Score, rows: pa.Table, slice_: str, 
             higher_is_better=score.higher_is_better,
             slice_=slice_,
             images=images_of(rows),
+            column=f"{name}/{score.column}" if score.column else "",
         )
     ]
 
