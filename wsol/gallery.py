@@ -8,6 +8,7 @@ holds can be read off its rows, so a variant added later adds only its own maps.
 from __future__ import annotations
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from wsol.protocols.base import Protocol
     from wsol.store import RunFolder, Shard
     from wsol.views import View
+
+log = logging.getLogger(__name__)
 
 TAUS = tuple(step / 40 for step in range(40))  # fine enough to see a box grow, small enough for thousands of images
 NAME = "gallery"  # the folder, and what stands for it among the measures that are missing
@@ -227,11 +230,15 @@ def _files(run: Path, index: int | None = None) -> list[tuple[Path, dict[str, An
     pattern = "shard-*.parquet" if index is None else f"shard-{index:05d}-*.parquet"
     found = []
     for file in sorted((run / NAME).glob(pattern)):
-        metadata = pq.read_schema(file).metadata or {}
+        try:
+            metadata = pq.read_schema(file).metadata or {}
+        except (pa.ArrowException, OSError) as error:
+            log.warning("%s is damaged and left out (%s); the same wsol run makes it again", file, error)
+            continue
         found.append((file, json.loads(metadata[FOOTER])))
     return found
 
 
 def _columns(file: Path, *names: str) -> list[list[Any]]:
-    table = pq.read_table(file, columns=list(names))
+    table = pq.ParquetFile(file).read(columns=list(names))  # read_table imports pandas
     return [table[name].to_pylist() for name in names]

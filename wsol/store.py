@@ -202,7 +202,8 @@ def _by_image(rows: pa.Table) -> pa.Table:
     """Rows in the order of their image ids, so that what was computed at different times stands side by side."""
     ids = rows["image_id"].to_pylist()
     in_order = all(a < b for a, b in pairwise(ids))
-    return rows if in_order else rows.sort_by("image_id")
+    # not rows.sort_by, which imports pandas
+    return rows if in_order else rows.take(pc.sort_indices(rows, [("image_id", "ascending")]))
 
 
 def _beside(left: pa.Table, right: pa.Table) -> pa.Table:

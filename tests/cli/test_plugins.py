@@ -6,16 +6,21 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from wsol.cli import main
+from wsol.methods.base import methods
+from wsol.metrics.base import metrics
+from wsol.protocols.base import protocols
 
 FEW = ["dataset.n=4", "metric=[]", "protocol=[choe2020_v1]", "table=false"]
 
 
 def wsol(where: Path, *words: str, path: Path | None = None, code: int = 0) -> str:
+    """The command in a process of its own; what it answers, or for code 2 complains of."""
     environment = {**os.environ, "PYTHONPATH": str(path or "")}
     done = subprocess.run(
         [sys.executable, "-m", "wsol", *words], cwd=where, env=environment, capture_output=True, text=True, check=False
@@ -25,47 +30,77 @@ def wsol(where: Path, *words: str, path: Path | None = None, code: int = 0) -> s
 
 
 @pytest.fixture
-def my_cam(tmp_path: Path) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Here]:
+    """Commands in this process and a folder of their own; what `--with` brings in is forgotten after the test."""
+    monkeypatch.chdir(tmp_path)
+    registries = (methods, metrics, protocols)
+    before = [{**registry} for registry in registries]
+    here = Here(capsys)
+    yield here
+    here.forget()
+    for registry, members in zip(registries, before, strict=True):
+        registry._members.clear()
+        registry._members.update(members)
+
+
+class Here:
+    """`here(...)` is one command."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+
+    def __call__(self, *words: str, code: int = 0) -> str:
+        self.forget()
+        assert main([*words]) == code
+        return self.capsys.readouterr().out
+
+    def forget(self) -> None:
+        """Import files anew at the next command, as a new process would."""
+        for name in [name for name in sys.modules if name.startswith("wsol_with_")]:
+            del sys.modules[name]
+
+
+@pytest.fixture
+def my_cam(here: Here) -> Path:
+    assert "wsol run --with my_cam.py method=[my_cam," in here("new", "method", "my_cam")
+    return Path("my_cam.py")
+
+
+def test_a_file_outside_the_repository_is_listed_and_has_a_row_in_the_table(tmp_path: Path) -> None:
     assert "wsol run --with my_cam.py method=[my_cam," in wsol(tmp_path, "new", "method", "my_cam")
-    return tmp_path / "my_cam.py"
-
-
-def test_a_file_outside_the_repository_is_listed_and_has_a_row_in_the_table(my_cam: Path) -> None:
-    where = my_cam.parent
-    assert "my_cam" in wsol(where, "list", "methods", "--with", "my_cam.py")
-    wsol(where, "run", *FEW, "--with", "my_cam.py", "method=[my_cam,gradcam]", "methods.my_cam.power=[1,2]")
-    records = json.loads(wsol(where, "table", "--json"))
+    assert "my_cam" in wsol(tmp_path, "list", "methods", "--with", "my_cam.py")
+    wsol(tmp_path, "run", *FEW, "--with", "my_cam.py", "method=[my_cam,gradcam]", "methods.my_cam.power=[1,2]")
+    records = json.loads(wsol(tmp_path, "table", "--json"))
     assert {r["variant"] for r in records} == {"gradcam@stage5", "my_cam@stage5", "my_cam@stage5[power=2]"}
 
 
-def test_started_metrics_and_protocols_run_as_they_are(tmp_path: Path) -> None:
+def test_started_metrics_and_protocols_run_as_they_are(here: Here) -> None:
     for kind in ("metric", "protocol"):
-        assert main(["new", kind, f"started_{kind}", "-o", str(tmp_path / f"{kind}.py")]) == 0
+        here("new", kind, f"started_{kind}", "-o", f"{kind}.py")
     files = ["--with", "metric.py", "--with", "protocol.py"]
     chosen = ["metric=[started_metric]", "protocol=[started_protocol]", "method=[gradcam]", "dataset.n=4"]
-    wsol(tmp_path, "run", *files, *chosen, "table=false")
-    records = json.loads(wsol(tmp_path, "table", "--json", *files))
+    here("run", *files, *chosen, "table=false")
+    records = json.loads(here("table", "--json", *files))
     assert {"started_metric", "gt_known_loc"} <= {r["metric"] for r in records}
-    found = json.loads(wsol(tmp_path, "table", "--json"))  # without its file a metric's rows say nothing
+    del metrics._members["started_metric"]
+    found = json.loads(here("table", "--json"))  # without its file a metric's rows say nothing
     assert {r["metric"] for r in records} - {r["metric"] for r in found} == {"started_metric"}
 
 
-def test_an_edited_file_gets_new_rows(my_cam: Path) -> None:
-    where = my_cam.parent
+def test_an_edited_file_gets_new_rows(my_cam: Path, here: Here) -> None:
     words = ("run", *FEW, "--with", "my_cam.py", "method=[my_cam]")
-    wsol(where, *words)
-    (first,) = where.glob("results/runs/*/rows/*.parquet")
+    here(*words)
+    (first,) = Path().glob("results/runs/*/rows/*.parquet")
     my_cam.write_text(my_cam.read_text().replace(".sum(1).relu()", ".mean(1).relu()"))
-    wsol(where, *words)
+    here(*words)
     assert len(list(first.parent.glob("*.parquet"))) == 2
 
 
-def test_the_doctor_says_whether_a_method_keeps_the_contract(my_cam: Path) -> None:
-    where, words = my_cam.parent, ("doctor", "method=[my_cam]", "--with", "my_cam.py")
-    found = wsol(where, *words)
-    assert "ok   method my_cam@stage5 keeps the 9 rules of every method, on shapes_gap" in found
+def test_the_doctor_says_whether_a_method_keeps_the_contract(my_cam: Path, here: Here) -> None:
+    words = ("doctor", "method=[my_cam]", "--with", "my_cam.py")
+    assert "ok   method my_cam@stage5 keeps the 9 rules of every method, on shapes_gap" in here(*words)
     my_cam.write_text(my_cam.read_text().replace('("activations", "gradients")', '("activations",)'))
-    found = wsol(where, *words, code=1)
+    found = here(*words, code=1)
     assert "bad  my_cam@stage5: LookupError: this method uses gradients but does not declare" in found
 
 
@@ -77,14 +112,14 @@ def test_a_file_that_does_not_import_says_so(tmp_path: Path) -> None:
     assert "Traceback" not in told
 
 
-def test_an_installed_package_with_an_entry_point_is_found(my_cam: Path) -> None:
-    site = my_cam.parent / "site"
+def test_an_installed_package_with_an_entry_point_is_found(my_cam: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
     info = site / "my_cam_package-1.0.dist-info"
     info.mkdir(parents=True)
     (site / "my_cam_package.py").write_text(my_cam.read_text())
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-cam-package\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[wsol.methods]\nmy_cam = my_cam_package:MyCam\n")
-    elsewhere = my_cam.parent / "elsewhere"
+    elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     assert "my_cam" in wsol(elsewhere, "list", "methods", path=site)
     wsol(elsewhere, "run", *FEW, "method=[my_cam]", path=site)

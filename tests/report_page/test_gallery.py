@@ -155,6 +155,15 @@ def test_a_larger_gallery_later_adds_images_without_new_rows(tmp_path: Path) -> 
     assert len(kept.shown) == 9
 
 
+def test_a_damaged_file_is_made_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = ran(made("method=[gradcam]", NO_METRIC, "gallery=3"), tmp_path)
+    whole = _plain(folder)
+    file = next((folder.path / "gallery").iterdir())
+    file.write_bytes(file.read_bytes()[:50])
+    assert _plain(ran(made("method=[gradcam]", NO_METRIC, "gallery=3"), tmp_path)) == whole
+    assert f"{file} is damaged and left out" in caplog.text
+
+
 def test_the_gallery_moves_no_row(run: RunFolder, tmp_path: Path) -> None:
     without = ran(made(METHODS, NO_METRIC, "methods.layercam.layers=[stage4,stage5]", "gallery=0"), tmp_path)
     assert not (without.path / "gallery").exists()
