@@ -29,7 +29,7 @@ from wsol.report.material import Material  # noqa: E402
 from wsol.store import RunFolder, open_run  # noqa: E402
 
 LIMIT = 300_000  # bytes of a picture: a README must load fast
-WIDTH = 1240
+WIDTH = 1300
 
 
 def table(browser: Chromium) -> None:
