@@ -96,6 +96,9 @@ def fit(value: Any, hint: Any, *, where: str) -> Any:
             limit.check(fitted, where)
         return fitted
     if origin in (Union, types.UnionType):
+        real = [option for option in args if option is not type(None)]
+        if len(real) == 1 and value is not None:  # an optional value: its own complaint says more
+            return fit(value, real[0], where=where)
         for option in sorted(args, key=lambda a: _loose(a, value)):
             try:
                 return fit(value, option, where=where)

@@ -88,6 +88,13 @@ def test_an_output_folder_that_cannot_be_written(tmp_path: Path, capsys: pytest.
         (["list", "layers", "model=resnet51"], "there is no model 'resnet51'; nearest: 'resnet50'"),
         (["list", "pathss"], "there is no list 'pathss'"),
         (["run", "paths=nowhere"], "there is no paths 'nowhere'; nearest: 'default'"),
+        (
+            ["run", "method=[gradcam]", "methods.layercam.gamma=2"],
+            "layercam, which is not chosen; add it: method=[grad",
+        ),
+        (["run", "dataset.images=ünï (1)"], "there is no option 'dataset.images'"),
+        (["run", "figures=gif"], "figures=gif is not a kind of figure"),
+        (["run", "method=scorecam", "methods.scorecam.top_n=0"], "methods.scorecam.top_n=0 is out of range"),
         (["run", "method=cam,gradcam"], "write method=[cam,gradcam] for all in one run, or add -m for a run each"),
         (["explain", "no_such.jpg"], "neither a file nor an image id"),
     ],

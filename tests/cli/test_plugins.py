@@ -69,6 +69,7 @@ def my_cam(here: Here) -> Path:
 def test_a_file_outside_the_repository_is_listed_and_has_a_row_in_the_table(tmp_path: Path) -> None:
     assert "wsol run --with my_cam.py method=[my_cam," in wsol(tmp_path, "new", "method", "my_cam")
     assert "my_cam" in wsol(tmp_path, "list", "methods", "--with", "my_cam.py")
+    assert "my_cam" in wsol(tmp_path, "run", "--help", "--with", "my_cam.py")
     wsol(tmp_path, "run", *FEW, "--with", "my_cam.py", "method=[my_cam,gradcam]", "methods.my_cam.power=[1,2]")
     records = json.loads(wsol(tmp_path, "table", "--json"))
     assert {r["variant"] for r in records} == {"gradcam@stage5", "my_cam@stage5", "my_cam@stage5[power=2]"}
@@ -127,7 +128,9 @@ def test_an_installed_package_with_an_entry_point_is_found(my_cam: Path, tmp_pat
 
 
 def test_two_owners_of_a_name_are_refused(tmp_path: Path) -> None:
-    wsol(tmp_path, "new", "method", "gradcam", "-o", "mine.py")
+    assert "there is a method 'gradcam' already" in wsol(tmp_path, "new", "method", "gradcam", code=2)
+    wsol(tmp_path, "new", "method", "mine")
+    (tmp_path / "mine.py").write_text((tmp_path / "mine.py").read_text().replace('"mine"', '"gradcam"'))
     told = wsol(tmp_path, "list", "methods", "--with", "mine.py", code=2)
     assert "two methods are named 'gradcam'" in told
 

@@ -188,3 +188,40 @@ def test_a_protocol_that_takes_all_boxes_says_how_many(tmp_path: Path, capsys: p
         counts = [values[sum(b <= tau for b in breaks) - 1] for breaks, values in zip(*columns, strict=True)]
         assert told[variant]["value"] == pytest.approx(sum(counts) / len(counts))
         assert told[variant]["low"] <= told[variant]["value"] <= told[variant]["high"]
+
+
+def test_thresholds_of_the_val_split_are_one_setting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = ["dataset.n=6", "method=[gradcam]", "protocol=[choe2020_v1]", "metric=[]", f"paths.runs={tmp_path}"]
+    assert main(["run", *few, "tau_from=val"]) == 0
+    (val,) = tmp_path.glob("shapes-val-*")
+    (test,) = tmp_path.glob("shapes-test-*")
+    assert f"threshold: best on {val.name}" in capsys.readouterr().out
+    assert main(["table", test.name, "--runs", str(tmp_path), "--tau", "val", "--json"]) == 0
+    (found,) = (r for r in json.loads(capsys.readouterr().out) if r["metric"] == "maxboxacc")
+    chosen = RunFolder(val).tables()["gradcam@stage5"]["choe2020_v1/iou"].to_pylist()
+    mine = RunFolder(test).tables()["gradcam@stage5"]["choe2020_v1/iou"].to_pylist()
+    assert len(chosen) == len(mine) == 6
+    assert found["tau_from"] == f"best on {val.name}"
+    assert main(["run", *few, "tau_from=best"]) == 2
+    assert "choose oracle, split-half" in capsys.readouterr().err
+
+
+def test_an_ablation_draws_what_it_varies(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    for experiment in ("ablate_threshold", "knobs", "ablate_gamma"):  # in one folder, each with its own
+        assert main(["run", f"experiment={experiment}", "dataset.n=4", f"paths.runs={tmp_path}", "table=false"]) == 0
+    drawn = {file.name for file in tmp_path.glob("*/figures/*")}
+    assert drawn == {
+        "ablation-threshold.svg",
+        "knobs-choe2020_v1.svg",
+        "ablation-layercam-layers.svg",
+        "ablation-layercam-gamma.svg",
+    }
+
+
+def test_costs_are_in_every_record(clean: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", str(clean.path), "--json"]) == 0
+    records = json.loads(capsys.readouterr().out)
+    spent = {r["variant"]: tuple(r[c] for c in ("forwards", "backwards", "partial_forwards")) for r in records}
+    assert spent["layercam@stage5"] == (1, 1, 0)
+    assert all(r["ms"] > 0 and r["peak_mb"] >= 0 for r in records)

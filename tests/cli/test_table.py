@@ -11,6 +11,9 @@ import pytest
 
 from tests.report.made_up import make_run
 from wsol.cli import main
+from wsol.cli.table import settings_of
+from wsol.errors import ConfigError
+from wsol.store import open_run
 
 QUALITY = {"fullbox": -0.4, "gradcam@stage4": -0.2, "gradcam@stage5": 0.0, "gradcam_pp@stage5": 0.02, "cam@stage5": 0.2}
 FAST = ["--resamples", "50"]
@@ -64,6 +67,15 @@ def test_a_threshold_of_another_run_is_named(said) -> None:  # type: ignore[no-u
     assert {one["tau_from"] for one in found} == {"best on shapes-val-shapes_gap-1111"}
 
 
+def test_the_run_of_the_val_split_is_found(said, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    named, found = (said("table", "latest", "--tau", tau, "--metric", "maxboxacc") for tau in ("val:shapes-val", "val"))
+    assert "threshold: best on shapes-val-shapes_gap-1111" in found
+    assert found == named
+    make_run(tmp_path / "shapes-test-shapes_gap-3333", QUALITY)
+    with pytest.raises(ConfigError, match="no run of the val split like shapes-test-shapes_gap-3333"):
+        settings_of(["val"], tmp_path, n_resamples=1, of=open_run("latest", tmp_path))
+
+
 def test_slices_are_columns(said) -> None:  # type: ignore[no-untyped-def]
     assert "class right" in said("table", "--slice", "correct", "--metric", "maxboxacc").splitlines()[0]
     found = json.loads(said("table", "--slice", "instances", "--json", "--metric", "maxboxacc"))
@@ -76,8 +88,7 @@ def test_slices_are_columns(said) -> None:  # type: ignore[no-untyped-def]
         (["table", "shapes-tset"], "there is no run 'shapes-tset'; nearest: 'shapes-test-shapes_gap-2222'"),
         (["table", "--format", "htm"], "there is no format 'htm'; nearest: 'html'"),
         (["table", "--slice", "sizes"], "there is no slice 'sizes'; nearest: 'size'"),
-        (["table", "--tau", "best"], "--tau best: choose oracle, split-half, or val:RUN"),
-        (["table", "--tau", "val"], "--tau val: choose oracle"),
+        (["table", "--tau", "best"], "tau best: choose oracle, split-half, or val:RUN"),
         (["table", "--metric", "top1"], "there is no metric 'top1'; nearest: 'top1_"),
         (["table", "--protocol", "exakt"], "there is no protocol 'exakt'"),
         (["compare", "gradcam", "cam"], "gradcam could be gradcam@stage4 or gradcam@stage5; say which"),

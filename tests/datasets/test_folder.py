@@ -109,3 +109,22 @@ def test_annotations_that_do_not_fit_are_refused_in_one_sentence(lines, header, 
     with pytest.raises(DataError, match=said) as caught:
         write(lines, header=header).samples()
     assert "\n" not in str(caught.value)
+
+
+def test_other_pixels_are_another_data_set(write, images):
+    """Else rows of the old pixels would be taken for those of the new."""
+    before = write().fingerprint()
+    assert write().fingerprint() == before
+    with (images / "a" / "1.png").open("ab") as file:
+        file.write(b"more")
+    assert write().fingerprint() != before
+
+
+def test_lines_without_a_box_are_counted(write):
+    with pytest.raises(DataError, match=r"1 of 5 lines of .* have no box, first 6"):
+        write([*LINES, "a/2.png,0,,,,"]).samples()
+
+
+def test_a_folder_of_lists_is_another_reader(images):
+    with pytest.raises(DataError, match=r"use dataset=wsolevaluation dataset\.metadata="):
+        Folder(images=str(images), annotations=str(images)).samples()

@@ -127,6 +127,22 @@ def test_a_threshold_can_t_come_from_a_run_without_the_variant(run: RunFolder, t
         summarise(run, settings=Settings(taus=("val",), validation=other, n_resamples=10))
 
 
+def test_what_the_other_run_lacks_is_left_out_and_said(
+    run: RunFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = make_run(tmp_path / "val-run", QUALITY, protocols=("choe2020_v1",), first_image=500)
+    summary = summarise(run, settings=Settings(taus=("val",), validation=other, n_resamples=10))
+    assert {c.measure for c in summary.cells if c.tau_from == "best on val-run"} == {"choe2020_v1"}
+    assert "run val-run has no rows of" in caplog.text
+
+
+def test_intervals_end_where_a_share_does(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0, "cam@stage5": 0.3}, n=3)
+    cells = [c for c in summarise(run, n_resamples=20).cells if c.percent]
+    assert cells
+    assert all(0 <= c.low <= c.value <= c.high <= 100 for c in cells)
+
+
 def test_a_metric_without_a_value_on_some_images_is_averaged_over_the_others(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, rise=True, n=10)
     table = run.tables()["gradcam@stage5"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from wsol.errors import ConfigError, WsolError, unknown
@@ -11,6 +12,11 @@ from wsol.lazy import lazily
 from wsol.places import conf_dir
 from wsol.registry import load_file
 
+PATHS = {
+    *(f"dataset.{name}" for name in ("images", "annotations", "metadata", "masks")),
+    *(f"paths.{name}" for name in ("data", "runs")),
+    "model.weights",
+}  # settings whose values are paths
 GROUPS = ("dataset", "model", "method", "protocol", "metric", "view", "engine", "experiment", "paths")
 
 
@@ -32,13 +38,19 @@ def load_with(words: list[str]) -> list[str]:
     return rest
 
 
-def rewrite(words: Sequence[str]) -> list[str]:
-    """``protocol.normalise=max`` means every chosen protocol: ``protocols.<name>.normalise=max``.
+def reading(words: list[str]) -> list[str]:
+    """Words of a command that reads runs: ``--with`` taken out, ``paths.runs=DIR`` of `wsol run` as ``--runs=DIR``."""
+    return [re.sub(r"^paths\.runs=", "--runs=", word) for word in load_with(words)]
 
-    ``method.layers=...`` and ``metric.sample=...`` likewise.
+
+def rewrite(words: Sequence[str]) -> list[str]:
+    """Overrides as Hydra takes them: paths are quoted, and knobs of a protocol are those of every chosen one.
+
+    ``protocol.normalise=max`` becomes ``protocols.<name>.normalise=max``; ``method.layers=...`` and
+    ``metric.sample=...`` likewise.
     """
     out: list[str] = []
-    for word in words:
+    for word in map(_quoted, words):
         found = re.fullmatch(r"(protocol|method|metric)\.(\w+)=(.*)", word)
         if not found:
             out.append(word)
@@ -49,6 +61,15 @@ def rewrite(words: Sequence[str]) -> list[str]:
             raise ConfigError(f"{word}: say which {group} it is for: {group}=NAME, or {group}s.NAME.{knob}={value}")
         out += [f"{group}s.{name}.{knob}={value}" for name in names]
     return out
+
+
+def _quoted(word: str) -> str:
+    """A path with characters that Hydra's grammar lacks (letters beyond ASCII, brackets) in quotes."""
+    key, equals, value = word.partition("=")
+    if not equals or key not in PATHS or re.fullmatch(r"[\w/.:+@%~$?*{} -]*|'.*'|\".*\"", value, re.ASCII):
+        return word
+    escaped = value.replace("'", "\\'")
+    return word if "," in value and not Path(value).expanduser().exists() else f"{key}='{escaped}'"
 
 
 def flags_first(words: Sequence[str]) -> list[str]:
@@ -102,12 +123,40 @@ def explained(error: Exception, words: Sequence[str]) -> WsolError:
         if found := re.search(r"(?:Key '(\w+)' is not in struct|Could not override '([\w.\[\]@/-]+)')", str(cause)):
             full = re.search(r"full_key: ([\w.]+)", str(cause))
             key = full.group(1) if full else found.group(2) or found.group(1)
+            if sentence := _not_chosen(key, words):
+                return ConfigError(sentence)
             return unknown("option", key, _all_keys(words), error=ConfigError)
         cause = cause.__cause__ or cause.__context__
     if found := re.search(r"Ambiguous value for argument '(\w+)=([^']+)'", text):
         group, names = found.groups()
         return ConfigError(f"{group}={names}: write {group}=[{names}] for all in one run, or add -m for a run each")
     return ConfigError(" ".join(text.split("\n")[0].split()))
+
+
+def _not_chosen(key: str, words: Sequence[str]) -> str:
+    """For ``methods.layercam.gamma`` where layercam is not among the methods that `words` choose."""
+    group, _, rest = key.partition(".")
+    kind, name = group.removesuffix("s"), rest.partition(".")[0]
+    chosen = _chosen(kind, words)
+    if group not in ("methods", "metrics", "protocols") or not chosen or name in chosen or name not in names(kind):
+        return ""
+    return f"{key} is an option of {name}, which is not chosen; add it: {kind}=[{','.join([*chosen, name])}]"
+
+
+def names(group: str) -> list[str]:
+    """Every name of a group but networks', whether or not Hydra knows it yet."""
+    from wsol.datasets.base import datasets
+    from wsol.methods.base import methods
+    from wsol.metrics.base import metrics
+    from wsol.protocols.base import protocols
+
+    registries: Mapping[str, Iterable[str]] = {
+        "dataset": datasets,
+        "method": methods,
+        "metric": metrics,
+        "protocol": protocols,
+    }
+    return sorted({*registries.get(group, ()), *options(group)})
 
 
 def options(group: str) -> list[str]:

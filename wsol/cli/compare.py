@@ -38,7 +38,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
     parser.add_argument("--format", dest="style", default="auto", help="auto, md, csv, tex, html or json")
     parser.add_argument("--json", dest="style", action="store_const", const="json", help="same as --format json")
-    chosen = parser.parse_args(choices.load_with(list(words)))
+    chosen = parser.parse_args(choices.reading(list(words)))
     from wsol.report.columns import Choice
     from wsol.report.compare import Side, compare_grid, compared, image_key, images_grid, most_different
     from wsol.report.summary import Settings, summarise

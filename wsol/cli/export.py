@@ -39,7 +39,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard event files")
     parser.add_argument("--mlflow", help="MLflow tracking URI")
     parser.add_argument("--wandb", help="Weights & Biases project")
-    chosen = parser.parse_args(choices.load_with(list(words)))
+    chosen = parser.parse_args(choices.reading(list(words)))
     folder = open_run(chosen.run, chosen.runs)
     written: list[object] = []
     if chosen.csv or chosen.parquet:

@@ -1,25 +1,19 @@
-"""From Hydra's configuration to an `Experiment`, and on to its table. Nothing below this file sees a DictConfig."""
+"""From plain settings, as Hydra composed them, to an `Experiment`."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
 import os
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
-from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.checks import check_boxes
 from wsol.datasets.renumbered import as_the_network_counts
-from wsol.engines import Part, run_local
 from wsol.errors import ConfigError, DataError, unknown
-from wsol.evaluate import is_complete
 from wsol.experiment import ChosenMetric, Experiment, Numerics
 from wsol.methods.base import methods
 from wsol.metrics.base import metrics
@@ -29,57 +23,22 @@ from wsol.models.base import Classifier, load_classifier
 from wsol.models.stages import resolve_layer, stages
 from wsol.options import build, defaults, fit
 from wsol.protocols.base import Protocol, protocols
-from wsol.protocols.stored import check_knobs
-from wsol.store import RunFolder
 from wsol.variants import combinations, expand
-from wsol.versions import versions
 from wsol.views import View
 
 log = logging.getLogger(__name__)
 
 CHUNK = {"cpu": 16, "cuda": 64}  # the CPU's caches like small ones: 64 took 1.7 times as long an image as 16
 MANY_CROPS = ("tencrop", "multiscale")
-KNOWN = {"dataset", "model", "methods", "protocols", "metrics", "engine", "paths", "view", "seed", "table", "gallery"}
-
-
-def run_job(config: DictConfig) -> None:
-    """Run one composed configuration and print its table on stdout."""
-    settings = _plain(config)
-    part = Part.parse((settings.get("engine") or {}).get("part"))
-    with redirect_stdout(sys.stderr):  # whatever a network or another library prints is no answer of ours
-        experiment = experiment_from(settings)
-    folder = RunFolder(Path(settings["paths"]["runs"]) / experiment.folder_name)
-    check_knobs({p.name: p.knobs for p in experiment.protocols}, folder.footers(), where=folder.path)
-    folder.write_manifest(experiment.manifest(versions()))
-    log.info(
-        "%s: %d images, %d variants, %d protocols, %d metrics, %s",
-        folder.name,
-        len(experiment.samples),
-        len(experiment.variants),
-        len(experiment.protocols),
-        len(experiment.metrics),
-        experiment.numerics.device,
-    )
-    with redirect_stdout(sys.stderr):
-        run_local(experiment, folder, part)
-    folder.write_manifest(experiment.manifest(versions()))  # the newest finished run is `latest`
-    to_come = sum(not is_complete(experiment, shard, folder) for shard in experiment.shards)
-    if to_come:
-        log.info("part %s is done; the other parts still owe %d of %d shards", part, to_come, len(experiment.shards))
-    elif settings.get("table", True):
-        from wsol.report.summary import summarise
-        from wsol.report.table import show
-
-        asked = {v.key for v in experiment.variants}
-        show(summarise(folder, variants=asked, measures={measure for _, measure in experiment.work}), sys.stdout)
-    log.info("rows: %s", folder.path)
+KNOWN = {"dataset", "model", "methods", "protocols", "metrics", "engine", "paths", "view", "seed", "gallery"}
+SHOWN = {"table", "tau_from", "figures"}  # settings that decide no row
 
 
 def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     """Build everything an experiment needs; every wrong name or value ends here as a WsolError."""
     for key in settings:
-        if key not in KNOWN:
-            raise unknown("setting", key, KNOWN, see="wsol run --cfg job", error=ConfigError)
+        if key not in KNOWN | SHOWN:
+            raise unknown("setting", key, KNOWN | SHOWN, see="wsol run --cfg job", error=ConfigError)
     seed = fit(settings["seed"], int, where="seed")
     chosen_methods = settings.get("methods") or {}
     for name, options in chosen_methods.items():
@@ -253,21 +212,18 @@ def _check_truth(data: Dataset, rules: Sequence[Protocol], chosen: Sequence[Chos
 
 
 def _check_labels(data: Dataset, classifier: Classifier, highest: int) -> None:
+    """Raises DataError for a network of other classes; only some data sets say how many there are (`num_classes`)."""
+    known = getattr(data, "num_classes", classifier.num_classes)
+    if known != classifier.num_classes and not classifier.weights_id.startswith("random"):
+        raise DataError(
+            f"dataset {data.key} has {known} classes, but {classifier.name} with these weights knows "
+            f"{classifier.num_classes}; choose a network trained on it, or model.num_classes={known} with your weights"
+        )
     if highest >= classifier.num_classes:
         raise DataError(
             f"dataset {data.key} has label {highest}, but {classifier.name} knows {classifier.num_classes} classes "
             f"(0 to {classifier.num_classes - 1}); choose weights trained on it with model.weights=..."
         )
-
-
-def _plain(config: DictConfig) -> dict[str, Any]:
-    try:
-        plain = OmegaConf.to_container(config, resolve=True)
-    except Exception as error:
-        raise ConfigError(" ".join(str(error).split())) from error
-    if not isinstance(plain, dict):
-        raise ConfigError("the configuration is not a mapping")
-    return {str(k): v for k, v in plain.items()}
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import keyword
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from wsol.cli import choices
 from wsol.errors import ConfigError, OutputError, unknown
 
 METHOD = '''"""{title}."""
@@ -77,7 +78,7 @@ class {title}:
         # case.mask are. Random numbers: case.rng(). Plain columns of this image; None is undefined and left out.
         shown = case.map01 >= self.level
         inside = boxes_to_mask(case.boxes, shown.shape) == 1
-        return {{"share": float((shown & inside).sum() / shown.sum())}}
+        return {{"share": float((shown & inside).sum() / shown.sum()) if shown.any() else None}}
 '''
 
 PROTOCOL = '''"""{title}."""
@@ -110,11 +111,18 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("kind", help=", ".join(KINDS))
     parser.add_argument("name", help="the key users will type, for example mycam")
     parser.add_argument("-o", "--out", type=Path, help="where (default: NAME.py)")
-    chosen = parser.parse_args(list(words))
+    chosen = parser.parse_args(choices.load_with(list(words)))
+    from wsol.methods.base import methods
+    from wsol.metrics.base import metrics
+    from wsol.protocols.base import protocols
+
     if chosen.kind not in KINDS:
         raise unknown("kind of file", chosen.kind, KINDS)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", chosen.name) or keyword.iskeyword(chosen.name):
         raise ConfigError(f"{chosen.name!r} can't be a key; use small letters, digits and _, for example my_cam")
+    taken: dict[str, Mapping[str, object]] = {"method": methods, "metric": metrics, "protocol": protocols}
+    if chosen.name in taken[chosen.kind]:
+        raise ConfigError(f"there is a {chosen.kind} {chosen.name!r} already; choose another name")
     place = chosen.out or Path(f"{chosen.name}.py")
     if place.exists():
         raise OutputError(f"{place} is there already; choose another name or -o FILE")

@@ -32,7 +32,7 @@ def main(words: Sequence[str]) -> int:
     )
     parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="where run folders are")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
-    chosen = parser.parse_args(choices.load_with(list(words)))
+    chosen = parser.parse_args(choices.reading(list(words)))
     if chosen.style not in STYLES:
         raise ConfigError(f"--style {chosen.style} is not a kind of figure; use {', '.join(STYLES)}")
     if chosen.images is not None and chosen.images < 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -33,10 +34,10 @@ All settings and their values: wsol run --cfg job
 
 def main(words: Sequence[str]) -> int:
     """Run one experiment, or with `-m` several; returns the exit code."""
-    if any(word in ("-h", "--help") for word in words):
-        print(HELP)
-        return 0
     rest = choices.load_with(list(words))
+    if any(word in ("-h", "--help") for word in words):
+        print(HELP + names())
+        return 0
     rest = choices.flags_first(choices.rewrite(rest))
     choices.store(rest)
     outcomes: list[tuple[str, Exception | None]] = []
@@ -44,7 +45,7 @@ def main(words: Sequence[str]) -> int:
     def job(config: Any) -> None:
         name = _overrides()
         try:
-            from wsol.cli.job import run_job
+            from wsol.cli.launch import run_job
 
             run_job(config)
             outcomes.append((name, None))
@@ -63,6 +64,15 @@ def main(words: Sequence[str]) -> int:
     if not failures:
         return 0
     return 2 if len(failures) == len(outcomes) and all(isinstance(e, WsolError) for _, e in failures) else 1
+
+
+def names() -> str:
+    """What can be chosen, own files and installed packages included."""
+    lines = []
+    for group in ("method", "protocol", "metric", "dataset", "view", "experiment"):
+        text = f"{group}: {' '.join(choices.names(group))}"
+        lines.append(textwrap.fill(text, 118, subsequent_indent="  ", break_on_hyphens=False))
+    return "\n" + "\n".join(lines) + "\nmodel: see `wsol list models`"
 
 
 def _hydra(job: Callable[[Any], None], words: Sequence[str]) -> None:

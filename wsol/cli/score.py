@@ -46,6 +46,8 @@ What is done with a map (--normalise):
   always  resized and normalised by the protocol, whatever they look like
   never   as they are; resized if need be, values must be within [0, 1]
 
+Held-out thresholds: score the maps of the other split under the same --name first, then these with --tau val:RUN.
+
 A map that is not square must have the image's proportions, to within one cell of its grid.
 """
 NEEDS = {"mask", "truth", "boxes"}  # of metrics that look at a map
@@ -70,6 +72,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="where the run folder goes")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="maps at a time")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
+    parser.add_argument("--tau", default="oracle", help="where swept thresholds come from: oracle, split-half, val:RUN")
     parser.add_argument("--json", action="store_true", help="print one object: protocol, n, metrics")
     chosen = parser.parse_args(choices.load_with([*words]))
     if chosen.threads < 1:
@@ -88,6 +91,7 @@ def main(words: Sequence[str]) -> int:
 def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Scoring]:
     """Rows on disk and their summary."""
     from wsol.annotations import read_annotations
+    from wsol.cli.table import settings_of
     from wsol.progress import Progress
     from wsol.protocols.stored import check_knobs
     from wsol.report.summary import summarise
@@ -105,7 +109,8 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Scoring]:
     folder.write_manifest(scoring.manifest(versions()))  # the newest finished run is `latest`
     log.info("rows: %s", folder.path)
     only = {scoring.rule.name, "classification"}
-    return summarise(folder, measures=only, n_resamples=chosen.resamples), folder, scoring
+    settings = settings_of([chosen.tau], chosen.runs, n_resamples=chosen.resamples)
+    return summarise(folder, measures=only, settings=settings), folder, scoring
 
 
 def _scoring(chosen: argparse.Namespace, data: Dataset, rule: BoxRule | PixelRule) -> Scoring:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wsol.cli import choices
 from wsol.errors import ConfigError
@@ -14,6 +14,8 @@ from wsol.store import RunFolder, find_runs, open_run
 
 if TYPE_CHECKING:
     from wsol.report.summary import Settings
+
+VAL = "val"  # the split that thresholds are chosen on
 
 DESCRIPTION = """Print the table of one or several runs.
 
@@ -24,7 +26,7 @@ DESCRIPTION = """Print the table of one or several runs.
   wsol table A B --pivot --metric maxboxacc_v2   methods down, data sets or networks across
   wsol table --baseline gradcam@stage5           paired differences to one method
   wsol table --slice size                        parts of the images: class, size, instances, correct
-  wsol table --tau oracle,split-half             held-out thresholds beside the usual ones (val:RUN: of another run)
+  wsol table --tau oracle,split-half             held-out thresholds too; val: the val split, val:RUN: a run
 """
 
 
@@ -52,10 +54,12 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--protocol", type=_names, action="extend", default=[], help="only these protocols")
     parser.add_argument("--all", action="store_true", help="every number, not only the main ones")
     parser.add_argument("--slice", default="", help="class, size, instances or correct")
-    parser.add_argument("--tau", type=_names, default=["oracle"], help="oracle, split-half, val:RUN; several by commas")
+    parser.add_argument(
+        "--tau", type=_names, default=["oracle"], help="oracle, split-half, val, val:RUN; several by commas"
+    )
     parser.add_argument("--by-class", action="store_true", help="resample whole classes: wider, for other classes too")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
-    chosen = parser.parse_args(choices.load_with(list(words)))
+    chosen = parser.parse_args(choices.reading(list(words)))
     from wsol.report.formats import check_format
     from wsol.report.grid import Choice
     from wsol.report.slices import slicer
@@ -64,7 +68,9 @@ def main(words: Sequence[str]) -> int:
 
     check_format(chosen.style)
     folders = open_runs(chosen.run, chosen.runs)
-    settings = settings_of(chosen.tau, chosen.runs, n_resamples=chosen.resamples, by_class=chosen.by_class)
+    settings = settings_of(
+        chosen.tau, chosen.runs, n_resamples=chosen.resamples, by_class=chosen.by_class, of=folders[0]
+    )
     summaries = [
         summarise(folder, settings=settings, slicer=slicer(chosen.slice, folder) if chosen.slice else None)
         for folder in folders
@@ -83,21 +89,41 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def settings_of(taus: Sequence[str], runs: Path, *, n_resamples: int, by_class: bool = False) -> Settings:
-    """``oracle,split-half,val:RUN`` as settings of a summary."""
+def settings_of(
+    taus: Sequence[str], runs: Path, *, n_resamples: int, by_class: bool = False, of: RunFolder | None = None
+) -> Settings:
+    """``oracle,split-half,val:RUN`` as settings of a summary; ``val`` alone is the run like `of` on the val split."""
     from wsol.report.localisation import ORACLE, SPLIT_HALF, VALIDATION
     from wsol.report.summary import Settings
 
     sources, validation = [], None
     for tau in taus:
         kind, colon, run = tau.partition(":")
-        if kind == VALIDATION and run:
-            validation = open_run(run, runs)
+        if kind == VALIDATION and (run or of):
+            validation = open_run(run, runs) if run else sibling(of, runs)
         elif kind not in (ORACLE, SPLIT_HALF) or colon:
-            raise ConfigError(f"--tau {tau}: choose oracle, split-half, or val:RUN with the run of another split")
+            raise ConfigError(f"tau {tau}: choose oracle, split-half, or val:RUN with the run of another split")
         sources.append(kind)
     distinct = list(dict.fromkeys(sources))
     return Settings(taus=distinct, validation=validation, n_resamples=n_resamples, by_class=by_class)
+
+
+def sibling(run: RunFolder | None, runs: Path) -> RunFolder:
+    """The newest run that differs from `run` in nothing but its images, which are those of the val split."""
+    assert run is not None
+
+    def identity(folder: RunFolder) -> dict[str, Any]:
+        return {k: v for k, v in folder.manifest.get("identity", {}).items() if k != "dataset_fingerprint"}
+
+    mine = identity(run)
+    candidates = find_runs(f"{mine.get('dataset', '')}-{VAL}-*", runs)
+    found = [other for other in candidates if other.name != run.name and identity(other) == mine]
+    if not found:
+        raise ConfigError(
+            f"there is no run of the {VAL} split like {run.name} in {runs}: run it with dataset.split={VAL}, or name "
+            "one, val:RUN"
+        )
+    return found[-1]
 
 
 def open_runs(names: Sequence[str], runs: Path) -> list[RunFolder]:

@@ -89,7 +89,8 @@ class Coco:
         shapes = [
             json.dumps(a.get("segmentation"), sort_keys=True) for s in self._samples for a in self._rows[s.image_id][1]
         ]
-        return checks.fingerprint(self._samples, *shapes)
+        names = dict.fromkeys(str(image["file_name"]) for image, _ in self._rows.values())
+        return checks.fingerprint(self._samples, *shapes, *files.sizes_in_bytes(self.images, names))
 
     @cached_property
     def _coco(self) -> Any:

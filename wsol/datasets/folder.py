@@ -71,11 +71,17 @@ class Folder:
         return None
 
     def fingerprint(self) -> str:
-        return checks.fingerprint(self._samples)
+        names = dict.fromkeys(image for image, _, _, _ in self._rows.values())
+        return checks.fingerprint(self._samples, *files.sizes_in_bytes(self.images, names))
 
     @cached_property
     def _lines(self) -> list[tuple[str, str, tuple[float, ...], Size | None]]:
         """(image, label, box, size or None) of every line."""
+        if Path(self.annotations).expanduser().is_dir():
+            raise DataError(
+                f"dataset.annotations={self.annotations} is a folder, not a CSV file; for the lists of wsolevaluation "
+                f"use dataset=wsolevaluation dataset.metadata={self.annotations}"
+            )
         path = files.existing(self.annotations, option="dataset.annotations", folder=False)
         numbered = files.read_lines(path)
         reader = csv.DictReader([line for _, line in numbered], skipinitialspace=True)
@@ -84,9 +90,12 @@ class Folder:
             if column not in header:
                 raise unknown(f"column in {path} called", column, header, error=DataError)
         sized = all(column in header for column in SIZE_COLUMNS)
-        lines = []
+        lines, boxless = [], []
         for line in reader:
             number = numbered[reader.line_num - 1][0]
+            if not any((line[c] or "").strip() for c in COLUMNS[2:]):
+                boxless.append(number)
+                continue
             try:
                 box = tuple(float(line[c]) for c in COLUMNS[2:])
                 size = (int(line["width"]), int(line["height"])) if sized else None
@@ -98,6 +107,10 @@ class Folder:
             if not image or not label:
                 raise DataError(f"{path}, line {number} has no {'label' if image else 'image_id'}")
             lines.append((image, label, box, size))
+        if boxless:
+            raise DataError(
+                f"{len(boxless)} of {len(boxless) + len(lines)} lines of {path} have no box, first {boxless[0]}"
+            )
         if not lines:
             raise DataError(f"{path} has no line below its header: the dataset is empty")
         return lines

@@ -91,6 +91,11 @@ class Shapes:
         object.__setattr__(self, "scales", scales)  # configuration files give lists
 
     @property
+    def num_classes(self) -> int:
+        """How many classes a network must know: all are drawn in every split."""
+        return len(self.class_names)
+
+    @property
     def class_names(self) -> Sequence[str]:
         return GLYPHS
 

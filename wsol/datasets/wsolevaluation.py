@@ -90,7 +90,9 @@ class WsolEvaluation:
 
     def fingerprint(self) -> str:
         lines = [f"{i},{m},{g}" for i in self._ids for m, g in self._mask_files.get(i, ())]
-        return checks.fingerprint(self._samples, *lines)
+        masks = {name for i in self._ids for pair in self._mask_files.get(i, ()) for name in pair if name}
+        sizes = files.sizes_in_bytes(self.images, self._ids) + files.sizes_in_bytes(self.masks, sorted(masks))
+        return checks.fingerprint(self._samples, *lines, *sizes)
 
     @cached_property
     def _folder(self) -> Path:

@@ -9,6 +9,7 @@ import torch
 from wsol.methods.base import Seen, method
 from wsol.methods.blur import blurred
 from wsol.methods.masks import Order, Score, channel_scores, image_scores, live_channels, live_softmax, weighted_map
+from wsol.options import Count
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +44,7 @@ class ScoreCAM:
     channel_softmax: bool = True
     baseline: Literal["none", "zero", "blur"] = "zero"
     mask_order: Order = "norm_after_up"
-    top_n: int | None = None
+    top_n: Count | None = None
 
     def __call__(self, seen: Seen) -> Tensor:
         return weighted_map(self.weights(seen).to(seen.activations.dtype), seen.activations)

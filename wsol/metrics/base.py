@@ -120,6 +120,7 @@ class Score:
     percent : the number is a fraction that tables multiply by 100.
     higher_is_better : None where neither is.
     column : the column whose mean it is, for paired tests and slices; None for pooled numbers.
+    signed : a percentage that may be below 0 or above 100; the intervals of others end there.
     proportion : the column holds 0 and 1 (ties may share a hit), so that Wilson's interval applies.
     """
 
@@ -130,6 +131,7 @@ class Score:
     higher_is_better: bool | None = True
     column: str | None = None
     proportion: bool = False
+    signed: bool = False
 
     def value(self, columns: Mapping[str, Sequence[Any]]) -> float:
         """The plain number: every image counts once."""
@@ -145,6 +147,7 @@ def mean(
     percent: bool = False,
     higher_is_better: bool | None = True,
     proportion: bool = False,
+    signed: bool = False,
 ) -> Score:
     """The mean of a column over the images where it is defined."""
 
@@ -159,6 +162,7 @@ def mean(
         higher_is_better=higher_is_better,
         column=column,
         proportion=proportion,
+        signed=signed,
     )
 
 

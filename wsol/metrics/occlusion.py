@@ -37,7 +37,7 @@ class Occlusion:
     of_class: Literal["target", "top1"] = "target"
 
     scores = (
-        mean("fall", name="occlusion_drop", label="Occlusion drop", percent=True),
+        mean("fall", name="occlusion_drop", label="Occlusion drop", percent=True, signed=True),
         mean("area", name="occlusion_area", label="Occluded area", percent=True, higher_is_better=None),
         mean(
             "right",

@@ -66,6 +66,8 @@ def resolve_layer(classifier: Classifier, name: str) -> str:
     see = f"wsol list layers model={classifier.name}"
     if not dotted or dotted not in modules:
         spatial = [n for n, output in outputs.items() if output.layout != "none"]
+        if re.fullmatch(r"stage\d+", name) and presets:
+            see = f"{see} (stages: {', '.join(presets)})"
         raise unknown(f"layer of {classifier.name}", name, [*presets, *spatial, INPUT], see=see, error=LayerError)
     if dotted not in outputs:
         raise LayerError(f"layer {name!r} of {classifier.name} is never run on its own; choose another. See: {see}")

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wsol.report.knobs import main_cell
 from wsol.report.lines import value_of
-from wsol.report.names import natural, plain, short_layers, short_protocol
+from wsol.report.names import natural, plain, short_layers, short_name, short_protocol
 
 if TYPE_CHECKING:
     from wsol.report.cells import Cell
+    from wsol.report.knobs import Study
+    from wsol.report.lines import Line
     from wsol.report.material import Material
 
 
@@ -74,6 +77,22 @@ def ablations(material: Material) -> Iterator[Ablation]:
             study = _study(method, about[method], option, full, short_protocol(measure))
             if study is not None:
                 yield study
+
+
+def thresholds(lines: Sequence[Line], study: Study) -> Ablation:
+    """The main number of protocols that differ in their fixed threshold only, one line a variant."""
+    values = sorted(float(label.removeprefix("tau=")) for label in study.derived.values())
+    found: dict[str, dict[int, Cell]] = {}
+    for line in lines:
+        if not line.same_as:
+            cells = {
+                values.index(float(label.removeprefix("tau="))): main_cell(line, name)
+                for name, label in study.derived.items()
+            }
+            found[short_name(line.about)[0]] = {n: cell for n, cell in sorted(cells.items()) if cell is not None}
+    first = next(cell for cells in found.values() for cell in cells.values())
+    label = f"{first.label}, {short_protocol(study.base)}"
+    return Ablation("protocol", "fixed threshold", "tau", values, {k: v for k, v in found.items() if v}, label)
 
 
 def _study(

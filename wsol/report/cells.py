@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from wsol.report.rows import tau_of
 from wsol.stats.intervals import LEVEL
 
@@ -71,18 +73,23 @@ def cell_of(
     slice_: str = "",
     images: str = "",
     column: str = "",
+    signed: bool = False,
 ) -> Cell:
-    """The cell of a statistic's draws; `knobs` are those of its protocol, to write thresholds as shares."""
+    """The cell of a statistic's draws; `knobs` are those of its protocol, to write thresholds as shares.
+
+    Intervals end where the number does: at 0 and 100 for percentages, unless they are `signed`.
+    """
     estimate = draws.estimate(level=LEVEL)
     scale = 100.0 if percent else 1.0
+    least, most = (0.0, 100.0) if percent and not signed else (0.0 if metric == BOXES else -np.inf, np.inf)
     return Cell(
         variant=variant,
         measure=measure,
         metric=metric,
         label=label,
         value=scale * estimate.value,
-        low=scale * estimate.low,
-        high=scale * estimate.high,
+        low=float(np.clip(scale * estimate.low, least, most)),  # Student's interval of few images may reach beyond
+        high=float(np.clip(scale * estimate.high, least, most)),
         n=estimate.n,
         percent=percent,
         higher_is_better=higher_is_better,

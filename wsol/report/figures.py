@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from wsol import gallery
 from wsol.errors import ConfigError, OutputError
 from wsol.report import plots
-from wsol.report.ablation import ablations
+from wsol.report.ablation import ablations, thresholds
+from wsol.report.knobs import knob_study
 from wsol.report.map_grid import map_grid
 from wsol.report.material import Material
 from wsol.report.series import PATHS
@@ -39,12 +40,23 @@ STYLE: Any = {
 }
 
 
-def write_figures(folder: RunFolder, out: Path, *, style: str = "png", n_resamples: int = RESAMPLES) -> list[Path]:
+def write_figures(
+    folder: RunFolder,
+    out: Path,
+    *,
+    style: str = "png",
+    variants: Collection[str] | None = None,
+    measures: Collection[str] | None = None,
+    only: tuple[str, ...] = ("",),
+    n_resamples: int = RESAMPLES,
+) -> list[Path]:
     """Write every figure that the run has rows for into `out`; returns the files.
 
     Parameters
     ----------
     style : png, svg or pdf.
+    variants, measures : of these alone (variant keys; protocol and metric names).
+    only : beginnings of the names of those that are wanted.
 
     Raises
     ------
@@ -54,13 +66,15 @@ def write_figures(folder: RunFolder, out: Path, *, style: str = "png", n_resampl
         import matplotlib as mpl
     except ImportError as error:
         raise ConfigError("figures need matplotlib; install it with: pip install 'wsol[figures]'") from error
-    material = Material.of(folder, n_resamples=n_resamples)
+    material = Material.of(folder, variants=variants, measures=measures, n_resamples=n_resamples)
     written = []
     with mpl.rc_context(STYLE):
         mpl.use("Agg")
         try:
             out.mkdir(parents=True, exist_ok=True)
             for name, draw in figures(material):
+                if not name.startswith(only):
+                    continue
                 place = out / f"{_slug(name)}.{style}"
                 figure = draw()
                 figure.savefig(place, metadata={"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(style))
@@ -84,8 +98,13 @@ def figures(material: Material) -> Iterator[tuple[str, Callable[[], Any]]]:
             yield f"deletion-insertion-{name}", partial(plots.paths, material, name)
     if material.headline is not None:
         yield "quality-against-cost", partial(plots.cost, material)
-        for study in ablations(material):
-            yield f"ablation-{study.method}-{study.option}", partial(plots.ablation, study)
+        for varied in ablations(material):
+            yield f"ablation-{varied.method}-{varied.option}", partial(plots.ablation, varied)
+    study = knob_study(material.summary.protocols)
+    if study is not None and study.over_tau:
+        yield "ablation-threshold", partial(plots.ablation, thresholds(material.lines, study))
+    elif study is not None:
+        yield f"knobs-{study.base}", partial(plots.knobs, material.lines, study)
     kept = gallery.read(material.folder)
     if kept is not None:
         yield "maps", partial(map_grid, kept, material)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from wsol.report.summary import Summary
 
 VERSIONS = ("wsol", "torch", "numpy")
+CROPS = {"tencrop": ", ten crops an image at ten times the cost"}
 MANY = 3  # derived protocols; more are counted, not named
 
 
@@ -32,6 +33,7 @@ def footer(
         notes.append("The weights are random: what such rows reach is what the rule gives away without learning.")
     names = dict.fromkeys(key[0] for key in keys if any(key[0] in s.protocols for s in summaries))
     origins = dict.fromkeys(key[2] for key in keys if key[2])
+    notes += _own_views(summaries, names) if costed else []
     if names:
         notes.append(f"Protocol{'s' * (len(names) > 1)}: {_listed(list(names))}; threshold: {_sources(list(origins))}.")
     shown = [line.cells[key] for line in lines for key in keys if key in line.cells]
@@ -44,6 +46,19 @@ def footer(
         notes.append("Stochastic methods: mean over seeds; s is the standard deviation of one seed's number.")
     notes += _versions(summaries)
     return notes
+
+
+def _own_views(summaries: Sequence[Summary], names: Collection[str]) -> list[str]:
+    """Protocols with a view of their own: the columns of costs are of a look through the run's."""
+    own: dict[str, str] = {}
+    for summary in summaries:
+        view = str((summary.manifest.get("identity", {}).get("view") or [""])[0])
+        for name in names:
+            knobs = summary.protocols.get(name, {})
+            if knobs.get("view", "any") not in ("any", view):
+                own[name] = str(knobs["view"])
+    said = [f"{name} looked through {view}{CROPS.get(view, '')}" for name, view in own.items()]
+    return [f"{'; '.join(said)}: F+B and ms are of one look through the run's own view."] if said else []
 
 
 def _listed(names: Sequence[str]) -> str:

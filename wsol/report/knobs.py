@@ -28,6 +28,11 @@ class Study:
     base: str
     derived: Mapping[str, str]
 
+    @property
+    def over_tau(self) -> bool:
+        """Whether nothing but a fixed threshold differs."""
+        return all(label.startswith("tau=") and "," not in label for label in self.derived.values())
+
 
 def knob_study(protocols: Mapping[str, Mapping[str, Any]]) -> Study | None:
     """The study that a run's protocols make, if they are one preset and at least four derived from it."""
@@ -40,7 +45,9 @@ def knob_study(protocols: Mapping[str, Mapping[str, Any]]) -> Study | None:
 
 def differences(lines: Sequence[Line], study: Study) -> dict[tuple[str, str], tuple[Cell, Difference]]:
     """By (protocol, variant), the paired difference to the preset's main number, in points, and its test."""
-    found = {(p, line.name): apart(_main(line, p), _main(line, study.base)) for line in lines for p in study.derived}
+    found = {
+        (p, line.name): apart(main_cell(line, p), main_cell(line, study.base)) for line in lines for p in study.derived
+    }
     return {place: pair for place, pair in found.items() if pair is not None}
 
 
@@ -50,7 +57,7 @@ def knob_grid(lines: Sequence[Line], study: Study) -> tuple[Grid, list[Key]]:
     found = differences(columns, study)
     sure = significant({place: test.p for place, (_, test) in found.items()})
     short = Style.of([cell for cell, _ in found.values()], signed=True)
-    main = [(line, _main(line, study.base)) for line in columns]
+    main = [(line, main_cell(line, study.base)) for line in columns]
     plus = Style.of([cell for _, cell in main if cell])
     rows = [[Text(study.base), *(Text(text(cell, plus) if cell else "") for _, cell in main)]]
     for protocol in sorted(study.derived, key=lambda name: natural(study.derived[name])):
@@ -72,7 +79,7 @@ def knob_grid(lines: Sequence[Line], study: Study) -> tuple[Grid, list[Key]]:
     return Grid(heads, rows, notes, frozenset({1})), keys
 
 
-def _main(line: Line, protocol: str) -> Cell | None:
+def main_cell(line: Line, protocol: str) -> Cell | None:
     """The main number of a protocol in this line."""
     found = {key[1]: cell for key, cell in line.cells.items() if key[0] == protocol and not cell.slice}
     return next((found[name] for name in HEADLINES if name in found), None)

@@ -79,7 +79,8 @@ def localisation(subject: Subject, settings: Settings) -> list[Cell]:
     curves = curves_of(subject.rows, subject.protocol, subject.knobs)
     masks = _class_masks(subject)
     cells: list[Cell] = []
-    for source in [ORACLE] if subject.fixed else settings.taus:
+    taus = [tau for tau in settings.taus if tau != VALIDATION or subject.validation is not None]
+    for source in [ORACLE] if subject.fixed else taus:
         held: dict[float, Held] = {}
         for name, keep in subject.slices.items():
             if not keep.any():

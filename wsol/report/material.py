@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -33,9 +33,17 @@ class Material:
     tables: Mapping[str, pa.Table]
 
     @classmethod
-    def of(cls, folder: RunFolder, *, n_resamples: int = RESAMPLES) -> Material:
-        """Read a run. Raises DataError where it has no rows."""
-        return cls(folder, summarise(folder, n_resamples=n_resamples), folder.tables())
+    def of(
+        cls,
+        folder: RunFolder,
+        *,
+        variants: Collection[str] | None = None,
+        measures: Collection[str] | None = None,
+        n_resamples: int = RESAMPLES,
+    ) -> Material:
+        """Read a run, or only some of its variants and measures. Raises DataError where it has no rows."""
+        summary = summarise(folder, variants=variants, measures=measures, n_resamples=n_resamples)
+        return cls(folder, summary, folder.tables(variants))
 
     @cached_property
     def keys(self) -> list[Key]:

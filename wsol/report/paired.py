@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -25,9 +26,9 @@ def apart(cell: Cell | None, base: Cell | None) -> tuple[Cell, Difference] | Non
         return None
     found = difference(cell.draws, base.draws)
     scale = 100.0 if cell.percent else 1.0
-    points = replace(
-        cell, value=scale * found.value, low=scale * found.low, high=scale * found.high, draws=None, seeds=1
-    )
+    most = 100.0 if cell.percent else math.inf  # of a difference of two shares
+    low, high = max(-most, scale * found.low), min(most, scale * found.high)
+    points = replace(cell, value=scale * found.value, low=low, high=high, draws=None, seeds=1)
     return points, found
 
 

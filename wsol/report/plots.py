@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.report.names import short_metric, short_protocol
+from wsol.report.knobs import differences
+from wsol.report.names import natural, short_metric, short_name, short_protocol
 from wsol.report.series import BINS, PATHS, TAUS, accuracy_line, iou_histogram, label_of, path_line, styles
 
 if TYPE_CHECKING:
     from wsol.report.ablation import Ablation
+    from wsol.report.knobs import Study
+    from wsol.report.lines import Line
     from wsol.report.material import Material
 
 COLUMN, PAGE = 3.4, 7.0  # inches: one and two columns of a two-column paper
@@ -165,8 +168,42 @@ def ablation(study: Ablation) -> Any:
             range(len(study.names)), study.names, rotation=30 if long else 0, ha="right" if long else "center"
         )
     axis.set(xlabel=f"{study.name}: {study.option}", ylabel=study.label)
-    if any(study.lines):
+    if len(study.lines) > 3:
+        figure.legend(loc="outside lower center", ncols=2)
+    elif any(study.lines):
         axis.legend(title=None)
+    return figure
+
+
+def knobs(lines: Sequence[Line], study: Study) -> Any:
+    """What each knob of a protocol does to the main number: differences to the preset, one mark a variant."""
+    import matplotlib.pyplot as plt
+
+    shown = [line for line in lines if not line.same_as]
+    found = differences(shown, study)
+    names = sorted(study.derived, key=lambda name: natural(study.derived[name]))
+    figure, axis = plt.subplots(figsize=(PAGE, 0.9 + 0.055 * len(names) * (len(shown) + 1)))
+    for n, line in enumerate(shown):
+        here = [(place, found[name, line.name][0]) for place, name in enumerate(names) if (name, line.name) in found]
+        at = np.array([place for place, _ in here]) + 0.7 * ((n + 0.5) / len(shown) - 0.5)
+        middle = np.array([cell.value for _, cell in here])
+        sides = [middle - [cell.low for _, cell in here], [cell.high for _, cell in here] - middle]
+        axis.errorbar(
+            middle,
+            at,
+            xerr=sides,
+            color=COLOURS[n % len(COLOURS)],
+            linestyle="none",
+            marker="o",
+            markersize=2.5,
+            linewidth=0.8,
+            label=short_name(line.about)[0],
+        )
+    axis.axvline(0, color="0.4", linewidth=0.6)
+    axis.set_yticks(range(len(names)), [study.derived[name] for name in names])
+    axis.set_ylim(len(names) - 0.4, -0.6)
+    axis.set(xlabel=f"points more than under {study.base}")
+    _legend(figure, axis)
     return figure
 
 

@@ -150,12 +150,15 @@ def summarise(
     protocols = {n: k for n, k in about["protocols"].items() if measures is None or n in measures}
     cells: list[Cell] = []
     unknown_metrics: set[str] = set()
+    unchosen: dict[bool, list[str]] = {True: [], False: []}  # whose threshold can't be had from `validation`, and can
     for key, table in tables.items():
         for name, knobs in protocols.items():
             if f"{name}/iou" not in table.column_names:
                 continue
             rows = rows_of(table, name)
             chosen_on = _validation_rows(validation, settings, key, name, knobs)
+            if validation is not None and knobs["tau"] == "sweep":
+                unchosen[chosen_on is None].append(f"{key} under {name}")
             subject = Subject(
                 variant=key, protocol=name, knobs=knobs, rows=rows, validation=chosen_on, slices=_sliced(rows, slicer)
             )
@@ -166,6 +169,15 @@ def summarise(
             elif measures is None or name in measures:
                 cells += _metric_cells(key, name, node, table, slicer, settings)
         cells += _classification(key, table, slicer, settings)
+    if unchosen[True]:
+        sentence = (
+            f"run {settings.validation_name} has no rows of {unchosen[True][0]} to choose a threshold on "
+            f"({len(unchosen[True])} of {len(unchosen[True]) + len(unchosen[False])} are missing); "
+            "run the same methods and protocols on that split"
+        )
+        if not unchosen[False]:
+            raise DataError(sentence)
+        log.warning("%s", sentence)
     for name in sorted(unknown_metrics):
         log.warning("metric %s is not known here and left out; name its file: --with %s.py", name, name)
     costs = {key: {c: median(table, c) for c in COSTS} for key, table in tables.items()}
@@ -225,6 +237,7 @@ def _score_cell(key: str, name: str, score: Score, rows: pa.Table, slice_: str, 
             slice_=slice_,
             images=images_of(rows),
             column=f"{name}/{score.column}" if score.column else "",
+            signed=score.signed,
         )
     ]
 
@@ -271,10 +284,7 @@ def _validation_rows(
         return None
     table = tables.get(key)
     if table is None or f"{name}/iou" not in table.column_names:
-        raise DataError(
-            f"run {settings.validation_name} has no rows of {key} under {name} to choose a threshold on; "
-            "run the same methods and protocols on that split"
-        )
+        return None
     return rows_of(table, name)
 
 

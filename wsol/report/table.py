@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -103,8 +104,9 @@ def records(lines: Sequence[Line], summaries: Sequence[Summary], choice: Choice)
         for key, cell in line.cells.items():
             if wanted is None or key in wanted:
                 seeds = {"seeds": cell.seeds, "seed_std": cell.spread} if cell.seeds > 1 else {}
+                spent = {name: value if math.isfinite(value) else None for name, value in line.costs.items()}
                 paired = difference_to(cell, bases[n].cells.get(key), bases[n].name) if bases else {}
-                found.append(record(cell, about, line.same_as) | run | seeds | paired)
+                found.append(record(cell, about, line.same_as) | run | spent | seeds | paired)
     return found
 
 
