@@ -16,6 +16,10 @@ from wsol.errors import ConfigError, unknown
 T = TypeVar("T")
 
 
+class OutOfRange(ConfigError):
+    """A value of the right type beyond its limits."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Range:
     """What a number may be, as an annotation: ``samples: Annotated[int, Range(1)] = 10``.
@@ -33,7 +37,7 @@ class Range:
             return
         ends = [f"above {self.low:g}" if self.above else f"{self.low:g} or more"]
         ends += [f"at most {self.high:g}"] if self.high < float("inf") else []
-        raise ConfigError(f"{where}={value:g} is out of range; give {' and '.join(ends)}")
+        raise OutOfRange(f"{where}={value:g} is out of range; give {' and '.join(ends)}")
 
 
 Count = Annotated[int, Range(1)]
@@ -96,12 +100,11 @@ def fit(value: Any, hint: Any, *, where: str) -> Any:
             limit.check(fitted, where)
         return fitted
     if origin in (Union, types.UnionType):
-        real = [option for option in args if option is not type(None)]
-        if len(real) == 1 and value is not None:  # an optional value: its own complaint says more
-            return fit(value, real[0], where=where)
         for option in sorted(args, key=lambda a: _loose(a, value)):
             try:
                 return fit(value, option, where=where)
+            except OutOfRange:
+                raise
             except ConfigError:
                 continue
         raise _misfit(value, hint, where)
