@@ -118,7 +118,7 @@ def parity(
 ) -> list[Parity]:
     """Compare every pair whose two methods are in `known`, on network inputs of one size.
 
-    Both maps are brought to the input size (bilinear), cut at zero and min-max normalised: what a user would look at.
+    Both maps are cut at zero, brought to the input size (bilinear) and min-max normalised: what a user would look at.
     """
     out = []
     inputs, targets = looker.tensor(images), torch.tensor(list(labels))
@@ -131,7 +131,7 @@ def parity(
         if variant.id not in cache:
             raw = looker.maps(inputs, targets, ids, [variant]).raw[variant.id]
             cache[variant.id] = np.stack(
-                [normalise(np.maximum(resize(m, side, rule="bilinear"), 0), rule="minmax") for m in raw]
+                [normalise(resize(np.maximum(m, 0), side, rule="bilinear"), rule="minmax") for m in raw]
             )
         return variant, cache[variant.id]
 

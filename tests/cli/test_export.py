@@ -104,6 +104,31 @@ def test_pycocotools_finds_the_hits_of_the_exact_protocol(
     assert 0 < sum(ours) < 16
 
 
+def test_ids_can_be_those_of_the_data_sets_own_file(real: RunFolder, tmp_path: Path) -> None:
+    words = ["export", str(real.path), "--variant", "gradcam", "--protocol", "exact", "--coco"]
+    assert main([*words, str(tmp_path / "plain.json")]) == 0
+    truth = json.loads((tmp_path / "plain.gt.json").read_text())
+    for node in truth["images"]:
+        node["id"] += 1000
+    for node in truth["categories"]:
+        node["id"] += 70
+    for node in truth["annotations"]:
+        node |= {"image_id": node["image_id"] + 1000, "category_id": node["category_id"] + 70}
+    (tmp_path / "own.json").write_text(json.dumps(truth))
+    assert main([*words, str(tmp_path / "boxes.json"), "--annotations", str(tmp_path / "own.json")]) == 0
+    assert not (tmp_path / "boxes.gt.json").exists()
+    plain, found = (json.loads((tmp_path / name).read_text()) for name in ("plain.json", "boxes.json"))
+    moved = [{**d, "image_id": d["image_id"] + 1000, "category_id": d["category_id"] + 70} for d in plain]
+    assert found == moved
+    hits = coco_hits(tmp_path / "plain.gt.json", tmp_path / "plain.json")
+    own = coco_hits(tmp_path / "own.json", tmp_path / "boxes.json")
+    assert own == {n + 1000: hit for n, hit in hits.items()}
+    truth["images"] = truth["images"][1:]
+    truth["annotations"] = [a for a in truth["annotations"] if a["image_id"] != 1001]
+    (tmp_path / "own.json").write_text(json.dumps(truth))
+    assert main([*words, str(tmp_path / "boxes.json"), "--annotations", str(tmp_path / "own.json")]) == 2
+
+
 def test_each_variant_gets_its_file_and_the_first_protocol_with_one_box(real: RunFolder, tmp_path: Path) -> None:
     assert main(["export", str(real.path), "--coco", str(tmp_path / "b.json")]) == 0
     assert {p.name for p in tmp_path.iterdir()} == {"b-gradcam@stage5.json", "b-fullbox.json", "b.gt.json"}

@@ -19,6 +19,7 @@ DESCRIPTION = """Write rows or numbers of a run for other tools.
 
   wsol export latest --csv rows.csv --parquet rows.parquet    one row an image and variant, as wsol.load gives
   wsol export latest --coco boxes.json --variant layercam     COCO results, and boxes.gt.json with the same ids
+  wsol export latest --coco boxes.json --annotations instances.json   COCO results with the ids of that file
   wsol export latest --tensorboard tb/ --mlflow sqlite:///mlflow.db --wandb PROJECT
 """
 
@@ -33,6 +34,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--csv", type=Path, help="rows without curves, as CSV")
     parser.add_argument("--parquet", type=Path, help="rows with curves and boxes, as one Parquet file")
     parser.add_argument("--coco", type=Path, help="predicted boxes as COCO results (one file a variant)")
+    parser.add_argument(
+        "--annotations", type=Path, help="for --coco: the data set's own COCO file, whose ids are taken"
+    )
     parser.add_argument("--variant", default="", help="for --coco: only this variant")
     parser.add_argument("--protocol", default="", help="for --coco: whose boxes (default: the first with one an image)")
     parser.add_argument("--tau", type=float, help="for --coco: threshold (default: the best of the run)")
@@ -45,7 +49,7 @@ def main(words: Sequence[str]) -> int:
     if chosen.csv or chosen.parquet:
         written += _rows(folder, chosen.csv, chosen.parquet)
     if chosen.coco:
-        written += _coco(folder, chosen.coco, chosen.variant, chosen.protocol, chosen.tau)
+        written += _coco(folder, chosen.coco, chosen.variant, chosen.protocol, chosen.tau, chosen.annotations)
     if chosen.tensorboard or chosen.mlflow or chosen.wandb:
         written += _track(folder, chosen.tensorboard, chosen.mlflow, chosen.wandb)
     if not written:
@@ -65,8 +69,11 @@ def _rows(folder: RunFolder, csv: Path | None, parquet: Path | None) -> list[obj
     return [place for place in (csv, parquet) if place]
 
 
-def _coco(folder: RunFolder, place: Path, variant: str, protocol: str, tau: float | None) -> list[object]:
+def _coco(
+    folder: RunFolder, place: Path, variant: str, protocol: str, tau: float | None, own: Path | None
+) -> list[object]:
     from wsol.cli.compare import variant_key
+    from wsol.datasets.coco import Coco
     from wsol.report.exports import coco_detections, coco_truth, single_box_protocol, slug
     from wsol.report.rows import gather
 
@@ -75,11 +82,14 @@ def _coco(folder: RunFolder, place: Path, variant: str, protocol: str, tau: floa
     if tau is not None and not 0 <= tau < 1:
         raise ConfigError(f"--tau {tau} is not in [0, 1)")
     written: list[object] = []
+    ids = Coco(images=None, annotations=str(own)).coco_ids() if own else None
     for key in variants:
-        found = coco_detections(folder, key, name, tau=tau)
+        found = coco_detections(folder, key, name, tau=tau, ids=ids)
         file = place if len(variants) == 1 else place.with_name(f"{place.stem}-{slug(key)}{place.suffix}")
         _write(file, lambda f=file, d=found: f.write_text(json.dumps(d)))  # type: ignore[misc]
         written.append(file)
+    if own:
+        return written
     beside = place.with_suffix(f".gt{place.suffix}")
     truth = coco_truth(folder)
     _write(beside, lambda: beside.write_text(json.dumps(truth)))

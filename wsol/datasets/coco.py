@@ -85,6 +85,10 @@ class Coco:
                 (ignored if a.get("iscrowd") else seen)[self._decode(a)] = True
         return np.where(seen, 1, np.where(ignored, 255, 0)).astype(np.uint8)
 
+    def coco_ids(self) -> dict[str, tuple[int, int]]:
+        """By sample id the image's and the category's id in the file."""
+        return {name: (image["id"], found[0]["category_id"]) for name, (image, found) in self._rows.items()}
+
     def fingerprint(self) -> str:
         shapes = [
             json.dumps(a.get("segmentation"), sort_keys=True) for s in self._samples for a in self._rows[s.image_id][1]

@@ -55,6 +55,9 @@ def load(name: str, *, weights: str | None, num_classes: int | None, input_size:
     if wanted == "random":
         with seeded():
             module = _build(name, num_classes, options)
+            for part in module.modules():
+                if isinstance(part, torch.nn.Linear) and not part.weight.any():  # a ViT's head: all gradients vanish
+                    torch.nn.init.trunc_normal_(part.weight, std=0.02)
         return finish(name, module, "random", side, IMAGENET_MEAN, IMAGENET_STD, num_classes=num_classes or NUM_CLASSES)
     if name in AUXILIARY:
         # Torchvision's own files were trained elsewhere, on another normalisation, and the network has to undo ours.

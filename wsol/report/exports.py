@@ -111,9 +111,14 @@ def stored_pixels(
 
 
 def coco_detections(
-    folder: RunFolder, variant: str, protocol: str, *, tau: float | None = None
+    folder: RunFolder,
+    variant: str,
+    protocol: str,
+    *,
+    tau: float | None = None,
+    ids: Mapping[str, tuple[int, int]] | None = None,
 ) -> list[dict[str, Any]]:
-    """Detections of one variant as COCO results; their ids are those of `coco_truth`.
+    """Detections of one variant as COCO results.
 
     One detection an image at most: the box of the ground-truth class, in stored pixels, scored by that class's
     probability.
@@ -121,6 +126,11 @@ def coco_detections(
     Parameters
     ----------
     tau : threshold, by default the protocol's own, or the best one for the images of the run at IoU 0.5.
+    ids : by sample id the image's and the category's id; by default those of `coco_truth`.
+
+    Raises
+    ------
+    DataError : images of the run are not among `ids`.
     """
     knobs = gather(folder.footers())["protocols"][protocol]
     tables = folder.tables()
@@ -129,12 +139,20 @@ def coco_detections(
         position = curves_of(table, protocol, knobs).best(0.5, ge=knobs["hit"] == "ge")[1]
         tau = tau_of(position, knobs) if knobs["tau"] == "sweep" else 0.0
     boxes = stored_pixels(boxes_at(table, protocol, knobs, tau), table, knobs, folder.manifest["identity"]["view"])
-    ids = {name: n for n, name in enumerate(_images(tables)["image_id"].to_pylist(), start=1)}
-    names, labels = table["image_id"].to_pylist(), table["label"].to_pylist()
+    if ids is None:
+        whole = _images(tables)
+        pairs = zip(whole["image_id"].to_pylist(), whole["label"].to_pylist(), strict=True)
+        ids = {name: (n, int(label)) for n, (name, label) in enumerate(pairs, start=1)}
+    names = table["image_id"].to_pylist()
+    missing = [name for name in names if name not in ids]
+    if missing:
+        raise DataError(
+            f"{len(missing)} of {len(names)} images of {folder.name} are not in that file, first {missing[0]!r}"
+        )
     scores = numbers(table, "probability") if "probability" in table.column_names else np.ones(len(table))
     return [
-        {"image_id": ids[name], "category_id": int(label), "bbox": _xywh(box), "score": float(score)}
-        for name, label, box, score in zip(names, labels, boxes, scores, strict=True)
+        {"image_id": ids[name][0], "category_id": ids[name][1], "bbox": _xywh(box), "score": float(score)}
+        for name, box, score in zip(names, boxes, scores, strict=True)
         if box.any()
     ]
 
