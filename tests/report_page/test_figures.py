@@ -41,9 +41,9 @@ def test_every_figure_the_rows_allow_is_written(run: RunFolder, tmp_path: Path) 
 
 @pytest.mark.parametrize(("style", "begins"), [("svg", b"<?xml"), ("pdf", b"%PDF")])
 def test_the_same_rows_give_the_same_bytes(run: RunFolder, tmp_path: Path, style: str, begins: bytes) -> None:
-    some = {"style": style, "only": ("iou-choe2020_v1", "maps"), "n_resamples": 20}
+    some = {"style": style, "only": ("iou-choe2020_v1", "quality-against-cost"), "n_resamples": 20}
     first, again = (write_figures(run, tmp_path / name, **some) for name in ("first", "again"))
-    assert [file.name for file in first] == [f"iou-choe2020_v1.{style}", f"maps.{style}"]
+    assert [file.name for file in first] == [f"iou-choe2020_v1.{style}", f"quality-against-cost.{style}"]
     assert all(file.read_bytes().startswith(begins) for file in first)
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in again]
 
