@@ -211,3 +211,11 @@ def test_a_run_that_goes_on_says_how_far_it_is(tmp_path: Path) -> None:
     assert "(10 images)" in printed(summarise(run, n_resamples=20))
     run.write_manifest({**run.manifest, "images": 60})
     assert "(so far 10 of 60 images)" in printed(summarise(run, n_resamples=20))
+
+
+def test_a_protocol_with_a_view_of_its_own_is_told_of_beside_the_costs(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, protocols=("choe2020_v1", "layercam2021"), n=6)
+    told = "layercam2021 looked through tencrop, ten crops an image at ten times the cost: F+B and ms are of one look"
+    assert told in printed(summarise(run, n_resamples=20))
+    plain = make_run(tmp_path / "plain", {"gradcam@stage5": 0.0}, n=6)
+    assert "looked through" not in printed(summarise(plain, n_resamples=20))
