@@ -1,1 +1,1 @@
-"""Runs at rest: rows in Parquet files with footers that describe them. Writers and readers meet here and nowhere else."""
+"""Runs at rest: rows in Parquet files whose footers describe them. Writers and readers meet here only."""
