@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from wsol import gallery, showing
-from wsol.boxes.resize import normalise, resize
+from wsol.localization.resize import normalise, resize
 from wsol.localise import MAP_KNOBS, final_map, locate, locate_frame, place
 from wsol.looking import Looker, Spent, by_shape
 from wsol.metrics.base import Case
-from wsol.refine import frame_image, refines
+from wsol.localization.refine import frame_image, refines
 from wsol.rows import Row, classification, costs, facts, located_columns, rank_of, softmax
 from wsol.views import Layout, View, boxes_on_canvas, mask_on_canvas, merge_crops
 

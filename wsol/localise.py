@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.boxes.cam2016_tool import tool_boxes
+from wsol.localization.cam2016_tool import tool_boxes
 from wsol.boxes.curve import StepCurve, count_curve, finish_boxes, iou_curve
 from wsol.boxes.iou import iou
-from wsol.boxes.resize import normalise, resize, resize_uint8_cubic, uint8_by_max
+from wsol.localization.resize import normalise, resize, resize_uint8_cubic, uint8_by_max
 from wsol.boxes.sweep import Sweep, quantise, rank, sweep, threshold_starts
-from wsol.refine import object_mask, refines
+from wsol.localization.refine import object_mask, refines
 from wsol.views import Layout, boxes_on_canvas
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from wsol.boxes.iou import iou
-from wsol.boxes.resize import normalise, resize
+from wsol.localization.resize import normalise, resize
 from wsol.localise import boxes_at
 from wsol.protocols.base import protocols
 from wsol.variants import Variant, expand, takes_layers

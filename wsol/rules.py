@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from wsol.boxes.resize import normalise, resize
+from wsol.localization.resize import normalise, resize
 from wsol.errors import ConfigError
 from wsol.localise import final_map, locate, place
 from wsol.metrics.base import Case
-from wsol.refine import frame_image, refines
+from wsol.localization.refine import frame_image, refines
 from wsol.rows import located_columns
 from wsol.views import View, boxes_on_canvas, mask_on_canvas
 

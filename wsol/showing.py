@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from wsol.boxes.resize import normalise
+from wsol.localization.resize import normalise
 from wsol.boxes.sweep import rank, sweep, threshold_starts
 from wsol.errors import ConfigError
 from wsol.gallery import TAUS, Picture, Shown

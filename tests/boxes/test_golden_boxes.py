@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from wsol.boxes.curve import StepCurve, count_curve, finish_boxes, iou_curve
-from wsol.boxes.grabcut import grabcut_mask
+from wsol.localization.grabcut import grabcut_mask
 from wsol.boxes.iou import iou
-from wsol.boxes.resize import resize_uint8_cubic, uint8_by_max
+from wsol.localization.resize import resize_uint8_cubic, uint8_by_max
 from wsol.boxes.sweep import Sweep, quantise, sweep
 
 GRIDS = ("t1000", "t100")

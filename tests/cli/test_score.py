@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.maps_scored import SIZES, TRUTH, Scored, folder_of, raw_maps, scores
-from wsol.boxes.resize import normalise, resize
+from wsol.localization.resize import normalise, resize
 from wsol.cli import main
 from wsol.localise import final_map, iou_of_thresholds, place
 from wsol.protocols.base import named

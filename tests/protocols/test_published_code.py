@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.reference import protocols as reference
-from wsol.boxes.cam2016_tool import LEVELS, tool_boxes
+from wsol.localization.cam2016_tool import LEVELS, tool_boxes
 from wsol.localise import boxes_at, final_map, foreground, iou_of_thresholds, place
 from wsol.protocols.base import protocols
 from wsol.views import View

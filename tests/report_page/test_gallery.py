@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.report_page.small_run import METHODS, NO_METRIC, made, ran
 from wsol import gallery, showing
-from wsol.boxes.resize import normalise
+from wsol.localization.resize import normalise
 from wsol.errors import ConfigError
 from wsol.experiment import Experiment
 from wsol.localise import boxes_at, final_map

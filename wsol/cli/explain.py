@@ -75,7 +75,7 @@ def explain(
     from wsol.localise import boxes_at, final_map, iou_of_thresholds, place
     from wsol.looking import Looker
     from wsol.models.stages import resolve_layer, stages
-    from wsol.refine import frame_image, refines
+    from wsol.localization.refine import frame_image, refines
     from wsol.report.overlay import overlay, sheet
     from wsol.variants import expand
     from wsol.views import merge_crops

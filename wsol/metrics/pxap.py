@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.boxes.resize import normalise, resize
+from wsol.localization.resize import normalise, resize
 from wsol.errors import ConfigError
 from wsol.metrics.base import Case, Columns, Score, lists, mean, metric
 from wsol.metrics.truth import BACKGROUND, OBJECT, Against, truth_of

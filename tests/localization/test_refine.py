@@ -12,7 +12,7 @@ from PIL import Image
 from wsol.errors import ConfigError
 from wsol.localise import boxes_at, final_map, iou_of_thresholds
 from wsol.protocols.base import protocols
-from wsol.refine import frame_image
+from wsol.localization.refine import frame_image
 from wsol.views import View
 
 EXACT = protocols["exact"]
@@ -71,8 +71,8 @@ def test_a_cut_has_its_protocols_seed(monkeypatch: pytest.MonkeyPatch) -> None:
         seeds.append(seed)
         return np.ones(levels.shape, bool)
 
-    monkeypatch.setattr("wsol.refine.grabcut_mask", cut)
-    monkeypatch.setattr("wsol.refine.colour_cut_mask", cut)
+    monkeypatch.setattr("wsol.localization.refine.grabcut_mask", cut)
+    monkeypatch.setattr("wsol.localization.refine.colour_cut_mask", cut)
     rgb, grid = disc()
     for name in ("grabcut", "colour_cut"):
         boxes_at(grid, 0.5, EXACT.derive({"tau": 0.5, "refine": name, "refine_seed": 77}), image_rgb=rgb)

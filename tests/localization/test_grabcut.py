@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from wsol.boxes.grabcut import colour_cut_mask, grabcut_mask
+from wsol.localization.grabcut import colour_cut_mask, grabcut_mask
 from wsol.errors import WsolError
 
 OBJECT = (slice(20, 60), slice(30, 80))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.boxes.grabcut import colour_cut_mask, grabcut_mask
+from wsol.localization.grabcut import colour_cut_mask, grabcut_mask
 from wsol.errors import ConfigError
 
 if TYPE_CHECKING:
