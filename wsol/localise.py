@@ -12,7 +12,7 @@ from wsol.boxes.curve import StepCurve, count_curve, finish_boxes, iou_curve
 from wsol.boxes.iou import iou
 from wsol.localization.resize import normalise, resize, resize_uint8_cubic, uint8_by_max
 from wsol.boxes.sweep import Sweep, quantise, rank, sweep, threshold_starts
-from wsol.localization.refine import object_mask, refines
+from wsol.localization.refine import frame_image, object_mask, refines
 from wsol.views import Layout, boxes_on_canvas
 
 if TYPE_CHECKING:

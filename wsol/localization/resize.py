@@ -14,7 +14,7 @@ ResizeRule = Literal["cubic", "bilinear", "bilinear_corners", "nearest"]
 NormaliseRule = Literal["minmax", "max", "percentile", "none"]
 Map = NDArray[np.float64]
 
-_OPENCV = {"cubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
+OPENCV = {"cubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
 
 
 def resize(values: ArrayLike, size_wh: tuple[int, int], *, rule: ResizeRule) -> Map:
@@ -40,7 +40,7 @@ def resize(values: ArrayLike, size_wh: tuple[int, int], *, rule: ResizeRule) -> 
         down, across = _corner_weights(size_wh[1], grid.shape[0]), _corner_weights(size_wh[0], grid.shape[1])
         return np.asarray(down @ grid @ across.T)
     # float64 all the way: published boxes come from float64 maps, and float32 moves values across uint8 levels
-    return _opencv(grid, size_wh, _OPENCV[rule])
+    return _opencv(grid, size_wh, OPENCV[rule])
 
 
 def normalise(values: ArrayLike, *, rule: NormaliseRule, low: float = 1.0, high: float = 99.0) -> Map:
@@ -121,3 +121,46 @@ def _grid(values: ArrayLike) -> Map:
 def _check_size(size_wh: tuple[int, int]) -> None:
     if min(size_wh) < 1:
         raise ConfigError(f"can't resize to {size_wh[0]} x {size_wh[1]}; width and height must be at least 1")
+
+
+def quantise(map01: ArrayLike) -> NDArray[np.int32]:
+    """floor(255 map) as whole numbers 0..255, in float64 (clovaai/wsolevaluation).
+
+    A threshold tau of the 2020 protocol is t = floor(tau * max), whose foreground is {levels > t}.
+    Raises MapError where the map leaves [0, 1].
+    """
+    values = np.asarray(map01, np.float64)
+    if not (values.size and values.min() >= 0 and values.max() <= 1):
+        raise MapError(f"a map to quantize must be within [0, 1], this one {_span(values)}; normalize it first")
+    return np.floor(255 * values).astype(np.int32)
+
+
+def rank(values: ArrayLike) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Ranks 1..L of a float map and its L distinct values, ascending; they have L + 1 levels.
+
+    {ranks > t} is {map >= values[t]} for t = 0..L-1 and empty for t = L; `threshold_starts` says which tau that is.
+    Raises MapError for a map with NaN.
+    """
+    flat = np.asarray(values, np.float64)
+    if flat.size == 0 or np.isnan(flat).any():
+        raise MapError(f"a map to rank must hold numbers only, this one {_span(flat)}")
+    distinct, index = np.unique(flat, return_inverse=True)
+    return (index.reshape(flat.shape) + 1).astype(np.int32), distinct
+
+
+def threshold_starts(values: NDArray[np.float64], *, compare: str) -> NDArray[np.float64]:
+    """(L + 1,): the smallest tau >= 0 that each t of `rank` stands for; equal neighbors stand for no tau at all.
+
+    With ``compare=ge`` t starts just after values[t-1]: at the next float, so that step functions stay closed on the
+    left.
+    """
+    starts = values if compare == "gt" else np.nextafter(values, np.inf)
+    return np.concatenate([[0.0], np.maximum(starts, 0.0)])
+
+
+def _span(values: NDArray[np.float64]) -> str:
+    if values.size == 0:
+        return "is empty"
+    if np.isnan(values).any():
+        return f"has {int(np.isnan(values).sum())} NaN"
+    return f"spans {values.min():g}..{values.max():g}"

@@ -1,0 +1,365 @@
+"""From raw maps to boxes and their IoU at every threshold: the only place where these steps are put together.
+
+Maps of a batch go through together: what protocols share (the resized and normalized map, the frame, the sweep over
+all thresholds) is computed once, and results are flat columns that rows keep as they are.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wsol.localization.final_map import MAP_KNOBS, final_map, level_maps
+from wsol.localization.frame import FRAME_KNOBS, Frame, frame_of
+from wsol.localization.iou import finish_boxes, iou
+from wsol.localization.levels import BoxRule, LevelTable, sweep_levels
+from wsol.localization.refine import frame_image, object_mask, refines
+from wsol.localization.resize import rank, threshold_starts
+from wsol.localization.rules import rule_of
+from wsol.localization.steps import Steps
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from wsol.protocols.base import Protocol
+    from wsol.views import Layout
+
+LEVELS = 256  # of a quantized map
+TOGETHER = 8  # maps swept by one compiled call: their levels and tables stay in a core's cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageMap:
+    """One raw map and what must be known of its image.
+
+    Attributes
+    ----------
+    raw : (h, w), covering the layout's canvas. A map with NaN or infinite values is a miss at every threshold.
+    boxes_xyxy : (g, 4) ground truth in pixels of the stored image.
+    full : the method claims the whole frame at every threshold (the `fullbox` control), whatever the map.
+    shallow : the map is of shallow layers, which some protocols refine and others not.
+    image : the pixels, for protocols that refine by a graph cut.
+    """
+
+    raw: NDArray[Any]
+    layout: Layout
+    boxes_xyxy: NDArray[np.float64]
+    full: bool = False
+    shallow: bool = False
+    image: Image | None = None
+
+    @property
+    def finite(self) -> bool:
+        return bool(np.isfinite(self.raw).all())
+
+
+@dataclass(frozen=True, slots=True)
+class Localizations:
+    """What a protocol finds in n maps, as step functions of tau; for a fixed tau they have one step.
+
+    Attributes
+    ----------
+    iou : with the best ground-truth box, in [0, 1].
+    count : the number of boxes, where all count; else None.
+    boxes : the one box, int32, half-open in the protocol's frame, all zeros for none; None where several may count.
+    hits : (n, bytes) uint8, one bit per delta and threshold of `threshold_grid`, delta by delta, first bit highest;
+        None where every float is a threshold.
+    """
+
+    iou: Steps
+    count: Steps | None
+    boxes: Steps | None
+    hits: NDArray[np.uint8] | None
+
+    @classmethod
+    def joined(cls, parts: Sequence[Localizations]) -> Localizations:
+        """Those of all parts, one after the other; all are of one protocol."""
+
+        def steps(name: str) -> Steps | None:
+            found = [getattr(part, name) for part in parts]
+            return None if found[0] is None else Steps.joined(found)
+
+        hits = [part.hits for part in parts if part.hits is not None]
+        return cls(
+            Steps.joined([part.iou for part in parts]),
+            steps("count"),
+            steps("boxes"),
+            np.concatenate(hits) if hits else None,
+        )
+
+
+def localize(maps: Sequence[ImageMap], protocols: Sequence[Protocol]) -> dict[str, Localizations]:
+    """By protocol name, boxes and IoU of every map at every threshold.
+
+    Raises
+    ------
+    MapError : a map that is not (h, w), or scores taken as they are that leave [0, 1].
+    ConfigError : a protocol refines by a graph cut and a map has no image.
+    """
+    parts: dict[str, list[Localizations]] = defaultdict(list)
+    for group in _sharing(protocols):
+        for start in range(0, len(maps), TOGETHER):
+            together = maps[start : start + TOGETHER]
+            for protocol, found in zip(group, _of_group(together, group), strict=True):
+                parts[protocol.name].append(found)
+    return {protocol.name: Localizations.joined(parts[protocol.name]) for protocol in protocols}
+
+
+def predicted_boxes(item: ImageMap, protocol: Protocol, tau: float) -> NDArray[np.float64]:
+    """(m, 4) every box that counts at one threshold, as the protocol writes boxes, in its frame; for pictures.
+
+    The same boxes that `localize` compares. An empty foreground has no box here, whatever the protocol puts in its
+    place.
+    """
+    frame = frame_of(item.boxes_xyxy, item.layout, protocol)
+    width, height = frame.size_wh
+    rule = rule_of(protocol.component)
+    cut = refines(protocol, shallow=item.shallow)
+    if not item.full and not item.finite:
+        return np.zeros((0, 4))
+    if item.full:
+        boxes: NDArray[Any] = np.array([[0, 0, width, height]])
+    elif rule.own_levels and not cut:
+        assert rule.boxes is not None
+        boxes = rule.boxes(final_map(item.raw, item.layout, frame.size_wh, protocol), 0)[: protocol.candidates]
+    else:
+        mask = _foreground(item, frame, protocol, tau)
+        if rule.boxes is not None and not rule.own_levels:
+            boxes = np.asarray(rule.boxes(mask.astype(np.int32), 0)).reshape(-1, 4)
+            boxes = boxes if rule.several else boxes[:1]
+        else:
+            from wsol.localization.levels import boxes_above
+
+            boxes = boxes_above(mask, component=_compiled(protocol), connectivity=protocol.connectivity)
+    clip = frame.size_wh if protocol.clip else None
+    return np.asarray(finish_boxes(boxes, box_end=protocol.box_end, clip_wh=clip), np.float64)
+
+
+@lru_cache(maxsize=256)
+def threshold_grid(protocol: Protocol) -> NDArray[np.float64] | None:
+    """Thresholds that differ in what they cut off, ascending from 0; None where every float does.
+
+    Of the 1000 thresholds of the 2020 protocol 255 are distinct, since the maximum is 255 after min-max; where it may
+    be lower, all of them are kept. A fixed threshold is the one entry 0: its curves have one step.
+    """
+    if protocol.tau != "sweep" or protocol.refine == "colour_cut":
+        return np.zeros(1)
+    if protocol.quantise == "none":
+        return None
+    taus: NDArray[np.float64] = np.arange(0, 1, protocol.tau_step)
+    if protocol.normalise != "minmax" or protocol.order != "resize_first" or protocol.resize_uint8:
+        return taus
+    return taus[np.append(True, np.diff((taus * 255).astype(int)) > 0)]
+
+
+def hit_deltas(protocol: Protocol) -> tuple[float, ...]:
+    """The IoU thresholds of `Localizations.hits`: those of the protocol, and 0.5 for GT-known and Top-k Loc."""
+    return tuple(sorted({*protocol.deltas, 0.5}))
+
+
+def several_boxes(protocol: Protocol) -> bool:
+    """Whether more than one box may count per image."""
+    return rule_of(protocol.component).several or protocol.candidates > 1
+
+
+def _sharing(protocols: Sequence[Protocol]) -> list[list[Protocol]]:
+    """Protocols with equal final maps and frames together, if their thresholds are swept over grey levels."""
+    groups: dict[object, list[Protocol]] = defaultdict(list)
+    for protocol in protocols:
+        grid = threshold_grid(protocol)
+        alone: object = protocol.name if grid is None or len(grid) == 1 else protocol.tau_step
+        groups[alone, *(getattr(protocol, knob) for knob in (*MAP_KNOBS, *FRAME_KNOBS))].append(protocol)
+    return list(groups.values())
+
+
+def _of_group(maps: Sequence[ImageMap], group: Sequence[Protocol]) -> list[Localizations]:
+    first = group[0]
+    frames = [frame_of(item.boxes_xyxy, item.layout, first) for item in maps]
+    swept = [n for n, item in enumerate(maps) if not item.full and item.finite]
+    grid = threshold_grid(first)
+    if grid is None:
+        return [Localizations.joined([_of_floats(item, frame, first) for item, frame in zip(maps, frames, strict=True)])]
+    dense = [_Dense.empty(len(maps), len(grid), protocol) for protocol in group]
+    by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for n in swept:
+        by_size[frames[n].size_wh].append(n)
+    for size, places in by_size.items():
+        chosen = [maps[n] for n in places]
+        gt = [frames[n] for n in places]
+        if len(grid) == 1:
+            tables = [_at_fixed(chosen, gt, first)]
+            starts = np.zeros((len(places), 1), np.int64)
+        else:
+            levels = level_maps([item.raw for item in chosen], [item.layout for item in chosen], size, first)
+            tops = np.full(len(places), 255) if first.resize_uint8 else levels.reshape(len(places), -1).max(1)
+            starts = (grid * tops[:, None].astype(np.float64)).astype(np.int64)  # the reference's int(tau * max)
+            tables = _tables(levels, gt, group, levels=LEVELS)
+        for target, table in zip(dense, tables, strict=True):
+            target.fill(places, table, starts)
+    for n, item in enumerate(maps):
+        if item.full:
+            for target, protocol in zip(dense, group, strict=True):
+                target.fill_full(n, frames[n], protocol)
+    return [target.localizations(grid, protocol) for target, protocol in zip(dense, group, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Dense:
+    """Values of n maps at all thresholds of a grid; zeros, a miss, where nothing was filled in."""
+
+    iou: NDArray[np.float64]
+    count: NDArray[np.int32] | None
+    boxes: NDArray[np.int32] | None
+
+    @classmethod
+    def empty(cls, maps: int, points: int, protocol: Protocol) -> _Dense:
+        several = rule_of(protocol.component).several
+        count = np.zeros((maps, points), np.int32) if several else None
+        one = not several and protocol.candidates == 1
+        return cls(np.zeros((maps, points)), count, np.zeros((maps, points, 4), np.int32) if one else None)
+
+    def fill(self, places: Sequence[int], table: LevelTable, starts: NDArray[np.int64]) -> None:
+        rows = np.asarray(places)
+        for target, values in ((self.iou, table.iou), (self.count, table.count), (self.boxes, table.boxes)):
+            if target is not None and values is not None:
+                target[rows] = np.take_along_axis(values, starts if values.ndim == 2 else starts[..., None], axis=1)
+
+    def fill_full(self, place: int, frame: Frame, protocol: Protocol) -> None:
+        self.iou[place] = iou(_full_box(frame.size_wh, protocol), frame.gt_boxes, convention=protocol.iou).max(initial=0)
+        if self.count is not None:
+            self.count[place] = 1
+        if self.boxes is not None:
+            self.boxes[place] = (0, 0, *frame.size_wh)
+
+    def localizations(self, grid: NDArray[np.float64], protocol: Protocol) -> Localizations:
+        deltas = np.array(hit_deltas(protocol))[:, None]
+        hit = self.iou[:, None] >= deltas if protocol.hit == "ge" else self.iou[:, None] > deltas
+        return Localizations(
+            Steps.of(self.iou, grid),
+            None if self.count is None else Steps.of(self.count, grid),
+            None if self.boxes is None else Steps.of(self.boxes, grid),
+            np.packbits(hit.reshape(len(hit), -1), axis=1),
+        )
+
+
+def _of_floats(item: ImageMap, frame: Frame, protocol: Protocol) -> Localizations:
+    """One map of floats, swept at each of its distinct values."""
+    dense, grid = _Dense.empty(1, 1, protocol), np.zeros(1)
+    if item.full:
+        dense.fill_full(0, frame, protocol)
+    elif item.finite:
+        map01 = final_map(item.raw, item.layout, frame.size_wh, protocol)
+        peak = float(map01.max())
+        ranks, levels, grid = np.zeros(map01.shape, np.int32), 1, np.zeros(1)
+        if peak > 0:
+            ranks, values = rank(map01 / peak)  # tau is a share of the maximum; exact where that is 1
+            levels, grid = len(values) + 1, threshold_starts(values, compare=protocol.compare)
+        wide = np.append(grid[1:] > grid[:-1], True) & (grid < 1)  # from 1 on nothing is left
+        dense = _Dense.empty(1, int(wide.sum()), protocol)
+        dense.fill([0], _tables(ranks[None], [frame], [protocol], levels=levels)[0], np.flatnonzero(wide)[None])
+        grid = grid[wide]
+    found = dense.localizations(grid, protocol)
+    return Localizations(found.iou, found.count, found.boxes, None)
+
+
+def _at_fixed(maps: Sequence[ImageMap], frames: Sequence[Frame], protocol: Protocol) -> LevelTable:
+    """The table of the one threshold that a protocol states."""
+    rule = rule_of(protocol.component)
+    masks: list[NDArray[Any]] = []
+    for item, frame in zip(maps, frames, strict=True):
+        if rule.own_levels and not refines(protocol, shallow=item.shallow):
+            masks.append(final_map(item.raw, item.layout, frame.size_wh, protocol).astype(np.int32))
+        else:
+            masks.append(_foreground(item, frame, protocol, 0.0 if protocol.tau == "sweep" else float(protocol.tau)))
+    if rule.own_levels:
+        cut = [refines(protocol, shallow=item.shallow) for item in maps]
+        assert not any(cut) or all(cut), "maps of one call are all refined or none"
+        if not any(cut):
+            return _asked_one_by_one(np.stack(masks), frames, protocol, levels=1)
+    return _tables(np.stack(masks).astype(np.uint8), frames, [protocol], levels=2)[0]
+
+
+def _foreground(item: ImageMap, frame: Frame, protocol: Protocol, tau: float) -> NDArray[np.bool_]:
+    """(H, W) what is above `tau` of the maximum, refined by the protocol's graph cut where it has one."""
+    map01 = final_map(item.raw, item.layout, frame.size_wh, protocol)
+    if protocol.quantise != "none":
+        top = 255 if protocol.resize_uint8 else int(map01.max())
+        # layercam_loc cuts at the float 0.15 * 255, wsolevaluation at the integer int(tau * max)
+        above = map01 > (tau * top if protocol.resize_uint8 else int(tau * top))
+    else:
+        level = tau * map01.max()
+        above = (map01 >= level if protocol.compare == "ge" else map01 > level) & (map01.max() > 0)
+    if refines(protocol, shallow=item.shallow):
+        pixels = None if item.image is None else frame_image(item.image, item.layout, frame.size_wh, protocol)
+        above = object_mask(map01, np.asarray(above), pixels, protocol)
+    return np.asarray(above)
+
+
+def _tables(
+    ranks: NDArray[Any], frames: Sequence[Frame], protocols: Sequence[Protocol], *, levels: int
+) -> list[LevelTable]:
+    """A table for each protocol: by one compiled sweep for the rules that have one, by asking the others."""
+    swept = [p for p in protocols if rule_of(p.component).boxes is None or rule_of(p.component).own_levels]
+    boxes = np.concatenate([frame.gt_boxes for frame in frames])
+    offsets = np.cumsum([0] + [len(frame.gt_boxes) for frame in frames])
+    tables = iter(sweep_levels(ranks, boxes, offsets, [_box_rule(p) for p in swept], levels=levels) if swept else ())
+    return [next(tables) if p in swept else _asked_one_by_one(ranks, frames, p, levels=levels) for p in protocols]
+
+
+def _box_rule(protocol: Protocol) -> BoxRule:
+    return BoxRule(
+        component=_compiled(protocol),
+        connectivity=protocol.connectivity,
+        iou=protocol.iou,
+        box_end=protocol.box_end,
+        clip=protocol.clip,
+        empty=protocol.empty,
+    )
+
+
+def _compiled(protocol: Protocol) -> str:
+    """The component rule of a mask: the tool of CAM 2016 has levels of its own, and takes the largest of a cut."""
+    return "largest_pixels" if rule_of(protocol.component).own_levels else protocol.component
+
+
+def _asked_one_by_one(
+    ranks: NDArray[Any], frames: Sequence[Frame], protocol: Protocol, *, levels: int
+) -> LevelTable:
+    """The table of a rule without compiled code: asked wherever the foreground changes."""
+    rule, n = rule_of(protocol.component), len(ranks)
+    assert rule.boxes is not None
+    dense = _Dense.empty(n, levels, protocol)
+    for i, (grid, frame) in enumerate(zip(ranks, frames, strict=True)):
+        changes = [t for t in np.unique(np.append(grid, 0)).tolist() if t < levels]
+        for t, end in zip(changes, [*changes[1:], levels], strict=True):
+            boxes = np.asarray(rule.boxes(grid.astype(np.int32), t), np.int32).reshape(-1, 4)
+            boxes = boxes if rule.several else boxes[: protocol.candidates]
+            dense.iou[i, t:end] = _best_iou(boxes, frame, protocol)
+            if dense.count is not None:
+                dense.count[i, t:end] = len(boxes)
+            if dense.boxes is not None and len(boxes):
+                dense.boxes[i, t:end] = boxes[0]
+    return LevelTable(dense.iou, dense.count, dense.boxes)
+
+
+def _best_iou(boxes: NDArray[Any], frame: Frame, protocol: Protocol) -> float:
+    clip = frame.size_wh if protocol.clip else None
+    finished = finish_boxes(boxes, box_end=protocol.box_end, clip_wh=clip)
+    if not len(boxes):
+        empty = {"zero_box": np.zeros(4), "unit_box": np.array([0.0, 0.0, 1.0, 1.0])}
+        finished = _full_box(frame.size_wh, protocol) if protocol.empty == "full_box" else empty.get(protocol.empty)
+    if finished is None:
+        return 0.0
+    return float(iou(np.reshape(finished, (-1, 4)), frame.gt_boxes, convention=protocol.iou).max(initial=0.0))
+
+
+def _full_box(size_wh: tuple[int, int], protocol: Protocol) -> NDArray[np.float64]:
+    """(1, 4) the whole frame as the protocol writes boxes."""
+    frame = np.array([[0, 0, *size_wh]], np.float64)
+    return finish_boxes(frame, box_end=protocol.box_end, clip_wh=size_wh if protocol.clip else None)
