@@ -63,3 +63,9 @@ def unknown(
     if see:
         sentence += f". See: {see}"
     return error(sentence)
+
+
+def first_line(error: BaseException) -> str:
+    """An exception in one line: its type and the first line of its message."""
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -15,7 +15,7 @@ import torch
 from wsol.ask import Ask, Cost, Memo
 from wsol.capture import INPUT, capture
 from wsol.errors import WsolError
-from wsol.meters import PeakMemory
+from wsol.maps.cost import PeakMemory
 from wsol.methods.base import Seen
 from wsol.methods.fusion import SHALLOW, fuse_layers
 from wsol.models.grids import grids

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from wsol.datasets.base import Dataset, Sample
     from wsol.experiment import ChosenMetric
-    from wsol.mapfiles import Map
+    from wsol.maps.files import Map
     from wsol.protocols.base import Protocol as BoxProtocol
     from wsol.views import Layout, ViewName
 

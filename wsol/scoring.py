@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wsol.datasets.base import Dataset, Sample
-    from wsol.mapfiles import Map, MapFiles
+    from wsol.maps.files import Map, MapFiles
     from wsol.predictions import Predictions
     from wsol.rules import Row, Rule
     from wsol.store import RunFolder

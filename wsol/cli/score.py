@@ -116,7 +116,7 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Scoring]:
 def _scoring(chosen: argparse.Namespace, data: Dataset, rule: BoxRule | PixelRule) -> Scoring:
     """Everything that can be refused without reading all maps is refused here."""
     from wsol.datasets.checks import check_boxes
-    from wsol.mapfiles import open_maps
+    from wsol.maps.files import open_maps
     from wsol.metrics.truth import against_boxes
     from wsol.predictions import read_predictions
     from wsol.protocols.base import spelled
