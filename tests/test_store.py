@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from wsol.errors import OutputError, UnknownName
+from wsol.errors import DataError, OutputError, UnknownName
+from wsol.runs.checksum import checksum
+from wsol.runs.schema import KEY, MEASURED, SCHEMA_VERSION, About, Quantity, RunInfo, VariantInfo
 from wsol.store import RunFolder, open_run, shards
 
-ABOUT = {"variants": {}, "protocols": {}, "metrics": {}}
+ABOUT = About(run=RunInfo(dataset="shapes"), variants={}, protocols={}, metrics={}, quantities=())
 
 
 def row(variant: str, image: str, **columns: object) -> dict[str, object]:
@@ -43,6 +49,62 @@ def test_a_measure_added_later_stands_beside_the_first(tmp_path: Path) -> None:
     folder.write(shard, [row("cam", i, y=2.5) for i in "ab"], frozenset({("cam", "v2")}), ABOUT)
     table = folder.tables()["cam"]
     assert table.to_pydict() == {"image_id": ["a", "b"], "variant": ["cam", "cam"], "x": [1, 1], "y": [2.5, 2.5]}
+
+
+def test_a_row_has_failed_where_either_of_its_measures_has(tmp_path: Path) -> None:
+    folder, (shard,) = RunFolder(tmp_path), shards(["a", "b", "c"], 3)
+    fine = {"status": "ok", "error": None, "failed": []}
+    bad = {"status": "failed", "error": "ValueError: no", "failed": ["v2"]}
+    folder.write(shard, [row("cam", i, x=1, **fine) for i in "abc"], frozenset({("cam", "v1")}), ABOUT)
+    later = [row("cam", i, y=2.5, **one) for i, one in zip("abc", (fine, bad, fine), strict=True)]
+    folder.write(shard, later, frozenset({("cam", "v2")}), ABOUT)
+    table = folder.tables()["cam"]
+    assert table["status"].to_pylist() == ["ok", "failed", "ok"]
+    assert table["error"].to_pylist() == [None, "ValueError: no", None]
+    assert table["failed"].to_pylist() == [[], ["v2"], []]
+
+
+def test_a_footer_says_what_was_written(tmp_path: Path) -> None:
+    variant = VariantInfo(key="cam", id="cam", method="cam", name="CAM", layers=("stage4", "stage5"), year=2016)
+    quantity = Quantity(measure="v1", key="maxboxacc", label="MaxBoxAcc", deltas=(0.5,), bounds=(0.0, 1.0))
+    about = dataclasses.replace(ABOUT, variants={"cam": variant}, quantities=(quantity,))
+    folder, (shard,) = RunFolder(tmp_path), shards(["a"], 1)
+    folder.write(shard, [row("cam", "a", x=1)], frozenset({("cam", "v1")}), about)
+    (footer,) = folder.footers()
+    assert (footer.shard, footer.rows, footer.work, footer.measured) == (0, 1, (("cam", "v1"),), MEASURED)
+    assert folder.about() == about
+    with pytest.raises(DataError, match="run nothing has no rows yet; start it with: wsol run"):
+        RunFolder(tmp_path / "nothing").about()
+
+
+def test_equal_rows_have_equal_checksums_whatever_was_measured_and_however_they_are_chunked(tmp_path: Path) -> None:
+    shard, work = shards(["a", "b"], 2)[0], frozenset({("cam", "v1")})
+
+    def footer_of(name: str, *values: object, ms: float) -> str:
+        made = [row("cam", i, iou=[0.5, v], failed=[], error=None, ms=ms) for i, v in zip("ab", values, strict=True)]
+        RunFolder(tmp_path / name).write(shard, made, work, ABOUT)
+        return RunFolder(tmp_path / name).footers()[0].checksum
+
+    first = footer_of("first", 0.25, None, ms=1.0)
+    assert len(first) == 16
+    assert footer_of("again", 0.25, None, ms=2.0) == first
+    assert footer_of("other", 0.25, 0.0, ms=1.0) != first
+    table = pq.read_table(next((tmp_path / "first/rows").iterdir()))
+    chunked = pa.concat_tables([table.slice(1), table]).slice(1)
+    assert checksum(chunked, without=MEASURED) == first
+    assert checksum(pa.concat_tables([table.slice(0, 1), table.slice(1)]), without=MEASURED) == first
+
+
+def test_rows_of_an_older_schema_say_how_to_get_new_ones(tmp_path: Path) -> None:
+    folder, (shard,) = RunFolder(tmp_path), shards(["a"], 1)
+    place = folder.write(shard, [row("cam", "a", x=1)], frozenset({("cam", "v1")}), ABOUT)
+    table = pq.read_table(place)
+    old = {"shard": 0, "rows": 1, "work": [["cam", "v1"]], "variants": {}, "protocols": {}, "metrics": {}}
+    pq.write_table(table.replace_schema_metadata({KEY: json.dumps(old).encode()}), place)
+    said = f"older version .schema unknown, expected {SCHEMA_VERSION}.; run the same command into a new folder"
+    for read in (folder.footers, folder.tables, lambda: folder.done(shard)):
+        with pytest.raises(OutputError, match=said):
+            read()
 
 
 def test_half_a_file_is_never_seen(tmp_path: Path) -> None:

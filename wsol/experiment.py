@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from wsol.runs.records import (
+    CLASSIFICATION,
+    metric_info,
+    metric_quantities,
+    protocol_info,
+    protocol_quantities,
+    variant_info,
+)
+from wsol.runs.schema import About, RunInfo
 from wsol.store import Shard, Work, content_hash, shards
-from wsol.variants import Variant
+from wsol.variants import Variant, config_of
 from wsol.views import View
 
 if TYPE_CHECKING:
@@ -19,7 +27,7 @@ if TYPE_CHECKING:
     from wsol.models.base import Classifier
     from wsol.protocols.base import Protocol
 
-ROWS_VERSION = 2  # raise it when the same settings give other rows
+ROWS_VERSION = 3  # raise it when the same settings give other rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,16 +123,28 @@ class Experiment:
         measures = [p.name for p in self.protocols] + [m.name for m in self.metrics]
         return frozenset((variant.key, measure) for variant in self.variants for measure in measures)
 
-    def about(self) -> dict[str, Any]:
-        """Descriptions of variants and measures, for the rows' footer: tables need nothing else."""
-        return {
-            "variants": {v.key: describe(v) for v in self.variants},
-            "protocols": {p.name: p.knobs for p in self.protocols},
-            "metrics": {
-                m.name: {"metric": m.metric.info.key, "sample": m.sample, "options": dataclasses.asdict(m.metric)}  # type: ignore[call-overload]
-                for m in self.metrics
-            },
-        }
+    def about(self, source: Literal["network", "fixed"] = "network") -> About:
+        """What the rows' footer says of variants, measures and numbers: readers need nothing else."""
+        quantities = [q for p in self.protocols for q in protocol_quantities(p)]
+        quantities += [q for m in self.metrics for q in metric_quantities(m.name, m.metric)]
+        return About(
+            run=RunInfo(
+                dataset=self.dataset.key,
+                split=getattr(self.dataset, "split", ""),
+                network=self.classifier.name,
+                weights=self.classifier.weights_id,
+                view=self.view.name,
+                side=self.view.side,
+                seed=self.seed,
+                source=source,
+                device=self.numerics.device.split(":")[0],
+                precision=self.numerics.precision,
+            ),
+            variants={v.key: variant_info(v, config_of(v.info.key)) for v in self.variants},
+            protocols={p.name: protocol_info(p, self.view) for p in self.protocols},
+            metrics={m.name: metric_info(m.name, m.metric, m.sample) for m in self.metrics},
+            quantities=(*quantities, *CLASSIFICATION),
+        )
 
     def manifest(self, versions: Mapping[str, str]) -> dict[str, Any]:
         """What run.json says."""
@@ -140,19 +160,3 @@ class Experiment:
             },
             "versions": dict(versions),
         }
-
-
-def describe(variant: Variant) -> dict[str, Any]:
-    """A variant as plain values."""
-    info = variant.info
-    return {
-        "id": variant.id,
-        "method": info.key,
-        "name": info.name,
-        "layers": "+".join(variant.layers) if info.layers != "input" else "",
-        "modules": list(variant.modules) if info.layers != "input" else [],
-        "options": dict(variant.options),
-        "paper": info.paper,
-        "cost": info.cost,
-        "stochastic": info.stochastic,
-    }

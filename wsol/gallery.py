@@ -19,7 +19,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wsol.store import FOOTER, content_hash, write_whole
+from wsol.runs.schema import KEY
+from wsol.store import content_hash, write_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,7 +133,7 @@ def write(
     named = {"protocol": {"name": protocol.name, **protocol.knobs}}
     work = sorted((s.variant, s.image_id) for s in shown)
     footer = {"rows": len(rows), "taus": TAUS, **named}
-    table = pa.Table.from_pylist(rows, schema=SCHEMA.with_metadata({FOOTER: json.dumps(footer).encode()}))
+    table = pa.Table.from_pylist(rows, schema=SCHEMA.with_metadata({KEY: json.dumps(footer).encode()}))
     place = folder.path / NAME / f"shard-{shard.index:05d}-{content_hash({'work': work, **named})}.parquet"
     write_whole(place, lambda beside: pq.write_table(table, beside, compression="zstd"))
     return place
@@ -235,7 +236,7 @@ def _files(run: Path, index: int | None = None) -> list[tuple[Path, dict[str, An
         except (pa.ArrowException, OSError) as error:
             log.warning("%s is damaged and left out (%s); the same wsol run makes it again", file, error)
             continue
-        found.append((file, json.loads(metadata[FOOTER])))
+        found.append((file, json.loads(metadata[KEY])))
     return found
 
 

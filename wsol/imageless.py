@@ -71,7 +71,7 @@ def evaluate_boxes(
             samples = [experiment.samples[image_id] for image_id in shard.image_ids] if own else []
             rows += pool.map(lambda sample, v=variant, p=own: _row(experiment, sample, v, p), samples)
     on_images(len(shard.image_ids))
-    return folder.write(shard, rows, left, experiment.about())
+    return folder.write(shard, rows, left, experiment.about("fixed"))
 
 
 def _row(experiment: Experiment, sample: Sample, variant: Variant, protocols: list[Protocol]) -> dict[str, Any]:

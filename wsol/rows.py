@@ -19,6 +19,8 @@ TOP = 5  # classes kept a row, for Top-5 Loc
 
 Row = dict[str, Any]
 
+FINE: Row = {"status": "ok", "error": None, "failed": []}  # of a row without a failure
+
 
 def located_columns(found: Located, protocol: Protocol) -> Row:
     """Curves over tau as columns: IoU, and the number of boxes or, where there is only one, the box (half-open)."""
@@ -31,7 +33,7 @@ def located_columns(found: Located, protocol: Protocol) -> Row:
 
 
 def facts(sample: Sample, variant: Variant) -> Row:
-    """What every row says of its image."""
+    """What every row says of its image, and that nothing failed."""
     return {
         "image_id": sample.image_id,
         "variant": variant.key,
@@ -39,6 +41,7 @@ def facts(sample: Sample, variant: Variant) -> Row:
         "width": sample.size_wh[0],
         "height": sample.size_wh[1],
         "gt_boxes": [float(c) for c in np.asarray(sample.boxes_xyxy).ravel()],
+        **FINE,
     }
 
 

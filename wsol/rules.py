@@ -14,9 +14,13 @@ from wsol.localise import final_map, locate, place
 from wsol.metrics.base import Case
 from wsol.localization.refine import frame_image, refines
 from wsol.rows import located_columns
+from wsol.runs.records import CLASSIFICATION, metric_info, metric_quantities, protocol_info, protocol_quantities
+from wsol.runs.schema import About, RunInfo, VariantInfo
 from wsol.views import View, boxes_on_canvas, mask_on_canvas
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from PIL.Image import Image
 
     from wsol.datasets.base import Dataset, Sample
@@ -57,8 +61,8 @@ class Rule(Protocol):
         right : the network's first class is the label's.
         """
 
-    def about(self, *, raw: bool) -> dict[str, Any]:
-        """Its entry in the rows' footer."""
+    def about(self, run: RunInfo, variants: Mapping[str, VariantInfo], *, raw: bool) -> About:
+        """What the rows' footer says: itself and its numbers, beside `run` and `variants`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +85,7 @@ class BoxRule:
         return sample.size_wh if self.protocol.space == "original" else (side, side)
 
     def columns(self, sample: Sample, values: Map, *, raw: bool, image: Image | None, right: bool) -> Row:
-        protocol = self._applied(raw)
+        protocol = self.applied(raw)
         layout = self.layout(sample)
         where = place(sample.boxes_xyxy, layout, sample.size_wh, protocol)
         pixels = None
@@ -91,10 +95,13 @@ class BoxRule:
         found = locate(final, where.gt_boxes, protocol, image_rgb=pixels, shallow=self.shallow)
         return located_columns(found, protocol)
 
-    def about(self, *, raw: bool) -> dict[str, Any]:
-        return {"protocols": {self.name: self._applied(raw).knobs}, "metrics": {}}
+    def about(self, run: RunInfo, variants: Mapping[str, VariantInfo], *, raw: bool) -> About:
+        applied = self.applied(raw)
+        quantities = (*protocol_quantities(applied), *CLASSIFICATION)
+        protocols = {self.name: protocol_info(applied)}
+        return About(run=run, variants=variants, protocols=protocols, metrics={}, quantities=quantities)
 
-    def _applied(self, raw: bool) -> BoxProtocol:
+    def applied(self, raw: bool) -> BoxProtocol:
         """The protocol under its own name, but without normalisation where maps are scores already."""
         return self.protocol if raw else dataclasses.replace(self.protocol, normalise="none")
 
@@ -141,10 +148,11 @@ class PixelRule:
         )
         return {f"{self.name}/{column}": value for column, value in self.chosen.metric.measure(case).items()}
 
-    def about(self, *, raw: bool) -> dict[str, Any]:
+    def about(self, run: RunInfo, variants: Mapping[str, VariantInfo], *, raw: bool) -> About:
         metric = self.chosen.metric
-        node = {"metric": metric.info.key, "sample": None, "options": dataclasses.asdict(metric)}  # type: ignore[call-overload]
-        return {"protocols": {}, "metrics": {self.name: node}}
+        quantities = (*metric_quantities(self.name, metric), *CLASSIFICATION)
+        metrics = {self.name: metric_info(self.name, metric)}
+        return About(run=run, variants=variants, protocols={}, metrics=metrics, quantities=quantities)
 
 
 def _no_model(image: Any) -> Any:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from wsol.errors import MapError
+from wsol.rows import FINE
 from wsol.rules import CROPPED
+from wsol.runs.schema import RunInfo, VariantInfo
 from wsol.store import content_hash, shards
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from wsol.maps.files import Map, MapFiles
     from wsol.predictions import Predictions
     from wsol.rules import Row, Rule
+    from wsol.runs.schema import About
     from wsol.store import RunFolder
 
 Normalise = Literal["auto", "always", "never"]
@@ -34,7 +37,7 @@ Normalise = Literal["auto", "always", "never"]
 LOOKED_AT = 64  # maps that --normalise auto decides by: the first ones, by image id
 LOWEST_PEAK = 0.5  # of scores; raw maps of small values are within [0, 1], too, and would be cut to nothing
 SHARD = 500  # images a file of rows
-ROWS_VERSION = 2  # raise it when the same maps give other rows
+ROWS_VERSION = 3  # raise it when the same maps give other rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,29 +85,28 @@ class Scoring:
 
     def manifest(self, versions: Mapping[str, str]) -> dict[str, Any]:
         """What run.json says."""
+        about = self.about()
         return {
             "identity": self.identity,
             "images": len(self.samples),
             "shards": len(shards(list(self.samples), SHARD)),
             "class_names": list(self.dataset.class_names),
-            "asked": {"variants": [self.label], **{k: list(v) for k, v in self.rule.about(raw=self.raw).items()}},
+            "asked": {part: list(getattr(about, part)) for part in ("variants", "protocols", "metrics")},
             "versions": dict(versions),
         }
 
-    def about(self) -> dict[str, Any]:
-        """The rows' footer."""
-        variant = {
-            "id": self.label,
-            "method": self.label,
-            "name": self.label,
-            "layers": "",
-            "modules": [],
-            "options": {},
-            "paper": "",
-            "cost": "-",
-            "stochastic": False,
-        }
-        return {"variants": {self.label: variant}, **self.rule.about(raw=self.raw)}
+    def about(self) -> About:
+        """What the rows' footer says."""
+        run = RunInfo(
+            dataset=self.identity["dataset"],
+            split=getattr(self.dataset, "split", ""),
+            network=self.label,
+            weights=self.identity["weights"],
+            view=self.rule.view,
+            source="stored",
+        )
+        variant = VariantInfo(key=self.label, id=self.label, method=self.label, name=self.label, cost="-")
+        return self.rule.about(run, {self.label: variant}, raw=self.raw)
 
     def row(self, image_id: str) -> Row:
         """One image's row. Raises MapError for a map that can't be what it is taken for."""
@@ -120,6 +122,7 @@ class Scoring:
             "width": sample.size_wh[0],
             "height": sample.size_wh[1],
             "gt_boxes": [float(c) for c in np.asarray(sample.boxes_xyxy).ravel()],
+            **FINE,
         }
         known = self.predictions.columns(image_id) if self.predictions else {"rank": 0}
         image = self.dataset.image(sample) if self.with_images else None

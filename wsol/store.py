@@ -1,4 +1,4 @@
-"""Rows on disk: one Parquet file a shard, in a run folder named by what decides the rows.
+"""Rows on disk: one Parquet file per shard, in a run folder named by what decides the rows.
 
 A run folder holds everything measured for one (dataset, network, view, seed, numerics). A shard is a fixed list of
 image ids. Each file says in its footer which (variant, measure) pairs it covers, so the same command again computes
@@ -23,11 +23,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from wsol.errors import OutputError, unknown
+from wsol.errors import DataError, OutputError, unknown
+from wsol.runs.checksum import checksum
+from wsol.runs.schema import KEY, MEASURED, About, Footer
 
 log = logging.getLogger(__name__)
 
-FOOTER = b"wsol"
+STATUS = {"status": pa.string(), "error": pa.string(), "failed": pa.list_(pa.string())}  # often null
 Work = frozenset[tuple[str, str]]  # (variant key, measure name)
 
 
@@ -85,31 +87,48 @@ class RunFolder:
 
     def done(self, shard: Shard) -> Work:
         """The (variant, measure) pairs whose rows of this shard are complete."""
-        return frozenset(pair for _, footer in self._files(shard.index) for pair in _pairs(footer))
+        return frozenset(pair for _, footer in self._files(shard.index) for pair in footer.work)
 
-    def write(self, shard: Shard, rows: Sequence[Mapping[str, Any]], work: Work, about: Mapping[str, Any]) -> Path:
+    def write(self, shard: Shard, rows: Sequence[Mapping[str, Any]], work: Work, about: About) -> Path:
         """Write one shard's rows beside their place and move them into it; readers never see half a file.
 
         Parameters
         ----------
         rows : grouped by variant, each group in the shard's order of images.
         work : the pairs these rows complete.
-        about : descriptions of variants and measures, kept in the footer.
+        about : what the footer says of the run, its variants and measures.
         """
-        footer = {"shard": shard.index, "rows": len(rows), "work": sorted(work), **about}
         columns = dict.fromkeys(name for row in rows for name in row)
-        table = pa.table({name: [row.get(name) for row in rows] for name in columns})
-        table = table.replace_schema_metadata({FOOTER: json.dumps(footer, default=str).encode()})
+        table = pa.table({name: pa.array([row.get(name) for row in rows], STATUS.get(name)) for name in columns})
+        footer = Footer(
+            shard=shard.index,
+            rows=len(rows),
+            work=tuple(sorted(work)),
+            run=about.run,
+            variants=about.variants,
+            protocols=about.protocols,
+            metrics=about.metrics,
+            quantities=about.quantities,
+            checksum=checksum(table, without=MEASURED),
+        )
+        table = table.replace_schema_metadata({KEY: footer.to_json()})
         place = self.path / "rows" / f"shard-{shard.index:05d}-{content_hash({'work': sorted(work)})}.parquet"
-        write_whole(place, lambda beside: pq.write_table(table, beside, compression="zstd"))
+        write_whole(place, lambda beside: pq.write_table(table, beside, compression="zstd", write_page_checksum=True))
         return place
 
-    def footers(self) -> list[dict[str, Any]]:
-        """Footers of all complete files."""
+    def footers(self) -> list[Footer]:
+        """Footers of all complete files. Raises OutputError for rows of an older schema."""
         return [footer for _, footer in self._files()]
 
+    def about(self) -> About:
+        """What the footers say together. Raises DataError where there are no rows yet."""
+        footers = self.footers()
+        if not footers:
+            raise DataError(f"run {self.name} has no rows yet; start it with: wsol run")
+        return About.of(footers)
+
     def tables(self, variants: Collection[str] | None = None, *, without: tuple[str, ...] = ()) -> dict[str, pa.Table]:
-        """By variant key, all its rows over all shards, one row an image, with the columns of every measure.
+        """By variant key, all its rows over all shards, one row per image, with the columns of every measure.
 
         Parameters
         ----------
@@ -118,7 +137,7 @@ class RunFolder:
         """
         pieces: dict[tuple[int, str], pa.Table] = {}
         for file, footer in self._files():
-            wanted = {variant for variant, _ in _pairs(footer)}
+            wanted = {variant for variant, _ in footer.work}
             wanted = wanted if variants is None else wanted & set(variants)
             if not wanted:
                 continue
@@ -126,14 +145,14 @@ class RunFolder:
             table = source.read([name for name in source.schema_arrow.names if not name.endswith(without)])
             for key in sorted(wanted):
                 part = _by_image(table.filter(pc.equal(table["variant"], key)))
-                where = (footer["shard"], key)
+                where = (footer.shard, key)
                 pieces[where] = _beside(pieces[where], part) if where in pieces else part
         grouped: dict[str, list[pa.Table]] = {}
         for (_, key), part in sorted(pieces.items(), key=lambda item: item[0]):
             grouped.setdefault(key, []).append(part.replace_schema_metadata(None))
         return {key: pa.concat_tables(parts, promote_options="permissive") for key, parts in grouped.items()}
 
-    def _files(self, index: int | None = None) -> Iterable[tuple[Path, dict[str, Any]]]:
+    def _files(self, index: int | None = None) -> Iterable[tuple[Path, Footer]]:
         pattern = "shard-*.parquet" if index is None else f"shard-{index:05d}-*.parquet"
         for file in sorted((self.path / "rows").glob(pattern)):
             try:
@@ -141,8 +160,8 @@ class RunFolder:
             except (pa.ArrowException, OSError) as error:
                 log.warning("%s is damaged and left out (%s); the same wsol run makes it again", file, error)
                 continue
-            footer = json.loads((schema.metadata or {}).get(FOOTER, b"{}"))
-            if footer and footer["rows"] == schema.num_rows:
+            footer = Footer.from_json((schema.metadata or {}).get(KEY, b"{}"), where=file)
+            if footer.rows == schema.num_rows:
                 yield file, footer
 
 
@@ -194,10 +213,6 @@ def find_runs(pattern: str, runs: Path) -> list[RunFolder]:
     return [RunFolder(p.parent) for p in sorted(found, key=lambda p: (p.stat().st_mtime, p.parent.name))]
 
 
-def _pairs(footer: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(variant, measure) for variant, measure in footer.get("work", [])]
-
-
 def _by_image(rows: pa.Table) -> pa.Table:
     """Rows in the order of their image ids, so that what was computed at different times stands side by side."""
     ids = rows["image_id"].to_pylist()
@@ -207,9 +222,21 @@ def _by_image(rows: pa.Table) -> pa.Table:
 
 
 def _beside(left: pa.Table, right: pa.Table) -> pa.Table:
-    """The columns of `right` that `left` lacks, added to it; both hold the same images in the same order."""
+    """The columns of `right` that `left` lacks, added to it; both hold the same images in the same order.
+
+    A row has failed where either has.
+    """
     for name in right.column_names:
-        if name not in left.column_names or left[name].null_count == len(left):
+        if name in STATUS and name in left.column_names:
+            values = [_worse(name, a, b) for a, b in zip(left[name].to_pylist(), right[name].to_pylist(), strict=True)]
+            left = left.set_column(left.column_names.index(name), name, pa.array(values, STATUS[name]))
+        elif name not in left.column_names or left[name].null_count == len(left):
             left = left.drop_columns(name) if name in left.column_names else left
             left = left.append_column(name, right[name])
     return left
+
+
+def _worse(name: str, a: Any, b: Any) -> Any:
+    if name == "failed":
+        return list(dict.fromkeys([*(a or ()), *(b or ())]))
+    return b if a in (None, "ok") else a

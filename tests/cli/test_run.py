@@ -105,7 +105,7 @@ def test_a_variant_added_later_computes_only_itself(tmp_path: Path, clean: RunFo
     folder = open_run("latest", tmp_path)
     first = files(folder)
     run(tmp_path, "method=[gradcam,layercam]", "protocol=[choe2020_v1]")
-    added = [f for f in folder.footers() if f["work"] == [["layercam@stage5", "choe2020_v1"]]]
+    added = [f for f in folder.footers() if f.work == (("layercam@stage5", "choe2020_v1"),)]
     assert len(added) == 4
     assert first.items() <= files(folder).items()
     run(tmp_path, "method=[gradcam,layercam]", "protocol=[choe2020_v1,choe2020_v2]")

@@ -14,6 +14,8 @@ from wsol.cli.job import chosen_protocols
 from wsol.errors import ConfigError
 from wsol.protocols.base import protocols
 from wsol.protocols.stored import check_knobs
+from wsol.runs.records import protocol_info
+from wsol.runs.schema import Footer, RunInfo
 from wsol.store import open_run
 
 
@@ -56,7 +58,8 @@ def test_a_wrong_knob_is_told_the_nearest() -> None:
 
 def test_a_name_that_came_to_mean_something_else_is_refused() -> None:
     rule = protocols["gradcam2017"]
-    stored = [{"protocols": json.loads(json.dumps({rule.name: rule.knobs}))}]
+    footer = Footer(shard=0, rows=0, work=(), run=RunInfo(dataset="shapes"), protocols={rule.name: protocol_info(rule)})
+    stored = [Footer.from_json(footer.to_json(), where="run")]
     check_knobs({rule.name: rule.knobs}, stored, where="run")
     check_knobs({"another": {**rule.knobs, "tau": 0.3}}, stored, where="run")
     check_knobs({rule.name: {**rule.knobs, "a_new_knob": 1}}, stored, where="run")

@@ -8,9 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from wsol.methods.base import methods
+from wsol.metrics.rise import Rise2018Dataset
 from wsol.protocols.base import named
+from wsol.runs.records import (
+    CLASSIFICATION,
+    metric_info,
+    metric_quantities,
+    protocol_info,
+    protocol_quantities,
+)
+from wsol.runs.schema import About, RunInfo, VariantInfo
 from wsol.store import RunFolder, Shard
 from wsol.variants import config_of
+from wsol.views import View
 
 TAUS = np.arange(0, 1, 0.05)
 CLASSES = ("cross", "ring", "disc", "bars")
@@ -23,7 +34,7 @@ IDENTITY = {
     "seed": 0,
     "numerics": ["cpu", "float32", False],
 }
-RISE = {"rise2018_dataset": {"metric": "rise2018_dataset", "sample": None, "options": {}}}
+RISE = ("rise2018_dataset",)
 
 
 def make_run(
@@ -33,6 +44,7 @@ def make_run(
     n: int = 60,
     protocols: Sequence[str] = ("choe2020_v1",),
     identity: Mapping[str, Any] | None = None,
+    split: str = "test",
     stochastic: Sequence[str] = (),
     rise: bool = False,
     seed: int = 0,
@@ -68,38 +80,55 @@ def make_run(
             for i, image in enumerate(ids)
         ]
     measures = [*protocols, *(RISE if rise else {})]
-    about = {
-        "variants": {variant: describe(variant, variant in stochastic) for variant in quality},
-        "protocols": {name: named(name).knobs for name in protocols},
-        "metrics": RISE if rise else {},
-    }
+    view, taken = View("squash", 128), [named(name) for name in protocols]
+    chosen = {**IDENTITY, **(identity or {})}
+    metrics = dict.fromkeys(RISE, Rise2018Dataset()) if rise else {}
+    quantities = [q for p in taken for q in protocol_quantities(p)]
+    quantities += [q for name, metric in metrics.items() for q in metric_quantities(name, metric)]
+    about = About(
+        run=RunInfo(
+            dataset=chosen["dataset"],
+            split=split,
+            network=chosen["model"],
+            weights=chosen["weights"],
+            view=chosen["view"][0],
+            side=chosen["view"][1],
+            seed=chosen["seed"],
+        ),
+        variants={variant: describe(variant, variant in stochastic) for variant in quality},
+        protocols={p.name: protocol_info(p, view) for p in taken},
+        metrics={name: metric_info(name, metric) for name, metric in metrics.items()},
+        quantities=(*quantities, *CLASSIFICATION),
+    )
     rows = [row for group in by_variant.values() for row in group]
     run.write(shard, rows, frozenset((v, m) for v in quality for m in measures), about)
-    manifest = {"identity": {**IDENTITY, **(identity or {})}, "images": n, "class_names": CLASSES}
+    manifest = {"identity": chosen, "images": n, "class_names": CLASSES}
     run.write_manifest({**manifest, "versions": {"wsol": "0.1.0", "torch": "2.15.0", "numpy": "2.4.6"}})
     return run
 
 
-def describe(variant: str, stochastic: bool = False) -> dict[str, Any]:
+def describe(variant: str, stochastic: bool = False) -> VariantInfo:
     """What a footer says of a variant such as ``layercam@stage4+stage5[gamma=2]``."""
     name, _, options = variant.rstrip("]").partition("[")
     method, _, layers = name.partition("@")
     chosen = dict(pair.split("=") for pair in options.split(",")) if options else {}
-    papers = {"cam": "Zhou et al., CVPR 2016", "gradcam": "Selvaraju et al., ICCV 2017", "hirescam": "Draelos, 2020"}
-    paper = (
-        "control: nothing" if method in ("centergauss", "fullbox", "randomcam") else papers.get(method, "Someone, 2021")
+    defaults = config_of(method) if method in methods else {}
+    years = {"cam": 2016, "gradcam": 2017, "hirescam": 2020}
+    control = method in ("centergauss", "fullbox", "randomcam")
+    return VariantInfo(
+        key=variant,
+        id=variant,
+        method=method,
+        name=method.title(),
+        layers=tuple(layers.split("+")) if layers else (),
+        modules=tuple(layers.split("+")) if layers else (),
+        options={k: int(v) if v.isdigit() else v for k, v in chosen.items() if k in defaults},
+        defaults=defaults,
+        role="control" if control else "method",
+        year=years.get(method, 2021),
+        cost="1F",
+        stochastic=stochastic,
     )
-    return {
-        "id": variant,
-        "method": method,
-        "name": method.title(),
-        "layers": layers,
-        "modules": layers.split("+") if layers else [],
-        "options": {k: int(v) if v.isdigit() else v for k, v in chosen.items() if k in config_of(method)},
-        "paper": paper,
-        "cost": "1F",
-        "stochastic": stochastic,
-    }
 
 
 def _row(

@@ -152,8 +152,7 @@ def test_a_metric_without_a_value_on_some_images_is_averaged_over_the_others(tmp
     footer = run.footers()[0]
     from wsol.store import Shard
 
-    about = {k: footer[k] for k in ("variants", "protocols", "metrics")}
-    run.write(Shard(0, tuple(table["image_id"].to_pylist())), rows, frozenset(map(tuple, footer["work"])), about)
+    run.write(Shard(0, tuple(table["image_id"].to_pylist())), rows, frozenset(footer.work), run.about())
     cell = find(summarise(run, n_resamples=20), "deletion_auc", "rise2018_dataset")
     assert cell.n == 6
     assert cell.value == pytest.approx(np.mean([r["rise2018_dataset/deletion_auc"] for r in rows[4:]]))
@@ -182,10 +181,11 @@ def test_twins_are_told_from_rows_and_named_after_the_older_paper(tmp_path: Path
 
 
 def test_a_twin_on_a_sample_of_the_images_is_found_too(tmp_path: Path) -> None:
+    from wsol.report.rows import gather
     from wsol.report.same import same_rows
 
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0, "xgradcam@stage5": "gradcam@stage5", "cam@stage5": 0.0})
-    tables, about = run.tables(), run.footers()[0]
+    tables, about = run.tables(), gather(run.footers())
     tables["xgradcam@stage5"] = tables["xgradcam@stage5"].slice(5, 24)
     tables["cam@stage5"] = tables["cam@stage5"].slice(5, 24)
     assert same_rows(tables, about["variants"], about["protocols"]) == {"xgradcam@stage5": "gradcam@stage5"}

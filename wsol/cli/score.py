@@ -102,7 +102,8 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Scoring]:
     data = read_annotations(chosen.annotations, images=chosen.images, masks=chosen.masks)
     scoring = _scoring(chosen, data, rule_of(chosen, data))
     folder = RunFolder(chosen.runs / scoring.folder_name)
-    check_knobs(scoring.rule.about(raw=scoring.raw)["protocols"], folder.footers(), where=folder.path)
+    asked = {name: info.knobs for name, info in scoring.about().protocols.items()}
+    check_knobs(asked, folder.footers(), where=folder.path)
     folder.write_manifest(scoring.manifest(versions()))
     with Progress(total=len(scoring.samples), what=scoring.label) as progress:
         score_maps(scoring, folder, threads=chosen.threads, on_images=progress.advance)
@@ -240,9 +241,10 @@ def _own_maxima(folder: RunFolder, scoring: Scoring, n_resamples: int) -> dict[s
     from wsol.stats.bootstrap import draw_best
     from wsol.stats.resamples import Resamples
 
-    knobs = scoring.rule.about(raw=scoring.raw)["protocols"].get(scoring.rule.name, {"tau": None})
-    if scoring.predictions is None or knobs["tau"] != "sweep":
+    info = scoring.about().protocols.get(scoring.rule.name)
+    if scoring.predictions is None or info is None or info.knobs["tau"] != "sweep":
         return {}
+    knobs = info.knobs
     rows = folder.tables()[scoring.label]
     curves, ranks = curves_of(rows, scoring.rule.name, knobs), numbers(rows, "rank")
     told = {}

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 Need = Literal["activations", "gradients", "head", "model", "second_derivatives", "attention", "image"]
 Differentiated = Literal["logit", "prob", "logprob"]
+Role = Literal["method", "control"]
 V = TypeVar("V")
 
 
@@ -50,6 +51,7 @@ class MethodInfo:
     cost : forwards (F), backwards (B), partial forwards (P) for one image, K channels, n cells.
     stochastic : draws random numbers, from (run seed, image id).
     constant_is_full : a flat map means the whole image; for all other methods it means nothing was found.
+    role : ``control`` where the map is fixed or random by design: a floor, not a competitor.
     """
 
     key: str
@@ -61,6 +63,7 @@ class MethodInfo:
     cost: str
     stochastic: bool = False
     constant_is_full: bool = False
+    role: Role = "method"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +199,14 @@ def method(
     cost: str = "1F + 1B",
     stochastic: bool = False,
     constant_is_full: bool = False,
+    role: Role = "method",
 ) -> Callable[[type[C]], type[C]]:
     """Register a class as a method. Its fields become options, its docstring is what `wsol show method` prints.
 
     Parameters
     ----------
     key : the paper's name in lower case; what users type.
-    needs, layers, cost, stochastic, constant_is_full : see `MethodInfo`.
+    needs, layers, cost, stochastic, constant_is_full, role : see `MethodInfo`.
     """
 
     def register(cls: type[C]) -> type[C]:
@@ -217,6 +221,7 @@ def method(
             cost=cost,
             stochastic=stochastic,
             constant_is_full=constant_is_full,
+            role=role,
         )
         methods.add(key, made)  # type: ignore[arg-type]
         return made

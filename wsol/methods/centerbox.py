@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 @method(
     "centerbox",
     paper="control: one box in the middle of every image",
+    role="control",
     year=2020,
     needs=(),
     layers="input",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 @method(
     "centergauss",
     paper="control: the centre Gaussian of Choe et al., Evaluating WSOL Methods Right, CVPR 2020, sec. 4.4",
+    role="control",
     year=2020,
     needs=(),
     layers="input",

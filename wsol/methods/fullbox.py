@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 @method(
     "fullbox",
     paper="control: the whole image as the box",
+    role="control",
     year=2020,
     needs=(),
     layers="input",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 @method(
     "inputedge",
     paper="control: Sobel edges, after Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018",
+    role="control",
     year=2018,
     needs=(),
     layers="input",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 @method(
     "randomcam",
     paper="control: channel weights drawn at random",
+    role="control",
     year=2020,
     needs=("activations",),
     cost="1F",

@@ -101,12 +101,19 @@ class Protocol:
     deltas: tuple[float, ...] = (0.3, 0.5, 0.7)  # MaxBoxAccV2, Choe et al. 2020, sec. 4
     headline: Literal["at_50", "mean_over_deltas"] = "at_50"
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)  # knob -> where it is stated
+    preset: str = field(default="", compare=False)  # what it is derived from, and by which knobs
+    changes: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def knobs(self) -> dict[str, Any]:
         """Every knob and its value."""
-        skip = {"name", "paper", "sources"}
+        skip = {"name", "paper", "sources", "preset", "changes"}
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in skip}
+
+    @property
+    def several_boxes(self) -> bool:
+        """Whether more than one box counts per image."""
+        return self.component in ("all", "all_with_holes") or self.candidates > 1
 
     def derive(self, changes: Mapping[str, Any]) -> Protocol:
         """This protocol with other knobs, under a name that says so: ``choe2020_v2[normalise=max]``.
@@ -125,14 +132,14 @@ class Protocol:
         values = {**known, **{k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}}
         made = build(Protocol, {**values, "name": self.name, "paper": self.paper}, where=f"protocols.{self.name}")
         # named by the values as they were understood, so that tau=0 and tau=0.0 are one protocol
-        preset = self.name.partition("[")[0]
-        base = self if preset == self.name else protocols[preset]
+        preset = self.preset or self.name
+        base = protocols[preset] if self.preset else self
         differing = {k: v for k, v in made.knobs.items() if v != base.knobs[k]}
         if not differing:
             return base
         label = ",".join(f"{k}={v}" for k, v in sorted(differing.items()))
         sources = {**base.sources, **dict.fromkeys(differing, CHANGED)}
-        return dataclasses.replace(made, name=f"{preset}[{label}]", sources=sources)
+        return dataclasses.replace(made, name=f"{preset}[{label}]", sources=sources, preset=preset, changes=differing)
 
     def __post_init__(self) -> None:
         for problem, wrong in {

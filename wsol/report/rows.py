@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from wsol.runs.schema import About
 from wsol.stats.curves import Curves
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from wsol.runs.schema import Footer
 
 
 def known(table: pa.Table, *columns: str) -> pa.Table:
@@ -118,10 +122,13 @@ def tau_of(position: float, knobs: Mapping[str, Any]) -> float:
     return float(position) if grid is None else float(grid[int(position)])
 
 
-def gather(footers: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def gather(footers: Sequence[Footer]) -> dict[str, dict[str, Any]]:
     """What the footers of a run say of its variants, protocols and metrics."""
-    about: dict[str, dict[str, Any]] = {"variants": {}, "protocols": {}, "metrics": {}}
-    for footer in footers:
-        for part, members in about.items():
-            members.update(footer.get(part, {}))
-    return about
+    if not footers:
+        return {"variants": {}, "protocols": {}, "metrics": {}}
+    about = About.of(footers)
+    return {
+        "variants": {k: {**asdict(v), "layers": "+".join(v.layers)} for k, v in about.variants.items()},
+        "protocols": {k: dict(p.knobs) for k, p in about.protocols.items()},
+        "metrics": {k: {**asdict(m), "metric": m.key} for k, m in about.metrics.items()},
+    }

@@ -153,6 +153,7 @@ class RunInfo:
 
     Attributes
     ----------
+    view, side : its name, and the side of its canvas in pixels, 0 where the maps do not say.
     source : where maps are from: ``network``, ``fixed`` (sizes alone) or ``stored`` (files).
     """
 
@@ -161,6 +162,7 @@ class RunInfo:
     network: str = ""
     weights: str = ""
     view: str = ""
+    side: int = 0
     seed: int = 0
     source: Literal["network", "fixed", "stored"] = "network"
     device: str = "cpu"

@@ -1,0 +1,159 @@
+"""What writers put into a footer: variants, protocols and metrics as the records of `wsol.runs.schema`."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wsol.runs.schema import MetricInfo, ProtocolInfo, Quantity, VariantInfo
+from wsol.stats import reductions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wsol.metrics.base import Metric
+    from wsol.protocols.base import Protocol
+    from wsol.variants import Variant
+    from wsol.views import View
+
+CLASSIFICATION = tuple(
+    Quantity(
+        measure="classification",
+        key=f"top{top}_cls",
+        label=f"Top-{top} Cls",
+        unit="percent",
+        reduction="rank",
+        top=top,
+        bounds=(0.0, 1.0),
+        proportion=True,
+    )
+    for top in (1, 5)
+)
+
+
+def variant_info(variant: Variant, defaults: Mapping[str, Any]) -> VariantInfo:
+    """A variant; `defaults` are all options of its method."""
+    info = variant.info
+    layered = info.layers != "input"
+    return VariantInfo(
+        key=variant.key,
+        id=variant.id,
+        method=info.key,
+        name=info.name,
+        layers=variant.layers if layered else (),
+        modules=variant.modules if layered else (),
+        options=dict(variant.options),
+        defaults=dict(defaults),
+        role=info.role,
+        paper=info.paper,
+        year=info.year,
+        cost=info.cost,
+        stochastic=info.stochastic,
+    )
+
+
+def protocol_info(protocol: Protocol, view: View | None = None) -> ProtocolInfo:
+    """A protocol as it is evaluated in a run whose view is `view`; None where the run's view is the protocol's."""
+    other = view is not None and protocol.view != "any" and (protocol.view, protocol.merge) != (view.name, view.merge)
+    return ProtocolInfo(
+        name=protocol.name,
+        paper=protocol.paper,
+        knobs=protocol.knobs,
+        preset=protocol.preset or protocol.name,
+        changes=dict(protocol.changes),
+        several_boxes=protocol.several_boxes,
+        own_view=protocol.view if other else "",
+        grid=threshold_grid(protocol),
+    )
+
+
+def threshold_grid(protocol: Protocol) -> tuple[float, ...]:
+    """Thresholds that differ in what they cut off a quantized map; empty where every float does.
+
+    Of the 1000 thresholds of the 2020 protocol 255 are distinct, since the maximum is 255 after min-max; where it may
+    be lower, all of them are kept.
+    """
+    if protocol.tau != "sweep" or protocol.quantise == "none":
+        return ()
+    taus = np.arange(0, 1, protocol.tau_step)
+    if protocol.normalise == "minmax" and protocol.order == "resize_first" and not protocol.resize_uint8:
+        taus = taus[np.append(True, np.diff((taus * 255).astype(int)) > 0)]
+    return tuple(taus.tolist())
+
+
+def protocol_quantities(protocol: Protocol) -> tuple[Quantity, ...]:
+    """MaxBoxAcc and its deltas where the threshold is swept, GT-known, Top-1 and Top-5 Loc, boxes, the threshold."""
+    swept, at_50 = protocol.tau == "sweep", protocol.headline == "at_50"
+
+    def accuracy(key: str, label: str, *deltas: float, **fields: Any) -> Quantity:
+        return Quantity(
+            measure=protocol.name,
+            key=key,
+            label=label,
+            unit="percent",
+            tau="sweep" if swept else "fixed",
+            average=protocol.average,
+            reduction="hits",
+            deltas=deltas,
+            bounds=(0.0, 1.0),
+            proportion=True,
+            **fields,
+        )
+
+    def about_boxes(key: str, label: str, unit: Any) -> Quantity:
+        return Quantity(
+            measure=protocol.name,
+            key=key,
+            label=label,
+            unit=unit,
+            higher_is_better=None,
+            tau="sweep" if swept else "fixed",
+            reduction=key,
+            main=key == "boxes",
+        )
+
+    found: list[Quantity] = []
+    if swept and at_50:
+        found.append(accuracy("maxboxacc", "MaxBoxAcc", 0.5, headline=True, main=True))
+    elif swept:
+        found.append(accuracy("maxboxacc_v2", "MaxBoxAccV2", *protocol.deltas, headline=True, main=True))
+    if swept:
+        found += [accuracy(f"maxboxacc@{round(100 * d)}", f"@{d:g}", d) for d in protocol.deltas]
+    found.append(accuracy("gt_known_loc", "GT-known Loc", 0.5, headline=not swept, main=not (swept and at_50)))
+    found += [accuracy(f"top{n}_loc", f"Top-{n} Loc", 0.5, top=n, main=n == 1) for n in (1, 5)]
+    found += [about_boxes("best_tau", "best tau", "")] if swept else []
+    found += [about_boxes("boxes", "Boxes", "count")] if protocol.several_boxes else []
+    return tuple(found)
+
+
+def metric_info(name: str, metric: Metric, sample: int | None = None) -> MetricInfo:
+    """A metric under the name that its columns start with."""
+    options = dataclasses.asdict(metric)  # type: ignore[call-overload]
+    return MetricInfo(name=name, key=metric.info.key, options=options, sample=sample)
+
+
+def metric_quantities(name: str, metric: Metric) -> tuple[Quantity, ...]:
+    """The numbers of a metric; the first two belong into the usual table."""
+    found = []
+    for place, score in enumerate(metric.scores):
+        reduction = "mean" if score.column is not None else f"{metric.info.key}.{score.name}"
+        if score.column is None:
+            reductions.register(reduction, score.of)
+        found.append(
+            Quantity(
+                measure=name,
+                key=score.name,
+                label=score.label,
+                unit="percent" if score.percent else "",
+                higher_is_better=score.higher_is_better,
+                average="pooled" if score.column is None else "images",
+                reduction=reduction,
+                columns=() if score.column is None else (score.column,),
+                signed=score.signed,
+                proportion=score.proportion,
+                main=place < 2,
+            )
+        )
+    return tuple(found)
