@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from wsol import gallery, showing
+from wsol.runs import gallery, showing
 from wsol.localization.resize import normalise, resize
 from wsol.localise import MAP_KNOBS, final_map, locate, locate_frame, place
 from wsol.looking import Looker, Spent, by_shape
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from wsol.ask import Memo
     from wsol.datasets.base import Sample
-    from wsol.experiment import ChosenMetric, Experiment
-    from wsol.gallery import Picture, Shown
+    from wsol.evaluation.experiment import ChosenMetric, Experiment
+    from wsol.runs.gallery import Picture, Shown
     from wsol.protocols.base import Protocol
     from wsol.variants import Variant
 

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsol import gallery
+from wsol.runs import gallery
 from wsol.batch import Batch, Kept
 from wsol.looking import Looker
 
 if TYPE_CHECKING:
     from wsol.datasets.base import Sample
-    from wsol.experiment import Experiment
+    from wsol.evaluation.experiment import Experiment
     from wsol.rows import Row
     from wsol.store import RunFolder, Shard
 

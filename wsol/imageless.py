@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wsol.datasets.base import Sample
-    from wsol.experiment import Experiment
+    from wsol.evaluation.experiment import Experiment
     from wsol.methods.base import Method, MethodInfo
     from wsol.protocols.base import Protocol
     from wsol.store import RunFolder, Shard

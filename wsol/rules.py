@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from wsol.datasets.base import Dataset, Sample
-    from wsol.experiment import ChosenMetric
+    from wsol.evaluation.experiment import ChosenMetric
     from wsol.maps.files import Map
     from wsol.protocols.base import Protocol as BoxProtocol
     from wsol.views import Layout, ViewName

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from tests.report_page.small_run import METHODS, NO_METRIC, made, ran
-from wsol import gallery, showing
+from wsol.runs import gallery, showing
 from wsol.localization.resize import normalise
 from wsol.errors import ConfigError
-from wsol.experiment import Experiment
+from wsol.evaluation.experiment import Experiment
 from wsol.localise import boxes_at, final_map
 from wsol.protocols.base import Protocol, protocols
 from wsol.store import RunFolder
@@ -184,7 +184,7 @@ def test_a_gallery_of_a_strange_size_is_refused() -> None:
 
 def test_reading_a_gallery_imports_neither_torch_nor_numba(run: RunFolder) -> None:
     code = (
-        "import sys; from pathlib import Path; from wsol import gallery; from wsol.store import RunFolder;"
+        "import sys; from pathlib import Path; from wsol.runs import gallery; from wsol.store import RunFolder;"
         f"kept = gallery.read(RunFolder(Path({str(run.path)!r})));"
         "print(len(kept.shown), 'torch' in sys.modules or 'numba' in sys.modules)"
     )

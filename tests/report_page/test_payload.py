@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wsol import gallery
-from wsol.gallery import Gallery
+from wsol.runs import gallery
+from wsol.runs.gallery import Gallery
 from wsol.report.material import Material
 from wsol.report.payload import IOU_STEPS, MISSING, numbers, pack
 from wsol.report.series import BINS, TAUS, accuracy_line, iou_histogram, path_line, styles

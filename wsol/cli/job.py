@@ -14,7 +14,7 @@ from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.checks import check_boxes
 from wsol.datasets.renumbered import as_the_network_counts
 from wsol.errors import ConfigError, DataError, unknown
-from wsol.experiment import ChosenMetric, Experiment, Numerics
+from wsol.evaluation.experiment import ChosenMetric, Experiment, Numerics
 from wsol.methods.base import methods
 from wsol.metrics.base import metrics
 from wsol.metrics.sanity import randomised

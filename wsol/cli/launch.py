@@ -16,7 +16,7 @@ from wsol.cli.table import VAL, settings_of
 from wsol.engines import Part, run_local
 from wsol.errors import ConfigError
 from wsol.evaluate import is_complete
-from wsol.experiment import Experiment
+from wsol.evaluation.experiment import Experiment
 from wsol.protocols.stored import check_knobs
 from wsol.report.localisation import ORACLE, VALIDATION
 from wsol.store import RunFolder

@@ -12,7 +12,7 @@ from wsol.cli.compose import compose_settings
 from wsol.cli.job import chosen_protocols, engine_of, experiment_from, load_dataset, view_of
 from wsol.engines import run_local
 from wsol.errors import DataError, ModelError, WsolError
-from wsol.experiment import Experiment
+from wsol.evaluation.experiment import Experiment
 from wsol.imageless import NoNetwork, evaluate_boxes, is_fixed
 from wsol.methods.base import methods
 from wsol.progress import Progress

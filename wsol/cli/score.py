@@ -185,7 +185,7 @@ def rule_of(chosen: argparse.Namespace, data: Dataset) -> BoxRule | PixelRule:
 
 
 def _metric(key: str, changes: Mapping[str, Any], chosen: argparse.Namespace, data: Dataset) -> PixelRule:
-    from wsol.experiment import ChosenMetric
+    from wsol.evaluation.experiment import ChosenMetric
     from wsol.metrics.base import metrics
     from wsol.options import build, defaults
     from wsol.rules import PixelRule

@@ -12,7 +12,7 @@ from wsol.looking import Looker
 from wsol.progress import Progress
 
 if TYPE_CHECKING:
-    from wsol.experiment import Experiment
+    from wsol.evaluation.experiment import Experiment
     from wsol.store import RunFolder
 
 log = logging.getLogger(__name__)

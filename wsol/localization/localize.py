@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +16,12 @@ import numpy as np
 from wsol.localization.final_map import MAP_KNOBS, final_map, level_maps
 from wsol.localization.frame import FRAME_KNOBS, Frame, frame_of
 from wsol.localization.iou import finish_boxes, iou
-from wsol.localization.levels import BoxRule, LevelTable, sweep_levels
+from wsol.localization.levels import BoxRule, LevelTable, boxes_above, sweep_levels
 from wsol.localization.refine import frame_image, object_mask, refines
 from wsol.localization.resize import rank, threshold_starts
 from wsol.localization.rules import rule_of
 from wsol.localization.steps import Steps
+from wsol.localization.thresholds import hit_deltas, threshold_grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,61 +111,26 @@ def localize(maps: Sequence[ImageMap], protocols: Sequence[Protocol]) -> dict[st
     return {protocol.name: Localizations.joined(parts[protocol.name]) for protocol in protocols}
 
 
-def predicted_boxes(item: ImageMap, protocol: Protocol, tau: float) -> NDArray[np.float64]:
-    """(m, 4) every box that counts at one threshold, as the protocol writes boxes, in its frame; for pictures.
+def boxes_along(item: ImageMap, protocol: Protocol, taus: Sequence[float]) -> list[NDArray[np.int32]]:
+    """At each of `taus` every box (m, 4) that counts, half-open in the protocol's frame: the boxes `localize` compares.
 
-    The same boxes that `localize` compares. An empty foreground has no box here, whatever the protocol puts in its
-    place.
+    An empty foreground has no box here, whatever the protocol puts in its place. A rule with grey levels of its own has
+    the same boxes at every threshold.
     """
     frame = frame_of(item.boxes_xyxy, item.layout, protocol)
-    width, height = frame.size_wh
-    rule = rule_of(protocol.component)
-    cut = refines(protocol, shallow=item.shallow)
-    if not item.full and not item.finite:
-        return np.zeros((0, 4))
+    rule, cut = rule_of(protocol.component), refines(protocol, shallow=item.shallow)
     if item.full:
-        boxes: NDArray[Any] = np.array([[0, 0, width, height]])
-    elif rule.own_levels and not cut:
-        assert rule.boxes is not None
-        boxes = rule.boxes(final_map(item.raw, item.layout, frame.size_wh, protocol), 0)[: protocol.candidates]
-    else:
-        mask = _foreground(item, frame, protocol, tau)
-        if rule.boxes is not None and not rule.own_levels:
-            boxes = np.asarray(rule.boxes(mask.astype(np.int32), 0)).reshape(-1, 4)
-            boxes = boxes if rule.several else boxes[:1]
-        else:
-            from wsol.localization.levels import boxes_above
-
-            boxes = boxes_above(mask, component=_compiled(protocol), connectivity=protocol.connectivity)
-    clip = frame.size_wh if protocol.clip else None
-    return np.asarray(finish_boxes(boxes, box_end=protocol.box_end, clip_wh=clip), np.float64)
-
-
-@lru_cache(maxsize=256)
-def threshold_grid(protocol: Protocol) -> NDArray[np.float64] | None:
-    """Thresholds that differ in what they cut off, ascending from 0; None where every float does.
-
-    Of the 1000 thresholds of the 2020 protocol 255 are distinct, since the maximum is 255 after min-max; where it may
-    be lower, all of them are kept. A fixed threshold is the one entry 0: its curves have one step.
-    """
-    if protocol.tau != "sweep" or protocol.refine == "colour_cut":
-        return np.zeros(1)
-    if protocol.quantise == "none":
-        return None
-    taus: NDArray[np.float64] = np.arange(0, 1, protocol.tau_step)
-    if protocol.normalise != "minmax" or protocol.order != "resize_first" or protocol.resize_uint8:
-        return taus
-    return taus[np.append(True, np.diff((taus * 255).astype(int)) > 0)]
-
-
-def hit_deltas(protocol: Protocol) -> tuple[float, ...]:
-    """The IoU thresholds of `Localizations.hits`: those of the protocol, and 0.5 for GT-known and Top-k Loc."""
-    return tuple(sorted({*protocol.deltas, 0.5}))
-
-
-def several_boxes(protocol: Protocol) -> bool:
-    """Whether more than one box may count per image."""
-    return rule_of(protocol.component).several or protocol.candidates > 1
+        return [np.array([[0, 0, *frame.size_wh]], np.int32)] * len(taus)
+    if not item.finite:
+        return [np.zeros((0, 4), np.int32)] * len(taus)
+    map01 = final_map(item.raw, item.layout, frame.size_wh, protocol)
+    if rule.own_levels and not cut:
+        return [_asked(map01.astype(np.int32), 0, protocol)] * len(taus)
+    masks = [_foreground(map01, item, frame, protocol, tau) for tau in taus]
+    if rule.boxes is not None and not rule.own_levels:
+        return [_asked(mask.astype(np.int32), 0, protocol) for mask in masks]
+    component = _compiled(protocol)
+    return [boxes_above(mask, component=component, connectivity=protocol.connectivity) for mask in masks]
 
 
 def _sharing(protocols: Sequence[Protocol]) -> list[list[Protocol]]:
@@ -186,10 +151,10 @@ def _of_group(maps: Sequence[ImageMap], group: Sequence[Protocol]) -> list[Local
     if grid is None:
         return [Localizations.joined([_of_floats(item, frame, first) for item, frame in zip(maps, frames, strict=True)])]
     dense = [_Dense.empty(len(maps), len(grid), protocol) for protocol in group]
-    by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
+    alike: dict[tuple[tuple[int, int], bool], list[int]] = defaultdict(list)
     for n in swept:
-        by_size[frames[n].size_wh].append(n)
-    for size, places in by_size.items():
+        alike[frames[n].size_wh, refines(first, shallow=maps[n].shallow)].append(n)
+    for (size, _), places in alike.items():
         chosen = [maps[n] for n in places]
         gt = [frames[n] for n in places]
         if len(grid) == 1:
@@ -269,25 +234,21 @@ def _of_floats(item: ImageMap, frame: Frame, protocol: Protocol) -> Localization
 
 
 def _at_fixed(maps: Sequence[ImageMap], frames: Sequence[Frame], protocol: Protocol) -> LevelTable:
-    """The table of the one threshold that a protocol states."""
-    rule = rule_of(protocol.component)
-    masks: list[NDArray[Any]] = []
-    for item, frame in zip(maps, frames, strict=True):
-        if rule.own_levels and not refines(protocol, shallow=item.shallow):
-            masks.append(final_map(item.raw, item.layout, frame.size_wh, protocol).astype(np.int32))
-        else:
-            masks.append(_foreground(item, frame, protocol, 0.0 if protocol.tau == "sweep" else float(protocol.tau)))
-    if rule.own_levels:
-        cut = [refines(protocol, shallow=item.shallow) for item in maps]
-        assert not any(cut) or all(cut), "maps of one call are all refined or none"
-        if not any(cut):
-            return _asked_one_by_one(np.stack(masks), frames, protocol, levels=1)
+    """The table of the one threshold that a protocol states; the maps share a frame's size and whether they are cut."""
+    finals = [
+        final_map(item.raw, item.layout, frame.size_wh, protocol) for item, frame in zip(maps, frames, strict=True)
+    ]
+    if rule_of(protocol.component).own_levels and not refines(protocol, shallow=maps[0].shallow):
+        return _asked_one_by_one(np.stack(finals).astype(np.int32), frames, protocol, levels=1)
+    tau = 0.0 if protocol.tau == "sweep" else float(protocol.tau)
+    masks = [_foreground(*one, protocol, tau) for one in zip(finals, maps, frames, strict=True)]
     return _tables(np.stack(masks).astype(np.uint8), frames, [protocol], levels=2)[0]
 
 
-def _foreground(item: ImageMap, frame: Frame, protocol: Protocol, tau: float) -> NDArray[np.bool_]:
+def _foreground(
+    map01: NDArray[Any], item: ImageMap, frame: Frame, protocol: Protocol, tau: float
+) -> NDArray[np.bool_]:
     """(H, W) what is above `tau` of the maximum, refined by the protocol's graph cut where it has one."""
-    map01 = final_map(item.raw, item.layout, frame.size_wh, protocol)
     if protocol.quantise != "none":
         top = 255 if protocol.resize_uint8 else int(map01.max())
         # layercam_loc cuts at the float 0.15 * 255, wsolevaluation at the integer int(tau * max)
@@ -332,20 +293,25 @@ def _asked_one_by_one(
     ranks: NDArray[Any], frames: Sequence[Frame], protocol: Protocol, *, levels: int
 ) -> LevelTable:
     """The table of a rule without compiled code: asked wherever the foreground changes."""
-    rule, n = rule_of(protocol.component), len(ranks)
-    assert rule.boxes is not None
-    dense = _Dense.empty(n, levels, protocol)
+    dense = _Dense.empty(len(ranks), levels, protocol)
     for i, (grid, frame) in enumerate(zip(ranks, frames, strict=True)):
         changes = [t for t in np.unique(np.append(grid, 0)).tolist() if t < levels]
         for t, end in zip(changes, [*changes[1:], levels], strict=True):
-            boxes = np.asarray(rule.boxes(grid.astype(np.int32), t), np.int32).reshape(-1, 4)
-            boxes = boxes if rule.several else boxes[: protocol.candidates]
+            boxes = _asked(grid.astype(np.int32), t, protocol)
             dense.iou[i, t:end] = _best_iou(boxes, frame, protocol)
             if dense.count is not None:
                 dense.count[i, t:end] = len(boxes)
             if dense.boxes is not None and len(boxes):
                 dense.boxes[i, t:end] = boxes[0]
     return LevelTable(dense.iou, dense.count, dense.boxes)
+
+
+def _asked(levels: NDArray[Any], t: int, protocol: Protocol) -> NDArray[np.int32]:
+    """The boxes that a rule without compiled code gives at one threshold, as many as may count."""
+    rule = rule_of(protocol.component)
+    assert rule.boxes is not None
+    boxes = np.asarray(rule.boxes(levels, t), np.int32).reshape(-1, 4)
+    return boxes if rule.several else boxes[: protocol.candidates]
 
 
 def _best_iou(boxes: NDArray[Any], frame: Frame, protocol: Protocol) -> float:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wsol import gallery
+from wsol.runs import gallery
 from wsol.errors import ConfigError, OutputError
 from wsol.report import plots
 from wsol.report.ablation import ablations, thresholds

@@ -9,7 +9,7 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from wsol import gallery
+from wsol.runs import gallery
 from wsol.report.lines import run_fields
 from wsol.report.material import Material
 from wsol.report.payload import numbers, pack

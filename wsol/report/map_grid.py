@@ -11,7 +11,7 @@ from PIL import Image
 from wsol.report.series import label_of
 
 if TYPE_CHECKING:
-    from wsol.gallery import Gallery, Picture, Shown
+    from wsol.runs.gallery import Gallery, Picture, Shown
     from wsol.report.material import Material
 
 ROWS, COLUMNS = 6, 7

@@ -17,7 +17,7 @@ from wsol.report.series import BINS, PATHS, accuracy_line, iou_histogram, label_
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wsol.gallery import Gallery, Shown
+    from wsol.runs.gallery import Gallery, Shown
     from wsol.report.lines import Key
     from wsol.report.material import Material
 

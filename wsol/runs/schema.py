@@ -124,7 +124,8 @@ class ProtocolInfo:
     preset, changes : what it is derived from, and by which knobs; ``changes`` is empty for a preset itself.
     several_boxes : whether more than one box counts per image.
     own_view : the view it was evaluated under where that is not the run's, else empty.
-    grid : the thresholds on which `hits` are given; empty where every float is one.
+    grid : the thresholds of `hits`; empty where every float is one, or where there is a single, fixed one.
+    hit_deltas : the IoU thresholds of `hits`.
     """
 
     name: str
@@ -135,6 +136,7 @@ class ProtocolInfo:
     several_boxes: bool = False
     own_view: str = ""
     grid: tuple[float, ...] = ()
+    hit_deltas: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

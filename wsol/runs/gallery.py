@@ -25,17 +25,14 @@ from wsol.store import content_hash, write_whole
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from wsol.experiment import Experiment
     from wsol.protocols.base import Protocol
     from wsol.store import RunFolder, Shard
-    from wsol.views import View
 
 log = logging.getLogger(__name__)
 
 TAUS = tuple(step / 40 for step in range(40))  # fine enough to see a box grow, small enough for thousands of images
-NAME = "gallery"  # the folder, and what stands for it among the measures that are missing
-
-Left = Mapping[str, frozenset[str]]  # variant key to image ids
+NAME = "gallery"  # of the folder
+VERSION = 2  # of its files; others are made again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +64,8 @@ class Shown:
     Attributes
     ----------
     map : (h, w) uint8 after min-max, covering the whole image, at most 56 on its longest side.
-    boxes : (t, 4) int32 half-open in stored pixels, one for each of TAUS; all zeros where nothing is above tau.
+    boxes : (m, 4) int32 half-open in stored pixels, those of each of TAUS one after the other.
+    counts : (t,) int32, how many boxes there are at each of TAUS; 0 where nothing is above tau.
     iou : (t,) float32 with the best ground-truth box, by the protocol's own conventions.
     """
 
@@ -75,7 +73,13 @@ class Shown:
     variant: str
     map: NDArray[np.uint8]
     boxes: NDArray[np.int32]
+    counts: NDArray[np.int32]
     iou: NDArray[np.float32]
+
+    def at(self, step: int) -> NDArray[np.int32]:
+        """(k, 4) boxes at one of TAUS."""
+        start = int(self.counts[:step].sum())
+        return self.boxes[start : start + int(self.counts[step])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,43 +92,6 @@ class Gallery:
     shown: Mapping[tuple[str, str], Shown]
 
 
-def box_protocol(chosen: Sequence[Protocol], view: View) -> Protocol:
-    """The protocol whose boxes are kept: the first with one box an image, under the run's view, swept over tau.
-
-    A protocol with a fixed threshold is swept by its own other rules; where all have many boxes, the first one's
-    largest component stands in.
-    """
-    from wsol.protocols.base import protocols
-
-    fitting = [p for p in chosen if p.view == "any" or (p.view, p.merge) == (view.name, view.merge)]
-    fitting = [p for p in fitting if p.refine == "none"]
-    single = [p for p in fitting if p.component.startswith("largest")]
-    if single:
-        return next((p for p in single if p.tau == "sweep"), single[0].derive({"tau": "sweep"}))
-    if fitting:
-        return fitting[0].derive({"tau": "sweep", "component": "largest_pixels", "candidates": 1})
-    return protocols["exact"]
-
-
-def missing(experiment: Experiment, shard: Shard, folder: RunFolder) -> dict[str, frozenset[str]]:
-    """By variant key, the images of this shard whose maps should be kept and are not; "" stands for the images' own."""
-    chosen = [i for i in shard.image_ids if experiment.in_sample(i, experiment.gallery)]
-    if not chosen:
-        return {}
-    protocol = box_protocol(experiment.protocols, experiment.view).name
-    kept = {
-        pair
-        for file, footer in _files(folder.path, shard.index)
-        if footer["protocol"]["name"] == protocol
-        for pair in zip(*_columns(file, "variant", "image_id"), strict=True)
-    }
-    maps = {(v.key, i) for v in experiment.variants for i in chosen if experiment.in_sample(i, v.sample)}
-    left: dict[str, set[str]] = defaultdict(set)
-    for key, image_id in (maps | {("", i) for _, i in maps}) - kept:
-        left[key].add(image_id)
-    return {key: frozenset(ids) for key, ids in left.items()}
-
-
 def write(
     folder: RunFolder, shard: Shard, protocol: Protocol, pictures: Sequence[Picture], shown: Sequence[Shown]
 ) -> Path:
@@ -132,11 +99,21 @@ def write(
     rows = [_picture_row(p) for p in pictures] + [_shown_row(s) for s in shown]
     named = {"protocol": {"name": protocol.name, **protocol.knobs}}
     work = sorted((s.variant, s.image_id) for s in shown)
-    footer = {"rows": len(rows), "taus": TAUS, **named}
+    footer = {"version": VERSION, "rows": len(rows), "taus": TAUS, **named}
     table = pa.Table.from_pylist(rows, schema=SCHEMA.with_metadata({KEY: json.dumps(footer).encode()}))
     place = folder.path / NAME / f"shard-{shard.index:05d}-{content_hash({'work': work, **named})}.parquet"
     write_whole(place, lambda beside: pq.write_table(table, beside, compression="zstd"))
     return place
+
+
+def kept(folder: RunFolder, shard: Shard, protocol: str) -> set[tuple[str, str]]:
+    """The (variant key, image id) pairs of a shard that are there under a protocol; "" stands for the image's own."""
+    return {
+        pair
+        for file, footer in _files(folder.path, shard.index)
+        if footer["protocol"]["name"] == protocol
+        for pair in zip(*_columns(file, "variant", "image_id"), strict=True)
+    }
 
 
 def read(folder: RunFolder) -> Gallery | None:
@@ -173,6 +150,7 @@ SCHEMA = pa.schema(
         "map": pa.binary(),
         "map_width": pa.int16(),
         "boxes": pa.list_(pa.int32()),
+        "counts": pa.list_(pa.int32()),
         "iou": pa.list_(pa.float32()),
     }
 )
@@ -213,6 +191,7 @@ def _shown_row(shown: Shown) -> dict[str, Any]:
         "map": shown.map.tobytes(),
         "map_width": shown.map.shape[1],
         "boxes": shown.boxes.ravel().tolist(),
+        "counts": shown.counts.tolist(),
         "iou": shown.iou.tolist(),
     }
 
@@ -223,6 +202,7 @@ def _shown(row: Mapping[str, Any]) -> Shown:
         variant=row["variant"],
         map=np.frombuffer(row["map"], np.uint8).reshape(-1, row["map_width"]),
         boxes=np.array(row["boxes"], np.int32).reshape(-1, 4),
+        counts=np.array(row["counts"], np.int32),
         iou=np.array(row["iou"], np.float32),
     )
 
@@ -236,7 +216,9 @@ def _files(run: Path, index: int | None = None) -> list[tuple[Path, dict[str, An
         except (pa.ArrowException, OSError) as error:
             log.warning("%s is damaged and left out (%s); the same wsol run makes it again", file, error)
             continue
-        found.append((file, json.loads(metadata[KEY])))
+        footer = json.loads(metadata[KEY])
+        if footer.get("version") == VERSION:
+            found.append((file, footer))
     return found
 
 
