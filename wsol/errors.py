@@ -47,6 +47,12 @@ class MapError(WsolError):
     """A score map with unusable values or shape."""
 
 
+class RowsFailed(WsolError):
+    """Methods or metrics that raised on some images; everything else was computed."""
+
+    exit_code = 1
+
+
 def unknown(
     kind: str, name: str, names: Iterable[str], *, see: str = "", error: type[WsolError] = UnknownName
 ) -> WsolError:

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -29,6 +30,7 @@ from wsol.runs.schema import KEY, MEASURED, About, Footer
 log = logging.getLogger(__name__)
 
 STATUS = {"status": pa.string(), "error": pa.string(), "failed": pa.list_(pa.string())}  # often null
+NO_ROWS = pa.table({name: pa.array([], pa.string()) for name in ("image_id", "variant")})
 Work = frozenset[tuple[str, str]]  # (variant key, measure name)
 
 
@@ -166,6 +168,18 @@ class RunFolder:
                 self.write(shard, rows, work, About.of([footer for _, footer in found]))
                 for file, _ in found:
                     file.unlink()
+
+    def covered(self) -> dict[str, Work]:
+        """By (image id), the pairs of which there are rows; needs the ids of all files."""
+        found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        for file, footer in self._files():
+            measures: dict[str, list[tuple[str, str]]] = defaultdict(list)
+            for pair in footer.work:
+                measures[pair[0]].append(pair)
+            rows = pq.ParquetFile(file).read(["variant", "image_id"])
+            for key, image_id in zip(rows["variant"].to_pylist(), rows["image_id"].to_pylist(), strict=True):
+                found[image_id].update(measures[key])
+        return defaultdict(frozenset, {image_id: frozenset(pairs) for image_id, pairs in found.items()})
 
     def footers(self) -> list[Footer]:
         """Footers of all complete files. Raises OutputError for rows of an older schema."""

@@ -13,7 +13,7 @@ import numpy as np
 from wsol.evaluation import shown
 from wsol.evaluation.measure import Measured, measured
 from wsol.evaluation.rows import Group, group_table
-from wsol.localization.localize import ImageMap, Localizations, localize
+from wsol.localization.localize import Localizations, localize
 from wsol.localization.refine import refines
 from wsol.maps.source import Loaded, RawMaps, digest
 
@@ -149,21 +149,8 @@ class BatchEvaluation:
     def _scored(
         self, maps: RawMaps, pairs: Sequence[tuple[Variant, int]], protocols: Sequence[Protocol]
     ) -> Scored:
-        items = [self.image_map(maps, variant, image) for variant, image in pairs]
+        items = [maps.image_map(variant, image) for variant, image in pairs]
         return Scored(localize(items, protocols), [digest(item.raw) for item in items], [i.finite for i in items])
-
-    @staticmethod
-    def image_map(maps: RawMaps, variant: Variant, image: int) -> ImageMap:
-        """One variant's map of one image of a batch."""
-        one = maps.loaded[image]
-        return ImageMap(
-            raw=maps.raw(variant, image),
-            layout=maps.layouts[image],
-            boxes_xyxy=one.sample.boxes_xyxy,
-            full=variant.info.constant_is_full and (variant.key, one.sample.image_id) not in maps.failures,
-            shallow=variant.key in maps.shallow,
-            image=one.image,
-        )
 
     def _kept(self, batch: Batch, found: Mapping[View, RawMaps]) -> list[Callable[[], Any]]:
         """Calls that make what the gallery lacks of this batch."""
@@ -177,14 +164,15 @@ class BatchEvaluation:
             for key in keys
             for image in range(len(batch.samples))
         ]
-        logits = own.logits
-        assert logits is not None
-        return calls + [partial(lambda i: shown.picture(own.loaded[i], logits(i)), i) for i in range(len(own.loaded))]
+        return calls + [partial(self._picture, own, image) for image in range(len(batch.samples))]
+
+    def _picture(self, maps: RawMaps, image: int) -> Picture:
+        one = maps.loaded[image]
+        assert one.image is not None and maps.logits is not None
+        return shown.picture(one.sample, one.image, maps.logits(image))
 
     def _shown(self, maps: RawMaps, variant: Variant, image: int, protocol: Protocol) -> Shown:
-        return shown.shown(
-            maps.loaded[image].sample, variant.key, self.image_map(maps, variant, image), protocol
-        )
+        return shown.shown(maps.loaded[image].sample, variant.key, maps.image_map(variant, image), protocol)
 
     def _groups(self, batch: Batch) -> list[Group]:
         """Variants with the same measures due, without those that only the gallery lacks."""

@@ -11,7 +11,8 @@ import numpy as np
 from wsol.errors import ConfigError, first_line
 from wsol.evaluation.rows import softmax
 from wsol.localization.resize import normalise, resize
-from wsol.metrics.base import Case, failed_columns, measure
+from wsol.evaluation._shim import failed_columns, measure
+from wsol.metrics.base import Case
 from wsol.views import boxes_on_canvas, mask_on_canvas
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from wsol.evaluation.rows import Group
     from wsol.maps.source import MapSource, RawMaps
     from wsol.metrics.base import Columns
-    from wsol.models.query import Memo
+    from wsol.models.cost import Memo
     from wsol.variants import Variant
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from wsol.runs.schema import COUNTED, MEASURED, STATUS
+from wsol.runs.schema import COUNTED, MEASURED
+from wsol.store import STATUS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,6 +54,8 @@ def group_table(
     own = found[experiment.view]
     images = [image for _, image in group.pairs]
     columns = _image_columns(own, [v.key for v, _ in group.pairs], images)
+    ids = columns["image_id"].to_pylist()
+    columns["sample_digest"] = pa.array([experiment.sample_digests[image_id] for image_id in ids], pa.string())
     columns["map_digest"] = pa.array(digests, pa.string())
     status, failed = _status(group, found, metrics, finite)
     columns |= status | _class_columns(own, images) | _cost_columns(own, group)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from wsol.models.query import Cost
+    from wsol.models.cost import Cost
 
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 

@@ -58,6 +58,7 @@ def _crop_map(fixed: Hashable, side: tuple[int, int]) -> NDArray[Any]:
     features = LayerFeatures(
         name="input",
         activations=blank,
+        _gradients=None,
         logits=torch.zeros(1, 1),
         targets=torch.zeros(1, dtype=torch.long),
         images=blank,

@@ -21,7 +21,9 @@ from wsol.methods.fusion import SHALLOW, fuse_layers
 from wsol.models.forward import INPUT, ForwardPass, capture
 from wsol.models.grids import grids
 from wsol.models.heads import head_behind
-from wsol.models.query import Memo, ModelQuery, padded
+from wsol.evaluation._shim import padded
+from wsol.models.cost import Memo
+from wsol.models.query import ModelQuery
 from wsol.models.stages import resolve_layer
 
 if TYPE_CHECKING:
@@ -326,6 +328,21 @@ class NetworkMaps:
 
     def __post_init__(self) -> None:
         self._measured: dict[tuple[str, tuple[int, ...]], int] = defaultdict(int)
+
+    @property
+    def query(self) -> ModelQuery:
+        """For metrics."""
+        return self.extractor.query
+
+    def remap(self, image: Tensor, sample: Sample, variant: Variant) -> NDArray[Any]:
+        """The raw map (h, w) of another (3, h, w) network input, for a sample's label."""
+        maps = self.extractor.maps(
+            image[None].to(self.extractor.dtype), torch.tensor([sample.label]), [sample.image_id], [variant]
+        )
+        if maps.failures:
+            raise RuntimeError(next(iter(maps.failures.values())))
+        found: NDArray[Any] = maps.raw(variant.id)[0]
+        return found
 
     def load(self, sample: Sample, views: Sequence[View], needs: Collection[str]) -> Loaded:
         found = load_pixels(self.dataset, sample, {*needs, "image"})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from wsol.localization.localize import ImageMap
 from wsol.views import merge_crops
 
 if TYPE_CHECKING:
@@ -75,6 +76,19 @@ class RawMaps:
         if (variant.key, self.loaded[image].sample.image_id) in self.failures:
             return FAILED
         return merge_crops(list(self.crops(variant, image)), self.layouts[image], rule=self.view.merge)
+
+    def image_map(self, variant: Variant, image: int) -> ImageMap:
+        """One variant's map of one image, with what localization must know of both."""
+        one = self.loaded[image]
+        failed = (variant.key, one.sample.image_id) in self.failures
+        return ImageMap(
+            raw=self.raw(variant, image),
+            layout=self.layouts[image],
+            boxes_xyxy=one.sample.boxes_xyxy,
+            full=variant.info.constant_is_full and not failed,
+            shallow=variant.key in self.shallow,
+            image=one.image,
+        )
 
 
 class MapSource(Protocol):
