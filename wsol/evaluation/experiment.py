@@ -9,7 +9,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from wsol.localization.rules import rule_of
+from wsol.localization.component_rules import rule_of
 from wsol.maps.fixed import FixedMaps
 from wsol.runs.records import (
     CLASSIFICATION,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.localization.compiled import minmax_levels
+from wsol.localization.grey import minmax_levels
 from wsol.localization.resize import OPENCV, normalise, quantise, resize, resize_uint8_cubic, uint8_by_max
 
 if TYPE_CHECKING:

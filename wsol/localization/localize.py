@@ -19,7 +19,7 @@ from wsol.localization.iou import finish_boxes, iou
 from wsol.localization.levels import BoxRule, LevelTable, boxes_above, sweep_levels
 from wsol.localization.refine import frame_image, object_mask, refines
 from wsol.localization.resize import rank, threshold_starts
-from wsol.localization.rules import rule_of
+from wsol.localization.component_rules import rule_of
 from wsol.localization.steps import Steps
 from wsol.localization.thresholds import hit_deltas, threshold_grid
 
