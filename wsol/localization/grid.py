@@ -9,11 +9,77 @@ from the map alone, as 8 bits; the sweep itself compares nothing.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from wsol.localization.compiled import Bytes, Ints, Longs, U, compiled
 
 OUTSIDE = -1  # of padding: never foreground
+
+
+class Grid(NamedTuple):
+    """A padded map.
+
+    Attributes
+    ----------
+    height, width : of the map. shift : rows are 2 ** shift apart.
+    values : the padded map.
+    bits : which neighbors of a pixel enter before it, bit k for the k-th of RING.
+    order : the positions from high to low, equal ones in raster order.
+    begin : (levels + 1,); the pixels of level v are order[begin[v + 1] : begin[v]].
+    """
+
+    height: int
+    width: int
+    shift: int
+    values: Ints
+    bits: Bytes
+    order: Ints
+    begin: Longs
+
+
+@compiled
+def empty_grid(height: int, width: int, shift: int, levels: int) -> Grid:
+    """Room for a map."""
+    size = (height + 2) << shift
+    values, bits = np.full(size, OUTSIDE, np.int32), np.zeros(size, np.uint8)
+    return Grid(height, width, shift, values, bits, np.empty(height * width, np.int32), np.empty(levels + 1, np.int64))
+
+
+@compiled
+def enter(grid: Grid, ranks: Ints) -> tuple[int, int]:
+    """Copy a map into its grid; returns its lowest and its highest rank. `sort` is to follow."""
+    low = high = np.int64(ranks[0, 0])
+    for y in range(grid.height):
+        row = U(y + 1) << U(grid.shift)
+        for x in range(grid.width):
+            rank = np.int64(ranks[y, x])
+            grid.values[row + U(x + 1)] = rank
+            low, high = min(low, rank), max(high, rank)
+    return low, high
+
+
+@compiled
+def sort(grid: Grid) -> None:
+    """Fill in the order of a map's pixels and the bits of their neighbors."""
+    neighbors_before(grid.values, grid.height, grid.width, grid.shift, grid.bits)
+    values, shift = grid.values, U(grid.shift)
+    order, begin = grid.order, grid.begin
+    begin[:] = 0
+    for y in range(1, grid.height + 1):
+        for x in range(1, grid.width + 1):
+            begin[U(values[(U(y) << shift) + U(x)])] += 1
+    place = 0
+    for level in range(len(begin) - 1, -1, -1):
+        place, begin[level] = place + begin[level], place
+    for y in range(1, grid.height + 1):
+        for x in range(1, grid.width + 1):
+            p = (U(y) << shift) + U(x)
+            level = U(values[p])
+            order[U(begin[level])] = p
+            begin[level] += 1
+
 
 # (dx, dy) clockwise from north: even places are 4-neighbors, odd ones corners
 RING = ((0, -1), (1, -1), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1))
@@ -58,11 +124,11 @@ def shift_of(width: int) -> int:
     return (width + 1).bit_length()
 
 
-def seats_of(connectivity: int, shift: int) -> Longs:
-    """(256, 5): how many components the neighbors in a bit set form, and the step to one pixel of each."""
-    steps = np.array([dx + (dy << shift) for dx, dy in RING], np.int64)
-    ring = RINGS[connectivity]
-    return np.column_stack([(ring >= 0).sum(1), np.where(ring >= 0, steps[ring], 0)]).astype(np.int64)
+def seats_of(connectivity: int, shift: int) -> Ints:
+    """(5, 256): for each bit set, how many components the neighbors in it form, and the step to one pixel of each."""
+    steps = np.array([dx + (dy << shift) for dx, dy in RING])
+    ring = RINGS[connectivity].T
+    return np.ascontiguousarray(np.vstack([(ring >= 0).sum(0), np.where(ring >= 0, steps[ring], 0)]), np.int32)
 
 
 @compiled
@@ -83,24 +149,3 @@ def neighbors_before(padded: Ints, height: int, width: int, shift: int, bits: By
             before |= np.uint8(padded[p - U(1)] >= value) << np.uint8(6)
             before |= np.uint8(padded[p - stride - U(1)] >= value) << np.uint8(7)
             bits[p] = before
-
-
-@compiled
-def sort_pixels(padded: Ints, height: int, width: int, shift: int, order: Ints, begin: Longs) -> None:
-    """Write all positions to `order`, from high to low, equal ones in raster order.
-
-    Pixels of level v are order[begin[v + 1] : begin[v]]; begin has one entry more than there are levels.
-    """
-    begin[:] = 0
-    for y in range(1, height + 1):
-        for x in range(1, width + 1):
-            begin[U(padded[(U(y) << U(shift)) + U(x)])] += 1
-    place = 0
-    for level in range(len(begin) - 1, -1, -1):
-        place, begin[level] = place + begin[level], place
-    for y in range(1, height + 1):
-        for x in range(1, width + 1):
-            p = (U(y) << U(shift)) + U(x)
-            level = U(padded[p])
-            order[U(begin[level])] = p
-            begin[level] += 1

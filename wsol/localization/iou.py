@@ -80,11 +80,9 @@ def pair_iou(x0: float, y0: float, x1: float, y1: float, gt: Floats, convention:
     if convention == PLUS1_OPEN and (wide <= 0 or high <= 0):
         return 0.0
     if convention == PLUS1_SIGNED:
-        overlap = (wide + one) * (high + one)
+        overlap = max((wide + one) * (high + one), 0.0)
     else:
         overlap = max(wide + one, 0.0) * max(high + one, 0.0)
-    if not overlap > 0:
-        return 0.0
     area = max(x1 - x0 + one, 0.0) * max(y1 - y0 + one, 0.0)
     gt_area = max(gt[2] - gt[0] + one, 0.0) * max(gt[3] - gt[1] + one, 0.0)
     union = area + gt_area - overlap

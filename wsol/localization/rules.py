@@ -26,8 +26,17 @@ def empty_iou(rule: Longs, width: int, height: int, gt: Floats) -> float:
 
 @compiled
 def score_all(
-    nodes: Ints, start: int, end: int, shift: int, width: int, height: int, gt: Floats, rule: Longs,
-    tree: Floats, iou: Floats, count: Ints,
+    nodes: Ints,
+    start: int,
+    end: int,
+    shift: int,
+    width: int,
+    height: int,
+    gt: Floats,
+    rule: Longs,
+    tree: Floats,
+    iou: Floats,
+    count: Ints,
 ) -> None:
     """Write the best IoU over the boxes that stand at each threshold, and their number, for the nodes start..end.
 
@@ -45,7 +54,16 @@ def score_all(
             count[hi] -= 1
         y0, y1 = nodes[i, FIRST] >> shift, nodes[i, LAST] >> shift
         value = best_iou(
-            nodes[i, X0] - 1, y0 - 1, np.int64(nodes[i, X1]), np.int64(y1), width, height, gt, rule[IOU], rule[BOX_END], rule[CLIP]
+            nodes[i, X0] - 1,
+            y0 - 1,
+            np.int64(nodes[i, X1]),
+            np.int64(y1),
+            width,
+            height,
+            gt,
+            rule[IOU],
+            rule[BOX_END],
+            rule[CLIP],
         )
         left, right = U(lo + levels), U(hi + levels)
         while left < right:
@@ -67,8 +85,19 @@ def score_all(
 
 @compiled
 def score_largest(
-    nodes: Ints, start: int, end: int, shift: int, width: int, height: int, gt: Floats, rule: Longs,
-    tree: Ints, keys: Longs, most: Longs, iou: Floats, boxes: Ints,
+    nodes: Ints,
+    start: int,
+    end: int,
+    shift: int,
+    width: int,
+    height: int,
+    gt: Floats,
+    rule: Longs,
+    tree: Ints,
+    keys: Longs,
+    most: Longs,
+    iou: Floats,
+    boxes: Ints,
 ) -> None:
     """Write the box of the largest component at each threshold, and its IoU, for the nodes start..end.
 

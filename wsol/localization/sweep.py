@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from wsol.localization.compiled import Bytes, Floats, Ints, Longs, U, compiled
-from wsol.localization.components import component_nodes
-from wsol.localization.grid import OUTSIDE, neighbors_before, sort_pixels
-from wsol.localization.holes import fill, hole_nodes
+from wsol.localization.compiled import Bytes, Floats, Ints, Longs, compiled
+from wsol.localization.components import component_nodes, empty_forest
+from wsol.localization.grid import empty_grid, enter, sort
+from wsol.localization.holes import empty_enclosed, enclose, hole_nodes
 from wsol.localization.rules import (
     ALL,
     ALL_WITH_HOLES,
@@ -30,8 +30,8 @@ def sweep_maps(
     offsets: Longs,
     rules: Longs,
     place: Longs,
-    seats8: Longs,
-    seats4: Longs,
+    seats8: Ints,
+    seats4: Ints,
     halves: Ints,
     iou: Floats,
     count: Ints,
@@ -52,90 +52,87 @@ def sweep_maps(
         polygon |= rules[k, COMPONENT] == LARGEST_POLYGON
         want_holes |= rules[k, COMPONENT] == ALL_WITH_HOLES
         want4 |= rules[k, CONNECTIVITY] == 4
-        want8 |= rules[k, CONNECTIVITY] == 8 and rules[k, COMPONENT] != LARGEST_POLYGON
+        want8 |= rules[k, CONNECTIVITY] == 8
     size, pixels = (height + 2) << shift, height * width
-    padded, filled = np.full(size, OUTSIDE, np.int32), np.full(size, OUTSIDE, np.int32)
-    bits, label = np.zeros(size, np.uint8), np.zeros(size, np.int32)
-    order, begin = np.empty(pixels, np.int32), np.empty(levels + 1, np.int64)
-    parent, grow = np.empty(pixels + 1, np.int32), np.empty((pixels + 1, 8), np.int32)
-    nodes, keys = np.empty((2 * pixels + 1, 8), np.int32), np.empty(2 * pixels + 1, np.int64)
+    grid, forest = empty_grid(height, width, shift, levels), empty_forest(size, pixels)
+    filled, inside = np.empty(size, np.int32), np.empty(pixels, np.int32)
+    no_holes, with_holes = (
+        empty_enclosed(size, levels, grid.bits),
+        empty_enclosed(size, levels, np.zeros(size, np.uint8)),
+    )
+    nodes, keys = np.empty((3 * pixels + 1, 8), np.int32), np.empty(3 * pixels + 1, np.int64)
     best_tree, place_tree = np.empty(2 * levels), np.empty(2 * levels, np.int32)
     most = np.empty(levels, np.int64)
     lowest, highest = levels, 0
     for i in range(maps):
-        low, top = _pad(small[i], padded, shift) if byte else _pad(large[i], padded, shift)
+        low, top = enter(grid, small[i]) if byte else enter(grid, large[i])
         if low < 0 or top >= levels:
             return low, top
         lowest, highest = min(lowest, low), max(highest, top)
         boxes_of_map = gt[offsets[i] : offsets[i + 1]]
-        if top > 0:
-            neighbors_before(padded, height, width, shift, bits)
-            sort_pixels(padded, height, width, shift, order, begin)
         holes = 0
+        enclosed = no_holes
+        if top > 0:
+            sort(grid)
         if top > 0 and (polygon or want_holes):
-            holes = hole_nodes(order, begin, top, bits, shift, seats4, label, parent, grow, nodes)
+            holes = hole_nodes(grid, top, forest, seats4, nodes)
             if polygon and holes > 0:
-                fill(padded, height, width, shift, label, parent, grow, filled)
-        # which nodes: 0 of 8-connected components, 1 of 4-connected ones, 2 of 8-connected ones with their holes filled
-        for kind in range(3):
-            if not (want8 or (polygon and holes == 0), want4, polygon and holes > 0)[kind]:
+                enclosed = with_holes
+                enclose(grid, forest, halves, filled, inside, enclosed)
+        for connectivity in (4, 8):
+            if not (want4 if connectivity == 4 else want8):
                 continue
             end = holes
-            if top > 0:
-                if kind == 2:
-                    neighbors_before(filled, height, width, shift, bits)
-                    sort_pixels(filled, height, width, shift, order, begin)
-                seats = seats4 if kind == 1 else seats8
-                end = component_nodes(
-                    order, begin, 1, bits, shift, seats, halves, label, parent, grow, nodes, holes
-                )
+            if top > 0 and connectivity == 4:
+                end = component_nodes(grid, no_holes, forest, seats4, halves, 1, nodes, holes)
+            elif top > 0:
+                end = component_nodes(grid, enclosed, forest, seats8, halves, 1, nodes, holes)
             for k in range(len(rules)):
                 rule = rules[k]
-                if rule[CONNECTIVITY] == 4:
-                    needs = 1
-                else:
-                    needs = 2 if rule[COMPONENT] == LARGEST_POLYGON and holes > 0 else 0
-                if needs != kind:
+                if rule[CONNECTIVITY] != connectivity:
                     continue
                 start = 0 if rule[COMPONENT] == ALL_WITH_HOLES else holes
                 if rule[COMPONENT] >= ALL:
                     score_all(
-                        nodes, start, end, shift, width, height, boxes_of_map, rule,
-                        best_tree, iou[k, i], count[place[k], i],
+                        nodes,
+                        start,
+                        end,
+                        shift,
+                        width,
+                        height,
+                        boxes_of_map,
+                        rule,
+                        best_tree,
+                        iou[k, i],
+                        count[place[k], i],
                     )
                 else:
                     score_largest(
-                        nodes, start, end, shift, width, height, boxes_of_map, rule,
-                        place_tree, keys, most, iou[k, i], boxes[place[k], i],
+                        nodes,
+                        start,
+                        end,
+                        shift,
+                        width,
+                        height,
+                        boxes_of_map,
+                        rule,
+                        place_tree,
+                        keys,
+                        most,
+                        iou[k, i],
+                        boxes[place[k], i],
                     )
                 iou[k, i, top:] = empty_iou(rule, width, height, boxes_of_map)
     return lowest, highest
 
 
 @compiled
-def _pad(ranks: Ints, padded: Ints, shift: int) -> tuple[int, int]:
-    """Copy a map into its padded grid; returns its lowest and its highest rank."""
-    low = high = np.int64(ranks[0, 0])
-    for y in range(ranks.shape[0]):
-        row = U(y + 1) << U(shift)
-        for x in range(ranks.shape[1]):
-            rank = np.int64(ranks[y, x])
-            padded[row + U(x + 1)] = rank
-            low, high = min(low, rank), max(high, rank)
-    return low, high
-
-
-@compiled
-def mask_nodes(
-    mask: Bytes, shift: int, seats: Longs, halves: Ints, nodes: Ints
-) -> int:
+def mask_nodes(mask: Bytes, shift: int, seats: Ints, halves: Ints, nodes: Ints) -> int:
     """Write the components of one mask to the nodes; returns how many. Their order is that of `component_nodes`."""
     height, width = mask.shape
-    size, pixels = (height + 2) << shift, height * width
-    padded, bits, label = np.full(size, OUTSIDE, np.int32), np.zeros(size, np.uint8), np.empty(size, np.int32)
-    order, begin = np.empty(pixels, np.int32), np.empty(3, np.int64)
-    parent, grow = np.empty(pixels + 1, np.int32), np.empty((pixels + 1, 8), np.int32)
-    _pad(mask, padded, shift)
-    neighbors_before(padded, height, width, shift, bits)
-    sort_pixels(padded, height, width, shift, order, begin)
-    return component_nodes(order, begin, 0, bits, shift, seats, halves, label, parent, grow, nodes, 0)
+    size = (height + 2) << shift
+    grid = empty_grid(height, width, shift, 2)
+    enter(grid, mask)
+    sort(grid)
+    no_holes = empty_enclosed(size, 2, grid.bits)
+    return component_nodes(grid, no_holes, empty_forest(size, height * width), seats, halves, 0, nodes, 0)
