@@ -15,8 +15,11 @@ Longs = NDArray[np.int64]
 Floats = NDArray[np.float64]
 F = TypeVar("F", bound=Callable[..., Any])
 
-# positions are unsigned: numba then need not ask whether an index counts from the end, a fifth of the time
-U = np.uintp
+# mypy takes these for plain numbers. Positions are unsigned: numba then need not ask whether an index counts from the
+# end, a fifth of the time
+U = cast("Callable[[Any], int]", np.uintp)
+Int32 = cast("Callable[[Any], int]", np.int32)
+Int64 = cast("Callable[[Any], int]", np.int64)
 
 
 def compiled(function: F) -> F:

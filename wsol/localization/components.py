@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wsol.localization.compiled import Bytes, Ints, U, compiled
+from wsol.localization.compiled import Bytes, Int32, Ints, U, compiled
 from wsol.localization.grid import Grid
 
 # columns of nodes: the box's first and last column, its first and last position in raster order, thresholds
@@ -44,9 +44,9 @@ class Enclosed(NamedTuple):
 
     Attributes
     ----------
-    first : (levels,) a pixel of the holes that end at a level, 0 for none. after : of such a pixel, the next one. Listed
-        are the pixels of holes with foreground to their south, and the first pixel of each hole.
-    anchor : of each pixel of a hole, the one to the north of its first. That belongs to the component around the hole.
+    first : (levels,) a pixel of the holes that end at a level, 0 for none. after : of such a pixel, the next one.
+        Listed are the first pixel of each hole, and those with foreground to their south.
+    anchor : of each pixel of a hole, the one north of its first; that is in the component around the hole.
     area : of each anchor, what the hole adds to the outline of the component around it, in half pixels.
     bits : as those of a grid, of the map with its holes filled; without those of the holes.
     """
@@ -85,7 +85,7 @@ def component_nodes(
             p = U(order[i])
             before = U(bits[p])
             groups = U(seats[0, before])
-            x, at = np.int32(p & mask), np.int32(p)
+            x, at = Int32(p & mask), Int32(p)
             if groups == 0:
                 labels += U(1)
                 label[p] = labels
@@ -125,7 +125,7 @@ def component_nodes(
 
 
 @compiled
-def _enclose(level: int, grid: Grid, enclosed: Enclosed, forest: Forest, nodes: Ints, end: np.uintp) -> np.uintp:
+def _enclose(level: int, grid: Grid, enclosed: Enclosed, forest: Forest, nodes: Ints, end: int) -> int:
     """Count the holes that end at a level, and the components in them, to the outlines of the components around.
 
     A component in a hole keeps no area of its own: it is smaller than the one around it from here on.
@@ -152,16 +152,18 @@ def _enclose(level: int, grid: Grid, enclosed: Enclosed, forest: Forest, nodes: 
 
 
 @compiled
-def _outermost(parent: Ints, grow: Ints, one: np.uintp) -> np.uintp:
+def _outermost(parent: Ints, grow: Ints, one: int) -> int:
     """The root of a label, or of the component that closed around it at this level."""
-    root = find(parent, one)
+    start = root = find(parent, one)
     while grow[root, HOST] != 0:
         root = find(parent, U(grow[root, HOST]))
+    if root != start:
+        grow[start, HOST] = root
     return root
 
 
 @compiled
-def find(parent: Ints, one: np.uintp) -> np.uintp:
+def find(parent: Ints, one: int) -> int:
     """The root of a label; halves the path to it."""
     while U(parent[one]) != one:
         parent[one] = parent[U(parent[one])]
@@ -170,7 +172,7 @@ def find(parent: Ints, one: np.uintp) -> np.uintp:
 
 
 @compiled
-def write(grow: Ints, root: np.uintp, level: int, nodes: Ints, end: np.uintp) -> np.uintp:
+def write(grow: Ints, root: int, level: int, nodes: Ints, end: int) -> int:
     """Write a component, which stands down to t = level, to the nodes; from here on it grows at `level`."""
     for column in range(8):
         nodes[end, U(column)] = grow[root, U(column)]
@@ -180,7 +182,7 @@ def write(grow: Ints, root: np.uintp, level: int, nodes: Ints, end: np.uintp) ->
 
 
 @compiled
-def join(parent: Ints, grow: Ints, root: np.uintp, other: np.uintp) -> None:
+def join(parent: Ints, grow: Ints, root: int, other: int) -> None:
     """Let `other` be a part of `root`."""
     parent[other] = root
     grow[root, X0] = min(grow[root, X0], grow[other, X0])
@@ -192,7 +194,7 @@ def join(parent: Ints, grow: Ints, root: np.uintp, other: np.uintp) -> None:
 
 
 @compiled
-def stretch(grow: Ints, root: np.uintp, x: np.int32, at: np.int32) -> None:
+def stretch(grow: Ints, root: int, x: int, at: int) -> None:
     """Let the box of `root` hold a pixel."""
     grow[root, X0] = min(grow[root, X0], x)
     grow[root, X1] = max(grow[root, X1], x)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wsol.localization.compiled import Bytes, Ints, Longs, U, compiled
+from wsol.localization.compiled import Bytes, Int64, Ints, Longs, U, compiled
 
 OUTSIDE = -1  # of padding: never foreground
 
@@ -48,13 +48,13 @@ def empty_grid(height: int, width: int, shift: int, levels: int) -> Grid:
 
 
 @compiled
-def enter(grid: Grid, ranks: Ints) -> tuple[int, int]:
+def enter(grid: Grid, ranks: Ints | Bytes) -> tuple[int, int]:
     """Copy a map into its grid; returns its lowest and its highest rank. `sort` is to follow."""
-    low = high = np.int64(ranks[0, 0])
+    low = high = Int64(ranks[0, 0])
     for y in range(grid.height):
         row = U(y + 1) << U(grid.shift)
         for x in range(grid.width):
-            rank = np.int64(ranks[y, x])
+            rank = Int64(ranks[y, x])
             grid.values[row + U(x + 1)] = rank
             low, high = min(low, rank), max(high, rank)
     return low, high

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wsol.localization.compiled import Bytes, Ints, U, compiled
+from wsol.localization.compiled import Bytes, Int32, Ints, U, compiled
 from wsol.localization.components import (
     FIRST,
     HALVES,
@@ -59,7 +59,7 @@ def hole_nodes(grid: Grid, top: int, forest: Forest, seats: Ints, nodes: Ints) -
             if groups == 1 and label[p + U(seats[1, before])] == BORDER:
                 label[p] = BORDER
                 continue
-            x, at = np.int32(p & mask), np.int32(p)
+            x, at = Int32(p & mask), Int32(p)
             if groups == 0:
                 labels += U(1)
                 label[p] = labels
@@ -111,7 +111,7 @@ def hole_nodes(grid: Grid, top: int, forest: Forest, seats: Ints, nodes: Ints) -
 
 
 @compiled
-def _write(grow: Ints, root: np.uintp, level: int, stride: int, nodes: Ints, made: np.uintp) -> np.uintp:
+def _write(grow: Ints, root: int, level: int, stride: int, nodes: Ints, made: int) -> int:
     nodes[made, X0] = grow[root, X0] - 1
     nodes[made, X1] = grow[root, X1] + 1
     nodes[made, FIRST] = grow[root, FIRST] - stride
@@ -147,7 +147,7 @@ def enclose(grid: Grid, forest: Forest, halves: Ints, filled: Ints, inside: Ints
             root = find(parent, U(label[p]))
             if grow[root, HI] > values[p]:
                 filled[p] = grow[root, HI]
-                anchor[p] = grow[root, START] - np.int32(stride)
+                anchor[p] = grow[root, START] - Int32(stride)
                 area[U(anchor[p])] = 0
                 inside[found] = p
                 found += U(1)

@@ -94,7 +94,7 @@ def pair_iou(x0: float, y0: float, x1: float, y1: float, gt: Floats, convention:
 def best_iou(
     x0: int, y0: int, x1: int, y1: int, width: int, height: int, gt: Floats, convention: int, box_end: int, clip: int
 ) -> float:
-    """IoU of a half-open box, finished as `finish_boxes` does, with the best of the boxes `gt` (g, 4); 0 without any."""
+    """IoU of a half-open box, finished as `finish_boxes` does, with the best of `gt` (g, 4); 0 where there is none."""
     if box_end == INCLUSIVE:
         x1, y1 = x1 - 1, y1 - 1
     if clip:

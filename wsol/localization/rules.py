@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from wsol.localization.compiled import Floats, Ints, Longs, U, compiled
+from wsol.localization.compiled import Floats, Int64, Ints, Longs, U, compiled
 from wsol.localization.components import FIRST, HALVES, HI, LAST, LO, PIXELS, X0, X1
 from wsol.localization.iou import best_iou
 
@@ -21,7 +19,7 @@ def empty_iou(rule: Longs, width: int, height: int, gt: Floats) -> float:
     if rule[EMPTY] == FULL_BOX:
         return best_iou(0, 0, width, height, width, height, gt, rule[IOU], rule[BOX_END], rule[CLIP])
     side = 1 if rule[EMPTY] == UNIT_BOX else 0
-    return best_iou(0, 0, side, side, 2, 2, gt, rule[IOU], np.int64(1), np.int64(0))
+    return best_iou(0, 0, side, side, 2, 2, gt, rule[IOU], Int64(1), Int64(0))
 
 
 @compiled
@@ -44,7 +42,6 @@ def score_all(
     own, and a threshold's best is the largest above it.
     """
     levels = len(iou)
-    mask = (1 << shift) - 1
     tree[:] = 0.0
     count[:] = 0
     for i in range(U(start), U(end)):
@@ -56,8 +53,8 @@ def score_all(
         value = best_iou(
             nodes[i, X0] - 1,
             y0 - 1,
-            np.int64(nodes[i, X1]),
-            np.int64(y1),
+            Int64(nodes[i, X1]),
+            Int64(y1),
             width,
             height,
             gt,
@@ -117,7 +114,7 @@ def score_largest(
         # components only grow as t falls, so one that is beaten where it first stands is beaten as long as it stands
         if size < most[nodes[i, HI] - 1]:
             continue
-        first = np.int64(nodes[i, FIRST])
+        first = Int64(nodes[i, FIRST])
         keys[i] = (size << 31) + (LAST_POSITION - first if rule[COMPONENT] == LARGEST_PIXELS else first)
         left, right = U(nodes[i, LO] + levels), U(nodes[i, HI] + levels)
         while left < right:
@@ -142,8 +139,8 @@ def score_largest(
             continue
         if winner != before:
             before = winner
-            x0, x1 = nodes[winner, X0] - 1, np.int64(nodes[winner, X1])
-            y0, y1 = (nodes[winner, FIRST] >> shift) - 1, np.int64(nodes[winner, LAST] >> shift)
+            x0, x1 = nodes[winner, X0] - 1, Int64(nodes[winner, X1])
+            y0, y1 = (nodes[winner, FIRST] >> shift) - 1, Int64(nodes[winner, LAST] >> shift)
             value = best_iou(x0, y0, x1, y1, width, height, gt, rule[IOU], rule[BOX_END], rule[CLIP])
         iou[t] = value
         boxes[t, 0], boxes[t, 1], boxes[t, 2], boxes[t, 3] = x0, y0, x1, y1
@@ -153,16 +150,16 @@ LAST_POSITION = 2**31 - 1
 
 
 @compiled
-def _offer(tree: Ints, k: np.uintp, keys: Longs, i: np.uintp) -> None:
+def _offer(tree: Ints, k: int, keys: Longs, i: int) -> None:
     if tree[k] < 0 or keys[i] > keys[U(tree[k])]:
         tree[k] = i
 
 
 @compiled
-def _size(nodes: Ints, i: np.uintp, component: int, shift: int) -> int:
+def _size(nodes: Ints, i: int, component: int, shift: int) -> int:
     if component == LARGEST_PIXELS:
-        return np.int64(nodes[i, PIXELS])
+        return Int64(nodes[i, PIXELS])
     if component == LARGEST_POLYGON:
-        return np.int64(nodes[i, HALVES])
-    wide = np.int64(nodes[i, X1] - nodes[i, X0] + 1)
-    return wide * ((nodes[i, LAST] >> shift) - (nodes[i, FIRST] >> shift) + 1)
+        return Int64(nodes[i, HALVES])
+    high = (nodes[i, LAST] >> shift) - (nodes[i, FIRST] >> shift) + 1
+    return Int64(nodes[i, X1] - nodes[i, X0] + 1) * Int64(high)

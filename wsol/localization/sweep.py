@@ -37,13 +37,15 @@ def sweep_maps(
     count: Ints,
     boxes: Ints,
 ) -> tuple[int, int]:
-    """Fill the tables of `levels.sweep_levels`; returns the lowest and the highest rank, of all maps or the first bad one.
+    """Fill the tables of `levels.sweep_levels`; returns the lowest and the highest rank of all maps.
+
+    Stops at a map that leaves 0..levels-1, and returns its ranks.
 
     Parameters
     ----------
     small, large : (n, H, W) the ranks, in one of the two; the other has no maps. So there is one type to compile for.
     rules : (k, 6) coded rules. place : (k,) where in `count` or `boxes` a rule's results go.
-    iou : (k, n, levels). count : (number of rules with several boxes, n, levels). boxes : (of the others, n, levels, 4).
+    iou : (k, n, levels). count : (rules with several boxes, n, levels). boxes : (rules with one, n, levels, 4).
     """
     byte = len(small) > 0
     maps, height, width = small.shape if byte else large.shape
