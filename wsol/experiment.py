@@ -137,6 +137,7 @@ class Experiment:
                 side=self.view.side,
                 seed=self.seed,
                 source=source,
+                trained=not self.classifier.weights_id.startswith("random"),
                 device=self.numerics.device.split(":")[0],
                 precision=self.numerics.precision,
             ),
@@ -148,15 +149,12 @@ class Experiment:
 
     def manifest(self, versions: Mapping[str, str]) -> dict[str, Any]:
         """What run.json says."""
+        about = self.about()
         return {
             "identity": self.identity,
             "images": len(self.samples),
             "shards": len(self.shards),
             "class_names": list(self.dataset.class_names or self.classifier.class_names),
-            "asked": {
-                "variants": [v.key for v in self.variants],
-                "protocols": [p.name for p in self.protocols],
-                "metrics": [m.name for m in self.metrics],
-            },
+            "asked": {part: list(getattr(about, part)) for part in ("variants", "protocols", "metrics")},
             "versions": dict(versions),
         }

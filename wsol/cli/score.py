@@ -244,14 +244,13 @@ def _own_maxima(folder: RunFolder, scoring: Scoring, n_resamples: int) -> dict[s
     info = scoring.about().protocols.get(scoring.rule.name)
     if scoring.predictions is None or info is None or info.knobs["tau"] != "sweep":
         return {}
-    knobs = info.knobs
     rows = folder.tables()[scoring.label]
-    curves, ranks = curves_of(rows, scoring.rule.name, knobs), numbers(rows, "rank")
+    curves, ranks = curves_of(rows, info), numbers(rows, "rank")
     told = {}
     for top in (1, 5):
         if top <= rank_depth(rows):
             hits = curves.where(ranks < top)
-            best = draw_best(hits, 0.5, Resamples(hits.n, n_resamples, 0), ge=knobs["hit"] == "ge")["maxboxacc"]
+            best = draw_best(hits, 0.5, Resamples(hits.n, n_resamples, 0), ge=info.knobs["hit"] == "ge")["maxboxacc"]
             found = best.estimate()
             told[f"top{top}_loc_max"] = {"value": 100 * found.value, "low": 100 * found.low, "high": 100 * found.high}
     return told
