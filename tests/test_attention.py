@@ -35,15 +35,15 @@ def close(got: Tensor, expected: Tensor, tolerance: float) -> bool:
 
 def test_attention_and_its_gradients_are_those_computed_by_hand(name: str) -> None:
     net, images = make_vit(name), make_images()
-    with capture_attention(net) as look:
-        seen = look(images, TARGETS)
+    with capture_attention(net) as forward:
+        result = forward(images, TARGETS)
     weights = weights_of(net, READS[name], HEADS)
     for i, target in enumerate(TARGETS.tolist()):
         found = run(weights, images[i].numpy())
-        assert close(seen.logits[i], found.logits, 1e-12)
+        assert close(result.logits[i], found.logits, 1e-12)
         for layer, (a, g) in enumerate(zip(found.attention, gradients(found, found.logits[target]), strict=True)):
-            assert close(seen.probabilities[layer][i], a, 1e-12)
-            assert close(seen.gradients[layer][i], torch.from_numpy(g), 1e-9)
+            assert close(result.probabilities[layer][i], a, 1e-12)
+            assert close(result.gradients[layer][i], torch.from_numpy(g), 1e-9)
             assert np.abs(g).max() > 1e-3
 
 
@@ -60,11 +60,11 @@ def test_the_hand_written_gradient_is_the_slope_of_the_score() -> None:
 
 
 def test_every_row_of_attention_sums_to_one(name: str) -> None:
-    with capture_attention(make_vit(name), gradients=False) as look:
-        seen = look(make_images())
-    assert len(seen.names) == len(seen.probabilities) == DEPTH
-    assert seen.gradients == ()
-    for a in seen.probabilities:
+    with capture_attention(make_vit(name), gradients=False) as forward:
+        result = forward(make_images())
+    assert len(result.names) == len(result.probabilities) == DEPTH
+    assert result.gradients == ()
+    for a in result.probabilities:
         assert a.shape[:2] == (3, HEADS)
         assert a.shape[2] == a.shape[3]
         assert bool((a >= 0).all())
@@ -78,19 +78,19 @@ def test_looking_changes_no_logits(name: str, dtype: torch.dtype, tolerance: flo
     net, images = make_vit(name, dtype=dtype), make_images(dtype=dtype)
     with torch.no_grad():
         plain = net(images)
-    with capture_attention(net, gradients=slopes) as look:
-        seen = look(images, TARGETS)
-    assert close(seen.logits, plain, tolerance)
+    with capture_attention(net, gradients=slopes) as forward:
+        result = forward(images, TARGETS)
+    assert close(result.logits, plain, tolerance)
     with torch.no_grad():
         assert torch.equal(net(images), plain)  # and afterwards the same kernels run as before
 
 
 def test_one_image_is_seen_as_in_a_batch(name: str) -> None:
     net, images = make_vit(name), make_images()
-    with capture_attention(net) as look:
-        batch = look(images, TARGETS)
+    with capture_attention(net) as forward:
+        batch = forward(images, TARGETS)
         for i in range(3):
-            alone = look(images[i : i + 1], TARGETS[i : i + 1])
+            alone = forward(images[i : i + 1], TARGETS[i : i + 1])
             for one, many in zip(
                 alone.probabilities + alone.gradients, batch.probabilities + batch.gradients, strict=True
             ):
@@ -125,13 +125,15 @@ def test_the_network_comes_back_as_it_was(name: str, fails: bool) -> None:
 
     if fails:
         handle = norm.register_forward_hook(stop)
-        with pytest.raises(StopHereError), capture_attention(net) as look:
-            look(images, TARGETS)
+        with pytest.raises(StopHereError), capture_attention(net) as forward:
+            forward(images, TARGETS)
         handle.remove()
     else:
-        with capture_attention(net) as look:
-            first = look(images, TARGETS)
-            assert all(torch.equal(a, b) for a, b in zip(first.gradients, look(images, TARGETS).gradients, strict=True))
+        with capture_attention(net) as forward:
+            first = forward(images, TARGETS)
+            assert all(
+                torch.equal(a, b) for a, b in zip(first.gradients, forward(images, TARGETS).gradients, strict=True)
+            )
     assert state() == before
     assert all(p.grad is None for p in net.parameters())
     assert not images.requires_grad
@@ -160,11 +162,11 @@ class Curious(nn.Module):
 @pytest.mark.parametrize("averaged", [True, False])
 def test_who_asks_for_weights_gets_those_asked_for(averaged: bool) -> None:
     net, images = seeded(Curious(averaged)), make_images()
-    with capture_attention(net) as look:
-        seen = look(images, TARGETS)
-    assert close(seen.logits, net(images).detach(), 1e-12)
-    assert seen.names == ("attention", "attention")  # it ran twice, and both are seen
-    assert not torch.equal(*seen.probabilities)
+    with capture_attention(net) as forward:
+        result = forward(images, TARGETS)
+    assert close(result.logits, net(images).detach(), 1e-12)
+    assert result.names == ("attention", "attention")  # it ran twice, and both are seen
+    assert not torch.equal(*result.probabilities)
 
 
 def test_other_attention_is_refused_with_what_to_use_instead() -> None:
@@ -184,12 +186,12 @@ def test_other_attention_is_refused_with_what_to_use_instead() -> None:
     ]:
         net = timm.create_model(architecture, **options).eval()
         with (
-            capture_attention(net, gradients=False) as look,
+            capture_attention(net, gradients=False) as forward,
             pytest.raises(
                 LayerError, match=f"the attention of '{where}' is not from every token of an image .* gradcam"
             ),
         ):
-            look(torch.zeros(2, 3, side, side))
+            forward(torch.zeros(2, 3, side, side))
 
 
 class AcrossChannels(nn.Module):
@@ -210,18 +212,18 @@ class AcrossChannels(nn.Module):
 def test_attention_between_channels_is_refused() -> None:
     net = seeded(AcrossChannels())
     with (
-        capture_attention(net) as look,
+        capture_attention(net) as forward,
         pytest.raises(LayerError, match="the attention of 'channels' is not from every"),
     ):
-        look(make_images(), TARGETS)
+        forward(make_images(), TARGETS)
 
 
 def test_as_many_targets_as_images_are_needed() -> None:
-    with capture_attention(make_vit("semantic")) as look:
+    with capture_attention(make_vit("semantic")) as forward:
         with pytest.raises(ValueError, match="3 images need as many targets, not 2"):
-            look(make_images(), TARGETS[:2])
+            forward(make_images(), TARGETS[:2])
         with pytest.raises(ValueError, match="not None"):
-            look(make_images())
+            forward(make_images())
 
 
 def test_without_gradients_no_graph_is_built() -> None:
@@ -229,18 +231,18 @@ def test_without_gradients_no_graph_is_built() -> None:
     graphs: list[bool] = []
     net.head.register_forward_hook(lambda *given: graphs.append(given[2].requires_grad))
     for slopes in (False, True):
-        with capture_attention(net, gradients=slopes) as look:
-            seen = look(make_images(1), TARGETS[:1])
-        assert not any(t.requires_grad for t in (seen.logits, *seen.probabilities, *seen.gradients))
+        with capture_attention(net, gradients=slopes) as forward:
+            result = forward(make_images(1), TARGETS[:1])
+        assert not any(t.requires_grad for t in (result.logits, *result.probabilities, *result.gradients))
     assert graphs == [False, True]
 
 
 def test_bfloat16_autocast_gives_float32() -> None:
     for name in ("torchvision", "timm"):
         net = make_vit(name, dtype=torch.float32)
-        with torch.autocast("cpu", torch.bfloat16), capture_attention(net) as look:
-            seen = look(make_images(dtype=torch.float32), TARGETS)
-        tensors = (seen.logits, *seen.probabilities, *seen.gradients)
+        with torch.autocast("cpu", torch.bfloat16), capture_attention(net) as forward:
+            result = forward(make_images(dtype=torch.float32), TARGETS)
+        tensors = (result.logits, *result.probabilities, *result.gradients)
         assert {t.dtype for t in tensors} == {torch.float32}
         assert all(bool(t.isfinite().all()) for t in tensors)
-        assert all(bool(g.any()) for g in seen.gradients)
+        assert all(bool(g.any()) for g in result.gradients)

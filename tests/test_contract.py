@@ -13,7 +13,7 @@ from torch import Tensor
 from tests.methods.nets import TinyGAP, make_images, make_net
 from wsol import contract
 from wsol.contract import RULES, Trial
-from wsol.methods.base import MethodInfo, Seen, methods
+from wsol.methods.base import LayerFeatures, MethodInfo, methods
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Sound:
 
     info: ClassVar[MethodInfo] = replace(methods["hirescam"].info, needs=frozenset({"activations"}))
 
-    def __call__(self, seen: Seen) -> Tensor:
-        return seen.activations.mean(1)
+    def __call__(self, features: LayerFeatures) -> Tensor:
+        return features.activations.mean(1)
 
 
 class Mute(Sound):
@@ -44,77 +44,77 @@ class Optioned(Sound):
 
 
 class OneMap(Sound):
-    def __call__(self, seen: Seen) -> Tensor:
-        return seen.activations.mean((0, 1))
+    def __call__(self, features: LayerFeatures) -> Tensor:
+        return features.activations.mean((0, 1))
 
 
 class NaNs(Sound):
-    def __call__(self, seen: Seen) -> Tensor:
-        return super().__call__(seen) / 0
+    def __call__(self, features: LayerFeatures) -> Tensor:
+        return super().__call__(features) / 0
 
 
 class OfTheWholeBatch(Sound):
-    def __call__(self, seen: Seen) -> Tensor:
-        return super().__call__(seen) - seen.activations.mean()
+    def __call__(self, features: LayerFeatures) -> Tensor:
+        return super().__call__(features) - features.activations.mean()
 
 
 class OfTheChunk(Sound):
-    def __call__(self, seen: Seen) -> Tensor:
-        return super().__call__(seen) * seen.ask.chunk
+    def __call__(self, features: LayerFeatures) -> Tensor:
+        return super().__call__(features) * features.query.chunk
 
 
 class Global(Sound):
-    def __call__(self, seen: Seen) -> Tensor:
-        return super().__call__(seen) * torch.rand(1, dtype=torch.float64)
+    def __call__(self, features: LayerFeatures) -> Tensor:
+        return super().__call__(features) * torch.rand(1, dtype=torch.float64)
 
 
 class Seeded(Sound):
-    def __call__(self, seen: Seen) -> Tensor:
-        draws = [torch.rand(1, 1, generator=g, dtype=torch.float64) for g in seen.generators()]
-        return super().__call__(seen) * torch.stack(draws)
+    def __call__(self, features: LayerFeatures) -> Tensor:
+        draws = [torch.rand(1, 1, generator=g, dtype=torch.float64) for g in features.generators()]
+        return super().__call__(features) * torch.stack(draws)
 
 
 class FlatFails(Sound):
-    def __call__(self, seen: Seen) -> Tensor:
-        spread = seen.images.amax((1, 2, 3)) - seen.images.amin((1, 2, 3))
-        return super().__call__(seen) / spread[:, None, None]
+    def __call__(self, features: LayerFeatures) -> Tensor:
+        spread = features.images.amax((1, 2, 3)) - features.images.amin((1, 2, 3))
+        return super().__call__(features) / spread[:, None, None]
 
 
 class Overwrites(Sound):
-    def __call__(self, seen: Seen) -> Tensor:
-        return seen.activations.relu_().mul_(2).mean(1)
+    def __call__(self, features: LayerFeatures) -> Tensor:
+        return features.activations.relu_().mul_(2).mean(1)
 
 
 class GivesAView(Sound):
-    def __call__(self, seen: Seen) -> Tensor:
-        return seen.activations[:, 0]
+    def __call__(self, features: LayerFeatures) -> Tensor:
+        return features.activations[:, 0]
 
 
 class AsksInTrainMode(Sound):
-    def __call__(self, seen: Seen) -> Tensor:
+    def __call__(self, features: LayerFeatures) -> Tensor:
         with torch.no_grad():
-            return super().__call__(seen) * seen.ask.module(seen.images).mean()
+            return super().__call__(features) * features.query.module(features.images).mean()
 
 
 class LeavesAHook(Sound):
-    def __call__(self, seen: Seen) -> Tensor:
-        seen.ask.module.fc.register_forward_hook(lambda *_: None)
-        return super().__call__(seen)
+    def __call__(self, features: LayerFeatures) -> Tensor:
+        features.query.module.fc.register_forward_hook(lambda *_: None)
+        return super().__call__(features)
 
 
 class ChangesWeights(Sound):
-    def __call__(self, seen: Seen) -> Tensor:
-        raw = super().__call__(seen)
+    def __call__(self, features: LayerFeatures) -> Tensor:
+        raw = super().__call__(features)
         with torch.no_grad():
-            seen.ask.module.fc.bias.add_(1)
+            features.query.module.fc.bias.add_(1)
         return raw
 
 
 class PutsGradients(Sound):
-    def __call__(self, seen: Seen) -> Tensor:
+    def __call__(self, features: LayerFeatures) -> Tensor:
         with torch.enable_grad():
-            seen.ask.module(seen.images).sum().backward()
-        return super().__call__(seen)
+            features.query.module(features.images).sum().backward()
+        return super().__call__(features)
 
 
 def trial(method: Sound) -> Trial:
@@ -133,14 +133,14 @@ def test_a_sound_method_breaks_no_rule() -> None:
         (FlatFails, "constant_images_give_a_map", "NaN or infinite"),
         (OfTheWholeBatch, "one_image_is_as_in_a_batch", "image 0 alone"),
         (OfTheChunk, "chunks_change_nothing", "two forwards at a time"),
-        (Global, "twice_is_the_same", "seen.generators"),
+        (Global, "twice_is_the_same", "layer.generators"),
         (Seeded, "randomness_is_declared", "stochastic=True"),
-        (Overwrites, "what_is_seen_stays", "seen.activations is changed"),
-        (GivesAView, "what_is_seen_stays", "a view of it"),
-        (AsksInTrainMode, "the_network_stays", "train mode gives another map"),
-        (LeavesAHook, "the_network_stays", "a hook is left"),
-        (ChangesWeights, "the_network_stays", "weights or batch-norm"),
-        (PutsGradients, "the_network_stays", ".grad of parameters|train mode|batch-norm"),
+        (Overwrites, "inputs_are_not_modified", "layer.activations is changed"),
+        (GivesAView, "inputs_are_not_modified", "a view of it"),
+        (AsksInTrainMode, "model_is_not_modified", "train mode gives another map"),
+        (LeavesAHook, "model_is_not_modified", "a hook is left"),
+        (ChangesWeights, "model_is_not_modified", "weights or batch-norm"),
+        (PutsGradients, "model_is_not_modified", ".grad of parameters|train mode|batch-norm"),
         (Mute, "says_what_it_is", "first line"),
         (Optioned, "says_what_it_is", "option power"),
     ],
@@ -153,6 +153,6 @@ def test_a_rule_finds_who_breaks_it(method: type[Sound], rule: str, words: str) 
 
 def test_the_network_is_whole_after_a_rule_has_tried_it() -> None:
     tried = trial(AsksInTrainMode())
-    contract.the_network_stays(tried)
+    contract.model_is_not_modified(tried)
     assert not any(part.training for part in tried.module.modules())
     assert all(parameter.requires_grad for parameter in tried.module.parameters())

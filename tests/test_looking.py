@@ -18,7 +18,7 @@ def test_metrics_are_answered_in_the_precision_of_the_look(precision: str) -> No
     looker = Looker(load_classifier("shapes_gap", weights="random"), device="cpu", precision=precision, seed=0, chunk=4)
     images = torch.rand(4, 3, 128, 128, generator=torch.Generator().manual_seed(1)).to(looker.dtype)
     looked = looker.maps(images, torch.zeros(4, dtype=torch.long), list("abcd"), []).logits
-    asked = looker.ask.logits(images).numpy()
+    asked = looker.query.logits(images).numpy()
     assert asked.dtype == looked.dtype
     np.testing.assert_allclose(softmax(asked[0]), softmax(looked[0]), rtol=1e-6)
 

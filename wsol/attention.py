@@ -1,8 +1,8 @@
 """See the attention of a transformer: every block's probabilities and their gradients, from one forward and backward.
 
->>> with capture_attention(model) as look:      # doctest: +SKIP
-...     seen = look(images, targets)
-...     seen.probabilities[-1], seen.gradients[-1]
+>>> with capture_attention(model) as forward:      # doctest: +SKIP
+...     result = forward(images, targets)
+...     result.probabilities[-1], result.gradients[-1]
 
 Two kinds of modules are known: `torch.nn.MultiheadAttention` (torchvision) and those that pass their probabilities
 through a child called `attn_drop` (timm). Fused kernels never hold the probabilities, so they are off inside the
@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wsol.capture import evaluating, target_logit, wide
 from wsol.errors import LayerError
+from wsol.models.forward import evaluating, target_logit, wide
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.autograd.graph import GradientEdge
 
-    from wsol.capture import Score
+    from wsol.models.forward import Score
 
 INSTEAD = "use a method that looks at a layer, such as gradcam, layercam or eigencam"
 
@@ -67,16 +67,16 @@ def capture_attention(model: nn.Module, *, gradients: bool = True) -> Iterator[A
             f"{type(model).__name__} has no attention that can be seen (no torch.nn.MultiheadAttention, and no module "
             f"that passes its probabilities through `attn_drop`); {INSTEAD}"
         )
-    look = AttentionCapture(model, gradients)
+    forward = AttentionCapture(model, gradients)
     with ExitStack() as stack:
         stack.enter_context(evaluating(model))
         stack.enter_context(_frozen(model))
         stack.enter_context(_unfused(model))
-        stack.callback(look.clear)
+        stack.callback(forward.clear)
         for name, module in found.items():
-            for handle in look.hook(name, module):
+            for handle in forward.hook(name, module):
                 stack.callback(handle.remove)
-        yield look
+        yield forward
 
 
 def attention_modules(model: nn.Module) -> dict[str, nn.Module]:
@@ -99,7 +99,7 @@ class AttentionCapture:
         self._tokens: dict[str, int] = {}
 
     def __call__(self, images: Tensor, targets: Tensor | None = None, *, score: Score = target_logit) -> Attention:
-        """Look at (B, 3, h, w) `images`; `targets` are the (B,) classes whose score is differentiated."""
+        """Run (B, 3, h, w) `images`; `targets` are the (B,) classes whose score is differentiated."""
         if self.gradients and (targets is None or len(targets) != len(images)):
             given = targets if targets is None else len(targets)
             raise ValueError(f"{len(images)} images need as many targets, not {given}")

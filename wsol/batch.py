@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-    from wsol.ask import Memo
     from wsol.datasets.base import Sample
     from wsol.experiment import ChosenMetric, Experiment
     from wsol.gallery import Picture, Shown
+    from wsol.models.cost import Memo
     from wsol.protocols.base import Protocol
     from wsol.variants import Variant
 
@@ -249,7 +249,7 @@ class Batch:
             map01=normalise(resized, rule="minmax"),
             target=sample.label,
             probabilities=softmax(glance.logits),
-            ask=self.looker.ask,
+            query=self.looker.query,
             boxes=boxes_on_canvas(sample.boxes_xyxy, glance.layout, side),
             mask=None if mask is None else mask_on_canvas(mask, glance.layout, side),
             remap=remap,

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from wsol.ask import Ask, Memo
-from wsol.capture import INPUT, capture
-from wsol.methods.base import Method, MethodInfo, Seen
+from wsol.methods.base import LayerFeatures, Method, MethodInfo
+from wsol.models.cost import Memo
+from wsol.models.forward import INPUT, capture
 from wsol.models.heads import head_behind
+from wsol.models.query import ModelQuery
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,13 +52,13 @@ class Trial:
     def raw(
         self, images: Tensor | None = None, *, of: slice = slice(None), seed: int = 0, chunk: int = 64, named: str = ""
     ) -> Tensor:
-        """The raw maps of a fresh look at the images `of` the batch, or at `images` in their place.
+        """The raw maps of a fresh pass over the images `of` the batch, or at `images` in their place.
 
         `named` replaces the image ids' prefix.
         """
         given = self.images if images is None else images
         ids = [f"{named or 'image'}{i}" for i in range(len(given))][of]
-        seens = look_at(
+        all_features = layer_features(
             self.module,
             given[of],
             self.targets[of],
@@ -68,17 +69,17 @@ class Trial:
             image_ids=ids,
             grids=self.grids,
         )
-        return applied(self.method, seens)
+        return applied(self.method, all_features)
 
 
-def applied(method: Method, seens: Sequence[Seen]) -> Tensor:
+def applied(method: Method, all_features: Sequence[LayerFeatures]) -> Tensor:
     """The raw map of a method that takes one layer or all of them."""
     whole = cast(Any, method)
-    raw: Tensor = whole.joint(seens) if hasattr(method, "joint") else whole(seens[0])
+    raw: Tensor = whole.joint(all_features) if hasattr(method, "joint") else whole(all_features[0])
     return raw
 
 
-def look_at(
+def layer_features(
     module: nn.Module,
     images: Tensor,
     targets: Sequence[int],
@@ -89,26 +90,26 @@ def look_at(
     chunk: int = 64,
     image_ids: Sequence[str] | None = None,
     grids: dict[str, Grid] | None = None,
-) -> list[Seen]:
-    """One look at several layers, as the evaluation makes it: one `Seen` a layer, with one shared memo."""
+) -> list[LayerFeatures]:
+    """One pass over several layers, as the evaluation makes it: one `LayerFeatures` per layer, with one shared memo."""
     classes = torch.tensor(targets, device=images.device)
     captured = [layer for layer in layers if layer != INPUT or gradients]
-    with capture(module, captured, gradients=gradients, grids=grids or {}) as look:
-        seen = look(images, classes)
-    ask = Ask(module, grids=grids, chunk=chunk)
+    with capture(module, captured, gradients=gradients, grids=grids or {}) as forward:
+        result = forward(images, classes)
+    query = ModelQuery(module, grids=grids, chunk=chunk)
     memo: Memo = {}
     return [
-        Seen(
-            layer=layer,
-            activations=seen.activations.get(layer, images),
-            slopes=seen.gradients.get(layer),
-            logits=seen.logits,
+        LayerFeatures(
+            name=layer,
+            activations=result.activations.get(layer, images),
+            _gradients=result.gradients.get(layer),
+            logits=result.logits,
             targets=classes,
             images=images,
             image_ids=tuple(image_ids or (f"image{i}" for i in range(len(images)))),
             seed=seed,
             head=None if layer == INPUT else head_behind(module, layer, images, grids=grids),
-            ask=ask,
+            query=query,
             memo=memo,
         )
         for layer in layers
@@ -155,12 +156,12 @@ def chunks_change_nothing(trial: Trial) -> str | None:
 
 
 def twice_is_the_same(trial: Trial) -> str | None:
-    """The same look gives the same bits, whatever was drawn from torch's own generator before."""
+    """The same pass gives the same bits, whatever was drawn from torch's own generator before."""
     first = trial.raw()
     torch.rand(7)
     if torch.equal(trial.raw(), first):
         return None
-    return "the same look twice gives two maps; draw random numbers from seen.generators()"
+    return "the same pass twice gives two maps; draw random numbers from layer.generators()"
 
 
 def randomness_is_declared(trial: Trial) -> str | None:
@@ -170,20 +171,24 @@ def randomness_is_declared(trial: Trial) -> str | None:
     return "another seed gives another map; declare stochastic=True"
 
 
-def what_is_seen_stays(trial: Trial) -> str | None:
+def inputs_are_not_modified(trial: Trial) -> str | None:
     """Activations, gradients and logits are left alone, and the map is no view of them."""
     gradients = "gradients" in trial.info.needs
-    seens = look_at(trial.module, trial.images, trial.targets, trial.layers, gradients=gradients, grids=trial.grids)
-    before = [tuple(None if t is None else t.clone() for t in (s.activations, s.slopes, s.logits)) for s in seens]
-    applied(trial.method, seens).add_(1)
-    for seen, kept in zip(seens, before, strict=True):
-        for name, was in zip(("activations", "slopes", "logits"), kept, strict=True):
-            if was is not None and not torch.equal(getattr(seen, name), was):
-                return f"seen.{name} is changed, or the map is a view of it; copy first"
+    all_features = layer_features(
+        trial.module, trial.images, trial.targets, trial.layers, gradients=gradients, grids=trial.grids
+    )
+    before = [
+        tuple(None if t is None else t.clone() for t in (s.activations, s._gradients, s.logits)) for s in all_features
+    ]
+    applied(trial.method, all_features).add_(1)
+    for features, kept in zip(all_features, before, strict=True):
+        for name, was in zip(("activations", "gradients", "logits"), kept, strict=True):
+            if was is not None and not torch.equal(getattr(features, name), was):
+                return f"layer.{name} is changed, or the map is a view of it; copy first"
     return None
 
 
-def the_network_stays(trial: Trial) -> str | None:
+def model_is_not_modified(trial: Trial) -> str | None:
     """Train mode, frozen parameters, weights, hooks and images come back as they were, and play no part."""
     module, expected = trial.module, trial.raw()
     parameters = dict(module.named_parameters())
@@ -196,7 +201,7 @@ def the_network_stays(trial: Trial) -> str | None:
         for parameter in list(parameters.values())[:2]:
             parameter.requires_grad_(False)
         if not torch.equal(trial.raw(), expected):
-            return "a network in train mode gives another map; ask through seen.ask"
+            return "a network in train mode gives another map; query it through layer.query"
         if not all(part.training for part in module.modules()):
             return "the network is not left in train mode"
         if any(p.requires_grad for p in list(parameters.values())[:2]) or any(
@@ -241,8 +246,8 @@ RULES: tuple[Rule, ...] = (
     one_image_is_as_in_a_batch,
     chunks_change_nothing,
     randomness_is_declared,
-    what_is_seen_stays,
-    the_network_stays,
+    inputs_are_not_modified,
+    model_is_not_modified,
     says_what_it_is,
 )
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
-from wsol.ask import Ask
-from wsol.capture import INPUT
 from wsol.localise import final_map, locate, locate_frame, place
-from wsol.methods.base import Seen
+from wsol.methods.base import LayerFeatures
+from wsol.models.forward import INPUT
+from wsol.models.query import ModelQuery
 from wsol.rows import facts, located_columns
 from wsol.views import Layout, View, merge_crops
 
@@ -100,17 +100,17 @@ def _raw(variant: Variant, view: View, layout: Layout) -> NDArray[np.floating]:
 @lru_cache(maxsize=64)
 def _crop_map(fixed: Hashable, side: tuple[int, int]) -> NDArray[np.floating]:
     blank = torch.zeros(1, 3, side[1], side[0])
-    seen = Seen(
-        layer=INPUT,
+    seen = LayerFeatures(
+        name=INPUT,
         activations=blank,
-        slopes=None,
+        _gradients=None,
         logits=torch.zeros(1, 1),
         targets=torch.zeros(1, dtype=torch.long),
         images=blank,
         image_ids=("",),
         seed=0,
         head=None,
-        ask=Ask(torch.nn.Identity()),
+        query=ModelQuery(torch.nn.Identity()),
     )
     found: NDArray[np.floating] = cast("Method", fixed)(seen)[0].float().numpy()
     return found

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from wsol.ask import Ask, Cost, Memo
-from wsol.capture import INPUT, capture
 from wsol.errors import WsolError
 from wsol.meters import PeakMemory
-from wsol.methods.base import Seen
+from wsol.methods.base import LayerFeatures
 from wsol.methods.fusion import SHALLOW, fuse_layers
+from wsol.models.cost import Cost, Memo
+from wsol.models.forward import INPUT, capture
 from wsol.models.grids import grids
 from wsol.models.heads import head_behind
+from wsol.models.query import ModelQuery
 from wsol.models.stages import resolve_layer
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Looker:
         self.dtype = dtype
         self.autocast = precision == "bfloat16"
         self.grids = grids(classifier)
-        self.ask = Ask(self.module, grids=self.grids, chunk=chunk, autocast=self.autocast)
+        self.query = ModelQuery(self.module, grids=self.grids, chunk=chunk, autocast=self.autocast)
         self._heads: dict[str, Head | None] = {}
         self._alone: dict[tuple[object, ...], tuple[int, Spent]] = {}
         self._warned: set[str] = set()
@@ -99,18 +100,18 @@ class Looker:
         memo: Memo = {}
         peaks: dict[object, float] = {}  # of what is in the memo
 
-        def seen(layer: str, used: set[object]) -> Seen:
-            return Seen(
-                layer=layer,
+        def seen(layer: str, used: set[object]) -> LayerFeatures:
+            return LayerFeatures(
+                name=layer,
                 activations=look.activations.get(layer, inputs),
-                slopes=look.gradients.get(layer),
+                _gradients=look.gradients.get(layer),
                 logits=look.logits,
                 targets=targets,
                 images=inputs,
                 image_ids=ids,
                 seed=self.seed,
                 head=self._head(layer, inputs),
-                ask=self.ask,
+                query=self.query,
                 memo=memo,
                 used=used,
             )
@@ -121,14 +122,14 @@ class Looker:
             alone = self._look_alone(variant, inputs, targets)
             used: set[object] = set()
             seens = [seen(layer, used) for layer in sorted(variant.modules, key=lambda m: order.get(m, -1))]
-            before, clock, known = self.ask.cost, self._now(), set(memo)
+            before, clock, known = self.query.cost, self._now(), set(memo)
             with PeakMemory(self.device) as memory:
                 maps = self._raw(variant, seens, inputs)
                 raw[variant.id] = (
                     maps.detach().float().cpu().numpy() if self.dtype == torch.float32 else maps.detach().cpu().numpy()
                 )
             self._look_for_nan(variant, raw[variant.id])
-            own = self.ask.cost - before
+            own = self.query.cost - before
             n = len(inputs)
             seconds = self._now() - clock + own.seconds
             cost = Cost(own.forwards / n, own.backwards / n, own.partial_forwards / n, seconds / n) + alone.cost
@@ -173,12 +174,12 @@ class Looker:
             self._alone[key] = n, spent
         return spent
 
-    def _raw(self, variant: Variant, seens: Sequence[Seen], inputs: Tensor) -> Tensor:
+    def _raw(self, variant: Variant, seens: Sequence[LayerFeatures], inputs: Tensor) -> Tensor:
         try:
             if hasattr(variant.method, "joint"):
                 joint: Tensor = variant.method.joint(seens)
                 return joint
-            maps = {seen.layer: variant.method(seen) for seen in seens}
+            maps = {seen.name: variant.method(seen) for seen in seens}
         except WsolError as error:
             raise type(error)(f"{variant.id}: {error}") from error
         if len(maps) == 1 and variant.fusion.gamma is None:

@@ -138,7 +138,7 @@ class PixelRule:
             map01=normalise(resized, rule="minmax") if raw else np.clip(resized, 0, 1),
             target=sample.label,
             probabilities=np.eye(sample.label + 2)[sample.label + (not right)],
-            ask=None,  # type: ignore[arg-type]
+            query=None,  # type: ignore[arg-type]
             boxes=boxes_on_canvas(sample.boxes_xyxy, layout, frame),
             mask=None if mask is None else mask_on_canvas(mask, layout, frame),
             remap=_no_model,

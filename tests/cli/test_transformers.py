@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 import torch
 
-from wsol.capture import capture
 from wsol.cli import main
 from wsol.models.base import load_classifier
+from wsol.models.forward import capture
 from wsol.models.grids import grids
 from wsol.models.stages import list_layers
 from wsol.registry import load_file
@@ -112,13 +112,13 @@ def test_every_layer_that_is_listed_can_be_looked_at_in_a_batch(models: Path, na
     made = load_classifier(name)
     layers = {layer: shape for layer, _, shape in list_layers(made)}
     images = torch.randn(3, 3, made.input_size, made.input_size, generator=torch.Generator().manual_seed(0))
-    with capture(made.module, list(layers), grids=grids(made)) as look_at:
-        look = look_at(images, torch.tensor([1, 2, 3]))
-        alone = look_at(images[1:2], torch.tensor([2]))
+    with capture(made.module, list(layers), grids=grids(made)) as forward:
+        result = forward(images, torch.tensor([1, 2, 3]))
+        alone = forward(images[1:2], torch.tensor([2]))
     assert len(layers) > 10
     for layer, shape in layers.items():
-        assert look.activations[layer].shape == look.gradients[layer].shape == (3, *shape), layer
-        for one, many in ((alone.activations, look.activations), (alone.gradients, look.gradients)):
+        assert result.activations[layer].shape == result.gradients[layer].shape == (3, *shape), layer
+        for one, many in ((alone.activations, result.activations), (alone.gradients, result.gradients)):
             away = (one[layer][0] - many[layer][1]).abs().max()
             assert away <= 1e-4 * many[layer].abs().max(), layer
 

@@ -1,4 +1,4 @@
-"""Small networks for the tests of methods, and one look at them."""
+"""Small networks for the tests of methods, and what one layer of them gives."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from wsol.contract import look_at
-from wsol.methods.base import Seen
+from wsol.contract import layer_features
+from wsol.methods.base import LayerFeatures
 
 CLASSES = 5
 SIDE = 32
@@ -89,6 +89,8 @@ def make_images(count: int = 3, *, seed: int = 1, side: int = SIDE, dtype: torch
     return torch.randn(count, 3, side, side, generator=generator, dtype=torch.float64).to(dtype)
 
 
-def look_once(module: nn.Module, images: Tensor, targets: Sequence[int], layer: str, **options: object) -> Seen:
-    """One look at one layer; options as in `look_at`."""
-    return look_at(module, images, targets, [layer], **options)[0]  # type: ignore[arg-type]
+def one_layer(
+    module: nn.Module, images: Tensor, targets: Sequence[int], layer: str, **options: object
+) -> LayerFeatures:
+    """One layer of one pass; options as in `layer_features`."""
+    return layer_features(module, images, targets, [layer], **options)[0]  # type: ignore[arg-type]

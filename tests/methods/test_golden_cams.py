@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from tests.methods.nets import look_at
-from wsol.methods.base import Seen, methods
+from tests.methods.nets import layer_features
+from wsol.methods.base import LayerFeatures, methods
 from wsol.methods.fusion import Fusion, fuse_layers
 
 Golden = Mapping[str, np.ndarray]
@@ -60,8 +60,8 @@ def rebuild(golden: Golden, net: str) -> nn.Module:
 
 
 @pytest.fixture(scope="module")
-def looks(golden: Golden) -> dict[str, Seen]:
-    """One `Seen` a golden layer: vgg.stage1, vgg.pool1, ..., gapnet.stage4."""
+def nets_layers(golden: Golden) -> dict[str, LayerFeatures]:
+    """One `LayerFeatures` a golden layer: vgg.stage1, vgg.pool1, ..., gapnet.stage4."""
     found = {}
     images = torch.from_numpy(golden["images"]).double()
     for net in NETS:
@@ -69,8 +69,8 @@ def looks(golden: Golden) -> dict[str, Seen]:
         stages = {f"{net}.stage{n}": f"relu{n}" for n in range(1, 6 if net == "vgg" else 5)}
         if net == "vgg":
             stages |= {f"vgg.pool{n}": f"pool{n}" for n in range(1, 6)}
-        seens = look_at(module, images, golden[f"{net}.target"].tolist(), list(stages.values()))
-        found |= dict(zip(stages, seens, strict=True))
+        all_features = layer_features(module, images, golden[f"{net}.target"].tolist(), list(stages.values()))
+        found |= dict(zip(stages, all_features, strict=True))
     return found
 
 
@@ -78,62 +78,66 @@ def agrees(got: torch.Tensor, expected: np.ndarray) -> None:
     np.testing.assert_allclose(got.numpy(), expected, rtol=0, atol=1e-9 * max(1e-300, np.abs(expected).max()))
 
 
-def test_logits_activations_and_gradients_are_the_stored_ones(golden: Golden, looks: dict[str, Seen]) -> None:
-    assert len(looks) == 14
-    for place, seen in looks.items():
-        agrees(seen.logits, golden[f"{place.split('.')[0]}.logits"])
-        agrees(seen.activations, golden[f"{place}.activations"])
-        agrees(seen.gradients, golden[f"{place}.gradients"])
+def test_logits_activations_and_gradients_are_the_stored_ones(
+    golden: Golden, nets_layers: dict[str, LayerFeatures]
+) -> None:
+    assert len(nets_layers) == 14
+    for place, features in nets_layers.items():
+        agrees(features.logits, golden[f"{place.split('.')[0]}.logits"])
+        agrees(features.activations, golden[f"{place}.activations"])
+        agrees(features.gradients, golden[f"{place}.gradients"])
 
 
 @pytest.mark.parametrize("key", WHICH)
-def test_one_look_maps_are_the_stored_ones(golden: Golden, looks: dict[str, Seen], key: str) -> None:
+def test_one_look_maps_are_the_stored_ones(golden: Golden, nets_layers: dict[str, LayerFeatures], key: str) -> None:
     compared = 0
-    for place, seen in looks.items():
+    for place, features in nets_layers.items():
         stored = f"{place}.{WHICH[key]}"
         if key == "elementwise" and stored not in golden:
             stored = f"{place}.map_layercam"  # not stored twice: the same bits where activations are not negative
-        agrees(methods[key]()(seen), golden[stored])
+        agrees(methods[key]()(features), golden[stored])
         compared += 1
     assert compared == 14
 
 
-def test_cam_is_the_stored_one(golden: Golden, looks: dict[str, Seen]) -> None:
-    agrees(methods["cam"]()(looks["gapnet.stage4"]), golden["gapnet.stage4.map_cam"])
+def test_cam_is_the_stored_one(golden: Golden, nets_layers: dict[str, LayerFeatures]) -> None:
+    agrees(methods["cam"]()(nets_layers["gapnet.stage4"]), golden["gapnet.stage4.map_cam"])
 
 
 @pytest.mark.parametrize(("score", "soft"), SCORECAMS)
 def test_scorecam_weights_are_the_stored_ones_for_every_score_and_softmax(
-    golden: Golden, looks: dict[str, Seen], score: str, soft: bool
+    golden: Golden, nets_layers: dict[str, LayerFeatures], score: str, soft: bool
 ) -> None:
     made = methods["scorecam"](score=score, channel_softmax=soft, baseline="none")
     name = f"scorecam_{score}_softmax_{'on' if soft else 'off'}_dead"
-    for place, seen in looks.items():
+    for place, features in nets_layers.items():
         live = golden[f"{place}.live_channels"]
-        np.testing.assert_array_equal(live, (seen.activations.amax((2, 3)) > seen.activations.amin((2, 3))).numpy())
-        agrees(made.weights(seen), golden[f"{place}.weights_{name}_skip"])
+        np.testing.assert_array_equal(
+            live, (features.activations.amax((2, 3)) > features.activations.amin((2, 3))).numpy()
+        )
+        agrees(made.weights(features), golden[f"{place}.weights_{name}_skip"])
         expected = golden[f"{place}.map_{name}_zeromask"]
-        got = made(seen).numpy()
+        got = made(features).numpy()
         if soft:  # stored with a mask of zeros for dead channels, which takes a share of the softmax
             kept = np.where(live, golden[f"{place}.weights_{name}_zeromask"], 0).sum(1)
             got = got * kept[:, None, None]
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-9 * max(1e-300, np.abs(expected).max()))
 
 
-def test_scorecams_variants_share_one_sweep_of_forwards(looks: dict[str, Seen]) -> None:
-    seen = looks["vgg.stage3"]
-    seen.memo.clear()
+def test_scorecams_variants_share_one_sweep_of_forwards(nets_layers: dict[str, LayerFeatures]) -> None:
+    features = nets_layers["vgg.stage3"]
+    features.memo.clear()
     ran = 0
 
     def count(*_: object) -> None:
         nonlocal ran
         ran += 1
 
-    handle = seen.ask.module.register_forward_hook(count)
+    handle = features.query.module.register_forward_hook(count)
     for score, soft in SCORECAMS:
-        methods["scorecam"](score=score, channel_softmax=soft, baseline="none")(seen)
+        methods["scorecam"](score=score, channel_softmax=soft, baseline="none")(features)
     handle.remove()
-    assert ran == len(seen.images)  # one chunk of masks an image
+    assert ran == len(features.images)  # one chunk of masks an image
 
 
 FUSED = [
@@ -147,11 +151,11 @@ FUSED = [
 
 @pytest.mark.parametrize(("net", "kind", "gamma", "scale"), FUSED)
 def test_fused_layercam_is_the_stored_one(
-    golden: Golden, looks: dict[str, Seen], net: str, kind: str, gamma: float | None, scale: str
+    golden: Golden, nets_layers: dict[str, LayerFeatures], net: str, kind: str, gamma: float | None, scale: str
 ) -> None:
     name = "no_tanh" if gamma is None else f"gamma{gamma:.0f}_all{'_but_deepest' if scale == 'but_deepest' else ''}"
-    names = [place for place in looks if place.startswith(f"{net}.{kind}")]
-    maps = [methods["layercam"]()(looks[name]) for name in names]
+    names = [place for place in nets_layers if place.startswith(f"{net}.{kind}")]
+    maps = [methods["layercam"]()(nets_layers[name]) for name in names]
     scaled = "+".join(names[:-1]) if scale == "but_deepest" else scale
     fusion = Fusion(gamma=gamma, scale=scaled, fuse_size="input")
     fused = fuse_layers(maps, fusion, names=names, last_side=maps[-1].shape[-2], input_hw=(64, 64))

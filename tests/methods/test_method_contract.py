@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.methods.nets import LAST, LAYERS, TinyGAP, TinyVGG, look_at, make_images, make_net
-from wsol.capture import INPUT
+from tests.methods.nets import LAST, LAYERS, TinyGAP, TinyVGG, layer_features, make_images, make_net
 from wsol.contract import RULES, Rule, Trial, applied, broken_map, hooks
 from wsol.errors import HeadError
 from wsol.methods.base import methods
+from wsol.models.forward import INPUT
 
 TARGETS = (0, 3, 4)
 FEW = {"samples": 2, "steps": 2, "iterations": 2, "scales": 2}
@@ -39,15 +39,15 @@ def layers_for(key: str, module: nn.Module, layer: str | None = None) -> tuple[s
 
 
 def run(
-    key: str, module: nn.Module, images: Tensor, targets: Any = TARGETS, *, layer: str | None = None, **look: Any
+    key: str, module: nn.Module, images: Tensor, targets: Any = TARGETS, *, layer: str | None = None, **given: Any
 ) -> Tensor:
     """The raw map; the test ends here for a method that needs a head which the network has not."""
     gradients = "gradients" in methods[key].info.needs
-    seens = look_at(module, images, targets, layers_for(key, module, layer), gradients=gradients, **look)
+    all_features = layer_features(module, images, targets, layers_for(key, module, layer), gradients=gradients, **given)
     try:
-        return applied(made(key), seens)
+        return applied(made(key), all_features)
     except HeadError:
-        assert seens[0].head is None
+        assert all_features[0].head is None
         pytest.skip(f"{key} refuses layers without a linear head")
 
 
@@ -127,8 +127,8 @@ def test_a_layer_of_one_pixel_gives_finite_maps(key: str) -> None:
     module = make_net(TinyGAP, dtype=torch.float32)
     images = make_images(side=4, dtype=torch.float32)
     if methods[key].info.layers != "all":
-        seen = look_at(module, images, TARGETS, ["block"])[0]
-        assert seen.activations.shape[-2:] == (1, 1)
+        features = layer_features(module, images, TARGETS, ["block"])[0]
+        assert features.activations.shape[-2:] == (1, 1)
     assert broken_map(run(key, module, images), 3) is None
 
 
@@ -166,14 +166,14 @@ def test_no_hook_survives_an_exception(key: str, cls: type[nn.Module]) -> None:
     module = make_net(cls).train()
     layers = LAYERS[cls][:1] if methods[key].info.layers == "last" else layers_for(key, module)  # no closed form there
     gradients = "gradients" in methods[key].info.needs
-    seens = look_at(module, make_images(), TARGETS, layers, gradients=gradients)
+    all_features = layer_features(module, make_images(), TARGETS, layers, gradients=gradients)
 
     def stop(*_: object) -> None:
         raise StopHereError
 
     handle = module.get_submodule("classifier.3" if cls is TinyVGG else "fc").register_forward_hook(stop)
     with pytest.raises(StopHereError):
-        applied(made(key), seens)
+        applied(made(key), all_features)
     handle.remove()
     assert sum(hooks(part) for part in module.modules()) == 0
     assert module.training
@@ -188,14 +188,16 @@ def test_the_declared_cost_is_what_is_spent(key: str) -> None:
     module = make_net(TinyVGG)
     info = methods[key].info
     method = made(key, groups=3, k=3, window=0.5, stride=0.25)
-    seens = look_at(module, make_images(1), [1], layers_for(key, module), gradients="gradients" in info.needs)
+    all_features = layer_features(
+        module, make_images(1), [1], layers_for(key, module), gradients="gradients" in info.needs
+    )
     try:
-        applied(method, seens)
+        applied(method, all_features)
     except HeadError:
         pytest.skip("needs a head")
     options = {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}
-    live = sum(int((s.activations.amax((2, 3)) > s.activations.amin((2, 3))).sum()) for s in seens)
-    sizes = {"K": live, "n": seens[0].activations.shape[-2:].numel(), "windows": 9}
+    live = sum(int((s.activations.amax((2, 3)) > s.activations.amin((2, 3))).sum()) for s in all_features)
+    sizes = {"K": live, "n": all_features[0].activations.shape[-2:].numel(), "windows": 9}
     expected = {"F": 0.0, "B": 0.0, "P": 0.0}
     for term in info.cost.split(" + "):
         *factors, unit = re.findall(r"\d+|\w*[a-z]\w*|[KnFBP]", term)
@@ -203,7 +205,7 @@ def test_the_declared_cost_is_what_is_spent(key: str) -> None:
         for factor in factors:
             product *= float(factor) if factor.isdigit() else float((options | sizes)[factor])
         expected[unit] += product
-    spent = seens[0].ask.cost
+    spent = all_features[0].query.cost
     assert spent.backwards + ("gradients" in info.needs) == expected["B"]
     assert spent.partial_forwards == expected["P"]
     fronts = spent.forwards + bool(info.needs) - expected["F"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.methods.nets import LAST, LAYERS, TinyGAP, TinyVGG, look_at, make_images, make_net
+from tests.methods.nets import LAST, LAYERS, TinyGAP, TinyVGG, layer_features, make_images, make_net
 from tests.reference.method_case import Case, Network
 from tests.reference.methods import JOINT, TWINS
 from wsol.methods.base import methods
@@ -117,8 +117,8 @@ def layers_of(key: str, net: str, layer: str) -> tuple[str, ...]:
 def fast(key: str, options: dict[str, Any], net: str, layer: str, dtype: torch.dtype) -> np.ndarray:
     module = make_net(NETS[net], dtype=dtype)
     made = methods[key](**options)
-    seens = look_at(module, make_images(dtype=dtype), TARGETS, layers_of(key, net, layer), seed=SEED)
-    raw = made.joint(seens) if key in JOINT else made(seens[0])
+    all_features = layer_features(module, make_images(dtype=dtype), TARGETS, layers_of(key, net, layer), seed=SEED)
+    raw = made.joint(all_features) if key in JOINT else made(all_features[0])
     assert raw.dtype == dtype
     return raw.double().numpy()
 

@@ -1,4 +1,4 @@
-"""Small transformers for the tests of attention, and one look at them."""
+"""Small transformers for the tests of attention, and what one layer of them gives."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from tests.models.conftest import wrap
-from wsol.capture import INPUT
-from wsol.contract import look_at
-from wsol.methods.base import Seen
+from wsol.contract import layer_features
+from wsol.methods.base import LayerFeatures
+from wsol.models.forward import INPUT
 from wsol.models.grids import Grid, grids
 
 CLASSES = 5
@@ -22,7 +22,7 @@ DEPTH = 3
 
 
 class OwnAttention(nn.Module):
-    """Attention as a user may write it: it can be seen, for its probabilities go through `attn_drop`."""
+    """Attention as a user may write it: it can be captured, for its probabilities go through `attn_drop`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,9 +130,9 @@ def grids_of(module: nn.Module, images: Tensor) -> dict[str, Grid]:
     return dict(known)
 
 
-def look_once(
+def one_layer(
     module: nn.Module, images: Tensor, targets: Sequence[int], layer: str = INPUT, *, chunk: int = 64
-) -> Seen:
-    """One look, as the evaluation makes it."""
+) -> LayerFeatures:
+    """One layer, as the evaluation makes it."""
     known = grids_of(module, images)
-    return look_at(module, images, targets, [layer], gradients=layer != INPUT, chunk=chunk, grids=known)[0]
+    return layer_features(module, images, targets, [layer], gradients=layer != INPUT, chunk=chunk, grids=known)[0]

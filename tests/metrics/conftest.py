@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from wsol.ask import Ask
 from wsol.metrics.base import Case
+from wsol.models.query import ModelQuery
 
 HEIGHT, WIDTH, CLASSES = 20, 24, 6
 
@@ -58,7 +58,7 @@ def make_case(net: torch.nn.Module) -> Callable[..., Case]:
             "map01": (raw - raw.min()) / span if span > 0 else np.zeros_like(raw),
             "target": int(rng.integers(CLASSES)),
             "probabilities": probabilities,
-            "ask": Ask(net, chunk=7),
+            "query": ModelQuery(net, chunk=7),
             "boxes": np.array([[x0, y0, x0 + 9, y0 + 8], [1.5, 2.0, 5.25, 4.0]]),
             "mask": mask,
             "remap": lambda other: np.asarray(other.abs().sum(0)),

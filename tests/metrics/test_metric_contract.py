@@ -120,7 +120,7 @@ def test_measuring_twice_gives_the_same_row_and_leaves_the_case_alone(key: str, 
 def test_metrics_ask_the_model_only_if_they_say_so(key: str, make_case: Callable[..., Case]) -> None:
     case = make_case(1)
     metrics[key]().measure(case)
-    assert (case.ask.cost.forwards > 0) == ("model" in metrics[key].info.needs)
+    assert (case.query.cost.forwards > 0) == ("model" in metrics[key].info.needs)
 
 
 def test_listing_and_scoring_touch_no_torch() -> None:

@@ -73,9 +73,9 @@ def test_drop_and_adcc_share_their_forward(make_case: Callable[..., Case]) -> No
     case = make_case(0)
     Drop().measure(case)
     ADCC().measure(case)
-    assert case.ask.cost.forwards == 1
-    Drop().measure(make_case(0, map=-case.map, memo=case.memo, ask=case.ask))
-    assert case.ask.cost.forwards == 2
+    assert case.query.cost.forwards == 1
+    Drop().measure(make_case(0, map=-case.map, memo=case.memo, query=case.query))
+    assert case.query.cost.forwards == 2
 
 
 def test_adcc_of_means_is_the_harmonic_mean_of_the_means() -> None:

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from tests.reference import metrics as slow
-from wsol.ask import Ask
 from wsol.errors import ConfigError
 from wsol.metrics.base import Case
 from wsol.metrics.blur import blurred, folded_kernel, gaussian_kernel
 from wsol.metrics.curves import area, path_probabilities, pixel_order, step_counts
 from wsol.metrics.rise import DeletionInsertion, Rise2018Dataset, Rise2018Single, RiseFixed
+from wsol.models.query import ModelQuery
 
 
 def test_pixels_of_equal_saliency_go_in_raster_order_or_backwards() -> None:
@@ -96,7 +96,7 @@ def test_the_class_is_the_predicted_one_unless_the_target_is_asked_for(make_case
 
 
 def test_chunk_size_changes_nothing(make_case: Callable[..., Case], net: torch.nn.Module) -> None:
-    small, large = (make_case(0, ask=Ask(net, chunk=chunk)) for chunk in (3, 500))
+    small, large = (make_case(0, query=ModelQuery(net, chunk=chunk)) for chunk in (3, 500))
     one, many = Rise2018Dataset().measure(small), Rise2018Dataset().measure(large)
     np.testing.assert_allclose(one["insertion"], many["insertion"], atol=1e-13)
 
@@ -104,9 +104,9 @@ def test_chunk_size_changes_nothing(make_case: Callable[..., Case], net: torch.n
 def test_substrates_are_asked_once_an_image(make_case: Callable[..., Case]) -> None:
     case = make_case(0)  # 480 pixels: steps of 18, so 27 of them and 26 points between the ends
     Rise2018Dataset().measure(case)
-    assert case.ask.cost.forwards == 26 * 2 + 2
-    Rise2018Dataset().measure(make_case(0, map=-case.map, memo=case.memo, ask=case.ask))
-    assert case.ask.cost.forwards == 26 * 2 * 2 + 2
+    assert case.query.cost.forwards == 26 * 2 + 2
+    Rise2018Dataset().measure(make_case(0, map=-case.map, memo=case.memo, query=case.query))
+    assert case.query.cost.forwards == 26 * 2 * 2 + 2
 
 
 def test_sharing_substrates_changes_no_number(make_case: Callable[..., Case]) -> None:
@@ -163,7 +163,7 @@ def _golden_case(golden: dict[str, np.ndarray], number: int, make_case: Callable
     image = torch.as_tensor(golden["images"][golden["image_of_map"][number]])
     with torch.no_grad():
         found = net(image[None]).softmax(1)[0].numpy()
-    return make_case(image=image, map=golden["saliency_maps"][number], probabilities=found, ask=Ask(net))
+    return make_case(image=image, map=golden["saliency_maps"][number], probabilities=found, query=ModelQuery(net))
 
 
 @pytest.mark.parametrize("number", [0, 6])
@@ -193,7 +193,7 @@ def test_single_image_setting_agrees_with_the_official_code(
     ends = torch.stack([torch.zeros_like(case.image), case.image])
     some = slice(None, None, 16)  # all 225 points take seconds
     order = golden["pixel_order_of_tied_maps"][0]
-    found = path_probabilities(case.ask, starts, ends, order, counts[some])[..., case.predicted]
+    found = path_probabilities(case.query, starts, ends, order, counts[some])[..., case.predicted]
     np.testing.assert_allclose(found[0], golden["scores_del_step224_f64"][6, some], atol=1e-12)
     np.testing.assert_allclose(found[1], golden["scores_ins_step224_f64"][6, some], atol=1e-6)
 
@@ -232,7 +232,7 @@ def test_kernel_and_blur_agree_with_the_official_code(golden: dict[str, np.ndarr
 def test_a_path_has_its_start_and_end(net: torch.nn.Module, make_case: Callable[..., Case]) -> None:
     image = make_case(0).image
     order = np.arange(image[0].numel())
-    ends = path_probabilities(Ask(net), image[None], torch.zeros_like(image)[None], order, [0, len(order)])
+    ends = path_probabilities(ModelQuery(net), image[None], torch.zeros_like(image)[None], order, [0, len(order)])
     with torch.no_grad():
         asked = net(torch.stack([image, torch.zeros_like(image)])).softmax(1).numpy()
     np.testing.assert_allclose(ends[0], asked, atol=1e-14)

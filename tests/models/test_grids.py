@@ -10,12 +10,12 @@ import torch
 import torchvision
 
 from tests.models.conftest import wrap
-from wsol.ask import Ask
-from wsol.capture import capture
 from wsol.errors import LayerError, ModelError, UnknownName
 from wsol.models import timm_zoo
 from wsol.models.base import load_classifier
+from wsol.models.forward import capture
 from wsol.models.grids import Grid, grids
+from wsol.models.query import ModelQuery
 from wsol.models.stages import resolve_layer, stages
 
 
@@ -90,19 +90,19 @@ def test_every_stage_of_a_transformer_has_a_gradient(which, request):
     made = request.getfixturevalue(which)
     layers = list(stages(made).values())
     images = random_like(2, 3, made.input_size, made.input_size)
-    with capture(made.module, layers, grids=grids(made)) as look_at:
-        look = look_at(images, torch.tensor([1, 3]))
+    with capture(made.module, layers, grids=grids(made)) as forward:
+        result = forward(images, torch.tensor([1, 3]))
     for layer in layers:
-        assert look.activations[layer].ndim == 4
-        assert look.activations[layer].shape == look.gradients[layer].shape
-        assert look.gradients[layer].flatten(1).any(1).all(), layer
+        assert result.activations[layer].ndim == 4
+        assert result.activations[layer].shape == result.gradients[layer].shape
+        assert result.gradients[layer].flatten(1).any(1).all(), layer
 
 
 def test_behind_the_last_attention_of_a_vit_patches_have_no_gradient(vit):
     block = resolve_layer(vit, "encoder.layers.-1")
-    with capture(vit.module, [block], grids=grids(vit)) as look_at:
-        look = look_at(random_like(1, 3, 32, 32), torch.tensor([1]))
-    assert not look.gradients[block].any()  # why `last` is the norm before it
+    with capture(vit.module, [block], grids=grids(vit)) as forward:
+        result = forward(random_like(1, 3, 32, 32), torch.tensor([1]))
+    assert not result.gradients[block].any()  # why `last` is the norm before it
     assert resolve_layer(vit, "last") == f"{block}.ln_1"
 
 
@@ -112,10 +112,10 @@ def test_a_network_goes_on_from_its_own_grid_to_its_own_logits(which, request):
     found = grids(made)
     image = random_like(1, 3, made.input_size, made.input_size)
     for layer in stages(made).values():
-        with capture(made.module, [layer], gradients=False, grids=found) as look_at:
-            look = look_at(image)
-        again = Ask(made.module, grids=found).logits_from(layer, look.activations[layer], image[0])
-        torch.testing.assert_close(again, look.logits, rtol=1e-5, atol=1e-5)
+        with capture(made.module, [layer], gradients=False, grids=found) as forward:
+            result = forward(image)
+        again = ModelQuery(made.module, grids=found).logits_from(layer, result.activations[layer], image[0])
+        torch.testing.assert_close(again, result.logits, rtol=1e-5, atol=1e-5)
 
 
 # timm

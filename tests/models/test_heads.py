@@ -7,15 +7,15 @@ import torch
 import torchvision
 
 from tests.models.conftest import unfilled
-from wsol.capture import capture
+from wsol.models.forward import capture
 from wsol.models.heads import find_head, head_behind
 
 
 def seen(module, layer, *, size=64, dtype=torch.float32, batch=3):
     images = torch.randn((batch, 3, size, size), generator=torch.Generator().manual_seed(1)).to(dtype)
-    with capture(module, [layer], gradients=False) as look_at:
-        look = look_at(images)
-    return look.activations[layer], look.logits
+    with capture(module, [layer], gradients=False) as forward:
+        result = forward(images)
+    return result.activations[layer], result.logits
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

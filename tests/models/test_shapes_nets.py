@@ -11,10 +11,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from wsol.capture import capture
 from wsol.datasets.shapes import Shapes
 from wsol.errors import ModelError
 from wsol.models import shapes_nets
+from wsol.models.forward import capture
 from wsol.models.shapes_nets import INPUT_SIZE, MEAN, NETS, NUM_CLASSES, STD, WEIGHTS, build, load_embedded
 
 STAGES = {
@@ -77,11 +77,11 @@ def test_loaded_networks_are_ready_to_evaluate(name: str) -> None:
 @pytest.mark.parametrize("name", NETS)
 def test_five_stages_have_the_documented_sizes_and_are_not_negative(name: str) -> None:
     images = torch.randn(2, 3, INPUT_SIZE, INPUT_SIZE, generator=torch.Generator().manual_seed(0))
-    with capture(load_embedded(name), STAGES[name], gradients=False) as look:
-        seen = look(images)
+    with capture(load_embedded(name), STAGES[name], gradients=False) as forward:
+        result = forward(images)
     for stage, side in zip(STAGES[name], SIDES[name], strict=True):
-        assert seen.activations[stage].shape[2:] == (side, side)
-        assert seen.activations[stage].min() >= 0
+        assert result.activations[stage].shape[2:] == (side, side)
+        assert result.activations[stage].min() >= 0
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -112,10 +112,10 @@ def test_the_vgg_is_named_as_torchvisions_and_has_no_batch_norm() -> None:
 def test_the_gap_networks_logits_are_its_linear_head_on_the_mean_of_stage_five() -> None:
     net = load_embedded("shapes_gap").double()
     images = torch.randn(2, 3, INPUT_SIZE, INPUT_SIZE, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    with capture(net, ["stage5"], gradients=False) as look:
-        seen = look(images)
-    expected = seen.activations["stage5"].mean((2, 3)) @ net.fc.weight.T + net.fc.bias
-    torch.testing.assert_close(seen.logits, expected, rtol=1e-12, atol=1e-12)
+    with capture(net, ["stage5"], gradients=False) as forward:
+        result = forward(images)
+    expected = result.activations["stage5"].mean((2, 3)) @ net.fc.weight.T + net.fc.bias
+    torch.testing.assert_close(result.logits, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_an_unknown_network_is_refused_with_the_nearest_name() -> None:

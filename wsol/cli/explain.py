@@ -104,7 +104,7 @@ def explain(
         crops = view.inputs(image)
         layout = view.layout(image.size)
         inputs = [looker.tensor([crop]) for crop in crops]
-        logits = torch.stack([torch.as_tensor(looker.ask.logits(x)[0]) for x in inputs]).mean(0)
+        logits = torch.stack([torch.as_tensor(looker.query.logits(x)[0]) for x in inputs]).mean(0)
         target = label if label is not None else sample.label if sample else int(logits.argmax())
         if not 0 <= target < classifier.num_classes:
             raise ConfigError(

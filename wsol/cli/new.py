@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import torch
 
-from wsol.methods import Seen, method
+from wsol.methods import LayerFeatures, method
 
 
 # The decorator makes a frozen dataclass of options and registers it under its key.
-#   needs   what you look at: "activations", "gradients", "head" (the linear head behind the layer), "image", "model"
+#   needs   what you use: "activations", "gradients", "head" (the linear head behind the layer), "image", "model"
 #           (more forwards). Without "gradients" no backward is run for you.
-#   layers  where you look when the user names no layer: "last", "stage3+stage4", "all", or "input" for the image.
+#   layers  the layers when the user names no layer: "last", "stage3+stage4", "all", or "input" for the image.
 #   cost    for `wsol list methods`: F forwards, B backwards, P forwards from the layer on, K channels.
 @method("{key}", paper="me, {title}, 2026", year=2026, needs=("activations", "gradients"), cost="1F + 1B")
 class {title}:
@@ -34,14 +34,14 @@ class {title}:
 
     power: float = 1.0  # every field is an option: methods.{key}.power=2, or a list for several rows
 
-    def __call__(self, seen: Seen) -> torch.Tensor:
-        # (B, K, H, W): seen.activations, seen.gradients, of one layer for B images
-        # (B, C) and (B,): seen.logits, seen.targets;  (B, 3, h, w): seen.images
-        # More forwards: seen.ask.logits(images), seen.ask.logits_from(layer, activations, image).
-        # Random numbers: seen.generators(), one an image, so that rows don't depend on batch or machine.
+    def __call__(self, layer: LayerFeatures) -> torch.Tensor:
+        # (B, K, H, W): layer.activations, layer.gradients, of one layer for B images
+        # (B, C) and (B,): layer.logits, layer.targets;  (B, 3, h, w): layer.images
+        # More forwards: layer.query.logits(images), layer.query.logits_from(layer, activations, image).
+        # Random numbers: layer.generators(), one an image, so that rows don't depend on batch or machine.
         # Return a raw map (B, H, W): no resize, no normalisation; thresholds and boxes come later.
-        weights = seen.gradients.abs().mean((2, 3), keepdim=True) ** self.power
-        return (weights * seen.activations).sum(1).relu()
+        weights = layer.gradients.abs().mean((2, 3), keepdim=True) ** self.power
+        return (weights * layer.activations).sum(1).relu()
 '''
 
 METRIC = '''"""{title}."""
@@ -53,8 +53,8 @@ from wsol.metrics.truth import boxes_to_mask
 
 
 # The decorator makes a frozen dataclass of options and registers it under its key.
-#   needs   what you look at: "boxes", "mask", "truth" (the mask, or the boxes where there is none), "model" (more
-#           forwards: case.ask), "method" (the map of another image: case.remap), "probabilities".
+#   needs   what you use: "boxes", "mask", "truth" (the mask, or the boxes where there is none), "model" (more
+#           forwards: case.query), "method" (the map of another image: case.remap), "probabilities".
 @metric(
     "{key}",
     paper="me, {title}, 2026",

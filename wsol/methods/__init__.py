@@ -1,5 +1,5 @@
 """Class activation maps and their relatives. One file a method; `base` has the contract, `fusion` joins layers."""
 
-from wsol.methods.base import Method, MethodInfo, Seen, method, methods
+from wsol.methods.base import LayerFeatures, Method, MethodInfo, method, methods
 
-__all__ = ["Method", "MethodInfo", "Seen", "method", "methods"]
+__all__ = ["LayerFeatures", "Method", "MethodInfo", "method", "methods"]

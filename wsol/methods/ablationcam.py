@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.masks import weighted_map
 
 if TYPE_CHECKING:
@@ -36,38 +36,38 @@ class AblationCAM:
 
     divide: Literal["score", "norm", "none"] = "score"
 
-    def __call__(self, seen: Seen) -> Tensor:
-        drop = seen.once("drop", lambda: score_drops(seen))
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        drop = layer.once("drop", lambda: score_drops(layer))
         weights = drop
         if self.divide == "score":
-            y = seen.scores[:, None]
+            y = layer.scores[:, None]
             weights = drop / torch.where(y == 0, 1, y)
         elif self.divide == "norm":
-            norm = seen.activations.flatten(2).norm(dim=2)
+            norm = layer.activations.flatten(2).norm(dim=2)
             weights = drop / torch.where(norm == 0, 1, norm)
-        return weighted_map(weights.to(seen.activations.dtype), seen.activations)
+        return weighted_map(weights.to(layer.activations.dtype), layer.activations)
 
 
-def score_drops(seen: Seen) -> Tensor:
+def score_drops(layer: LayerFeatures) -> Tensor:
     """(B, K) y - y_without_k: from the head where it is linear in the activations, else from partial forwards."""
-    if seen.head is not None and seen.head.linear:
-        weights: Tensor = seen.head.weight.to(seen.activations)[seen.targets]
-        return weights * seen.activations.mean((2, 3))
-    drops = torch.zeros(seen.activations.shape[:2], dtype=seen.logits.dtype, device=seen.logits.device)
-    for image, target in enumerate(seen.targets.tolist()):
-        whole = seen.activations[image]
+    if layer.head is not None and layer.head.linear:
+        weights: Tensor = layer.head.weight.to(layer.activations)[layer.targets]
+        return weights * layer.activations.mean((2, 3))
+    drops = torch.zeros(layer.activations.shape[:2], dtype=layer.logits.dtype, device=layer.logits.device)
+    for image, target in enumerate(layer.targets.tolist()):
+        whole = layer.activations[image]
         used = whole.flatten(1).any(1).nonzero()[:, 0]
         if not len(used):
             continue
-        for channels in torch.split(used, part_size(seen)):
+        for channels in torch.split(used, part_size(layer)):
             without = whole.expand(len(channels), *whole.shape).clone()
             without[torch.arange(len(channels), device=whole.device), channels] = 0
-            answer = seen.ask.logits_from(seen.layer, without, seen.images[image])
-            drops[image, channels] = seen.scores[image] - answer[:, target]
+            answer = layer.query.logits_from(layer.name, without, layer.images[image])
+            drops[image, channels] = layer.scores[image] - answer[:, target]
     return drops
 
 
-def part_size(seen: Seen) -> int:
+def part_size(layer: LayerFeatures) -> int:
     """How many copies of one image's activations to hold at a time."""
-    one = seen.activations[0].numel() * seen.activations.element_size()
-    return max(1, min(seen.ask.chunk, PART_BYTES // one))
+    one = layer.activations[0].numel() * layer.activations.element_size()
+    return max(1, min(layer.query.chunk, PART_BYTES // one))

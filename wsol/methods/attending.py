@@ -1,4 +1,4 @@
-"""What methods of transformers share: the tokens that the head reads, the grid of the patches, looks in parts."""
+"""What methods of transformers share: the tokens that the head reads, the grid of the patches, passes in parts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from wsol.ask import Cost
 from wsol.attention import INSTEAD, Attention, capture_attention
 from wsol.errors import LayerError
-from wsol.methods.base import Seen
+from wsol.methods.base import LayerFeatures
+from wsol.models.cost import Cost
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -47,71 +47,71 @@ class Tokens:
 _known: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], Tokens]] = WeakKeyDictionary()
 
 
-def tokens_of(seen: Seen) -> Tokens:
-    """The tokens of the network for inputs of this size, from one look at noise that is kept as long as the network.
+def tokens_of(layer: LayerFeatures) -> Tokens:
+    """The tokens of the network for inputs of this size, from one pass over noise that is kept as long as the network.
 
     Raises
     ------
     LayerError : no attention, or tokens that are no square grid.
     """
-    known = _known.setdefault(seen.ask.module, {})
-    size = tuple(seen.images.shape[1:])
+    known = _known.setdefault(layer.query.module, {})
+    size = tuple(layer.images.shape[1:])
     if size not in known:
-        known[size] = _probe(seen)
+        known[size] = _probe(layer)
     return known[size]
 
 
-def row_map(seen: Seen, row: Callable[[Attention, Tensor], Tensor], *, gradients: bool) -> Tensor:
+def row_map(layer: LayerFeatures, row: Callable[[Attention, Tensor], Tensor], *, gradients: bool) -> Tensor:
     """(B, side, side): the patches' part of `row`, a function from attention and readers (T,) to (B, T).
 
-    One look serves all methods that want the same where its attention fits in `PART_BYTES`.
+    One pass serves all methods that want the same where its attention fits in `PART_BYTES`.
     """
-    tokens = tokens_of(seen)
+    tokens = tokens_of(layer)
     readers = tokens.readers
     maps = []
-    for part in parts(seen, gradients=gradients):
+    for part in parts(layer, gradients=gradients):
 
-        def look(part: slice = part) -> Attention:
-            return look_at_attention(seen, part, gradients=gradients)
+        def run(part: slice = part) -> Attention:
+            return attention_pass(layer, part, gradients=gradients)
 
-        whole = part.stop - part.start == len(seen.images)
-        attention = seen.once(("attention", gradients), look) if whole else look()
+        whole = part.stop - part.start == len(layer.images)
+        attention = layer.once(("attention", gradients), run) if whole else run()
         last = attention.probabilities[-1]
         with torch.autocast(last.device.type, enabled=False):  # products of ten layers, at the precision they came in
             maps.append(tokens.to_map(row(attention, readers.to(last))))
     return torch.cat(maps)
 
 
-def parts(seen: Seen, *, gradients: bool) -> Iterator[slice]:
+def parts(layer: LayerFeatures, *, gradients: bool) -> Iterator[slice]:
     """The batch in slices whose attention fits in `PART_BYTES`."""
-    one = tokens_of(seen).image_bytes * (2 if gradients else 1)
-    size = max(1, min(seen.ask.chunk, PART_BYTES // one))
-    for start in range(0, len(seen.images), size):
-        yield slice(start, min(start + size, len(seen.images)))
+    one = tokens_of(layer).image_bytes * (2 if gradients else 1)
+    size = max(1, min(layer.query.chunk, PART_BYTES // one))
+    for start in range(0, len(layer.images), size):
+        yield slice(start, min(start + size, len(layer.images)))
 
 
-def look_at_attention(seen: Seen, part: slice, *, gradients: bool) -> Attention:
+def attention_pass(layer: LayerFeatures, part: slice, *, gradients: bool) -> Attention:
     """One forward, and one backward for the gradients, over a slice of the batch."""
-    images, targets = seen.images[part], seen.targets[part]
-    seen.ask.cost += Cost(forwards=len(images), backwards=len(images) if gradients else 0)
-    with capture_attention(seen.ask.module, gradients=gradients) as look:
-        return look(images, targets)
+    images, targets = layer.images[part], layer.targets[part]
+    layer.query.cost += Cost(forwards=len(images), backwards=len(images) if gradients else 0)
+    with capture_attention(layer.query.module, gradients=gradients) as forward:
+        return forward(images, targets)
 
 
-def _probe(seen: Seen) -> Tokens:
-    module, draw = seen.ask.module, torch.Generator().manual_seed(0)
-    noise = torch.randn((1, *seen.images.shape[1:]), generator=draw).to(seen.images)
+def _probe(layer: LayerFeatures) -> Tokens:
+    module, draw = layer.query.module, torch.Generator().manual_seed(0)
+    noise = torch.randn((1, *layer.images.shape[1:]), generator=draw).to(layer.images)
     # Untrained transformers have a head of zeros, through which nothing has a gradient.
     filled = {
         name: torch.randn(value.shape, generator=draw).to(value)
         for name, value in module.named_parameters()
         if not bool(value.detach().any())
     }
-    with capture_attention(module) as look:
-        look.run = lambda x: torch.func.functional_call(module, filled, (x,))
-        probed = look(noise, torch.zeros(1, dtype=torch.long), score=lambda logits, _: logits.square().sum(1))
+    with capture_attention(module) as forward:
+        forward.run = lambda x: torch.func.functional_call(module, filled, (x,))
+        probed = forward(noise, torch.zeros(1, dtype=torch.long), score=lambda logits, _: logits.square().sum(1))
     name, last = probed.names[-1], probed.probabilities[-1]
-    grid = seen.ask.grids.get(name)
+    grid = layer.query.grids.get(name)
     count = last.shape[-1] - (grid.prefix if grid is not None else 0)
     if grid is None or grid.layout != "tokens" or isqrt(count) ** 2 != count:
         raise LayerError(f"the {last.shape[-1]} tokens of {name!r} are no square grid of patches; {INSTEAD}")

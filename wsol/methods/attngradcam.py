@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wsol.methods.attending import row_map, tokens_of
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,11 +29,11 @@ class AttnGradCAM:
     Traps: cls stands for the tokens that the head reads; for several of them it is the mean before the ReLU.
     """
 
-    def __call__(self, seen: Seen) -> Tensor:
-        prefix = tokens_of(seen).prefix
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        prefix = tokens_of(layer).prefix
 
         def row(attention: Attention, readers: Tensor) -> Tensor:
             weights = attention.gradients[-1][..., prefix:].mean(-1, keepdim=True)
             return (readers @ (weights * attention.probabilities[-1]).mean(1)).relu()
 
-        return row_map(seen, row, gradients=True)
+        return row_map(layer, row, gradients=True)

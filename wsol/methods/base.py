@@ -1,7 +1,7 @@
 """The contract of a method, and the decorator that registers one.
 
-A method is a pure function of what was seen. It returns a *raw map*: layer resolution, no ReLU beyond its formula, no
-normalisation. Sizes, thresholds and boxes are the protocol's job; fusing layers is `wsol.methods.fusion`'s.
+A method is a pure function of what one layer gave. It returns a *raw map*: layer resolution, no ReLU beyond its formula,
+no normalisation. Sizes, thresholds and boxes are the protocol's job; fusing layers is `wsol.methods.fusion`'s.
 
     @method("mycam", paper="Me, 2026", year=2026)
     class MyCAM:
@@ -12,9 +12,9 @@ normalisation. Sizes, thresholds and boxes are the protocol's job; fusing layers
 
         power: float = 1.0  # every field is an option: methods.mycam.power=2
 
-        def __call__(self, seen: Seen) -> Tensor:
-            weights = seen.gradients.abs().pow(self.power).mean((2, 3), keepdim=True)
-            return (weights * seen.activations).sum(1).relu()
+        def __call__(self, layer: LayerFeatures) -> Tensor:
+            weights = layer.gradients.abs().pow(self.power).mean((2, 3), keepdim=True)
+            return (weights * layer.activations).sum(1).relu()
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cas
 
 import torch
 
-from wsol.ask import Ask, Cost, Memo
-from wsol.capture import target_logprob, target_probability
+from wsol.models.cost import Cost, Memo
+from wsol.models.forward import target_logprob, target_probability
+from wsol.models.query import ModelQuery
 from wsol.registry import Registry
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class MethodInfo:
 
     Attributes
     ----------
-    needs : what it looks at. Without ``gradients`` no backward is run for it.
+    needs : what it uses. Without ``gradients`` no backward is run for it.
     layers : the layers it takes when none are chosen: ``last``, ``input``, ``stage3+stage4``, ...
     cost : forwards (F), backwards (B), partial forwards (P) for one image, K channels, n cells.
     stochastic : draws random numbers, from (run seed, image id).
@@ -67,49 +68,52 @@ class MethodInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """One layer of one look at a batch of B images: all that a method may know.
+class LayerFeatures:
+    """One layer in one forward and backward pass over a batch of B images: all that a method may know.
 
     Attributes
     ----------
-    layer : dotted module name, or ``"input"``.
+    name : dotted module name, or ``"input"``.
     activations : (B, K, H, W).
-    slopes : (B, K, H, W) gradient of the target logit by the activations, or None when nobody asked for it.
+    gradients : (B, K, H, W) gradient of the target logit by the activations, an error where the method does
+        not declare the need.
     logits, targets : (B, C) and (B,).
     images : (B, 3, h, w), the normalised network input.
     image_ids, seed : what random numbers are drawn from.
     head : the linear head behind this layer, or None when there is none (CAM's condition).
-    ask : the model, for methods that need more than one look.
+    query : the model, for methods that need more passes than the shared one.
     memo : results that several variants share; see `once`. used : those that others had computed for this one.
     """
 
-    layer: str
+    name: str
     activations: torch.Tensor
-    slopes: torch.Tensor | None
+    _gradients: torch.Tensor | None
     logits: torch.Tensor
     targets: torch.Tensor
     images: torch.Tensor
     image_ids: tuple[str, ...]
     seed: int
     head: Head | None
-    ask: Ask
+    query: ModelQuery
     memo: Memo = field(default_factory=dict)
     used: set[object] = field(default_factory=set)
 
     @property
     def gradients(self) -> torch.Tensor:
         """(B, K, H, W), d target logit / d activations. The method must declare the need ``gradients``."""
-        if self.slopes is None:
+        if self._gradients is None:
             raise LookupError("this method uses gradients but does not declare needs=('activations', 'gradients')")
-        return self.slopes
+        return self._gradients
 
     def gradients_of(self, score: Differentiated) -> torch.Tensor:
-        """(B, K, H, W), d score / d activations; for another score than the logit, from one more look."""
+        """(B, K, H, W), d score / d activations; for another score than the logit, from one more pass."""
         if score == "logit":
             return self.gradients
         of = {"prob": target_probability, "logprob": target_logprob}[score]
-        look = self.once(("gradients", score), lambda: self.ask.look(self.images, self.targets, [self.layer], score=of))
-        return look.gradients[self.layer]
+        result = self.once(
+            ("gradients", score), lambda: self.query.forward_backward(self.images, self.targets, [self.name], score=of)
+        )
+        return result.gradients[self.name]
 
     @property
     def scores(self) -> torch.Tensor:
@@ -125,19 +129,19 @@ class Seen:
         return _generator(self.seed, "", salt)
 
     def once(self, key: object, make: Callable[[], V]) -> V:
-        """`make()`, computed once for all variants of this look that use the same `key` (layer included).
+        """`make()`, computed once for all variants of this pass that use the same `key` (layer included).
 
         Its cost is charged to each of them, as if it ran alone: cost columns compare methods, not our schedule.
         """
-        whole = (self.layer, key)
+        whole = (self.name, key)
         if whole in self.memo:
             value, cost = self.memo[whole]
-            self.ask.cost += cost
+            self.query.cost += cost
             self.used.add(whole)
             return cast(V, value)
-        before, clock = self.ask.cost, self._now()
+        before, clock = self.query.cost, self._now()
         made = make()
-        spent = self.ask.cost - before
+        spent = self.query.cost - before
         self.memo[whole] = (
             made,
             Cost(spent.forwards, spent.backwards, spent.partial_forwards, self._now() - clock),
@@ -146,15 +150,15 @@ class Seen:
 
     def has(self, key: object) -> bool:
         """Whether another variant has already computed what `once` would."""
-        return (self.layer, key) in self.memo
+        return (self.name, key) in self.memo
 
     def part(self, key: object, forwards: int) -> Any:
         """What another variant computed, of which this one needs what `forwards` of its forwards gave."""
-        whole = (self.layer, key)
+        whole = (self.name, key)
         value, cost = self.memo[whole]
         self.used.add(whole)
         share = forwards / cost.forwards if cost.forwards else 0.0
-        self.ask.cost += Cost(forwards=forwards, seconds=share * cost.seconds)
+        self.query.cost += Cost(forwards=forwards, seconds=share * cost.seconds)
         return value
 
     def _now(self) -> float:
@@ -166,13 +170,13 @@ class Seen:
 class Method(Protocol):
     """A frozen dataclass of options with one of two calls.
 
-    `__call__(seen)` maps one layer to a raw map (B, H, W), and `wsol.methods.fusion` joins the layers. One that must
-    see all its layers at once defines `joint(seens)` instead, shallow to deep, and returns the final raw map (B, H, W).
+    `__call__(layer)` maps one layer to a raw map (B, H, W), and `wsol.methods.fusion` joins the layers. One that must
+    see all its layers at once defines `joint(layers)` instead, shallow to deep, and returns the final raw map.
     """
 
     info: ClassVar[MethodInfo]
 
-    def __call__(self, seen: Seen) -> torch.Tensor: ...
+    def __call__(self, layer: LayerFeatures) -> torch.Tensor: ...
 
 
 class JointMethod(Protocol):
@@ -180,7 +184,7 @@ class JointMethod(Protocol):
 
     info: ClassVar[MethodInfo]
 
-    def joint(self, seens: Sequence[Seen]) -> torch.Tensor: ...
+    def joint(self, layers: Sequence[LayerFeatures]) -> torch.Tensor: ...
 
 
 methods: Registry[type[Method]] = Registry("method", "wsol.methods")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
-from wsol.capture import INPUT, Look
-from wsol.methods.base import Seen
+from wsol.methods.base import LayerFeatures
 from wsol.methods.masks import minmax
+from wsol.models.forward import INPUT, ForwardPass
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -17,19 +17,21 @@ if TYPE_CHECKING:
     from wsol.models.grids import Grid
 
 
-def look_at_biases(seen: Seen) -> tuple[Look, dict[str, Tensor]]:
+def bias_gradients(layer: LayerFeatures) -> tuple[ForwardPass, dict[str, Tensor]]:
     """Gradients at the image and behind every bias that was run, and the biases (K,) by layer."""
-    biases = {name: bias for name, module in seen.ask.module.named_modules() if (bias := bias_of(module)) is not None}
-    modules = dict(seen.ask.module.named_modules())
+    biases = {
+        name: bias for name, module in layer.query.module.named_modules() if (bias := bias_of(module)) is not None
+    }
+    modules = dict(layer.query.module.named_modules())
     vectors = {name: _Vectors() for name in biases if isinstance(modules[name], torch.nn.Linear)}
 
-    def look() -> Look:
+    def run() -> ForwardPass:
         # Auxiliary heads have biases, too, and are not run in eval mode.
         grids = cast("Mapping[str, Grid]", vectors)
-        return seen.ask.look(seen.images, seen.targets, [INPUT, *biases], grids=grids, strict=False)
+        return layer.query.forward_backward(layer.images, layer.targets, [INPUT, *biases], grids=grids, strict=False)
 
-    looked = seen.once("biases", look)
-    return looked, {name: bias.to(seen.images) for name, bias in biases.items() if name in looked.gradients}
+    result = layer.once("biases", run)
+    return result, {name: bias.to(layer.images) for name, bias in biases.items() if name in result.gradients}
 
 
 def bias_of(module: nn.Module) -> Tensor | None:
@@ -44,9 +46,9 @@ def bias_of(module: nn.Module) -> Tensor | None:
     return None
 
 
-def is_map(seen: Seen, name: str) -> bool:
+def is_map(layer: LayerFeatures, name: str) -> bool:
     """Whether a layer's output has cells: fully connected ones have none."""
-    return not isinstance(seen.ask.module.get_submodule(name), torch.nn.Linear)
+    return not isinstance(layer.query.module.get_submodule(name), torch.nn.Linear)
 
 
 def stretched(tensor: Tensor) -> Tensor:
@@ -54,14 +56,14 @@ def stretched(tensor: Tensor) -> Tensor:
     return minmax(tensor.abs().flatten(1)[:, None]).reshape(tensor.shape)
 
 
-def to_input(tensor: Tensor, seen: Seen) -> Tensor:
+def to_input(tensor: Tensor, layer: LayerFeatures) -> Tensor:
     """Upsampled to the input's size, bilinear with corners aligned."""
-    size = seen.images.shape[-2:]
+    size = layer.images.shape[-2:]
     return torch.nn.functional.interpolate(tensor, size=size, mode="bilinear", align_corners=True)
 
 
 class _Vectors:
-    """The grid of a fully connected layer: (B, ..., F) as (B, F, n, 1), so that a look can hold it."""
+    """The grid of a fully connected layer: (B, ..., F) as (B, F, n, 1), so that it can be captured."""
 
     def unfold(self, tensor: Tensor) -> Tensor:
         return tensor.movedim(-1, 1).flatten(2)[..., None] if tensor.ndim > 2 else tensor[..., None, None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wsol.errors import HeadError
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,23 +34,23 @@ class CAM:
 
     relu: bool = False
 
-    def __call__(self, seen: Seen) -> Tensor:
-        head = head_of(seen, "cam")
-        weights: Tensor = head.weight.to(seen.activations)[seen.targets]
-        raw: Tensor = (weights[:, :, None, None] * before_pooling(seen, head)).sum(1)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        head = head_of(layer, "cam")
+        weights: Tensor = head.weight.to(layer.activations)[layer.targets]
+        raw: Tensor = (weights[:, :, None, None] * before_pooling(layer, head)).sum(1)
         return raw.relu() if self.relu else raw
 
 
-def head_of(seen: Seen, key: str) -> Head:
+def head_of(layer: LayerFeatures, key: str) -> Head:
     """The linear head behind the layer, or a HeadError that says what to use in its place."""
-    if seen.head is None:
+    if layer.head is None:
         raise HeadError(
-            f"{key} needs one linear layer after average pooling, and layer {seen.layer!r} is not followed by that; "
+            f"{key} needs one linear layer after average pooling, and layer {layer.name!r} is not followed by that; "
             "use gradcam, which is the same map where cam exists"
         )
-    return seen.head
+    return layer.head
 
 
-def before_pooling(seen: Seen, head: Head) -> Tensor:
+def before_pooling(layer: LayerFeatures, head: Head) -> Tensor:
     """(B, K, H, W) what the head averages: the activations, or their ReLU where the network has one (DenseNet)."""
-    return seen.activations.relu() if head.kind == "relu_linear" else seen.activations
+    return layer.activations.relu() if head.kind == "relu_linear" else layer.activations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import Seen, method
-from wsol.methods.sizes import look_at, resized
+from wsol.methods.base import LayerFeatures, method
+from wsol.methods.sizes import pass_at, resized
 from wsol.options import Count
 
 if TYPE_CHECKING:
@@ -34,16 +34,16 @@ class CAMERAS:
     scales: Count = 8
     largest: float = 4.125
 
-    def __call__(self, seen: Seen) -> Tensor:
-        height, width = seen.images.shape[-2:]
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        height, width = layer.images.shape[-2:]
         factors = [1 + (self.largest - 1) * i / max(1, self.scales - 1) for i in range(self.scales)]
         activations: Tensor | None = None
         gradients: Tensor | None = None
         # The largest first: it sets the size.
         for factor in reversed(factors):
             size = round(height * factor), round(width * factor)
-            look = look_at(seen, resized(seen.images, size))
-            a, g = look.activations[seen.layer], look.gradients[seen.layer]
+            result = pass_at(layer, resized(layer.images, size))
+            a, g = result.activations[layer.name], result.gradients[layer.name]
             if activations is None or gradients is None:
                 activations, gradients = a, g
             else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.options import PositiveShare
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ class CenterBox:
 
     area: PositiveShare = 0.5
 
-    def __call__(self, seen: Seen) -> Tensor:
-        batch, _, height, width = seen.images.shape
-        dtype = seen.images.dtype if seen.images.dtype == torch.float64 else torch.float32
-        raw = torch.zeros(batch, height, width, dtype=dtype, device=seen.images.device)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        batch, _, height, width = layer.images.shape
+        dtype = layer.images.dtype if layer.images.dtype == torch.float64 else torch.float32
+        raw = torch.zeros(batch, height, width, dtype=dtype, device=layer.images.device)
         tall, wide = (max(1, round(side * self.area**0.5)) for side in (height, width))
         top, left = (height - tall) // 2, (width - wide) // 2
         raw[:, top : top + tall, left : left + wide] = 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.options import PositiveShare
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ class CenterGauss:
 
     sigma: PositiveShare = 1 / 6  # three standard deviations from the centre to the edge
 
-    def __call__(self, seen: Seen) -> Tensor:
-        batch, _, height, width = seen.images.shape
-        column, row = (self._bell(side, seen.images) for side in (height, width))
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        batch, _, height, width = layer.images.shape
+        column, row = (self._bell(side, layer.images) for side in (height, width))
         return (column[:, None] * row).repeat(batch, 1, 1)
 
     def _bell(self, side: int, like: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.cam import head_of
 from wsol.methods.kmeans import kmeans
 from wsol.methods.masks import image_masks, live_channels, minmax, target_scores
@@ -47,43 +47,45 @@ class ClusterMerge:
     merge: Literal["weighted_sum", "top_m", "max"] = "weighted_sum"
     m: Count = 3
 
-    def __call__(self, seen: Seen) -> Tensor:
-        batch, _, height, width = seen.activations.shape
-        channel_weights = self._channel_weights(seen)
-        generators = seen.generators("clustermerge")
-        raw = torch.zeros(batch, height, width, dtype=seen.activations.dtype, device=seen.activations.device)
-        live = live_channels(seen.activations)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        batch, _, height, width = layer.activations.shape
+        channel_weights = self._channel_weights(layer)
+        generators = layer.generators("clustermerge")
+        raw = torch.zeros(batch, height, width, dtype=layer.activations.dtype, device=layer.activations.device)
+        live = live_channels(layer.activations)
         for image in range(batch):
             channels = live[image].nonzero()[:, 0]
             if not len(channels):
                 continue
-            maps = seen.activations[image, channels]
+            maps = layer.activations[image, channels]
             labels = cluster(maps, self.k, generators[image]).to(maps.device)
             groups = [labels == j for j in sorted(set(labels.tolist()))]
             means = torch.stack([mean_of(maps[group]) for group in groups])
             if channel_weights is None:
-                confidence = self._masked(seen, image, means)
+                confidence = self._masked(layer, image, means)
             else:
                 confidence = torch.stack([channel_weights[image, channels[group]].mean() for group in groups])
             raw[image] = self._merged(minmax(means), confidence.relu().to(means.dtype))
         return raw
 
-    def _channel_weights(self, seen: Seen) -> Tensor | None:
+    def _channel_weights(self, layer: LayerFeatures) -> Tensor | None:
         """(B, K) for the confidences that need no masks."""
         if self.confidence == "head_weight":
-            head = head_of(seen, "clustermerge with confidence=head_weight")
-            weights: Tensor = head.weight.to(seen.activations)[seen.targets]
+            head = head_of(layer, "clustermerge with confidence=head_weight")
+            weights: Tensor = head.weight.to(layer.activations)[layer.targets]
             return weights
         if self.confidence == "gradient":
-            look = seen.once("look", lambda: seen.ask.look(seen.images, seen.targets, [seen.layer]))
-            return look.gradients[seen.layer].mean((2, 3))
+            result = layer.once(
+                "gradients", lambda: layer.query.forward_backward(layer.images, layer.targets, [layer.name])
+            )
+            return result.gradients[layer.name].mean((2, 3))
         return None
 
-    def _masked(self, seen: Seen, image: int, means: Tensor) -> Tensor:
-        size = (seen.images.shape[-2], seen.images.shape[-1])
-        masks = image_masks(means, size, "norm_after_up").to(seen.images.dtype)
-        logits = seen.ask.masked_logits(seen.images[image], masks)
-        targets = seen.targets[image].expand(len(logits))
+    def _masked(self, layer: LayerFeatures, image: int, means: Tensor) -> Tensor:
+        size = (layer.images.shape[-2], layer.images.shape[-1])
+        masks = image_masks(means, size, "norm_after_up").to(layer.images.dtype)
+        logits = layer.query.masked_logits(layer.images[image], masks)
+        targets = layer.targets[image].expand(len(logits))
         return target_scores(logits, targets, "prob" if self.confidence == "masked_prob" else "logit")
 
     def _merged(self, maps: Tensor, confidence: Tensor) -> Tensor:

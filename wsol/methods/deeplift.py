@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wsol.capture import INPUT, target_logit
-from wsol.methods.base import Seen
+from wsol.methods.base import LayerFeatures
+from wsol.models.forward import INPUT, target_logit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 SAME = 8  # unit roundoffs: two values this close are equal, and their slope is the derivative
 
 
-def multipliers(seen: Seen) -> Tensor:
-    """(B, K, H, W) for the layer of `seen`: times the activations, contributions. Two forwards and two backwards."""
-    count = len(seen.images)
+def multipliers(layer: LayerFeatures) -> Tensor:
+    """(B, K, H, W) for a layer: times the activations, contributions. Two forwards and two backwards."""
+    count = len(layer.images)
 
     def score(logits: Tensor, targets: Tensor) -> Tensor:
         return target_logit(logits, targets)[:count]
 
-    reference = torch.zeros_like(seen.images) if seen.layer == INPUT else seen.images
-    both = torch.cat([seen.images, reference])
-    targets = torch.cat([seen.targets, seen.targets])
-    with _zeroed_behind(seen, count), _mode()():
-        look = seen.ask.look(both, targets, [seen.layer], score=score)
-    return look.gradients[seen.layer][:count]
+    reference = torch.zeros_like(layer.images) if layer.name == INPUT else layer.images
+    both = torch.cat([layer.images, reference])
+    targets = torch.cat([layer.targets, layer.targets])
+    with _zeroed_behind(layer, count), _mode()():
+        result = layer.query.forward_backward(both, targets, [layer.name], score=score)
+    return result.gradients[layer.name][:count]
 
 
 @contextmanager
-def _zeroed_behind(seen: Seen, count: int) -> Iterator[None]:
+def _zeroed_behind(layer: LayerFeatures, count: int) -> Iterator[None]:
     """The layer puts out zeros for the images after the first `count`."""
-    if seen.layer == INPUT:
+    if layer.name == INPUT:
         yield
         return
 
@@ -50,7 +50,7 @@ def _zeroed_behind(seen: Seen, count: int) -> Iterator[None]:
         first = torch.cat([first[:count], torch.zeros_like(first[count:])])
         return type(output)((first, *output[1:])) if isinstance(output, tuple | list) else first
 
-    handle = seen.ask.module.get_submodule(seen.layer).register_forward_hook(zero)
+    handle = layer.query.module.get_submodule(layer.name).register_forward_hook(zero)
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.principal import Sign, principal_map
 
 if TYPE_CHECKING:
@@ -33,6 +33,6 @@ class EigenCAM:
     sign: Sign = "maxabs"
     relu: bool = False
 
-    def __call__(self, seen: Seen) -> Tensor:
-        raw = principal_map(seen.activations, centre=self.center, sign=self.sign)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        raw = principal_map(layer.activations, centre=self.center, sign=self.sign)
         return raw.relu() if self.relu else raw

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,5 +20,5 @@ class ElementWise:
     Traps: the ReLU is before the sum; after it, this would be HiResCAM's positive part.
     """
 
-    def __call__(self, seen: Seen) -> Tensor:
-        return (seen.gradients * seen.activations).relu().sum(1)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        return (layer.gradients * layer.activations).relu().sum(1)

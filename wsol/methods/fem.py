@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.masks import live_channels
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class FEM:
 
     kappa: float = 2.0
 
-    def __call__(self, seen: Seen) -> Tensor:
-        activations = seen.activations
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        activations = layer.activations
         flat = activations.flatten(2)
         mean, spread = (stat[:, :, None, None] for stat in (flat.mean(2), flat.std(2, correction=0)))
         strong = activations > mean + self.kappa * spread

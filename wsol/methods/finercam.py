@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.meta import base_method
 from wsol.options import Count
 
@@ -31,7 +31,7 @@ class FinerCAM:
     Traps: three definitions exist: the official alpha is 1, torch-cam takes 0.6, pytorch-grad-cam weights the classes
     by their probability (weighted=true). Neighbours are chosen by logit, not by meaning.
 
-    Options: base = any method that needs one look (gradcam, layercam, ...); alpha; references (T); weighted.
+    Options: base = any method of the shared pass (gradcam, layercam, ...); alpha; references (T); weighted.
     """
 
     base: str = "gradcam"
@@ -39,12 +39,12 @@ class FinerCAM:
     references: Count = 3
     weighted: bool = False
 
-    def __call__(self, seen: Seen) -> Tensor:
+    def __call__(self, layer: LayerFeatures) -> Tensor:
         base = base_method(self.base, of="finercam")
-        similar = nearest_classes(seen.logits, seen.targets, self.references)
-        shares = torch.full_like(similar, 1 / max(1, similar.shape[1]), dtype=seen.logits.dtype)
+        similar = nearest_classes(layer.logits, layer.targets, self.references)
+        shares = torch.full_like(similar, 1 / max(1, similar.shape[1]), dtype=layer.logits.dtype)
         if self.weighted:
-            chances = seen.logits.softmax(1).gather(1, similar)
+            chances = layer.logits.softmax(1).gather(1, similar)
             shares = chances / chances.sum(1, keepdim=True).clamp(min=torch.finfo(chances.dtype).tiny)
 
         def finer(logits: Tensor, targets: Tensor) -> Tensor:
@@ -52,8 +52,10 @@ class FinerCAM:
             return own - self.alpha * (shares * logits.gather(1, similar)).sum(1)
 
         key = ("finer", self.alpha, self.references, self.weighted)
-        look = seen.once(key, lambda: seen.ask.look(seen.images, seen.targets, [seen.layer], score=finer))
-        return base(replace(seen, slopes=look.gradients[seen.layer], memo={}))
+        result = layer.once(
+            key, lambda: layer.query.forward_backward(layer.images, layer.targets, [layer.name], score=finer)
+        )
+        return base(replace(layer, _gradients=result.gradients[layer.name], memo={}))
 
 
 def nearest_classes(logits: Tensor, targets: Tensor, count: int) -> Tensor:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +30,7 @@ class FullBox:
     Traps: a flat map is nothing for every other method; for this one it is the box of the whole image.
     """
 
-    def __call__(self, seen: Seen) -> Tensor:
-        batch, _, height, width = seen.images.shape
-        dtype = seen.images.dtype if seen.images.dtype == torch.float64 else torch.float32
-        return torch.ones(batch, height, width, dtype=dtype, device=seen.images.device)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        batch, _, height, width = layer.images.shape
+        dtype = layer.images.dtype if layer.images.dtype == torch.float64 else torch.float32
+        return torch.ones(batch, height, width, dtype=dtype, device=layer.images.device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wsol.methods.attending import row_map
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,8 +31,8 @@ class GenericAttention:
     rewritten network) is another one.
     """
 
-    def __call__(self, seen: Seen) -> Tensor:
-        return row_map(seen, _row, gradients=True)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        return row_map(layer, _row, gradients=True)
 
 
 def _row(attention: Attention, readers: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import Differentiated, Seen, method
+from wsol.methods.base import Differentiated, LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +25,7 @@ class GradCAM:
     relu: bool = True  # the paper keeps only evidence for the class
     score: Differentiated = "logit"
 
-    def __call__(self, seen: Seen) -> Tensor:
-        weights = seen.gradients_of(self.score).mean((2, 3), keepdim=True)
-        raw = (weights * seen.activations).sum(1)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        weights = layer.gradients_of(self.score).mean((2, 3), keepdim=True)
+        raw = (weights * layer.activations).sum(1)
         return raw.relu() if self.relu else raw

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,9 +32,9 @@ class GradCAMpp:
 
     alpha: Literal["paper", "author_code", "sum_ag3"] = "paper"
 
-    def __call__(self, seen: Seen) -> Tensor:
-        weights = self.weights(seen.activations, seen.gradients)
-        return (weights[:, :, None, None] * seen.activations).sum(1).relu()
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        weights = self.weights(layer.activations, layer.gradients)
+        return (weights[:, :, None, None] * layer.activations).sum(1).relu()
 
     def weights(self, activations: Tensor, gradients: Tensor) -> Tensor:
         """(B, K) channel weights."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.blur import blurred
 from wsol.methods.fusion import upsample
 from wsol.methods.masks import Score, minmax, quantile, target_scores, weighted_map
@@ -42,26 +42,26 @@ class GroupCAM:
     theta: Share = 0.7
     score: Score = "prob"
 
-    def __call__(self, seen: Seen) -> Tensor:
-        masks = self._masks(seen)
-        size = (seen.images.shape[-2], seen.images.shape[-1])
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        masks = self._masks(layer)
+        size = (layer.images.shape[-2], layer.images.shape[-1])
         short = min(size)
-        background = blurred(seen.images, sigma=BLUR_SIGMA * short, radius=round(BLUR_RADIUS * short))
-        floor = target_scores(seen.ask.logits(background), seen.targets, self.score)
+        background = blurred(layer.images, sigma=BLUR_SIGMA * short, radius=round(BLUR_RADIUS * short))
+        floor = target_scores(layer.query.logits(background), layer.targets, self.score)
         weights = torch.zeros(masks.shape[:2], dtype=floor.dtype, device=floor.device)
         for image in range(len(masks)):
             used = masks[image].flatten(1).any(1).nonzero()[:, 0]
             if not len(used):
                 continue
-            fine = upsample(masks[image, used], size).to(seen.images.dtype)
-            logits = seen.ask.masked_logits(seen.images[image], fine, background[image])
-            scores = target_scores(logits, seen.targets[image].expand(len(logits)), self.score)
+            fine = upsample(masks[image, used], size).to(layer.images.dtype)
+            logits = layer.query.masked_logits(layer.images[image], fine, background[image])
+            scores = target_scores(logits, layer.targets[image].expand(len(logits)), self.score)
             weights[image, used] = (scores - floor[image]).relu()
         return weighted_map(weights.to(masks.dtype), masks)
 
-    def _masks(self, seen: Seen) -> Tensor:
+    def _masks(self, layer: LayerFeatures) -> Tensor:
         """(B, G, H, W) in [0, 1]."""
-        weighted = seen.gradients.mean((2, 3), keepdim=True) * seen.activations
+        weighted = layer.gradients.mean((2, 3), keepdim=True) * layer.activations
         groups = torch.tensor_split(weighted, min(self.groups, weighted.shape[1]), dim=1)
         summed = torch.stack([group.sum(1) for group in groups], 1).relu()
         height, width = summed.shape[-2:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.colour import Reduce, one_map
 from wsol.methods.relu_rules import ruled_gradient
 from wsol.options import NotNegative
@@ -36,6 +36,6 @@ class GuidedBackprop:
     abs: bool = True
     smooth_sigma: NotNegative = 0.0
 
-    def __call__(self, seen: Seen) -> Tensor:
-        signal = ruled_gradient(seen, "guided")
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        signal = ruled_gradient(layer, "guided")
         return one_map(signal, reduce=self.reduce, absolute=self.abs, smooth_sigma=self.smooth_sigma)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.capture import INPUT
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.colour import Reduce, one_map
 from wsol.methods.gradcam import GradCAM
 from wsol.methods.relu_rules import ruled_gradient
+from wsol.models.forward import INPUT
 from wsol.options import NotNegative
 
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ class GuidedGradCAM:
     abs: bool = True
     smooth_sigma: NotNegative = 0.0
 
-    def __call__(self, seen: Seen) -> Tensor:
+    def __call__(self, layer: LayerFeatures) -> Tensor:
         guided = ruled_gradient(
-            replace(seen, layer=INPUT), "guided"
+            replace(layer, name=INPUT), "guided"
         )  # one signal for all layers, and for guidedbackprop
-        coarse = GradCAM()(seen)[:, None]
+        coarse = GradCAM()(layer)[:, None]
         align = None if self.up == "nearest" else False
         fine = torch.nn.functional.interpolate(coarse, size=guided.shape[-2:], mode=self.up, align_corners=align)
         return one_map(guided * fine, reduce=self.reduce, absolute=self.abs, smooth_sigma=self.smooth_sigma)

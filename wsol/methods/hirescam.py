@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +24,6 @@ class HiResCAM:
 
     relu: bool = False
 
-    def __call__(self, seen: Seen) -> Tensor:
-        raw = (seen.gradients * seen.activations).sum(1)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        raw = (layer.gradients * layer.activations).sum(1)
         return raw.relu() if self.relu else raw

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,9 +29,9 @@ class InputEdge:
     Traps: a control. Many input-space methods look like it, and it knows nothing of the class.
     """
 
-    def __call__(self, seen: Seen) -> Tensor:
-        dtype = seen.images.dtype if seen.images.dtype == torch.float64 else torch.float32
-        grey = seen.images.to(dtype).mean(1)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        dtype = layer.images.dtype if layer.images.dtype == torch.float64 else torch.float32
+        grey = layer.images.to(dtype).mean(1)
         down = _difference(_smooth(grey, 2), 1)
         across = _difference(_smooth(grey, 1), 2)
         return (down.square() + across.square()).sqrt()

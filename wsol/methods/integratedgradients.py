@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.capture import INPUT
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.blur import blurred
 from wsol.methods.colour import Reduce, one_map
 from wsol.methods.scorecam import BLUR_SIGMA
+from wsol.models.forward import INPUT
 from wsol.options import Count, NotNegative
 
 if TYPE_CHECKING:
@@ -42,18 +42,18 @@ class IntegratedGradients:
     abs: bool = True
     smooth_sigma: NotNegative = 0.0
 
-    def __call__(self, seen: Seen) -> Tensor:
-        signal = seen.once(("integrated", self.steps, self.baseline), lambda: self.attribution(seen))
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        signal = layer.once(("integrated", self.steps, self.baseline), lambda: self.attribution(layer))
         return one_map(signal, reduce=self.reduce, absolute=self.abs, smooth_sigma=self.smooth_sigma)
 
-    def attribution(self, seen: Seen) -> Tensor:
+    def attribution(self, layer: LayerFeatures) -> Tensor:
         """(B, 3, h, w) signed, before colours are reduced."""
-        images = seen.images
+        images = layer.images
         start = torch.zeros_like(images)
         if self.baseline == "blur":
             start = blurred(images, sigma=BLUR_SIGMA * min(images.shape[-2:]))
         total = torch.zeros_like(images)
         for step in range(self.steps):
             point = start + (step + 0.5) / self.steps * (images - start)
-            total = total + seen.ask.look(point, seen.targets, [INPUT]).gradients[INPUT]
+            total = total + layer.query.forward_backward(point, layer.targets, [INPUT]).gradients[INPUT]
         return (images - start) * total / self.steps

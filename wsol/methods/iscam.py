@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.masks import Score, behind, image_masks, live_channels, live_softmax, sweep, weighted_map
 from wsol.options import Count
 
@@ -36,20 +36,20 @@ class ISCAM:
     score: Score = "prob"
     channel_softmax: bool = True
 
-    def __call__(self, seen: Seen) -> Tensor:
-        live = live_channels(seen.activations)
-        total = torch.zeros(live.shape, dtype=seen.logits.dtype, device=live.device)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        live = live_channels(layer.activations)
+        total = torch.zeros(live.shape, dtype=layer.logits.dtype, device=live.device)
         for step in range(1, self.samples + 1):
-            total += self._scores(seen, live, step / self.samples)
+            total += self._scores(layer, live, step / self.samples)
         scores = total / self.samples
         weights = live_softmax(scores, live) if self.channel_softmax else scores
-        return weighted_map(weights.to(seen.activations.dtype), seen.activations)
+        return weighted_map(weights.to(layer.activations.dtype), layer.activations)
 
-    def _scores(self, seen: Seen, live: Tensor, fraction: float) -> Tensor:
-        size = (seen.images.shape[-2], seen.images.shape[-1])
+    def _scores(self, layer: LayerFeatures, live: Tensor, fraction: float) -> Tensor:
+        size = (layer.images.shape[-2], layer.images.shape[-1])
 
         def inputs(image: int, channels: Tensor) -> Tensor:
-            masks = image_masks(seen.activations[image, channels], size, "norm_after_up")
-            return behind(seen.images[image], fraction * masks)
+            masks = image_masks(layer.activations[image, channels], size, "norm_after_up")
+            return behind(layer.images[image], fraction * masks)
 
-        return sweep(seen, live, inputs).of(self.score)
+        return sweep(layer, live, inputs).of(self.score)

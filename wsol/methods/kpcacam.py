@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.principal import Sign, signed
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ class KPCACAM:
     kernel: Literal["sigmoid", "rbf", "linear"] = "sigmoid"
     sign: Sign = "maxabs"
 
-    def __call__(self, seen: Seen) -> Tensor:
-        activations = seen.activations
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        activations = layer.activations
         height, width = (min(side, SIDE) for side in activations.shape[-2:])
         if (height, width) != tuple(activations.shape[-2:]):
             activations = torch.nn.functional.adaptive_avg_pool2d(activations, (height, width))
         maps = [signed(self._component(one.double()), one.double(), self.sign) for one in activations.flatten(2)]
-        return torch.stack(maps).reshape(-1, height, width).to(seen.activations.dtype)
+        return torch.stack(maps).reshape(-1, height, width).to(layer.activations.dtype)
 
     def _component(self, channels: Tensor) -> Tensor:
         """(K, n) to (n,)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,5 +26,5 @@ class LaFAM:
     Traps: it knows no class; a method that does not beat it has learned nothing from the class.
     """
 
-    def __call__(self, seen: Seen) -> Tensor:
-        return seen.activations.mean(1)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        return layer.activations.mean(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wsol.methods.attending import row_map
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,8 +29,8 @@ class LastAttention:
     Traps: cls stands for the tokens that the head reads: where it pools the patches, M is their mean attention.
     """
 
-    def __call__(self, seen: Seen) -> Tensor:
-        return row_map(seen, _row, gradients=False)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        return row_map(layer, _row, gradients=False)
 
 
 def _row(attention: Attention, readers: Tensor) -> Tensor:

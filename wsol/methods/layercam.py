@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from wsol.errors import ConfigError
-from wsol.methods.base import Differentiated, Seen, method
+from wsol.methods.base import Differentiated, LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,31 +36,31 @@ class LayerCAM:
         if self.score != "logit" and self.grad_source != "same":
             raise ConfigError(f"layercam: score={self.score} goes with grad_source=same only")
 
-    def __call__(self, seen: Seen) -> Tensor:
-        gradients = seen.gradients_of(self.score) if self.grad_source == "same" else self._upsampled(seen)
-        return (gradients.relu() * seen.activations).sum(1).relu()
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        gradients = layer.gradients_of(self.score) if self.grad_source == "same" else self._upsampled(layer)
+        return (gradients.relu() * layer.activations).sum(1).relu()
 
-    def _upsampled(self, seen: Seen) -> Tensor:
-        pool = self.pool or pool_behind(seen)
-        look = seen.once(("pool", pool), lambda: seen.ask.look(seen.images, seen.targets, [pool]))
-        gradient = look.gradients[pool]
-        if gradient.shape[1] != seen.activations.shape[1]:
+    def _upsampled(self, layer: LayerFeatures) -> Tensor:
+        pool = self.pool or pool_behind(layer)
+        result = layer.once(("pool", pool), lambda: layer.query.forward_backward(layer.images, layer.targets, [pool]))
+        gradient = result.gradients[pool]
+        if gradient.shape[1] != layer.activations.shape[1]:
             raise ConfigError(
-                f"pool={pool} has {gradient.shape[1]} channels and layer {seen.layer!r} {seen.activations.shape[1]}; "
+                f"pool={pool} has {gradient.shape[1]} channels and layer {layer.name!r} {layer.activations.shape[1]}; "
                 "name the pool that follows the layer"
             )
-        size = seen.activations.shape[-2:]
+        size = layer.activations.shape[-2:]
         return torch.nn.functional.interpolate(gradient, size=size, mode="bilinear", align_corners=True)
 
 
-def pool_behind(seen: Seen) -> str:
+def pool_behind(layer: LayerFeatures) -> str:
     """The first max or average pool after the layer, in the order of the modules."""
     behind = False
-    for name, module in seen.ask.module.named_modules():
+    for name, module in layer.query.module.named_modules():
         if behind and isinstance(module, torch.nn.MaxPool2d | torch.nn.AvgPool2d):
             return str(name)
-        behind = behind or name == seen.layer
+        behind = behind or name == layer.name
     raise ConfigError(
-        f"grad_source=next_upsampled takes the gradient behind the next pool, and none follows layer {seen.layer!r}; "
+        f"grad_source=next_upsampled takes the gradient behind the next pool, and none follows layer {layer.name!r}; "
         "name a layer with pool=NAME, or use grad_source=same"
     )

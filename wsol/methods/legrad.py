@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from wsol.ask import Cost
 from wsol.attention import attention_modules, capture_attention
 from wsol.errors import ConfigError, LayerError
 from wsol.methods.attending import parts, tokens_of
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
+from wsol.models.cost import Cost
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -44,29 +44,29 @@ class LeGrad:
     pool: Pool = "mean"
     start: int = 0
 
-    def __call__(self, seen: Seen) -> Tensor:
-        tokens = tokens_of(seen)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        tokens = tokens_of(layer)
         maps = []
-        for part in parts(seen, gradients=True):
-            gradients = self._gradients(seen, part)
+        for part in parts(layer, gradients=True):
+            gradients = self._gradients(layer, part)
             row = torch.stack([g.relu().mean((1, 2)) for g in gradients]).mean(0)
             maps.append(tokens.to_map(row))
         return torch.cat(maps)
 
-    def _gradients(self, seen: Seen, part: slice) -> tuple[Tensor, ...]:
+    def _gradients(self, layer: LayerFeatures, part: slice) -> tuple[Tensor, ...]:
         """L times (B, heads, T, T), ds^l/dA^l."""
-        module, images, targets = seen.ask.module, seen.images[part], seen.targets[part]
+        module, images, targets = layer.query.module, layer.images[part], layer.targets[part]
         blocks = blocks_of(module)
         if not -len(blocks) <= self.start < len(blocks):
             raise ConfigError(f"legrad: start={self.start} is not one of the {len(blocks)} layers")
-        seen.ask.cost += Cost(forwards=len(images), backwards=len(images))
+        layer.query.cost += Cost(forwards=len(images), backwards=len(images))
 
         def score(logits: Tensor, targets: Tensor) -> Tensor:
             return logits.gather(1, targets.repeat(len(logits) // len(targets))[:, None])[:, 0]
 
-        with capture_attention(module) as look:
-            look.run = lambda x: _scores_by_layer(module, blocks, self.pool, x)
-            return look(images, targets, score=score).gradients[self.start :]
+        with capture_attention(module) as forward:
+            forward.run = lambda x: _scores_by_layer(module, blocks, self.pool, x)
+            return forward(images, targets, score=score).gradients[self.start :]
 
 
 def blocks_of(module: nn.Module) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.deeplift import multipliers
 from wsol.methods.masks import weighted_map
 
@@ -31,13 +31,13 @@ class LIFTCAM:
     y_0 but is of no cell.
     """
 
-    def __call__(self, seen: Seen) -> Tensor:
-        return weighted_map(self.weights(seen).to(seen.activations.dtype), seen.activations)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        return weighted_map(self.weights(layer).to(layer.activations.dtype), layer.activations)
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, layer: LayerFeatures) -> Tensor:
         """(B, K)."""
-        if seen.head is not None and seen.head.linear:
-            weights: Tensor = seen.head.weight.to(seen.activations)[seen.targets]
-            return weights * seen.activations.mean((2, 3))
-        factors = seen.once("multipliers", lambda: multipliers(seen))
-        return (seen.activations * factors).sum((2, 3))
+        if layer.head is not None and layer.head.linear:
+            weights: Tensor = layer.head.weight.to(layer.activations)[layer.targets]
+            return weights * layer.activations.mean((2, 3))
+        factors = layer.once("multipliers", lambda: multipliers(layer))
+        return (layer.activations * factors).sum((2, 3))

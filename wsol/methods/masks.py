@@ -17,7 +17,7 @@ from wsol.methods.fusion import upsample
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from wsol.methods.base import Seen
+    from wsol.methods.base import LayerFeatures
 
 Order = Literal["norm_after_up", "norm_before_up"]
 Score = Literal["prob", "logit"]
@@ -65,27 +65,27 @@ def image_masks(maps: Tensor, size: tuple[int, int], order: Order) -> Tensor:
     return minmax(upsample(maps, size))
 
 
-def channel_scores(seen: Seen, *, order: Order, wanted: Tensor | None = None) -> Scores:
+def channel_scores(layer: LayerFeatures, *, order: Order, wanted: Tensor | None = None) -> Scores:
     """Scores of the image times each live channel's mask, x * s(U(A_k)); shared by all variants with these masks.
 
     Parameters
     ----------
     wanted : (B, K) the only channels to try.
     """
-    live = live_channels(seen.activations)
-    size = (seen.images.shape[-2], seen.images.shape[-1])
+    live = live_channels(layer.activations)
+    size = (layer.images.shape[-2], layer.images.shape[-1])
 
     def inputs(image: int, channels: Tensor) -> Tensor:
-        return behind(seen.images[image], image_masks(seen.activations[image, channels], size, order))
+        return behind(layer.images[image], image_masks(layer.activations[image, channels], size, order))
 
     chosen = None if wanted is None else tuple(wanted.flatten().nonzero()[:, 0].tolist())
-    if wanted is not None and seen.has(("channel_scores", order, None)):
-        every: Scores = seen.part(("channel_scores", order, None), int((live & wanted).sum()))
+    if wanted is not None and layer.has(("channel_scores", order, None)):
+        every: Scores = layer.part(("channel_scores", order, None), int((live & wanted).sum()))
         tried = live & wanted
         return Scores(torch.where(tried, every.logits, 0), torch.where(tried, every.probabilities, 0))
-    return seen.once(
+    return layer.once(
         ("channel_scores", order, chosen),
-        lambda: sweep(seen, live if wanted is None else live & wanted, inputs),
+        lambda: sweep(layer, live if wanted is None else live & wanted, inputs),
     )
 
 
@@ -94,31 +94,31 @@ def behind(image: Tensor, masks: Tensor) -> Tensor:
     return image * masks[:, None].to(image.dtype)
 
 
-def sweep(seen: Seen, wanted: Tensor, inputs: Callable[[int, Tensor], Tensor]) -> Scores:
-    """Scores of one network input for every wanted channel, `seen.ask.chunk` inputs at a time.
+def sweep(layer: LayerFeatures, wanted: Tensor, inputs: Callable[[int, Tensor], Tensor]) -> Scores:
+    """Scores of one network input for every wanted channel, `layer.query.chunk` inputs at a time.
 
     Parameters
     ----------
     wanted : (B, K).
     inputs : from the image's place in the batch and m channel indices (ascending) to (m, 3, h, w).
     """
-    logits = torch.zeros(wanted.shape, dtype=seen.logits.dtype, device=seen.logits.device)
+    logits = torch.zeros(wanted.shape, dtype=layer.logits.dtype, device=layer.logits.device)
     probabilities = torch.zeros_like(logits)
-    for image, target in enumerate(seen.targets.tolist()):
+    for image, target in enumerate(layer.targets.tolist()):
         chosen = wanted[image].nonzero()[:, 0]
         if not len(chosen):
             continue
-        for channels in torch.split(chosen, seen.ask.chunk):
-            answer = seen.ask.logits(inputs(image, channels))
+        for channels in torch.split(chosen, layer.query.chunk):
+            answer = layer.query.logits(inputs(image, channels))
             logits[image, channels] = answer[:, target]
             probabilities[image, channels] = answer.softmax(1)[:, target]
     return Scores(logits, probabilities)
 
 
-def image_scores(seen: Seen, images: Tensor, score: Score) -> Tensor:
+def image_scores(layer: LayerFeatures, images: Tensor, score: Score) -> Tensor:
     """(B,) target scores of other images in place of the batch's."""
-    logits = seen.ask.logits(images)
-    return target_scores(logits, seen.targets, score)
+    logits = layer.query.logits(images)
+    return target_scores(logits, layer.targets, score)
 
 
 def target_scores(logits: Tensor, targets: Tensor, score: Score) -> Tensor:

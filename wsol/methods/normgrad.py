@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,6 +21,6 @@ class NormGrad:
     Traps: never negative, so it shows evidence for and against the class alike.
     """
 
-    def __call__(self, seen: Seen) -> Tensor:
-        raw: Tensor = seen.gradients.norm(dim=1) * seen.activations.norm(dim=1)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        raw: Tensor = layer.gradients.norm(dim=1) * layer.activations.norm(dim=1)
         return raw

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.masks import Score, behind, target_scores
 from wsol.options import PositiveShare
 
@@ -37,15 +37,15 @@ class Occlusion:
     stride: PositiveShare = 0.125
     score: Score = "prob"
 
-    def __call__(self, seen: Seen) -> Tensor:
-        batch, _, height, width = seen.images.shape
-        masks = self.covers(height, width).to(seen.images)
-        whole = target_scores(seen.logits, seen.targets, self.score)
-        raw = torch.zeros(batch, height, width, dtype=seen.logits.dtype, device=seen.images.device)
-        for part in torch.split(masks, seen.ask.chunk):
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        batch, _, height, width = layer.images.shape
+        masks = self.covers(height, width).to(layer.images)
+        whole = target_scores(layer.logits, layer.targets, self.score)
+        raw = torch.zeros(batch, height, width, dtype=layer.logits.dtype, device=layer.images.device)
+        for part in torch.split(masks, layer.query.chunk):
             for image in range(batch):
-                logits = seen.ask.logits(behind(seen.images[image], 1 - part))
-                scores = target_scores(logits, seen.targets[image].expand(len(logits)), self.score)
+                logits = layer.query.logits(behind(layer.images[image], 1 - part))
+                scores = target_scores(logits, layer.targets[image].expand(len(logits)), self.score)
                 raw[image] += ((whole[image] - scores)[:, None, None] * part).sum(0)
         return raw / masks.sum(0).to(raw)
 

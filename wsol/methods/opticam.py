@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.capture import INPUT
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.fusion import upsample
 from wsol.methods.masks import Score, minmax, target_scores
+from wsol.models.forward import INPUT
 from wsol.options import Count, NotNegative
 
 if TYPE_CHECKING:
@@ -42,21 +42,21 @@ class OptiCAM:
     score: Score = "logit"
     tolerance: NotNegative = 0.0
 
-    def __call__(self, seen: Seen) -> Tensor:
-        return self._mixed(seen, self._best(seen))
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        return self._mixed(layer, self._best(layer))
 
-    def _mixed(self, seen: Seen, weights: Tensor) -> Tensor:
+    def _mixed(self, layer: LayerFeatures, weights: Tensor) -> Tensor:
         """(B, K) weights before their softmax to raw maps (B, H, W)."""
-        return (weights.softmax(1)[:, :, None, None] * seen.activations.relu()).sum(1)
+        return (weights.softmax(1)[:, :, None, None] * layer.activations.relu()).sum(1)
 
-    def _best(self, seen: Seen) -> Tensor:
+    def _best(self, layer: LayerFeatures) -> Tensor:
         """(B, K) the weights of each image's highest score."""
-        weights = torch.full(seen.activations.shape[:2], 0.5).to(seen.activations)
+        weights = torch.full(layer.activations.shape[:2], 0.5).to(layer.activations)
         slope, curve = torch.zeros_like(weights), torch.zeros_like(weights)
         best, top, last = weights.clone(), None, None
         running = torch.ones(len(weights), dtype=torch.bool, device=weights.device)
         for step in range(1, self.iterations + 1):
-            score, gradient = self._climb(seen, weights)
+            score, gradient = self._climb(layer, weights)
             better = running if top is None else running & (score > top)
             best = torch.where(better[:, None], weights, best)
             top = score if top is None else torch.where(better, score, top)
@@ -71,18 +71,18 @@ class OptiCAM:
             weights = weights + self.rate * slope / (1 - BETAS[0] ** step) / size
         return best
 
-    def _climb(self, seen: Seen, weights: Tensor) -> tuple[Tensor, Tensor]:
+    def _climb(self, layer: LayerFeatures, weights: Tensor) -> tuple[Tensor, Tensor]:
         """(B,) scores behind the mixed map, and their (B, K) gradients."""
-        size = (seen.images.shape[-2], seen.images.shape[-1])
+        size = (layer.images.shape[-2], layer.images.shape[-1])
         with torch.enable_grad():
             free = weights.detach().requires_grad_()
-            mask = minmax(upsample(self._mixed(seen, free), size))
-        masked = (seen.images * mask.detach()[:, None].to(seen.images.dtype)).detach()
-        look = seen.ask.look(
-            masked, seen.targets, [INPUT], score=lambda logits, targets: target_scores(logits, targets, self.score)
+            mask = minmax(upsample(self._mixed(layer, free), size))
+        masked = (layer.images * mask.detach()[:, None].to(layer.images.dtype)).detach()
+        result = layer.query.forward_backward(
+            masked, layer.targets, [INPUT], score=lambda logits, targets: target_scores(logits, targets, self.score)
         )
-        by_mask = (look.gradients[INPUT] * seen.images).sum(1).to(mask.dtype)
+        by_mask = (result.gradients[INPUT] * layer.images).sum(1).to(mask.dtype)
         with torch.enable_grad():
             along = (mask * by_mask).sum()  # given as grad_outputs, it would make torch import sympy
         (gradient,) = torch.autograd.grad(along, free)
-        return target_scores(look.logits, seen.targets, self.score), gradient
+        return target_scores(result.logits, layer.targets, self.score), gradient

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 LIBRARIES = {"gradcam": "pytorch_grad_cam", "torchcam": "torchcam", "captum": "captum"}
 
-# Class names to take over, with what they need beyond one look, in words.
+# Class names to take over, with what they need beyond the shared pass, in words.
 CLASSES = {
     "gradcam": {
         "GradCAM": "1F + 1B",
@@ -65,50 +65,52 @@ INPUT_SPACE = {"Saliency", "InputXGradient", "GuidedBackprop", "Deconvolution", 
 YEARS = {"gradcam": 2021, "torchcam": 2020, "captum": 2019}
 
 
-def _pytorch_grad_cam(name: str, seen: Seen) -> Tensor:
+def _pytorch_grad_cam(name: str, layer: LayerFeatures) -> Tensor:
     """pytorch-grad-cam, its numpy result at input size: ReLU and min-max are its own."""
     library = importlib.import_module("pytorch_grad_cam")
     targets = importlib.import_module("pytorch_grad_cam.utils.model_targets")
-    layers = [seen.ask.module] if name == "FullGrad" else [seen.ask.module.get_submodule(seen.layer)]
-    chosen = [targets.ClassifierOutputTarget(int(t)) for t in seen.targets]
-    with getattr(library, name)(model=seen.ask.module, target_layers=layers) as extractor:
+    modules = [layer.query.module] if name == "FullGrad" else [layer.query.module.get_submodule(layer.name)]
+    chosen = [targets.ClassifierOutputTarget(int(t)) for t in layer.targets]
+    with getattr(library, name)(model=layer.query.module, target_layers=modules) as extractor:
         try:
-            return torch.from_numpy(extractor(input_tensor=seen.images, targets=chosen)).to(seen.images)
+            return torch.from_numpy(extractor(input_tensor=layer.images, targets=chosen)).to(layer.images)
         finally:
-            seen.ask.module.zero_grad(set_to_none=True)  # its backward leaves a gradient at every weight
+            layer.query.module.zero_grad(set_to_none=True)  # its backward leaves a gradient at every weight
 
 
-def _torchcam(name: str, seen: Seen) -> Tensor:
+def _torchcam(name: str, layer: LayerFeatures) -> Tensor:
     """torch-cam, its result at layer size, an image at a time: its Score-CAM family takes no more."""
     library = importlib.import_module("torchcam.methods")
-    shape = tuple(seen.images.shape[1:])
+    shape = tuple(layer.images.shape[1:])
     maps = []
-    for image, target in zip(seen.images, seen.targets, strict=True):
-        with getattr(library, name)(seen.ask.module, target_layer=seen.layer, input_shape=shape) as extractor:
-            scores = seen.ask.module(image[None].clone().requires_grad_())
-            maps.append(extractor(int(target), scores)[0].detach().reshape(1, *seen.activations.shape[-2:]))
-    return torch.cat(maps).to(seen.images)
+    for image, target in zip(layer.images, layer.targets, strict=True):
+        with getattr(library, name)(layer.query.module, target_layer=layer.name, input_shape=shape) as extractor:
+            scores = layer.query.module(image[None].clone().requires_grad_())
+            maps.append(extractor(int(target), scores)[0].detach().reshape(1, *layer.activations.shape[-2:]))
+    return torch.cat(maps).to(layer.images)
 
 
-def _captum(name: str, seen: Seen) -> Tensor:
+def _captum(name: str, layer: LayerFeatures) -> Tensor:
     """captum; colour channels are reduced by the largest absolute value, as our input-space methods do."""
     library = importlib.import_module("captum.attr")
-    inputs = seen.images.clone().requires_grad_()
+    inputs = layer.images.clone().requires_grad_()
     if name == "LayerGradCam":
-        layer = seen.ask.module.get_submodule(seen.layer)
-        found = library.LayerGradCam(seen.ask.module, layer).attribute(inputs, seen.targets, relu_attributions=True)
+        module = layer.query.module.get_submodule(layer.name)
+        found = library.LayerGradCam(layer.query.module, module).attribute(
+            inputs, layer.targets, relu_attributions=True
+        )
         return torch.as_tensor(found).detach()[:, 0]
     if name == "GuidedGradCam":
-        layer = seen.ask.module.get_submodule(seen.layer)
-        found = library.GuidedGradCam(seen.ask.module, layer).attribute(
-            inputs, seen.targets, interpolate_mode="bilinear"
+        module = layer.query.module.get_submodule(layer.name)
+        found = library.GuidedGradCam(layer.query.module, module).attribute(
+            inputs, layer.targets, interpolate_mode="bilinear"
         )
     else:
-        found = getattr(library, name)(seen.ask.module).attribute(inputs, target=seen.targets)
+        found = getattr(library, name)(layer.query.module).attribute(inputs, target=layer.targets)
     return torch.as_tensor(found).detach().abs().amax(1)
 
 
-RUNNERS: dict[str, Callable[[str, Seen], Tensor]] = {
+RUNNERS: dict[str, Callable[[str, LayerFeatures], Tensor]] = {
     "gradcam": _pytorch_grad_cam,
     "torchcam": _torchcam,
     "captum": _captum,
@@ -124,9 +126,9 @@ def _quiet() -> Iterator[None]:
 
 
 def _register(library: str, name: str, cost: str) -> None:
-    def call(self: Any, seen: Seen) -> Tensor:
+    def call(self: Any, layer: LayerFeatures) -> Tensor:
         with _quiet():
-            return RUNNERS[library](name, seen)
+            return RUNNERS[library](name, layer)
 
     doc = f"""{name} as {LIBRARIES[library]} computes it, its own post-processing included.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.fusion import upsample
 from wsol.methods.masks import (
     behind,
@@ -48,19 +48,19 @@ class PolyCAM:
 
     variant: Literal["plus", "minus", "plus_minus"] = "plus"
 
-    def joint(self, seens: Sequence[Seen]) -> Tensor:
+    def joint(self, layers: Sequence[LayerFeatures]) -> Tensor:
         fused: Tensor | None = None
-        for seen in reversed(seens):
-            raw = weighted_map(self._weights(seen).to(seen.activations.dtype), seen.activations)
+        for layer in reversed(layers):
+            raw = weighted_map(self._weights(layer).to(layer.activations.dtype), layer.activations)
             if fused is not None:
                 raw = raw * upsample(fused, (raw.shape[-2], raw.shape[-1]))
             fused = stretched(raw)
         assert fused is not None
         return fused
 
-    def _weights(self, seen: Seen) -> Tensor:
-        plus = channel_scores(seen, order="norm_after_up").of("prob") if self.variant != "minus" else None
-        minus = seen.once("left_out", lambda: left_out(seen)) if self.variant != "plus" else None
+    def _weights(self, layer: LayerFeatures) -> Tensor:
+        plus = channel_scores(layer, order="norm_after_up").of("prob") if self.variant != "minus" else None
+        minus = layer.once("left_out", lambda: left_out(layer)) if self.variant != "plus" else None
         if plus is None or minus is None:
             whole = minus if plus is None else plus
             assert whole is not None
@@ -68,16 +68,16 @@ class PolyCAM:
         return plus + minus
 
 
-def left_out(seen: Seen) -> Tensor:
+def left_out(layer: LayerFeatures) -> Tensor:
     """(B, K) p(x) - p(x * (1 - H_k)); 0 for flat channels."""
-    live = live_channels(seen.activations)
-    size = (seen.images.shape[-2], seen.images.shape[-1])
+    live = live_channels(layer.activations)
+    size = (layer.images.shape[-2], layer.images.shape[-1])
 
     def inputs(image: int, channels: Tensor) -> Tensor:
-        return behind(seen.images[image], 1 - image_masks(seen.activations[image, channels], size, "norm_after_up"))
+        return behind(layer.images[image], 1 - image_masks(layer.activations[image, channels], size, "norm_after_up"))
 
-    rest = sweep(seen, live, inputs).of("prob")
-    return torch.where(live, target_scores(seen.logits, seen.targets, "prob")[:, None] - rest, 0)
+    rest = sweep(layer, live, inputs).of("prob")
+    return torch.where(live, target_scores(layer.logits, layer.targets, "prob")[:, None] - rest, 0)
 
 
 def stretched(raw: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,9 +33,9 @@ class RandomCAM:
 
     relu: bool = False
 
-    def __call__(self, seen: Seen) -> Tensor:
-        channels = seen.activations.shape[1]
-        drawn = [torch.rand(channels, generator=g, dtype=torch.float64) for g in seen.generators("randomcam")]
-        weights = (2 * torch.stack(drawn) - 1).to(seen.activations)
-        raw = (weights[:, :, None, None] * seen.activations).sum(1)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        channels = layer.activations.shape[1]
+        drawn = [torch.rand(channels, generator=g, dtype=torch.float64) for g in layer.generators("randomcam")]
+        weights = (2 * torch.stack(drawn) - 1).to(layer.activations)
+        raw = (weights[:, :, None, None] * layer.activations).sum(1)
         return raw.relu() if self.relu else raw

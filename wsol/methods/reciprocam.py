@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from wsol.methods.ablationcam import part_size
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.cam import before_pooling
 from wsol.methods.masks import Score
 
@@ -38,30 +38,32 @@ class ReciproCAM:
     score: Score = "logit"
     kernel: Literal["cell", "gauss3"] = "cell"
 
-    def __call__(self, seen: Seen) -> Tensor:
-        batch, _, height, width = seen.activations.shape
-        raw = torch.zeros(batch, height * width, dtype=seen.activations.dtype, device=seen.activations.device)
-        for image, target in enumerate(seen.targets.tolist()):
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        batch, _, height, width = layer.activations.shape
+        raw = torch.zeros(batch, height * width, dtype=layer.activations.dtype, device=layer.activations.device)
+        for image, target in enumerate(layer.targets.tolist()):
             done = 0
-            for logits in self._logits(seen, image):
+            for logits in self._logits(layer, image):
                 scores = logits.softmax(1) if self.score == "prob" else logits
                 raw[image, done : done + len(logits)] = scores[:, target].to(raw.dtype)
                 done += len(logits)
         return raw.reshape(batch, height, width)
 
-    def _logits(self, seen: Seen, image: int) -> list[Tensor]:
+    def _logits(self, layer: LayerFeatures, image: int) -> list[Tensor]:
         """(m, C) logits for the cells in reading order, a part at a time."""
-        activations = seen.activations[image]
-        if seen.head is not None and seen.head.kind != "conv":  # a ReLU on class maps does not commute with the mean
-            kept = before_pooling(seen, seen.head)[image].double()
-            per_class = torch.tensordot(seen.head.weight.double(), self._spread(kept), 1).flatten(1).T
-            return [per_class / len(per_class) + seen.head.bias.double()]
+        activations = layer.activations[image]
+        if layer.head is not None and layer.head.kind != "conv":  # a ReLU on class maps does not commute with the mean
+            kept = before_pooling(layer, layer.head)[image].double()
+            per_class = torch.tensordot(layer.head.weight.double(), self._spread(kept), 1).flatten(1).T
+            return [per_class / len(per_class) + layer.head.bias.double()]
         cells = torch.arange(activations.shape[-2:].numel(), device=activations.device)
         parts = []
-        for part in torch.split(cells, part_size(seen)):
+        for part in torch.split(cells, part_size(layer)):
             one = torch.zeros(len(part), *activations.shape[-2:], dtype=activations.dtype, device=activations.device)
             one.flatten(1)[torch.arange(len(part), device=part.device), part] = 1
-            parts.append(seen.ask.logits_from(seen.layer, activations * self._spread(one)[:, None], seen.images[image]))
+            parts.append(
+                layer.query.logits_from(layer.name, activations * self._spread(one)[:, None], layer.images[image])
+            )
         return parts
 
     def _spread(self, maps: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.fusion import upsample
 from wsol.methods.masks import minmax
 from wsol.methods.meta import base_method
@@ -25,18 +25,18 @@ class RefineCAM:
     Traps: it fuses its layers itself; the fusion's options do not apply. One layer with an empty map empties the
     product.
 
-    Options: base = any method that needs one look; size = largest (of the layers, as torch-cam) or input
+    Options: base = any method of the shared pass; size = largest (of the layers, as torch-cam) or input
     (pytorch-grad-cam).
     """
 
     base: str = "gradcam_pp"
     size: Literal["largest", "input"] = "largest"
 
-    def joint(self, seens: Sequence[Seen]) -> Tensor:
+    def joint(self, layers: Sequence[LayerFeatures]) -> Tensor:
         base = base_method(self.base, of="refinecam")
-        maps = [minmax(base(seen)) for seen in seens]
+        maps = [minmax(base(layer)) for layer in layers]
         shapes = [tuple(m.shape[-2:]) for m in maps]
         height, width = max(shapes, key=lambda s: s[0] * s[1])
         if self.size == "input":
-            height, width = seens[0].images.shape[-2:]
+            height, width = layers[0].images.shape[-2:]
         return minmax(torch.stack([upsample(m, (height, width)) for m in maps]).prod(0))

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from wsol.capture import INPUT
-from wsol.methods.base import Seen
+from wsol.methods.base import LayerFeatures
+from wsol.models.forward import INPUT
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 Rule = Literal["deconvnet", "guided"]
 
 
-def ruled_gradient(seen: Seen, rule: Rule) -> Tensor:
+def ruled_gradient(layer: LayerFeatures, rule: Rule) -> Tensor:
     """(B, 3, h, w) what the rule sends back to the image from the target logit: one forward and one backward."""
 
-    def look() -> Tensor:
+    def run() -> Tensor:
         with relu_rule(rule):
-            return seen.ask.look(seen.images, seen.targets, [INPUT]).gradients[INPUT]
+            return layer.query.forward_backward(layer.images, layer.targets, [INPUT]).gradients[INPUT]
 
-    return seen.once(("relu_rule", rule), look)
+    return layer.once(("relu_rule", rule), run)
 
 
 @contextmanager

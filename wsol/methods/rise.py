@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.masks import Score, behind, target_scores
 from wsol.options import Count, PositiveShare
 
@@ -40,19 +40,19 @@ class RISE:
     keep: PositiveShare = 0.5
     score: Score = "prob"
 
-    def __call__(self, seen: Seen) -> Tensor:
-        batch, _, height, width = seen.images.shape
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        batch, _, height, width = layer.images.shape
         step = -(-height // self.cells), -(-width // self.cells)  # rounded up, as the paper does
-        generator = seen.run_generator("rise")
+        generator = layer.run_generator("rise")
         kept = torch.rand(self.samples, self.cells, self.cells, generator=generator, dtype=torch.float64) < self.keep
         shifts = torch.rand(self.samples, 2, generator=generator, dtype=torch.float64) * torch.tensor(step)
-        raw = torch.zeros(batch, height, width, dtype=seen.logits.dtype, device=seen.images.device)
-        for start in range(0, self.samples, seen.ask.chunk):
-            part = slice(start, start + seen.ask.chunk)
+        raw = torch.zeros(batch, height, width, dtype=layer.logits.dtype, device=layer.images.device)
+        for start in range(0, self.samples, layer.query.chunk):
+            part = slice(start, start + layer.query.chunk)
             masks = grown(kept[part].to(raw), shifts[part].long().tolist(), step, (height, width))
             for image in range(batch):
-                logits = seen.ask.logits(behind(seen.images[image], masks))
-                scores = target_scores(logits, seen.targets[image].expand(len(logits)), self.score)
+                logits = layer.query.logits(behind(layer.images[image], masks))
+                scores = target_scores(logits, layer.targets[image].expand(len(logits)), self.score)
                 raw[image] += (scores[:, None, None] * masks).sum(0)
         return raw / (self.samples * self.keep)
 

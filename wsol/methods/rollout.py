@@ -8,7 +8,7 @@ import torch
 
 from wsol.errors import ConfigError
 from wsol.methods.attending import row_map
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.options import Share
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class Rollout:
         if not 0 <= self.discard < 1:
             raise ConfigError(f"rollout: discard={self.discard} is not a share in [0, 1)")
 
-    def __call__(self, seen: Seen) -> Tensor:
-        return row_map(seen, self._row, gradients=False)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        return row_map(layer, self._row, gradients=False)
 
     def _row(self, attention: Attention, readers: Tensor) -> Tensor:
         layers = [self._mixed(p) for p in attention.probabilities]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.blur import blurred
 from wsol.methods.masks import Order, Score, channel_scores, image_scores, live_channels, live_softmax, weighted_map
 from wsol.options import Count
@@ -46,30 +46,30 @@ class ScoreCAM:
     mask_order: Order = "norm_after_up"
     top_n: Count | None = None
 
-    def __call__(self, seen: Seen) -> Tensor:
-        return weighted_map(self.weights(seen).to(seen.activations.dtype), seen.activations)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        return weighted_map(self.weights(layer).to(layer.activations.dtype), layer.activations)
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, layer: LayerFeatures) -> Tensor:
         """(B, K) channel weights."""
-        used = live_channels(seen.activations)
+        used = live_channels(layer.activations)
         wanted = None
         if self.top_n is not None:
-            wanted = most_varied(seen.activations, self.top_n)
+            wanted = most_varied(layer.activations, self.top_n)
             used = used & wanted
-        scores = channel_scores(seen, order=self.mask_order, wanted=wanted).of(self.score)
+        scores = channel_scores(layer, order=self.mask_order, wanted=wanted).of(self.score)
         if self.channel_softmax:  # a shift, so the baseline's forward is not spent
             return live_softmax(scores, used)
-        return torch.where(used, scores - self._baseline(seen)[:, None], 0)
+        return torch.where(used, scores - self._baseline(layer)[:, None], 0)
 
-    def _baseline(self, seen: Seen) -> Tensor:
+    def _baseline(self, layer: LayerFeatures) -> Tensor:
         if self.baseline == "none":
-            return torch.zeros_like(seen.scores)
-        images = seen.images
+            return torch.zeros_like(layer.scores)
+        images = layer.images
         if self.baseline == "blur":
             images = blurred(images, sigma=BLUR_SIGMA * min(images.shape[-2:]))
         else:
             images = torch.zeros_like(images)
-        return seen.once(("baseline", self.baseline, self.score), lambda: image_scores(seen, images, self.score))
+        return layer.once(("baseline", self.baseline, self.score), lambda: image_scores(layer, images, self.score))
 
 
 def most_varied(activations: Tensor, count: int) -> Tensor:

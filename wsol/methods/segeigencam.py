@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.principal import principal_map
 
 if TYPE_CHECKING:
@@ -20,5 +20,5 @@ class SegEigenCAM:
     Identities: its sign rule is EigenCAM's sign=maxabs.
     """
 
-    def __call__(self, seen: Seen) -> Tensor:
-        return principal_map(seen.gradients.abs() * seen.activations, centre=False, sign="maxabs")
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        return principal_map(layer.gradients.abs() * layer.activations, centre=False, sign="maxabs")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods.ablationcam import part_size
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.masks import Score, target_scores, weighted_map
 from wsol.options import Count
 
@@ -39,23 +39,23 @@ class ShapCAM:
     samples: Count = 10
     score: Score = "prob"
 
-    def __call__(self, seen: Seen) -> Tensor:
-        return weighted_map(self.weights(seen).to(seen.activations.dtype), seen.activations)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        return weighted_map(self.weights(layer).to(layer.activations.dtype), layer.activations)
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, layer: LayerFeatures) -> Tensor:
         """(B, K)."""
-        if seen.head is not None and seen.head.linear and self.score == "logit":
-            weights: Tensor = seen.head.weight.to(seen.activations)[seen.targets]
-            return weights * seen.activations.mean((2, 3))
-        generators = seen.generators("shapcam")
-        return torch.stack([self._values(seen, image, generator) for image, generator in enumerate(generators)])
+        if layer.head is not None and layer.head.linear and self.score == "logit":
+            weights: Tensor = layer.head.weight.to(layer.activations)[layer.targets]
+            return weights * layer.activations.mean((2, 3))
+        generators = layer.generators("shapcam")
+        return torch.stack([self._values(layer, image, generator) for image, generator in enumerate(generators)])
 
-    def _values(self, seen: Seen, image: int, generator: Generator) -> Tensor:
+    def _values(self, layer: LayerFeatures, image: int, generator: Generator) -> Tensor:
         """(K,) for one image."""
-        activations = seen.activations[image]
+        activations = layer.activations[image]
         alive = activations.flatten(1).any(1)
-        values = torch.zeros(len(activations), dtype=seen.logits.dtype, device=activations.device)
-        empty = self._scores(seen, image, torch.zeros_like(alive)[None])
+        values = torch.zeros(len(activations), dtype=layer.logits.dtype, device=activations.device)
+        empty = self._scores(layer, image, torch.zeros_like(alive)[None])
         for _ in range(self.samples):
             order = torch.randperm(len(activations), generator=generator).to(activations.device)
             order = order[alive[order]]
@@ -64,15 +64,15 @@ class ShapCAM:
             rank = torch.full((len(activations),), len(activations), device=activations.device)
             rank[order] = torch.arange(len(order), device=activations.device)
             joined = rank <= torch.arange(len(order), device=activations.device)[:, None]
-            scores = torch.cat([empty, self._scores(seen, image, joined)])
+            scores = torch.cat([empty, self._scores(layer, image, joined)])
             values[order] += scores.diff()
         return values / self.samples
 
-    def _scores(self, seen: Seen, image: int, kept: Tensor) -> Tensor:
+    def _scores(self, layer: LayerFeatures, image: int, kept: Tensor) -> Tensor:
         """(m,) scores with only some channels, (m, K)."""
         answers = []
-        for part in torch.split(kept, part_size(seen)):
-            activations = seen.activations[image] * part[:, :, None, None]
-            logits = seen.ask.logits_from(seen.layer, activations, seen.images[image])
-            answers.append(target_scores(logits, seen.targets[image].expand(len(logits)), self.score))
+        for part in torch.split(kept, part_size(layer)):
+            activations = layer.activations[image] * part[:, :, None, None]
+            logits = layer.query.logits_from(layer.name, activations, layer.images[image])
+            answers.append(target_scores(logits, layer.targets[image].expand(len(logits)), self.score))
         return torch.cat(answers)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.ask import Cost
-from wsol.capture import target_logit, wide
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.masks import weighted_map
+from wsol.models.cost import Cost
+from wsol.models.forward import target_logit, wide
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,11 +37,11 @@ class ShapleyCAM:
 
     score: Literal["rest", "logit", "logprob"] = "rest"
 
-    def __call__(self, seen: Seen) -> Tensor:
-        weights = seen.once(("shapley", self.score), lambda: self._weights(seen))
-        return weighted_map(weights, seen.activations)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        weights = layer.once(("shapley", self.score), lambda: self._weights(layer))
+        return weighted_map(weights, layer.activations)
 
-    def _weights(self, seen: Seen) -> Tensor:
+    def _weights(self, layer: LayerFeatures) -> Tensor:
         def score(logits: Tensor, targets: Tensor) -> Tensor:
             own = target_logit(logits, targets)
             if self.score == "logit":
@@ -49,16 +49,16 @@ class ShapleyCAM:
             sure = target_logit(logits.log_softmax(1), targets)
             return sure if self.score == "logprob" else own + sure
 
-        look = seen.ask.look(seen.images, seen.targets, [seen.layer], score=score, create_graph=True)
-        gradient, activations = look.gradients[seen.layer], look.activations[seen.layer]
+        result = layer.query.forward_backward(layer.images, layer.targets, [layer.name], score=score, create_graph=True)
+        gradient, activations = result.gradients[layer.name], result.activations[layer.name]
         curved = torch.zeros_like(gradient)
         if gradient.requires_grad:
             with torch.enable_grad():
                 along = (gradient * activations.detach()).sum()
             # None means that the gradient is the same at any activation: the Hessian is 0
-            product = torch.autograd.grad(along, look.roots[seen.layer], allow_unused=True)[0]
+            product = torch.autograd.grad(along, result.roots[layer.name], allow_unused=True)[0]
             if product is not None:
-                grid = seen.ask.grids.get(seen.layer)
+                grid = layer.query.grids.get(layer.name)
                 curved = wide(product if grid is None else grid.unfold(product))
-        seen.ask.cost += Cost(backwards=len(seen.images))
+        layer.query.cost += Cost(backwards=len(layer.images))
         return (gradient - curved / 2).detach().mean((2, 3))

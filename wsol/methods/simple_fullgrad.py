@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.capture import INPUT
-from wsol.methods.base import Seen, method
-from wsol.methods.bias_gradients import is_map, look_at_biases, stretched, to_input
+from wsol.methods.base import LayerFeatures, method
+from wsol.methods.bias_gradients import bias_gradients, is_map, stretched, to_input
+from wsol.models.forward import INPUT
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,10 +28,10 @@ class SimpleFullGrad:
     Traps: a sum over layers of stretched maps, so wide layers count for more than narrow ones.
     """
 
-    def __call__(self, seen: Seen) -> Tensor:
-        look, biases = look_at_biases(seen)
-        raw = stretched(seen.images * look.gradients[INPUT]).sum(1)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        result, biases = bias_gradients(layer)
+        raw = stretched(layer.images * result.gradients[INPUT]).sum(1)
         for name in biases:
-            if is_map(seen, name):
-                raw = raw + to_input(stretched(look.gradients[name]), seen).sum(1)
+            if is_map(layer, name):
+                raw = raw + to_input(stretched(result.gradients[name]), layer).sum(1)
         return raw

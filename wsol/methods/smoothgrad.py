@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.capture import INPUT
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.colour import Reduce, one_map
 from wsol.methods.noise import noisy_images
+from wsol.models.forward import INPUT
 from wsol.options import Count, NotNegative
 
 if TYPE_CHECKING:
@@ -45,18 +45,18 @@ class SmoothGrad:
     abs: bool = True
     smooth_sigma: NotNegative = 0.0
 
-    def __call__(self, seen: Seen) -> Tensor:
-        mean, squared, var = seen.once(("smoothgrad", self.samples, self.noise), lambda: self._moments(seen))
-        signal = {"mean": mean, "squared": squared, "var": var}[self.statistic].to(seen.logits.dtype)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        mean, squared, var = layer.once(("smoothgrad", self.samples, self.noise), lambda: self._moments(layer))
+        signal = {"mean": mean, "squared": squared, "var": var}[self.statistic].to(layer.logits.dtype)
         return one_map(signal, reduce=self.reduce, absolute=self.abs, smooth_sigma=self.smooth_sigma)
 
-    def _moments(self, seen: Seen) -> tuple[Tensor, Tensor, Tensor]:
+    def _moments(self, layer: LayerFeatures) -> tuple[Tensor, Tensor, Tensor]:
         """Mean, mean square and variance over the samples, (B, 3, h, w) float64, in one pass (Welford, 1962)."""
-        mean = torch.zeros_like(seen.images, dtype=torch.float64)
+        mean = torch.zeros_like(layer.images, dtype=torch.float64)
         spread, square = torch.zeros_like(mean), torch.zeros_like(mean)
-        noisy = noisy_images(seen, samples=self.samples, noise=self.noise)
+        noisy = noisy_images(layer, samples=self.samples, noise=self.noise)
         for count, images in enumerate(noisy, start=1):
-            gradient = seen.ask.look(images, seen.targets, [INPUT]).gradients[INPUT].double()
+            gradient = layer.query.forward_backward(images, layer.targets, [INPUT]).gradients[INPUT].double()
             away = gradient - mean
             mean = mean + away / count
             spread = spread + away * (gradient - mean)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.masks import weighted_map
 from wsol.methods.noise import noisy_images
 from wsol.options import Count, NotNegative
@@ -43,20 +43,20 @@ class SmoothGradCAMpp:
     noise: NotNegative = 0.15
     numerator: Literal["d1", "d2"] = "d1"
 
-    def __call__(self, seen: Seen) -> Tensor:
-        first, second, third = self._derivatives(seen)
-        total = seen.activations.double().sum((2, 3), keepdim=True)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        first, second, third = self._derivatives(layer)
+        total = layer.activations.double().sum((2, 3), keepdim=True)
         denominator = 2 * second + total * third
         usable = denominator.abs() > CANCELLED * (2 * second + (total * third).abs())
         alpha = (first if self.numerator == "d1" else second) / torch.where(usable, denominator, 1)
         weights = (torch.where(usable, alpha, 0) * first.clamp(min=0)).sum((2, 3))
-        return weighted_map(weights.to(seen.activations.dtype), seen.activations)
+        return weighted_map(weights.to(layer.activations.dtype), layer.activations)
 
-    def _derivatives(self, seen: Seen) -> tuple[Tensor, Tensor, Tensor]:
+    def _derivatives(self, layer: LayerFeatures) -> tuple[Tensor, Tensor, Tensor]:
         """Mean of g, g^2, g^3 over the noisy inputs, in float64: cubes of small gradients vanish in float32."""
-        sums = [torch.zeros_like(seen.activations, dtype=torch.float64) for _ in range(3)]
-        for images in noisy_images(seen, samples=self.samples, noise=self.noise):
-            gradient = seen.ask.look(images, seen.targets, [seen.layer]).gradients[seen.layer].double()
+        sums = [torch.zeros_like(layer.activations, dtype=torch.float64) for _ in range(3)]
+        for images in noisy_images(layer, samples=self.samples, noise=self.noise):
+            gradient = layer.query.forward_backward(images, layer.targets, [layer.name]).gradients[layer.name].double()
             for power, total in enumerate(sums, start=1):
                 total += gradient**power
         first, second, third = (total / self.samples for total in sums)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.masks import Score, behind, image_masks, live_channels, live_softmax, sweep, weighted_map
 from wsol.options import Count, NotNegative
 
@@ -40,22 +40,22 @@ class SSCAM:
     score: Score = "prob"
     channel_softmax: bool = True
 
-    def __call__(self, seen: Seen) -> Tensor:
-        live = live_channels(seen.activations)
-        total = torch.zeros(live.shape, dtype=seen.logits.dtype, device=live.device)
-        generators = seen.generators("sscam")
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        live = live_channels(layer.activations)
+        total = torch.zeros(live.shape, dtype=layer.logits.dtype, device=live.device)
+        generators = layer.generators("sscam")
         for _ in range(self.samples):
-            total += sweep(seen, live, lambda i, channels: self._inputs(seen, i, channels, generators[i])).of(
+            total += sweep(layer, live, lambda i, channels: self._inputs(layer, i, channels, generators[i])).of(
                 self.score
             )
         scores = total / self.samples
         weights = live_softmax(scores, live) if self.channel_softmax else scores
-        return weighted_map(weights.to(seen.activations.dtype), seen.activations)
+        return weighted_map(weights.to(layer.activations.dtype), layer.activations)
 
-    def _inputs(self, seen: Seen, image: int, channels: Tensor, generator: torch.Generator) -> Tensor:
+    def _inputs(self, layer: LayerFeatures, image: int, channels: Tensor, generator: torch.Generator) -> Tensor:
         """(m, 3, h, w); noise is drawn a channel at a time, so the number of channels at a time does not matter."""
-        pixels = seen.images[image]
-        masks = image_masks(seen.activations[image, channels], (pixels.shape[-2], pixels.shape[-1]), "norm_after_up")
+        pixels = layer.images[image]
+        masks = image_masks(layer.activations[image, channels], (pixels.shape[-2], pixels.shape[-1]), "norm_after_up")
         shape = masks.shape[1:] if self.noise_on == "map" else pixels.shape
         drawn = [torch.randn(shape, generator=generator, dtype=torch.float64) for _ in channels]
         noise = self.std * torch.stack(drawn)

@@ -8,8 +8,8 @@ import torch
 
 from wsol.attention import Attention
 from wsol.errors import HeadError
-from wsol.methods.attending import look_at_attention, parts, tokens_of
-from wsol.methods.base import Seen, method
+from wsol.methods.attending import attention_pass, parts, tokens_of
+from wsol.methods.base import LayerFeatures, method
 from wsol.models.heads import ROUNDING
 
 if TYPE_CHECKING:
@@ -34,37 +34,37 @@ class TSCAM:
     trained so. The class token looks and is not read. S is signed, and so is M.
     """
 
-    def __call__(self, seen: Seen) -> Tensor:
-        tokens = tokens_of(seen)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        tokens = tokens_of(layer)
         if tokens.prefix < 1:
             raise HeadError("TS-CAM needs a class token, which this network has not; use cam or gradcam")
         maps = []
-        for part in parts(seen, gradients=False):
-            attention, semantic = _look(seen, part)
+        for part in parts(layer, gradients=False):
+            attention, semantic = _look(layer, part)
             where = torch.stack([p[:, :, 0].mean(1) for p in attention.probabilities]).mean(0)
-            what = semantic[torch.arange(len(semantic)), seen.targets[part]]
+            what = semantic[torch.arange(len(semantic)), layer.targets[part]]
             maps.append(tokens.to_map(where) * what)
         return torch.cat(maps)
 
 
-def _look(seen: Seen, part: slice) -> tuple[Attention, Tensor]:
+def _look(layer: LayerFeatures, part: slice) -> tuple[Attention, Tensor]:
     """Attention, and the semantic map (B, C, side, side): the class maps whose spatial mean gave the logits."""
     kept: list[Tensor] = []
 
     def keep(module: Any, args: Any, output: Tensor) -> None:
         kept.append(output.detach())
 
-    classes = seen.logits.shape[1]
+    classes = layer.logits.shape[1]
     convolutions = [
-        m for m in seen.ask.module.modules() if isinstance(m, torch.nn.Conv2d) and m.out_channels == classes
+        m for m in layer.query.module.modules() if isinstance(m, torch.nn.Conv2d) and m.out_channels == classes
     ]
     handles = [m.register_forward_hook(keep) for m in convolutions]
     try:
-        attention = look_at_attention(seen, part, gradients=False)
+        attention = attention_pass(layer, part, gradients=False)
     finally:
         for handle in handles:
             handle.remove()
-    side = tokens_of(seen).side
+    side = tokens_of(layer).side
     for semantic in kept:
         if semantic.shape[-2:] == (side, side) and _gives(semantic, attention.logits):
             return attention, semantic.to(attention.logits)

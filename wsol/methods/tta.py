@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.fusion import upsample
 from wsol.methods.meta import base_method
-from wsol.methods.sizes import look_at, resized
+from wsol.methods.sizes import pass_at, resized
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,31 +33,31 @@ class TTA:
     Traps: pytorch-grad-cam's version multiplies the normalised pixels by 0.9, 1 and 1.1, which is not a change of size.
     Maps are averaged as they are, without a stretch, at the largest one's size.
 
-    Options: base = any method that needs one look.
+    Options: base = any method that needs one result.
     """
 
     base: str = "gradcam"
 
-    def __call__(self, seen: Seen) -> Tensor:
+    def __call__(self, layer: LayerFeatures) -> Tensor:
         base = base_method(self.base, of="tta")
-        height, width = seen.images.shape[-2:]
+        height, width = layer.images.shape[-2:]
         maps = []
         for scale in sorted(SCALES, reverse=True):
-            larger = resized(seen.images, (round(height * scale), round(width * scale)))
+            larger = resized(layer.images, (round(height * scale), round(width * scale)))
             for mirrored in (False, True):
                 images = larger.flip(-1) if mirrored else larger
-                raw = base(self._look(seen, images))
+                raw = base(self._look(layer, images))
                 maps.append(raw.flip(-1) if mirrored else raw)
         size = (maps[0].shape[-2], maps[0].shape[-1])
         return torch.stack([upsample(m, size) for m in maps]).mean(0)
 
-    def _look(self, seen: Seen, images: Tensor) -> Seen:
-        look = look_at(seen, images)
+    def _look(self, layer: LayerFeatures, images: Tensor) -> LayerFeatures:
+        result = pass_at(layer, images)
         return replace(
-            seen,
-            activations=look.activations[seen.layer],
-            slopes=look.gradients[seen.layer],
-            logits=look.logits,
+            layer,
+            activations=result.activations[layer.name],
+            _gradients=result.gradients[layer.name],
+            logits=result.logits,
             images=images,
             memo={},
         )

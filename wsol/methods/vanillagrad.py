@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.colour import Reduce, one_map
 from wsol.options import NotNegative
 
@@ -32,5 +32,5 @@ class VanillaGrad:
     abs: bool = True
     smooth_sigma: NotNegative = 0.0
 
-    def __call__(self, seen: Seen) -> Tensor:
-        return one_map(seen.gradients, reduce=self.reduce, absolute=self.abs, smooth_sigma=self.smooth_sigma)
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        return one_map(layer.gradients, reduce=self.reduce, absolute=self.abs, smooth_sigma=self.smooth_sigma)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.options import NotNegative
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ class XGradCAM:
     relu: bool = True
     eps: NotNegative = 0.0
 
-    def __call__(self, seen: Seen) -> Tensor:
-        activations = seen.activations
+    def __call__(self, layer: LayerFeatures) -> Tensor:
+        activations = layer.activations
         total = activations.sum((2, 3))
         noise = torch.finfo(total.dtype).eps * activations.abs().sum((2, 3))
         usable = (total.abs() > noise) & (total + self.eps != 0)
-        weights = (seen.gradients * activations).sum((2, 3)) / torch.where(usable, total + self.eps, 1)
+        weights = (layer.gradients * activations).sum((2, 3)) / torch.where(usable, total + self.eps, 1)
         raw = (torch.where(usable, weights, 0)[:, :, None, None] * activations).sum(1)
         return raw.relu() if self.relu else raw

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import Seen, method
+from wsol.methods.base import LayerFeatures, method
 from wsol.methods.fusion import normalised, upsample
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class ZoomCAM:
     itself; the fusion's options do not apply.
     """
 
-    def joint(self, seens: Sequence[Seen]) -> Tensor:
-        maps = [normalised((seen.gradients * seen.activations).sum(1).relu(), "max") for seen in seens]
+    def joint(self, layers: Sequence[LayerFeatures]) -> Tensor:
+        maps = [normalised((layer.gradients * layer.activations).sum(1).relu(), "max") for layer in layers]
         height, width = max((tuple(m.shape[-2:]) for m in maps), key=lambda s: s[0] * s[1])
         return torch.stack([upsample(m, (height, width)) for m in maps]).amax(0)

@@ -30,7 +30,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cas
 
 import numpy as np
 
-from wsol.ask import Ask, Memo
+from wsol.models.cost import Memo
+from wsol.models.query import ModelQuery
 from wsol.registry import Registry
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Case:
     map01 : (h, w) float in [0, 1], the same after min-max; a constant map is all zeros.
     target : class whose map it is: the label.
     probabilities : (C,) softmax of the network for exactly this `image`.
-    ask : the network; forwards are chunked and counted.
+    query : the network; forwards are chunked and counted.
     boxes : (g, 4) float64, ground-truth boxes x0 y0 x1 y1 in pixels of the input frame, half-open.
     mask : (h, w) uint8 in the input frame: 0 background, 1 object, 255 ignore; None where the dataset has no masks.
     remap : from another (3, h, w) image to this variant's (h, w) map of `target`, resized as `map`.
@@ -67,7 +68,7 @@ class Case:
     map01: NDArray[np.floating[Any]]
     target: int
     probabilities: NDArray[np.floating[Any]]
-    ask: Ask
+    query: ModelQuery
     boxes: NDArray[np.float64]
     mask: NDArray[np.uint8] | None
     remap: Callable[[torch.Tensor], NDArray[np.floating[Any]]]
@@ -101,8 +102,8 @@ class Case:
         The key must name every option that the value depends on. Unlike a method's cost, a metric's is nobody's column.
         """
         if key not in self.memo:
-            before = self.ask.cost
-            self.memo[key] = (make(), self.ask.cost - before)
+            before = self.query.cost
+            self.memo[key] = (make(), self.query.cost - before)
         return cast(V, self.memo[key][0])
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from wsol.ask import Ask
+    from wsol.models.query import ModelQuery
 
 Ties = Literal["reversed", "raster"]
 
@@ -43,7 +43,7 @@ def step_counts(pixels: int, steps: int) -> NDArray[np.int64]:
 
 
 def path_probabilities(
-    ask: Ask,
+    query: ModelQuery,
     starts: Tensor,
     ends: Tensor,
     order: NDArray[np.integer[Any]],
@@ -68,10 +68,10 @@ def path_probabilities(
     path = torch.arange(paths, device=starts.device).repeat_interleave(len(changed))
     changed = changed.repeat(paths)
     found = []
-    for first in range(0, len(path), ask.chunk):
-        p, n = path[first : first + ask.chunk], changed[first : first + ask.chunk]
+    for first in range(0, len(path), query.chunk):
+        p, n = path[first : first + query.chunk], changed[first : first + query.chunk]
         images = torch.where((rank < n[:, None, None])[:, None], ends[p], starts[p])
-        found.append(ask.probabilities(images).double().cpu())
+        found.append(query.probabilities(images).double().cpu())
     return np.asarray(torch.cat(found).view(paths, len(counts), -1).numpy())
 
 

@@ -27,10 +27,10 @@ def shown_probabilities(case: Case) -> NDArray[np.float64]:
     """(C,) outputs for `shown_only`, computed once for all metrics and for variants with the same map."""
     digest = hashlib.sha256(np.ascontiguousarray(case.map01).tobytes()).digest()
 
-    def ask() -> NDArray[np.float64]:
-        return np.asarray(case.ask.probabilities(shown_only(case)[None])[0].double().cpu().numpy())
+    def make() -> NDArray[np.float64]:
+        return np.asarray(case.query.probabilities(shown_only(case)[None])[0].double().cpu().numpy())
 
-    return case.once(("shown", digest), ask)
+    return case.once(("shown", digest), make)
 
 
 def average_drop(before: float, after: float) -> float:

@@ -59,7 +59,7 @@ class Occlusion:
         hidden = np.asarray(case.map01 >= self.tau)
         where = torch.as_tensor(hidden, device=case.image.device)
         left = case.image.masked_fill(where, 0.0)
-        after = case.ask.probabilities(left[None])[0].double().cpu().numpy()
+        after = case.query.probabilities(left[None])[0].double().cpu().numpy()
         return {
             "fall": float(case.probabilities[of_class] - after[of_class]),
             "after": float(after[of_class]),

@@ -79,7 +79,7 @@ class DeletionInsertion:
         blur, ends = case.once(("rise", self.blur, self.border), lambda: self._substrates(case))
         zeros = torch.zeros_like(image)
         between = path_probabilities(
-            case.ask, torch.stack([image, blur]), torch.stack([zeros, image]), order, counts[1:-1]
+            case.query, torch.stack([image, blur]), torch.stack([zeros, image]), order, counts[1:-1]
         )[..., of_class]
         whole, none, soft = float(case.probabilities[of_class]), ends[0, of_class], ends[1, of_class]
         deletion = np.concatenate([[whole], between[0], [none]])
@@ -90,7 +90,7 @@ class DeletionInsertion:
         """The blurred image, and the outputs (2, C) for zeros and for it: the same for every map of the image."""
         kernel = folded_kernel() if self.blur == "folded" else gaussian_kernel()
         blur = blurred(case.image, kernel, border=self.border)
-        found = case.ask.probabilities(torch.stack([torch.zeros_like(case.image), blur]))
+        found = case.query.probabilities(torch.stack([torch.zeros_like(case.image), blur]))
         return blur, found.double().cpu().numpy()
 
 

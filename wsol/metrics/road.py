@@ -81,7 +81,7 @@ class Road:
         noise = torch.as_tensor(case.rng("road").normal(0, self.noise, case.image.shape), dtype=case.image.dtype)
         images = impute_linear(case.image, removed)
         images = images + noise.to(case.image.device) * removed[:, None]
-        found = case.ask.probabilities(images).double().cpu().numpy()
+        found = case.query.probabilities(images).double().cpu().numpy()
         morf, lerf = np.split(found[:, of_class], 2)
         morf_right, lerf_right = np.split(found.argmax(1) == case.target, 2)
         return {

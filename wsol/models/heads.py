@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.capture import capture
+from wsol.models.forward import capture
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -52,9 +52,9 @@ def head_behind(
 
     A head belongs to the network: it must not depend on the batch or the precision that a run happens to have.
     """
-    with _full_precision(images.device.type), capture(module, [layer], gradients=False, grids=grids) as look_at:
-        look = look_at(images[:2])
-    return find_head(module, layer, look.activations[layer], look.logits)
+    with _full_precision(images.device.type), capture(module, [layer], gradients=False, grids=grids) as forward:
+        result = forward(images[:2])
+    return find_head(module, layer, result.activations[layer], result.logits)
 
 
 def find_head(module: nn.Module, layer: str, activations: Tensor, logits: Tensor) -> Head | None:

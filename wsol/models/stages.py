@@ -12,9 +12,9 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from wsol.capture import INPUT
 from wsol.errors import LayerError, unknown
 from wsol.models.blocks import block_stages
+from wsol.models.forward import INPUT
 from wsol.models.outline import Output, outline
 
 if TYPE_CHECKING:

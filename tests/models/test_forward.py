@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from wsol.capture import INPUT, capture
 from wsol.errors import LayerError
+from wsol.models.forward import INPUT, capture
 
 
 def network(inplace: bool) -> nn.Sequential:
@@ -31,20 +31,20 @@ def inputs(n: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_inplace_relu_behind_a_layer_does_not_change_what_was_captured() -> None:
     images, targets = inputs()
-    looks = []
+    results = []
     for inplace in (False, True):
-        with capture(network(inplace), ["0", "3"]) as look:
-            looks.append(look(images, targets))
+        with capture(network(inplace), ["0", "3"]) as forward:
+            results.append(forward(images, targets))
     for layer in ("0", "3"):
-        assert torch.equal(looks[0].activations[layer], looks[1].activations[layer])
-        assert torch.equal(looks[0].gradients[layer], looks[1].gradients[layer])
-        assert (looks[0].activations[layer] < 0).any(), "the pre-ReLU activation has negative values"
+        assert torch.equal(results[0].activations[layer], results[1].activations[layer])
+        assert torch.equal(results[0].gradients[layer], results[1].gradients[layer])
+        assert (results[0].activations[layer] < 0).any(), "the pre-ReLU activation has negative values"
 
 
 def test_gradients_equal_central_differences() -> None:
     model, (images, targets) = network(True).eval(), inputs(2)
-    with capture(model, [INPUT, "3"]) as look:
-        seen = look(images, targets)
+    with capture(model, [INPUT, "3"]) as forward:
+        result = forward(images, targets)
     step = 1e-6
     for index in [(0, 0, 1, 1), (1, 2, 4, 5), (0, 1, 8, 3)]:
         up, down = images.clone(), images.clone()
@@ -52,16 +52,16 @@ def test_gradients_equal_central_differences() -> None:
         down[index] -= step
         with torch.no_grad():
             slope = (model(up)[index[0], targets[index[0]]] - model(down)[index[0], targets[index[0]]]) / (2 * step)
-        assert torch.isclose(seen.gradients[INPUT][index], slope, atol=1e-8)
+        assert torch.isclose(result.gradients[INPUT][index], slope, atol=1e-8)
 
 
 def test_a_batch_gives_what_single_images_give() -> None:
     images, targets = inputs()
     model = network(True)
-    with capture(model, ["3"]) as look:
-        batch = look(images, targets)
+    with capture(model, ["3"]) as forward:
+        batch = forward(images, targets)
         for i in range(len(images)):
-            single = look(images[i : i + 1], targets[i : i + 1])
+            single = forward(images[i : i + 1], targets[i : i + 1])
             torch.testing.assert_close(batch.gradients["3"][i : i + 1], single.gradients["3"], rtol=1e-12, atol=1e-14)
 
 
@@ -72,9 +72,9 @@ def test_mode_requires_grad_and_hooks_are_restored_even_after_an_exception(fails
     model[2].eval()  # a network may be half frozen: each module's own mode counts
     model[0].weight.requires_grad_(False)
     try:
-        with capture(model, ["3"]) as look:
+        with capture(model, ["3"]) as forward:
             assert not model.training
-            look(*inputs())
+            forward(*inputs())
             if fails:
                 raise RuntimeError("stop here")
     except RuntimeError:
@@ -89,21 +89,24 @@ def test_mode_requires_grad_and_hooks_are_restored_even_after_an_exception(fails
 
 def test_frozen_parameters_still_give_gradients() -> None:
     model = network(True).requires_grad_(False)
-    with capture(model, ["3"]) as look:
-        assert look(*inputs()).gradients["3"].abs().sum() > 0
+    with capture(model, ["3"]) as forward:
+        assert forward(*inputs()).gradients["3"].abs().sum() > 0
 
 
 def test_without_gradients_no_graph_is_built() -> None:
-    with capture(network(True), ["3"], gradients=False) as look:
-        seen = look(inputs()[0])
-    assert seen.gradients == {}
-    assert not seen.activations["3"].requires_grad
+    with capture(network(True), ["3"], gradients=False) as forward:
+        result = forward(inputs()[0])
+    assert result.gradients == {}
+    assert not result.activations["3"].requires_grad
 
 
 def test_as_many_targets_as_images_are_needed() -> None:
     images, targets = inputs()
-    with capture(network(True), ["3"]) as look, pytest.raises(ValueError, match="4 images need as many targets, not 3"):
-        look(images, targets[:3])
+    with (
+        capture(network(True), ["3"]) as forward,
+        pytest.raises(ValueError, match="4 images need as many targets, not 3"),
+    ):
+        forward(images, targets[:3])
 
 
 def test_unknown_layer_names_the_nearest() -> None:
@@ -112,13 +115,16 @@ def test_unknown_layer_names_the_nearest() -> None:
 
 
 def test_layer_without_spatial_output_is_refused() -> None:
-    with capture(network(True), ["7"]) as look, pytest.raises(LayerError, match=r"'7' has no spatial output.*\(4, 3\)"):
-        look(*inputs())
+    with (
+        capture(network(True), ["7"]) as forward,
+        pytest.raises(LayerError, match=r"'7' has no spatial output.*\(4, 3\)"),
+    ):
+        forward(*inputs())
 
 
 def test_autocast_gives_float32() -> None:
     model = network(True).float()
     images, targets = inputs()
-    with torch.autocast("cpu", torch.bfloat16), capture(model, ["3"]) as look:
-        seen = look(images.float(), targets)
-    assert seen.activations["3"].dtype == seen.gradients["3"].dtype == seen.logits.dtype == torch.float32
+    with torch.autocast("cpu", torch.bfloat16), capture(model, ["3"]) as forward:
+        result = forward(images.float(), targets)
+    assert result.activations["3"].dtype == result.gradients["3"].dtype == result.logits.dtype == torch.float32

@@ -1,56 +1,36 @@
-"""Ask the model again: more forwards, partial forwards or looks, in chunks, counted.
+"""Query the model again: more forwards, partial forwards or backwards, in chunks, counted.
 
-Methods that mask, ablate, smooth or optimise get an `Ask`; they never see hooks, devices or memory limits.
+Methods that mask, ablate, smooth or optimise get a `ModelQuery`; they never see hooks, devices or memory limits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wsol.capture import INPUT, Look, capture, evaluating, target_logit, wide
+from wsol.models.cost import Cost
+from wsol.models.forward import INPUT, ForwardPass, capture, evaluating, target_logit, wide
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from torch import Tensor, nn
 
-    from wsol.capture import Score
+    from wsol.models.forward import Score
     from wsol.models.grids import Grid
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What was spent: full forwards, backwards and forwards from a layer on, in images; and seconds."""
-
-    forwards: float = 0.0
-    backwards: float = 0.0
-    partial_forwards: float = 0.0
-    seconds: float = 0.0
-
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(*(a + b for a, b in zip(self._all, other._all, strict=True)))
-
-    def __sub__(self, other: Cost) -> Cost:
-        return Cost(*(a - b for a, b in zip(self._all, other._all, strict=True)))
-
-    @property
-    def _all(self) -> tuple[float, float, float, float]:
-        return self.forwards, self.backwards, self.partial_forwards, self.seconds
-
-
-class Ask:
-    """A network that answers questions about images, at most `chunk` at a time; a look takes a whole batch.
+class ModelQuery:
+    """Further forward and backward passes of a network, counted: at most `chunk` images at a time without gradients.
 
     Attributes
     ----------
     module : the network itself; only for methods that change its backward rules.
     grids : by layer, how tokens become a grid (transformers).
-    chunk : images at a time; autocast : answer in bfloat16, as the look did.
+    chunk : images at a time; autocast : run in bfloat16, as the shared pass did.
     cost : what has been spent so far; `seconds` counts only work that was taken over from another variant.
     """
 
@@ -78,13 +58,13 @@ class Ask:
 
         The masked images exist one chunk at a time, so N may be thousands.
         """
-        answers = []
+        logits = []
         for part in torch.split(masks, self.chunk):
             masked = image * part[:, None]
             if baseline is not None:
                 masked = masked + baseline * (1 - part[:, None])
-            answers.append(self.logits(masked))
-        return torch.cat(answers)
+            logits.append(self.logits(masked))
+        return torch.cat(logits)
 
     def logits_from(self, layer: str, activations: Tensor, image: Tensor) -> Tensor:
         """Logits (N, C) of the network run on from `layer` with N outputs (N, K, H, W) in its place; image (3, h, w).
@@ -95,21 +75,21 @@ class Ask:
         if layer == INPUT:
             return self.logits(activations)
         module = self.module.get_submodule(layer)
-        answers = []
+        logits = []
         for part in torch.split(activations, self.chunk):
             self.cost += Cost(partial_forwards=len(part))
             with torch.no_grad(), evaluating(self.module), self._precision(image):
                 try:
-                    answers.append(self._run_replaced(module, layer, part, image[None]))
+                    logits.append(self._run_replaced(module, layer, part, image[None]))
                     self.cost += Cost(forwards=1)
                 except RuntimeError as error:
                     if len(part) == 1 or isinstance(error, torch.cuda.OutOfMemoryError):
                         raise
-                    answers.append(self._run_replaced(module, layer, part, image.expand(len(part), *image.shape)))
+                    logits.append(self._run_replaced(module, layer, part, image.expand(len(part), *image.shape)))
                     self.cost += Cost(forwards=len(part))
-        return torch.cat(answers)
+        return torch.cat(logits)
 
-    def look(
+    def forward_backward(
         self,
         images: Tensor,
         targets: Tensor,
@@ -119,17 +99,17 @@ class Ask:
         create_graph: bool = False,
         grids: Mapping[str, Grid] | None = None,
         strict: bool = True,
-    ) -> Look:
+    ) -> ForwardPass:
         """One more forward and backward over a batch of images, for activations and gradients of `layers`.
 
-        Keywords as in `wsol.capture`; `grids` replace the network's own.
+        Keywords as in `wsol.models.forward`; `grids` replace the network's own.
         """
         self.cost += Cost(forwards=len(images), backwards=len(images))
-        with capture(self.module, layers, grids=self.grids if grids is None else grids, strict=strict) as look:
-            return look(images, targets, score=score, create_graph=create_graph)
+        with capture(self.module, layers, grids=self.grids if grids is None else grids, strict=strict) as forward:
+            return forward(images, targets, score=score, create_graph=create_graph)
 
     def _precision(self, images: Tensor) -> AbstractContextManager[object]:
-        """bfloat16 where the run asks for it; metrics ask from outside the look's own autocast."""
+        """bfloat16 where the run has it; metrics query from outside the shared pass's own autocast."""
         return torch.autocast(images.device.type, torch.bfloat16) if self.autocast else nullcontext()
 
     def _run_replaced(self, module: nn.Module, layer: str, activations: Tensor, images: Tensor) -> Tensor:
@@ -137,8 +117,8 @@ class Ask:
 
         def replace(module: nn.Module, args: object, output: Any) -> Any:
             first = output[0] if isinstance(output, tuple | list) else output
-            seen = first if grid is None else grid.unfold(first)
-            if seen.shape[1:] != activations.shape[1:]:
+            shaped = first if grid is None else grid.unfold(first)
+            if shaped.shape[1:] != activations.shape[1:]:
                 return output  # a module that runs several times: what was captured is of another run, the last
             # A copy: an in-place ReLU behind the layer would overwrite the caller's tensor.
             given = activations.to(first.dtype, copy=True)
@@ -153,6 +133,3 @@ class Ask:
         if len(logits) != len(activations):
             raise RuntimeError(f"layer {layer!r} was bypassed: {len(logits)} outputs for {len(activations)} inputs")
         return wide(logits)
-
-
-Memo = dict[object, tuple[object, Cost]]

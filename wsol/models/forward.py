@@ -1,8 +1,8 @@
-"""See what a network computes: activations and gradients of named layers, from one forward and one backward.
+"""Capture what a network computes: activations and gradients of named layers, from one forward and one backward.
 
->>> with capture(model, ["layer3", "layer4"]) as look:      # doctest: +SKIP
-...     seen = look(images, targets)
-...     seen.activations["layer4"], seen.gradients["layer4"]
+>>> with capture(model, ["layer3", "layer4"]) as forward:      # doctest: +SKIP
+...     result = forward(images, targets)
+...     result.activations["layer4"], result.gradients["layer4"]
 
 Hooks live exactly as long as the block. The train/eval mode, `requires_grad` and the hooks of the network are as
 before when it ends, after an exception too.
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     Score = Callable[[Tensor, Tensor], Tensor]
 
-INPUT = "input"  # the image itself, seen as a layer: its gradient is what input-space methods use
+INPUT = "input"  # the image itself, as a layer: its gradient is what input-space methods use
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What one forward (and one backward) over a batch of B images showed.
+class ForwardPass:
+    """Logits, activations and gradients of one forward (and one backward) pass over a batch of B images.
 
     Attributes
     ----------
@@ -77,14 +77,14 @@ def capture(
     grids: Mapping[str, Grid] | None = None,
     strict: bool = True,
 ) -> Iterator[Capture]:
-    """Hook `layers` of `model` for the length of a block; yields a function from images to a `Look`.
+    """Hook `layers` of `model` for the length of a block; yields a function from images to a `ForwardPass`.
 
     Parameters
     ----------
     layers : dotted module names, or ``"input"``.
     gradients : also take gradients; without, no graph is built.
     grids : by layer, how a transformer's tokens become a (B, K, H, W) grid; layers without one must be spatial.
-    strict : a layer that is not run (an auxiliary head) is an error; otherwise it is left out of the look.
+    strict : a layer that is not run (an auxiliary head) is an error; otherwise it is left out of the result.
 
     Raises
     ------
@@ -94,21 +94,23 @@ def capture(
     for name in layers:
         if name != INPUT and name not in modules:
             raise unknown("layer", name, [n for n in modules if n], see="wsol list layers", error=LayerError)
-    look = Capture(model, tuple(dict.fromkeys(layers)), gradients, grids or {}, strict)
+    forward = Capture(model, tuple(dict.fromkeys(layers)), gradients, grids or {}, strict)
     trainable = {parameter: parameter.requires_grad for parameter in model.parameters()}
     handles = []
     try:
         with evaluating(model):
             for parameter in trainable:
                 parameter.requires_grad_(False)  # the graph starts at the first captured layer, not at the weights
-            handles = [modules[name].register_forward_hook(look._keep(name)) for name in look.layers if name != INPUT]
-            yield look
+            handles = [
+                modules[name].register_forward_hook(forward._keep(name)) for name in forward.layers if name != INPUT
+            ]
+            yield forward
     finally:
         for handle in handles:
             handle.remove()
         for parameter, needed in trainable.items():
             parameter.requires_grad_(needed)
-        look._kept.clear()
+        forward._kept.clear()
 
 
 @contextmanager
@@ -139,8 +141,8 @@ class Capture:
 
     def __call__(
         self, images: Tensor, targets: Tensor | None = None, *, score: Score = target_logit, create_graph: bool = False
-    ) -> Look:
-        """Look at (B, 3, h, w) `images`; `targets` are the (B,) classes whose score is differentiated.
+    ) -> ForwardPass:
+        """Run (B, 3, h, w) `images`; `targets` are the (B,) classes whose score is differentiated.
 
         With `create_graph` the tensors stay attached, for second derivatives; attention then takes its plain kernel,
         the only one that has them.
@@ -169,13 +171,13 @@ class Capture:
                 gradients = torch.autograd.grad(total, kept, create_graph=create_graph, allow_unused=True)
         detach = (lambda t: t) if create_graph else torch.Tensor.detach
         activations = {name: self._grid(name, detach(self._kept[name])) for name in layers}
-        slopes = {
+        gradients_by_layer = {
             name: self._grid(name, detach(torch.zeros_like(self._kept[name]) if g is None else g))
             for name, g in zip(layers, gradients, strict=False)
         }
         roots = dict(self._kept) if create_graph else {}
         self._kept.clear()
-        return Look(wide(detach(logits)), activations, slopes, roots)
+        return ForwardPass(wide(detach(logits)), activations, gradients_by_layer, roots)
 
     def _keep(self, name: str) -> Callable[[nn.Module, Any, Any], Any]:
         def hook(module: nn.Module, args: Any, output: Any) -> Any:
