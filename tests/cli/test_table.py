@@ -22,7 +22,13 @@ FAST = ["--resamples", "50"]
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("runs")
-    make_run(place / "shapes-val-shapes_gap-1111", QUALITY, first_image=300, identity={"dataset_fingerprint": "ca1f"})
+    make_run(
+        place / "shapes-val-shapes_gap-1111",
+        QUALITY,
+        first_image=300,
+        identity={"dataset_fingerprint": "ca1f"},
+        split="val",
+    )
     make_run(place / "shapes-test-shapes_gap-2222", QUALITY, protocols=("choe2020_v1", "gradcam2017"), rise=True)
     return place
 
@@ -146,14 +152,13 @@ def test_reading_commands_don_t_load_torch(runs: Path) -> None:
     code = (
         "import sys\n"
         "from wsol.cli import main\n"
-        "from wsol.lazy import is_loaded\n"
         "places = ['--runs', sys.argv[1], '--resamples', '20']\n"
         "assert main(['table', '--by', 'method,layers,gamma', *places]) == 0\n"
         "assert main(['compare', 'cam', 'gradcam@stage5', *places]) == 0\n"
         "import wsol\n"
         "assert len(wsol.load('latest', runs=sys.argv[1])) == 300\n"
         "assert main(['export', 'latest', '--csv', sys.argv[2], '--runs', sys.argv[1]]) == 0\n"
-        "assert not is_loaded('torch') and not is_loaded('torchvision')\n"
+        "assert not {'torch', 'torchvision', 'wsol.capture'} & set(sys.modules)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(runs), str(runs / "rows.csv")], capture_output=True, text=True

@@ -94,6 +94,7 @@ def make_run(
             view=chosen["view"][0],
             side=chosen["view"][1],
             seed=chosen["seed"],
+            trained=not chosen["weights"].startswith("random"),
         ),
         variants={variant: describe(variant, variant in stochastic) for variant in quality},
         protocols={p.name: protocol_info(p, view) for p in taken},

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tests.report.made_up import make_run
 from wsol.errors import DataError
-from wsol.report.localisation import SAID, SPLIT_HALF
 from wsol.report.slices import slicer
 from wsol.report.summary import Cell, Settings, Summary, summarise
 from wsol.store import RunFolder
@@ -111,12 +111,14 @@ def test_a_held_out_threshold_is_chosen_on_the_other_images(run: RunFolder, tmp_
         for c in summary.cells
         if (c.variant, c.measure, c.metric) == ("gradcam@stage5", "choe2020_v1", "maxboxacc")
     }
-    assert set(by_source) == {SAID["oracle"], SAID[SPLIT_HALF], "best on val-run"}
+    half, oracle = "best on the other half of the images", "best on these images"
+    assert set(by_source) == {oracle, half, "best on val-run"}
+    assert {c.tau_source for c in by_source.values()} == {"oracle", "split-half", "val"}
     chosen = (iou_at(other, "choe2020_v1") >= 0.5).mean(0).argmax()
     expected = 100 * (iou_at(run, "choe2020_v1")[:, chosen] >= 0.5).mean()
     assert by_source["best on val-run"].value == pytest.approx(expected)
-    assert all(c.value <= by_source[SAID["oracle"]].value for c in by_source.values())
-    assert len(by_source[SAID[SPLIT_HALF]].tau) == 2
+    assert all(c.value <= by_source[oracle].value for c in by_source.values())
+    assert len(by_source[half].tau) == 2
     fixed = [c for c in summary.cells if c.measure == "gradcam2017" and c.metric == "gt_known_loc"]
     assert {c.tau_from for c in fixed} == {"fixed 0.15"}
 
@@ -175,17 +177,31 @@ def test_a_run_without_rows_says_how_to_get_some(tmp_path: Path) -> None:
         summarise(run)
 
 
+def test_equal_maps_are_told_by_their_digests(run: RunFolder) -> None:
+    from wsol.report.same import same_rows
+
+    about = run.about()
+    tables = {
+        key: table.append_column("map_digest", pa.array([f"{n:016x}" for n in range(len(table))]))
+        for key, table in run.tables().items()
+    }
+    assert same_rows(tables, about.variants, about.protocols) == {"layercam@stage5": "gradcam@stage5"}
+    one = tables["layercam@stage5"].column_names.index("map_digest")
+    other = pa.array([f"{n:016x}" for n in range(1, 61)])
+    tables["layercam@stage5"] = tables["layercam@stage5"].set_column(one, "map_digest", other)
+    assert same_rows(tables, about.variants, about.protocols) == {}
+
+
 def test_twins_are_told_from_rows_and_named_after_the_older_paper(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"hirescam@stage5": 0.0, "cam@stage5": "hirescam@stage5", "gradcam@stage5": 0.001})
     assert summarise(run, n_resamples=10).same == {"hirescam@stage5": "cam@stage5"}
 
 
 def test_a_twin_on_a_sample_of_the_images_is_found_too(tmp_path: Path) -> None:
-    from wsol.report.rows import gather
     from wsol.report.same import same_rows
 
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0, "xgradcam@stage5": "gradcam@stage5", "cam@stage5": 0.0})
-    tables, about = run.tables(), gather(run.footers())
+    tables, about = run.tables(), run.about()
     tables["xgradcam@stage5"] = tables["xgradcam@stage5"].slice(5, 24)
     tables["cam@stage5"] = tables["cam@stage5"].slice(5, 24)
-    assert same_rows(tables, about["variants"], about["protocols"]) == {"xgradcam@stage5": "gradcam@stage5"}
+    assert same_rows(tables, about.variants, about.protocols) == {"xgradcam@stage5": "gradcam@stage5"}

@@ -190,14 +190,11 @@ def test_variants_on_a_sample_have_no_rank_and_stand_behind_the_others(tmp_path:
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0, "layercam@stage5": 0.2})
     few = make_run(tmp_path / "few", {"rise@input": 0.4, "cam@stage5": 0.0}, n=10)
     whole, part = summarise(run, n_resamples=50), summarise(few, n_resamples=50)
-    both = Summary(
-        whole.cells + part.cells,
-        {**whole.variants, **part.variants},
-        {**whole.costs, **part.costs},
-        whole.protocols,
-        whole.manifest,
-        whole.run,
-        looked_at=60,
+    both = replace(
+        whole,
+        cells=whole.cells + part.cells,
+        variants={**whole.variants, **part.variants},
+        costs={**whole.costs, **part.costs},
     )
     lines = body(printed(both))[1:]
     assert [line[1] for line in lines] == ["layercam@stage5", "gradcam@stage5", "rise@input", "cam@stage5"]
@@ -215,7 +212,7 @@ def test_a_run_that_goes_on_says_how_far_it_is(tmp_path: Path) -> None:
 
 def test_a_protocol_with_a_view_of_its_own_is_told_of_beside_the_costs(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, protocols=("choe2020_v1", "layercam2021"), n=6)
-    told = "layercam2021 looked through tencrop, ten crops an image at ten times the cost: F+B and ms are of one look"
+    told = "layercam2021 uses view tencrop, ten crops per image at ten times the cost: F+B and ms are of one pass"
     assert told in printed(summarise(run, n_resamples=20))
     plain = make_run(tmp_path / "plain", {"gradcam@stage5": 0.0}, n=6)
-    assert "looked through" not in printed(summarise(plain, n_resamples=20))
+    assert "uses view" not in printed(summarise(plain, n_resamples=20))

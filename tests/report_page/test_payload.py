@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from wsol.runs.gallery import Gallery
 from wsol.report.material import Material
 from wsol.report.payload import IOU_STEPS, MISSING, numbers, pack
 from wsol.report.series import BINS, TAUS, accuracy_line, iou_histogram, path_line, styles
+from wsol.runs.schema import VariantInfo
 from wsol.store import RunFolder
 
 
@@ -81,9 +82,9 @@ def test_an_iou_of_exactly_delta_is_a_hit_in_its_pack(kept: Gallery, material: M
 
 
 def test_the_accuracy_line_is_the_share_of_hits_at_each_tau(material: Material) -> None:
-    knobs = material.summary.protocols["choe2020_v1"]
+    protocol = material.summary.protocols["choe2020_v1"]
     for _, rows in material.of_protocol("choe2020_v1"):
-        line = accuracy_line(rows, "choe2020_v1", knobs, 0.5)
+        line = accuracy_line(rows, protocol, 0.5)
         slow = np.zeros(len(TAUS))
         for row in rows.to_pylist():
             at = np.searchsorted(row["choe2020_v1/breaks"], TAUS + 1e-12, side="right") - 1
@@ -92,9 +93,9 @@ def test_the_accuracy_line_is_the_share_of_hits_at_each_tau(material: Material) 
 
 
 def test_the_histogram_counts_every_image_once_and_agrees_with_the_table(material: Material) -> None:
-    knobs = material.summary.protocols["choe2020_v1"]
+    protocol = material.summary.protocols["choe2020_v1"]
     for key, rows in material.of_protocol("choe2020_v1"):
-        counts, tau = iou_histogram(rows, "choe2020_v1", knobs)
+        counts, tau = iou_histogram(rows, protocol)
         cell, best = (material.cell(key, "choe2020_v1", m) for m in ("maxboxacc", "best_tau"))
         assert cell is not None
         assert best is not None
@@ -104,7 +105,7 @@ def test_the_histogram_counts_every_image_once_and_agrees_with_the_table(materia
 
 
 def test_the_path_line_is_the_mean_over_images_with_its_interval(material: Material) -> None:
-    key, metric = next(iter(material.variants)), next(iter(material.metrics))
+    key, metric = next(iter(material.variants)), next(iter(material.summary.metrics))
     line = path_line(material.tables[key], metric, "deletion")
     assert line is not None
     curves = np.array([c for c in material.tables[key][f"{metric}/deletion"].to_pylist() if c is not None])
@@ -125,8 +126,8 @@ def test_the_page_gets_what_the_table_says(material: Material) -> None:
 
 
 def test_a_method_has_one_colour_and_its_variants_differ_in_dashes() -> None:
-    def about(method: str, paper: str = "A, 2020") -> dict[str, Any]:
-        return {"method": method, "paper": paper}
+    def about(method: str, role: Literal["method", "control"] = "method") -> VariantInfo:
+        return VariantInfo(key=method, id=method, method=method, name=method, role=role)
 
-    variants = {"a1": about("a"), "b": about("b"), "a2": about("a"), "c": about("c", "control: a box")}
+    variants = {"a1": about("a"), "b": about("b"), "a2": about("a"), "c": about("c", "control")}
     assert styles(variants) == {"a1": (0, 0), "b": (1, 0), "a2": (0, 1), "c": (-1, 0)}

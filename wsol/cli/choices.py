@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from wsol.errors import ConfigError, WsolError, unknown
-from wsol.lazy import lazily
 from wsol.places import conf_dir
 from wsol.registry import load_file
 
@@ -22,7 +21,6 @@ GROUPS = ("dataset", "model", "method", "protocol", "metric", "view", "engine", 
 
 def load_with(words: list[str]) -> list[str]:
     """Take ``--with FILE`` out of `words` and import the files."""
-    lazily("torch", "torchvision")
     rest: list[str] = []
     waiting = iter(words)
     for word in waiting:

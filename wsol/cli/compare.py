@@ -35,28 +35,35 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--all", action="store_true", help="every number, not only the main ones")
     parser.add_argument("--top", type=int, default=10, help="how many images to list")
     parser.add_argument("--by-class", action="store_true", help="resample whole classes")
+    parser.add_argument("--skip-failed", action="store_true", help="leave failed images out")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
     parser.add_argument("--format", dest="style", default="auto", help="auto, md, csv, tex, html or json")
     parser.add_argument("--json", dest="style", action="store_const", const="json", help="same as --format json")
     chosen = parser.parse_args(choices.reading(list(words)))
     from wsol.report.columns import Choice
     from wsol.report.compare import Side, compare_grid, compared, image_key, images_grid, most_different
-    from wsol.report.summary import Settings, summarise
+    from wsol.report.failures import failures
+    from wsol.report.summary import Settings, prepared, summarise
 
     check_format(chosen.style)
     found_in = [find(name, chosen.run, chosen.runs) for name in (chosen.a, chosen.b)]
-    tables = [folder.tables()[variant] for folder, variant in found_in]
+    stored = [folder.tables()[variant] for folder, variant in found_in]
+    tables = [
+        prepared(table, folder.about(), skip_failed=chosen.skip_failed)
+        for table, (folder, _) in zip(stored, found_in, strict=True)
+    ]
     both = set(tables[0]["image_id"].to_pylist()) & set(tables[1]["image_id"].to_pylist())
     if not both:
         raise DataError(f"{chosen.a} and {chosen.b} have no image in common; compare variants of one data set")
-    settings = Settings(n_resamples=chosen.resamples, by_class=chosen.by_class)
+    settings = Settings(n_resamples=chosen.resamples, by_class=chosen.by_class, skip_failed=chosen.skip_failed)
     a, b = (
         Side.of(
             summarise(folder, variants=[variant], images=both, settings=settings),
             variant,
             rows.filter([i in both for i in rows["image_id"].to_pylist()]),
+            failures(whole, skipped=chosen.skip_failed),
         )
-        for (folder, variant), rows in zip(found_in, tables, strict=True)
+        for (folder, variant), rows, whole in zip(found_in, tables, stored, strict=True)
     )
     choice = Choice(metrics=chosen.metric, protocols=chosen.protocol, everything=chosen.all or chosen.style == "json")
     found = compared(a, b, choice)
@@ -92,13 +99,12 @@ def find(name: str, run: str, runs: Path) -> tuple[RunFolder, str]:
 def variant_key(folder: RunFolder, name: str) -> str:
     """The key of a variant: by its id, its short name, its method or the beginning of its id, if that says which."""
     from wsol.report.names import short_name
-    from wsol.report.rows import gather
 
-    variants = gather(folder.footers())["variants"]
-    for key, about in variants.items():
-        if name in (key, about["id"], short_name(about)[0]):
+    variants = folder.about().variants
+    for key, variant in variants.items():
+        if name in (key, variant.id, short_name(variant)[0]):
             return key
-    of_method = [key for key, about in variants.items() if about["method"] == name]
+    of_method = [key for key, variant in variants.items() if variant.method == name]
     beginning = of_method or [key for key in variants if key.startswith(name)]
     if len(beginning) == 1:
         return beginning[0]

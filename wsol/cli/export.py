@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """Write rows or numbers of a run for other tools.
 
-  wsol export latest --csv rows.csv --parquet rows.parquet    one row an image and variant, as wsol.load gives
+  wsol export latest --csv rows.csv --parquet rows.parquet    one row per image and variant, as wsol.load gives
   wsol export latest --coco boxes.json --variant layercam     COCO results, and boxes.gt.json with the same ids
   wsol export latest --coco boxes.json --annotations instances.json   COCO results with the ids of that file
   wsol export latest --tensorboard tb/ --mlflow sqlite:///mlflow.db --wandb PROJECT
@@ -33,12 +33,12 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="where run folders are")
     parser.add_argument("--csv", type=Path, help="rows without curves, as CSV")
     parser.add_argument("--parquet", type=Path, help="rows with curves and boxes, as one Parquet file")
-    parser.add_argument("--coco", type=Path, help="predicted boxes as COCO results (one file a variant)")
+    parser.add_argument("--coco", type=Path, help="predicted boxes as COCO results (one file per variant)")
     parser.add_argument(
         "--annotations", type=Path, help="for --coco: the data set's own COCO file, whose ids are taken"
     )
     parser.add_argument("--variant", default="", help="for --coco: only this variant")
-    parser.add_argument("--protocol", default="", help="for --coco: whose boxes (default: the first with one an image)")
+    parser.add_argument("--protocol", default="", help="for --coco: whose boxes (default: the first with one each)")
     parser.add_argument("--tau", type=float, help="for --coco: threshold (default: the best of the run)")
     parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard event files")
     parser.add_argument("--mlflow", help="MLflow tracking URI")
@@ -75,9 +75,8 @@ def _coco(
     from wsol.cli.compare import variant_key
     from wsol.datasets.coco import Coco
     from wsol.report.exports import coco_detections, coco_truth, single_box_protocol, slug
-    from wsol.report.rows import gather
 
-    variants = [variant_key(folder, variant)] if variant else list(gather(folder.footers())["variants"])
+    variants = [variant_key(folder, variant)] if variant else list(folder.about().variants)
     name = single_box_protocol(folder, protocol)
     if tau is not None and not 0 <= tau < 1:
         raise ConfigError(f"--tau {tau} is not in [0, 1)")

@@ -21,7 +21,6 @@ from wsol.evaluation.experiment import Experiment
 from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import is_complete
 from wsol.protocols.stored import check_knobs
-from wsol.report.localisation import ORACLE, VALIDATION
 from wsol.report.plain import print_table
 from wsol.store import RunFolder
 from wsol.versions import versions
@@ -34,14 +33,14 @@ STUDIES = ("ablation-", "knobs-")  # figures of what an experiment varies
 def run_job(config: DictConfig) -> None:
     """Run one composed configuration and print its table on stdout."""
     settings, profile = _plain(config), Profile()
-    taus = settings.get("tau_from") or [ORACLE]
+    taus = settings.get("tau_from") or ["oracle"]
     taus = [taus] if isinstance(taus, str) else [str(tau) for tau in taus]
     chosen_on = Path(settings["paths"]["runs"])
-    settings_of([ORACLE if tau == VALIDATION else tau for tau in taus], chosen_on, n_resamples=1)  # refuses wrong ones
+    settings_of(["oracle" if tau == VAL else tau for tau in taus], chosen_on, n_resamples=1)  # refuses wrong ones
     if settings.get("figures") not in (None, "svg", "png", "pdf"):
         raise ConfigError(f"figures={settings['figures']} is not a kind of figure; use svg, png, pdf or null")
     to_come = 0
-    if VALIDATION in taus:
+    if VAL in taus:
         if "split" not in settings["dataset"]:
             raise ConfigError(
                 f"tau_from=val: dataset {settings['dataset'].get('name')} has no split option; run its other split "

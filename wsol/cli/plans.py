@@ -78,7 +78,7 @@ def run(plans: Mapping[str, Plan], cells: Sequence[Published], *, n_resamples: i
             if cell.id in here:
                 key = here[cell.id].experiment.variants[0].key
                 mine = [c for c in summary.cells if c.variant == key and c.metric == cell.metric]
-                mine = [c for c in mine if cell.protocol in (c.measure, c.measure.partition("[")[0])]
+                mine = [c for c in mine if cell.protocol in (c.measure, summary.base_of(c.measure))]
                 found |= {cell.id: mine[0]} if mine else {}
     return found
 

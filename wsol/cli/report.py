@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from wsol.cli import choices
 from wsol.errors import ConfigError, OutputError
@@ -31,6 +32,7 @@ def main(words: Sequence[str]) -> int:
         "--images", type=int, help="at most so many images in the gallery (default: all that were kept)"
     )
     parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="where run folders are")
+    parser.add_argument("--skip-failed", action="store_true", help="leave failed images out, not as worst values")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
     chosen = parser.parse_args(choices.reading(list(words)))
     if chosen.style not in STYLES:
@@ -38,17 +40,18 @@ def main(words: Sequence[str]) -> int:
     if chosen.images is not None and chosen.images < 0:
         raise ConfigError(f"--images {chosen.images} is not a number of images; give 0 for none, or more")
     folder = open_run(chosen.run, chosen.runs)
+    drawn: dict[str, Any] = {"n_resamples": chosen.resamples, "skip_failed": chosen.skip_failed}
     if chosen.figures is not None:
         from wsol.report.figures import write_figures
 
-        for file in write_figures(folder, chosen.figures, style=chosen.style, n_resamples=chosen.resamples):
+        for file in write_figures(folder, chosen.figures, style=chosen.style, **drawn):
             print(file)
         if chosen.out is None:
             return 0
     from wsol.report.html import page
 
     place = chosen.out or folder.path / "report.html"
-    text = page(folder, images=chosen.images, n_resamples=chosen.resamples)
+    text = page(folder, images=chosen.images, **drawn)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")

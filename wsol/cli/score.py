@@ -276,14 +276,14 @@ def _own_maxima(folder: RunFolder, experiment: Experiment, n_resamples: int) -> 
     stored, protocols = experiment.stored, experiment.protocols
     if stored is None or stored.predictions is None or not protocols or protocols[0].tau != "sweep":
         return {}
-    name, knobs = protocols[0].name, protocols[0].knobs
+    info = folder.about().protocols[protocols[0].name]
     rows = folder.tables()[stored.label]
-    curves, ranks = curves_of(rows, name, knobs), numbers(rows, "rank")
+    curves, ranks = curves_of(rows, info), numbers(rows, "rank")
     told = {}
     for top in (1, 5):
         if top <= rank_depth(rows):
             hits = curves.where(ranks < top)
-            best = draw_best(hits, 0.5, Resamples(hits.n, n_resamples, 0), ge=knobs["hit"] == "ge")["maxboxacc"]
+            best = draw_best(hits, 0.5, Resamples(hits.n, n_resamples, 0), ge=info.knobs["hit"] == "ge")["maxboxacc"]
             found = best.estimate()
             told[f"top{top}_loc_max"] = {"value": 100 * found.value, "low": 100 * found.low, "high": 100 * found.high}
     return told

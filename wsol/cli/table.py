@@ -6,13 +6,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from wsol.cli import choices
 from wsol.errors import ConfigError
 from wsol.store import RunFolder, find_runs, open_run
 
 if TYPE_CHECKING:
+    from wsol.report.cells import TauFrom
     from wsol.report.summary import Settings
 
 VAL = "val"  # the split that thresholds are chosen on
@@ -58,6 +59,7 @@ def main(words: Sequence[str]) -> int:
         "--tau", type=_names, default=["oracle"], help="oracle, split-half, val, val:RUN; several by commas"
     )
     parser.add_argument("--by-class", action="store_true", help="resample whole classes: wider, for other classes too")
+    parser.add_argument("--skip-failed", action="store_true", help="leave failed images out, not as worst values")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
     chosen = parser.parse_args(choices.reading(list(words)))
     from wsol.report.formats import check_format
@@ -69,7 +71,12 @@ def main(words: Sequence[str]) -> int:
     check_format(chosen.style)
     folders = open_runs(chosen.run, chosen.runs)
     settings = settings_of(
-        chosen.tau, chosen.runs, n_resamples=chosen.resamples, by_class=chosen.by_class, of=folders[0]
+        chosen.tau,
+        chosen.runs,
+        n_resamples=chosen.resamples,
+        by_class=chosen.by_class,
+        skip_failed=chosen.skip_failed,
+        of=folders[0],
     )
     summaries = [
         summarise(folder, settings=settings, slicer=slicer(chosen.slice, folder) if chosen.slice else None)
@@ -90,22 +97,33 @@ def main(words: Sequence[str]) -> int:
 
 
 def settings_of(
-    taus: Sequence[str], runs: Path, *, n_resamples: int, by_class: bool = False, of: RunFolder | None = None
+    taus: Sequence[str],
+    runs: Path,
+    *,
+    n_resamples: int,
+    by_class: bool = False,
+    skip_failed: bool = False,
+    of: RunFolder | None = None,
 ) -> Settings:
     """``oracle,split-half,val:RUN`` as settings of a summary; ``val`` alone is the run like `of` on the val split."""
-    from wsol.report.localisation import ORACLE, SPLIT_HALF, VALIDATION
     from wsol.report.summary import Settings
 
-    sources, validation = [], None
+    sources: list[TauFrom] = []
+    validation = None
     for tau in taus:
         kind, colon, run = tau.partition(":")
-        if kind == VALIDATION and (run or of):
+        if kind == VAL and (run or of):
             validation = open_run(run, runs) if run else sibling(of, runs)
-        elif kind not in (ORACLE, SPLIT_HALF) or colon:
+        elif kind not in ("oracle", "split-half") or colon:
             raise ConfigError(f"tau {tau}: choose oracle, split-half, or val:RUN with the run of another split")
-        sources.append(kind)
-    distinct = list(dict.fromkeys(sources))
-    return Settings(taus=distinct, validation=validation, n_resamples=n_resamples, by_class=by_class)
+        sources.append(cast("TauFrom", kind))
+    return Settings(
+        taus=list(dict.fromkeys(sources)),
+        validation=validation,
+        n_resamples=n_resamples,
+        by_class=by_class,
+        skip_failed=skip_failed,
+    )
 
 
 def sibling(run: RunFolder | None, runs: Path) -> RunFolder:
@@ -116,8 +134,8 @@ def sibling(run: RunFolder | None, runs: Path) -> RunFolder:
         return {k: v for k, v in folder.manifest.get("identity", {}).items() if k != "dataset_fingerprint"}
 
     mine = identity(run)
-    candidates = find_runs(f"{mine.get('dataset', '')}-{VAL}-*", runs)
-    found = [other for other in candidates if other.name != run.name and identity(other) == mine]
+    candidates = [other for other in find_runs("*", runs) if other.name != run.name and identity(other) == mine]
+    found = [other for other in candidates if any(footer.run.split == VAL for footer in other.footers())]
     if not found:
         raise ConfigError(
             f"there is no run of the {VAL} split like {run.name} in {runs}: run it with dataset.split={VAL}, or name "

@@ -216,6 +216,7 @@ class Experiment:
                 view=self.view.name,
                 side=self.view.side,
                 seed=self.seed,
+                trained=not self.weights_name.startswith("random"),
                 source="stored" if self.stored else "network" if self.classifier else "fixed",
                 device=self.numerics.device.split(":")[0],
                 precision=self.numerics.precision,
@@ -236,16 +237,13 @@ class Experiment:
 
     def manifest(self, versions: Mapping[str, str]) -> dict[str, Any]:
         """What run.json says."""
+        about = self.about()
         return {
             "identity": self.identity,
             "images": len(self.samples),
             "shards": len(self.shards),
             "family": self.family,
             "class_names": list(self.dataset.class_names or (self.classifier.class_names if self.classifier else ())),
-            "asked": {
-                "variants": [v.key for v in self.variants],
-                "protocols": [p.name for p in self.protocols],
-                "metrics": [m.name for m in self.metrics],
-            },
+            "asked": {part: list(getattr(about, part)) for part in ("variants", "protocols", "metrics")},
             "versions": dict(versions),
         }

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wsol.report.knobs import main_cell
+from wsol.report.knobs import brief, main_cell
 from wsol.report.lines import value_of
-from wsol.report.names import natural, plain, short_layers, short_name, short_protocol
+from wsol.report.names import natural, plain, short_layers, short_protocol
 
 if TYPE_CHECKING:
     from wsol.report.cells import Cell
@@ -60,13 +60,12 @@ def ablations(material: Material) -> Iterator[Ablation]:
     by_method: dict[str, list[tuple[dict[str, Any], Cell]]] = {}
     about = {}
     for key, line in zip(material.variants, material.lines, strict=True):
-        cell = material.cell(key, measure, metric)
+        cell, variant = material.cell(key, measure, metric), material.variants[key]
         if cell is None:
             continue
-        method = str(line.about["method"])
-        about[method] = str(line.about["name"])
-        own = {"layers": line.about["layers"]} if line.about["layers"] else {}
-        by_method.setdefault(method, []).append((own | dict(line.about["options"]), cell))
+        about[variant.method] = variant.name
+        own = {"layers": line.fields["layers"]} if variant.layers else {}
+        by_method.setdefault(variant.method, []).append((own | dict(variant.options), cell))
     for method, found in by_method.items():
         names = dict.fromkeys(name for choice, _ in found for name in choice)
         full = [  # an option that one variant sets has its default in the others
@@ -80,16 +79,13 @@ def ablations(material: Material) -> Iterator[Ablation]:
 
 
 def thresholds(lines: Sequence[Line], study: Study) -> Ablation:
-    """The main number of protocols that differ in their fixed threshold only, one line a variant."""
-    values = sorted(float(label.removeprefix("tau=")) for label in study.derived.values())
+    """The main number of protocols that differ in their fixed threshold only, one line per variant."""
+    values = sorted(study.taus.values())
     found: dict[str, dict[int, Cell]] = {}
     for line in lines:
         if not line.same_as:
-            cells = {
-                values.index(float(label.removeprefix("tau="))): main_cell(line, name)
-                for name, label in study.derived.items()
-            }
-            found[short_name(line.about)[0]] = {n: cell for n, cell in sorted(cells.items()) if cell is not None}
+            cells = {values.index(tau): main_cell(line, name) for name, tau in study.taus.items()}
+            found[brief(line)] = {n: cell for n, cell in sorted(cells.items()) if cell is not None}
     first = next(cell for cells in found.values() for cell in cells.values())
     label = f"{first.label}, {short_protocol(study.base)}"
     return Ablation("protocol", "fixed threshold", "tau", values, {k: v for k, v in found.items() if v}, label)
@@ -126,6 +122,8 @@ def _order(value: Any) -> tuple[Any, ...]:
 
 def _default(material: Material, method: str, option: str) -> Any:
     line = next(
-        line for line in material.lines if line.about["method"] == method and option not in line.about["options"]
+        line
+        for line in material.lines
+        if line.about is not None and line.about.method == method and option not in line.about.options
     )
     return value_of(line, option)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from wsol.report.rows import tau_of
 from wsol.stats.intervals import LEVEL
 
 if TYPE_CHECKING:
+    from wsol.runs.schema import Quantity
     from wsol.stats.bootstrap import Draws
 
-
-BOXES = "boxes"  # the metric that counts predicted boxes an image
+    TauFrom = Literal["oracle", "split-half", "val", "fixed", ""]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,79 +22,108 @@ class Cell:
 
     Attributes
     ----------
-    measure : the protocol or metric it comes from; `metric` the number's own name, `label` what tables call it.
-    value, low, high : with `percent`, 0 to 100; else as defined (areas under deletion curves are 0 to 1).
-    tau : the threshold(s) it was taken at, where there is one; `tau_from` says where that came from.
+    quantity : what it is; value, low, high : with `percent`, 0 to 100, else in its own unit.
+    tau : the threshold(s) it was taken at, where there is one; `tau_source` says where that came from: fixed by the
+        protocol, best on these images (``oracle``), on their other half, or on those of the run `chosen_on`.
     slice : which part of the images, ``""`` for all.
     images : stands for the images and their order; cells with equal ones can be compared image by image.
-    column : the column of the rows that it is the mean of, ``""`` where it is more than a mean.
+    failed : images that failed and for which the quantity has no worst value: then there is no number.
     draws : replicates for paired comparisons.
     spread : standard deviation over seeds, where the number is a mean over `seeds` of them.
     """
 
     variant: str
-    measure: str
-    metric: str
-    label: str
+    quantity: Quantity
     value: float
     low: float
     high: float
     n: int
-    percent: bool
-    higher_is_better: bool | None
     tau: tuple[float, ...] = ()
-    tau_from: str = ""
+    tau_source: TauFrom = ""
+    chosen_on: str = ""
     slice: str = ""
     images: str = ""
-    column: str = ""
+    failed: int = 0
     draws: Draws | None = field(default=None, repr=False, compare=False)
     spread: float = float("nan")
     seeds: int = 1
 
     @property
+    def measure(self) -> str:
+        """The protocol or metric it comes from."""
+        return self.quantity.measure
+
+    @property
+    def metric(self) -> str:
+        """The number's own name."""
+        return self.quantity.key
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return self.quantity.label
+
+    @property
+    def percent(self) -> bool:
+        return self.quantity.percent
+
+    @property
+    def higher_is_better(self) -> bool | None:
+        return self.quantity.higher_is_better
+
+    @property
     def digits(self) -> int:
         """Decimals that tables show: three for what is at most 1."""
-        return 1 if self.percent or self.metric == BOXES else 3
+        return 1 if self.quantity.unit in ("percent", "count") else 3
+
+    @property
+    def tau_from(self) -> str:
+        """`tau_source` in words."""
+        return {
+            "oracle": f"best on {'all' if self.slice else 'these'} images",
+            "split-half": "best on the other half of the images",
+            "val": f"best on {self.chosen_on}",
+            "fixed": f"fixed {self.tau[0]:g}" if self.tau else "",
+            "": "",
+        }[self.tau_source]
 
 
 def cell_of(
     draws: Draws,
     *,
     variant: str,
-    measure: str,
-    metric: str,
-    label: str,
-    percent: bool,
-    higher_is_better: bool | None,
-    knobs: Mapping[str, Any] | None = None,
-    tau_from: str = "",
+    quantity: Quantity,
+    tau: tuple[float, ...] = (),
+    tau_source: TauFrom = "",
+    chosen_on: str = "",
     slice_: str = "",
     images: str = "",
-    column: str = "",
-    signed: bool = False,
 ) -> Cell:
-    """The cell of a statistic's draws; `knobs` are those of its protocol, to write thresholds as shares.
+    """The cell of a statistic's draws.
 
-    Intervals end where the number does: at 0 and 100 for percentages, unless they are `signed`.
+    Intervals end where the number does: at 0 and 100 for percentages unless they are signed, at 0 for counts.
     """
     estimate = draws.estimate(level=LEVEL)
-    scale = 100.0 if percent else 1.0
-    least, most = (0.0, 100.0) if percent and not signed else (0.0 if metric == BOXES else -np.inf, np.inf)
+    scale = 100.0 if quantity.percent else 1.0
+    least, most = (0.0, 100.0) if quantity.percent and not quantity.signed else (-np.inf, np.inf)
+    least = 0.0 if quantity.unit == "count" else least
     return Cell(
         variant=variant,
-        measure=measure,
-        metric=metric,
-        label=label,
+        quantity=quantity,
         value=scale * estimate.value,
         low=float(np.clip(scale * estimate.low, least, most)),  # Student's interval of few images may reach beyond
         high=float(np.clip(scale * estimate.high, least, most)),
         n=estimate.n,
-        percent=percent,
-        higher_is_better=higher_is_better,
-        tau=tuple(tau_of(t, knobs) for t in draws.tau) if knobs else (),
-        tau_from=tau_from,
+        tau=tau,
+        tau_source=tau_source,
+        chosen_on=chosen_on,
         slice=slice_,
         images=images,
-        column=column,
         draws=draws,
     )
+
+
+def without_number(variant: str, quantity: Quantity, *, n: int, failed: int, slice_: str = "") -> Cell:
+    """The cell of a quantity that failed images leave without a value."""
+    nan = float("nan")
+    return Cell(variant=variant, quantity=quantity, value=nan, low=nan, high=nan, n=n, slice=slice_, failed=failed)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wsol.errors import unknown
-from wsol.report.cells import BOXES, Cell
+from wsol.report.cells import Cell
 from wsol.report.lines import Key, Line, check_fields, value_of
-from wsol.report.localisation import source_of
 from wsol.report.names import natural, short_metric, short_protocol
 
-HEADLINES = ("maxboxacc", "maxboxacc_v2", "gt_known_loc")  # the first that a protocol has is its main number
-FEW = 2  # scores of a metric in the usual table
+if TYPE_CHECKING:
+    from wsol.runs.schema import ProtocolInfo
+
+    Protocols = Mapping[str, ProtocolInfo]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class Choice:
 
     Attributes
     ----------
-    by : fields that lines are grouped and ordered by; none for one line a variant, the best first.
+    by : fields that lines are grouped and ordered by; none for one line per variant, the best first.
     sort : metric to order by, or ``protocol/metric``.
     baseline : a variant that the others are shown as paired differences to.
     everything : all numbers, not only the main ones.
@@ -50,23 +51,22 @@ class Head:
         return f"{self.label} {self.group}".strip()
 
 
-def keys_of(lines: Sequence[Line], protocols: Collection[str], choice: Choice) -> list[Key]:
+def keys_of(lines: Sequence[Line], protocols: Protocols, choice: Choice) -> list[Key]:
     """The columns, in the order of the runs: protocols first, then metrics."""
-    return chosen_keys(dict.fromkeys(key for line in lines for key in line.cells), protocols, choice)
+    return chosen_keys({key: cell for line in lines for key, cell in line.cells.items()}, protocols, choice)
 
 
-def chosen_keys(keys: Iterable[Key], protocols: Collection[str], choice: Choice) -> list[Key]:
-    """Those of `keys` that are asked for; without a wish, the main ones.
+def chosen_keys(cells: Mapping[Key, Cell], protocols: Protocols, choice: Choice) -> list[Key]:
+    """The columns that are asked for among those of `cells`; without a wish, the main ones.
 
     Raises
     ------
     UnknownName : a metric or protocol that isn't there, with the nearest that is.
     """
-    known = list(keys)
-    known.sort(key=lambda key: key[0] not in protocols)  # stable
+    known = sorted(cells, key=lambda key: key[0] not in protocols)  # stable
     if choice.protocols:
         measures = list(dict.fromkeys(key[0] for key in known))
-        wanted = {name for asked in choice.protocols for name in _meant(asked, measures)}
+        wanted = {name for asked in choice.protocols for name in _meant(asked, measures, protocols)}
         known = [key for key in known if key[0] in wanted]
     if choice.metrics:
         names = {m for key in known for m in (key[1], key[0])}
@@ -76,7 +76,7 @@ def chosen_keys(keys: Iterable[Key], protocols: Collection[str], choice: Choice)
         return [key for key in known if key[1] in choice.metrics or key[0] in choice.metrics]
     if choice.everything:
         return [key for key in known if key[0] != "classification"]
-    return [key for key in known if _usual(key, known, protocols)]
+    return [key for key in known if cells[key].quantity.main]
 
 
 def headline(keys: Sequence[Key], lines: Sequence[Line], sort: str = "") -> Key | None:
@@ -88,7 +88,12 @@ def headline(keys: Sequence[Key], lines: Sequence[Line], sort: str = "") -> Key 
         if not fitting:
             raise unknown("metric", sort, {n for k in known for n in (k[1], f"{k[0]}/{k[1]}")})
         return fitting[0]
-    return next((k for k in keys if k[1] in HEADLINES), keys[0] if keys else None)
+    return main_key(keys, {key: cell_at(lines, key) for key in keys})
+
+
+def main_key(keys: Sequence[Key], cells: Mapping[Key, Cell]) -> Key | None:
+    """The main number of the first measure, or its first number."""
+    return next((k for k in keys if k[0] == keys[0][0] and cells[k].quantity.headline), keys[0] if keys else None)
 
 
 def ordered(lines: Sequence[Line], key: Key | None, choice: Choice) -> list[Line]:
@@ -120,7 +125,7 @@ def is_sample(line: Line, key: Key | None, most: int) -> bool:
     return key is not None and key in line.cells and line.cells[key].n < most
 
 
-def heads_of(keys: Sequence[Key], lines: Sequence[Line], protocols: Mapping[str, Any]) -> list[Head]:
+def heads_of(keys: Sequence[Key], lines: Sequence[Line], protocols: Protocols) -> list[Head]:
     """Labels, with the protocol where there are several and the arrow where less is better."""
     cells = {key: cell_at(lines, key) for key in keys}
     several = len({key[0] for key in keys if key[0] in protocols}) > 1
@@ -139,7 +144,7 @@ def heads_of(keys: Sequence[Key], lines: Sequence[Line], protocols: Mapping[str,
             label = "MaxBoxAcc"
             group = group or ("V2" if cell.metric == "maxboxacc_v2" else "")
         if len(origins[measure]) > 1 and origin:
-            group = f"{group} tau {source_of(origin)}".strip()
+            group = f"{group} tau {origin}".strip()
         heads.append(Head(label, group))
     return heads
 
@@ -149,22 +154,11 @@ def cell_at(lines: Iterable[Line], key: Key) -> Cell:
     return next(line.cells[key] for line in lines if key in line.cells)
 
 
-def _usual(key: Key, known: Sequence[Key], protocols: Collection[str]) -> bool:
-    measure, metric, _ = key
-    own = list(dict.fromkeys(k[1] for k in known if k[0] == measure))
-    if measure == "classification":
-        return False
-    if measure not in protocols:
-        return metric in [m for m in own if "_minus_" not in m][:FEW]
-    main = next((m for m in HEADLINES if m in own), "")
-    return metric in (main, "top1_loc", BOXES) or (metric == "gt_known_loc" and main == "maxboxacc_v2")
-
-
-def _meant(asked: str, measures: Sequence[str]) -> list[str]:
+def _meant(asked: str, measures: Sequence[str], protocols: Protocols) -> list[str]:
     """A measure by its name; a preset means those derived from it too where it is not there itself."""
     if asked in measures:
         return [asked]
-    found = [name for name in measures if name.startswith(f"{asked}[")]
+    found = [name for name in measures if name in protocols and protocols[name].preset == asked]
     if not found:
         raise unknown("protocol", asked, measures)
     return found

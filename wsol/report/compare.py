@@ -10,36 +10,37 @@ import numpy as np
 
 from wsol.errors import DataError
 from wsol.report.cells import Cell
-from wsol.report.columns import HEADLINES, Choice, Head, chosen_keys
+from wsol.report.columns import Choice, Head, chosen_keys, main_key
 from wsol.report.grid import Grid, Text
 from wsol.report.lines import Key, key_of
-from wsol.report.localisation import rows_of
 from wsol.report.names import Style, short_metric, short_protocol, text
 from wsol.report.paired import apart, significant
-from wsol.report.rows import curves_of, known, numbers
+from wsol.report.rows import curves_of, known, numbers, rows_of
 from wsol.stats.paired import mcnemar
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from wsol.report.failures import Failures
     from wsol.report.summary import Summary
     from wsol.stats.paired import Difference, McNemar
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One variant of one run: its cells by column, and its rows."""
+    """One variant of one run: its cells by column, its rows, and which of its images failed."""
 
     name: str
     cells: Mapping[Key, Cell]
     rows: pa.Table
     summary: Summary
+    failures: Failures | None = None
 
     @classmethod
-    def of(cls, summary: Summary, variant: str, rows: pa.Table) -> Side:
+    def of(cls, summary: Summary, variant: str, rows: pa.Table, failures: Failures | None = None) -> Side:
         cells = {key_of(cell): cell for cell in summary.cells if cell.variant == variant and not cell.slice}
-        return cls(str(summary.variants[variant]["id"]), cells, rows, summary)
+        return cls(summary.variants[variant].id, cells, rows, summary, failures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Compared:
 
     def record(self) -> dict[str, Any]:
         """As a plain object: differences in the number's own unit (points for percentages)."""
-        found: dict[str, Any] = {"protocol": self.key[0], "metric": self.key[1], "tau_from": self.key[2]}
+        found: dict[str, Any] = {"protocol": self.key[0], "metric": self.key[1], "tau_from": self.a.tau_from}
         found |= {"a": self.a.value, "b": self.b.value}
         found |= {"difference": self.points.value, "low": self.points.low, "high": self.points.high}
         found |= {"p": self.difference.p, "n": self.difference.n}
@@ -78,12 +79,12 @@ def compared(a: Side, b: Side, choice: Choice) -> list[Compared]:
         found.append(Compared(key, cell, b.cells[key], *pair, test))
     if not found:
         raise DataError(f"{a.name} and {b.name} have no number on the same images; compare variants of one data set")
-    wanted = chosen_keys([one.key for one in found], a.summary.protocols, choice)
+    wanted = chosen_keys({one.key: one.a for one in found}, a.summary.protocols, choice)
     return [one for one in found if one.key in wanted]
 
 
 def compare_grid(found: Sequence[Compared], a: Side, b: Side) -> Grid:
-    """One line a number: both values, the difference, and the images in which one is higher."""
+    """One line per number: both values, the difference, and the images in which one is higher."""
     sure = significant({n: one.difference.p for n, one in enumerate(found)})
     heads = [Head("number", numeric=False), Head("A"), Head("B"), Head("A - B"), Head("p")]
     heads += [Head("A higher"), Head("B higher"), Head("McNemar p"), Head("n")]
@@ -110,9 +111,10 @@ def compare_grid(found: Sequence[Compared], a: Side, b: Side) -> Grid:
         )
     notes = [
         f"A = {_full(a)}, B = {_full(b)}.",
-        "Paired by image; intervals 95 %; * beyond doubt (Holm over these lines, 5 %).",
+        "Paired by image; intervals 95 %; * significant (Holm over these lines, 5 %).",
         "p: paired bootstrap, thresholds chosen again in each replicate. McNemar: hits at the thresholds chosen once.",
     ]
+    notes += [side.failures.sentence(side.name) for side in (a, b) if side.failures]
     return Grid(heads, lines, notes)
 
 
@@ -150,8 +152,8 @@ def images_grid(found: Sequence[Mapping[str, Any]], key: Key) -> Grid:
 
 def image_key(found: Sequence[Compared], a: Side) -> Key | None:
     """The number that images are compared by: the first main one that each image has by itself."""
-    keys = [one.key for one in found if one.key[0] in a.summary.protocols or one.a.column]
-    return next((key for key in keys if key[1] in HEADLINES), keys[0] if keys else None)
+    cells = {one.key: one.a for one in found if one.key[0] in a.summary.protocols or one.a.quantity.column}
+    return main_key(list(cells), cells)
 
 
 def _per_image(a: Side, b: Side, key: Key) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64], str]:
@@ -160,11 +162,11 @@ def _per_image(a: Side, b: Side, key: Key) -> tuple[list[str], NDArray[np.float6
         rows = [rows_of(side.rows, protocol) for side in (a, b)]
         taus = [_position(side, protocol) for side in (a, b)]
         iou = [
-            curves_of(r, protocol, side.summary.protocols[protocol]).at(tau)
+            curves_of(r, side.summary.protocols[protocol]).at(tau)
             for r, side, tau in zip(rows, (a, b), taus, strict=True)
         ]
         return rows[0]["image_id"].to_pylist(), iou[0], iou[1], "IoU at each one's best threshold"
-    column = a.cells[key].column
+    column = a.cells[key].quantity.column
     rows = [known(side.rows, column) for side in (a, b)]
     values = [numbers(r, column) for r in rows]
     return rows[0]["image_id"].to_pylist(), values[0], values[1], key[1]
@@ -172,7 +174,8 @@ def _per_image(a: Side, b: Side, key: Key) -> tuple[list[str], NDArray[np.float6
 
 def _position(side: Side, protocol: str) -> float:
     """Where on its curves the side's threshold for IoU 0.5 is."""
-    cell = next(c for key, c in side.cells.items() if key[:2] == (protocol, "gt_known_loc"))
+    at_half = (c for key, c in side.cells.items() if key[0] == protocol and c.quantity.deltas == (0.5,))
+    cell = next(at_half)
     return cell.draws.tau[0] if cell.draws is not None and cell.draws.tau else 0.0
 
 

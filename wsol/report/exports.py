@@ -1,17 +1,16 @@
-"""Rows as one pandas table, and as COCO detections that pycocotools can score. Never imports torch."""
+"""Rows as one pandas table, and as COCO detections that pycocotools can score."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from wsol.errors import ConfigError, DataError, unknown
-from wsol.report.localisation import rows_of
-from wsol.report.rows import curves_of, flat, gather, numbers, offsets, tau_of
+from wsol.report.rows import curves_of, flat, is_swept, numbers, offsets, rows_of, tau_of
 from wsol.store import open_run
 from wsol.views import View
 
@@ -20,7 +19,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from wsol.runs.schema import ProtocolInfo, RunInfo
     from wsol.store import RunFolder
+    from wsol.views import ViewName
 
 
 def frame(
@@ -39,34 +40,36 @@ def frame(
 def _frames(folder: RunFolder, *, lists: bool) -> list[pd.DataFrame]:
     import pandas as pd
 
-    about = gather(folder.footers())
-    frames = []
+    if not folder.footers():
+        return []
+    about, frames = folder.about(), []
     for key, table in folder.tables().items():
-        known = about["variants"][key]
+        known = about.variants[key]
         rows = table.to_pandas()
         if "top" in rows:
             rows.insert(3, "predicted", [None if t is None else int(t[0]) for t in rows["top"]])
-        for name, knobs in about["protocols"].items():
+        for name, protocol in about.protocols.items():
             if f"{name}/iou" in table.column_names:
-                rows = rows.join(_at_best(table, name, knobs), on="image_id")
+                rows = rows.join(_at_best(table, protocol), on="image_id")
         if not lists:
             rows = rows[[c for c in rows if not _is_list(table, c)]]
-        fixed = {"run": folder.name, "variant": known["id"], "method": known["method"], "layers": known["layers"]}
-        fixed |= {f"option.{option}": value for option, value in known["options"].items()}
+        fixed = {"run": folder.name, "variant": known.id, "method": known.method, "layers": "+".join(known.layers)}
+        fixed |= {f"option.{option}": value for option, value in known.options.items()}
         front = pd.DataFrame({name: [value] * len(rows) for name, value in fixed.items()})
         frames.append(pd.concat([front, rows.drop(columns="variant")], axis=1))
     return frames
 
 
-def _at_best(table: pa.Table, name: str, knobs: Mapping[str, Any]) -> pd.DataFrame:
+def _at_best(table: pa.Table, protocol: ProtocolInfo) -> pd.DataFrame:
     import pandas as pd
 
+    name = protocol.name
     rows = rows_of(table, name)
-    curves, ge = curves_of(rows, name, knobs), knobs["hit"] == "ge"
+    curves, ge = curves_of(rows, protocol), protocol.knobs["hit"] == "ge"
     position = curves.best(0.5, ge=ge)[1]
     iou = curves.at(position)
     hit = iou >= 0.5 if ge else iou > 0.5
-    columns = {f"{name}/tau": tau_of(position, knobs), f"{name}/iou_at_tau": iou, f"{name}/hit": hit}
+    columns = {f"{name}/tau": tau_of(position, protocol), f"{name}/iou_at_tau": iou, f"{name}/hit": hit}
     return pd.DataFrame(columns, index=pd.Index(rows["image_id"].to_pylist(), name="image_id"))
 
 
@@ -76,15 +79,16 @@ def _is_list(table: pa.Table, column: str) -> bool:
     return column in table.column_names and bool(pa.types.is_list(table.schema.field(column).type))
 
 
-def boxes_at(table: pa.Table, name: str, knobs: Mapping[str, Any], tau: float) -> NDArray[np.int64]:
+def boxes_at(table: pa.Table, protocol: ProtocolInfo, tau: float) -> NDArray[np.int64]:
     """(n, 4) predicted boxes at a threshold, half-open in the protocol's frame; all zeros where there is none.
 
     Raises
     ------
-    DataError : the protocol has several boxes an image, or the rows are older than the columns of boxes.
+    DataError : the protocol has several boxes per image, or the rows lack the columns of boxes.
     """
-    if str(knobs["component"]).startswith("all") or knobs.get("candidates", 1) > 1:
-        raise DataError(f"{name} counts several boxes an image; take a protocol with one, such as choe2020_v1")
+    name, knobs = protocol.name, protocol.knobs
+    if protocol.several_boxes:
+        raise DataError(f"{name} counts several boxes per image; take a protocol with one, such as choe2020_v1")
     if f"{name}/boxes" not in table.column_names or table[f"{name}/boxes"].null_count:
         raise DataError(f"these rows don't hold the boxes of {name}; run it again with another paths.runs=DIR")
     breaks, starts = flat(table, f"{name}/box_breaks"), offsets(table, f"{name}/box_breaks")
@@ -96,13 +100,14 @@ def boxes_at(table: pa.Table, name: str, knobs: Mapping[str, Any], tau: float) -
 
 
 def stored_pixels(
-    boxes: NDArray[np.int64], table: pa.Table, knobs: Mapping[str, Any], view: Sequence[Any]
+    boxes: NDArray[np.int64], table: pa.Table, protocol: ProtocolInfo, run: RunInfo
 ) -> NDArray[np.float64]:
     """Boxes of a protocol's frame in pixels of the stored images."""
+    knobs = protocol.knobs
     if knobs["space"] == "original":
         return boxes.astype(np.float64)
-    name = view[0] if knobs["view"] == "any" else knobs["view"]
-    shown, out = View(name, int(view[1] or knobs["side"])), np.zeros((len(boxes), 4))
+    view = cast("ViewName", protocol.own_view or run.view)
+    shown, out = View(view, run.side or int(knobs["side"])), np.zeros((len(boxes), 4))
     for n, size in enumerate(zip(table["width"].to_pylist(), table["height"].to_pylist(), strict=True)):
         x0, y0, x1, y1 = shown.layout(size).region_xyxy
         scale = np.array([x1 - x0, y1 - y0] * 2) / knobs["side"]
@@ -120,7 +125,7 @@ def coco_detections(
 ) -> list[dict[str, Any]]:
     """Detections of one variant as COCO results.
 
-    One detection an image at most: the box of the ground-truth class, in stored pixels, scored by that class's
+    One detection per image at most: the box of the ground-truth class, in stored pixels, scored by that class's
     probability.
 
     Parameters
@@ -132,13 +137,12 @@ def coco_detections(
     ------
     DataError : images of the run are not among `ids`.
     """
-    knobs = gather(folder.footers())["protocols"][protocol]
-    tables = folder.tables()
-    table = rows_of(tables[variant], protocol)
+    about, tables = folder.about(), folder.tables()
+    info, table = about.protocols[protocol], rows_of(tables[variant], protocol)
     if tau is None:
-        position = curves_of(table, protocol, knobs).best(0.5, ge=knobs["hit"] == "ge")[1]
-        tau = tau_of(position, knobs) if knobs["tau"] == "sweep" else 0.0
-    boxes = stored_pixels(boxes_at(table, protocol, knobs, tau), table, knobs, folder.manifest["identity"]["view"])
+        position = curves_of(table, info).best(0.5, ge=info.knobs["hit"] == "ge")[1]
+        tau = tau_of(position, info) if is_swept(info) else 0.0
+    boxes = stored_pixels(boxes_at(table, info, tau), table, info, about.run)
     if ids is None:
         whole = _images(tables)
         pairs = zip(whole["image_id"].to_pylist(), whole["label"].to_pylist(), strict=True)
@@ -181,16 +185,16 @@ def _images(tables: Mapping[str, pa.Table]) -> pa.Table:
 
 
 def single_box_protocol(folder: RunFolder, asked: str = "") -> str:
-    """The protocol to take boxes from: the one asked for, or the first of the run that has one box an image."""
-    protocols = gather(folder.footers())["protocols"]
+    """The protocol to take boxes from: the one asked for, or the first of the run that has one box per image."""
+    protocols = folder.about().protocols
     if asked:
         if asked not in protocols:
             raise unknown("protocol", asked, protocols)
         return asked
-    single = [name for name, knobs in protocols.items() if not str(knobs["component"]).startswith("all")]
+    single = [name for name, protocol in protocols.items() if not protocol.several_boxes]
     if not single:
         raise ConfigError(
-            f"run {folder.name} has no protocol with one box an image; run it with protocol=[choe2020_v1]"
+            f"run {folder.name} has no protocol with one box per image; run it with protocol=[choe2020_v1]"
         )
     return single[0]
 

@@ -15,6 +15,7 @@ from wsol.report.ablation import ablations, thresholds
 from wsol.report.knobs import knob_study
 from wsol.report.map_grid import map_grid
 from wsol.report.material import Material
+from wsol.report.rows import is_swept
 from wsol.report.series import PATHS
 from wsol.report.summary import RESAMPLES
 
@@ -49,6 +50,7 @@ def write_figures(
     measures: Collection[str] | None = None,
     only: tuple[str, ...] = ("",),
     n_resamples: int = RESAMPLES,
+    skip_failed: bool = False,
 ) -> list[Path]:
     """Write every figure that the run has rows for into `out`; returns the files.
 
@@ -66,7 +68,9 @@ def write_figures(
         import matplotlib as mpl
     except ImportError as error:
         raise ConfigError("figures need matplotlib; install it with: pip install 'wsol[figures]'") from error
-    material = Material.of(folder, variants=variants, measures=measures, n_resamples=n_resamples)
+    material = Material.of(
+        folder, variants=variants, measures=measures, n_resamples=n_resamples, skip_failed=skip_failed
+    )
     written = []
     with mpl.rc_context(STYLE):
         mpl.use("Agg")
@@ -87,13 +91,13 @@ def write_figures(
 
 def figures(material: Material) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Names of the figures, and what draws each."""
-    for name, knobs in material.summary.protocols.items():
+    for name, protocol in material.summary.protocols.items():
         if not any(True for _ in material.of_protocol(name)):
             continue
-        if knobs["tau"] == "sweep":
+        if is_swept(protocol):
             yield f"accuracy-over-tau-{name}", partial(plots.accuracy, material, name)
         yield f"iou-{name}", partial(plots.histograms, material, name)
-    for name in material.metrics:
+    for name in material.summary.metrics:
         if any(f"{name}/{path}" in t.column_names for t in material.tables.values() for path in PATHS):
             yield f"deletion-insertion-{name}", partial(plots.paths, material, name)
     if material.headline is not None:
@@ -101,7 +105,7 @@ def figures(material: Material) -> Iterator[tuple[str, Callable[[], Any]]]:
         for varied in ablations(material):
             yield f"ablation-{varied.method}-{varied.option}", partial(plots.ablation, varied)
     study = knob_study(material.summary.protocols)
-    if study is not None and study.over_tau:
+    if study is not None and study.taus:
         yield "ablation-threshold", partial(plots.ablation, thresholds(material.lines, study))
     elif study is not None:
         yield f"knobs-{study.base}", partial(plots.knobs, material.lines, study)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from wsol.report.cells import BOXES, Cell
+from wsol.report.cells import Cell
+from wsol.report.columns import cell_at
 from wsol.report.lines import apart_from_seed, grouped, run_fields
 from wsol.report.names import number
 
 if TYPE_CHECKING:
     from wsol.report.lines import Key, Line
     from wsol.report.summary import Summary
+    from wsol.runs.schema import ProtocolInfo
 
 VERSIONS = ("wsol", "torch", "numpy")
-CROPS = {"tencrop": ", ten crops an image at ten times the cost"}
+CROPS = {"tencrop": ", ten crops per image at ten times the cost"}
 MANY = 3  # derived protocols; more are counted, not named
 
 
@@ -29,52 +31,49 @@ def footer(
 ) -> list[str]:
     """What a reader must know to compare; `costed` where there are columns of costs."""
     notes = [_data(group) for group in grouped(summaries, apart_from_seed)]
-    if any(run_fields(s)["weights"].startswith("random") for s in summaries):
-        notes.append("The weights are random: what such rows reach is what the rule gives away without learning.")
-    names = dict.fromkeys(key[0] for key in keys if any(key[0] in s.protocols for s in summaries))
-    origins = dict.fromkeys(key[2] for key in keys if key[2])
-    notes += _own_views(summaries, names) if costed else []
-    if names:
-        notes.append(f"Protocol{'s' * (len(names) > 1)}: {_listed(list(names))}; threshold: {_sources(list(origins))}.")
+    if not all(s.info.trained for s in summaries):
+        notes.append("The weights are random: such rows show what the protocol scores without any training.")
+    known = {name: protocol for s in summaries for name, protocol in s.protocols.items()}
+    protocols = {key[0]: known[key[0]] for key in keys if key[0] in known}
+    notes += _own_views(protocols.values()) if costed else []
+    if protocols:
+        sources = _sources([cell_at(lines, key) for key in keys])
+        notes.append(f"Protocol{'s' * (len(protocols) > 1)}: {_listed(protocols)}; threshold: {sources}.")
+    notes += [found.sentence(s.variants[key].id) for s in summaries for key, found in s.failures.items()]
     shown = [line.cells[key] for line in lines for key in keys if key in line.cells]
     notes.append(intervals(shown, by_class=by_class))
     if costed and any(not math.isnan(line.costs["ms"]) for line in lines):
-        notes.append("F+B: forwards (partial ones too) + backwards an image; ms: median.")
-    if any(cell.metric == BOXES for cell in shown):
-        notes.append("Boxes: how many an image at the best threshold; it is a hit if any of them fits.")
+        notes.append("F+B: forward passes (partial ones too) + backward passes per image; ms: median.")
+    if any(cell.quantity.reduction == "boxes" for cell in shown):
+        notes.append("Boxes: how many per image at the best threshold; it is a hit if any of them fits.")
     if any(cell.seeds > 1 for cell in shown):
         notes.append("Stochastic methods: mean over seeds; s is the standard deviation of one seed's number.")
     notes += _versions(summaries)
     return notes
 
 
-def _own_views(summaries: Sequence[Summary], names: Collection[str]) -> list[str]:
-    """Protocols with a view of their own: the columns of costs are of a look through the run's."""
-    own: dict[str, str] = {}
-    for summary in summaries:
-        view = str((summary.manifest.get("identity", {}).get("view") or [""])[0])
-        for name in names:
-            knobs = summary.protocols.get(name, {})
-            if knobs.get("view", "any") not in ("any", view):
-                own[name] = str(knobs["view"])
-    said = [f"{name} looked through {view}{CROPS.get(view, '')}" for name, view in own.items()]
-    return [f"{'; '.join(said)}: F+B and ms are of one look through the run's own view."] if said else []
+def _own_views(protocols: Iterable[ProtocolInfo]) -> list[str]:
+    """Protocols with a view of their own: the columns of costs are of the run's."""
+    said = [f"{p.name} uses view {p.own_view}{CROPS.get(p.own_view, '')}" for p in protocols if p.own_view]
+    return [f"{'; '.join(said)}: F+B and ms are of one pass through the run's own view."] if said else []
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(protocols: Mapping[str, ProtocolInfo]) -> str:
     """Protocols by name; many that are derived from one are counted."""
-    derived = [name for name in names if "[" in name]
-    if len(derived) <= MANY:
-        return ", ".join(names)
-    presets = dict.fromkeys(name.partition("[")[0] for name in names)
-    return f"{', '.join(presets)} and {len(derived)} derived from {'it' if len(presets) == 1 else 'them'}"
+    derived = sum(bool(protocol.changes) for protocol in protocols.values())
+    if derived <= MANY:
+        return ", ".join(protocols)
+    presets = dict.fromkeys(protocol.preset for protocol in protocols.values())
+    return f"{', '.join(presets)} and {derived} derived from {'it' if len(presets) == 1 else 'them'}"
 
 
-def _sources(origins: Sequence[str]) -> str:
-    fixed = [origin for origin in origins if origin.startswith("fixed")]
+def _sources(cells: Iterable[Cell]) -> str:
+    """Where thresholds came from; many fixed ones are counted."""
+    said = {cell.tau_from: cell.tau_source for cell in cells if cell.tau_source}
+    fixed = [words for words, source in said.items() if source == "fixed"]
     if len(fixed) <= MANY:
-        return "; ".join(origins)
-    return "; ".join([*(o for o in origins if o not in fixed), f"{len(fixed)} fixed ones"])
+        return "; ".join(said)
+    return "; ".join([*(words for words in said if words not in fixed), f"{len(fixed)} fixed ones"])
 
 
 def _data(group: Sequence[Summary]) -> str:
@@ -82,7 +81,7 @@ def _data(group: Sequence[Summary]) -> str:
     summary = group[0]
     fields = run_fields(summary)
     whole = summary.manifest.get("images", "?")
-    so_far = f"so far {summary.looked_at} of " if summary.looked_at != whole != "?" else ""
+    so_far = f"so far {summary.evaluated} of " if summary.evaluated != whole != "?" else ""
     images = f"{fields['dataset']} ({so_far}{whole} images)"
     words = [f"{images}, {fields['model']}, weights {fields['weights'] or '-'}"]
     seeds = [str(run_fields(one)["seed"]) for one in group]

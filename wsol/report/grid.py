@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wsol.errors import ConfigError, UnknownName, unknown
 from wsol.report.cells import Cell
@@ -15,17 +15,22 @@ from wsol.report.names import Style, cost, plain, short_layers, short_name, text
 from wsol.report.paired import against
 from wsol.report.ranking import Place, places
 
+if TYPE_CHECKING:
+    from wsol.runs.schema import ProtocolInfo
+
 __all__ = ["Choice", "Grid", "Head", "Text", "find_line", "grid_of", "headline", "keys_of", "ordered", "twin_name"]
 
 TIES = (
-    "rank: 1 + how many lines are significantly better, = where shared. Bold: better than all others; ¹ can't be told "
-    "from the best; in a column without marks nothing can (paired tests on the same images, Holm-corrected, 5 %)."
+    "rank: 1 + how many lines are significantly better, = where shared. Bold: significantly better than all others; "
+    "¹ not significantly worse than the best; a column without marks has no significant difference to its best (paired "
+    "tests on the same images, Holm-corrected, 5 %)."
 )
+LOST = "† {} of {} images failed and this quantity has no worst value."
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One place of the grid; `bold` is the best beyond doubt, `tied` can't be told from the best."""
+    """One place of the grid; `bold` is significantly the best, `tied` not significantly worse."""
 
     value: str = ""
     bold: bool = False
@@ -46,11 +51,11 @@ def grid_of(
     lines: Sequence[Line],
     keys: Sequence[Key],
     *,
-    protocols: Mapping[str, Any],
+    protocols: Mapping[str, ProtocolInfo],
     choice: Choice,
     beside: Sequence[str] = (),
 ) -> Grid:
-    """The usual table: one line each, one column a number.
+    """The usual table: one line each, one column per number.
 
     Parameters
     ----------
@@ -92,17 +97,24 @@ def grid_of(
     remarks = [f"({mark}) {options}" for options, mark in notes.items()]
     if bases:
         whose = " of the same run" if len({id(base) for base in bases}) > 1 else ""
-        remarks.append(f"Differences to {bases[0].name}{whose}, paired by image; * beyond doubt (Holm-corrected, 5 %).")
+        remarks.append(f"Differences to {bases[0].name}{whose}, paired by image; * significant (Holm-corrected, 5 %).")
     elif ranks:
         remarks.append(TIES)
     if not varying:
         remarks.insert(0, said_sizes(sizes, lines))
+    remarks += [LOST.format(k, n) for k, n in lost_images(rows, keys)]
     most = max((row.cells[best_by].n for row in rows if best_by in row.cells), default=0) if best_by else 0
     kinds = [(row.control, is_sample(row, best_by, most)) for row in rows]
     if any(sample for _, sample in kinds):
         remarks.append("Lines with fewer images have no rank; wsol compare takes the images that two variants share.")
     rules = [n for n in range(1, len(rows)) if kinds[n] != kinds[n - 1] and not choice.by]
     return Grid(heads, out, remarks, frozenset(rules))
+
+
+def lost_images(rows: Iterable[Line], keys: Sequence[Key]) -> list[tuple[int, int]]:
+    """How many images of how many failed, for cells that have no number because of them."""
+    cells = [row.cells[key] for row in rows for key in keys if key in row.cells]
+    return list(dict.fromkeys((cell.failed, cell.n) for cell in cells if cell.failed))
 
 
 def said_sizes(sizes: Mapping[Key, Collection[int]], lines: Sequence[Line]) -> str:
@@ -118,7 +130,7 @@ def said_sizes(sizes: Mapping[Key, Collection[int]], lines: Sequence[Line]) -> s
 def twin_name(row: Line, lines: Iterable[Line], notes: dict[str, str] | None = None) -> str:
     """The short name of the variant that this one equals; its whole id where that would leave options out."""
     twin = next((line for line in lines if line.name == row.same_as), None)
-    if twin is None or (notes is None and short_name(twin.about)[1]):
+    if twin is None or (notes is None and twin.about is not None and short_name(twin.about)[1]):
         return row.same_as
     return _name(twin, notes if notes is not None else {})
 
@@ -177,9 +189,7 @@ def _rank(place: Place | None) -> str:
 
 
 def _name(row: Line, notes: dict[str, str]) -> str:
-    if not row.about:
-        return row.name
-    name, long = short_name(row.about) if row.about.get("id") == row.name else (row.name, "")
+    name, long = short_name(row.variant) if row.variant else (row.name, "")
     if long:
         name += f" ({notes.setdefault(long, letter(len(notes)))})"
     return name

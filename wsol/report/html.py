@@ -26,15 +26,18 @@ if TYPE_CHECKING:
 SCRIPTS = ("data", "dom", "table", "plot", "charts", "heat", "gallery", "detail", "app")
 
 
-def page(folder: RunFolder, *, images: int | None = None, n_resamples: int = RESAMPLES) -> str:
+def page(
+    folder: RunFolder, *, images: int | None = None, n_resamples: int = RESAMPLES, skip_failed: bool = False
+) -> str:
     """The report of a run as HTML.
 
     Parameters
     ----------
     images : at most so many in the gallery.
     n_resamples : bootstrap replicates behind the intervals.
+    skip_failed : leave failed images out; else they count as the worst value there is.
     """
-    material = Material.of(folder, n_resamples=n_resamples)
+    material = Material.of(folder, n_resamples=n_resamples, skip_failed=skip_failed)
     kept = gallery.read(folder)
     packed = pack(kept, material, images=images) if kept is not None else None
     fields = run_fields(material.summary)

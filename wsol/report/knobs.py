@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wsol.report.cells import Cell
-from wsol.report.columns import HEADLINES, Head
+from wsol.report.columns import Head
 from wsol.report.grid import Grid, Text
 from wsol.report.lines import Key, Line
 from wsol.report.names import Style, natural, short_name, text
@@ -15,31 +15,32 @@ from wsol.report.paired import apart, significant
 from wsol.stats.ties import ALPHA
 
 if TYPE_CHECKING:
+    from wsol.runs.schema import ProtocolInfo
     from wsol.stats.paired import Difference
 
-SWEPT = ("maxboxacc", "maxboxacc_v2")  # main numbers whose threshold is the best one
 FEWEST = 4  # derived protocols that make a study rather than two rows
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """A preset and the protocols derived from it, by what differs: ``normalise=max``."""
+    """A preset and the protocols derived from it, by what differs in words: ``normalise=max``.
+
+    `taus` are their fixed thresholds where nothing else differs in any of them, else empty.
+    """
 
     base: str
     derived: Mapping[str, str]
-
-    @property
-    def over_tau(self) -> bool:
-        """Whether nothing but a fixed threshold differs."""
-        return all(label.startswith("tau=") and "," not in label for label in self.derived.values())
+    taus: Mapping[str, float]
 
 
-def knob_study(protocols: Mapping[str, Mapping[str, Any]]) -> Study | None:
+def knob_study(protocols: Mapping[str, ProtocolInfo]) -> Study | None:
     """The study that a run's protocols make, if they are one preset and at least four derived from it."""
     for base in protocols:
-        derived = {n: _label(n, base) for n in protocols if n.startswith(f"{base}[")}
+        derived = {name: p.changes for name, p in protocols.items() if p.preset == base and p.changes}
         if len(derived) >= FEWEST:
-            return Study(base, derived)
+            over_tau = all(c.keys() == {"tau"} and c["tau"] != "sweep" for c in derived.values())
+            taus = {name: float(changes["tau"]) for name, changes in derived.items()} if over_tau else {}
+            return Study(base, {name: _label(changes) for name, changes in derived.items()}, taus)
     return None
 
 
@@ -68,22 +69,30 @@ def knob_grid(lines: Sequence[Line], study: Study) -> tuple[Grid, list[Key]]:
             texts.append(Text(shown + ("*" if (protocol, line.name) in sure else "")))
         rows.append(texts)
     first = next(cell for _, cell in main if cell)
-    heads = [Head("knob", numeric=False), *(Head(short_name(line.about)[0]) for line in columns)]
-    swept = all(cell.metric in SWEPT for cell, _ in found.values())
+    heads = [Head("knob", numeric=False), *(Head(brief(line)) for line in columns)]
+    swept = all(cell.quantity.tau == "sweep" for cell, _ in found.values())
     own = ", each under its own best threshold" if swept else ""
     notes = [
         f"First line: {first.label} under {study.base}, n = {first.n}. Below: paired differences in points{own}; "
-        f"* differs beyond doubt (Holm over the table, {100 * ALPHA:g} %)."
+        f"* significant (Holm over the table, {100 * ALPHA:g} %)."
     ]
-    keys = [key for key in columns[0].cells if key[0] in (study.base, *study.derived) and key[1] in HEADLINES]
+    names = (study.base, *study.derived)
+    keys = [key for key, cell in columns[0].cells.items() if key[0] in names and cell.quantity.headline]
     return Grid(heads, rows, notes, frozenset({1})), keys
 
 
 def main_cell(line: Line, protocol: str) -> Cell | None:
     """The main number of a protocol in this line."""
-    found = {key[1]: cell for key, cell in line.cells.items() if key[0] == protocol and not cell.slice}
-    return next((found[name] for name in HEADLINES if name in found), None)
+    cells = (cell for key, cell in line.cells.items() if key[0] == protocol and not cell.slice)
+    return next((cell for cell in cells if cell.quantity.headline), None)
 
 
-def _label(name: str, base: str) -> str:
-    return name.removeprefix(base)[1:-1].replace(",", ", ")
+def brief(line: Line) -> str:
+    """What a line is called where there is little room."""
+    return short_name(line.variant)[0] if line.variant else line.name
+
+
+def _label(changes: Mapping[str, Any]) -> str:
+    """Lists were tuples before they were stored."""
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()}
+    return ", ".join(f"{name}={value}" for name, value in sorted(values.items()))

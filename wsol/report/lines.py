@@ -15,8 +15,9 @@ from wsol.stats.seeds import seed_spread
 
 if TYPE_CHECKING:
     from wsol.report.summary import Summary
+    from wsol.runs.schema import VariantInfo
 
-Key = tuple[str, str, str]  # measure, metric, where its threshold came from
+Key = tuple[str, str, str]  # measure, metric, source of its threshold
 RUN_FIELDS = ("dataset", "model", "weights", "view", "seed", "run")
 T = TypeVar("T")
 
@@ -39,16 +40,22 @@ class Line:
     control: bool = False
     same_as: str = ""
     stochastic: bool = False
-    about: Mapping[str, Any] = field(default_factory=dict)
+    about: VariantInfo | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def variant(self) -> VariantInfo | None:
+        """The one variant that it stands for, or None where it is a mean over several."""
+        return self.about if self.about is not None and self.about.id == self.name else None
 
 
 def key_of(cell: Cell) -> Key:
     """What makes a column."""
-    return (cell.measure, cell.metric, cell.tau_from)
+    return (cell.measure, cell.metric, cell.tau_source)
 
 
 def lines_of(summaries: Sequence[Summary]) -> list[Line]:
-    """One line a run, variant and slice; runs that differ in nothing but their seed become one."""
+    """One line per run, variant and slice; runs that differ in nothing but their seed become one."""
     lines: list[Line] = []
     for group in grouped(summaries, apart_from_seed):
         of_seeds = [_of_run(summary) for summary in group]
@@ -61,34 +68,26 @@ def lines_of(summaries: Sequence[Summary]) -> list[Line]:
 
 
 def run_fields(summary: Summary) -> dict[str, Any]:
-    """What a line inherits from its run; ``dataset`` says the split too, as the folder's name does."""
-    identity = summary.manifest.get("identity", {})
-    dataset, model = str(identity.get("dataset", "")), str(identity.get("model", ""))
-    stem = summary.run.rsplit("-", 1)[0]
-    ending = f"-{model.replace('/', '_')}"
-    if stem.startswith(dataset) and stem.endswith(ending):
-        dataset = stem.removesuffix(ending)
-    view = identity.get("view") or [""]
+    """What a line inherits from its run; ``dataset`` says the split too."""
+    info = summary.info
     return {
-        "dataset": dataset,
-        "model": model,
-        "weights": str(identity.get("weights", "")),
-        "view": f"{view[0]}{view[1]}" if len(view) > 1 else str(view[0]),
-        "seed": identity.get("seed", 0),
+        "dataset": f"{info.dataset}-{info.split}" if info.split else info.dataset,
+        "model": info.network,
+        "weights": info.weights,
+        "view": f"{info.view}{info.side or ''}",
+        "seed": info.seed,
         "run": summary.run,
     }
 
 
 def value_of(line: Line, name: str) -> Any:
     """A field of a line; an option that was left alone has its default, ``""`` where the method has no such option."""
-    if name in line.fields:
-        return line.fields[name]
-    return _defaults(str(line.fields.get("method", ""))).get(name, "")
+    return line.fields[name] if name in line.fields else line.defaults.get(name, "")
 
 
 def check_fields(lines: Iterable[Line], names: Sequence[str]) -> None:
     """Raise for a field that no line has."""
-    known = {n for line in lines for n in (*line.fields, *_defaults(str(line.fields.get("method", ""))))}
+    known = {n for line in lines for n in (*line.fields, *line.defaults)}
     for name in names:
         if name not in known:
             raise unknown("field", name, known, error=ConfigError)
@@ -130,17 +129,18 @@ def _of_run(summary: Summary) -> list[Line]:
         for part in slices:
             if (variant, part) not in cells:
                 continue
-            own = {"variant": about["id"], "method": about["method"], "layers": about["layers"], "slice": part}
+            own = {"variant": about.id, "method": about.method, "layers": "+".join(about.layers), "slice": part}
             lines.append(
                 Line(
-                    name=about["id"],
-                    fields={**about["options"], **inherited, **own},
+                    name=about.id,
+                    fields={**about.options, **inherited, **own},
                     cells=cells[variant, part],
                     costs=summary.costs[variant],
-                    control=str(about.get("paper", "")).startswith("control"),
-                    same_as=summary.variants[summary.same[variant]]["id"] if variant in summary.same else "",
-                    stochastic=bool(about.get("stochastic")),
+                    control=about.role == "control",
+                    same_as=summary.variants[summary.same[variant]].id if variant in summary.same else "",
+                    stochastic=about.stochastic,
                     about=about,
+                    defaults=about.defaults,
                 )
             )
     return lines
@@ -190,6 +190,7 @@ def _mean(lines: Sequence[Line]) -> Line:
         costs=costs,
         control=all(line.control for line in lines),
         about=lines[0].about,
+        defaults=lines[0].defaults if "method" in common else {},
     )
 
 
@@ -198,19 +199,10 @@ def _averaged(cells: Sequence[Cell]) -> Cell:
     return cell_of(
         average([cell.draws for cell in cells if cell.draws is not None]),
         variant=first.variant,
-        measure=first.measure,
-        metric=first.metric,
-        label=first.label,
-        percent=first.percent,
-        higher_is_better=first.higher_is_better,
-        tau_from=first.tau_from,
+        quantity=first.quantity,
+        tau=first.tau if first.tau_source == "fixed" else (),
+        tau_source=first.tau_source,
+        chosen_on=first.chosen_on,
         slice_=first.slice,
         images=first.images,
     )
-
-
-def _defaults(method: str) -> dict[str, Any]:
-    from wsol.methods.base import methods
-    from wsol.variants import config_of
-
-    return config_of(method) if method in methods else {}

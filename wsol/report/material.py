@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wsol.report.grid import Choice, headline, keys_of, ordered
 from wsol.report.lines import Key, Line, lines_of
-from wsol.report.rows import gather, known
-from wsol.report.summary import RESAMPLES, Summary, summarise
+from wsol.report.rows import known
+from wsol.report.summary import RESAMPLES, Settings, Summary, prepared, summarise
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from wsol.report.cells import Cell
+    from wsol.runs.schema import VariantInfo
     from wsol.store import RunFolder
 
 
@@ -40,10 +41,14 @@ class Material:
         variants: Collection[str] | None = None,
         measures: Collection[str] | None = None,
         n_resamples: int = RESAMPLES,
+        skip_failed: bool = False,
     ) -> Material:
         """Read a run, or only some of its variants and measures. Raises DataError where it has no rows."""
-        summary = summarise(folder, variants=variants, measures=measures, n_resamples=n_resamples)
-        return cls(folder, summary, folder.tables(variants))
+        settings = Settings(n_resamples=n_resamples, skip_failed=skip_failed)
+        summary = summarise(folder, variants=variants, measures=measures, settings=settings)
+        about, stored = folder.about(), folder.tables(variants)
+        tables = {key: prepared(table, about, skip_failed=skip_failed) for key, table in stored.items()}
+        return cls(folder, summary, tables)
 
     @cached_property
     def keys(self) -> list[Key]:
@@ -62,19 +67,15 @@ class Material:
 
     @cached_property
     def lines(self) -> list[Line]:
-        """One a variant, the best first, controls last."""
+        """One per variant, the best first, controls last."""
         return ordered(self._lines, self.headline, Choice())
 
     @cached_property
-    def variants(self) -> dict[str, Mapping[str, Any]]:
+    def variants(self) -> dict[str, VariantInfo]:
         """What is known of each variant by its key, in the order of the table."""
         # not by id: an outside method that was edited has rows under two keys
-        return {next(iter(line.cells.values())).variant: line.about for line in self.lines}
-
-    @cached_property
-    def metrics(self) -> Mapping[str, Any]:
-        """The metrics' settings by name."""
-        return gather(self.folder.footers())["metrics"]
+        keys = [next(iter(line.cells.values())).variant for line in self.lines]
+        return {key: self.summary.variants[key] for key in keys}
 
     @cached_property
     def same(self) -> Mapping[str, str]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wsol.report.cells import Cell
 
+if TYPE_CHECKING:
+    from wsol.runs.schema import VariantInfo
+
+FAILED = "failed†"  # instead of a number
 LONG = 26  # characters of options that fit beside a method's name; longer ones become a note
 SYMMETRIC = 1 / 3  # sides of an interval that differ by less are written as one number, the longer
 COARSE = 4.0  # points; the ends of wider intervals move by a tenth of that from one bootstrap to the next: no digits
@@ -26,11 +30,11 @@ def short_layers(layers: str) -> str:
     return "stage" + "+".join(str(stage) for stage in stages)
 
 
-def short_name(about: Mapping[str, Any]) -> tuple[str, str]:
+def short_name(variant: VariantInfo) -> tuple[str, str]:
     """A variant's name for tables, and the options that don't fit there (or ``""``)."""
-    layers = short_layers(str(about["layers"]))
-    name = f"{about['method']}@{layers}" if layers else str(about["method"])
-    options = ", ".join(f"{k}={plain(v)}" for k, v in sorted(about["options"].items()))
+    layers = short_layers("+".join(variant.layers))
+    name = f"{variant.method}@{layers}" if layers else variant.method
+    options = ", ".join(f"{k}={plain(v)}" for k, v in sorted(variant.options.items()))
     if len(options) > LONG:
         return name, options
     return (f"{name}[{options.replace(' ', '')}]" if options else name), ""
@@ -83,7 +87,7 @@ def text(cell: Cell, style: Style | None = None) -> str:
     """``58.9 ±3.2`` or ``58.9 [55.7, 62.1]``: percentages and counts with one digit, others with three."""
     style = style or Style()
     if math.isnan(cell.value):
-        return ""
+        return FAILED if cell.failed else ""
     digits, sign = cell.digits, "+" if style.signed else ""
     value = number(cell.value, digits, sign)
     if math.isnan(cell.low) or math.isnan(cell.high) or cell.low == cell.high:

@@ -12,6 +12,7 @@ import numpy as np
 
 from wsol.report.map_grid import best_step
 from wsol.report.names import short_metric, short_protocol
+from wsol.report.rows import is_swept
 from wsol.report.series import BINS, PATHS, accuracy_line, iou_histogram, label_of, path_line, styles
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def numbers(material: Material) -> dict[str, Any]:
         same = material.same.get(key)
         variants.append(
             {
-                "id": about["id"],
+                "id": about.id,
                 "name": name,
                 "details": details,
                 "colour": style[key][0],
@@ -69,11 +70,11 @@ def numbers(material: Material) -> dict[str, Any]:
 def column(material: Material, key: Key) -> dict[str, Any]:
     """What is known of one column of the table."""
     cell = next(line.cells[key] for line in material.lines if key in line.cells)
-    swept = material.summary.protocols.get(key[0])
+    of_protocol = key[0] in material.summary.protocols
     return {
         "measure": key[0],
-        "short": short_protocol(key[0]) if swept else short_metric(key[0]),
-        "protocol": swept is not None,
+        "short": short_protocol(key[0]) if of_protocol else short_metric(key[0]),
+        "protocol": of_protocol,
         "metric": key[1],
         "label": cell.label,
         "percent": cell.percent,
@@ -92,15 +93,16 @@ def _values(material: Material, variant: str, key: Key) -> list[float] | None:
 
 def _tau_plots(material: Material) -> list[dict[str, Any]]:
     plots = []
-    for name, knobs in material.summary.protocols.items():
-        if knobs["tau"] != "sweep":
+    for name, protocol in material.summary.protocols.items():
+        if not is_swept(protocol):
             continue
-        lines: dict[str, list[Any]] = {str(d): [None] * len(material.variants) for d in knobs["deltas"]}
-        best: dict[str, list[Any]] = {str(d): [None] * len(material.variants) for d in knobs["deltas"]}
+        deltas = protocol.knobs["deltas"]
+        lines: dict[str, list[Any]] = {str(d): [None] * len(material.variants) for d in deltas}
+        best: dict[str, list[Any]] = {str(d): [None] * len(material.variants) for d in deltas}
         places = {key: n for n, key in enumerate(material.variants)}
         for key, rows in material.of_protocol(name):
-            for delta in knobs["deltas"]:
-                line = accuracy_line(rows, name, knobs, delta)
+            for delta in deltas:
+                line = accuracy_line(rows, protocol, delta)
                 lines[str(delta)][places[key]] = np.rint(1e4 * line.y).astype(int).tolist()
                 cell = material.cell(key, name, f"maxboxacc@{round(100 * delta)}")
                 if cell is not None:
@@ -112,11 +114,11 @@ def _tau_plots(material: Material) -> list[dict[str, Any]]:
 def _histograms(material: Material) -> list[dict[str, Any]]:
     plots = []
     places = {key: n for n, key in enumerate(material.variants)}
-    for name, knobs in material.summary.protocols.items():
+    for name, protocol in material.summary.protocols.items():
         counts: list[Any] = [None] * len(places)
         taus: list[Any] = [None] * len(places)
         for key, rows in material.of_protocol(name):
-            histogram, tau = iou_histogram(rows, name, knobs)
+            histogram, tau = iou_histogram(rows, protocol)
             counts[places[key]], taus[places[key]] = histogram.tolist(), _short(tau)
         plots.append(
             {
@@ -124,7 +126,7 @@ def _histograms(material: Material) -> list[dict[str, Any]]:
                 "short": short_protocol(name),
                 "counts": counts,
                 "taus": taus,
-                "deltas": list(knobs["deltas"]),
+                "deltas": list(protocol.knobs["deltas"]),
             }
         )
     return plots
@@ -132,7 +134,7 @@ def _histograms(material: Material) -> list[dict[str, Any]]:
 
 def _paths(material: Material) -> list[dict[str, Any]]:
     plots = []
-    for metric in material.metrics:
+    for metric in material.summary.metrics:
         found: dict[str, list[Any]] = {}
         for path in PATHS:
             lines = [path_line(material.tables[key], metric, path) for key in material.variants]

@@ -8,7 +8,7 @@ import numpy as np
 
 from wsol.errors import ConfigError
 from wsol.report.columns import Choice, Head, cell_at, headline, is_sample, ordered
-from wsol.report.grid import Grid, Text, twin_name
+from wsol.report.grid import LOST, Grid, Text, lost_images, twin_name
 from wsol.report.lines import Key, Line, check_fields, grouped, value_of
 from wsol.report.names import Style, natural, plain, short_layers, short_name, short_protocol, text
 from wsol.report.ranking import places
@@ -48,7 +48,7 @@ def pivot_grid(
         heads, body = _turned(heads, body, len(down))
     cell = cell_at(rows, key)
     arrow = " ↓" if cell.higher_is_better is False else ""
-    notes = [f"{cell.label}{arrow}, {short_protocol(key[0])}, threshold {key[2] or '-'}."]
+    notes = [f"{cell.label}{arrow}, {short_protocol(key[0])}, threshold {cell.tau_from or '-'}."]
     if len(set(sizes.values())) > 1:
         notes.append("n: " + ", ".join(f"{' '.join(values)} {n}" for values, n in sizes.items()) + ".")
     else:
@@ -57,7 +57,8 @@ def pivot_grid(
         notes.append("Lines with fewer images, of variants on a sample, stand below the others and have no marks.")
     if any(text.tied for line in body for text in line):
         side = "line" if turned else "column"
-        notes.append(f"¹ can't be told from the best of its {side} (paired, Holm-corrected, 5 %).")
+        notes.append(f"¹ not significantly worse than the best of its {side} (paired, Holm-corrected, 5 %).")
+    notes += [LOST.format(k, n) for k, n in lost_images(rows, [key])]
     return Grid(heads, body, notes), [key]
 
 
@@ -113,7 +114,7 @@ def _by_mean(rows: Sequence[Line], key: Key, down: Sequence[str], across: Sequen
 
 def _displayed(name: tuple[str, ...], down: Sequence[str], rows: Sequence[Line]) -> tuple[str, ...]:
     """Values as they are shown: variants by their short name where that says it all."""
-    shown = {line.name: short_name(line.about) for line in rows if line.about.get("id") == line.name}
+    shown = {line.name: short_name(line.variant) for line in rows if line.variant}
     short = {full: brief for full, (brief, long) in shown.items() if not long}
     return tuple(short.get(v, v) if field == "variant" else v for field, v in zip(down, name, strict=True))
 
@@ -137,7 +138,7 @@ def _fields(fields: Sequence[str], differing: Sequence[str], lines: Sequence[Lin
 def _down(lines: Sequence[Line], across: Sequence[str], differing: Sequence[str]) -> list[str]:
     """What is left to tell lines apart: the variant as a whole, or its parts where some of them go across."""
     left = [name for name in differing if name not in across]
-    parts = {"method", "layers"} | {option for line in lines for option in line.about.get("options", {})}
+    parts = {"method", "layers"} | {option for line in lines if line.about for option in line.about.options}
     if not parts & set(across):
         return [*left, "variant"]
     kept = [n for n in ("method", "layers") if n not in across]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.report.knobs import differences
-from wsol.report.names import natural, short_metric, short_name, short_protocol
+from wsol.report.knobs import brief, differences
+from wsol.report.names import natural, short_metric, short_protocol
 from wsol.report.series import BINS, PATHS, TAUS, accuracy_line, iou_histogram, label_of, path_line, styles
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wsol.report.material import Material
 
 COLUMN, PAGE = 3.4, 7.0  # inches: one and two columns of a two-column paper
-LINES = 8  # variants in one plot; more can't be told apart
+LINES = 8  # variants in one plot; more are hard to tell apart
 # Okabe and Ito's palette, darkened where it is text-thin on paper; the page's colours
 COLOURS = ("#0072b2", "#d55e00", "#00896a", "#b3558f", "#b97f00", "#2b94cf", "#6b4c9a", "#7d5a1e")
 CONTROL = "#8d8981"
@@ -29,13 +29,13 @@ def accuracy(material: Material, protocol: str) -> Any:
     """Share of hits over the threshold, a panel for each delta; the dot is the maximum with its interval."""
     import matplotlib.pyplot as plt
 
-    knobs = material.summary.protocols[protocol]
-    deltas = knobs["deltas"]
+    info = material.summary.protocols[protocol]
+    deltas = info.knobs["deltas"]
     figure, axes = plt.subplots(1, len(deltas), figsize=(PAGE, 2.5), sharey=True, squeeze=False)
     look = styles(material.variants)
     for axis, delta in zip(axes[0], deltas, strict=True):
         for key, rows in list(material.of_protocol(protocol))[:LINES]:
-            line = accuracy_line(rows, protocol, knobs, delta)
+            line = accuracy_line(rows, info, delta)
             axis.plot(TAUS, 100 * line.y, **_line(look[key]), label=_name(material, key))
             cell = material.cell(key, protocol, f"maxboxacc@{round(100 * delta)}")
             if cell is not None:
@@ -54,16 +54,16 @@ def histograms(material: Material, protocol: str) -> Any:
     """Images by IoU, each variant at its best threshold for delta 0.5."""
     import matplotlib.pyplot as plt
 
-    knobs = material.summary.protocols[protocol]
+    info = material.summary.protocols[protocol]
     found = list(material.of_protocol(protocol))[:LINES]
     height = 0.5 + 0.55 * len(found)
     figure, axes = plt.subplots(len(found), 1, figsize=(COLUMN, height), sharex=True, sharey=True, squeeze=False)
     look = styles(material.variants)
     edges = np.arange(BINS) / BINS
     for axis, (key, rows) in zip(axes[:, 0], found, strict=True):
-        counts, tau = iou_histogram(rows, protocol, knobs)
+        counts, tau = iou_histogram(rows, info)
         axis.bar(edges, 100 * counts / counts.sum(), width=0.92 / BINS, align="edge", color=_colour(look[key]))
-        for delta in knobs["deltas"]:
+        for delta in info.knobs["deltas"]:
             axis.axvline(delta, color="0.4", linewidth=0.5, linestyle=":")
         axis.set_title(f"{_name(material, key)}, $\\tau$ = {tau:.2f}", loc="left", fontsize=7, pad=2)
         axis.tick_params(labelsize=6)
@@ -115,7 +115,7 @@ def cost(material: Material) -> Any:
     ticks = [0.0, *(10.0**power for power in range(6) if 10.0**power <= max(1.0, most * 1.5))]
     axis.set_xticks(ticks, [f"{t:g}" for t in ticks])
     label = material.lines[0].cells[material.headline].label if points else metric
-    axis.set(xlabel="forward and backward passes an image", ylabel=f"{label}, {short_protocol(measure)}")
+    axis.set(xlabel="forward and backward passes per image", ylabel=f"{label}, {short_protocol(measure)}")
     if points:
         axis.set_ylim(min(0, *(c.low for _, _, c in points)), max(c.high for _, _, c in points) * 1.03)
     gap = 0.042 * (axis.get_ylim()[1] - axis.get_ylim()[0])
@@ -176,7 +176,7 @@ def ablation(study: Ablation) -> Any:
 
 
 def knobs(lines: Sequence[Line], study: Study) -> Any:
-    """What each knob of a protocol does to the main number: differences to the preset, one mark a variant."""
+    """What each knob of a protocol does to the main number: differences to the preset, one mark per variant."""
     import matplotlib.pyplot as plt
 
     shown = [line for line in lines if not line.same_as]
@@ -197,7 +197,7 @@ def knobs(lines: Sequence[Line], study: Study) -> Any:
             marker="o",
             markersize=2.5,
             linewidth=0.8,
-            label=short_name(line.about)[0],
+            label=brief(line),
         )
     axis.axvline(0, color="0.4", linewidth=0.6)
     axis.set_yticks(range(len(names)), [study.derived[name] for name in names])

@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from wsol.report.footer import footer
+from wsol.report.grid import LOST, lost_images
 from wsol.report.lines import run_fields
 from wsol.report.names import number
 
@@ -21,7 +22,7 @@ def introduction(material: Material) -> str:
     best = material.lines[0]
     key = material.headline
     said = (
-        f"{len(material.lines)} variants of {len({a['method'] for a in material.variants.values()})} methods on "
+        f"{len(material.lines)} variants of {len({v.method for v in material.variants.values()})} methods on "
         f"{manifest.get('images', '?')} images, network <b>{escape(fields['model'])}</b> "
         f"with weights <b>{escape(fields['weights'])}</b>."
     )
@@ -36,11 +37,12 @@ def introduction(material: Material) -> str:
 def notes(material: Material) -> str:
     """The lines under the table."""
     marks = (
-        "Bold: better than all others. <sup>1</sup> can’t be told from the best; a column without marks has nothing "
-        "that can (paired tests on the same images, Holm-corrected, 5 %). Whiskers under the numbers: the interval "
-        "within the column’s range."
+        "Bold: significantly better than all others. <sup>1</sup> not significantly worse than the best; a column "
+        "without marks has no significant difference to its best (paired tests on the same images, Holm-corrected, "
+        "5 %). Whiskers under the numbers: the interval within the column’s range."
     )
     lines = footer([material.summary], material.lines, material.keys)
+    lines += [LOST.format(k, n) for k, n in lost_images(material.lines, material.keys)]
     return f"<p>{marks}</p>" + "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
@@ -52,8 +54,11 @@ def settings(material: Material) -> str:
             "Run", {**manifest.get("identity", {}), "images": manifest.get("images"), "shards": manifest.get("shards")}
         )
     ]
-    parts += [_block(f"Protocol {name}", knobs) for name, knobs in summary.protocols.items()]
-    parts += [_block(f"Metric {name}", _flat(node)) for name, node in material.metrics.items()]
+    parts += [_block(f"Protocol {name}", protocol.knobs) for name, protocol in summary.protocols.items()]
+    parts += [
+        _block(f"Metric {name}", {"metric": metric.key, "sample": metric.sample or "all", **metric.options})
+        for name, metric in summary.metrics.items()
+    ]
     parts.append(_block("Environment", manifest.get("versions", {})))
     return f'<div class="blocks">{"".join(parts)}</div>{_variants(material)}'
 
@@ -67,8 +72,8 @@ def _variants(material: Material) -> str:
     heads = ("Variant", "Layers in the network", "Options that differ", "Cost", "Source")
     rows = []
     for about in material.variants.values():
-        options = ", ".join(f"{k}={_said(v)}" for k, v in about["options"].items())
-        rows.append([about["id"], ", ".join(about["modules"]), options, about["cost"], about["paper"]])
+        options = ", ".join(f"{k}={_said(v)}" for k, v in about.options.items())
+        rows.append([about.id, ", ".join(about.modules), options, about.cost, about.paper])
     body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
     head = "".join(f'<th scope="col">{h}</th>' for h in heads)
     return (
@@ -80,10 +85,6 @@ def _variants(material: Material) -> str:
 def _cells(row: Iterable[str]) -> str:
     first, *rest = row
     return f'<th scope="row">{escape(first)}</th>' + "".join(f"<td>{escape(value)}</td>" for value in rest)
-
-
-def _flat(node: Mapping[str, Any]) -> dict[str, Any]:
-    return {"metric": node.get("metric"), "sample": node.get("sample") or "all", **node.get("options", {})}
 
 
 def _said(value: Any) -> str:

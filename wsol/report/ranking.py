@@ -1,4 +1,4 @@
-"""Which lines of a table can't be told apart, column by column: ties from paired tests with Holm's correction."""
+"""Which lines of a table do not differ significantly, column by column: paired tests with Holm's correction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Place:
 
     Attributes
     ----------
-    rank : 1 + how many lines are significantly better; shared by lines that can't be told apart.
+    rank : 1 + how many lines are significantly better; shared by lines that do not differ significantly.
     shared : whether another line has this rank.
     best : the highest value, and every other line is significantly worse: fit for bold.
     tied : not significantly worse than the best, but not alone with that; nobody is where all are.

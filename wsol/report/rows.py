@@ -1,23 +1,20 @@
-"""Columns of stored rows as arrays. Never imports torch."""
+"""Columns of stored rows as arrays."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wsol.runs.schema import About
 from wsol.stats.curves import Curves
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from wsol.runs.schema import Footer
+    from wsol.runs.schema import ProtocolInfo
 
 
 def known(table: pa.Table, *columns: str) -> pa.Table:
@@ -79,13 +76,14 @@ def images_of(table: pa.Table) -> str:
     return hashlib.sha256("\n".join(table["image_id"].to_pylist()).encode()).hexdigest()[:16]
 
 
-def curves_of(rows: pa.Table, name: str, knobs: Mapping[str, Any]) -> Curves:
-    """The IoU curves of a protocol's rows; quantised ones on the grid of `thresholds`: the dense path is faster."""
+def curves_of(rows: pa.Table, protocol: ProtocolInfo) -> Curves:
+    """The IoU curves of a protocol's rows; quantized ones by position on its grid: the dense path is faster."""
+    name = protocol.name
     breaks, values, owns = flat(rows, f"{name}/breaks"), flat(rows, f"{name}/iou"), offsets(rows, f"{name}/iou")
-    grid = thresholds(knobs)
-    if grid is None:
+    if not protocol.grid:
         return Curves(breaks, values, owns, None)
-    return Curves(np.searchsorted(grid, breaks + knobs["tau_step"] / 2) - 1.0, values, owns, len(grid))
+    grid = np.asarray(protocol.grid)
+    return Curves(np.searchsorted(grid, breaks + protocol.knobs["tau_step"] / 2) - 1.0, values, owns, len(grid))
 
 
 def boxes_of(rows: pa.Table, name: str, tau: float) -> NDArray[np.float64]:
@@ -99,36 +97,18 @@ def boxes_of(rows: pa.Table, name: str, tau: float) -> NDArray[np.float64]:
     return counts[owns[:-1] + reached - 1]
 
 
-def thresholds(knobs: Mapping[str, Any]) -> NDArray[np.float64] | None:
-    """Thresholds that differ in what they cut off a quantised map, or None where every float does.
-
-    Of the 1000 thresholds of the 2020 protocol 255 are distinct, since the maximum is 255 after min-max (handbook:
-    protocols 4.1); where it may be lower, all of them are kept.
-    """
-    if knobs["tau"] != "sweep" or knobs["quantise"] == "none":
-        return None
-    taus: NDArray[np.float64] = np.arange(0, 1, knobs["tau_step"])
-    distinct: NDArray[np.float64] = taus[np.append(True, np.diff((taus * 255).astype(int)) > 0)]
-    if knobs["normalise"] != "minmax" or knobs["order"] != "resize_first" or knobs["resize_uint8"]:
-        return taus
-    return distinct
+def is_swept(protocol: ProtocolInfo) -> bool:
+    """Whether the protocol leaves its threshold open."""
+    return bool(protocol.knobs["tau"] == "sweep")
 
 
-def tau_of(position: float, knobs: Mapping[str, Any]) -> float:
+def tau_of(position: float, protocol: ProtocolInfo) -> float:
     """A position on `curves_of` as a threshold in [0, 1)."""
-    if knobs["tau"] != "sweep":
-        return float(knobs["tau"])
-    grid = thresholds(knobs)
-    return float(position) if grid is None else float(grid[int(position)])
+    if not is_swept(protocol):
+        return float(protocol.knobs["tau"])
+    return protocol.grid[int(position)] if protocol.grid else float(position)
 
 
-def gather(footers: Sequence[Footer]) -> dict[str, dict[str, Any]]:
-    """What the footers of a run say of its variants, protocols and metrics."""
-    if not footers:
-        return {"variants": {}, "protocols": {}, "metrics": {}}
-    about = About.of(footers)
-    return {
-        "variants": {k: {**asdict(v), "layers": "+".join(v.layers)} for k, v in about.variants.items()},
-        "protocols": {k: dict(p.knobs) for k, p in about.protocols.items()},
-        "metrics": {k: {**asdict(m), "metric": m.key} for k, m in about.metrics.items()},
-    }
+def rows_of(table: pa.Table, protocol: str) -> pa.Table:
+    """The rows that a protocol was evaluated on."""
+    return known(table, f"{protocol}/iou")

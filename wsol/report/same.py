@@ -1,28 +1,30 @@
-"""Which variants are one method by algebra on this network: their rows are equal up to rounding.
+"""Which variants are one method by algebra on this network: their maps are equal, or their curves are up to rounding.
 
 On a network that ends in global average pooling and one linear layer, CAM, HiResCAM and others give the same map at the
-last stage (handbook: methods 2.2). Ranking them would rank rounding noise.
+last stage. Ranking them would rank rounding noise.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wsol.report.localisation import rows_of
-from wsol.report.rows import curves_of, images_of
+from wsol.report.rows import curves_of, images_of, is_swept, known, rows_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from wsol.runs.schema import ProtocolInfo, VariantInfo
     from wsol.stats.curves import Curves
 
-IMAGES, LEVELS = 400, 64  # looked at: enough to tell methods apart, few enough for long tables
+    Common = dict[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.int64]]]
+
+DIGEST = "map_digest"
+IMAGES, LEVELS = 400, 64  # compared: enough to tell methods apart, few enough for long tables
 FEWEST = 20  # images in common; on 8 of them two different methods happened to agree
 # Sums in another order put a pixel on the other side of one of 255 levels now and then. Measured on shapes_gap: no
 # place differs between twins (CAM and HiResCAM, Grad-CAM and XGrad-CAM); 27 % do between the nearest others, LayerCAM
@@ -47,22 +49,32 @@ class _Kept:
         return np.stack([chosen.at(float(x)) for x in points], 1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What a variant is known by: the digests of its maps by image, where rows have them, and its curves."""
+
+    digests: Mapping[str, str]
+    curves: Mapping[str, _Kept]
+
+
 def same_rows(
-    tables: Mapping[str, pa.Table],
-    variants: Mapping[str, Mapping[str, Any]],
-    protocols: Mapping[str, Mapping[str, Any]],
+    tables: Mapping[str, pa.Table], variants: Mapping[str, VariantInfo], protocols: Mapping[str, ProtocolInfo]
 ) -> dict[str, str]:
-    """From a variant to the earliest published, plainest one with the same curves; others are absent.
+    """From a variant to the earliest published, plainest one with the same maps or curves; others are absent.
 
     Variants on a sample of the images are compared on the images that both have.
     """
-    kept = {key: _kept(table, protocols) for key, table in tables.items()}
-    # most images first: a variant seen on all of them is never named after one seen on a few
-    order = sorted(tables, key=lambda k: (-len(tables[k]), _year(variants[k]), len(variants[k]["options"]), k))
-    common: dict[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+    kept = {key: _Evidence(_digests(table), _kept(table, protocols)) for key, table in tables.items()}
+    common: Common = {}
     first: list[str] = []
     same: dict[str, str] = {}
-    for key in order:
+
+    def place(key: str) -> tuple[int, bool, int, int, str]:
+        # most images first: a variant evaluated on all of them is never named after one evaluated on a few
+        about = variants[key]
+        return -len(tables[key]), about.role == "control", about.year or 9999, len(about.options), key
+
+    for key in sorted(tables, key=place):
         twin = next((other for other in first if _equal(kept[key], kept[other], common)), None)
         if twin is None:
             first.append(key)
@@ -71,23 +83,31 @@ def same_rows(
     return same
 
 
-def _kept(table: pa.Table, protocols: Mapping[str, Mapping[str, Any]]) -> dict[str, _Kept]:
+def _digests(table: pa.Table) -> dict[str, str]:
+    if DIGEST not in table.column_names:
+        return {}
+    rows = known(table, DIGEST)
+    pairs = zip(rows["image_id"].to_pylist(), rows[DIGEST].to_pylist(), strict=True)
+    return {image: digest for image, digest in pairs if digest}
+
+
+def _kept(table: pa.Table, protocols: Mapping[str, ProtocolInfo]) -> dict[str, _Kept]:
     found = {}
-    for name, knobs in protocols.items():
+    for name, protocol in protocols.items():
         if f"{name}/iou" not in table.column_names:
             continue
         rows = rows_of(table, name)
         if len(rows):
             ids = tuple(rows["image_id"].to_pylist())
-            found[name] = _Kept(images_of(rows), ids, curves_of(rows, name, knobs), knobs["tau"] != "sweep")
+            found[name] = _Kept(images_of(rows), ids, curves_of(rows, protocol), not is_swept(protocol))
     return found
 
 
-def _equal(
-    a: Mapping[str, _Kept],
-    b: Mapping[str, _Kept],
-    common: dict[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.int64]]],
-) -> bool:
+def _equal(one: _Evidence, other: _Evidence, common: Common) -> bool:
+    shared = one.digests.keys() & other.digests.keys()
+    if len(shared) >= FEWEST and all(one.digests[image] == other.digests[image] for image in shared):
+        return True  # else curves decide: maps that differ in the last bit are one method all the same
+    a, b = one.curves, other.curves
     if not a or a.keys() != b.keys():
         return False
     for name, mine in a.items():
@@ -106,9 +126,3 @@ def _in_both(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[NDArray[np.int64],
     _, here, there = np.intersect1d(np.asarray(a), np.asarray(b), assume_unique=True, return_indices=True)
     chosen = np.unique(np.linspace(0, len(here) - 1, min(IMAGES, len(here))).astype(int))
     return here[chosen], there[chosen]
-
-
-def _year(about: Mapping[str, Any]) -> int:
-    """Year of the paper, as its reference says; references without one come last."""
-    years = re.findall(r"\b(?:19|20)\d\d\b", str(about.get("paper", "")))
-    return int(years[0]) if years else 9999

@@ -1,10 +1,10 @@
-"""Lines and bars for plots, from rows: the same ones on the page and in figure files. Never imports torch."""
+"""Lines and bars for plots, from rows: the same ones on the page and in figure files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from wsol.runs.schema import ProtocolInfo, VariantInfo
+
 TAUS = np.arange(201) / 200  # where accuracies are drawn; the last is the end of the curve
 BINS = 20  # of IoU histograms: every usual delta is an edge
-PATHS = ("deletion", "insertion")  # columns that hold a curve an image
+PATHS = ("deletion", "insertion")  # columns that hold a curve per image
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +33,21 @@ class Line:
     high: NDArray[np.float64] | None = None
 
 
-def accuracy_line(rows: pa.Table, protocol: str, knobs: Mapping[str, Any], delta: float) -> Line:
+def accuracy_line(rows: pa.Table, protocol: ProtocolInfo, delta: float) -> Line:
     """Share of images whose IoU reaches `delta`, at TAUS: the curve whose maximum is MaxBoxAcc."""
-    curves = curves_of(rows, protocol, knobs)
-    grid, accuracy = curves.accuracy(delta, ge=knobs["hit"] == "ge")
-    starts = np.array([tau_of(position, knobs) for position in grid])
+    curves = curves_of(rows, protocol)
+    grid, accuracy = curves.accuracy(delta, ge=protocol.knobs["hit"] == "ge")
+    starts = np.array([tau_of(position, protocol) for position in grid])
     # a little further: np.arange(0, 1, 0.001) has 0.8200000000000001 where TAUS has 0.82
     return Line(TAUS, accuracy[np.searchsorted(starts, TAUS + 1e-9, side="right") - 1])
 
 
-def iou_histogram(rows: pa.Table, protocol: str, knobs: Mapping[str, Any]) -> tuple[NDArray[np.int64], float]:
+def iou_histogram(rows: pa.Table, protocol: ProtocolInfo) -> tuple[NDArray[np.int64], float]:
     """Images by IoU, (BINS,), at the threshold that is best at delta 0.5, and that threshold."""
-    curves = curves_of(rows, protocol, knobs)
-    _, position = curves.best(0.5, ge=knobs["hit"] == "ge")
+    curves = curves_of(rows, protocol)
+    _, position = curves.best(0.5, ge=protocol.knobs["hit"] == "ge")
     bins = np.minimum((curves.at(position) * BINS + 1e-9).astype(int), BINS - 1)  # 0.3 * 20 is just under 6
-    return np.bincount(bins, minlength=BINS), tau_of(position, knobs)
+    return np.bincount(bins, minlength=BINS), tau_of(position, protocol)
 
 
 def path_line(table: pa.Table, metric: str, path: str) -> Line | None:
@@ -64,27 +66,22 @@ def path_line(table: pa.Table, metric: str, path: str) -> Line | None:
     return Line(np.linspace(0, 1, curves.shape[1]), mean, mean - half, mean + half)
 
 
-def label_of(about: Mapping[str, Any]) -> tuple[str, str]:
+def label_of(variant: VariantInfo) -> tuple[str, str]:
     """A variant in words: the method's name, and what sets it apart: layers and options; the sample is told by n."""
-    options = [f"{name} {plain(value)}" for name, value in sorted(about["options"].items()) if name != "sample"]
-    layers = short_layers(str(about["layers"]))
-    return str(about["name"]), ", ".join([layers, *options] if layers else options)
+    options = [f"{name} {plain(value)}" for name, value in sorted(variant.options.items()) if name != "sample"]
+    layers = short_layers("+".join(variant.layers))
+    return variant.name, ", ".join([layers, *options] if layers else options)
 
 
-def is_control(about: Mapping[str, Any]) -> bool:
-    """Whether the map is fixed or random by design."""
-    return str(about.get("paper", "")).startswith("control")
-
-
-def styles(variants: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
-    """A colour and a dash for each variant: one colour a method (-1 for controls), dashes by layers and options."""
-    colours: dict[str, int] = {}
+def styles(variants: Mapping[str, VariantInfo]) -> dict[str, tuple[int, int]]:
+    """A color and a dash for each variant: one color per method (-1 for controls), dashes by layers and options."""
+    colors: dict[str, int] = {}
     dashes: dict[str, int] = {}
     found = {}
-    for key, about in variants.items():
-        shared = "control" if is_control(about) else str(about["method"])
-        if shared != "control":
-            colours.setdefault(shared, len(colours))
-        found[key] = (colours.get(shared, -1), dashes.setdefault(shared, 0))
+    for key, variant in variants.items():
+        shared = "" if variant.role == "control" else variant.method
+        if shared:
+            colors.setdefault(shared, len(colors))
+        found[key] = (colors.get(shared, -1), dashes.setdefault(shared, 0))
         dashes[shared] += 1
     return found

@@ -1,4 +1,4 @@
-"""From rows to numbers with intervals: everything a table, a plot or an export starts from. Never imports torch."""
+"""From rows to numbers with intervals: everything a table, a plot or an export starts from."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wsol.errors import DataError
-from wsol.metrics.base import metrics
-from wsol.options import build
-from wsol.report.cells import Cell, cell_of
-from wsol.report.localisation import ORACLE, VALIDATION, Subject, localisation, rows_of
-from wsol.report.rows import columns_of, curves_of, gather, images_of, known, median, numbers, rank_depth
+from wsol.report.cells import Cell, cell_of, without_number
+from wsol.report.failures import Failures, failed, failures, with_worst, without_value
+from wsol.report.localization import Subject, localization
+from wsol.report.rows import columns_of, images_of, is_swept, known, median, numbers, rank_depth, rows_of
 from wsol.report.same import same_rows
+from wsol.stats import reductions
 from wsol.stats.bootstrap import draw, draw_mean
 from wsol.stats.resamples import Resamples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from wsol.metrics.base import Score
+    from wsol.report.cells import TauFrom
+    from wsol.runs.schema import About, MetricInfo, ProtocolInfo, Quantity, RunInfo, VariantInfo
     from wsol.store import RunFolder
 
     Slices = Mapping[str, NDArray[np.bool_]]
 
-__all__ = ["COSTS", "RESAMPLES", "Cell", "Settings", "Summary", "curves_of", "summarise"]
+__all__ = ["COSTS", "RESAMPLES", "Cell", "Settings", "Summary", "summarise"]
 
 RESAMPLES = 1000  # bootstrap replicates; the interval's own noise is then about a tenth of its width
 LONG = ("/boxes", "/box_breaks")  # columns that no number is made of, a third of the rows
@@ -48,13 +49,15 @@ class Settings:
     taus : where swept protocols take their threshold from: ``oracle`` (best on the images it is reported on),
         ``split-half`` (best on the other half), ``val`` (best on `validation`); several make several cells.
     by_class : resample whole classes: intervals for other classes, not just other images.
+    skip_failed : leave failed images out; else they count as the worst value there is.
     """
 
-    taus: Sequence[str] = (ORACLE,)
+    taus: Sequence[TauFrom] = ("oracle",)
     validation: RunFolder | None = None
     n_resamples: int = RESAMPLES
     seed: int = 0
     by_class: bool = False
+    skip_failed: bool = False
 
     @property
     def validation_name(self) -> str:
@@ -67,42 +70,58 @@ class Settings:
         return Resamples(len(rows), self.n_resamples, self.seed)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """All cells of a run, with what its rows and manifest say of the run.
 
     Attributes
     ----------
-    looked_at : of how many images there are rows; fewer than the manifest's while the run goes on.
+    variants, protocols, metrics : by key or name, those that were asked for.
+    run, info : the folder's name, and what was evaluated.
+    evaluated : of how many images there are rows; fewer than the manifest's while the run goes on.
     same : from a variant to an earlier one whose rows are equal up to rounding: one method, twice.
+    failures : of variants with failed images.
     """
 
     cells: tuple[Cell, ...]
-    variants: Mapping[str, Mapping[str, Any]]
+    variants: Mapping[str, VariantInfo]
     costs: Mapping[str, Mapping[str, float]]
-    protocols: Mapping[str, Mapping[str, Any]]
+    protocols: Mapping[str, ProtocolInfo]
+    metrics: Mapping[str, MetricInfo]
+    info: RunInfo
     manifest: Mapping[str, Any]
     run: str
-    looked_at: int
+    evaluated: int
     same: Mapping[str, str] = field(default_factory=dict)
+    failures: Mapping[str, Failures] = field(default_factory=dict)
+
+    def base_of(self, measure: str) -> str:
+        """The preset that a protocol is derived from, or the metric whose options a measure's name tells."""
+        if measure in self.protocols:
+            return self.protocols[measure].preset
+        return self.metrics[measure].key if measure in self.metrics else measure
 
     def records(self) -> list[dict[str, Any]]:
-        """One plain object a cell, as `wsol table --format json` prints them."""
-        identity = self.manifest.get("identity", {})
-        shared = {name: identity.get(name) for name in ("dataset", "model", "weights", "seed")}
+        """One plain object per cell, as `wsol table --format json` prints them."""
+        info = self.info
+        shared = {"dataset": info.dataset, "model": info.network, "weights": info.weights, "seed": info.seed}
         return [
-            record(cell, self.variants[cell.variant], self.same.get(cell.variant, "")) | shared | {"run": self.run}
+            record(cell, described(self.variants[cell.variant]), self.same.get(cell.variant, ""))
+            | shared
+            | {"run": self.run}
             for cell in self.cells
         ]
 
 
-def record(cell: Cell, about: Mapping[str, Any], same_as: str = "") -> dict[str, Any]:
+def described(variant: VariantInfo) -> dict[str, Any]:
+    """What records say of a variant."""
+    layers, options = "+".join(variant.layers), dict(variant.options)
+    return {"variant": variant.id, "method": variant.method, "layers": layers, "options": options}
+
+
+def record(cell: Cell, variant: Mapping[str, Any], same_as: str = "") -> dict[str, Any]:
     """A cell as a plain object; unknown numbers are None, since JSON has no NaN."""
-    return {
-        "variant": about["id"],
-        "method": about["method"],
-        "layers": about["layers"],
-        "options": about["options"],
+    found = dict(variant) | {
         "protocol": cell.measure,
         "metric": cell.metric,
         "value": _finite(cell.value),
@@ -116,6 +135,7 @@ def record(cell: Cell, about: Mapping[str, Any], same_as: str = "") -> dict[str,
         "higher_is_better": cell.higher_is_better,
         "same_as": same_as,
     }
+    return found | ({"failed": cell.failed} if cell.failed else {})
 
 
 def summarise(
@@ -137,155 +157,174 @@ def summarise(
     variants, measures, images : only these (variant keys; protocol and metric names; image ids).
     slicer : from a variant's rows to named masks over them: numbers of each part of the images instead of all.
     settings : everything else; `n_resamples`, `seed` and `by_class` alone will do for the usual table.
+
+    Raises
+    ------
+    DataError : there are no rows.
     """
     settings = settings or Settings(n_resamples=n_resamples, seed=seed, by_class=by_class)
-    about = gather(folder.footers())
-    tables = folder.tables(variants, without=LONG)
+    about = folder.about()
+    stored = folder.tables(variants, without=LONG)
     if images is not None:
         wanted = pa.array(list(images), pa.string())
-        tables = {key: t.filter(pc.is_in(t["image_id"], wanted)) for key, t in tables.items()}
-    if not tables:
+        stored = {key: t.filter(pc.is_in(t["image_id"], wanted)) for key, t in stored.items()}
+    if not stored:
         raise DataError(f"run {folder.name} has no rows yet; start it with: wsol run")
-    validation = settings.validation.tables(variants, without=LONG) if settings.validation else None
-    protocols = {n: k for n, k in about["protocols"].items() if measures is None or n in measures}
+    tables = {key: prepared(table, about, skip_failed=settings.skip_failed) for key, table in stored.items()}
+    protocols = {n: p for n, p in about.protocols.items() if measures is None or n in measures}
+    chosen_on = _Validation.of(settings, about, variants)
+    named = {name for name in about.metrics if measures is None or name in measures}
+    others = [q for q in about.quantities if q.measure in named] + list(about.quantities_of("classification"))
     cells: list[Cell] = []
-    unknown_metrics: set[str] = set()
-    unchosen: dict[bool, list[str]] = {True: [], False: []}  # whose threshold can't be had from `validation`, and can
     for key, table in tables.items():
-        for name, knobs in protocols.items():
+        for name, protocol in protocols.items():
             if f"{name}/iou" not in table.column_names:
                 continue
             rows = rows_of(table, name)
-            chosen_on = _validation_rows(validation, settings, key, name, knobs)
-            if validation is not None and knobs["tau"] == "sweep":
-                unchosen[chosen_on is None].append(f"{key} under {name}")
             subject = Subject(
-                variant=key, protocol=name, knobs=knobs, rows=rows, validation=chosen_on, slices=_sliced(rows, slicer)
+                variant=key,
+                protocol=protocol,
+                quantities=about.quantities_of(name),
+                rows=rows,
+                validation=chosen_on.rows(key, protocol),
+                slices=_sliced(rows, slicer),
             )
-            cells += localisation(subject, settings)
-        for name, node in about["metrics"].items():
-            if node["metric"] not in metrics:
-                unknown_metrics.add(node["metric"])
-            elif measures is None or name in measures:
-                cells += _metric_cells(key, name, node, table, slicer, settings)
-        cells += _classification(key, table, slicer, settings)
-    if unchosen[True]:
+            cells += localization(subject, settings)
+        for quantity in others:
+            cells += _cells(key, quantity, table, slicer, settings)
+    chosen_on.check()
+    for name in sorted({q.measure for q in others if not _is_known(q)}):
+        key = about.metrics[name].key
+        log.warning("metric %s is not known here and left out; name its file: --with %s.py", name, key)
+    kept = {key: about.variants[key] for key in tables}
+    bad = {key: failures(table, skipped=settings.skip_failed) for key, table in stored.items()}
+    return Summary(
+        cells=tuple(cells),
+        variants=kept,
+        costs={key: {c: median(table, c) for c in COSTS} for key, table in tables.items()},
+        protocols=protocols,
+        metrics={name: about.metrics[name] for name in about.metrics if name in named},
+        info=about.run,
+        manifest=folder.manifest,
+        run=folder.name,
+        evaluated=max(map(len, stored.values())),
+        same=same_rows(tables, kept, about.protocols),
+        failures={key: found for key, found in bad.items() if found is not None},
+    )
+
+
+def prepared(table: pa.Table, about: About, *, skip_failed: bool = False) -> pa.Table:
+    """The rows of a variant without failed ones, or with the worst values in them."""
+    if not skip_failed:
+        return with_worst(table, about)
+    bad = failed(table)
+    return table.filter(pa.array(~bad)) if bad.any() else table
+
+
+@dataclass(slots=True)
+class _Validation:
+    """The rows of another run that thresholds are chosen on, and whose were found there."""
+
+    name: str
+    tables: Mapping[str, pa.Table] | None
+    found: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, settings: Settings, about: About, variants: Collection[str] | None) -> _Validation:
+        if settings.validation is None or "val" not in settings.taus:
+            return cls("", None)
+        stored = settings.validation.tables(variants, without=LONG)
+        tables = {key: prepared(table, about, skip_failed=settings.skip_failed) for key, table in stored.items()}
+        return cls(settings.validation.name, tables)
+
+    def rows(self, key: str, protocol: ProtocolInfo) -> pa.Table | None:
+        """Those of a variant under a protocol; None where the threshold is fixed, or there are none."""
+        if self.tables is None or not is_swept(protocol):
+            return None
+        table = self.tables.get(key)
+        there = table is not None and f"{protocol.name}/iou" in table.column_names
+        (self.found if there else self.missing).append(f"{key} under {protocol.name}")
+        return rows_of(table, protocol.name) if table is not None and there else None
+
+    def check(self) -> None:
+        """Log which rows were missing; raises DataError where all were."""
+        if not self.missing:
+            return
         sentence = (
-            f"run {settings.validation_name} has no rows of {unchosen[True][0]} to choose a threshold on "
-            f"({len(unchosen[True])} of {len(unchosen[True]) + len(unchosen[False])} are missing); "
+            f"run {self.name} has no rows of {self.missing[0]} to choose a threshold on "
+            f"({len(self.missing)} of {len(self.missing) + len(self.found)} are missing); "
             "run the same methods and protocols on that split"
         )
-        if not unchosen[False]:
+        if not self.found:
             raise DataError(sentence)
         log.warning("%s", sentence)
-    for name in sorted(unknown_metrics):
-        log.warning("metric %s is not known here and left out; name its file: --with %s.py", name, name)
-    costs = {key: {c: median(table, c) for c in COSTS} for key, table in tables.items()}
-    kept = {key: about["variants"][key] for key in tables}
-    same = same_rows(tables, kept, about["protocols"])
-    looked_at = max(map(len, tables.values()))
-    return Summary(tuple(cells), kept, costs, protocols, folder.manifest, folder.name, looked_at, same)
 
 
-def _metric_cells(
+def _cells(
     key: str,
-    name: str,
-    node: Mapping[str, Any],
+    quantity: Quantity,
     table: pa.Table,
     slicer: Callable[[pa.Table], Slices] | None,
     settings: Settings,
 ) -> list[Cell]:
-    columns = [c for c in table.column_names if c.startswith(f"{name}/")]
-    if not columns:
+    """The cells of a quantity of each image or of all together, one per slice in which images have a value."""
+    prefix = f"{quantity.measure}/"
+    if quantity.reduction == "rank":
+        columns = ["rank"]
+    elif quantity.columns:
+        columns = [f"{prefix}{column}" for column in quantity.columns]
+    else:
+        columns = [column for column in table.column_names if column.startswith(prefix)]
+    columns = [column for column in columns if column in table.column_names]
+    if not columns or not _is_known(quantity):
         return []
-    rows = known(table, *columns)
-    metric = build(metrics[node["metric"]], node.get("options", {}), where=f"metrics.{name}")
+    bad = failed(table, quantity.measure)
+    measured = np.any([table[c].is_valid().to_numpy() for c in columns], axis=0) | bad
+    rows = table if measured.all() else table.filter(pa.array(measured))
     cells = []
     for slice_, keep in _sliced(rows, slicer).items():
         part = rows if keep.all() else rows.filter(keep)
-        for score in metric.scores if len(part) else ():
-            cells += _score_cell(key, name, score, part, slice_, settings)
+        if lost := without_value(part, quantity, columns):
+            cells.append(without_number(key, quantity, n=len(part), failed=lost, slice_=slice_))
+        elif len(part):
+            cells += _cell(key, quantity, part, columns, slice_, settings)
     return cells
 
 
-def _score_cell(key: str, name: str, score: Score, rows: pa.Table, slice_: str, settings: Settings) -> list[Cell]:
-    """The cell of one score, or none where no image has a value."""
-    if score.column is not None:
-        if f"{name}/{score.column}" not in rows.column_names:
-            return []
-        rows = known(rows, f"{name}/{score.column}")
-        values = numbers(rows, f"{name}/{score.column}") if len(rows) else np.zeros(0)
+def _cell(
+    key: str, quantity: Quantity, rows: pa.Table, columns: Sequence[str], slice_: str, settings: Settings
+) -> list[Cell]:
+    """One cell, or none where no image has a value."""
+    if quantity.reduction in ("mean", "rank"):
+        rows = known(rows, *columns)
+        values = numbers(rows, columns[0]) if len(rows) else np.zeros(0)
         if not np.isfinite(values).all():
             rows, values = rows.filter(np.isfinite(values)), values[np.isfinite(values)]
+        if quantity.top is not None:
+            if quantity.top > rank_depth(rows):
+                return []
+            values = (values < quantity.top).astype(float)
         if not len(values):
             return []
-        draws = draw_mean(values, settings.resamples(rows), bounded=score.proportion)
+        draws = draw_mean(values, settings.resamples(rows), bounded=quantity.proportion)
     else:
-        columns = columns_of(rows, f"{name}/")
-        draws = draw(lambda weights: score.of(columns, weights.astype(np.float64)), settings.resamples(rows))
+        found = columns_of(rows, f"{quantity.measure}/")
+        draws = draw(
+            lambda weights: reductions.reduce(quantity.reduction, found, weights.astype(np.float64)),
+            settings.resamples(rows),
+        )
         if math.isnan(draws.value):
             return []
-    return [
-        cell_of(
-            draws,
-            variant=key,
-            measure=name,
-            metric=score.name,
-            label=score.label,
-            percent=score.percent,
-            higher_is_better=score.higher_is_better,
-            slice_=slice_,
-            images=images_of(rows),
-            column=f"{name}/{score.column}" if score.column else "",
-            signed=score.signed,
-        )
-    ]
+    return [cell_of(draws, variant=key, quantity=quantity, slice_=slice_, images=images_of(rows))]
 
 
-def _classification(
-    key: str, table: pa.Table, slicer: Callable[[pa.Table], Slices] | None, settings: Settings
-) -> list[Cell]:
-    """Top-1 and Top-5 accuracy from the rank that every row carries."""
-    if "rank" not in table.column_names:
-        return []
-    rows = known(table, "rank")
-    cells = []
-    for slice_, keep in _sliced(rows, slicer).items():
-        part = rows if keep.all() else rows.filter(keep)
-        if not len(part):
-            continue
-        ranks, resamples, images = numbers(part, "rank"), settings.resamples(part), images_of(part)
-        cells += [
-            cell_of(
-                draw_mean(ranks < top, resamples, bounded=True),
-                variant=key,
-                measure="classification",
-                metric=metric,
-                label=label,
-                percent=True,
-                higher_is_better=True,
-                slice_=slice_,
-                images=images,
-            )
-            for metric, label, top in (("top1_cls", "Top-1 Cls", 1), ("top5_cls", "Top-5 Cls", 5))
-            if top <= rank_depth(rows)
-        ]
-    return cells
+def _is_known(quantity: Quantity) -> bool:
+    return quantity.reduction in ("mean", "rank") or reductions.is_known(quantity.reduction)
 
 
 def _sliced(rows: pa.Table, slicer: Callable[[pa.Table], Slices] | None) -> Slices:
     return slicer(rows) if slicer is not None else {"": np.ones(len(rows), bool)}
-
-
-def _validation_rows(
-    tables: Mapping[str, pa.Table] | None, settings: Settings, key: str, name: str, knobs: Mapping[str, Any]
-) -> pa.Table | None:
-    if tables is None or VALIDATION not in settings.taus or knobs["tau"] != "sweep":
-        return None
-    table = tables.get(key)
-    if table is None or f"{name}/iou" not in table.column_names:
-        return None
-    return rows_of(table, name)
 
 
 def _finite(value: float) -> float | None:

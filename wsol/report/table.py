@@ -20,11 +20,12 @@ from wsol.report.knobs import knob_grid, knob_study
 from wsol.report.lines import RUN_FIELDS, Line, group_lines, grouped, lines_of
 from wsol.report.paired import apart
 from wsol.report.pivot import pivot_grid
-from wsol.report.summary import record
+from wsol.report.summary import described, record
 
 if TYPE_CHECKING:
     from wsol.report.cells import Cell
     from wsol.report.summary import Summary
+    from wsol.runs.schema import ProtocolInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +70,7 @@ def show(
 
 def table_grid(summaries: Sequence[Summary], lines: Sequence[Line], layout: Layout) -> Grid:
     """The grid that a reader of a terminal or a paper wants, with its notes."""
-    protocols = {name: knobs for summary in summaries for name, knobs in summary.protocols.items()}
-    choice = layout.choice
+    protocols, choice = _protocols(summaries), layout.choice
     keys = keys_of(lines, protocols, choice)
     differing = beside(summaries)
     study = None if choice.by or choice.metrics or layout.pivot else knob_study(protocols)
@@ -87,20 +87,20 @@ def table_grid(summaries: Sequence[Summary], lines: Sequence[Line], layout: Layo
 
 
 def records(lines: Sequence[Line], summaries: Sequence[Summary], choice: Choice) -> list[dict[str, Any]]:
-    """One plain object a number."""
+    """One plain object per number."""
     wanted = None
     if choice.metrics or choice.protocols:
         everything = Choice(metrics=choice.metrics, protocols=choice.protocols, everything=True)
-        wanted = set(keys_of(lines, {n for s in summaries for n in s.protocols}, everything))
+        wanted = set(keys_of(lines, _protocols(summaries), everything))
     blocks = grouped(lines, lambda line: line.fields.get("run"))
     bases = baselines(blocks, choice.baseline) if choice.baseline else []
     lines = [line for block in blocks for line in block] if bases else lines
     found = []
     for n, line in enumerate(lines):
         run = {name: line.fields.get(name) for name in RUN_FIELDS}
-        about: dict[str, Any] = {name: line.fields.get(name) for name in ("method", "layers")}
-        about |= {"id": line.name, "options": {}}
-        about |= line.about if line.about.get("id") == line.name else {}
+        about: dict[str, Any] = {"variant": line.name}
+        about |= {name: line.fields.get(name) for name in ("method", "layers")} | {"options": {}}
+        about |= described(line.variant) if line.variant else {}
         for key, cell in line.cells.items():
             if wanted is None or key in wanted:
                 seeds = {"seeds": cell.seeds, "seed_std": cell.spread} if cell.seeds > 1 else {}
@@ -126,7 +126,7 @@ def difference_to(cell: Cell, base: Cell | None, name: str) -> dict[str, Any]:
 
 
 def as_csv(found: Sequence[dict[str, Any]]) -> str:
-    """One line a number; lists and mappings as JSON."""
+    """One line per number; lists and mappings as JSON."""
     if not found:
         raise ConfigError("nothing is left to show; ask for fewer conditions")
     out = io.StringIO()
@@ -137,13 +137,17 @@ def as_csv(found: Sequence[dict[str, Any]]) -> str:
     return out.getvalue()
 
 
+def _protocols(summaries: Sequence[Summary]) -> dict[str, ProtocolInfo]:
+    return {name: protocol for summary in summaries for name, protocol in summary.protocols.items()}
+
+
 def _lines(summaries: Sequence[Summary], layout: Layout) -> list[Line]:
     lines, choice = lines_of(summaries), layout.choice
     if not choice.by or layout.pivot:
         return lines
     pick = None
     if layout.pick_best:
-        keys = keys_of(lines, {n for s in summaries for n in s.protocols}, choice)
+        keys = keys_of(lines, _protocols(summaries), choice)
         best_by = headline(keys, lines, choice.sort)
 
         def worth(line: Line) -> float:

@@ -6,7 +6,7 @@ import math
 from html import escape
 from typing import TYPE_CHECKING
 
-from wsol.report.names import cost, number
+from wsol.report.names import FAILED, cost, number
 from wsol.report.payload import column
 from wsol.report.ranking import places
 from wsol.report.series import label_of
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from wsol.report.lines import Key, Line
     from wsol.report.material import Material
     from wsol.report.ranking import Place
+    from wsol.runs.schema import VariantInfo
 
 COSTS = {  # column of the rows: head, what it says in full, and whether the usual table has it
-    "forwards": ("F", "forward passes an image", True),
-    "partial_forwards": ("F part", "forward passes through a part of the network, an image", False),
-    "backwards": ("B", "backward passes an image", True),
-    "ms": ("ms", "milliseconds an image, median", True),
+    "forwards": ("F", "forward passes per image", True),
+    "partial_forwards": ("F part", "forward passes through a part of the network, per image", False),
+    "backwards": ("B", "backward passes per image", True),
+    "ms": ("ms", "milliseconds per image, median", True),
     "peak_mb": ("MB", "peak memory beyond what the network itself holds, median", False),
 }
 
@@ -40,8 +41,8 @@ def table_html(material: Material) -> str:
         for label, said, main in COSTS.values()
     )
     body = "".join(
-        _row(n, line, _twin(material, variant), keys, spans, [marks[key].get(n) for key in keys])
-        for n, (variant, line) in enumerate(zip(material.variants, lines, strict=True))
+        _row(n, line, variant, _twin(material, key), keys, spans, [marks[column].get(n) for column in keys])
+        for n, ((key, variant), line) in enumerate(zip(material.variants.items(), lines, strict=True))
     )
     return (
         '<table id="numbers"><caption class="unseen">Every number of the run with its 95 % interval; '
@@ -58,7 +59,8 @@ def _head(material: Material, place: int, key: Key) -> str:
     falls = values == sorted(values, reverse=True)  # not so where controls or variants on few images come last
     sort = ' aria-sort="descending"' if key == material.headline and falls else ""
     arrow = "" if about["higher"] in (True, None) else '<span title="lower is better"> ↓</span>'
-    said = escape(f"{about['label']}, {key[0]}" + (f", threshold {key[2]}" if key[2] else ""))
+    words = next(line.cells[key].tau_from for line in material.lines if key in line.cells)
+    said = escape(f"{about['label']}, {key[0]}" + (f", threshold {words}" if words else ""))
     return (
         f'<th scope="col" data-column="{place}" data-set="{sets}" data-higher="{higher}" title="{said}"{sort}>'
         f"{escape(about['label'])}{arrow}<small>{escape(about['short'])}</small></th>"
@@ -68,12 +70,13 @@ def _head(material: Material, place: int, key: Key) -> str:
 def _row(
     place: int,
     line: Line,
+    variant: VariantInfo,
     twin: str,
     keys: Sequence[Key],
     spans: dict[Key, tuple[float, float]],
     marks: Sequence[Place | None],
 ) -> str:
-    name, details = label_of(line.about)
+    name, details = label_of(variant)
     same = f'<small class="same">= {escape(twin)}</small>' if twin else ""
     control = ' class="control"' if line.control else ""
     cells = "".join(_cell(line.cells.get(key), spans[key], mark) for key, mark in zip(keys, marks, strict=True))
@@ -91,16 +94,16 @@ def _row(
 
 def _twin(material: Material, variant: str) -> str:
     """What an equal variant is called, or ``""``."""
-    return str(material.variants[material.same[variant]]["id"]) if variant in material.same else ""
+    return material.variants[material.same[variant]].id if variant in material.same else ""
 
 
 def _cell(cell: Cell | None, span: tuple[float, float], mark: Place | None) -> str:
     if cell is None or math.isnan(cell.value):
-        return '<td data-v=""></td>'
+        return f'<td data-v="">{FAILED if cell and cell.failed else ""}</td>'
     digits = cell.digits
     value = number(cell.value, digits)
     kind = ' class="best"' if mark and mark.best else ""
-    tied = '<sup title="can\'t be told from the best">1</sup>' if mark and mark.tied else ""
+    tied = '<sup title="not significantly worse than the best">1</sup>' if mark and mark.tied else ""
     said = escape(f"n = {cell.n}" + (f"; tau {', '.join(f'{t:.3g}' for t in cell.tau)}" if cell.tau else ""))
     if math.isnan(cell.low) or math.isnan(cell.high) or cell.low == cell.high:
         return f'<td data-v="{cell.value:.6g}"{kind} title="{said}">{value}{tied}</td>'

@@ -19,10 +19,10 @@ EXPERIMENT = "wsol"  # the name runs are found under in MLflow
 def scalars(summary: Summary) -> Iterator[tuple[str, float]]:
     """Names and values of all numbers and costs: ``choe2020_v1/maxboxacc/gradcam-stage5``, percentages as 0 to 100."""
     for cell in summary.cells:
-        yield _name(cell.measure, cell.metric, str(summary.variants[cell.variant]["id"])), cell.value
+        yield _name(cell.measure, cell.metric, summary.variants[cell.variant].id), cell.value
     for variant, costs in summary.costs.items():
         for name, value in costs.items():
-            yield _name("cost", name, str(summary.variants[variant]["id"])), value
+            yield _name("cost", name, summary.variants[variant].id), value
 
 
 def to_tensorboard(summary: Summary, folder: Path) -> str:

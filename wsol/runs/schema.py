@@ -158,6 +158,7 @@ class RunInfo:
     ----------
     view, side : its name, and the side of its canvas in pixels, 0 where the maps do not say.
     source : where maps are from: ``network``, ``fixed`` (sizes alone) or ``stored`` (files).
+    trained : False where the network's weights are random.
     """
 
     dataset: str
@@ -168,6 +169,7 @@ class RunInfo:
     side: int = 0
     seed: int = 0
     source: Literal["network", "fixed", "stored"] = "network"
+    trained: bool = True
     device: str = "cpu"
     precision: str = "float32"
 
