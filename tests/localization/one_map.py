@@ -25,7 +25,7 @@ def map_of(
     full: bool = False,
     shallow: bool = False,
 ) -> ImageMap:
-    """A raw map with the boxes of its image; unless `size_wh` says otherwise, a map that is the image pixel for pixel."""
+    """A raw map with the boxes of its image; without `size_wh` a map that is the image pixel for pixel."""
     height, width = raw.shape
     size = size_wh or (width, height)
     chosen = View(view, 224) if isinstance(view, str) else view
