@@ -14,15 +14,15 @@ import numpy as np
 import torch
 
 from wsol.errors import WsolError, first_line
+from wsol.evaluation._shim import padded
 from wsol.maps.cost import PeakMemory, VariantCost
 from wsol.maps.source import Loaded, RawMaps, load_pixels
 from wsol.methods.base import LayerFeatures
 from wsol.methods.fusion import SHALLOW, fuse_layers
+from wsol.models.cost import Memo
 from wsol.models.forward import INPUT, ForwardPass, capture
 from wsol.models.grids import grids
 from wsol.models.heads import head_behind
-from wsol.evaluation._shim import padded
-from wsol.models.cost import Memo
 from wsol.models.query import ModelQuery
 from wsol.models.stages import resolve_layer
 
@@ -176,7 +176,8 @@ class MapExtractor:
         except Exception as error:
             if isinstance(error, WsolError) or n == 1:
                 return inputs.new_full((n, 1, 1), float("nan")), dict.fromkeys(range(n), first_line(error))
-        maps, wrong = [], {}
+        maps: list[Tensor] = []
+        wrong: dict[int, str] = {}
         for place in range(n):
             one, failed = self._maps_of(variant, [_of_image(f, place) for f in features], inputs[place : place + 1])
             maps.append(one)
@@ -289,7 +290,7 @@ class BatchMaps:
             whole = torch.cat(flat)
             self._host = torch.empty(whole.shape, dtype=whole.dtype, pin_memory=True)
             self._host.copy_(whole, non_blocking=True)
-            self._copied = torch.cuda.Event()
+            self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._copied.record()
         else:
             self._host = torch.cat(flat)
@@ -307,7 +308,7 @@ class BatchMaps:
     def _arrays(self) -> dict[str, NDArray[Any]]:
         if self._copied is not None:
             self._copied.synchronize()
-        parts = self._host.split([shape.numel() for shape in self._shapes.values()])
+        parts = torch.split(self._host, [shape.numel() for shape in self._shapes.values()])
         return {
             name: part.reshape(shape).numpy() for part, (name, shape) in zip(parts, self._shapes.items(), strict=True)
         }

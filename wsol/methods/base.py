@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cas
 
 import torch
 
-from wsol.methods.info import MethodInfo, Role
+from wsol.methods.info import MethodInfo as MethodInfo
+from wsol.methods.info import Role
 from wsol.models.cost import Cost, Memo
 from wsol.models.forward import target_logprob, target_probability
 from wsol.models.query import ModelQuery

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.localization.resize import normalise, resize
 from wsol.errors import ConfigError
+from wsol.localization.resize import normalise, resize
 from wsol.metrics.base import Case, Columns, Score, lists, mean, metric
 from wsol.metrics.truth import BACKGROUND, OBJECT, Against, truth_of
 
