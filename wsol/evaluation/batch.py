@@ -165,8 +165,10 @@ class BatchEvaluation:
 
     def _picture(self, maps: RawMaps, image: int) -> Picture:
         one = maps.loaded[image]
-        assert one.image is not None and maps.logits is not None
-        return picture(one.sample, one.image, maps.logits(image))
+        logits = maps.logits
+        assert one.image is not None
+        assert logits is not None
+        return picture(one.sample, one.image, logits(image))
 
     def _shown(self, maps: RawMaps, variant: Variant, image: int, protocol: Protocol) -> Shown:
         return shown(maps.loaded[image].sample, variant.key, maps.image_map(variant, image), protocol)

@@ -162,7 +162,7 @@ class Experiment:
 
     @cached_property
     def gallery_protocol(self) -> Protocol:
-        """The protocol whose boxes the gallery keeps: the first with one box per image under the run's view, or the first.
+        """The protocol whose boxes the gallery keeps: the first with one box per image in the run's view, or the first.
 
         One with a fixed threshold is swept by its own other rules, so that the page can move the threshold.
         """

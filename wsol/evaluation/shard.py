@@ -19,7 +19,7 @@ from wsol.store import NO_ROWS
 
 if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment
-    from wsol.maps.source import Loaded
+    from wsol.maps.source import Loaded, MapSource
     from wsol.runs.gallery import Picture, Shown
     from wsol.store import RunFolder, Shard, Work
 
@@ -33,6 +33,7 @@ def evaluate(
     shards: Sequence[Shard],
     folder: RunFolder,
     *,
+    source: MapSource | None = None,
     on_images: Callable[[int], None] = lambda images: None,
     on_shard: Callable[[Shard], None] = lambda shard: None,
     profile: Profile | None = None,
@@ -43,6 +44,7 @@ def evaluate(
 
     Parameters
     ----------
+    source : where the maps come from; by default the experiment's own, made anew.
     on_images : told how many more images are done; on_shard : told of each shard that is complete.
 
     Returns
@@ -50,7 +52,7 @@ def evaluate(
     By variant key, (image id, first line of the error) of each row that failed.
     """
     profile = profile or Profile()
-    stages = BatchEvaluation(experiment, experiment.source(), profile)
+    stages = BatchEvaluation(experiment, source or experiment.source(), profile)
     pipeline: Pipeline[Batch, Loaded, Any, BatchRows] = Pipeline(
         load=stages.load, compute=stages.compute, quiet=stages.quiet, threads=experiment.threads, profile=profile
     )

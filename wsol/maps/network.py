@@ -181,7 +181,8 @@ class MapExtractor:
         for place in range(n):
             one, failed = self._maps_of(variant, [_of_image(f, place) for f in features], inputs[place : place + 1])
             maps.append(one)
-            wrong |= {place: line for line in failed.values()}
+            if failed:
+                wrong[place] = failed[0]
         size = next((m.shape for place, m in enumerate(maps) if place not in wrong), maps[0].shape)
         return torch.cat([m if m.shape == size else m.new_full(size, float("nan")) for m in maps]), wrong
 

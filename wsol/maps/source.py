@@ -53,7 +53,7 @@ class RawMaps:
     Attributes
     ----------
     layouts : what part of each image the maps cover.
-    crops : from a variant and an image's place to the (h, w) maps of its crops, in the order of the layout's placements.
+    crops : from a variant and an image's place to the (h, w) maps of its crops, in the order of the placements.
     failures : by (variant key, image id), the first line of what went wrong.
     shallow : keys of variants whose layers are all shallow.
     logits : from an image's place to (C,), the mean over crops; None where no network was asked.
