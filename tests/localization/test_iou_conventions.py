@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco
 
 from tests.reference.boxes import iou_of, iou_plus1
-from wsol.localization.iou import finish_boxes, iou
 from wsol.errors import WsolError
+from wsol.localization.iou import finish_boxes, iou
 
 corner, side = st.integers(0, 9), st.integers(0, 6)
 boxes = st.lists(

@@ -54,6 +54,17 @@ def rings(side: int, values: list[int]) -> NDArray[np.int64]:
     return np.array(values)[np.minimum.reduce([y, x, side - 1 - y, side - 1 - x])]
 
 
+def beside_a_block(*inner: str) -> NDArray[np.int64]:
+    """A ring of area 100 with something in it, above a block of area 96."""
+    grid = np.zeros((21, 14), np.int64)
+    grid[:11, :11] = 1
+    grid[1:10, 1:10] = 0
+    part = drawn(*inner)
+    grid[2 : 2 + len(part), 2 : 2 + part.shape[1]] = part
+    grid[12:, 1:] = 1
+    return grid
+
+
 # what random maps rarely hold: lines, rings in rings, diagonal contacts, shapes cut by the border, equal areas
 SHAPES = [
     drawn("11111..", ".......", "....222", "....2.2", "1...222", ".1.....", "..1...."),
@@ -76,6 +87,12 @@ SHAPES = [
     # two holes that become one at the level at which they open, in one ring and in a ring within it
     drawn("3333333", "3..1..3", "3333.33", ".......", "33.3333"),
     drawn("4444444", "4.....4", "4.444.4", "4.4.224", "4.444.4", "4.....4", "4442444"),
+    # the pixel that opens a hole comes before it in raster order
+    drawn("....22.", "11.22.3", "11..3.3", ".1...3."),
+    # rings within a ring, beside a block that only a ring with all in it beats
+    beside_a_block("11111", "1...1", "1...1", "1...1", "11111"),
+    beside_a_block("11111..", "1...1..", "1...1..", "1...111", "11111.."),
+    beside_a_block("1111111", "1.....1", "1.111.1", "1.1.1.1", "1.111.1", "1.....1", "1111111"),
 ]
 
 
