@@ -1,6 +1,6 @@
 """The contract of a method, and the decorator that registers one.
 
-A method is a pure function of what one layer gave. It returns a *raw map*: layer resolution, no ReLU beyond its formula,
+A method is a pure function of one layer's output. It returns a *raw map*: layer resolution, no ReLU beyond its formula,
 no normalisation. Sizes, thresholds and boxes are the protocol's job; fusing layers is `wsol.methods.fusion`'s.
 
     @method("mycam", paper="Me, 2026", year=2026)
@@ -25,15 +25,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
 
-import torch
-
 from wsol.models.cost import Cost, Memo
-from wsol.models.forward import target_logprob, target_probability
-from wsol.models.query import ModelQuery
 from wsol.registry import Registry
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # nothing here loads torch: names and facts of methods are wanted without it
+    import torch
+
     from wsol.models.heads import Head
+    from wsol.models.query import ModelQuery
 
 Need = Literal["activations", "gradients", "head", "model", "second_derivatives", "attention", "image"]
 Differentiated = Literal["logit", "prob", "logprob"]
@@ -109,6 +108,8 @@ class LayerFeatures:
         """(B, K, H, W), d score / d activations; for another score than the logit, from one more pass."""
         if score == "logit":
             return self.gradients
+        from wsol.models.forward import target_logprob, target_probability
+
         of = {"prob": target_probability, "logprob": target_logprob}[score]
         result = self.once(
             ("gradients", score), lambda: self.query.forward_backward(self.images, self.targets, [self.name], score=of)
@@ -163,6 +164,8 @@ class LayerFeatures:
 
     def _now(self) -> float:
         if self.images.is_cuda:
+            import torch
+
             torch.cuda.synchronize(self.images.device)  # else only the launches are timed
         return time.perf_counter()
 
@@ -234,5 +237,7 @@ def method(
 
 
 def _generator(seed: int, image_id: str, salt: str) -> torch.Generator:
+    import torch
+
     digest = hashlib.sha256(f"{seed}/{image_id}/{salt}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
