@@ -262,6 +262,7 @@ def _cell(
         draws = draw_mean(values, settings.resamples(rows), bounded=quantity.proportion)
     else:
         found = columns_of(rows, f"{quantity.measure}/")
+        found = {name: found[name] for name in quantity.columns or found}
         draws = draw(
             lambda weights: reductions.reduce(quantity.reduction, found, weights.astype(np.float64)),
             settings.resamples(rows),
