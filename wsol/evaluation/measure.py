@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from wsol.errors import ConfigError, first_line
-from wsol.evaluation._shim import failed_columns, measure
 from wsol.evaluation.rows import softmax
 from wsol.localization.resize import normalise, resize
-from wsol.metrics.base import Case
+from wsol.metrics.base import Case, failed_columns, measure
 from wsol.views import boxes_on_canvas, mask_on_canvas
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wsol.datasets.base import Sample
-    from wsol.methods.base import Method
-    from wsol.methods.info import MethodInfo
+    from wsol.methods.base import Method, MethodInfo
     from wsol.variants import Variant
     from wsol.views import View
 

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from wsol.errors import WsolError, first_line
-from wsol.evaluation._shim import padded
 from wsol.maps.cost import PeakMemory, VariantCost
 from wsol.maps.source import Loaded, RawMaps, load_pixels
 from wsol.methods.base import LayerFeatures
@@ -23,7 +22,7 @@ from wsol.models.cost import Memo
 from wsol.models.forward import INPUT, ForwardPass, capture
 from wsol.models.grids import grids
 from wsol.models.heads import head_behind
-from wsol.models.query import ModelQuery
+from wsol.models.query import ModelQuery, padded
 from wsol.models.stages import resolve_layer
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsol.errors import ConfigError, MapError
 from wsol.maps.source import Loaded, RawMaps, load_pixels
-from wsol.methods.info import MethodInfo
+from wsol.methods.base import MethodInfo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
