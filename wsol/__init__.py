@@ -21,7 +21,7 @@ __all__ = ["__version__", "load"]
 def load(
     run: str | Path | Sequence[str | Path] = "latest", *, runs: str | Path = "results/runs", lists: bool = False
 ) -> pd.DataFrame:
-    """All rows of one or several runs as one table: one row an image and variant.
+    """All rows of one or several runs as one table: one row per image and variant.
 
     Columns: run, variant, method, layers, ``option.NAME``; image_id, label, predicted, probability, rank, width,
     height; for each protocol ``NAME/tau`` (the run's best one at IoU 0.5, or the fixed one), ``NAME/iou_at_tau`` and

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from wsol.localization.iou import iou
-from wsol.localization.resize import normalise, resize
 from wsol.localization.localize import ImageMap, boxes_along
+from wsol.localization.resize import normalise, resize
 from wsol.protocols.base import protocols
 from wsol.variants import Variant, expand, takes_layers
 from wsol.views import View

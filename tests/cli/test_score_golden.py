@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.cli.maps_scored import Scored, Truth, folder_of
-from wsol.metrics.pxap import histograms, pxap
+from wsol.metrics.pxap import histograms
+from wsol.stats.reductions import pxap
 
 
 @dataclass(frozen=True)

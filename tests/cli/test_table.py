@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.report.made_up import make_run
@@ -164,3 +165,16 @@ def test_reading_commands_don_t_load_torch(runs: Path) -> None:
         [sys.executable, "-c", code, str(runs), str(runs / "rows.csv")], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_rows_of_an_older_version_say_how_to_get_new_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run(tmp_path / "old", {"cam@stage5": 0.0}, n=4)
+    (file,) = (run.path / "rows").iterdir()
+    pq.write_table(pq.read_table(file).replace_schema_metadata({b"wsol": b'{"shard": 0, "rows": 4}'}), file)
+    for words in (["table", "old"], ["report", "old"], ["export", "old", "--csv", str(tmp_path / "rows.csv")]):
+        assert main([*words, "--runs", str(tmp_path)]) == 2
+        told = capsys.readouterr()
+        assert "older version" in told.err
+        assert "run the same command into a new folder: wsol run paths.runs=DIR" in told.err
+        assert len(told.err.splitlines()) == 1
+        assert told.out == ""

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError
-from wsol.metrics.base import Case, mean, weighted_mean
-from wsol.metrics.classification import Classification, average_precision
+from wsol.metrics.base import Case, mean
+from wsol.metrics.classification import Classification
+from wsol.stats.reductions import average_precision, weighted_mean
 
 MAP = next(score for score in Classification().scores if score.name == "map")
 

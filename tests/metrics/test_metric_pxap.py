@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError, DataError
 from wsol.metrics.base import Case
-from wsol.metrics.pxap import PxAP, bin_edges, histograms, piou, pxap
+from wsol.metrics.pxap import PxAP, bin_edges, histograms
 from wsol.metrics.truth import boxes_to_mask, merge_masks, truth_of
+from wsol.stats.reductions import piou, pxap
 
 
 def test_a_map_that_ranks_all_object_pixels_first_has_pxap_one() -> None:

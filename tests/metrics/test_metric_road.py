@@ -11,6 +11,7 @@ import torch
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError
 from wsol.metrics.base import Case
+from wsol.metrics.curves import pixel_ranks
 from wsol.metrics.imputation import impute_linear
 from wsol.metrics.road import Road, removals
 
@@ -89,7 +90,7 @@ def test_removing_everything_is_refused() -> None:
 
 def test_removals_are_nested_and_keep_at_least_one_pixel() -> None:
     order = np.random.default_rng(0).permutation(12)
-    masks = removals(order, (10, 50, 99), (3, 4))
+    masks = removals(pixel_ranks(torch.as_tensor(order), (3, 4)), (10, 50, 99)).numpy()
     assert masks.sum((1, 2)).tolist() == [1, 6, 11]
     assert masks[1][masks[0]].all()
     assert not masks[0].ravel()[order[1:]].any()

@@ -33,12 +33,11 @@ def with_failures(place: Path, empty: Mapping[str, Any], measures: list[str], *,
         fine = {"status": "ok", "error": None, "failed": []}
         row |= {"status": "failed", "error": "RuntimeError: no map", "failed": measures, **empty} if bad else fine
     about, work = run.about(), frozenset(run.footers()[0].work)
-    if bounds:
-        quantities = [
-            dataclasses.replace(q, bounds=(0.0, 1.0)) if q.measure == "rise2018_dataset" else q
-            for q in about.quantities
-        ]
-        about = dataclasses.replace(about, quantities=tuple(quantities))
+    ends = (0.0, 1.0) if bounds else None
+    quantities = [
+        dataclasses.replace(q, bounds=ends) if q.measure == "rise2018_dataset" else q for q in about.quantities
+    ]
+    about = dataclasses.replace(about, quantities=tuple(quantities))
     run.write(Shard(0, tuple(sorted({row["image_id"] for row in rows}))), rows, work, about)
     return run
 

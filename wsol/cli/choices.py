@@ -76,8 +76,12 @@ def flags_first(words: Sequence[str]) -> list[str]:
     return [w for w in words if w not in overrides] + overrides
 
 
-def store(words: Sequence[str]) -> None:
-    """Register every component as a Hydra choice, and the networks named in `words`."""
+def store(words: Sequence[str], *, typed: str | None = None) -> None:
+    """Register every component as a Hydra choice, and the networks named in `words`.
+
+    `typed` is the line that a shell wants completed: then only the files of methods and metrics whose options are
+    being set are imported, and the others have none.
+    """
     from hydra.core.config_store import ConfigStore
 
     from wsol.datasets.base import datasets
@@ -85,25 +89,35 @@ def store(words: Sequence[str]) -> None:
     from wsol.metrics.base import metrics
     from wsol.options import defaults
     from wsol.protocols.base import protocols
-    from wsol.variants import config_of
+
+    def wanted(kind: str, name: str) -> bool:
+        return typed is None or f" {kind}s.{name}." in typed
 
     configs = ConfigStore.instance()
     for name, dataset in datasets.items():
         configs.store(group="dataset", name=name, node={"name": name, **defaults(dataset)})
     for name in methods:
         # a dot would nest the package: peer.gradcam.GradCAM is set as methods.peer_gradcam_GradCAM
-        package = f"methods.{name.replace('.', '_')}"
-        configs.store(group="method", name=name, node={"method": name, **config_of(name)}, package=package)
+        key = name.replace(".", "_")
+        node = {"method": name, **(_method_options(name) if wanted("method", key) else {})}
+        configs.store(group="method", name=name, node=node, package=f"methods.{key}")
     for name, protocol in protocols.items():
         node = {"protocol": name, **{k: _plain(v) for k, v in protocol.knobs.items()}}
         configs.store(group="protocol", name=name, node=node, package=f"protocols.{name}")
-    for name, metric in metrics.items():
-        node = {"metric": name, "sample": None, **{k: _plain(v) for k, v in defaults(metric).items()}}
+    for name in metrics:
+        own = defaults(metrics[name]) if wanted("metric", name) else {}
+        node = {"metric": name, "sample": None, **{k: _plain(v) for k, v in own.items()}}
         configs.store(group="metric", name=name, node=node, package=f"metrics.{name}")
     for name in _named_models(words):
         # a slash in the name (timm/resnet50) is a folder to Hydra
         group, _, leaf = f"model/{name}".rpartition("/")
         configs.store(group=group, name=leaf, node={"name": name, **MODEL}, package="model")
+
+
+def _method_options(name: str) -> dict[str, Any]:
+    from wsol.variants import config_of  # torch comes with it
+
+    return config_of(name)
 
 
 # Options of a network; `null` leaves the choice to the architecture and its weights.
@@ -175,11 +189,11 @@ def _named_models(words: Sequence[str]) -> list[str]:
     """Networks asked for with ``model=a,b`` that have no file in conf/: any registered or torchvision name."""
     files = {path.stem for path in (conf_dir() / "model").glob("*.yaml")}
     named = [name for word in words if word.startswith("model=") for name in word.removeprefix("model=").split(",")]
-    from wsol.models.base import model_names
-
     unknown_names = [name for name in named if name not in files]
     if not unknown_names:
         return []
+    from wsol.models.base import model_names
+
     known = model_names()
     return [name for name in unknown_names if name in known or name.startswith("timm/")]
 

@@ -42,8 +42,8 @@ def main(words: Sequence[str]) -> int:
     chosen = parser.parse_args(choices.reading(list(words)))
     from wsol.report.columns import Choice
     from wsol.report.compare import Side, compare_grid, compared, image_key, images_grid, most_different
-    from wsol.report.failures import failures
-    from wsol.report.summary import Settings, prepared, summarise
+    from wsol.report.failures import failures, prepared
+    from wsol.report.summary import Settings, summarise
 
     check_format(chosen.style)
     found_in = [find(name, chosen.run, chosen.runs) for name in (chosen.a, chosen.b)]

@@ -27,4 +27,4 @@ def complete(words: Sequence[str]) -> int:
     shorter = line.replace(f"{parts[0]} run", parts[0], 1)
     os.environ["COMP_LINE"] = shorter
     os.environ["COMP_POINT"] = str(len(shorter))
-    return main(words)
+    return main(words, typed=line)

@@ -10,15 +10,14 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from wsol.cli import choices
 from wsol.errors import ConfigError, DataError, OutputError
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from numpy.typing import NDArray
+    from PIL.Image import Image
 
     from wsol.datasets.base import Dataset, Sample
     from wsol.localization.localize import ImageMap
@@ -109,7 +108,7 @@ def explain(
     written, arrays = [], {}
     for name, slug in zip(images, _slugs(images), strict=True):
         image, sample = _open(name, data)
-        source = NetworkMaps(_OneImage(image), extractor, engine.batch_size)
+        source = NetworkMaps(cast("Dataset", _OneImage(image)), extractor, engine.batch_size)
         one = source.load(sample or Sample(name, 0, np.zeros((0, 4)), image.size), [view], {"image"})
         logits = np.mean([extractor.query.logits(extractor.tensor([x])).cpu().numpy()[0] for x in one.inputs[view]], 0)
         target = label if label is not None else sample.label if sample else int(logits.argmax())

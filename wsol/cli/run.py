@@ -32,14 +32,14 @@ All settings and their values: wsol run --cfg job
 """
 
 
-def main(words: Sequence[str]) -> int:
-    """Run one experiment, or with `-m` several; returns the exit code."""
+def main(words: Sequence[str], *, typed: str | None = None) -> int:
+    """Run one experiment, or with `-m` several; returns the exit code. `typed` is the line a shell wants completed."""
     rest = choices.load_with(list(words))
     if any(word in ("-h", "--help") for word in words):
         print(HELP + names())
         return 0
     rest = choices.flags_first(choices.rewrite(rest))
-    choices.store(rest)
+    choices.store(rest, typed=typed)
     outcomes: list[tuple[str, Exception | None]] = []
 
     def job(config: Any) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wsol.protocols.base import Protocol
     from wsol.report.summary import Summary
     from wsol.store import RunFolder
+    from wsol.variants import Variant
     from wsol.views import View
 
 log = logging.getLogger(__name__)
@@ -162,7 +163,7 @@ def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
         dataset=data,
         classifier=None,
         stored=stored,
-        variants=(StoredVariant(stored.label),),
+        variants=(cast("Variant", StoredVariant(stored.label)),),  # its class would import torch
         protocols=applied,
         metrics=measured,
         view=view,

@@ -8,24 +8,23 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import pyarrow as pa
 
-from wsol.evaluation import shown
 from wsol.evaluation.measure import Measured, measured
 from wsol.evaluation.rows import Group, group_table
+from wsol.evaluation.shown import picture, shown
 from wsol.localization.localize import Localizations, localize
 from wsol.localization.refine import refines
 from wsol.maps.source import Loaded, RawMaps, digest
+from wsol.runs.gallery import Picture, Shown
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from wsol.datasets.base import Sample
     from wsol.evaluation.experiment import Experiment
     from wsol.evaluation.profile import Profile
     from wsol.maps.source import MapSource
+    from wsol.models.cost import Memo
     from wsol.protocols.base import Protocol
-    from wsol.runs.gallery import Picture, Shown
     from wsol.store import Shard, Work
     from wsol.variants import Variant
     from wsol.views import View
@@ -99,7 +98,9 @@ class BatchEvaluation:
                 found[view] = self.source.maps(loaded, view, self._of_view(batch, view))
         groups = self._groups(batch)
         with self.profile.stage("metrics"):
-            metrics = [measured(self.experiment, self.source, group, found[self.experiment.view]) for group in groups]
+            own = found[self.experiment.view]
+            memos: dict[int, Memo] = {}
+            metrics = [measured(self.experiment, self.source, group, own, memos) for group in groups]
         calls: list[Callable[[], Any]] = []
         sizes: list[list[tuple[View, int]]] = []
         for group in groups:
@@ -139,16 +140,12 @@ class BatchEvaluation:
             tables.append(table)
             for key, lines in wrong.items():
                 failed[key] += lines
-        pictures = [part for part in parts[at:] if isinstance(part, shown.Picture)]
-        maps = [part for part in parts[at:] if isinstance(part, shown.Shown)]
-        import pyarrow as pa
-
+        pictures = [part for part in parts[at:] if isinstance(part, Picture)]
+        maps = [part for part in parts[at:] if isinstance(part, Shown)]
         table = pa.concat_tables(tables, promote_options="permissive") if tables else None
         return BatchRows(batch=batch, table=table, pictures=pictures, shown=maps, failed=failed)
 
-    def _scored(
-        self, maps: RawMaps, pairs: Sequence[tuple[Variant, int]], protocols: Sequence[Protocol]
-    ) -> Scored:
+    def _scored(self, maps: RawMaps, pairs: Sequence[tuple[Variant, int]], protocols: Sequence[Protocol]) -> Scored:
         items = [maps.image_map(variant, image) for variant, image in pairs]
         return Scored(localize(items, protocols), [digest(item.raw) for item in items], [i.finite for i in items])
 
@@ -168,11 +165,13 @@ class BatchEvaluation:
 
     def _picture(self, maps: RawMaps, image: int) -> Picture:
         one = maps.loaded[image]
-        assert one.image is not None and maps.logits is not None
-        return shown.picture(one.sample, one.image, maps.logits(image))
+        logits = maps.logits
+        assert one.image is not None
+        assert logits is not None
+        return picture(one.sample, one.image, logits(image))
 
     def _shown(self, maps: RawMaps, variant: Variant, image: int, protocol: Protocol) -> Shown:
-        return shown.shown(maps.loaded[image].sample, variant.key, maps.image_map(variant, image), protocol)
+        return shown(maps.loaded[image].sample, variant.key, maps.image_map(variant, image), protocol)
 
     def _groups(self, batch: Batch) -> list[Group]:
         """Variants with the same measures due, without those that only the gallery lacks."""

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from wsol.maps.stored import StoredMaps
     from wsol.metrics.base import Metric
     from wsol.models.base import Classifier
-    from wsol.maps.stored import StoredVariant
     from wsol.protocols.base import Protocol
     from wsol.variants import Variant
 
@@ -80,7 +79,7 @@ class Experiment:
 
     dataset: Dataset
     classifier: Classifier | None
-    variants: tuple[Variant, ...] | tuple[StoredVariant]
+    variants: tuple[Variant, ...]
     protocols: tuple[Protocol, ...]
     metrics: tuple[ChosenMetric, ...]
     view: View
@@ -163,7 +162,7 @@ class Experiment:
 
     @cached_property
     def gallery_protocol(self) -> Protocol:
-        """The protocol whose boxes the gallery keeps: the first with one box per image under the run's view, or the first.
+        """The protocol whose boxes the gallery keeps: the first with one box per image in the run's view, or the first.
 
         One with a fixed threshold is swept by its own other rules, so that the page can move the threshold.
         """
@@ -198,7 +197,8 @@ class Experiment:
         whole = "" if stamp else self.dataset.fingerprint()
         return {
             i: blake2b(
-                repr((i, s.label, s.size_wh, s.boxes_xyxy.tolist(), stamp(s) if stamp else whole)).encode(), digest_size=8
+                repr((i, s.label, s.size_wh, s.boxes_xyxy.tolist(), stamp(s) if stamp else whole)).encode(),
+                digest_size=8,
             ).hexdigest()
             for i, s in self.samples.items()
         }
@@ -227,7 +227,7 @@ class Experiment:
             quantities=(*quantities, *CLASSIFICATION),
         )
 
-    def _defaults(self, variant: Variant | StoredVariant) -> Mapping[str, Any]:
+    def _defaults(self, variant: Variant) -> Mapping[str, Any]:
         """All options of a variant's method with their defaults."""
         if self.stored is not None:
             return {}

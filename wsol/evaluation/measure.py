@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from wsol.errors import ConfigError, first_line
 from wsol.evaluation.rows import softmax
 from wsol.localization.resize import normalise, resize
-from wsol.evaluation._shim import failed_columns, measure
-from wsol.metrics.base import Case
+from wsol.metrics.base import Case, failed_columns, measure
 from wsol.views import boxes_on_canvas, mask_on_canvas
 
 if TYPE_CHECKING:
@@ -34,11 +33,12 @@ class Measured:
     failures: Sequence[dict[str, str]]
 
 
-def measured(experiment: Experiment, source: MapSource, group: Group, maps: RawMaps) -> Measured:
-    """Every metric that is due, on the images of its sample."""
+def measured(
+    experiment: Experiment, source: MapSource, group: Group, maps: RawMaps, memos: dict[int, Memo]
+) -> Measured:
+    """Every metric that is due, on the images of its sample; `memos` are shared by all groups of a batch."""
     columns: list[dict[str, Any]] = [{} for _ in group.pairs]
     failures: list[dict[str, str]] = [{} for _ in group.pairs]
-    memos: dict[int, Memo] = {}
     for chosen in experiment.metrics:
         if chosen.name not in group.due:
             continue
@@ -84,12 +84,12 @@ def _case(
     resized = _to_input(raw, side) if np.isfinite(raw).all() else np.full(side[::-1], np.nan)
     scores = experiment.stored is not None and not experiment.stored.raw
     return Case(
-        image=maps.inputs[image] if maps.inputs else None,
+        image=cast("Any", maps.inputs[image] if maps.inputs else None),  # metrics of stored maps use none
         map=resized,
         map01=np.clip(resized, 0, 1) if scores else normalise(resized, rule="minmax"),
         target=one.sample.label,
         probabilities=softmax(maps.logits(image)) if maps.logits else _known_class(maps, image),
-        query=getattr(source, "query", None),
+        query=cast("Any", source.query),
         boxes=boxes_on_canvas(one.sample.boxes_xyxy, layout, side),
         mask=None if one.mask is None else mask_on_canvas(one.mask, layout, side),
         remap=lambda pixels: _to_input(source.remap(pixels, one.sample, variant), side),

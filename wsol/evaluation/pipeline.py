@@ -7,7 +7,7 @@ batches ahead of the next, so memory stays bounded.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
@@ -43,7 +43,7 @@ class Pipeline(Generic[Item, Piece, Part, Result]):
         self._load, self._compute, self._quiet = load, compute, quiet
         self._threads, self._profile = threads, profile
 
-    def run(self, items: Iterator[Item]) -> Iterator[Result]:
+    def run(self, items: Iterator[Item]) -> Generator[Result, None, None]:
         """The result of each batch, in order."""
         loading: deque[tuple[Item, list[Future[Piece]]]] = deque()
         scoring: deque[tuple[list[Future[Part]], Callable[[list[Part]], Result]]] = deque()
@@ -52,7 +52,9 @@ class Pipeline(Generic[Item, Piece, Part, Result]):
         try:
             while True:
                 while len(loading) <= AHEAD and (item := next(items, None)) is not None:
-                    loading.append((item, [loaders.submit(self._profile.timed("load", call)) for call in self._load(item)]))
+                    loading.append(
+                        (item, [loaders.submit(self._profile.timed("load", call)) for call in self._load(item)])
+                    )
                 if not loading:
                     break
                 item, futures = loading.popleft()

@@ -154,7 +154,14 @@ def _status(
     wrong: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for place, (variant, image) in enumerate(group.pairs):
         image_id = next(iter(found.values())).loaded[image].sample.image_id
-        line = next((maps.failures[variant.key, image_id] for maps in found.values() if (variant.key, image_id) in maps.failures), None)
+        line = next(
+            (
+                maps.failures[variant.key, image_id]
+                for maps in found.values()
+                if (variant.key, image_id) in maps.failures
+            ),
+            None,
+        )
         if line is None and not finite[place] and not variant.info.constant_is_full:
             line = NOT_FINITE
         failed = sorted(group.due) if line else sorted(metrics.failures[place])

@@ -6,7 +6,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +19,7 @@ from wsol.store import NO_ROWS
 
 if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment
+    from wsol.maps.source import Loaded, MapSource
     from wsol.runs.gallery import Picture, Shown
     from wsol.store import RunFolder, Shard, Work
 
@@ -32,6 +33,7 @@ def evaluate(
     shards: Sequence[Shard],
     folder: RunFolder,
     *,
+    source: MapSource | None = None,
     on_images: Callable[[int], None] = lambda images: None,
     on_shard: Callable[[Shard], None] = lambda shard: None,
     profile: Profile | None = None,
@@ -42,6 +44,7 @@ def evaluate(
 
     Parameters
     ----------
+    source : where the maps come from; by default the experiment's own, made anew.
     on_images : told how many more images are done; on_shard : told of each shard that is complete.
 
     Returns
@@ -49,8 +52,8 @@ def evaluate(
     By variant key, (image id, first line of the error) of each row that failed.
     """
     profile = profile or Profile()
-    stages = BatchEvaluation(experiment, experiment.source(), profile)
-    pipeline: Pipeline[Batch, object, object, BatchRows] = Pipeline(
+    stages = BatchEvaluation(experiment, source or experiment.source(), profile)
+    pipeline: Pipeline[Batch, Loaded, Any, BatchRows] = Pipeline(
         load=stages.load, compute=stages.compute, quiet=stages.quiet, threads=experiment.threads, profile=profile
     )
     failed: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -91,23 +94,22 @@ def batches(experiment: Experiment, shard: Shard, folder: RunFolder) -> Iterator
     for image_id in shard.image_ids:
         left = experiment.work - held.of_image(image_id)
         taking = {v.key for v in experiment.variants if experiment.in_sample(image_id, v.sample)}
-        due = {pair for pair in left if pair[0] in taking} | {(key, GALLERY) for key in pictures.get(image_id, ())}
-        if left or due:
-            groups[left, frozenset(due)].append(image_id)
+        pairs = {pair for pair in left if pair[0] in taking} | {(key, GALLERY) for key in pictures.get(image_id, ())}
+        if left or pairs:
+            groups[left, frozenset(pairs)].append(image_id)
     chunks = [
-        (left, pairs, ids[start : start + experiment.batch_size])
-        for (left, pairs), ids in groups.items()
-        for start in range(0, len(ids), experiment.batch_size if pairs else len(ids))
+        (left, wanted, ids[start : start + experiment.batch_size])
+        for (left, wanted), ids in groups.items()
+        for start in range(0, len(ids), experiment.batch_size if wanted else len(ids))
     ]
-    order = {v.key: n for n, v in enumerate(experiment.variants)}
-    for n, (left, pairs, ids) in enumerate(chunks):
-        due: dict[str, set[str]] = defaultdict(set)
-        for key, measure in sorted(pairs, key=lambda pair: order[pair[0]]):
+    for n, (left, wanted, ids) in enumerate(chunks):
+        due: dict[str, set[str]] = {v.key: set() for v in experiment.variants}
+        for key, measure in wanted:
             due[key].add(measure)
         yield Batch(
             shard=shard,
             samples=tuple(experiment.samples[image_id] for image_id in ids),
-            due={key: frozenset(measures) for key, measures in due.items()},
+            due={key: frozenset(measures) for key, measures in due.items() if measures},
             left=left,
             last=n == len(chunks) - 1,
         )

@@ -23,7 +23,6 @@ from wsol.localization.grid import Grid
 # columns of nodes: the box's first and last column, its first and last position in raster order, thresholds
 # lo <= t < hi, the number of pixels, and twice the area of the outline, 0 where another component is around it
 X0, X1, FIRST, LAST, LO, HI, PIXELS, HALVES = range(8)
-HOST = LO  # of a growing component: the label of the one that closed around it at this level, 0 for none
 
 
 class Forest(NamedTuple):
@@ -92,7 +91,6 @@ def component_nodes(
                 parent[labels] = labels
                 grow[labels, X0] = grow[labels, X1] = x
                 grow[labels, FIRST] = grow[labels, LAST] = at
-                grow[labels, HOST] = 0
                 grow[labels, HI] = level
                 grow[labels, PIXELS] = 1
                 grow[labels, HALVES] = 0
@@ -109,7 +107,6 @@ def component_nodes(
                 if grow[other, PIXELS] > grow[root, PIXELS]:
                     root, other = other, root
                 join(parent, grow, root, other)
-                grow[root, HOST] = 0
             label[p] = root
             grow[root, PIXELS] += 1
             grow[root, HALVES] += halves[U(outline[p])]
@@ -128,38 +125,28 @@ def component_nodes(
 def _enclose(level: int, grid: Grid, enclosed: Enclosed, forest: Forest, nodes: Ints, end: int) -> int:
     """Count the holes that end at a level, and the components in them, to the outlines of the components around.
 
-    A component in a hole keeps no area of its own: it is smaller than the one around it from here on.
+    A component in a hole keeps no area of its own: it is smaller than the one around it from here on. If it closes
+    around a hole at this very level, that was counted before: pixels are listed backwards in raster order, and each
+    component has one of the list north of all its holes.
     """
     label, parent, grow = forest
     values, after, anchor, area = grid.values, enclosed.after, enclosed.anchor, enclosed.area
     stride = U(1) << U(grid.shift)
     pixel = U(enclosed.first[level])
     while pixel != 0:
-        around = _outermost(parent, grow, U(label[U(anchor[pixel])]))
+        around = find(parent, U(label[U(anchor[pixel])]))
         if U(anchor[pixel]) == pixel - stride:
             grow[around, HALVES] += area[U(anchor[pixel])]
         south = pixel + stride
         if values[south] >= level and U(label[south]) != around:
-            inner = _outermost(parent, grow, U(label[south]))
+            inner = find(parent, U(label[south]))
             if inner != around:
                 if grow[inner, HI] != level:
                     end = write(grow, inner, level, nodes, end)
                 grow[around, HALVES] += grow[inner, HALVES]
                 grow[inner, HALVES] = 0
-                grow[inner, HOST] = around
         pixel = U(after[pixel])
     return end
-
-
-@compiled
-def _outermost(parent: Ints, grow: Ints, one: int) -> int:
-    """The root of a label, or of the component that closed around it at this level."""
-    start = root = find(parent, one)
-    while grow[root, HOST] != 0:
-        root = find(parent, U(grow[root, HOST]))
-    if root != start:
-        grow[start, HOST] = root
-    return root
 
 
 @compiled

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wsol.localization.component_rules import rule_of
 from wsol.localization.final_map import MAP_KNOBS, final_map, level_maps
 from wsol.localization.frame import FRAME_KNOBS, Frame, frame_of
 from wsol.localization.iou import finish_boxes, iou
 from wsol.localization.levels import BoxRule, LevelTable, boxes_above, sweep_levels
 from wsol.localization.refine import frame_image, object_mask, refines
 from wsol.localization.resize import rank, threshold_starts
-from wsol.localization.component_rules import rule_of
 from wsol.localization.steps import Steps
 from wsol.localization.thresholds import hit_deltas, threshold_grid
 
@@ -149,7 +149,9 @@ def _of_group(maps: Sequence[ImageMap], group: Sequence[Protocol]) -> list[Local
     swept = [n for n, item in enumerate(maps) if not item.full and item.finite]
     grid = threshold_grid(first)
     if grid is None:
-        return [Localizations.joined([_of_floats(item, frame, first) for item, frame in zip(maps, frames, strict=True)])]
+        return [
+            Localizations.joined([_of_floats(item, frame, first) for item, frame in zip(maps, frames, strict=True)])
+        ]
     dense = [_Dense.empty(len(maps), len(grid), protocol) for protocol in group]
     alike: dict[tuple[tuple[int, int], bool], list[int]] = defaultdict(list)
     for n in swept:
@@ -196,7 +198,9 @@ class _Dense:
                 target[rows] = np.take_along_axis(values, starts if values.ndim == 2 else starts[..., None], axis=1)
 
     def fill_full(self, place: int, frame: Frame, protocol: Protocol) -> None:
-        self.iou[place] = iou(_full_box(frame.size_wh, protocol), frame.gt_boxes, convention=protocol.iou).max(initial=0)
+        self.iou[place] = iou(_full_box(frame.size_wh, protocol), frame.gt_boxes, convention=protocol.iou).max(
+            initial=0
+        )
         if self.count is not None:
             self.count[place] = 1
         if self.boxes is not None:
@@ -245,9 +249,7 @@ def _at_fixed(maps: Sequence[ImageMap], frames: Sequence[Frame], protocol: Proto
     return _tables(np.stack(masks).astype(np.uint8), frames, [protocol], levels=2)[0]
 
 
-def _foreground(
-    map01: NDArray[Any], item: ImageMap, frame: Frame, protocol: Protocol, tau: float
-) -> NDArray[np.bool_]:
+def _foreground(map01: NDArray[Any], item: ImageMap, frame: Frame, protocol: Protocol, tau: float) -> NDArray[np.bool_]:
     """(H, W) what is above `tau` of the maximum, refined by the protocol's graph cut where it has one."""
     if protocol.quantise != "none":
         top = 255 if protocol.resize_uint8 else int(map01.max())
@@ -289,9 +291,7 @@ def _compiled(protocol: Protocol) -> str:
     return "largest_pixels" if rule_of(protocol.component).own_levels else protocol.component
 
 
-def _asked_one_by_one(
-    ranks: NDArray[Any], frames: Sequence[Frame], protocol: Protocol, *, levels: int
-) -> LevelTable:
+def _asked_one_by_one(ranks: NDArray[Any], frames: Sequence[Frame], protocol: Protocol, *, levels: int) -> LevelTable:
     """The table of a rule without compiled code: asked wherever the foreground changes."""
     dense = _Dense.empty(len(ranks), levels, protocol)
     for i, (grid, frame) in enumerate(zip(ranks, frames, strict=True)):
@@ -315,14 +315,11 @@ def _asked(levels: NDArray[Any], t: int, protocol: Protocol) -> NDArray[np.int32
 
 
 def _best_iou(boxes: NDArray[Any], frame: Frame, protocol: Protocol) -> float:
-    clip = frame.size_wh if protocol.clip else None
-    finished = finish_boxes(boxes, box_end=protocol.box_end, clip_wh=clip)
+    finished = finish_boxes(boxes, box_end=protocol.box_end, clip_wh=frame.size_wh if protocol.clip else None)
     if not len(boxes):
-        empty = {"zero_box": np.zeros(4), "unit_box": np.array([0.0, 0.0, 1.0, 1.0])}
-        finished = _full_box(frame.size_wh, protocol) if protocol.empty == "full_box" else empty.get(protocol.empty)
-    if finished is None:
-        return 0.0
-    return float(iou(np.reshape(finished, (-1, 4)), frame.gt_boxes, convention=protocol.iou).max(initial=0.0))
+        empty = {"zero_box": [[0.0] * 4], "unit_box": [[0.0, 0.0, 1.0, 1.0]], "miss": np.zeros((0, 4))}
+        finished = np.array(empty.get(protocol.empty, _full_box(frame.size_wh, protocol)))
+    return float(iou(finished, frame.gt_boxes, convention=protocol.iou).max(initial=0.0))
 
 
 def _full_box(size_wh: tuple[int, int], protocol: Protocol) -> NDArray[np.float64]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.localization.grabcut import colour_cut_mask, grabcut_mask
 from wsol.errors import ConfigError
+from wsol.localization.grabcut import colour_cut_mask, grabcut_mask
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

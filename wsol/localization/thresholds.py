@@ -27,7 +27,8 @@ def threshold_grid(protocol: Protocol) -> NDArray[np.float64] | None:
     taus: NDArray[np.float64] = np.arange(0, 1, protocol.tau_step)
     if protocol.normalise != "minmax" or protocol.order != "resize_first" or protocol.resize_uint8:
         return taus
-    return taus[np.append(True, np.diff((taus * 255).astype(int)) > 0)]
+    distinct: NDArray[np.float64] = taus[np.append(True, np.diff((taus * 255).astype(int)) > 0)]
+    return distinct
 
 
 def hit_deltas(protocol: Protocol) -> tuple[float, ...]:

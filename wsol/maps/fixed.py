@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
+from wsol.errors import ConfigError
 from wsol.maps.source import Loaded, RawMaps
 
 if TYPE_CHECKING:
@@ -26,6 +27,13 @@ SIDE = 224  # of the view, where no network says otherwise: the 2020 protocol's
 @dataclass(frozen=True, slots=True)
 class FixedMaps:
     """A `MapSource` for methods that give the same map for every image of one size; no image is opened."""
+
+    @property
+    def query(self) -> None:
+        return None
+
+    def remap(self, image: Any, sample: Sample, variant: Variant) -> NDArray[Any]:
+        raise ConfigError("there is no network behind these maps")
 
     def load(self, sample: Sample, views: Sequence[View], needs: Collection[str]) -> Loaded:
         return Loaded(sample=sample)

@@ -18,12 +18,11 @@ from wsol.maps.cost import PeakMemory, VariantCost
 from wsol.maps.source import Loaded, RawMaps, load_pixels
 from wsol.methods.base import LayerFeatures
 from wsol.methods.fusion import SHALLOW, fuse_layers
+from wsol.models.cost import Memo
 from wsol.models.forward import INPUT, ForwardPass, capture
 from wsol.models.grids import grids
 from wsol.models.heads import head_behind
-from wsol.evaluation._shim import padded
-from wsol.models.cost import Memo
-from wsol.models.query import ModelQuery
+from wsol.models.query import ModelQuery, padded
 from wsol.models.stages import resolve_layer
 
 if TYPE_CHECKING:
@@ -176,11 +175,13 @@ class MapExtractor:
         except Exception as error:
             if isinstance(error, WsolError) or n == 1:
                 return inputs.new_full((n, 1, 1), float("nan")), dict.fromkeys(range(n), first_line(error))
-        maps, wrong = [], {}
+        maps: list[Tensor] = []
+        wrong: dict[int, str] = {}
         for place in range(n):
             one, failed = self._maps_of(variant, [_of_image(f, place) for f in features], inputs[place : place + 1])
             maps.append(one)
-            wrong |= {place: line for line in failed.values()}
+            if failed:
+                wrong[place] = failed[0]
         size = next((m.shape for place, m in enumerate(maps) if place not in wrong), maps[0].shape)
         return torch.cat([m if m.shape == size else m.new_full(size, float("nan")) for m in maps]), wrong
 
@@ -289,7 +290,7 @@ class BatchMaps:
             whole = torch.cat(flat)
             self._host = torch.empty(whole.shape, dtype=whole.dtype, pin_memory=True)
             self._host.copy_(whole, non_blocking=True)
-            self._copied = torch.cuda.Event()
+            self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._copied.record()
         else:
             self._host = torch.cat(flat)
@@ -307,7 +308,7 @@ class BatchMaps:
     def _arrays(self) -> dict[str, NDArray[Any]]:
         if self._copied is not None:
             self._copied.synchronize()
-        parts = self._host.split([shape.numel() for shape in self._shapes.values()])
+        parts = torch.split(self._host, [shape.numel() for shape in self._shapes.values()])
         return {
             name: part.reshape(shape).numpy() for part, (name, shape) in zip(parts, self._shapes.items(), strict=True)
         }

@@ -15,9 +15,11 @@ from wsol.views import merge_crops
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
+    from torch import Tensor
 
     from wsol.datasets.base import Dataset, Sample
     from wsol.maps.cost import VariantCost
+    from wsol.models.query import ModelQuery
     from wsol.variants import Variant
     from wsol.views import Layout, View
 
@@ -51,7 +53,7 @@ class RawMaps:
     Attributes
     ----------
     layouts : what part of each image the maps cover.
-    crops : from a variant and an image's place to the (h, w) maps of its crops, in the order of the layout's placements.
+    crops : from a variant and an image's place to the (h, w) maps of its crops, in the order of the placements.
     failures : by (variant key, image id), the first line of what went wrong.
     shallow : keys of variants whose layers are all shallow.
     logits : from an image's place to (C,), the mean over crops; None where no network was asked.
@@ -96,6 +98,13 @@ class MapSource(Protocol):
 
     `load` is called from worker threads, one image at a time; `maps` from one thread, in the order of the images.
     """
+
+    @property
+    def query(self) -> ModelQuery | None:
+        """The network, for metrics; None where there is none."""
+
+    def remap(self, image: Tensor, sample: Sample, variant: Variant) -> NDArray[Any]:
+        """The raw map (h, w) of another (3, h, w) network input, for a sample's label."""
 
     def load(self, sample: Sample, views: Sequence[View], needs: Collection[str]) -> Loaded:
         """What `maps` needs of an image; `needs` adds ``image`` and ``mask`` where evaluation wants them."""

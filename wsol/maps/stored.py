@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from wsol.errors import MapError
+from wsol.errors import ConfigError, MapError
 from wsol.maps.source import Loaded, RawMaps, load_pixels
-from wsol.methods.info import MethodInfo
+from wsol.methods.base import MethodInfo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,6 +62,13 @@ class StoredMaps:
         parts = [self.files.fingerprint, "raw" if self.raw else "scores", "shallow" if self.shallow else ""]
         return "-".join(part for part in [*parts, self.predictions.fingerprint if self.predictions else ""] if part)
 
+    @property
+    def query(self) -> None:
+        return None
+
+    def remap(self, image: Any, sample: Sample, variant: Variant) -> NDArray[Any]:
+        raise ConfigError("there is no network behind maps from files")
+
     def load(self, sample: Sample, views: Sequence[View], needs: Collection[str]) -> Loaded:
         """Raises MapError for a map that can't be what it is taken for."""
         values = self.files.load(self.names[sample.image_id], image_id=sample.image_id)
@@ -73,11 +80,12 @@ class StoredMaps:
 
     def maps(self, loaded: Sequence[Loaded], view: View, variants: Sequence[Variant]) -> RawMaps:
         known = self.predictions
+        values = [one.stored for one in loaded if one.stored is not None]
         return RawMaps(
             view=view,
             loaded=loaded,
             layouts=[view.layout(one.sample.size_wh) for one in loaded],
-            crops=lambda variant, image: [loaded[image].stored],
+            crops=lambda variant, image: [values[image]],
             shallow=frozenset(v.key for v in variants) if self.shallow else frozenset(),
             columns=[known.columns(one.sample.image_id) for one in loaded] if known else (),
         )

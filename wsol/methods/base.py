@@ -1,7 +1,7 @@
 """The contract of a method, and the decorator that registers one.
 
-A method is a pure function of what one layer gave. It returns a *raw map*: layer resolution, no ReLU beyond its formula,
-no normalisation. Sizes, thresholds and boxes are the protocol's job; fusing layers is `wsol.methods.fusion`'s.
+A method is a pure function of one layer's output. It returns a *raw map*: layer resolution, no ReLU beyond its
+formula, no normalization. Sizes, thresholds and boxes are the protocol's job; fusing layers is `wsol.methods.fusion`'s.
 
     @method("mycam", paper="Me, 2026", year=2026)
     class MyCAM:
@@ -25,20 +25,45 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
 
-import torch
-
-from wsol.methods.info import MethodInfo, Role
 from wsol.models.cost import Cost, Memo
-from wsol.models.forward import target_logprob, target_probability
-from wsol.models.query import ModelQuery
 from wsol.registry import Registry
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # nothing here loads torch: names and facts of methods are wanted without it
+    import torch
+
     from wsol.models.heads import Head
+    from wsol.models.query import ModelQuery
 
 Need = Literal["activations", "gradients", "head", "model", "second_derivatives", "attention", "image"]
 Differentiated = Literal["logit", "prob", "logprob"]
+Role = Literal["method", "control"]
 V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodInfo:
+    """What is known of a method without running it.
+
+    Attributes
+    ----------
+    needs : what it uses. Without ``gradients`` no backward is run for it.
+    layers : the layers it takes when none are chosen: ``last``, ``input``, ``stage3+stage4``, ...
+    cost : forwards (F), backwards (B), partial forwards (P) for one image, K channels, n cells.
+    stochastic : draws random numbers, from (run seed, image id).
+    constant_is_full : a flat map means the whole image; for all other methods it means nothing was found.
+    role : ``control`` where the map is fixed or random by design: a floor, not a competitor.
+    """
+
+    key: str
+    name: str
+    paper: str
+    year: int
+    needs: frozenset[str]
+    layers: str
+    cost: str
+    stochastic: bool = False
+    constant_is_full: bool = False
+    role: Role = "method"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +108,8 @@ class LayerFeatures:
         """(B, K, H, W), d score / d activations; for another score than the logit, from one more pass."""
         if score == "logit":
             return self.gradients
+        from wsol.models.forward import target_logprob, target_probability
+
         of = {"prob": target_probability, "logprob": target_logprob}[score]
         result = self.once(
             ("gradients", score), lambda: self.query.forward_backward(self.images, self.targets, [self.name], score=of)
@@ -137,6 +164,8 @@ class LayerFeatures:
 
     def _now(self) -> float:
         if self.images.is_cuda:
+            import torch
+
             torch.cuda.synchronize(self.images.device)  # else only the launches are timed
         return time.perf_counter()
 
@@ -208,5 +237,7 @@ def method(
 
 
 def _generator(seed: int, image_id: str, salt: str) -> torch.Generator:
+    import torch
+
     digest = hashlib.sha256(f"{seed}/{image_id}/{salt}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)

@@ -9,7 +9,7 @@ import torch
 from wsol.methods.base import LayerFeatures, method
 from wsol.methods.cam import head_of
 from wsol.methods.kmeans import kmeans
-from wsol.methods.masks import image_masks, live_channels, minmax, target_scores
+from wsol.methods.masks import behind, image_masks, input_scores, live_channels, minmax
 from wsol.options import Count
 
 if TYPE_CHECKING:
@@ -49,24 +49,47 @@ class ClusterMerge:
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         batch, _, height, width = layer.activations.shape
-        channel_weights = self._channel_weights(layer)
-        generators = layer.generators("clustermerge")
-        raw = torch.zeros(batch, height, width, dtype=layer.activations.dtype, device=layer.activations.device)
         live = live_channels(layer.activations)
-        for image in range(batch):
-            channels = live[image].nonzero()[:, 0]
-            if not len(channels):
-                continue
-            maps = layer.activations[image, channels]
-            labels = cluster(maps, self.k, generators[image]).to(maps.device)
-            groups = [labels == j for j in sorted(set(labels.tolist()))]
-            means = torch.stack([mean_of(maps[group]) for group in groups])
-            if channel_weights is None:
-                confidence = self._masked(layer, image, means)
-            else:
-                confidence = torch.stack([channel_weights[image, channels[group]].mean() for group in groups])
-            raw[image] = self._merged(minmax(means), confidence.relu().to(means.dtype))
+        groups = self._groups(layer, live)
+        means = {
+            image: torch.stack([mean_of(layer.activations[image, group]) for group in some])
+            for image, some in groups.items()
+        }
+        raw = torch.zeros(batch, height, width, dtype=layer.activations.dtype, device=layer.activations.device)
+        for image, confidence in self._confidences(layer, groups, means).items():
+            raw[image] = self._merged(minmax(means[image]), confidence.relu().to(raw.dtype))
         return raw
+
+    def _groups(self, layer: LayerFeatures, live: Tensor) -> dict[int, list[Tensor]]:
+        """By image with a live channel, the channels of each cluster."""
+        groups: dict[int, list[Tensor]] = {}
+        for image, generator in enumerate(layer.generators("clustermerge")):
+            channels = live[image].nonzero()[:, 0]
+            if len(channels):
+                labels = cluster(layer.activations[image, channels], self.k, generator).to(channels.device)
+                groups[image] = [channels[labels == j] for j in sorted(set(labels.tolist()))]
+        return groups
+
+    def _confidences(
+        self, layer: LayerFeatures, groups: dict[int, list[Tensor]], means: dict[int, Tensor]
+    ) -> dict[int, Tensor]:
+        """By image, the confidence of each cluster."""
+        weights = self._channel_weights(layer)
+        if weights is not None:
+            return {i: torch.stack([weights[i, group].mean() for group in some]) for i, some in groups.items()}
+        if not means:
+            return {}
+        size = (layer.images.shape[-2], layer.images.shape[-1])
+        counts = [len(some) for some in means.values()]
+        every = torch.cat([*means.values()])
+        image = torch.tensor([*means], device=every.device).repeat_interleave(torch.tensor(counts, device=every.device))
+
+        def inputs(part: slice) -> Tensor:
+            return behind(layer.images[image[part]], image_masks(every[part], size, "norm_after_up"))
+
+        logits, probabilities = input_scores(layer, image, inputs)
+        scores = probabilities if self.confidence == "masked_prob" else logits
+        return dict(zip(means, torch.split(scores, counts), strict=True))
 
     def _channel_weights(self, layer: LayerFeatures) -> Tensor | None:
         """(B, K) for the confidences that need no masks."""
@@ -80,13 +103,6 @@ class ClusterMerge:
             )
             return result.gradients[layer.name].mean((2, 3))
         return None
-
-    def _masked(self, layer: LayerFeatures, image: int, means: Tensor) -> Tensor:
-        size = (layer.images.shape[-2], layer.images.shape[-1])
-        masks = image_masks(means, size, "norm_after_up").to(layer.images.dtype)
-        logits = layer.query.masked_logits(layer.images[image], masks)
-        targets = layer.targets[image].expand(len(logits))
-        return target_scores(logits, targets, "prob" if self.confidence == "masked_prob" else "logit")
 
     def _merged(self, maps: Tensor, confidence: Tensor) -> Tensor:
         if self.merge == "top_m":

@@ -7,7 +7,6 @@ add up to y - y_0 wherever only these are between the layer and the logit (Shrik
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -33,7 +32,7 @@ def multipliers(layer: LayerFeatures) -> Tensor:
     reference = torch.zeros_like(layer.images) if layer.name == INPUT else layer.images
     both = torch.cat([layer.images, reference])
     targets = torch.cat([layer.targets, layer.targets])
-    with _zeroed_behind(layer, count), _mode()():
+    with _zeroed_behind(layer, count), Rescale():
         result = layer.query.forward_backward(both, targets, [layer.name], score=score)
     return result.gradients[layer.name][:count]
 
@@ -57,68 +56,65 @@ def _zeroed_behind(layer: LayerFeatures, count: int) -> Iterator[None]:
         handle.remove()
 
 
-@functools.cache
-def _mode() -> Callable[[], Any]:
-    # Inside a function: listing commands must not touch torch, and its classes are the bases here.
-    class Rescaled(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-            with torch.enable_grad():
-                free = x.detach().clone().requires_grad_()
-                out = function(free)
-                (slope,) = torch.autograd.grad(out.sum(), free)
-            # Copies: in-place operations that follow would write into what is kept.
-            ctx.save_for_backward(x.clone(), out.detach().clone(), slope)
-            return out.detach()
+class Rescaled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+        with torch.enable_grad():
+            free = x.detach().clone().requires_grad_()
+            out = function(free)
+            (slope,) = torch.autograd.grad(out.sum(), free)
+        # Copies: in-place operations that follow would write into what is kept.
+        ctx.save_for_backward(x.clone(), out.detach().clone(), slope)
+        return out.detach()
 
-        @staticmethod
-        def backward(ctx: Any, *signals: Any) -> Any:
-            x, out, slope = ctx.saved_tensors
-            factor = slope.clone()
-            half = len(x) // 2
-            step, rise = x[:half] - x[half:], out[:half] - out[half:]
-            apart = _apart(x[:half], x[half:])
-            factor[:half] = torch.where(apart, rise / torch.where(apart, step, 1), slope[:half])
-            return signals[0] * factor, None
+    @staticmethod
+    def backward(ctx: Any, *signals: Any) -> Any:
+        x, out, slope = ctx.saved_tensors
+        factor = slope.clone()
+        half = len(x) // 2
+        step, rise = x[:half] - x[half:], out[:half] - out[half:]
+        apart = _apart(x[:half], x[half:])
+        factor[:half] = torch.where(apart, rise / torch.where(apart, step, 1), slope[:half])
+        return signals[0] * factor, None
 
-    class Pooled(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, x: Tensor, function: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Tensor:
-            out, winner = function(x)
-            ctx.save_for_backward(x.clone(), out.clone(), winner)
-            return out
 
-        @staticmethod
-        def backward(ctx: Any, *signals: Any) -> Any:
-            x, out, winner = (t.flatten(2) for t in ctx.saved_tensors)
-            signal = signals[0].flatten(2)
-            half = len(x) // 2
-            ours, theirs = out[:half], out[half:]
-            larger = torch.maximum(ours, theirs)
-            spread = torch.zeros_like(x[:half]).scatter_add(2, winner[:half], signal[:half] * (larger - theirs))
-            spread = spread.scatter_add(2, winner[half:], signal[:half] * (ours - larger))
-            plain = torch.zeros_like(x).scatter_add(2, winner, signal)
-            apart = _apart(x[:half], x[half:])
-            plain[:half] = torch.where(apart, spread / torch.where(apart, x[:half] - x[half:], 1), plain[:half])
-            return plain.reshape(ctx.saved_tensors[0].shape), None
+class Pooled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, function: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Tensor:
+        out, winner = function(x)
+        ctx.save_for_backward(x.clone(), out.clone(), winner)
+        return out
 
-    class Rescale(torch.overrides.TorchFunctionMode):
-        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            kwargs = dict(kwargs or {})
-            if func in _pools() and not kwargs.get("return_indices"):
-                x, rest = args[0], args[1:]
-                if len(x) % 2 == 0:
-                    kwargs.pop("return_indices", None)
-                    pool = torch.nn.functional.max_pool2d_with_indices
-                    return Pooled.apply(x, lambda t: pool(t, *rest[:5], **kwargs))
-            if func not in _elementwise() or len(args[0]) % 2:
-                return func(*args, **kwargs)
-            inplace = kwargs.pop("inplace", False) or func.__name__.endswith("_")
-            # A copy: some take `inplace` as a positional argument, or have no other form.
-            out = Rescaled.apply(args[0], lambda t: func(t.clone(), *args[1:], **kwargs))
-            return args[0].copy_(out) if inplace else out
+    @staticmethod
+    def backward(ctx: Any, *signals: Any) -> Any:
+        x, out, winner = (t.flatten(2) for t in ctx.saved_tensors)
+        signal = signals[0].flatten(2)
+        half = len(x) // 2
+        ours, theirs = out[:half], out[half:]
+        larger = torch.maximum(ours, theirs)
+        spread = torch.zeros_like(x[:half]).scatter_add(2, winner[:half], signal[:half] * (larger - theirs))
+        spread = spread.scatter_add(2, winner[half:], signal[:half] * (ours - larger))
+        plain = torch.zeros_like(x).scatter_add(2, winner, signal)
+        apart = _apart(x[:half], x[half:])
+        plain[:half] = torch.where(apart, spread / torch.where(apart, x[:half] - x[half:], 1), plain[:half])
+        return plain.reshape(ctx.saved_tensors[0].shape), None
 
-    return Rescale
+
+class Rescale(torch.overrides.TorchFunctionMode):
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        if func in _pools() and not kwargs.get("return_indices"):
+            x, rest = args[0], args[1:]
+            if len(x) % 2 == 0:
+                kwargs.pop("return_indices", None)
+                pool = torch.nn.functional.max_pool2d_with_indices
+                return Pooled.apply(x, lambda t: pool(t, *rest[:5], **kwargs))
+        if func not in _elementwise() or len(args[0]) % 2:
+            return func(*args, **kwargs)
+        inplace = kwargs.pop("inplace", False) or func.__name__.endswith("_")
+        # A copy: some take `inplace` as a positional argument, or have no other form.
+        out = Rescaled.apply(args[0], lambda t: func(t.clone(), *args[1:], **kwargs))
+        return args[0].copy_(out) if inplace else out
 
 
 def _apart(a: Tensor, b: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from wsol.methods.base import LayerFeatures, method
 from wsol.methods.blur import blurred
 from wsol.methods.fusion import upsample
-from wsol.methods.masks import Score, minmax, quantile, target_scores, weighted_map
+from wsol.methods.masks import Score, behind, minmax, quantile, sweep, target_scores, weighted_map
 from wsol.options import Count, Share
 
 if TYPE_CHECKING:
@@ -48,15 +48,14 @@ class GroupCAM:
         short = min(size)
         background = blurred(layer.images, sigma=BLUR_SIGMA * short, radius=round(BLUR_RADIUS * short))
         floor = target_scores(layer.query.logits(background), layer.targets, self.score)
-        weights = torch.zeros(masks.shape[:2], dtype=floor.dtype, device=floor.device)
-        for image in range(len(masks)):
-            used = masks[image].flatten(1).any(1).nonzero()[:, 0]
-            if not len(used):
-                continue
-            fine = upsample(masks[image, used], size).to(layer.images.dtype)
-            logits = layer.query.masked_logits(layer.images[image], fine, background[image])
-            scores = target_scores(logits, layer.targets[image].expand(len(logits)), self.score)
-            weights[image, used] = (scores - floor[image]).relu()
+        used = masks.flatten(2).any(2)
+
+        def inputs(image: Tensor, group: Tensor) -> Tensor:
+            fine = upsample(masks[image, group], size).to(layer.images.dtype)
+            return behind(layer.images[image], fine) + behind(background[image], 1 - fine)
+
+        scores = sweep(layer, used, inputs).of(self.score)
+        weights = torch.where(used, (scores - floor[:, None]).relu(), 0)
         return weighted_map(weights.to(masks.dtype), masks)
 
     def _masks(self, layer: LayerFeatures) -> Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods.base import LayerFeatures, method
-from wsol.methods.masks import Score, behind, image_masks, live_channels, live_softmax, sweep, weighted_map
+from wsol.methods.masks import Score, behind, image_masks, input_scores, live_channels, live_softmax, weighted_map
 from wsol.options import Count
 
 if TYPE_CHECKING:
@@ -38,18 +38,17 @@ class ISCAM:
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         live = live_channels(layer.activations)
-        total = torch.zeros(live.shape, dtype=layer.logits.dtype, device=live.device)
-        for step in range(1, self.samples + 1):
-            total += self._scores(layer, live, step / self.samples)
-        scores = total / self.samples
+        size = (layer.images.shape[-2], layer.images.shape[-1])
+        step, image, channel = live.expand(self.samples, *live.shape).nonzero(as_tuple=True)
+
+        def inputs(part: slice) -> Tensor:
+            masks = image_masks(layer.activations[image[part], channel[part]], size, "norm_after_up")
+            fraction = (step[part] + 1).to(masks) / self.samples
+            return behind(layer.images[image[part]], fraction[:, None, None] * masks)
+
+        logits, probabilities = input_scores(layer, image, inputs)
+        scores = torch.zeros(self.samples, *live.shape, dtype=layer.logits.dtype, device=live.device)
+        scores[step, image, channel] = probabilities if self.score == "prob" else logits
+        scores = scores.sum(0) / self.samples
         weights = live_softmax(scores, live) if self.channel_softmax else scores
         return weighted_map(weights.to(layer.activations.dtype), layer.activations)
-
-    def _scores(self, layer: LayerFeatures, live: Tensor, fraction: float) -> Tensor:
-        size = (layer.images.shape[-2], layer.images.shape[-1])
-
-        def inputs(image: int, channels: Tensor) -> Tensor:
-            masks = image_masks(layer.activations[image, channels], size, "norm_after_up")
-            return behind(layer.images[image], fraction * masks)
-
-        return sweep(layer, live, inputs).of(self.score)

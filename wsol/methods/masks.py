@@ -75,8 +75,8 @@ def channel_scores(layer: LayerFeatures, *, order: Order, wanted: Tensor | None 
     live = live_channels(layer.activations)
     size = (layer.images.shape[-2], layer.images.shape[-1])
 
-    def inputs(image: int, channels: Tensor) -> Tensor:
-        return behind(layer.images[image], image_masks(layer.activations[image, channels], size, order))
+    def inputs(image: Tensor, channel: Tensor) -> Tensor:
+        return behind(layer.images[image], image_masks(layer.activations[image, channel], size, order))
 
     chosen = None if wanted is None else tuple(wanted.flatten().nonzero()[:, 0].tolist())
     if wanted is not None and layer.has(("channel_scores", order, None)):
@@ -89,30 +89,62 @@ def channel_scores(layer: LayerFeatures, *, order: Order, wanted: Tensor | None 
     )
 
 
-def behind(image: Tensor, masks: Tensor) -> Tensor:
-    """One image (3, h, w) behind each of (m, h, w) masks, (m, 3, h, w) in the image's precision."""
-    return image * masks[:, None].to(image.dtype)
+def behind(images: Tensor, masks: Tensor) -> Tensor:
+    """One image (3, h, w), or one per mask (m, 3, h, w), behind masks (m, h, w), in the image's precision."""
+    return images * masks[:, None].to(images.dtype)
 
 
-def sweep(layer: LayerFeatures, wanted: Tensor, inputs: Callable[[int, Tensor], Tensor]) -> Scores:
-    """Scores of one network input for every wanted channel, `layer.query.chunk` inputs at a time.
+def sweep(layer: LayerFeatures, wanted: Tensor, inputs: Callable[[Tensor, Tensor], Tensor]) -> Scores:
+    """Scores of one network input for every wanted mask of every image; all of them fill chunks together.
 
     Parameters
     ----------
     wanted : (B, K).
-    inputs : from the image's place in the batch and m channel indices (ascending) to (m, 3, h, w).
+    inputs : from m images' places in the batch and m masks' numbers (both ascending) to (m, 3, h, w).
     """
+    image, mask = wanted.nonzero(as_tuple=True)
     logits = torch.zeros(wanted.shape, dtype=layer.logits.dtype, device=layer.logits.device)
     probabilities = torch.zeros_like(logits)
-    for image, target in enumerate(layer.targets.tolist()):
-        chosen = wanted[image].nonzero()[:, 0]
-        if not len(chosen):
-            continue
-        for channels in torch.split(chosen, layer.query.chunk):
-            answer = layer.query.logits(inputs(image, channels))
-            logits[image, channels] = answer[:, target]
-            probabilities[image, channels] = answer.softmax(1)[:, target]
+    logits[image, mask], probabilities[image, mask] = input_scores(
+        layer, image, lambda part: inputs(image[part], mask[part])
+    )
     return Scores(logits, probabilities)
+
+
+def input_scores(layer: LayerFeatures, image: Tensor, inputs: Callable[[slice], Tensor]) -> tuple[Tensor, Tensor]:
+    """(n,) logits and (n,) probabilities of n network inputs, each for the target of the image it is made from.
+
+    Parameters
+    ----------
+    image : (n,) places in the batch.
+    inputs : makes a slice of the network inputs, (m, 3, h, w); called once for each chunk, in order.
+    """
+    targets = layer.targets[image][:, None]
+    logits = torch.zeros(len(image), dtype=layer.logits.dtype, device=layer.logits.device)
+    probabilities = torch.zeros_like(logits)
+    for part, found in layer.query.stream(inputs(part) for part in layer.query.parts(len(image))):
+        logits[part] = found.gather(1, targets[part])[:, 0]
+        probabilities[part] = found.softmax(1).gather(1, targets[part])[:, 0]
+    return logits, probabilities
+
+
+def masked_scores(layer: LayerFeatures, count: int, masks: Callable[[slice], Tensor], score: Score) -> Tensor:
+    """(count, B) scores of every image of the batch behind every one of `count` masks.
+
+    Parameters
+    ----------
+    masks : makes a slice of the masks, (m, h, w).
+    """
+    batch = len(layer.images)
+    pair = torch.arange(count * batch, device=layer.images.device)
+
+    def inputs(part: slice) -> Tensor:
+        first = part.start // batch
+        some = masks(slice(first, (part.stop - 1) // batch + 1))
+        return behind(layer.images[pair[part] % batch], some[pair[part] // batch - first])
+
+    logits, probabilities = input_scores(layer, pair % batch, inputs)
+    return (probabilities if score == "prob" else logits).view(count, batch)
 
 
 def image_scores(layer: LayerFeatures, images: Tensor, score: Score) -> Tensor:

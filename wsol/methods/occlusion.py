@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods.base import LayerFeatures, method
-from wsol.methods.masks import Score, behind, target_scores
+from wsol.methods.masks import Score, masked_scores, target_scores
 from wsol.options import PositiveShare
 
 if TYPE_CHECKING:
@@ -42,11 +42,10 @@ class Occlusion:
         masks = self.covers(height, width).to(layer.images)
         whole = target_scores(layer.logits, layer.targets, self.score)
         raw = torch.zeros(batch, height, width, dtype=layer.logits.dtype, device=layer.images.device)
-        for part in torch.split(masks, layer.query.chunk):
+        falls = whole - masked_scores(layer, len(masks), lambda part: 1 - masks[part], self.score)
+        for part in layer.query.parts(len(masks)):
             for image in range(batch):
-                logits = layer.query.logits(behind(layer.images[image], 1 - part))
-                scores = target_scores(logits, layer.targets[image].expand(len(logits)), self.score)
-                raw[image] += ((whole[image] - scores)[:, None, None] * part).sum(0)
+                raw[image] += (falls[part, image, None, None] * masks[part]).sum(0)
         return raw / masks.sum(0).to(raw)
 
     def covers(self, height: int, width: int) -> Tensor:

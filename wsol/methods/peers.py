@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from wsol.methods.base import LayerFeatures, method
 
 if TYPE_CHECKING:
@@ -67,6 +65,8 @@ YEARS = {"gradcam": 2021, "torchcam": 2020, "captum": 2019}
 
 def _pytorch_grad_cam(name: str, layer: LayerFeatures) -> Tensor:
     """pytorch-grad-cam, its numpy result at input size: ReLU and min-max are its own."""
+    import torch
+
     library = importlib.import_module("pytorch_grad_cam")
     targets = importlib.import_module("pytorch_grad_cam.utils.model_targets")
     modules = [layer.query.module] if name == "FullGrad" else [layer.query.module.get_submodule(layer.name)]
@@ -80,6 +80,8 @@ def _pytorch_grad_cam(name: str, layer: LayerFeatures) -> Tensor:
 
 def _torchcam(name: str, layer: LayerFeatures) -> Tensor:
     """torch-cam, its result at layer size, an image at a time: its Score-CAM family takes no more."""
+    import torch
+
     library = importlib.import_module("torchcam.methods")
     shape = tuple(layer.images.shape[1:])
     maps = []
@@ -92,6 +94,8 @@ def _torchcam(name: str, layer: LayerFeatures) -> Tensor:
 
 def _captum(name: str, layer: LayerFeatures) -> Tensor:
     """captum; colour channels are reduced by the largest absolute value, as our input-space methods do."""
+    import torch
+
     library = importlib.import_module("captum.attr")
     inputs = layer.images.clone().requires_grad_()
     if name == "LayerGradCam":
@@ -120,6 +124,8 @@ RUNNERS: dict[str, Callable[[str, LayerFeatures], Tensor]] = {
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without the libraries' warnings about hooks and requires_grad, which are about their own doings."""
+    import torch
+
     with warnings.catch_warnings(), torch.enable_grad():
         warnings.simplefilter("ignore")
         yield

@@ -73,8 +73,8 @@ def left_out(layer: LayerFeatures) -> Tensor:
     live = live_channels(layer.activations)
     size = (layer.images.shape[-2], layer.images.shape[-1])
 
-    def inputs(image: int, channels: Tensor) -> Tensor:
-        return behind(layer.images[image], 1 - image_masks(layer.activations[image, channels], size, "norm_after_up"))
+    def inputs(image: Tensor, channel: Tensor) -> Tensor:
+        return behind(layer.images[image], 1 - image_masks(layer.activations[image, channel], size, "norm_after_up"))
 
     rest = sweep(layer, live, inputs).of("prob")
     return torch.where(live, target_scores(layer.logits, layer.targets, "prob")[:, None] - rest, 0)

@@ -7,8 +7,7 @@ gradient.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,41 +38,37 @@ def relu_rule(rule: Rule) -> Iterator[None]:
 
     ``deconvnet``: R_in = ReLU(R_out), whatever the forward pass saw; ``guided``: R_in = 1[x > 0] ReLU(R_out).
     """
-    with _mode()(rule):
+    with RuleMode(rule):
         yield
 
 
-@functools.cache
-def _mode() -> Callable[[Rule], Any]:
-    # Inside a function: listing commands must not touch torch, and its classes are the bases here.
-    class Ruled(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, x: Tensor, high: float, rule: str) -> Tensor:
-            ctx.save_for_backward((x > 0) & (x < high) if rule == "guided" else None)
-            return x.clamp(0, high)
+class Ruled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, high: float, rule: str) -> Tensor:
+        ctx.save_for_backward((x > 0) & (x < high) if rule == "guided" else None)
+        return x.clamp(0, high)
 
-        @staticmethod
-        def backward(ctx: Any, *signals: Any) -> Any:
-            (gate,) = ctx.saved_tensors
-            kept = signals[0].clamp(min=0)  # not relu(): the mode is still on
-            return (kept if gate is None else kept * gate), None, None
+    @staticmethod
+    def backward(ctx: Any, *signals: Any) -> Any:
+        (gate,) = ctx.saved_tensors
+        kept = signals[0].clamp(min=0)  # not relu(): the mode is still on
+        return (kept if gate is None else kept * gate), None, None
 
-    class RuleMode(torch.overrides.TorchFunctionMode):
-        def __init__(self, rule: Rule) -> None:
-            super().__init__()
-            self.rule = rule
 
-        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            kwargs = kwargs or {}
-            high = _cap(func, args, kwargs)
-            if high is None:
-                return func(*args, **kwargs)
-            x = args[0] if args else kwargs["input"]
-            out = Ruled.apply(x, high, self.rule)
-            inplace = func in _in_place() or kwargs.get("inplace") or (len(args) > 1 and args[-1] is True)
-            return x.copy_(out) if inplace else out
+class RuleMode(torch.overrides.TorchFunctionMode):
+    def __init__(self, rule: Rule) -> None:
+        super().__init__()
+        self.rule = rule
 
-    return RuleMode
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        high = _cap(func, args, kwargs)
+        if high is None:
+            return func(*args, **kwargs)
+        x = args[0] if args else kwargs["input"]
+        out = Ruled.apply(x, high, self.rule)
+        inplace = func in _in_place() or kwargs.get("inplace") or (len(args) > 1 and args[-1] is True)
+        return x.copy_(out) if inplace else out
 
 
 def _cap(func: Any, args: Any, kwargs: Any) -> float | None:

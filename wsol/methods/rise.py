@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods.base import LayerFeatures, method
-from wsol.methods.masks import Score, behind, target_scores
+from wsol.methods.masks import Score, masked_scores
 from wsol.options import Count, PositiveShare
 
 if TYPE_CHECKING:
@@ -47,13 +47,15 @@ class RISE:
         kept = torch.rand(self.samples, self.cells, self.cells, generator=generator, dtype=torch.float64) < self.keep
         shifts = torch.rand(self.samples, 2, generator=generator, dtype=torch.float64) * torch.tensor(step)
         raw = torch.zeros(batch, height, width, dtype=layer.logits.dtype, device=layer.images.device)
-        for start in range(0, self.samples, layer.query.chunk):
-            part = slice(start, start + layer.query.chunk)
-            masks = grown(kept[part].to(raw), shifts[part].long().tolist(), step, (height, width))
+
+        def masks(part: slice) -> Tensor:
+            return grown(kept[part].to(raw), shifts[part].long().tolist(), step, (height, width))
+
+        scores = masked_scores(layer, self.samples, masks, self.score)
+        for part in layer.query.parts(self.samples):  # masks are drawn, not kept, so they are grown again
+            some = masks(part)
             for image in range(batch):
-                logits = layer.query.logits(behind(layer.images[image], masks))
-                scores = target_scores(logits, layer.targets[image].expand(len(logits)), self.score)
-                raw[image] += (scores[:, None, None] * masks).sum(0)
+                raw[image] += (scores[part, image, None, None] * some).sum(0)
         return raw / (self.samples * self.keep)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -53,26 +54,32 @@ class ShapCAM:
     def _values(self, layer: LayerFeatures, image: int, generator: Generator) -> Tensor:
         """(K,) for one image."""
         activations = layer.activations[image]
-        alive = activations.flatten(1).any(1)
-        values = torch.zeros(len(activations), dtype=layer.logits.dtype, device=activations.device)
-        empty = self._scores(layer, image, torch.zeros_like(alive)[None])
-        for _ in range(self.samples):
-            order = torch.randperm(len(activations), generator=generator).to(activations.device)
-            order = order[alive[order]]
-            if not len(order):
-                break
-            rank = torch.full((len(activations),), len(activations), device=activations.device)
-            rank[order] = torch.arange(len(order), device=activations.device)
-            joined = rank <= torch.arange(len(order), device=activations.device)[:, None]
-            scores = torch.cat([empty, self._scores(layer, image, joined)])
-            values[order] += scores.diff()
+        device = activations.device
+        values = torch.zeros(len(activations), dtype=layer.logits.dtype, device=device)
+        used = activations.flatten(1).any(1)
+        orders = [torch.randperm(len(used), generator=generator).to(device) for _ in range(self.samples)]
+        orders = [order[used[order]] for order in orders]
+        length = len(orders[0])
+        # When a channel joins, by order; those that are zero never do. Row 0 is the layer without any.
+        joins = torch.full((self.samples, len(used)), length, device=device)
+        for rank, order in zip(joins, orders, strict=True):
+            rank[order] = torch.arange(length, device=device)
+
+        def kept(row: Tensor) -> Tensor:
+            sample, step = (row - 1) // max(length, 1), (row - 1) % max(length, 1)
+            return (joins[sample] <= step[:, None]) & (row > 0)[:, None]
+
+        rows = torch.arange(1 + self.samples * length, device=device)
+        scores = self._scores(layer, image, rows, kept)
+        for order, along in zip(orders, scores[1:].view(self.samples, length), strict=True):
+            values[order] += torch.cat([scores[:1], along]).diff()
         return values / self.samples
 
-    def _scores(self, layer: LayerFeatures, image: int, kept: Tensor) -> Tensor:
-        """(m,) scores with only some channels, (m, K)."""
-        answers = []
-        for part in torch.split(kept, part_size(layer)):
-            activations = layer.activations[image] * part[:, :, None, None]
+    def _scores(self, layer: LayerFeatures, image: int, rows: Tensor, kept: Callable[[Tensor], Tensor]) -> Tensor:
+        """(m,) scores with only some channels; `kept` tells (rows, K) which."""
+        scores = []
+        for part in torch.split(rows, part_size(layer)):
+            activations = layer.activations[image] * kept(part)[:, :, None, None]
             logits = layer.query.logits_from(layer.name, activations, layer.images[image])
-            answers.append(target_scores(logits, layer.targets[image].expand(len(logits)), self.score))
-        return torch.cat(answers)
+            scores.append(target_scores(logits, layer.targets[image].expand(len(logits)), self.score))
+        return torch.cat(scores)

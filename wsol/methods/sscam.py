@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from wsol.methods.base import LayerFeatures, method
-from wsol.methods.masks import Score, behind, image_masks, live_channels, live_softmax, sweep, weighted_map
+from wsol.methods.masks import Score, behind, image_masks, input_scores, live_channels, live_softmax, weighted_map
 from wsol.options import Count, NotNegative
 
 if TYPE_CHECKING:
@@ -42,22 +42,25 @@ class SSCAM:
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         live = live_channels(layer.activations)
-        total = torch.zeros(live.shape, dtype=layer.logits.dtype, device=live.device)
+        sample, image, channel = live.expand(self.samples, *live.shape).nonzero(as_tuple=True)
         generators = layer.generators("sscam")
-        for _ in range(self.samples):
-            total += sweep(layer, live, lambda i, channels: self._inputs(layer, i, channels, generators[i])).of(
-                self.score
-            )
-        scores = total / self.samples
+        logits, probabilities = input_scores(
+            layer, image, lambda part: self._inputs(layer, image[part], channel[part], generators)
+        )
+        scores = torch.zeros(self.samples, *live.shape, dtype=layer.logits.dtype, device=live.device)
+        scores[sample, image, channel] = probabilities if self.score == "prob" else logits
+        scores = scores.sum(0) / self.samples
         weights = live_softmax(scores, live) if self.channel_softmax else scores
         return weighted_map(weights.to(layer.activations.dtype), layer.activations)
 
-    def _inputs(self, layer: LayerFeatures, image: int, channels: Tensor, generator: torch.Generator) -> Tensor:
-        """(m, 3, h, w); noise is drawn a channel at a time, so the number of channels at a time does not matter."""
+    def _inputs(
+        self, layer: LayerFeatures, image: Tensor, channel: Tensor, generators: list[torch.Generator]
+    ) -> Tensor:
+        """(m, 3, h, w); each image draws its noise a channel at a time, so the number of inputs at a time is free."""
         pixels = layer.images[image]
-        masks = image_masks(layer.activations[image, channels], (pixels.shape[-2], pixels.shape[-1]), "norm_after_up")
-        shape = masks.shape[1:] if self.noise_on == "map" else pixels.shape
-        drawn = [torch.randn(shape, generator=generator, dtype=torch.float64) for _ in channels]
+        masks = image_masks(layer.activations[image, channel], (pixels.shape[-2], pixels.shape[-1]), "norm_after_up")
+        shape = masks.shape[1:] if self.noise_on == "map" else pixels.shape[1:]
+        drawn = [torch.randn(shape, generator=generators[i], dtype=torch.float64) for i in image.tolist()]
         noise = self.std * torch.stack(drawn)
         if self.noise_on == "map":
             return behind(pixels, masks + noise.to(masks))

@@ -30,16 +30,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cas
 
 import numpy as np
 
-from wsol.models.cost import Memo
-from wsol.models.query import ModelQuery
 from wsol.registry import Registry
+from wsol.stats import reductions
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from wsol.models.query import ModelQuery
+    from wsol.stats.reductions import Reduction
+
 Need = Literal["model", "method", "mask", "boxes", "truth", "probabilities"]
 Columns = dict[str, Any]  # plain values: float, int, bool, str, None, or lists of them
+SHARE = (0.0, 1.0)  # the bounds of a share
 V = TypeVar("V")
 
 
@@ -75,7 +78,7 @@ class Case:
     image_id: str
     seed: int
     raw: NDArray[np.floating[Any]] | None = None
-    memo: Memo = field(default_factory=dict)
+    memo: dict[object, Any] = field(default_factory=dict)
 
     @property
     def predicted(self) -> int:
@@ -97,14 +100,30 @@ class Case:
         return np.random.default_rng(int.from_bytes(digest[:16], "little"))
 
     def once(self, key: object, make: Callable[[], V]) -> V:
-        """`make()`, computed once for all variants of this image; its forwards are counted once.
-
-        The key must name every option that the value depends on. Unlike a method's cost, a metric's is nobody's column.
-        """
+        """`make()`, computed once for all variants of this image. The key must name every option it depends on."""
         if key not in self.memo:
-            before = self.query.cost
-            self.memo[key] = (make(), self.query.cost - before)
-        return cast(V, self.memo[key][0])
+            self.memo[key] = make()
+        return cast(V, self.memo[key])
+
+
+def once_each(
+    cases: Sequence[Case], key: Callable[[Case], object], make: Callable[[list[Case]], Sequence[V]]
+) -> list[V]:
+    """As `Case.once` for many cases: `make` gets one case for each key that its image lacks, all of them together."""
+    keys = [key(case) for case in cases]
+    missing: dict[tuple[int, object], Case] = {}
+    for case, k in zip(cases, keys, strict=True):
+        if k not in case.memo:
+            missing.setdefault((id(case.memo), k), case)
+    made = make([*missing.values()]) if missing else ()
+    for (_, k), case, value in zip(missing, missing.values(), made, strict=True):
+        case.memo[k] = value
+    return [cast(V, case.memo[k]) for case, k in zip(cases, keys, strict=True)]
+
+
+def digest(values: NDArray[Any]) -> bytes:
+    """Equal for equal arrays: a key for what equal maps of one image share."""
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,29 +134,54 @@ class Score:
     ----------
     name : what users type and what json shows, for example ``deletion_auc``; unique in its metric.
     label : the table's head: ``Deletion``.
+    reduction : how columns become the number, by a name of `wsol.stats.reductions`; empty for a function `of` its own.
+    columns : the names of the columns it takes; empty for all of the metric's.
     of : (columns, weights (r, n)) to (r,): the number under each of r weightings of the n images; NaN where undefined.
         Weights of one give the plain number, counts of a bootstrap draw give that replicate's. Columns hold only images
-        that were measured, at least one.
+        that were measured, at least one. Given by `reduction` where there is one.
     percent : the number is a fraction that tables multiply by 100.
     higher_is_better : None where neither is.
-    column : the column whose mean it is, for paired tests and slices; None for pooled numbers.
+    bounds : the lowest and highest value of the number, and of its column, as a fraction; None where there is none.
     signed : a percentage that may be below 0 or above 100; the intervals of others end there.
     proportion : the column holds 0 and 1 (ties may share a hit), so that Wilson's interval applies.
     """
 
     name: str
     label: str
-    of: Callable[[Mapping[str, Sequence[Any]], NDArray[np.float64]], NDArray[np.float64]]
+    reduction: str = ""
+    columns: tuple[str, ...] = ()
+    of: Reduction = field(default=None, compare=False, repr=False)  # type: ignore[assignment]  # set below
     percent: bool = False
     higher_is_better: bool | None = True
-    column: str | None = None
+    bounds: tuple[float, float] | None = None
     proportion: bool = False
     signed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.reduction:
+            object.__setattr__(self, "of", self._reduced)
+        elif self.of is None:
+            raise ValueError(f"score {self.name!r} needs reduction= or of=")
+
+    @property
+    def column(self) -> str | None:
+        """The column whose mean it is, for paired tests and slices; None for pooled numbers."""
+        return self.columns[0] if self.reduction == "mean" else None
+
+    @property
+    def worst(self) -> float | None:
+        """The end of the bounds that a failed image counts as; None where there is none."""
+        if self.bounds is None or self.higher_is_better is None:
+            return None
+        return self.bounds[0] if self.higher_is_better else self.bounds[1]
 
     def value(self, columns: Mapping[str, Sequence[Any]]) -> float:
         """The plain number: every image counts once."""
         n = len(next(iter(columns.values())))
         return float(self.of(columns, np.ones((1, n)))[0])
+
+    def _reduced(self, columns: Mapping[str, Sequence[Any]], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return reductions.reduce(self.reduction, {name: columns[name] for name in self.columns}, weights)
 
 
 def mean(
@@ -147,46 +191,22 @@ def mean(
     name: str | None = None,
     percent: bool = False,
     higher_is_better: bool | None = True,
+    bounds: tuple[float, float] | None = None,
     proportion: bool = False,
     signed: bool = False,
 ) -> Score:
-    """The mean of a column over the images where it is defined."""
-
-    def of(columns: Mapping[str, Sequence[Any]], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return weighted_mean(numbers(columns[column]), weights)
-
+    """The mean of a column over the images where it is defined; a proportion lies between 0 and 1."""
     return Score(
         name=name or column,
         label=label,
-        of=of,
+        reduction="mean",
+        columns=(column,),
         percent=percent,
         higher_is_better=higher_is_better,
-        column=column,
+        bounds=SHARE if proportion and bounds is None else bounds,
         proportion=proportion,
         signed=signed,
     )
-
-
-def numbers(column: Sequence[Any]) -> NDArray[np.float64]:
-    """A column of numbers and None as (n,) float64; None becomes NaN."""
-    return np.array([np.nan if v is None else v for v in column], dtype=np.float64)
-
-
-def lists(column: Sequence[Any]) -> NDArray[np.float64]:
-    """A column of lists, all of one length, as (n, k) float64."""
-    if isinstance(column, np.ndarray):
-        return np.asarray(column, np.float64)
-    return np.stack([np.asarray(v, dtype=np.float64) for v in column])
-
-
-def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n,) values under (r, n) weights to (r,) means; NaN values carry no weight, no weight at all gives NaN."""
-    defined = ~np.isnan(values)
-    total = weights @ defined.astype(np.float64)
-    summed = weights @ np.where(defined, values, 0.0)
-    out = np.full(len(weights), np.nan)
-    out[total > 0] = summed[total > 0] / total[total > 0]
-    return out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +243,43 @@ class Metric(Protocol):
         """The columns of one image and variant: always the same names, JSON-able values."""
 
 
+class BatchMetric(Metric, Protocol):
+    """A metric that measures many images and variants together, which fills whole chunks of forwards."""
+
+    def measure_batch(self, cases: Sequence[Case]) -> list[Columns]:
+        """As `measure` of each case, which are of any images, sizes and variants, in any order."""
+
+
+def measure(metric: Metric, cases: Sequence[Case]) -> list[Columns]:
+    """The columns of every case, all of them together where the metric can do that."""
+    together: Callable[[Sequence[Case]], list[Columns]] | None = getattr(metric, "measure_batch", None)
+    return [metric.measure(case) for case in cases] if together is None else together(cases)
+
+
+def failed_columns(metric: Metric, case: Case) -> Columns:
+    """The columns of an image whose map failed, so that it stays among the n: as bad as a map can be.
+
+    Means are at the worse end of their bounds, and None where there is none; columns that no mean is of are left out. A
+    metric with pooled numbers has a method `failed(case)` of its own; one that takes no map is measured as always. The
+    case's `map`, `map01` and `raw` hold NaN.
+    """
+    own: Callable[[Case], Columns] | None = getattr(metric, "failed", None)
+    if own is not None:
+        return own(case)
+    if metric.info.needs == {"probabilities"}:
+        return metric.measure(case)
+    return {score.column: score.worst for score in metric.scores if score.column is not None}
+
+
+def reduction_of(metric: Metric, score: Score) -> str:
+    """The name in `wsol.stats.reductions` of how a score comes about; a function of its own is registered under one."""
+    if score.reduction:
+        return score.reduction
+    name = f"{metric.info.key}.{score.name}"
+    reductions.register(name, score.of)
+    return name
+
+
 metrics: Registry[type[Metric]] = Registry("metric", "wsol.metrics")
 
 C = TypeVar("C")
@@ -240,6 +297,9 @@ def metric(
             key=key, name=cls.__name__, paper=paper, year=year, needs=frozenset(needs), about=about, cost=cost
         )
         metrics.add(key, made)  # type: ignore[arg-type]
+        scores = getattr(made, "scores", ())
+        for score in scores if isinstance(scores, tuple) else ():  # a property's are known once there are options
+            reduction_of(made, score)  # type: ignore[arg-type]
         return made
 
     return register

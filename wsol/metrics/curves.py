@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from wsol.metrics.base import Case
+    from wsol.metrics.together import Together
     from wsol.models.query import ModelQuery
 
 Ties = Literal["reversed", "raster"]
 
 
-def pixel_order(saliency: NDArray[np.floating[Any]], *, ties: Ties) -> NDArray[np.int64]:
-    """Flat pixel indices (h * w,) from the most to the least salient.
+def pixel_order(saliency: Tensor, *, ties: Ties) -> Tensor:
+    """Flat pixel indices (..., h * w) of maps (..., h, w), from the most to the least salient.
 
     Parameters
     ----------
     ties : equal pixels in ``raster`` order, or ``reversed``, as a stable ascending sort read backwards gives them. The
         official code does the latter with an unstable sort: its order inside ties depends on the numpy build.
     """
-    flat = np.asarray(saliency).ravel()
+    flat = saliency.flatten(-2)
+    # 0 - x and x + 0 have no negative zero, which a GPU's sort puts below zero.
     if ties == "raster":
-        return np.argsort(-flat, kind="stable")
-    return np.argsort(flat, kind="stable")[::-1].copy()
+        return torch.argsort(0.0 - flat, dim=-1, stable=True)
+    return torch.argsort(flat + 0.0, dim=-1, stable=True).flip(-1)
+
+
+def pixel_ranks(order: Tensor, size: tuple[int, int]) -> Tensor:
+    """Where in an order (..., h * w) each pixel comes, (..., h, w) int32 from 0."""
+    ranks = torch.empty(order.shape, dtype=torch.int32, device=order.device)
+    places = torch.arange(order.shape[-1], dtype=torch.int32, device=order.device)
+    return ranks.scatter_(-1, order, places.expand(order.shape)).view(*order.shape[:-1], *size)
+
+
+def map_ranks(group: Together, saliency: Callable[[Case], NDArray[Any]], *, ties: Ties) -> Tensor:
+    """(J, h, w) when each pixel's turn comes by a (h, w) map of each case; sorted a chunk of maps at a time."""
+    ranks = []
+    for part in group.query.parts(len(group.cases)):
+        maps = group.stack(saliency, part)
+        ranks.append(pixel_ranks(pixel_order(maps, ties=ties), (maps.shape[-2], maps.shape[-1])))
+    return torch.cat(ranks)
 
 
 def step_counts(pixels: int, steps: int) -> NDArray[np.int64]:
@@ -42,37 +62,46 @@ def step_counts(pixels: int, steps: int) -> NDArray[np.int64]:
     return np.minimum(np.arange(count + 1) * size, pixels)
 
 
-def path_probabilities(
-    query: ModelQuery,
-    starts: Tensor,
-    ends: Tensor,
-    order: NDArray[np.integer[Any]],
-    counts: Sequence[int] | NDArray[np.integer[Any]],
-) -> NDArray[np.float64]:
-    """Softmax outputs (P, T, C) along P paths from image to image.
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """P paths from image to image, all on the network's device.
 
-    Point t of path p is `starts[p]` with the first counts[t] pixels of the order taken from `ends[p]`; all channels of
-    a pixel change together. Images are made on the device, a chunk at a time.
-
-    Parameters
+    Attributes
     ----------
-    starts, ends : (P, 3, h, w).
-    order : (h * w,) flat pixel indices; each pixel once.
-    counts : (T,) pixels changed, at least one number.
+    images : (I, 3, h, w). start, end : (P,) which of them a path leads from and to.
+    ranks : (R, h, w), when a pixel changes. rank : (P,) which of them a path follows.
+    classes : (P,) the class whose probability is wanted.
     """
-    paths, _, height, width = starts.shape
-    rank = torch.empty(height * width, dtype=torch.int64)
-    rank[torch.as_tensor(np.asarray(order, np.int64))] = torch.arange(height * width)
-    rank = rank.view(height, width).to(starts.device)
-    changed = torch.as_tensor(np.asarray(counts, np.int64), device=starts.device)
-    path = torch.arange(paths, device=starts.device).repeat_interleave(len(changed))
-    changed = changed.repeat(paths)
-    found = []
-    for first in range(0, len(path), query.chunk):
-        p, n = path[first : first + query.chunk], changed[first : first + query.chunk]
-        images = torch.where((rank < n[:, None, None])[:, None], ends[p], starts[p])
-        found.append(query.probabilities(images).double().cpu())
-    return np.asarray(torch.cat(found).view(paths, len(counts), -1).numpy())
+
+    images: Tensor
+    start: Tensor
+    end: Tensor
+    ranks: Tensor
+    rank: Tensor
+    classes: Tensor
+
+
+def path_probabilities(query: ModelQuery, paths: Paths, counts: Sequence[int] | NDArray[np.integer[Any]]) -> Tensor:
+    """Softmax outputs (P, T) float64 along paths, each for its class; still on the device.
+
+    Point t of a path is its start with the first counts[t] pixels of its order taken from its end; all channels of a
+    pixel change together. Points of all paths fill chunks together, and images are made a chunk at a time.
+    """
+    device = paths.images.device
+    changed = torch.as_tensor(np.asarray(counts, np.int64), device=device)
+    steps = len(changed)
+
+    def images(part: slice) -> Tensor:
+        point = torch.arange(part.start, part.stop, device=device)
+        path = point // steps
+        gone = paths.ranks[paths.rank[path]] < changed[point % steps, None, None]
+        return torch.where(gone[:, None], paths.images[paths.end[path]], paths.images[paths.start[path]])
+
+    classes = paths.classes.repeat_interleave(steps)
+    found = torch.empty(len(classes), dtype=torch.float64, device=device)
+    for part, logits in query.stream(images(part) for part in query.parts(len(classes))):
+        found[part] = logits.softmax(1).gather(1, classes[part, None])[:, 0].double()
+    return found.view(-1, steps)
 
 
 def area(scores: NDArray[np.float64], *, at: NDArray[np.floating[Any]] | None = None) -> float:

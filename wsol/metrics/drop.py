@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 
-from wsol.metrics.base import Case, Columns, Score, mean, metric, numbers, weighted_mean
+from wsol.metrics.base import SHARE, Case, Columns, Score, digest, mean, metric, once_each
+from wsol.metrics.together import Together, outputs
+from wsol.stats.reductions import adcc
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,19 +19,18 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating[Any]]
 
 
-def shown_only(case: Case) -> Tensor:
-    """(3, h, w): the image times its min-max map; what the map hides becomes the mean colour."""
-    return case.image * torch.as_tensor(case.map01, dtype=case.image.dtype, device=case.image.device)
+def shown_only(images: Tensor, maps01: Tensor) -> Tensor:
+    """(..., 3, h, w): images times their min-max maps; what a map hides becomes the mean colour."""
+    return images * maps01.to(images.dtype).unsqueeze(-3)
 
 
-def shown_probabilities(case: Case) -> NDArray[np.float64]:
+def shown_probabilities(cases: Sequence[Case]) -> list[NDArray[np.float64]]:
     """(C,) outputs for `shown_only`, computed once for all metrics and for variants with the same map."""
-    digest = hashlib.sha256(np.ascontiguousarray(case.map01).tobytes()).digest()
 
-    def make() -> NDArray[np.float64]:
-        return np.asarray(case.query.probabilities(shown_only(case)[None])[0].double().cpu().numpy())
+    def changed(group: Together) -> Callable[[slice], Tensor]:
+        return lambda part: shown_only(group.images[group.image[part]], group.stack(lambda c: c.map01, part))
 
-    return case.once(("shown", digest), make)
+    return once_each(cases, lambda case: ("shown", digest(case.map01)), lambda some: outputs(some, changed))
 
 
 def average_drop(before: float, after: float) -> float:
@@ -48,17 +48,6 @@ def coherency(first: Floats, second: Floats) -> float:
     a, b = first - first.mean(dtype=np.float64), second - second.mean(dtype=np.float64)
     scale = np.sqrt((a * a).sum() * (b * b).sum())
     return float((1 + np.clip((a * b).sum() / scale, -1, 1)) / 2) if scale > 0 else 0.5
-
-
-def adcc(coherent: float, complexity: float, drop: float) -> float:
-    """3 / (1 / coherency + 1 / (1 - complexity) + 1 / (1 - drop)), all in [0, 1]; 0 where a term is 0."""
-    terms = (coherent, 1 - complexity, 1 - drop)
-    return 3 / sum(1 / t for t in terms) if min(terms) > 0 else 0.0
-
-
-def _adcc_of_means(columns: Mapping[str, Sequence[Any]], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    means = [weighted_mean(numbers(columns[name]), weights) for name in ("coherency", "complexity", "drop")]
-    return np.array([adcc(*(float(m[r]) for m in means)) for r in range(len(weights))])
 
 
 @metric(
@@ -83,15 +72,22 @@ class Drop:
     of_class: Literal["target", "top1"] = "target"
 
     scores = (
-        mean("drop", name="average_drop", label="Avg drop", percent=True, higher_is_better=False),
+        mean("drop", name="average_drop", label="Avg drop", percent=True, higher_is_better=False, bounds=SHARE),
         mean("increase", label="Increase", percent=True, proportion=True),
-        mean("gain", name="average_gain", label="Avg gain", percent=True),
+        mean("gain", name="average_gain", label="Avg gain", percent=True, bounds=SHARE),
     )
 
     def measure(self, case: Case) -> Columns:
         """Columns drop, increase (0 or 1), gain, and before and after, the probabilities."""
+        return self.measure_batch([case])[0]
+
+    def measure_batch(self, cases: Sequence[Case]) -> list[Columns]:
+        """As `measure`."""
+        return [self._columns(case, after) for case, after in zip(cases, shown_probabilities(cases), strict=True)]
+
+    def _columns(self, case: Case, probabilities: NDArray[np.float64]) -> Columns:
         of_class = case.class_of(self.of_class)
-        before, after = float(case.probabilities[of_class]), float(shown_probabilities(case)[of_class])
+        before, after = float(case.probabilities[of_class]), float(probabilities[of_class])
         return {
             "drop": average_drop(before, after),
             "increase": int(after > before),
@@ -123,17 +119,36 @@ class ADCC:
     of_class: Literal["target", "top1"] = "target"
 
     scores = (
-        mean("adcc", label="ADCC", percent=True),
-        Score(name="adcc_of_means", label="ADCC of means", of=_adcc_of_means, percent=True),
-        mean("coherency", label="Coherency", percent=True),
-        mean("complexity", label="Complexity", percent=True, higher_is_better=False),
+        mean("adcc", label="ADCC", percent=True, bounds=SHARE),
+        Score(
+            name="adcc_of_means",
+            label="ADCC of means",
+            reduction="adcc_of_means",
+            columns=("coherency", "complexity", "drop"),
+            percent=True,
+            bounds=SHARE,
+        ),
+        mean("coherency", label="Coherency", percent=True, bounds=SHARE),
+        mean("complexity", label="Complexity", percent=True, higher_is_better=False, bounds=SHARE),
     )
 
     def measure(self, case: Case) -> Columns:
         """Columns coherency, complexity, drop and adcc, all in [0, 1]."""
+        return self.measure_batch([case])[0]
+
+    def measure_batch(self, cases: Sequence[Case]) -> list[Columns]:
+        """As `measure`; the method runs on one image at a time."""
+        return [self._columns(case, after) for case, after in zip(cases, shown_probabilities(cases), strict=True)]
+
+    def failed(self, case: Case) -> Columns:
+        """Columns at their worst; the drop is of a mean of means alone."""
+        return {"coherency": 0.0, "complexity": 1.0, "drop": 1.0, "adcc": 0.0}
+
+    def _columns(self, case: Case, probabilities: NDArray[np.float64]) -> Columns:
         of_class = case.class_of(self.of_class)
-        drop = average_drop(float(case.probabilities[of_class]), float(shown_probabilities(case)[of_class]))
-        coherent = coherency(case.map, case.remap(shown_only(case)))
+        drop = average_drop(float(case.probabilities[of_class]), float(probabilities[of_class]))
+        shown = shown_only(case.image, torch.as_tensor(case.map01, device=case.image.device))
+        coherent = coherency(case.map, case.remap(shown))
         complexity = float(np.abs(case.map01).mean(dtype=np.float64))
         return {
             "coherency": coherent,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from wsol.errors import ConfigError
-from wsol.metrics.base import Case, Columns, Score, mean, metric, numbers
+from wsol.metrics.base import SHARE, Case, Columns, Score, mean, metric
 from wsol.metrics.truth import BACKGROUND, OBJECT, Against, truth_of
 
 if TYPE_CHECKING:
@@ -55,17 +54,6 @@ def confusion(claimed: NDArray[np.bool_], objects: NDArray[np.bool_]) -> tuple[i
     return tp, fp, fn, claimed.size - tp - fp - fn
 
 
-def _two_class_iou(columns: Mapping[str, Sequence[Any]], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of object IoU and background IoU, each over the pixels of all images."""
-    tp, fp, fn, tn = (weights @ numbers(columns[name]) for name in ("tp", "fp", "fn", "tn"))
-    ious = []
-    for right, union in ((tp, tp + fp + fn), (tn, tn + fp + fn)):
-        iou = np.full(len(weights), np.nan)
-        iou[union > 0] = right[union > 0] / union[union > 0]
-        ious.append(iou)
-    return np.asarray((ious[0] + ious[1]) / 2)
-
-
 @metric(
     "pixels",
     paper="pixel AUC, FPR, TPR: common; KL: Bylinskii et al., 2019; mIoU at the mean: Chefer et al., CVPR 2021",
@@ -96,12 +84,19 @@ class Pixels:
     def scores(self) -> tuple[Score, ...]:
         at = f"@{self.tau:g}"
         return (
-            mean("auc", name="pixel_auc", label="Pixel AUC"),
-            mean("tpr", label=f"TPR{at}", percent=True),
-            mean("fpr", label=f"FPR{at}", percent=True, higher_is_better=False),
+            mean("auc", name="pixel_auc", label="Pixel AUC", bounds=SHARE),
+            mean("tpr", label=f"TPR{at}", percent=True, bounds=SHARE),
+            mean("fpr", label=f"FPR{at}", percent=True, higher_is_better=False, bounds=SHARE),
             mean("kl", label="KL", higher_is_better=False),
-            mean("iou", label="IoU at mean", percent=True),
-            Score(name="miou", label="mIoU at mean", of=_two_class_iou, percent=True),
+            mean("iou", label="IoU at mean", percent=True, bounds=SHARE),
+            Score(
+                name="miou",
+                label="mIoU at mean",
+                reduction="two_class_iou",
+                columns=("tp", "fp", "fn", "tn"),
+                percent=True,
+                bounds=SHARE,
+            ),
         )
 
     def __post_init__(self) -> None:
@@ -125,3 +120,19 @@ class Pixels:
         # The mean is the whole map's: what is ignored in scoring still belongs to what the method drew.
         tp, fp, fn, tn = confusion(map01 > np.mean(case.map01, dtype=np.float64), objects)
         return columns | {"iou": tp / (tp + fn + fp) if tp + fn else None, "tp": tp, "fp": fp, "fn": fn, "tn": tn}
+
+    def failed(self, case: Case) -> Columns:
+        """Columns of the worst map: all of the background and nothing of the object; the divergence has no worst."""
+        truth = truth_of(case, self.against)
+        objects, background = int((truth == OBJECT).sum()), int((truth == BACKGROUND).sum())
+        return {
+            "auc": 0.0 if objects and background else None,
+            "tpr": 0.0 if objects else None,
+            "fpr": 1.0 if background else None,
+            "kl": None,
+            "iou": 0.0 if objects else None,
+            "tp": 0,
+            "fp": background,
+            "fn": objects,
+            "tn": 0,
+        }

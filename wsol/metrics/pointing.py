@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from wsol.errors import ConfigError
-from wsol.metrics.base import Case, Columns, mean, metric
+from wsol.metrics.base import SHARE, Case, Columns, mean, metric
 from wsol.metrics.truth import IGNORE, OBJECT, Against, truth_of
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class EnergyPointingGame:
 
     against: Against = "boxes"
 
-    scores = (mean("energy", name="energy_pointing_game", label="Energy", percent=True),)
+    scores = (mean("energy", name="energy_pointing_game", label="Energy", percent=True, bounds=SHARE),)
 
     def measure(self, case: Case) -> Columns:
         """Column energy, in [0, 1], None without object pixels."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.localization.resize import normalise, resize
 from wsol.errors import ConfigError
-from wsol.metrics.base import Case, Columns, Score, lists, mean, metric
+from wsol.localization.resize import normalise, resize
+from wsol.metrics.base import SHARE, Case, Columns, Score, mean, metric
 from wsol.metrics.truth import BACKGROUND, OBJECT, Against, truth_of
+from wsol.stats.reductions import pxap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Histograms = NDArray[np.float64]
+POOLED = ("foreground", "background")
 
 
 def bin_edges(step: float) -> NDArray[np.float64]:
@@ -44,46 +44,6 @@ def histograms(
     )
 
 
-def pxap(foreground: NDArray[Any], background: NDArray[Any]) -> NDArray[np.float64]:
-    """Histograms (..., bins) to (...,) in [0, 1]: sum over l of P_l (R_l - R_(l-1)) from the highest bin down.
-
-    Bins without a pixel above them have no precision and are left out; NaN where there is no object pixel at all.
-    """
-    hits, claims = _down(foreground), _down(foreground) + _down(background)
-    total = hits[..., -1:]
-    precision = np.divide(hits, claims, out=np.zeros_like(hits), where=claims > 0)
-    recall = np.divide(hits, total, out=np.full_like(hits, np.nan), where=total > 0)
-    return np.asarray((precision[..., 1:] * np.diff(recall, axis=-1)).sum(-1))
-
-
-def piou(foreground: NDArray[Any], background: NDArray[Any]) -> NDArray[np.float64]:
-    """Histograms (..., bins) to (...,) in [0, 1]: the highest IoU of {score >= tau} with the object, over tau.
-
-    NaN where there is no object pixel.
-    """
-    hits, wrong = _down(foreground), _down(background)
-    union = hits[..., -1:] + wrong
-    iou = np.divide(hits, union, out=np.full_like(hits, np.nan), where=hits[..., -1:] > 0)
-    return np.asarray(iou.max(-1))
-
-
-def _down(histogram: NDArray[Any]) -> NDArray[np.float64]:
-    """Pixels in this bin or above it, from the highest bin down."""
-    return np.cumsum(np.asarray(histogram, np.float64)[..., ::-1], axis=-1)
-
-
-def _pooled_pxap(columns: Mapping[str, Sequence[Any]], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    return pxap(*_pool(columns, weights))
-
-
-def _pooled_piou(columns: Mapping[str, Sequence[Any]], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    return piou(*_pool(columns, weights))
-
-
-def _pool(columns: Mapping[str, Sequence[Any]], weights: NDArray[np.float64]) -> tuple[Histograms, Histograms]:
-    return weights @ lists(columns["foreground"]), weights @ lists(columns["background"])
-
-
 @metric(
     "pxap",
     paper="Choe et al., Evaluating WSOL Methods Right, CVPR 2020; pIoU: Zhu et al., DA-WSOL, CVPR 2022",
@@ -106,9 +66,9 @@ class PxAP:
     against: Against = "mask"
 
     scores = (
-        Score(name="pxap", label="PxAP", of=_pooled_pxap, percent=True),
-        Score(name="piou", label="pIoU", of=_pooled_piou, percent=True),
-        mean("pxap_image", label="PxAP / image", percent=True),
+        Score(name="pxap", label="PxAP", reduction="pxap", columns=POOLED, percent=True, bounds=SHARE),
+        Score(name="piou", label="pIoU", reduction="piou", columns=POOLED, percent=True, bounds=SHARE),
+        mean("pxap_image", label="PxAP / image", percent=True, bounds=SHARE),
     )
 
     def __post_init__(self) -> None:
@@ -120,7 +80,15 @@ class PxAP:
         map01 = case.map01
         if case.raw is not None:  # the published numbers resize by cubic interpolation, then stretch
             map01 = normalise(resize(case.raw, map01.shape[::-1], rule="cubic"), rule="minmax")
-        foreground, background = histograms(map01, truth_of(case, self.against), step=self.step)
+        return self._columns(map01, truth_of(case, self.against))
+
+    def failed(self, case: Case) -> Columns:
+        """Columns of the worst map: the object in the lowest bin, the background in the highest."""
+        truth = truth_of(case, self.against)
+        return self._columns(np.where(truth == OBJECT, 0.0, bin_edges(self.step)[-1]), truth)
+
+    def _columns(self, values: NDArray[np.floating[Any]], truth: NDArray[np.uint8]) -> Columns:
+        foreground, background = histograms(values, truth, step=self.step)
         alone = float(pxap(foreground, background))
         return {
             "foreground": foreground.tolist(),

@@ -13,13 +13,18 @@ import numpy as np
 import torch
 
 from wsol.errors import ConfigError
-from wsol.metrics.base import Case, Columns, mean, metric
+from wsol.metrics.base import SHARE, Case, Columns, digest, mean, metric, once_each
 from wsol.metrics.blur import Blur, blurred, folded_kernel, gaussian_kernel
-from wsol.metrics.curves import Ties, area, path_probabilities, pixel_order, step_counts
+from wsol.metrics.curves import Paths, Ties, area, map_ranks, path_probabilities, step_counts
+from wsol.metrics.together import Together, by_size
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
     from torch import Tensor
+
+    Curve = NDArray[np.float64]
 
 PAPER = "Petsiuk, Das and Saenko, RISE, BMVC 2018"
 
@@ -51,9 +56,9 @@ class DeletionInsertion:
     keep_curves: bool = True
 
     scores = (
-        mean("deletion_auc", label="Deletion", higher_is_better=False),
-        mean("insertion_auc", label="Insertion"),
-        mean("insertion_minus_deletion", label="Ins - Del"),
+        mean("deletion_auc", label="Deletion", higher_is_better=False, bounds=SHARE),
+        mean("insertion_auc", label="Insertion", bounds=SHARE),
+        mean("insertion_minus_deletion", label="Ins - Del", bounds=(-1, 1)),
     )
 
     def __post_init__(self) -> None:
@@ -62,7 +67,18 @@ class DeletionInsertion:
 
     def measure(self, case: Case) -> Columns:
         """Columns deletion_auc, insertion_auc, insertion_minus_deletion, and the curves `deletion`, `insertion`."""
-        deletion, insertion, counts = self.curves(case, pixel_order(case.map, ties=self.ties))
+        return self.measure_batch([case])[0]
+
+    def measure_batch(self, cases: Sequence[Case]) -> list[Columns]:
+        """As `measure`; equal maps of one image are measured once."""
+        curves = once_each(
+            cases,
+            lambda case: (self._curves_of, digest(case.map)),
+            lambda some: self.curves(some, lambda group: map_ranks(group, lambda c: c.map, ties=self.ties)),
+        )
+        return [self._columns(*found) for found in curves]
+
+    def _columns(self, deletion: Curve, insertion: Curve, counts: NDArray[np.int64]) -> Columns:
         at = counts / counts[-1] if self.spacing == "true" else None
         columns: Columns = {"deletion_auc": area(deletion, at=at), "insertion_auc": area(insertion, at=at)}
         columns["insertion_minus_deletion"] = columns["insertion_auc"] - columns["deletion_auc"]
@@ -70,28 +86,56 @@ class DeletionInsertion:
             columns |= {"deletion": deletion.tolist(), "insertion": insertion.tolist()}
         return columns
 
-    def curves(
-        self, case: Case, order: NDArray[np.integer]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-        """Probabilities (n + 1,) along deletion and insertion in a given pixel `order`, and the pixels changed."""
-        image, of_class = case.image, case.class_of(self.of_class)
-        counts = step_counts(image[0].numel(), self.steps)
-        blur, ends = case.once(("rise", self.blur, self.border), lambda: self._substrates(case))
-        zeros = torch.zeros_like(image)
-        between = path_probabilities(
-            case.query, torch.stack([image, blur]), torch.stack([zeros, image]), order, counts[1:-1]
-        )[..., of_class]
-        whole, none, soft = float(case.probabilities[of_class]), ends[0, of_class], ends[1, of_class]
-        deletion = np.concatenate([[whole], between[0], [none]])
-        insertion = np.concatenate([[soft], between[1], [whole]])
-        return deletion, insertion, counts
+    @property
+    def _curves_of(self) -> tuple[object, ...]:
+        """The options that move a curve."""
+        return "rise curves", self.steps, self.blur, self.border, self.ties, self.of_class
 
-    def _substrates(self, case: Case) -> tuple[Tensor, NDArray[np.float64]]:
+    def curves(
+        self, cases: Sequence[Case], ranks: Callable[[Together], Tensor]
+    ) -> list[tuple[Curve, Curve, NDArray[np.int64]]]:
+        """Probabilities (n + 1,) along deletion and insertion of each case, and the pixels changed.
+
+        Parameters
+        ----------
+        ranks : from J cases of one size to (J, h, w), when each of their pixels changes.
+        """
+        found: dict[int, tuple[Curve, Curve, NDArray[np.int64]]] = {}
+        blurs = once_each(cases, lambda case: ("rise", self.blur, self.border), self._substrates)
+        for group in by_size(cases):
+            images, n = group.images, len(group.images)
+            of_image = dict(zip(group.image.tolist(), (blurs[place] for place in group.places), strict=True))
+            classes = torch.tensor([case.class_of(self.of_class) for case in group.cases], device=images.device)
+            first, case = group.image, torch.arange(len(group.cases), device=images.device)
+            paths = Paths(
+                images=torch.cat([images, *(of_image[i][0][None] for i in range(n)), torch.zeros_like(images[:1])]),
+                start=torch.cat([first, first + n]),
+                end=torch.cat([torch.full_like(first, 2 * n), first]),
+                ranks=ranks(group),
+                rank=torch.cat([case, case]),
+                classes=torch.cat([classes, classes]),
+            )
+            counts = step_counts(images[0, 0].numel(), self.steps)
+            between = path_probabilities(group.query, paths, counts[1:-1]).view(2, len(case), -1)
+            ends = torch.stack([of_image[i][1] for i in range(n)])[first, :, classes]  # (J, 2)
+            numbers = torch.cat([between.movedim(0, 1), ends[:, :, None]], 2).cpu().numpy()
+            for place, one, (deletion, insertion) in zip(group.places, group.cases, numbers, strict=True):
+                whole = float(one.probabilities[one.class_of(self.of_class)])
+                rising = np.concatenate([insertion[-1:], insertion[:-1], [whole]])
+                found[place] = np.concatenate([[whole], deletion]), rising, counts
+        return [found[place] for place in range(len(cases))]
+
+    def _substrates(self, cases: Sequence[Case]) -> list[tuple[Tensor, Tensor]]:
         """The blurred image, and the outputs (2, C) for zeros and for it: the same for every map of the image."""
         kernel = folded_kernel() if self.blur == "folded" else gaussian_kernel()
-        blur = blurred(case.image, kernel, border=self.border)
-        found = case.query.probabilities(torch.stack([torch.zeros_like(case.image), blur]))
-        return blur, found.double().cpu().numpy()
+        blurs = [blurred(case.image, kernel, border=self.border) for case in cases]
+        found: dict[int, tuple[Tensor, Tensor]] = {}
+        for group in by_size(cases):
+            blocks = (torch.stack([torch.zeros_like(blurs[place]), blurs[place]]) for place in group.places)
+            logits = torch.cat([logits for _, logits in group.query.stream(blocks)])
+            ends = logits.softmax(1).double().view(-1, 2, logits.shape[1])
+            found |= {place: (blurs[place], both) for place, both in zip(group.places, ends, strict=True)}
+        return [found[place] for place in range(len(cases))]
 
 
 @metric(

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import torch
 
 from wsol.errors import ConfigError
-from wsol.metrics.base import Case, Columns, mean, metric
-from wsol.metrics.curves import pixel_order
+from wsol.metrics.base import SHARE, Case, Columns, digest, mean, metric, once_each
+from wsol.metrics.curves import map_ranks
 from wsol.metrics.imputation import impute_linear
+from wsol.metrics.together import by_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor
 
 
-def removals(
-    order: NDArray[np.integer[Any]], percentiles: Sequence[float], shape: tuple[int, int]
-) -> NDArray[np.bool_]:
-    """(P, h, w): the first p per cent of the pixels of an order, at least one pixel kept."""
-    pixels = shape[0] * shape[1]
-    masks = np.zeros((len(percentiles), pixels), dtype=bool)
-    for mask, percent in zip(masks, percentiles, strict=True):
-        mask[order[: min(round(pixels * percent / 100), pixels - 1)]] = True
-    return masks.reshape(len(percentiles), *shape)
+def removals(ranks: Tensor, percentiles: Sequence[float]) -> Tensor:
+    """(P, h, w): the first p per cent of the pixels by their ranks (h, w) from 0, at least one pixel kept."""
+    pixels = ranks.numel()
+    counts = [min(round(pixels * percent / 100), pixels - 1) for percent in percentiles]
+    return ranks < torch.tensor(counts, device=ranks.device)[:, None, None]
 
 
 @metric(
@@ -56,11 +54,13 @@ class Road:
     of_class: Literal["target", "top1"] = "target"
 
     scores = (
-        mean("road", label="ROAD"),
-        mean("morf", name="road_morf", label="MoRF", higher_is_better=False),
-        mean("lerf", name="road_lerf", label="LeRF"),
-        mean("morf_right", name="road_morf_top1", label="MoRF Top-1", percent=True, higher_is_better=False),
-        mean("lerf_right", name="road_lerf_top1", label="LeRF Top-1", percent=True),
+        mean("road", label="ROAD", bounds=(-0.5, 0.5)),
+        mean("morf", name="road_morf", label="MoRF", higher_is_better=False, bounds=SHARE),
+        mean("lerf", name="road_lerf", label="LeRF", bounds=SHARE),
+        mean(
+            "morf_right", name="road_morf_top1", label="MoRF Top-1", percent=True, higher_is_better=False, bounds=SHARE
+        ),
+        mean("lerf_right", name="road_lerf_top1", label="LeRF Top-1", percent=True, bounds=SHARE),
     )
 
     def __post_init__(self) -> None:
@@ -72,24 +72,51 @@ class Road:
 
     def measure(self, case: Case) -> Columns:
         """Columns road, morf, lerf, morf_right, lerf_right, and the curves morf_curve and lerf_curve by percentile."""
-        of_class = case.class_of(self.of_class)
-        most = pixel_order(case.map, ties="raster")
-        least = pixel_order(-case.map, ties="raster")
-        shape = (case.map.shape[0], case.map.shape[1])
-        masks = np.concatenate([removals(order, self.percentiles, shape) for order in (most, least)])
-        removed = torch.as_tensor(masks, device=case.image.device)
-        noise = torch.as_tensor(case.rng("road").normal(0, self.noise, case.image.shape), dtype=case.image.dtype)
-        images = impute_linear(case.image, removed)
-        images = images + noise.to(case.image.device) * removed[:, None]
-        found = case.query.probabilities(images).double().cpu().numpy()
-        morf, lerf = np.split(found[:, of_class], 2)
-        morf_right, lerf_right = np.split(found.argmax(1) == case.target, 2)
+        return self.measure_batch([case])[0]
+
+    def measure_batch(self, cases: Sequence[Case]) -> list[Columns]:
+        """As `measure`; equal maps of one image are measured once."""
+        return [dict(found) for found in once_each(cases, lambda case: (self, digest(case.map)), self._measured)]
+
+    def _measured(self, cases: Sequence[Case]) -> list[Columns]:
+        found: dict[int, Columns] = {}
+        for group in by_size(cases):
+            ranks = [map_ranks(group, ranked, ties="raster") for ranked in (lambda c: c.map, lambda c: -c.map)]
+            blocks = (self._removed(case, most, least) for case, most, least in zip(group.cases, *ranks, strict=True))
+            device, each = group.images.device, 2 * len(self.percentiles)
+            classes = torch.tensor([[c.class_of(self.of_class), c.target] for c in group.cases], device=device)
+            classes = classes.repeat_interleave(each, dim=0)
+            scores = torch.empty(classes.shape, dtype=torch.float64, device=device)  # probability, and hit
+            for part, logits in group.query.stream(blocks):
+                probabilities = logits.softmax(1)
+                scores[part, 0] = probabilities.gather(1, classes[part, :1])[:, 0].double()
+                scores[part, 1] = (probabilities.argmax(1) == classes[part, 1]).double()
+            for place, both in zip(group.places, scores.view(-1, 2, each // 2, 2).cpu().numpy(), strict=True):
+                found[place] = self._columns(*both)
+        return [found[place] for place in range(len(cases))]
+
+    def _removed(self, case: Case, most: Tensor, least: Tensor) -> Tensor:
+        """(2 P, 3, h, w): the most relevant pixels removed, then the least."""
+        removed = torch.cat([removals(ranks, self.percentiles) for ranks in (most, least)])
+        return impute_linear(case.image, removed) + self._noise(case) * removed[:, None]
+
+    def _noise(self, case: Case) -> Tensor:
+        def drawn() -> Tensor:
+            noise = torch.as_tensor(case.rng("road").normal(0, self.noise, case.image.shape), dtype=case.image.dtype)
+            return noise.to(case.image.device)
+
+        return case.once(("road noise", self.noise), drawn)
+
+    @staticmethod
+    def _columns(morf: NDArray[np.float64], lerf: NDArray[np.float64]) -> Columns:
+        """From probability and hit (P, 2) by percentile."""
+        curves, right = (morf[:, 0], lerf[:, 0]), (morf[:, 1], lerf[:, 1])
         return {
-            "road": float((lerf.mean() - morf.mean()) / 2),
-            "morf": float(morf.mean()),
-            "lerf": float(lerf.mean()),
-            "morf_right": float(morf_right.mean()),
-            "lerf_right": float(lerf_right.mean()),
-            "morf_curve": morf.tolist(),
-            "lerf_curve": lerf.tolist(),
+            "road": float((curves[1].mean() - curves[0].mean()) / 2),
+            "morf": float(curves[0].mean()),
+            "lerf": float(curves[1].mean()),
+            "morf_right": float(right[0].mean()),
+            "lerf_right": float(right[1].mean()),
+            "morf_curve": curves[0].tolist(),
+            "lerf_curve": curves[1].tolist(),
         }

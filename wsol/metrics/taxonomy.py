@@ -133,4 +133,12 @@ class ErrorTypes:
             part=self.part,
             more=self.more,
         )
-        return {"error": found} | {kind: int(kind == found) for kind in get_args(ErrorType)}
+        return _columns(found)
+
+    def failed(self, case: Case) -> Columns:
+        """A map that failed found nothing; where the class is wrong, too, that is the error."""
+        return _columns("wrong" if case.predicted == case.target else "class_wrong")
+
+
+def _columns(found: ErrorType) -> Columns:
+    return {"error": found} | {kind: int(kind == found) for kind in get_args(ErrorType)}

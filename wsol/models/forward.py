@@ -49,6 +49,13 @@ class ForwardPass:
     gradients: Mapping[str, Tensor]
     roots: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def __getitem__(self, some: slice) -> ForwardPass:
+        """Some of the batch's images; without the roots, which are of all."""
+        activations = {name: tensor[some] for name, tensor in self.activations.items()}
+        return ForwardPass(
+            self.logits[some], activations, {name: tensor[some] for name, tensor in self.gradients.items()}
+        )
+
 
 def target_logit(logits: Tensor, targets: Tensor) -> Tensor:
     """(B, C) logits and (B,) classes to (B,) scores: the score of the field, before the softmax.

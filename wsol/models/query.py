@@ -5,7 +5,8 @@ Methods that mask, ablate, smooth or optimise get a `ModelQuery`; they never see
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -26,45 +27,56 @@ if TYPE_CHECKING:
 class ModelQuery:
     """Further forward and backward passes of a network, counted: at most `chunk` images at a time without gradients.
 
+    A batch size that a GPU has not run before costs seconds of planning, so a batch that is not full is padded to a
+    size that was run before, where there is one; costs count the images that were given. Nothing waits for the device.
+
     Attributes
     ----------
     module : the network itself; only for methods that change its backward rules.
     grids : by layer, how tokens become a grid (transformers).
     chunk : images at a time; autocast : run in bfloat16, as the shared pass did.
+    pad : whether to pad; None pads on a GPU, where it pays.
     cost : what has been spent so far; `seconds` counts only work that was taken over from another variant.
     """
 
     def __init__(
-        self, module: nn.Module, *, grids: Mapping[str, Grid] | None = None, chunk: int = 64, autocast: bool = False
+        self,
+        module: nn.Module,
+        *,
+        grids: Mapping[str, Grid] | None = None,
+        chunk: int = 64,
+        autocast: bool = False,
+        pad: bool | None = None,
     ) -> None:
         self.module = module
         self.grids = grids or {}
         self.chunk = chunk
         self.autocast = autocast
+        self.pad = pad
         self.cost = Cost()
+        self._sizes: dict[object, set[int]] = defaultdict(set)
 
     def logits(self, images: Tensor) -> Tensor:
         """(N, 3, h, w) to (N, C), no graph, no hooks."""
-        self.cost += Cost(forwards=len(images))
-        with torch.no_grad(), evaluating(self.module), self._precision(images):
-            return torch.cat([wide(self.module(part)) for part in torch.split(images, self.chunk)])
+        return torch.cat([self._forward(part) for part in torch.split(images, self.chunk)])
 
     def probabilities(self, images: Tensor) -> Tensor:
         """(N, 3, h, w) to (N, C) softmax outputs."""
         return self.logits(images).softmax(1)
 
-    def masked_logits(self, image: Tensor, masks: Tensor, baseline: Tensor | None = None) -> Tensor:
-        """Logits (N, C) of one image (3, h, w) under N masks (N, h, w) in [0, 1]: x * m + baseline * (1 - m).
+    def stream(self, blocks: Iterable[Tensor]) -> Iterator[tuple[slice, Tensor]]:
+        """Logits (n, C) of images that come in blocks of any length, in full chunks, and which of all images they are.
 
-        The masked images exist one chunk at a time, so N may be thousands.
+        Blocks are taken one by one, so that only a chunk of images is held.
         """
-        logits = []
-        for part in torch.split(masks, self.chunk):
-            masked = image * part[:, None]
-            if baseline is not None:
-                masked = masked + baseline * (1 - part[:, None])
-            logits.append(self.logits(masked))
-        return torch.cat(logits)
+        done = 0
+        for images in _full_chunks(blocks, self.chunk):
+            yield slice(done, done + len(images)), self._forward(images)
+            done += len(images)
+
+    def parts(self, count: int) -> Iterator[slice]:
+        """0..count in slices of one chunk: what blocks for `stream` are made by."""
+        return (slice(start, min(start + self.chunk, count)) for start in range(0, count, self.chunk))
 
     def logits_from(self, layer: str, activations: Tensor, image: Tensor) -> Tensor:
         """Logits (N, C) of the network run on from `layer` with N outputs (N, K, H, W) in its place; image (3, h, w).
@@ -76,17 +88,19 @@ class ModelQuery:
             return self.logits(activations)
         module = self.module.get_submodule(layer)
         logits = []
-        for part in torch.split(activations, self.chunk):
-            self.cost += Cost(partial_forwards=len(part))
+        for some in torch.split(activations, self.chunk):
+            self.cost += Cost(partial_forwards=len(some))
+            part, n = self._padded(some, layer)
             with torch.no_grad(), evaluating(self.module), self._precision(image):
                 try:
-                    logits.append(self._run_replaced(module, layer, part, image[None]))
+                    logits.append(self._run_replaced(module, layer, part, image[None])[:n])
                     self.cost += Cost(forwards=1)
                 except RuntimeError as error:
                     if len(part) == 1 or isinstance(error, torch.cuda.OutOfMemoryError):
                         raise
-                    logits.append(self._run_replaced(module, layer, part, image.expand(len(part), *image.shape)))
-                    self.cost += Cost(forwards=len(part))
+                    copies = image.expand(len(part), *image.shape)
+                    logits.append(self._run_replaced(module, layer, part, copies)[:n])
+                    self.cost += Cost(forwards=n)
         return torch.cat(logits)
 
     def forward_backward(
@@ -104,9 +118,27 @@ class ModelQuery:
 
         Keywords as in `wsol.models.forward`; `grids` replace the network's own.
         """
-        self.cost += Cost(forwards=len(images), backwards=len(images))
+        n = len(images)
+        self.cost += Cost(forwards=n, backwards=n)
+        if not create_graph:  # roots can't be cut
+            images, _ = self._padded(images, "backward")
+            targets, _ = padded(targets, {len(images)})
         with capture(self.module, layers, grids=self.grids if grids is None else grids, strict=strict) as forward:
-            return forward(images, targets, score=score, create_graph=create_graph)
+            # A score may know the batch's own images by their number, and those that pad it have no gradient.
+            result = forward(images, targets, score=lambda y, t: score(y[:n], t[:n]), create_graph=create_graph)
+        return result if len(images) == n else result[:n]
+
+    def _forward(self, images: Tensor) -> Tensor:
+        """One chunk."""
+        self.cost += Cost(forwards=len(images))
+        images, n = self._padded(images, "forward")
+        with torch.no_grad(), evaluating(self.module), self._precision(images):
+            return wide(self.module(images))[:n]
+
+    def _padded(self, images: Tensor, kind: str) -> tuple[Tensor, int]:
+        if not (images.is_cuda if self.pad is None else self.pad):
+            return images, len(images)
+        return padded(images, self._sizes[kind, images.shape[1:], images.dtype])
 
     def _precision(self, images: Tensor) -> AbstractContextManager[object]:
         """bfloat16 where the run has it; metrics query from outside the shared pass's own autocast."""
@@ -133,3 +165,28 @@ class ModelQuery:
         if len(logits) != len(activations):
             raise RuntimeError(f"layer {layer!r} was bypassed: {len(logits)} outputs for {len(activations)} inputs")
         return wide(logits)
+
+
+def padded(images: Tensor, sizes: set[int]) -> tuple[Tensor, int]:
+    """A batch with its last image repeated, up to the smallest of `sizes` that holds it, and its own length.
+
+    Where no size does, the batch stays as it is, and its length joins `sizes`.
+    """
+    n = len(images)
+    size = min((size for size in sizes if size >= n), default=n)
+    sizes.add(size)
+    return (torch.cat([images, images[-1:].expand(size - n, *images.shape[1:])]) if size > n else images), n
+
+
+def _full_chunks(blocks: Iterable[Tensor], size: int) -> Iterator[Tensor]:
+    held: list[Tensor] = []
+    missing = size
+    for block in blocks:
+        while len(block) >= missing:
+            yield torch.cat([*held, block[:missing]]) if held else block[:missing]
+            held, block, missing = [], block[missing:], size
+        if len(block):
+            held.append(block)
+            missing -= len(block)
+    if held:
+        yield torch.cat(held) if len(held) > 1 else held[0]

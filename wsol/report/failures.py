@@ -53,6 +53,14 @@ def failed(table: pa.Table, measure: str = "") -> NDArray[np.bool_]:
     return bad
 
 
+def prepared(table: pa.Table, about: About, *, skip_failed: bool = False) -> pa.Table:
+    """The rows of a variant without failed ones, or with the worst values in them."""
+    if not skip_failed:
+        return with_worst(table, about)
+    bad = failed(table)
+    return table.filter(pa.array(~bad)) if bad.any() else table
+
+
 def with_worst(table: pa.Table, about: About) -> pa.Table:
     """The rows of a variant, in which failed ones have the worst value of each quantity that has one.
 

@@ -86,11 +86,12 @@ def _data(group: Sequence[Summary]) -> str:
     words = [f"{images}, {fields['model']}, weights {fields['weights'] or '-'}"]
     seeds = [str(run_fields(one)["seed"]) for one in group]
     words.append(f"view {fields['view']}, seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}")
-    accuracy = [c for c in summary.cells if c.measure == "classification" and not c.slice]
-    for metric, label in (("top1_cls", "Top-1 Cls"), ("top5_cls", "Top-5 Cls")):
-        found = max((c for c in accuracy if c.metric == metric), key=lambda c: c.n, default=None)
-        if found is not None:
-            words.append(f"{label} {number(found.value, 1)} [{number(found.low, 1)}, {number(found.high, 1)}]")
+    accuracy: dict[str, Cell] = {}  # by label, of the variant with the most images
+    for cell in summary.cells:
+        if cell.quantity.reduction == "rank" and not cell.slice:
+            accuracy[cell.label] = max(accuracy.get(cell.label, cell), cell, key=lambda c: c.n)
+    for label, cell in accuracy.items():
+        words.append(f"{label} {number(cell.value, 1)} [{number(cell.low, 1)}, {number(cell.high, 1)}]")
     return "; ".join(words) + f". Run{'s' * (len(group) > 1)} {', '.join(one.run for one in group)}."
 
 
@@ -124,7 +125,7 @@ def _versions(summaries: Sequence[Summary]) -> list[str]:
 
 
 def _numerics(summary: Summary) -> str:
-    return " ".join(str(n) for n in summary.manifest.get("identity", {}).get("numerics", [])[:2])
+    return "" if summary.info.source == "stored" else f"{summary.info.device} {summary.info.precision}"
 
 
 def beside(summaries: Sequence[Summary]) -> list[str]:

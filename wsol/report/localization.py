@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wsol.errors import DataError
 from wsol.report.cells import Cell, cell_of, without_number
-from wsol.report.failures import without_value
-from wsol.report.rows import boxes_of, curves_of, images_of, is_swept, numbers, rank_depth, tau_of
+from wsol.report.failures import prepared, without_value
+from wsol.report.rows import boxes_of, curves_of, images_of, is_swept, numbers, rank_depth, rows_of, tau_of
 from wsol.stats.bootstrap import Draws, average, class_weights, draw_best, draw_class_mean, draw_mean
 from wsol.stats.heldout import choose, evaluate, split_half
 
@@ -20,11 +22,54 @@ if TYPE_CHECKING:
 
     from wsol.report.cells import TauFrom
     from wsol.report.summary import Settings
-    from wsol.runs.schema import ProtocolInfo, Quantity
+    from wsol.runs.schema import About, ProtocolInfo, Quantity
     from wsol.stats.curves import Curves
 
 ALL = "maxboxacc"  # what `draw_best` calls the hits of all images, beside the names of masks
+LONG = ("/boxes", "/box_breaks")  # columns that no number is made of, a third of the rows
 HALF = 0.5  # the IoU at which thresholds of everything but single deltas are chosen
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Validation:
+    """The rows of another run that thresholds are chosen on, and whose were found there."""
+
+    name: str
+    tables: Mapping[str, pa.Table] | None
+    found: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, settings: Settings, about: About, variants: Collection[str] | None) -> Validation:
+        if settings.validation is None or "val" not in settings.taus:
+            return cls("", None)
+        stored = settings.validation.tables(variants, without=LONG)
+        tables = {key: prepared(table, about, skip_failed=settings.skip_failed) for key, table in stored.items()}
+        return cls(settings.validation.name, tables)
+
+    def rows(self, key: str, protocol: ProtocolInfo) -> pa.Table | None:
+        """Those of a variant under a protocol; None where the threshold is fixed, or there are none."""
+        if self.tables is None or not is_swept(protocol):
+            return None
+        table = self.tables.get(key)
+        there = table is not None and f"{protocol.name}/iou" in table.column_names
+        (self.found if there else self.missing).append(f"{key} under {protocol.name}")
+        return rows_of(table, protocol.name) if table is not None and there else None
+
+    def check(self) -> None:
+        """Log which rows were missing; raises DataError where all were."""
+        if not self.missing:
+            return
+        sentence = (
+            f"run {self.name} has no rows of {self.missing[0]} to choose a threshold on "
+            f"({len(self.missing)} of {len(self.missing) + len(self.found)} are missing); "
+            "run the same methods and protocols on that split"
+        )
+        if not self.found:
+            raise DataError(sentence)
+        log.warning("%s", sentence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from wsol.report.failures import prepared
 from wsol.report.grid import Choice, headline, keys_of, ordered
 from wsol.report.lines import Key, Line, lines_of
 from wsol.report.rows import known
-from wsol.report.summary import RESAMPLES, Settings, Summary, prepared, summarise
+from wsol.report.summary import RESAMPLES, Settings, Summary, summarise
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 
 from wsol.errors import DataError
 from wsol.report.cells import Cell, cell_of, without_number
-from wsol.report.failures import Failures, failed, failures, with_worst, without_value
-from wsol.report.localization import Subject, localization
-from wsol.report.rows import columns_of, images_of, is_swept, known, median, numbers, rank_depth, rows_of
+from wsol.report.failures import Failures, failed, failures, prepared, without_value
+from wsol.report.localization import LONG, Subject, Validation, localization
+from wsol.report.rows import columns_of, images_of, known, median, numbers, rank_depth, rows_of
 from wsol.report.same import same_rows
 from wsol.stats import reductions
 from wsol.stats.bootstrap import draw, draw_mean
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["COSTS", "RESAMPLES", "Cell", "Settings", "Summary", "summarise"]
 
 RESAMPLES = 1000  # bootstrap replicates; the interval's own noise is then about a tenth of its width
-LONG = ("/boxes", "/box_breaks")  # columns that no number is made of, a third of the rows
 COSTS = ("forwards", "backwards", "partial_forwards", "ms", "peak_mb")
 
 log = logging.getLogger(__name__)
@@ -172,9 +171,10 @@ def summarise(
         raise DataError(f"run {folder.name} has no rows yet; start it with: wsol run")
     tables = {key: prepared(table, about, skip_failed=settings.skip_failed) for key, table in stored.items()}
     protocols = {n: p for n, p in about.protocols.items() if measures is None or n in measures}
-    chosen_on = _Validation.of(settings, about, variants)
+    chosen_on = Validation.of(settings, about, variants)
     named = {name for name in about.metrics if measures is None or name in measures}
     others = [q for q in about.quantities if q.measure in named] + list(about.quantities_of("classification"))
+    _learn_reductions([q for q in others if not _is_known(q)], about)
     cells: list[Cell] = []
     for key, table in tables.items():
         for name, protocol in protocols.items():
@@ -211,54 +211,6 @@ def summarise(
         same=same_rows(tables, kept, about.protocols),
         failures={key: found for key, found in bad.items() if found is not None},
     )
-
-
-def prepared(table: pa.Table, about: About, *, skip_failed: bool = False) -> pa.Table:
-    """The rows of a variant without failed ones, or with the worst values in them."""
-    if not skip_failed:
-        return with_worst(table, about)
-    bad = failed(table)
-    return table.filter(pa.array(~bad)) if bad.any() else table
-
-
-@dataclass(slots=True)
-class _Validation:
-    """The rows of another run that thresholds are chosen on, and whose were found there."""
-
-    name: str
-    tables: Mapping[str, pa.Table] | None
-    found: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, settings: Settings, about: About, variants: Collection[str] | None) -> _Validation:
-        if settings.validation is None or "val" not in settings.taus:
-            return cls("", None)
-        stored = settings.validation.tables(variants, without=LONG)
-        tables = {key: prepared(table, about, skip_failed=settings.skip_failed) for key, table in stored.items()}
-        return cls(settings.validation.name, tables)
-
-    def rows(self, key: str, protocol: ProtocolInfo) -> pa.Table | None:
-        """Those of a variant under a protocol; None where the threshold is fixed, or there are none."""
-        if self.tables is None or not is_swept(protocol):
-            return None
-        table = self.tables.get(key)
-        there = table is not None and f"{protocol.name}/iou" in table.column_names
-        (self.found if there else self.missing).append(f"{key} under {protocol.name}")
-        return rows_of(table, protocol.name) if table is not None and there else None
-
-    def check(self) -> None:
-        """Log which rows were missing; raises DataError where all were."""
-        if not self.missing:
-            return
-        sentence = (
-            f"run {self.name} has no rows of {self.missing[0]} to choose a threshold on "
-            f"({len(self.missing)} of {len(self.missing) + len(self.found)} are missing); "
-            "run the same methods and protocols on that split"
-        )
-        if not self.found:
-            raise DataError(sentence)
-        log.warning("%s", sentence)
 
 
 def _cells(
@@ -310,6 +262,7 @@ def _cell(
         draws = draw_mean(values, settings.resamples(rows), bounded=quantity.proportion)
     else:
         found = columns_of(rows, f"{quantity.measure}/")
+        found = {name: found[name] for name in quantity.columns or found}
         draws = draw(
             lambda weights: reductions.reduce(quantity.reduction, found, weights.astype(np.float64)),
             settings.resamples(rows),
@@ -317,6 +270,18 @@ def _cell(
         if math.isnan(draws.value):
             return []
     return [cell_of(draws, variant=key, quantity=quantity, slice_=slice_, images=images_of(rows))]
+
+
+def _learn_reductions(unknown: Sequence[Quantity], about: About) -> None:
+    """Ask metrics from outside the package, where they are at hand, how their columns become numbers."""
+    for name in dict.fromkeys(quantity.measure for quantity in unknown):
+        from wsol.metrics.base import metrics  # numbers of the package's own metrics need no metric's file
+        from wsol.options import build
+        from wsol.runs.records import metric_quantities
+
+        info = about.metrics[name]
+        if info.key in metrics:
+            metric_quantities(name, build(metrics[info.key], info.options, where=f"metrics.{name}"))
 
 
 def _is_known(quantity: Quantity) -> bool:

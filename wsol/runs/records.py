@@ -6,8 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from wsol.localization.thresholds import hit_deltas, threshold_grid
+from wsol.metrics.base import reduction_of
 from wsol.runs.schema import MetricInfo, ProtocolInfo, Quantity, VariantInfo
-from wsol.stats import reductions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,9 +125,6 @@ def metric_quantities(name: str, metric: Metric) -> tuple[Quantity, ...]:
     """The numbers of a metric; the first two belong into the usual table."""
     found = []
     for place, score in enumerate(metric.scores):
-        reduction = "mean" if score.column is not None else f"{metric.info.key}.{score.name}"
-        if score.column is None:
-            reductions.register(reduction, score.of)
         found.append(
             Quantity(
                 measure=name,
@@ -136,8 +133,9 @@ def metric_quantities(name: str, metric: Metric) -> tuple[Quantity, ...]:
                 unit="percent" if score.percent else "",
                 higher_is_better=score.higher_is_better,
                 average="pooled" if score.column is None else "images",
-                reduction=reduction,
-                columns=() if score.column is None else (score.column,),
+                reduction=reduction_of(metric, score),
+                columns=score.columns,
+                bounds=score.bounds,
                 signed=score.signed,
                 proportion=score.proportion,
                 main=place < 2,
