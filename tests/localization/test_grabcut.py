@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from wsol.localization.grabcut import colour_cut_mask, grabcut_mask
 from wsol.errors import WsolError
+from wsol.localization.grabcut import colour_cut_mask, grabcut_mask
 
 OBJECT = (slice(20, 60), slice(30, 80))
 PART = (slice(30, 45), slice(40, 55))

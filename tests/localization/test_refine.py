@@ -9,14 +9,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.localization.one_map import Grid, boxes_at, curve, map_of
 from wsol.errors import ConfigError
-from wsol.localise import boxes_at, final_map, iou_of_thresholds
-from wsol.protocols.base import protocols
 from wsol.localization.refine import frame_image
+from wsol.protocols.base import protocols
 from wsol.views import View
 
 EXACT = protocols["exact"]
-Grid = NDArray[np.float64]
 
 
 def disc(side: int = 60) -> tuple[NDArray[np.uint8], Grid]:
@@ -29,39 +28,39 @@ def disc(side: int = 60) -> tuple[NDArray[np.uint8], Grid]:
 
 def test_a_graph_cut_grows_the_box_to_the_object() -> None:
     rgb, grid = disc()
-    truth = np.array([[15.0, 15, 45, 45]])
+    item = map_of(grid, [[15, 15, 45, 45]], rgb=rgb)
     for name in ("grabcut", "colour_cut"):
         plain = EXACT.derive({"tau": 0.5})
         rule = plain.derive({"refine": name})
-        final = final_map(grid, View("squash", 60).layout((60, 60)), (60, 60), rule)
-        before = iou_of_thresholds(final, truth, plain)[0].values[0]
-        after = iou_of_thresholds(final, truth, rule, image_rgb=rgb)[0].values[0]
+        (before,), (after,) = curve(item, plain)[1], curve(item, rule)[1]
         assert before < 0.3
         assert after > 0.9
-        assert len(boxes_at(final, 0.5, rule, image_rgb=rgb)) == 1
+        assert len(boxes_at(item, 0.5, rule)) == 1
 
 
 def test_a_colour_cut_has_one_answer_for_all_thresholds() -> None:
     rgb, grid = disc()
     rule = protocols["choe2020_v1"].derive({"refine": "colour_cut", "side": 60})
-    final = final_map(grid, View("squash", 60).layout((60, 60)), (60, 60), rule)
-    found, _ = iou_of_thresholds(final, np.array([[15.0, 15, 45, 45]]), rule, image_rgb=rgb)
-    assert found.breaks.tolist() == [0]
+    breaks, values = curve(map_of(grid, [[15, 15, 45, 45]], rgb=rgb), rule)
+    assert breaks == [0]
+    assert values[0] > 0.9
 
 
 def test_shallow_layers_alone_are_cut_where_a_protocol_says_so() -> None:
     rgb, grid = disc()
-    rule = protocols["layercam2021"]
-    final = final_map(grid, View("tencrop", 60).layout((60, 60)), (60, 60), rule)
-    truth = np.array([[15.0, 15, 45, 45]])
-    deep = iou_of_thresholds(final, truth, rule)[0].values[0]
-    assert deep == iou_of_thresholds(final, truth, rule.derive({"refine": "none"}))[0].values[0]
-    assert deep != iou_of_thresholds(final, truth, rule, image_rgb=rgb, shallow=True)[0].values[0]
+    rule, truth = protocols["layercam2021"], [[15, 15, 45, 45]]
+    deep = curve(map_of(grid, truth), rule)
+    assert deep == curve(map_of(grid, truth), rule.derive({"refine": "none"}))
+    assert deep == curve(map_of(grid, truth, rgb=rgb), rule)
+    assert deep != curve(map_of(grid, truth, rgb=rgb, shallow=True), rule)
 
 
 def test_a_cut_without_pixels_is_refused() -> None:
+    item, rule = map_of(np.eye(8), [[0, 0, 8, 8]]), EXACT.derive({"tau": 0.5, "refine": "grabcut"})
     with pytest.raises(ConfigError, match="refine=grabcut"):
-        boxes_at(np.eye(8), 0.5, EXACT.derive({"tau": 0.5, "refine": "grabcut"}))
+        boxes_at(item, 0.5, rule)
+    with pytest.raises(ConfigError, match="refine=grabcut"):
+        curve(item, rule)
 
 
 def test_a_cut_has_its_protocols_seed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +74,7 @@ def test_a_cut_has_its_protocols_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wsol.localization.refine.colour_cut_mask", cut)
     rgb, grid = disc()
     for name in ("grabcut", "colour_cut"):
-        boxes_at(grid, 0.5, EXACT.derive({"tau": 0.5, "refine": name, "refine_seed": 77}), image_rgb=rgb)
+        boxes_at(map_of(grid, rgb=rgb), 0.5, EXACT.derive({"tau": 0.5, "refine": name, "refine_seed": 77}))
     assert seeds == [77, 77]
 
 

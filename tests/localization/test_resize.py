@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from tests.reference.boxes import corner_bilinear
-from wsol.localization.resize import normalise, resize, resize_uint8_cubic, uint8_by_max
 from wsol.errors import WsolError
+from wsol.localization.resize import normalise, resize, resize_uint8_cubic, uint8_by_max
 
 RULES: list[Any] = ["cubic", "bilinear", "bilinear_corners", "nearest"]
 small_maps = hnp.arrays(

@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from wsol.localise import boxes_at, final_map, foreground, full_frame_curve, iou_of_thresholds, place
+from tests.localization.one_map import Grid, boxes_at, map_of
+from tests.localization.one_map import curve as curve_of
+from wsol.localization.final_map import final_map
+from wsol.localization.frame import frame_of
+from wsol.localization.localize import ImageMap, _foreground, localize
 from wsol.protocols.base import Protocol, protocols
 from wsol.stats.curves import Curves
-from wsol.views import View
 
 EXACT = protocols["exact"]
 SWEPT = ["choe2020_v1", "choe2020_v2", "exact"]
@@ -23,7 +26,6 @@ FIXED = ["cam2016_text", "gradcam2017", "tscam2021", "layercam2021", "cam2016_co
 SIDE = 12
 # whole numbers, so that scaling by powers of two is exact
 GRIDS = arrays.arrays(np.float64, (SIDE, SIDE), elements=st.integers(0, 15).map(float))
-Grid = NDArray[np.float64]
 quickly = settings(max_examples=40)  # the first call compiles
 
 
@@ -37,17 +39,18 @@ def boxes(draw: st.DrawFn, side: int = SIDE) -> NDArray[np.float64]:
 
 def curve(grid: Grid, gt: NDArray[np.float64], rule: Protocol) -> tuple[list[float], list[float]]:
     """Breaks and values of a map that is the image, pixel for pixel."""
-    size = (grid.shape[1], grid.shape[0])
-    layout = View("squash", size[0]).layout(size)
-    where = place(gt, layout, size, rule)
-    found, _ = iou_of_thresholds(final_map(grid, layout, where.size_wh, rule), where.gt_boxes, rule)
-    return found.breaks.tolist(), found.values.tolist()
+    return curve_of(map_of(grid, gt), rule)
+
+
+def foreground(item: ImageMap, tau: float, rule: Protocol) -> NDArray[np.bool_]:
+    frame = frame_of(item.boxes_xyxy, item.layout, rule)
+    return _foreground(final_map(item.raw, item.layout, frame.size_wh, rule), item, frame, rule, tau)
 
 
 def one_blob(grid: Grid) -> bool:
     """Whether at most one component stands at each threshold, so that no tie decides."""
     rule = EXACT.derive({"component": "all"})
-    return all(len(boxes_at(grid, tau, rule)) <= 1 for tau in np.arange(1, 16) / 16)
+    return all(len(boxes_at(map_of(grid), tau, rule)) <= 1 for tau in np.arange(1, 16) / 16)
 
 
 @quickly
@@ -60,7 +63,7 @@ def test_shifting_the_picture_shifts_the_boxes(grid: Grid, gt: Any, right: int, 
     for name in ("exact", "gradcam2017", "cam2016_text"):
         assert curve(moved, gt + shift, protocols[name]) == curve(large, gt, protocols[name])
     for tau in (0.1, 0.5, 0.9):
-        assert (boxes_at(moved, tau, EXACT) == boxes_at(large, tau, EXACT) + shift).all()
+        assert (boxes_at(map_of(moved), tau, EXACT) == boxes_at(map_of(large), tau, EXACT) + shift).all()
 
 
 @quickly
@@ -117,8 +120,7 @@ def test_min_max_forgets_what_is_added_to_all_scores(grid: Grid, gt: Any) -> Non
 @pytest.mark.parametrize("name", [*SWEPT, "gradcam2017", "layercam2021", "tscam2021"])
 def test_a_higher_threshold_never_grows_the_foreground(name: str, grid: Grid, taus: list[float]) -> None:
     rule = protocols[name].derive({"side": SIDE})
-    final = final_map(grid, View("squash", SIDE).layout((SIDE, SIDE)), (SIDE, SIDE), rule)
-    low, high = (foreground(final, tau, rule) for tau in sorted(taus))
+    low, high = (foreground(map_of(grid), tau, rule) for tau in sorted(taus))
     assert not (high & ~low).any()
 
 
@@ -126,7 +128,7 @@ def test_a_higher_threshold_never_grows_the_foreground(name: str, grid: Grid, ta
 @given(GRIDS)
 def test_every_box_lies_inside_one_of_each_lower_threshold(grid: Grid) -> None:
     rule = EXACT.derive({"component": "all"})
-    found = [boxes_at(grid, tau, rule) for tau in np.arange(1, 16) / 16]
+    found = [boxes_at(map_of(grid), tau, rule) for tau in np.arange(1, 16) / 16]
     for lower, higher in pairwise(found):
         for box in higher:
             assert ((lower[:, :2] <= box[:2]) & (lower[:, 2:] >= box[2:])).all(1).any()
@@ -137,13 +139,10 @@ def test_every_box_lies_inside_one_of_each_lower_threshold(grid: Grid) -> None:
 @pytest.mark.parametrize("name", SWEPT)
 def test_a_fixed_threshold_is_one_point_of_the_sweep(name: str, grid: Grid, gt: Any) -> None:
     rule = protocols[name].derive({"side": SIDE})
-    size, layout = (SIDE, SIDE), View("squash", SIDE).layout((SIDE, SIDE))
-    where = place(gt, layout, size, rule)
-    final = final_map(grid, layout, size, rule)
-    swept, _ = iou_of_thresholds(final, where.gt_boxes, rule)
+    item = map_of(grid, gt)
+    swept = localize([item], [rule])[rule.name].iou
     for tau in (0.0, 0.1, 0.5, 0.75, 0.999):
-        fixed, _ = iou_of_thresholds(final, where.gt_boxes, rule.derive({"tau": tau}))
-        assert fixed.values.tolist() == [swept.at(tau)]
+        assert curve_of(item, rule.derive({"tau": tau})) == ([0], swept.at(tau)[0].tolist())
 
 
 @pytest.mark.parametrize("name", [*SWEPT, *FIXED])
@@ -153,6 +152,18 @@ def test_a_map_of_zeros_finds_nothing_at_any_threshold(name: str) -> None:
     breaks, values = curve(np.zeros((SIDE, SIDE)), truth, rule)
     assert breaks == [0]
     assert values[0] < 0.05 or rule.empty == "full_box"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", [*SWEPT, *FIXED])
+def test_a_map_that_holds_no_number_somewhere_is_a_miss_at_every_threshold(name: str, value: float) -> None:
+    """Also where an empty foreground stands for the full frame: a failure must gain nothing."""
+    grid = np.add.outer(np.arange(SIDE), np.arange(SIDE)).astype(float)
+    grid[3, 4] = value
+    item = map_of(grid, [[0, 0, SIDE, SIDE]])
+    for rule in (protocols[name], protocols[name].derive({"empty": "full_box"})):
+        assert curve_of(item, rule) == ([0], [0])
+        assert len(boxes_at(item, 0.1, rule)) == 0
 
 
 def test_scores_that_do_not_reach_one_are_cut_at_shares_of_their_maximum() -> None:
@@ -191,7 +202,8 @@ def test_gamma_does_not_change_a_single_layers_best_accuracy(images: Any, gamma:
 
 def test_the_full_frame_is_written_as_each_protocol_writes_boxes() -> None:
     truth = np.array([[0.0, 0, 223, 223]])
-    reached = {n: full_frame_curve(truth, (224, 224), protocols[n]).values[0] for n in ("choe2020_v1", "tscam2021")}
+    whole = map_of(np.zeros((224, 224)), truth, full=True)
+    reached = {n: curve_of(whole, protocols[n])[1][0] for n in ("choe2020_v1", "tscam2021")}
     assert reached["choe2020_v1"] == 1
     assert reached["tscam2021"] == 224**2 / 225**2  # its boxes are not clipped
 

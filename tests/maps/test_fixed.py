@@ -14,7 +14,8 @@ from wsol.cli.plans import boxes_experiment
 from wsol.datasets.wsolevaluation import WsolEvaluation
 from wsol.engines import run_local
 from wsol.errors import DataError
-from wsol.imageless import evaluate_boxes
+from wsol.evaluation.shard import evaluate_shard
+from wsol.runs.schema import COUNTED, MEASURED
 from wsol.store import RunFolder
 
 WORDS = [
@@ -30,21 +31,31 @@ WORDS = [
 def test_boxes_and_ious_are_those_of_a_run_with_images_and_a_network(tmp_path: Path) -> None:
     settings = compose_settings(WORDS)
     seen, blind = experiment_from(settings), boxes_experiment(settings)
-    run_local(seen, RunFolder(tmp_path / "seen"))
-    for shard in blind.shards:
-        evaluate_boxes(blind, shard, RunFolder(tmp_path / "blind"))
+    for name, experiment in (("seen", seen), ("blind", blind)):
+        assert run_local(experiment, RunFolder(tmp_path / name)) == {}
     with_network, without = RunFolder(tmp_path / "seen").tables(), RunFolder(tmp_path / "blind").tables()
     assert set(without) == {"centergauss", "centerbox", "fullbox"}
     for key, rows in without.items():
-        assert "rank" not in rows.column_names
-        for column in rows.column_names:
+        known = {"rank", "top", "probability", *COUNTED, *MEASURED}
+        assert set(with_network[key].column_names) - set(rows.column_names) == known
+        assert not any(rows["image_digest"].to_pylist())  # no image was opened
+        assert all(with_network[key]["image_digest"].to_pylist())
+        for column in set(rows.column_names) - {"image_digest"}:
             assert rows[column].to_pylist() == with_network[key][column].to_pylist(), (key, column)
 
 
 def test_doing_it_twice_changes_nothing(tmp_path: Path) -> None:
     blind, folder = boxes_experiment(compose_settings(WORDS)), RunFolder(tmp_path / "blind")
-    assert [evaluate_boxes(blind, shard, folder) is not None for shard in blind.shards] == [True]
-    assert [evaluate_boxes(blind, shard, folder) for shard in blind.shards] == [None]
+    (shard,) = blind.shards
+    evaluate_shard(blind, shard, folder)
+    before = files(folder)
+    assert len(before) == 1
+    evaluate_shard(blind, shard, folder)
+    assert files(folder) == before
+
+
+def files(folder: RunFolder) -> dict[str, tuple[int, bytes]]:
+    return {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in folder.path.glob("**/*") if p.is_file()}
 
 
 def write_first(source: Path, place: Path, count: int) -> None:
