@@ -18,9 +18,9 @@ from wsol.localization.final_map import MAP_KNOBS, final_map, level_maps
 from wsol.localization.frame import FRAME_KNOBS, Frame, frame_of
 from wsol.localization.iou import finish_boxes, iou
 from wsol.localization.levels import BoxRule, LevelTable, boxes_above, sweep_levels
+from wsol.localization.on_grid import packed_hits, step_boxes, step_values
 from wsol.localization.refine import frame_image, object_mask, refines
 from wsol.localization.resize import rank, threshold_starts
-from wsol.localization.on_grid import packed_hits, step_boxes, step_values
 from wsol.localization.steps import Steps
 from wsol.localization.thresholds import hit_deltas, threshold_grid
 
@@ -217,7 +217,7 @@ def _full(frames: Sequence[Frame], protocol: Protocol) -> Localizations:
 
 
 def _missed(maps: int, protocol: Protocol) -> Localizations:
-    """Of maps that hold no numbers: IoU 0 everywhere, whatever the protocol puts in the place of an empty foreground."""
+    """Of maps that hold no numbers: IoU 0 everywhere, whatever the protocol puts in place of an empty foreground."""
     return _constant(_empty_table(maps, 1, protocol), protocol)
 
 
