@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,11 @@ class Batch:
     due: Mapping[str, frozenset[str]]
     left: Work
     last: bool = False
+
+    @property
+    def kind(self) -> Hashable:
+        """What is due, the same for all batches that take as long."""
+        return frozenset(self.due.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
