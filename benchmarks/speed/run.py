@@ -180,9 +180,7 @@ def main() -> None:
     print("|---|--:|--:|--:|--:|--:|")
     data = Pictures(chosen.images, decoded=chosen.device != "cpu")
     for network in chosen.networks.split(","):
-        experiment = experiment_of(
-            network, data, device=chosen.device, batch_size=chosen.batch_size, threads=threads
-        )
+        experiment = experiment_of(network, data, device=chosen.device, batch_size=chosen.batch_size, threads=threads)
         profile = Profile() if chosen.profile else None
         alone, run = in_turn([passes(experiment), whole(experiment, profile)], chosen.repeats)
         line = f"| {network} | {len(experiment.variants)} | {alone:.2f} | {run:.2f} | {run / alone:.2f} |"

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from wsol.boxes.grabcut import grabcut_mask
-from wsol.boxes.resize import resize_uint8_cubic, uint8_by_max
+from wsol.localization.grabcut import grabcut_mask
 from wsol.localization.iou import finish_boxes, iou
 from wsol.localization.levels import BoxRule, LevelTable, boxes_above, sweep_levels
+from wsol.localization.resize import resize_uint8_cubic, uint8_by_max
 
 GRIDS = ("t1000", "t100")
 MODES = ("v1", "v2")

@@ -54,9 +54,9 @@ def rings(side: int, values: list[int]) -> NDArray[np.int64]:
     return np.array(values)[np.minimum.reduce([y, x, side - 1 - y, side - 1 - x])]
 
 
-def beside_a_block(*inner: str) -> NDArray[np.int64]:
-    """A ring of area 100 with something in it, above a block of area 96."""
-    grid = np.zeros((21, 14), np.int64)
+def beside_a_block(*inner: str, rows: int = 9) -> NDArray[np.int64]:
+    """A ring of area 100 with something in it, above a block of area 12 (rows - 1)."""
+    grid = np.zeros((12 + rows, 14), np.int64)
     grid[:11, :11] = 1
     grid[1:10, 1:10] = 0
     part = drawn(*inner)
@@ -93,6 +93,8 @@ SHAPES = [
     beside_a_block("11111", "1...1", "1...1", "1...1", "11111"),
     beside_a_block("11111..", "1...1..", "1...1..", "1...111", "11111.."),
     beside_a_block("1111111", "1.....1", "1.111.1", "1.1.1.1", "1.111.1", "1.....1", "1111111"),
+    # and beside one that it does not beat
+    beside_a_block("11111", "1...1", "1...1", "1...1", "11111", rows=10),
 ]
 
 

@@ -210,4 +210,6 @@ def _plain(folder: RunFolder) -> dict[str, object]:
     kept = gallery.read(folder)
     assert kept is not None
     pictures = {k: p.jpeg for k, p in kept.pictures.items()}
-    return pictures | {str(k): (s.map.tolist(), s.boxes.tolist(), s.counts.tolist(), s.iou.tolist()) for k, s in kept.shown.items()}
+    return pictures | {
+        str(k): (s.map.tolist(), s.boxes.tolist(), s.counts.tolist(), s.iou.tolist()) for k, s in kept.shown.items()
+    }

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from wsol.engines.part import Part
-from wsol.evaluation.profile import Profile
-from wsol.evaluation.shard import evaluate, is_complete
+from wsol.evaluation.shard import batches, evaluate, is_complete
 from wsol.progress import Progress
 from wsol.stopping import stop_on_signals
 
 if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment
-    from wsol.store import RunFolder, Shard
+    from wsol.evaluation.profile import Profile
+    from wsol.store import RunFolder
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +38,18 @@ def run_local(
     if not left:
         return {}
     started = time.perf_counter()
-    with Progress(total=sum(len(shard.image_ids) for shard in left), what=folder.name) as progress, stop_on_signals():
-
-        def written(shard: Shard) -> None:
-            progress.note(f"shard {shard.index + 1}/{len(experiment.shards)} written")
-
+    kinds: dict[Hashable, tuple[int, float]] = {}
+    for batch in (batch for shard in left for batch in batches(experiment, shard, folder)):
+        images = kinds.get(batch.kind, (0, 0.0))[0] + len(batch.samples)
+        kinds[batch.kind] = images, sum(map(len, batch.due.values()))
+    with Progress(kinds, what=folder.name) as progress, stop_on_signals():
         failed = evaluate(
-            experiment, left, folder, on_images=progress.advance, on_shard=written, profile=profile or Profile()
+            experiment,
+            left,
+            folder,
+            on_batch=lambda batch: progress.advance(batch.kind, len(batch.samples)),
+            on_shard=lambda shard: progress.note(f"shard {shard.index + 1}/{len(experiment.shards)} written"),
+            profile=profile,
         )
     log.info("%d shards in %.0f s", len(left), time.perf_counter() - started)
     for key, lines in failed.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -56,6 +56,11 @@ class Batch:
     def idle(self) -> bool:
         """Nothing is to be computed: the images are in nobody's sample."""
         return not self.due and not self.unseen
+
+    @property
+    def kind(self) -> Hashable:
+        """What is due, the same for all batches that take as long."""
+        return frozenset(self.due.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ def evaluate(
     folder: RunFolder,
     *,
     source: MapSource | None = None,
-    on_images: Callable[[int], None] = lambda images: None,
+    on_batch: Callable[[Batch], None] = lambda batch: None,
     on_shard: Callable[[Shard], None] = lambda shard: None,
     profile: Profile | None = None,
 ) -> dict[str, list[tuple[str, str]]]:
@@ -45,7 +45,7 @@ def evaluate(
     Parameters
     ----------
     source : where the maps come from; by default the experiment's own, made anew.
-    on_images : told how many more images are done; on_shard : told of each shard that is complete.
+    on_batch : called with each batch that is done; on_shard : with each shard that is complete.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def evaluate(
         for rows in results:
             with profile.stage("write"):
                 complete = writer.add(rows)
-            on_images(len(rows.batch.samples))
+            on_batch(rows.batch)
             for key, lines in rows.failed.items():
                 failed[key] += lines
             if complete:

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol.boxes.compiled import Ints
-from wsol.boxes.sweep import sweep
 from wsol.errors import MapError
+from wsol.localization.compiled import Ints
+from wsol.localization.levels import boxes_above
 
 LEVELS = (20, 100, 110)  # of 255: bbox_threshold in generate_bbox.m and ILSVRC_evaluate_bbox.m
 KEPT = 10  # the distance transform, scaled to 0..255 and rounded, must be above it
@@ -57,7 +57,7 @@ def _core(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _rectangles(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     """x, y, w, h of every contour, holes too, kept off the right and bottom edge as the tool does."""
-    boxes = sweep(mask.astype(np.int32), levels=2, component="all_with_holes").at(0).astype(np.int64)
+    boxes = boxes_above(mask, component="all_with_holes").astype(np.int64)
     size = np.array(mask.shape[::-1])
     start, extent = boxes[:, :2], boxes[:, 2:] - boxes[:, :2]
     return np.concatenate([np.minimum(start, size - MARGIN), np.minimum(extent, size - start - MARGIN)], axis=1)

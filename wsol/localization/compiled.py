@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -22,9 +23,19 @@ Int32 = cast("Callable[[Any], int]", np.int32)
 Int64 = cast("Callable[[Any], int]", np.int64)
 
 
+_ROOM = tuple(
+    sorted((file.name, file.stat().st_mtime, file.stat().st_size) for file in Path(__file__).parent.glob("*.py"))
+)
+
+
 def compiled(function: F) -> F:
     """Compiled by numba at the first call, kept on disk for the next process, run without the GIL.
 
     Give it arrays of one type only: each new type is compiled again, which takes seconds.
     """
-    return cast(F, numba.njit(cache=True, nogil=True)(function))
+    made = numba.njit(cache=True, nogil=True)(function)
+    # numba compiles what a function calls into it, yet compiles it again only when its own file changes
+    file = getattr(getattr(made, "_cache", None), "_cache_file", None)
+    if file is not None:
+        file._source_stamp = (file._source_stamp, _ROOM)
+    return cast(F, made)

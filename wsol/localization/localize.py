@@ -18,6 +18,7 @@ from wsol.localization.final_map import MAP_KNOBS, final_map, level_maps
 from wsol.localization.frame import FRAME_KNOBS, Frame, frame_of
 from wsol.localization.iou import finish_boxes, iou
 from wsol.localization.levels import BoxRule, LevelTable, boxes_above, sweep_levels
+from wsol.localization.on_grid import packed_hits, step_boxes, step_values
 from wsol.localization.refine import frame_image, object_mask, refines
 from wsol.localization.resize import rank, threshold_starts
 from wsol.localization.steps import Steps
@@ -76,6 +77,11 @@ class Localizations:
     count: Steps | None
     boxes: Steps | None
     hits: NDArray[np.uint8] | None
+
+    def take(self, order: NDArray[np.integer[Any]]) -> Localizations:
+        """Those of some maps, in the order asked for."""
+        count, boxes = (None if steps is None else steps.take(order) for steps in (self.count, self.boxes))
+        return Localizations(self.iou.take(order), count, boxes, None if self.hits is None else self.hits[order])
 
     @classmethod
     def joined(cls, parts: Sequence[Localizations]) -> Localizations:
@@ -145,95 +151,105 @@ def _sharing(protocols: Sequence[Protocol]) -> list[list[Protocol]]:
 
 def _of_group(maps: Sequence[ImageMap], group: Sequence[Protocol]) -> list[Localizations]:
     first = group[0]
-    frames = [frame_of(item.boxes_xyxy, item.layout, first) for item in maps]
-    swept = [n for n, item in enumerate(maps) if not item.full and item.finite]
+    frames = _frames(maps, first)
     grid = threshold_grid(first)
-    if grid is None:
-        return [
-            Localizations.joined([_of_floats(item, frame, first) for item, frame in zip(maps, frames, strict=True)])
-        ]
-    dense = [_Dense.empty(len(maps), len(grid), protocol) for protocol in group]
-    alike: dict[tuple[tuple[int, int], bool], list[int]] = defaultdict(list)
-    for n in swept:
-        alike[frames[n].size_wh, refines(first, shallow=maps[n].shallow)].append(n)
-    for (size, _), places in alike.items():
-        chosen = [maps[n] for n in places]
-        gt = [frames[n] for n in places]
-        if len(grid) == 1:
-            tables = [_at_fixed(chosen, gt, first)]
-            starts = np.zeros((len(places), 1), np.int64)
+    alike: dict[object, list[int]] = defaultdict(list)  # maps that go through together
+    for n, item in enumerate(maps):
+        kind = "full" if item.full else "miss" if not item.finite else refines(first, shallow=item.shallow)
+        alike[kind, frames[n].size_wh, n if grid is None else None].append(n)
+    parts: list[list[Localizations]] = []
+    for (kind, _, _), places in alike.items():  # type: ignore[misc]
+        chosen, truth = [maps[n] for n in places], [frames[n] for n in places]
+        if kind == "full":
+            parts.append([_full(truth, protocol) for protocol in group])
+        elif kind == "miss":
+            parts.append([_missed(len(places), protocol) for protocol in group])
+        elif grid is None:
+            parts.append([_of_floats(chosen[0], truth[0], first)])
+        elif len(grid) == 1:
+            table, starts = _at_fixed(chosen, truth, first), np.zeros((len(places), 1), np.int64)
+            parts.append([_localizations(table, starts, grid, first)])
         else:
-            levels = level_maps([item.raw for item in chosen], [item.layout for item in chosen], size, first)
+            levels = level_maps([i.raw for i in chosen], [i.layout for i in chosen], truth[0].size_wh, first)
             tops = np.full(len(places), 255) if first.resize_uint8 else levels.reshape(len(places), -1).max(1)
             starts = (grid * tops[:, None].astype(np.float64)).astype(np.int64)  # the reference's int(tau * max)
-            tables = _tables(levels, gt, group, levels=LEVELS)
-        for target, table in zip(dense, tables, strict=True):
-            target.fill(places, table, starts)
-    for n, item in enumerate(maps):
-        if item.full:
-            for target, protocol in zip(dense, group, strict=True):
-                target.fill_full(n, frames[n], protocol)
-    return [target.localizations(grid, protocol) for target, protocol in zip(dense, group, strict=True)]
+            tables = _tables(levels, truth, group, levels=LEVELS)
+            parts.append([_localizations(t, starts, grid, p) for t, p in zip(tables, group, strict=True)])
+    joined = [Localizations.joined(found) for found in zip(*parts, strict=True)]
+    order = np.argsort(np.concatenate(list(alike.values())), kind="stable")
+    return [found if len(parts) == 1 else found.take(order) for found in joined]
 
 
-@dataclass(frozen=True, slots=True)
-class _Dense:
-    """Values of n maps at all thresholds of a grid; zeros, a miss, where nothing was filled in."""
+def _frames(maps: Sequence[ImageMap], protocol: Protocol) -> list[Frame]:
+    """The frame of each map; maps of one image share it."""
+    known: dict[tuple[int, int], Frame] = {}
+    for item in maps:
+        key = id(item.boxes_xyxy), id(item.layout)
+        if key not in known:
+            known[key] = frame_of(item.boxes_xyxy, item.layout, protocol)
+    return [known[id(item.boxes_xyxy), id(item.layout)] for item in maps]
 
-    iou: NDArray[np.float64]
-    count: NDArray[np.int32] | None
-    boxes: NDArray[np.int32] | None
 
-    @classmethod
-    def empty(cls, maps: int, points: int, protocol: Protocol) -> _Dense:
-        several = rule_of(protocol.component).several
-        count = np.zeros((maps, points), np.int32) if several else None
-        one = not several and protocol.candidates == 1
-        return cls(np.zeros((maps, points)), count, np.zeros((maps, points, 4), np.int32) if one else None)
+def _localizations(
+    table: LevelTable, starts: NDArray[np.int64], grid: NDArray[np.float64], protocol: Protocol
+) -> Localizations:
+    """What a table of n maps says on a grid of thresholds, of which each stands for the level in `starts` (n, p)."""
+    deltas = np.array(hit_deltas(protocol))
+    return Localizations(
+        Steps(*step_values(table.iou, starts, grid)),
+        None if table.count is None else Steps(*step_values(table.count, starts, grid)),
+        None if table.boxes is None else Steps(*step_boxes(table.boxes, starts, grid)),
+        packed_hits(table.iou, starts, deltas, protocol.hit == "ge"),
+    )
 
-    def fill(self, places: Sequence[int], table: LevelTable, starts: NDArray[np.int64]) -> None:
-        rows = np.asarray(places)
-        for target, values in ((self.iou, table.iou), (self.count, table.count), (self.boxes, table.boxes)):
-            if target is not None and values is not None:
-                target[rows] = np.take_along_axis(values, starts if values.ndim == 2 else starts[..., None], axis=1)
 
-    def fill_full(self, place: int, frame: Frame, protocol: Protocol) -> None:
-        self.iou[place] = iou(_full_box(frame.size_wh, protocol), frame.gt_boxes, convention=protocol.iou).max(
-            initial=0
-        )
-        if self.count is not None:
-            self.count[place] = 1
-        if self.boxes is not None:
-            self.boxes[place] = (0, 0, *frame.size_wh)
+def _full(frames: Sequence[Frame], protocol: Protocol) -> Localizations:
+    """Of maps that claim the whole frame at every threshold."""
+    table = _empty_table(len(frames), 1, protocol)
+    for n, frame in enumerate(frames):
+        whole = _full_box(frame.size_wh, protocol)
+        table.iou[n] = iou(whole, frame.gt_boxes, convention=protocol.iou).max(initial=0.0)
+        if table.boxes is not None:
+            table.boxes[n] = (0, 0, *frame.size_wh)
+    if table.count is not None:
+        table.count[:] = 1
+    return _constant(table, protocol)
 
-    def localizations(self, grid: NDArray[np.float64], protocol: Protocol) -> Localizations:
-        deltas = np.array(hit_deltas(protocol))[:, None]
-        hit = self.iou[:, None] >= deltas if protocol.hit == "ge" else self.iou[:, None] > deltas
-        return Localizations(
-            Steps.of(self.iou, grid),
-            None if self.count is None else Steps.of(self.count, grid),
-            None if self.boxes is None else Steps.of(self.boxes, grid),
-            np.packbits(hit.reshape(len(hit), -1), axis=1),
-        )
+
+def _missed(maps: int, protocol: Protocol) -> Localizations:
+    """Of maps that hold no numbers: IoU 0 everywhere, whatever the protocol puts in place of an empty foreground."""
+    return _constant(_empty_table(maps, 1, protocol), protocol)
+
+
+def _constant(table: LevelTable, protocol: Protocol) -> Localizations:
+    """Of maps whose boxes are the same at every threshold."""
+    grid = threshold_grid(protocol)
+    points = np.zeros(1) if grid is None else grid
+    found = _localizations(table, np.zeros((len(table.iou), len(points)), np.int64), points, protocol)
+    return found if grid is not None else Localizations(found.iou, found.count, found.boxes, None)
+
+
+def _empty_table(maps: int, levels: int, protocol: Protocol) -> LevelTable:
+    several = rule_of(protocol.component).several
+    one = not several and protocol.candidates == 1
+    return LevelTable(
+        np.zeros((maps, levels)),
+        np.zeros((maps, levels), np.int32) if several else None,
+        np.zeros((maps, levels, 4), np.int32) if one else None,
+    )
 
 
 def _of_floats(item: ImageMap, frame: Frame, protocol: Protocol) -> Localizations:
     """One map of floats, swept at each of its distinct values."""
-    dense, grid = _Dense.empty(1, 1, protocol), np.zeros(1)
-    if item.full:
-        dense.fill_full(0, frame, protocol)
-    elif item.finite:
-        map01 = final_map(item.raw, item.layout, frame.size_wh, protocol)
-        peak = float(map01.max())
-        ranks, levels, grid = np.zeros(map01.shape, np.int32), 1, np.zeros(1)
-        if peak > 0:
-            ranks, values = rank(map01 / peak)  # tau is a share of the maximum; exact where that is 1
-            levels, grid = len(values) + 1, threshold_starts(values, compare=protocol.compare)
-        wide = np.append(grid[1:] > grid[:-1], True) & (grid < 1)  # from 1 on nothing is left
-        dense = _Dense.empty(1, int(wide.sum()), protocol)
-        dense.fill([0], _tables(ranks[None], [frame], [protocol], levels=levels)[0], np.flatnonzero(wide)[None])
-        grid = grid[wide]
-    found = dense.localizations(grid, protocol)
+    map01 = final_map(item.raw, item.layout, frame.size_wh, protocol)
+    peak = float(map01.max())
+    ranks, levels, grid = np.zeros(map01.shape, np.int32), 1, np.zeros(1)
+    if peak > 0:
+        ranks, values = rank(map01 / peak)  # tau is a share of the maximum; exact where that is 1
+        levels, grid = len(values) + 1, threshold_starts(values, compare=protocol.compare)
+    wide = np.append(grid[1:] > grid[:-1], True) & (grid < 1)  # from 1 on nothing is left
+    table = _tables(ranks[None], [frame], [protocol], levels=levels)[0]
+    found = _localizations(table, np.flatnonzero(wide)[None], grid[wide], protocol)
     return Localizations(found.iou, found.count, found.boxes, None)
 
 
@@ -293,17 +309,17 @@ def _compiled(protocol: Protocol) -> str:
 
 def _asked_one_by_one(ranks: NDArray[Any], frames: Sequence[Frame], protocol: Protocol, *, levels: int) -> LevelTable:
     """The table of a rule without compiled code: asked wherever the foreground changes."""
-    dense = _Dense.empty(len(ranks), levels, protocol)
+    table = _empty_table(len(ranks), levels, protocol)
     for i, (grid, frame) in enumerate(zip(ranks, frames, strict=True)):
         changes = [t for t in np.unique(np.append(grid, 0)).tolist() if t < levels]
         for t, end in zip(changes, [*changes[1:], levels], strict=True):
             boxes = _asked(grid.astype(np.int32), t, protocol)
-            dense.iou[i, t:end] = _best_iou(boxes, frame, protocol)
-            if dense.count is not None:
-                dense.count[i, t:end] = len(boxes)
-            if dense.boxes is not None and len(boxes):
-                dense.boxes[i, t:end] = boxes[0]
-    return LevelTable(dense.iou, dense.count, dense.boxes)
+            table.iou[i, t:end] = _best_iou(boxes, frame, protocol)
+            if table.count is not None:
+                table.count[i, t:end] = len(boxes)
+            if table.boxes is not None and len(boxes):
+                table.boxes[i, t:end] = boxes[0]
+    return table
 
 
 def _asked(levels: NDArray[Any], t: int, protocol: Protocol) -> NDArray[np.int32]:

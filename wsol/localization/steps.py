@@ -30,16 +30,6 @@ class Steps:
         return len(self.offsets) - 1
 
     @classmethod
-    def of(cls, values: NDArray[Any], points: NDArray[np.float64]) -> Steps:
-        """From values (n, p) or (n, p, 4) at ascending `points` (p,), the first of which is 0."""
-        changed = np.ones(values.shape[:2], bool)
-        differ = values[:, 1:] != values[:, :-1]
-        changed[:, 1:] = differ if values.ndim == 2 else differ.any(2)
-        offsets = np.zeros(len(values) + 1, np.int32)
-        np.cumsum(changed.sum(1), out=offsets[1:])
-        return cls(points[np.nonzero(changed)[1]], values[changed], offsets)
-
-    @classmethod
     def joined(cls, parts: Sequence[Steps]) -> Steps:
         """The functions of all parts, one after the other."""
         lengths = np.concatenate([np.diff(part.offsets) for part in parts])
@@ -49,7 +39,11 @@ class Steps:
 
     def take(self, order: ArrayLike) -> Steps:
         """The functions of some maps, in the order asked for."""
-        return Steps.joined([self[int(i)] for i in np.asarray(order)]) if np.size(order) else self[0:0]
+        chosen = np.asarray(order)
+        lengths = np.diff(self.offsets)[chosen]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        entries = np.repeat(self.offsets[:-1][chosen] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return Steps(self.breaks[entries], self.values[entries], offsets)
 
     def __getitem__(self, which: int | slice) -> Steps:
         part = slice(which, which + 1) if isinstance(which, int) else which
