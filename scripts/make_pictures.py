@@ -22,10 +22,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.report_page.chromium import Chromium, find  # noqa: E402
-from wsol import gallery  # noqa: E402
 from wsol.cli import main as wsol  # noqa: E402
 from wsol.report.html import page  # noqa: E402
 from wsol.report.material import Material  # noqa: E402
+from wsol.runs import gallery  # noqa: E402
 from wsol.store import RunFolder, open_run  # noqa: E402
 
 LIMIT = 300_000  # bytes of a picture: a README must load fast

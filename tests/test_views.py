@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from wsol.errors import ConfigError
-from wsol.localise import final_map
+from wsol.localization.final_map import final_map
 from wsol.protocols.base import protocols
 from wsol.views import View, ViewName, boxes_on_canvas, mask_on_canvas, merge_crops
 

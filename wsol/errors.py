@@ -47,6 +47,12 @@ class MapError(WsolError):
     """A score map with unusable values or shape."""
 
 
+class RowsFailed(WsolError):
+    """Methods or metrics that raised on some images; everything else was computed."""
+
+    exit_code = 1
+
+
 def unknown(
     kind: str, name: str, names: Iterable[str], *, see: str = "", error: type[WsolError] = UnknownName
 ) -> WsolError:
@@ -63,3 +69,9 @@ def unknown(
     if see:
         sentence += f". See: {see}"
     return error(sentence)
+
+
+def first_line(error: BaseException) -> str:
+    """An exception in one line: its type and the first line of its message."""
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

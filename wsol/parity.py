@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from wsol.boxes.iou import iou
-from wsol.boxes.resize import normalise, resize
-from wsol.localise import boxes_at
+from wsol.localization.iou import iou
+from wsol.localization.localize import ImageMap, boxes_along
+from wsol.localization.resize import normalise, resize
 from wsol.protocols.base import protocols
 from wsol.variants import Variant, expand, takes_layers
+from wsol.views import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from wsol.looking import Looker
+    from wsol.maps.network import MapExtractor
 
 TAU = 0.2  # of the maximum: CAM's threshold (Zhou et al., 2016); where the compared boxes are taken
 
@@ -107,7 +108,7 @@ class Parity:
 
 
 def parity(
-    looker: Looker,
+    extractor: MapExtractor,
     images: Sequence[Image],
     labels: Sequence[int],
     *,
@@ -118,10 +119,10 @@ def parity(
 ) -> list[Parity]:
     """Compare every pair whose two methods are in `known`, on network inputs of one size.
 
-    Both maps are cut at zero, brought to the input size (bilinear) and min-max normalised: what a user would look at.
+    Both maps are cut at zero, brought to the input size (bilinear) and min-max normalized, as users see them.
     """
     out = []
-    inputs, targets = looker.tensor(images), torch.tensor(list(labels))
+    inputs, targets = extractor.tensor([extractor.normalized(image) for image in images]), torch.tensor(list(labels))
     ids = [str(n) for n in range(len(images))]
     side = (inputs.shape[-1], inputs.shape[-2])
     cache: dict[str, NDArray[Any]] = {}
@@ -129,7 +130,7 @@ def parity(
     def maps(key: str, options: Mapping[str, Any]) -> tuple[Variant, NDArray[Any]]:
         (variant,) = expand({key: _options(key, options, layers)}, resolve=resolve, stages=stages)
         if variant.id not in cache:
-            raw = looker.maps(inputs, targets, ids, [variant]).raw[variant.id]
+            raw = extractor.maps(inputs, targets, ids, [variant]).raw(variant.id)
             cache[variant.id] = np.stack(
                 [normalise(resize(np.maximum(m, 0), side, rule="bilinear"), rule="minmax") for m in raw]
             )
@@ -169,8 +170,10 @@ def _correlation(a: NDArray[Any], b: NDArray[Any]) -> float:
 
 def _box_iou(a: NDArray[Any], b: NDArray[Any]) -> float:
     """IoU of the two largest boxes above `TAU`; 1 when neither has one."""
-    rule = protocols["exact"]
-    first, second = boxes_at(a, TAU, rule), boxes_at(b, TAU, rule)
+    height, width = a.shape
+    layout = View("squash", width).layout((width, height))
+    items = [ImageMap(raw=one, layout=layout, boxes_xyxy=np.zeros((0, 4))) for one in (a, b)]
+    first, second = (boxes_along(item, protocols["exact"], [TAU])[0] for item in items)
     if not len(first) or not len(second):
         return float(len(first) == len(second))
     return float(iou(first, second, convention="continuous")[0, 0])

@@ -5,24 +5,38 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Hashable, Mapping
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 30.0  # between plain lines
+SOON_SECONDS = 5.0  # until the second one, which has a rate
 
 
 class Progress:
-    """Counts images. `with Progress(total=500, what="shapes") as p: p.advance(16)`."""
+    """Counts images of several kinds, of which each takes its own time.
 
-    def __init__(self, *, total: int, what: str) -> None:
-        self.total, self.what = total, what
-        self.done = 0
-        self._started = self._said = time.monotonic()
+    Images that lack the same are of one kind: those in the sample of a costly method take longer than others, wherever
+    they stand in the order. The time left is that of each kind's images, at the rate of its own so far.
+
+    Parameters
+    ----------
+    kinds : by kind, how many images there are, and the relative work that one image is guessed to be.
+    """
+
+    def __init__(self, kinds: Mapping[Hashable, tuple[int, float]], *, what: str) -> None:
+        self.what = what
+        self.total = sum(images for images, _ in kinds.values())
+        self._left = {kind: images for kind, (images, _) in kinds.items()}
+        self._guess = {kind: work for kind, (_, work) in kinds.items()}
+        self._seen: dict[Hashable, tuple[int, float]] = {}  # images and seconds
+        self._started = self._reported = self._last = time.monotonic()
+        self._lines = 0
         self._bar: RichProgress | None = None
         if sys.stderr.isatty():
             self._bar = RichProgress(
@@ -30,7 +44,6 @@ class Progress:
                 BarColumn(),
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[rate]}"),
-                TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
             )
@@ -39,6 +52,8 @@ class Progress:
         if self._bar:
             self._bar.start()
             self._task = self._bar.add_task(self.what, total=self.total, rate="")
+        elif self.total:
+            log.info("%s: 0/%d images", self.what, self.total)
         return self
 
     def __exit__(
@@ -48,24 +63,40 @@ class Progress:
             self._bar.stop()
 
     @property
-    def rate(self) -> float:
-        """Images a second since the start."""
-        return self.done / max(time.monotonic() - self._started, 1e-9)
+    def done(self) -> int:
+        return self.total - sum(self._left.values())
 
-    def advance(self, images: int) -> None:
-        """`images` more are done."""
-        self.done += images
+    @property
+    def seconds_left(self) -> float:
+        """By the pace of each kind; a kind not seen yet goes at the pace of all others, scaled by its guess."""
+        work = sum(images * self._guess[kind] for kind, (images, _) in self._seen.items())
+        pace = sum(seconds for _, seconds in self._seen.values()) / work if work else 0.0
+        found = 0.0
+        for kind, images in self._left.items():
+            own = self._seen.get(kind)
+            found += images * (own[1] / own[0] if own else pace * self._guess[kind])
+        return found
+
+    def advance(self, kind: Hashable, images: int) -> None:
+        """`images` more of a kind are done."""
+        now = time.monotonic()
+        before = self._seen.get(kind, (0, 0.0))
+        self._seen[kind] = (before[0] + images, before[1] + now - self._last)
+        self._left[kind] -= images
+        self._last = now
         if self._bar:
-            self._bar.update(self._task, advance=images, rate=f"{self.rate:.1f} images/s")
-        elif time.monotonic() - self._said > EVERY_SECONDS:
-            self._say("")
+            self._bar.update(self._task, advance=images, rate=self._pace(now))
+        elif now - self._reported > (EVERY_SECONDS if self._lines else SOON_SECONDS):
+            self._report("", now)
 
     def note(self, text: str) -> None:
         """A shard is written: one plain line where there is no bar."""
         if not self._bar:
-            self._say(f"; {text}")
+            self._report(f"; {text}", time.monotonic())
 
-    def _say(self, text: str) -> None:
-        self._said = time.monotonic()
-        left = (self.total - self.done) / max(self.rate, 1e-9)
-        log.info("%s: %d/%d images, %.1f/s, %.0f s left%s", self.what, self.done, self.total, self.rate, left, text)
+    def _pace(self, now: float) -> str:
+        return f"{self.done / max(now - self._started, 1e-9):.1f} images/s, {self.seconds_left:.0f} s left"
+
+    def _report(self, text: str, now: float) -> None:
+        self._reported, self._lines = now, self._lines + 1
+        log.info("%s: %d/%d images, %s%s", self.what, self.done, self.total, self._pace(now), text)

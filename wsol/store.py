@@ -12,10 +12,10 @@ import json
 import logging
 import os
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from wsol.runs.schema import KEY, MEASURED, About, Footer
 log = logging.getLogger(__name__)
 
 STATUS = {"status": pa.string(), "error": pa.string(), "failed": pa.list_(pa.string())}  # often null
+NO_ROWS = pa.table({name: pa.array([], pa.string()) for name in ("image_id", "variant")})
 Work = frozenset[tuple[str, str]]  # (variant key, measure name)
 
 
@@ -53,6 +54,23 @@ def content_hash(identity: Mapping[str, Any], digits: int = 8) -> str:
     """Hex digits that change when anything in `identity` does."""
     text = json.dumps(identity, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:digits]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the files of a shard hold.
+
+    Attributes
+    ----------
+    complete : the pairs of whole files. parts : pairs and image ids of each part.
+    """
+
+    complete: Work
+    parts: tuple[tuple[Work, frozenset[str]], ...] = ()
+
+    def of_image(self, image_id: str) -> Work:
+        """The pairs that are there for one image."""
+        return self.complete.union(*(work for work, ids in self.parts if image_id in ids))
 
 
 class RunFolder:
@@ -87,9 +105,24 @@ class RunFolder:
 
     def done(self, shard: Shard) -> Work:
         """The (variant, measure) pairs whose rows of this shard are complete."""
-        return frozenset(pair for _, footer in self._files(shard.index) for pair in footer.work)
+        return self.held(shard).complete
 
-    def write(self, shard: Shard, rows: Sequence[Mapping[str, Any]], work: Work, about: About) -> Path:
+    def held(self, shard: Shard) -> Held:
+        """What is on the disk of a shard: whole files, and parts of one that was not finished."""
+        footers = [footer for _, footer in self._files(shard.index)]
+        complete = frozenset(pair for footer in footers if not footer.image_ids for pair in footer.work)
+        parts = [(frozenset(f.work), frozenset(f.image_ids)) for f in footers if f.image_ids]
+        return Held(complete, tuple(parts))
+
+    def write(
+        self,
+        shard: Shard,
+        rows: pa.Table | Sequence[Mapping[str, Any]],
+        work: Work,
+        about: About,
+        *,
+        image_ids: Sequence[str] = (),
+    ) -> Path:
         """Write one shard's rows beside their place and move them into it; readers never see half a file.
 
         Parameters
@@ -97,24 +130,56 @@ class RunFolder:
         rows : grouped by variant, each group in the shard's order of images.
         work : the pairs these rows complete.
         about : what the footer says of the run, its variants and measures.
+        image_ids : of a part of the shard, its images; several parts are joined by `join_parts`.
         """
-        columns = dict.fromkeys(name for row in rows for name in row)
-        table = pa.table({name: pa.array([row.get(name) for row in rows], STATUS.get(name)) for name in columns})
+        table = rows if isinstance(rows, pa.Table) else table_of(rows)
         footer = Footer(
             shard=shard.index,
-            rows=len(rows),
+            rows=len(table),
             work=tuple(sorted(work)),
             run=about.run,
             variants=about.variants,
             protocols=about.protocols,
             metrics=about.metrics,
             quantities=about.quantities,
+            image_ids=tuple(image_ids),
             checksum=checksum(table, without=MEASURED),
         )
         table = table.replace_schema_metadata({KEY: footer.to_json()})
-        place = self.path / "rows" / f"shard-{shard.index:05d}-{content_hash({'work': sorted(work)})}.parquet"
+        about_file = {"work": sorted(work), **({"images": sorted(image_ids)} if image_ids else {})}
+        place = self.path / "rows" / f"shard-{shard.index:05d}-{content_hash(about_file)}.parquet"
         write_whole(place, lambda beside: pq.write_table(table, beside, compression="zstd", write_page_checksum=True))
         return place
+
+    def join_parts(self, shard: Shard) -> None:
+        """Make one file of the parts of a shard that hold the same work and together all its images."""
+        parts: dict[Work, list[tuple[Path, Footer]]] = {}
+        for file, footer in self._files(shard.index):
+            if footer.image_ids:
+                parts.setdefault(frozenset(footer.work), []).append((file, footer))
+        for work, found in parts.items():
+            if set(shard.image_ids) <= {image_id for _, footer in found for image_id in footer.image_ids}:
+                order = {key: n for n, key in enumerate(found[-1][1].variants)}
+                tables = _by_variant([pq.ParquetFile(file).read() for file, _ in found])
+                rows = pa.concat_tables(
+                    [tables[key] for key in sorted(tables, key=lambda k: order.get(k, len(order)))],
+                    promote_options="permissive",
+                )
+                self.write(shard, rows, work, About.of([footer for _, footer in found]))
+                for file, _ in found:
+                    file.unlink()
+
+    def covered(self) -> dict[str, Work]:
+        """By (image id), the pairs of which there are rows; needs the ids of all files."""
+        found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        for file, footer in self._files():
+            measures: dict[str, list[tuple[str, str]]] = defaultdict(list)
+            for pair in footer.work:
+                measures[pair[0]].append(pair)
+            rows = pq.ParquetFile(file).read(["variant", "image_id"])
+            for key, image_id in zip(rows["variant"].to_pylist(), rows["image_id"].to_pylist(), strict=True):
+                found[image_id].update(measures[key])
+        return defaultdict(frozenset, {image_id: frozenset(pairs) for image_id, pairs in found.items()})
 
     def footers(self) -> list[Footer]:
         """Footers of all complete files. Raises OutputError for rows of an older schema."""
@@ -135,21 +200,20 @@ class RunFolder:
         variants : only these.
         without : columns whose names end so are left on the disk.
         """
-        pieces: dict[tuple[int, str], pa.Table] = {}
+        by_shard: dict[int, list[pa.Table]] = {}
         for file, footer in self._files():
             wanted = {variant for variant, _ in footer.work}
             wanted = wanted if variants is None else wanted & set(variants)
-            if not wanted:
-                continue
-            source = pq.ParquetFile(file)  # read_table imports pandas
-            table = source.read([name for name in source.schema_arrow.names if not name.endswith(without)])
-            for key in sorted(wanted):
-                part = _by_image(table.filter(pc.equal(table["variant"], key)))
-                where = (footer.shard, key)
-                pieces[where] = _beside(pieces[where], part) if where in pieces else part
+            if wanted:
+                source = pq.ParquetFile(file)  # read_table imports pandas
+                table = source.read([name for name in source.schema_arrow.names if not name.endswith(without)])
+                if variants is not None:
+                    table = table.filter(pc.is_in(table["variant"], pa.array(sorted(wanted), pa.string())))
+                by_shard.setdefault(footer.shard, []).append(table)
         grouped: dict[str, list[pa.Table]] = {}
-        for (_, key), part in sorted(pieces.items(), key=lambda item: item[0]):
-            grouped.setdefault(key, []).append(part.replace_schema_metadata(None))
+        for _, tables in sorted(by_shard.items()):
+            for key, part in _by_variant(tables).items():
+                grouped.setdefault(key, []).append(part)
         return {key: pa.concat_tables(parts, promote_options="permissive") for key, parts in grouped.items()}
 
     def _files(self, index: int | None = None) -> Iterable[tuple[Path, Footer]]:
@@ -213,30 +277,58 @@ def find_runs(pattern: str, runs: Path) -> list[RunFolder]:
     return [RunFolder(p.parent) for p in sorted(found, key=lambda p: (p.stat().st_mtime, p.parent.name))]
 
 
-def _by_image(rows: pa.Table) -> pa.Table:
-    """Rows in the order of their image ids, so that what was computed at different times stands side by side."""
-    ids = rows["image_id"].to_pylist()
-    in_order = all(a < b for a, b in pairwise(ids))
-    # not rows.sort_by, which imports pandas
-    return rows if in_order else rows.take(pc.sort_indices(rows, [("image_id", "ascending")]))
+def table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Rows of plain values as a table; what a row lacks is null."""
+    columns = dict.fromkeys(name for row in rows for name in row)
+    return pa.table({name: pa.array([row.get(name) for row in rows], STATUS.get(name)) for name in columns})
 
 
-def _beside(left: pa.Table, right: pa.Table) -> pa.Table:
-    """The columns of `right` that `left` lacks, added to it; both hold the same images in the same order.
-
-    A row has failed where either has.
-    """
-    for name in right.column_names:
-        if name in STATUS and name in left.column_names:
-            values = [_worse(name, a, b) for a, b in zip(left[name].to_pylist(), right[name].to_pylist(), strict=True)]
-            left = left.set_column(left.column_names.index(name), name, pa.array(values, STATUS[name]))
-        elif name not in left.column_names or left[name].null_count == len(left):
-            left = left.drop_columns(name) if name in left.column_names else left
-            left = left.append_column(name, right[name])
-    return left
+def _by_variant(tables: Sequence[pa.Table]) -> dict[str, pa.Table]:
+    """All rows of each variant, one per image in the order of their ids, with the columns of all tables."""
+    pieces: dict[str, list[pa.Table]] = {}
+    for table in tables:
+        plain = table.replace_schema_metadata(None)
+        for key in pc.unique(plain["variant"]).to_pylist():
+            pieces.setdefault(key, []).append(plain.filter(pc.equal(plain["variant"], key)))
+    return {key: _merged(found) for key, found in sorted(pieces.items())}
 
 
-def _worse(name: str, a: Any, b: Any) -> Any:
-    if name == "failed":
-        return list(dict.fromkeys([*(a or ()), *(b or ())]))
-    return b if a in (None, "ok") else a
+def _merged(pieces: Sequence[pa.Table]) -> pa.Table:
+    """One row per image with what any piece knows of it; the first piece wins. A row has failed where any has."""
+    ids = [piece["image_id"].to_pylist() for piece in pieces]
+    order = sorted({image_id for found in ids for image_id in found})
+    if len(pieces) == 1 and ids[0] == order:
+        return pieces[0]
+    places = [dict(zip(found, range(len(found)), strict=True)) for found in ids]
+    taken = [
+        piece.take(pa.array([place.get(i) for i in order], pa.int64()))
+        for piece, place in zip(pieces, places, strict=True)
+    ]
+    merged: dict[str, Any] = {}
+    for name in dict.fromkeys(name for piece in pieces for name in piece.column_names):
+        columns = [piece[name].combine_chunks() for piece in taken if name in piece.column_names]
+        known = [column for column in columns if column.null_count < len(column)] or columns[:1]
+        merged[name] = known[0] if len(known) == 1 else pc.coalesce(*_of_one_type(known))
+    if len(pieces) > 1 and "status" in merged:
+        merged |= _worst_status([piece for piece in taken if "status" in piece.column_names])
+    return pa.table(merged)
+
+
+def _of_one_type(columns: Sequence[pa.Array]) -> list[pa.Array]:
+    """Columns cast to the widest of their types."""
+    schemas = [pa.schema([pa.field("x", column.type)]) for column in columns]
+    kind = pa.unify_schemas(schemas, promote_options="permissive").field("x").type
+    return [column.cast(kind) for column in columns]
+
+
+def _worst_status(pieces: Sequence[pa.Table]) -> dict[str, pa.Array]:
+    """The columns of `STATUS` where a row may have failed in one piece and not in another."""
+    columns = {name: [piece[name].to_pylist() for piece in pieces] for name in STATUS}
+    found: dict[str, list[Any]] = {name: [] for name in STATUS}
+    for row in range(len(pieces[0])):
+        status = [values[row] for values in columns["status"]]
+        found["status"].append("failed" if "failed" in status else next((s for s in status if s), None))
+        found["error"].append(next((values[row] for values in columns["error"] if values[row]), None))
+        names = [name for values in columns["failed"] for name in values[row] or ()]
+        found["failed"].append(list(dict.fromkeys(names)))
+    return {name: pa.array(values, STATUS[name]) for name, values in found.items()}

@@ -193,7 +193,7 @@ def merge_crops(raws: list[NDArray[np.floating]], layout: Layout, *, rule: Merge
     ----------
     rule : ``sum`` the maps (Jiang et al., 2021), or ``sum_abs`` their absolute values (Zhou et al., 2016).
     """
-    from wsol.boxes.resize import resize
+    from wsol.localization.resize import resize
 
     if layout.whole:
         return raws[0] if rule == "sum" else np.abs(raws[0])

@@ -11,9 +11,9 @@ from __future__ import annotations
 import argparse
 
 import torch
-
 from wsol.looking import Looker
 from wsol.meters import PeakMemory
+
 from wsol.models.base import load_classifier
 from wsol.models.stages import resolve_layer, stages
 from wsol.variants import expand

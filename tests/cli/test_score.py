@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from tests.cli.maps_scored import SIZES, TRUTH, Scored, folder_of, raw_maps, scores
-from wsol.boxes.resize import normalise, resize
+from tests.localization.one_map import curve, map_of
 from wsol.cli import main
-from wsol.localise import final_map, iou_of_thresholds, place
+from wsol.evaluation import experiment
+from wsol.localization.resize import normalise, resize
 from wsol.protocols.base import named
-from wsol.store import RunFolder, open_run
-from wsol.views import View
+from wsol.store import RunFolder, open_run, shards
 
 
 def test_the_object_has_the_agreed_names(scored: Scored) -> None:
@@ -81,10 +81,8 @@ def test_the_type_of_the_numbers_changes_nothing(kind: str, scored: Scored) -> N
     assert "taken as they are" in scored.story
     rule = named("choe2020_v1[normalise=none]")
     for i, row in scored.rows.items():
-        layout = View("squash", 224).layout(SIZES[i])
-        where = place(np.array(TRUTH.boxes[i], float), layout, SIZES[i], rule)
-        curve, _ = iou_of_thresholds(levels[i].astype(np.int32), where.gt_boxes, rule)
-        assert row["choe2020_v1/iou"] == curve.values.tolist()
+        item = map_of(levels[i] / 255, TRUTH.boxes[i], size_wh=SIZES[i])
+        assert (row["choe2020_v1/breaks"], row["choe2020_v1/iou"]) == curve(item, rule)
 
 
 @pytest.mark.parametrize(
@@ -92,14 +90,11 @@ def test_the_type_of_the_numbers_changes_nothing(kind: str, scored: Scored) -> N
 )
 def test_raw_maps_go_through_the_protocol(protocol: str, scored: Scored) -> None:
     scored(raw_maps(), protocol=protocol)
-    assert "resized and normalised by the protocol" in scored.story
+    assert "resized and normalized by the protocol" in scored.story
     rule = named(protocol)
     for i, row in scored.rows.items():
-        layout = View("squash", 224).layout(SIZES[i])
-        where = place(np.array(TRUTH.boxes[i], float), layout, SIZES[i], rule)
-        curve, _ = iou_of_thresholds(final_map(raw_maps()[i], layout, where.size_wh, rule), where.gt_boxes, rule)
-        assert row[f"{protocol}/iou"] == curve.values.tolist()
-        assert row[f"{protocol}/breaks"] == curve.breaks.tolist()
+        item = map_of(raw_maps()[i], TRUTH.boxes[i], size_wh=SIZES[i])
+        assert (row[f"{protocol}/breaks"], row[f"{protocol}/iou"]) == curve(item, rule)
 
 
 def test_raw_maps_are_measured_as_in_a_run(scored: Scored) -> None:
@@ -120,7 +115,7 @@ def test_scores_at_the_images_size_are_taken_as_they_are_where_boxes_are_there(s
     assert "taken as they are" in scored.story
     assert given == scored.values(folder_of(raw_maps(), scored.at / "raw"), protocol="exact")
     scored(folder_of(scores(None), scored.at / "large"), protocol="choe2020_v1")
-    assert "resized and normalised" in scored.story
+    assert "resized and normalized" in scored.story
 
 
 def test_scores_that_stay_low_are_not_stretched_but_said_to_be_raw_if_all_do(scored: Scored) -> None:
@@ -139,7 +134,7 @@ def test_what_to_do_with_maps_can_be_said(scored: Scored) -> None:
     assert scored.values(maps, *auto) == scored.values(maps, *never)
     assert scored.values(maps, *always) == scored.values(folder_of(plain, scored.at / "plain"))
     scored(maps, protocol="choe2020_v1[normalise=max]")
-    assert "resized and normalised by the protocol: the protocol's name says how" in scored.story
+    assert "resized and normalized by the protocol: the protocol's name says how" in scored.story
 
 
 def test_maps_with_the_images_proportions_need_not_be_square(scored: Scored) -> None:
@@ -235,7 +230,7 @@ def test_the_same_maps_are_not_scored_again_and_changed_ones_are(scored: Scored)
 def test_the_number_of_threads_and_shards_changes_no_row(scored: Scored, monkeypatch: pytest.MonkeyPatch) -> None:
     scored(scores(), "--threads", "1", "--name", "one")
     rows = {i: {**r, "variant": ""} for i, r in scored.rows.items()}
-    monkeypatch.setattr("wsol.scoring.SHARD", 2)
+    monkeypatch.setattr(experiment, "shards", lambda ids, size: shards(ids, 2))
     scored(scores(), "--threads", "4", "--name", "four")
     assert {i: {**r, "variant": ""} for i, r in scored.rows.items()} == rows
     assert len(list(open_run("latest", scored.at / "runs").path.glob("rows/*.parquet"))) == 3

@@ -6,14 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from wsol.localise import final_map, iou_of_thresholds, place
+from tests.localization.one_map import Grid, curve, map_of
 from wsol.protocols.base import Protocol, protocols
-from wsol.views import View
 
 EXACT = protocols["exact"]
-Grid = NDArray[np.float64]
 
 
 # a knob, the preset that it is turned on, and another value
@@ -54,14 +51,10 @@ def test_no_knob_is_dead(knob: str) -> None:
     preset, value = KNOBS[knob]
     rules = protocols[preset], protocols[preset].derive({knob: value})
     rng, size = np.random.default_rng(2), (112, 110)
-    layout = View("squash", 224).layout(size)
     rgb = rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
 
     def found(rule: Protocol, raw: Grid, truth: Grid) -> tuple[list[float], list[float]]:
-        where = place(truth, layout, size, rule)
-        final = final_map(raw, layout, where.size_wh, rule)
-        made, _ = iou_of_thresholds(final, where.gt_boxes, rule, image_rgb=rgb, shallow=True)
-        return made.breaks.tolist(), made.values.tolist()
+        return curve(map_of(raw, truth, size_wh=size, rgb=rgb, shallow=True), rule)
 
     cases = [(np.zeros((7, 7)), np.array([[0.0, 0, 112, 110]]))]
     for _ in range(30):

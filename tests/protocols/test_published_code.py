@@ -13,10 +13,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.localization.one_map import boxes_at, curve, map_of
 from tests.reference import protocols as reference
-from wsol.boxes.cam2016_tool import LEVELS, tool_boxes
-from wsol.localise import boxes_at, final_map, foreground, iou_of_thresholds, place
-from wsol.protocols.base import protocols
+from wsol.localization.cam2016_tool import LEVELS, tool_boxes
+from wsol.localization.final_map import final_map
+from wsol.localization.frame import frame_of
+from wsol.localization.iou import finish_boxes
+from wsol.localization.localize import _foreground, localize
+from wsol.protocols.base import Protocol, protocols
 from wsol.views import View
 
 GRIDS = {"t1000": 0.001, "t100": 0.01}
@@ -43,46 +47,49 @@ def test_choe2020_gives_the_references_iou_at_every_threshold(choe: Any, mode: s
     taus = choe[f"thresholds_{grid}"]
     for i, scores in enumerate(choe["maps"]):
         size = tuple(choe["image_sizes_wh"][i].tolist())
-        layout = View("squash", 224).layout(size)
         count = choe["num_gt"][i]
-        where = place(choe["gt_boxes_orig"][i, :count], layout, size, rule)
-        np.testing.assert_array_equal(where.gt_boxes, choe["gt_boxes_224"][i, :count])
-        curve, boxes = iou_of_thresholds(final_map(scores, layout, where.size_wh, rule), where.gt_boxes, rule)
-        np.testing.assert_array_equal(curve.at(taus), choe[f"best_iou_{mode}_{grid}"][i])
+        item = map_of(scores, choe["gt_boxes_orig"][i, :count], size_wh=size)
+        frame = frame_of(item.boxes_xyxy, item.layout, rule)
+        np.testing.assert_array_equal(frame.gt_boxes, choe["gt_boxes_224"][i, :count])
+        found = localize([item], [rule])[rule.name]
+        np.testing.assert_array_equal(found.iou.at(taus)[0], choe[f"best_iou_{mode}_{grid}"][i])
         if mode == "v2":
-            assert boxes is not None
-            np.testing.assert_array_equal(np.maximum(boxes.at(taus), 1), choe[f"num_boxes_v2_{grid}"][i])
+            assert found.count is not None
+            np.testing.assert_array_equal(np.maximum(found.count.at(taus)[0], 1), choe[f"num_boxes_v2_{grid}"][i])
 
 
 @pytest.mark.parametrize("case", range(40))
 def test_layercam2021_gives_the_references_mask_box_and_iou(layercam: Any, case: int) -> None:
     rule = protocols["layercam2021"]
     size = tuple(layercam["original_sizes_wh"][case].tolist())
-    layout = View("tencrop", 224).layout(size)
-    where = place(layercam["gt_boxes"][case, : layercam["num_gt"][case]], layout, size, rule)
-    final = final_map(layercam["cams"][case], layout, where.size_wh, rule)
-    above = foreground(final, 0.15, rule)
+    truth = layercam["gt_boxes"][case, : layercam["num_gt"][case]]
+    item = map_of(layercam["cams"][case], truth, size_wh=size, view="tencrop")
+    final, frame = final_map(item.raw, item.layout, size, rule), frame_of(item.boxes_xyxy, item.layout, rule)
+    above = _foreground(final, item, frame, rule, 0.15)
     np.testing.assert_array_equal(np.packbits(above), layercam[f"mask_packed_{case:02d}"])
-    found = boxes_at(final, 0.15, rule)
+    found = finished(boxes_at(item, 0.15, rule), rule)
     np.testing.assert_array_equal(found[0] if len(found) else [0, 0, 1, 1], layercam["box"][case])
-    curve, _ = iou_of_thresholds(final, where.gt_boxes, rule)
-    assert curve.values.tolist() == [layercam["iou"][case]]
+    assert curve(item, rule)[1] == [layercam["iou"][case]]
+
+
+def finished(boxes: NDArray[np.int32], rule: Protocol) -> NDArray[np.int32]:
+    """Boxes as the protocol's own code writes them; it does not clip."""
+    assert not rule.clip
+    return finish_boxes(boxes, box_end=rule.box_end)
 
 
 @pytest.mark.parametrize("case", range(6))
 def test_layercam2021_cuts_shallow_layers_as_the_reference_does(layercam: Any, case: int) -> None:
     rule, told = protocols["layercam2021"], layercam["grabcut"][case]
     size = tuple(told["size_wh"])
-    final = final_map(layercam["cams"][told["cam_index"]], View("tencrop", 224).layout(size), size, rule)
+    cam, truth = layercam["cams"][told["cam_index"]], layercam[f"grabcut{case}_gt_boxes"]
     image = layercam[f"grabcut{case}_image_bgr"][..., ::-1]
-    np.testing.assert_array_equal(
-        boxes_at(final, 0.15, rule, image_rgb=image, shallow=True), [layercam[f"grabcut{case}_box"]]
+    shallow, deep = (
+        map_of(cam, truth, size_wh=size, view="tencrop", rgb=image, shallow=shallow) for shallow in (True, False)
     )
-    assert told["box_without_grabcut"] == boxes_at(final, 0.15, rule, image_rgb=image, shallow=False)[0].tolist()
-    curve, _ = iou_of_thresholds(
-        final, layercam[f"grabcut{case}_gt_boxes"].astype(float), rule, image_rgb=image, shallow=True
-    )
-    assert curve.values.tolist() == [told["iou"]]
+    np.testing.assert_array_equal(finished(boxes_at(shallow, 0.15, rule), rule), [layercam[f"grabcut{case}_box"]])
+    assert told["box_without_grabcut"] == finished(boxes_at(deep, 0.15, rule), rule)[0].tolist()
+    assert curve(shallow, rule)[1] == [told["iou"]]
 
 
 SIZES = st.tuples(st.integers(60, 500), st.integers(60, 500))
@@ -103,11 +110,9 @@ def scenes(draw: st.DrawFn) -> tuple[NDArray[np.float64], list[list[float]], tup
 
 def ours(name: str, cam: NDArray[np.float64], gt: list[list[float]], size: tuple[int, int]) -> float:
     rule = protocols[name]
-    layout = View(rule.view, 224).layout(size)  # type: ignore[arg-type]
-    where = place(np.array(gt), layout, size, rule)
-    curve, _ = iou_of_thresholds(final_map(cam, layout, where.size_wh, rule), where.gt_boxes, rule)
-    assert len(curve.values) == 1
-    return float(curve.values[0])
+    view = View(rule.view, 224, merge=rule.merge)  # type: ignore[arg-type]
+    (value,) = curve(map_of(cam, gt, size_wh=size, view=view), rule)[1]
+    return value
 
 
 @given(scenes())
@@ -164,10 +169,9 @@ def test_cams_tool_on_flat_maps(level: int, boxes: list[list[int]]) -> None:
 def test_one_of_the_tools_two_candidates_is_enough() -> None:
     y, x = np.mgrid[:60, :100]
     cam = np.exp(-((x - 25) ** 2 + (y - 25) ** 2) / 300) + 0.3 * np.exp(-((x - 75) ** 2 + (y - 30) ** 2) / 60)
-    layout, rule = View("tencrop", 224).layout((100, 60)), protocols["cam2016_code"]
-    final = final_map(cam, layout, (100, 60), rule)
-    _, second = tool_boxes(final, candidates=2).tolist()
-    truth = np.array([second], float)
-    either = rule.derive({"candidates": 2})
-    assert iou_of_thresholds(final, truth, rule)[0].values[0] < 1
-    assert iou_of_thresholds(final, truth, either)[0].values[0] == 1
+    rule = protocols["cam2016_code"]
+    layout = View("tencrop", 224).layout((100, 60))
+    _, second = tool_boxes(final_map(cam, layout, (100, 60), rule), candidates=2).tolist()
+    item = map_of(cam, [second], size_wh=(100, 60), view="tencrop")
+    assert curve(item, rule)[1][0] < 1
+    assert curve(item, rule.derive({"candidates": 2}))[1] == [1]

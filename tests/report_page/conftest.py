@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.report_page.small_run import METHODS, METRIC, made, ran
-from wsol.experiment import Experiment
+from wsol.evaluation.experiment import Experiment
 from wsol.report.material import Material
 from wsol.store import RunFolder
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from wsol.cli.compose import compose_settings
 from wsol.cli.job import experiment_from
 from wsol.engines import run_local
-from wsol.experiment import Experiment
+from wsol.evaluation.experiment import Experiment
 from wsol.store import RunFolder
 
 BASE = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import subprocess
 import sys
@@ -11,13 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.localization.one_map import boxes_at, map_of
 from tests.report_page.small_run import METHODS, NO_METRIC, made, ran
-from wsol import gallery, showing
-from wsol.boxes.resize import normalise
+from wsol.datasets.base import Sample
 from wsol.errors import ConfigError
-from wsol.experiment import Experiment
-from wsol.localise import boxes_at, final_map
+from wsol.evaluation import shown
+from wsol.evaluation.experiment import Experiment
+from wsol.localization.frame import in_stored_pixels
+from wsol.localization.localize import ImageMap
+from wsol.localization.resize import normalise
 from wsol.protocols.base import Protocol, protocols
+from wsol.runs import gallery
 from wsol.store import RunFolder
 from wsol.views import View, ViewName
 
@@ -54,12 +59,12 @@ def test_kept_ious_and_ranks_are_those_of_the_rows(run: RunFolder) -> None:
     compared = 0
     for key, table in run.tables().items():
         for row in table.to_pylist():
-            shown = kept.shown.get((key, row["image_id"]))
-            if shown is None:
+            one = kept.shown.get((key, row["image_id"]))
+            if one is None:
                 continue
             compared += 1
             at = np.searchsorted(row["choe2020_v1/breaks"], kept.taus, side="right") - 1
-            np.testing.assert_allclose(shown.iou, np.array(row["choe2020_v1/iou"])[at], rtol=1e-6)
+            np.testing.assert_allclose(one.iou, np.array(row["choe2020_v1/iou"])[at], rtol=1e-6)
             picture = kept.pictures[row["image_id"]]
             assert picture.rank == row["rank"]
             assert picture.predicted == row["top"][0]
@@ -67,31 +72,34 @@ def test_kept_ious_and_ranks_are_those_of_the_rows(run: RunFolder) -> None:
     assert compared == 9 * 5
 
 
-@pytest.mark.parametrize("name", ["choe2020_v1", "exact", "gradcam2017"])
+def kept_of(item: ImageMap, protocol: Protocol) -> gallery.Shown:
+    """What the gallery keeps of a map."""
+    return shown.shown(Sample("a", 0, item.boxes_xyxy, item.layout.stored_wh), "x", item, protocol)
+
+
+@pytest.mark.parametrize("name", ["choe2020_v1", "choe2020_v2", "exact", "gradcam2017"])
 def test_one_sweep_gives_the_boxes_of_every_threshold(name: str) -> None:
     protocol = protocols[name].derive({"tau": "sweep"})
     rng = np.random.default_rng(5)
     for size in ((90, 60), (64, 64)):
-        raw = rng.random((9, 7))
-        final = final_map(raw, View("squash", 64).layout(size), size, protocol)
-        found = showing.boxes_of_thresholds(final, gallery.TAUS, protocol)
-        for tau, box in zip(gallery.TAUS, found, strict=True):
-            slow = boxes_at(final, tau, protocol.derive({"box_end": "half_open", "clip": False}))
-            assert [box.tolist()] == slow.tolist()
+        item = map_of(rng.random((9, 7)), [[0, 0, 10, 10]], size_wh=size, view=View("squash", 64))
+        kept = kept_of(item, protocol)
+        assert len(kept.counts) == len(kept.iou) == len(gallery.TAUS)
+        for step, tau in enumerate(gallery.TAUS):
+            frame = boxes_at(item, tau, protocol)
+            slow = in_stored_pixels(frame, item.layout, space=protocol.space, side=protocol.side)
+            assert kept.at(step).tolist() == np.rint(slow).tolist()
 
 
-def test_a_flat_map_has_no_box_but_at_zero() -> None:
-    found = showing.boxes_of_thresholds(np.zeros((20, 30), np.uint8), gallery.TAUS, protocols["choe2020_v1"])
-    assert not found.any()
+def test_a_flat_map_has_no_box() -> None:
+    assert not kept_of(map_of(np.zeros((20, 30))), protocols["choe2020_v1"]).counts.any()
 
 
 def test_boxes_of_a_square_frame_come_back_in_stored_pixels() -> None:
-    protocol, size = protocols["choe2020_v1"], (448, 112)
     raw = np.zeros((8, 8))
     raw[2:6, 2:4] = 1.0
-    sample = _sample(size)
-    shown = showing.shown(sample, "x", raw, View("squash", 64).layout(size), protocol)
-    x0, y0, x1, y1 = shown.boxes[20]  # tau 0.5: the edge of a bilinear step, half a cell at most from the cell's
+    kept = kept_of(map_of(raw, size_wh=(448, 112), view=View("squash", 64)), protocols["choe2020_v1"])
+    ((x0, y0, x1, y1),) = kept.at(20)  # tau 0.5: the edge of a bilinear step, half a cell at most from the cell's
     assert abs(x0 - 112) <= 28
     assert abs(x1 - 224) <= 28
     assert abs(y0 - 28) <= 7
@@ -101,7 +109,7 @@ def test_boxes_of_a_square_frame_come_back_in_stored_pixels() -> None:
 @pytest.mark.parametrize(("side", "expected"), [(14, (14, 14)), (56, (56, 56)), (112, (56, 56)), (224, (56, 56))])
 def test_small_maps_are_kept_as_they_are_and_large_ones_averaged(side: int, expected: tuple[int, int]) -> None:
     raw = np.add.outer(np.arange(side), np.arange(side)).astype(float) - 3
-    small = showing.small_map(raw, View("squash", 224).layout((300, 200)), (300, 200))
+    small = shown.small_map(raw, View("squash", 224).layout((300, 200)), (300, 200))
     assert small.shape == expected
     assert small.min() == 0
     assert small.max() == 255
@@ -110,24 +118,30 @@ def test_small_maps_are_kept_as_they_are_and_large_ones_averaged(side: int, expe
 
 
 def test_a_view_of_a_part_leaves_the_rest_of_the_map_empty() -> None:
-    small = showing.small_map(np.ones((7, 7)) + np.eye(7), View("centre", 224).layout((600, 300)), (600, 300))
+    small = shown.small_map(np.ones((7, 7)) + np.eye(7), View("centre", 224).layout((600, 300)), (600, 300))
     assert small.shape == (28, 56)
     assert not small[:, :13].any()
     assert not small[:, -13:].any()
     assert small[:, 20:36].any()
 
 
-def test_the_box_protocol_is_the_first_that_fits() -> None:
+def test_the_box_protocol_is_the_first_that_a_page_can_sweep(experiment: Experiment) -> None:
     def chosen(*names: str, view: ViewName = "squash") -> Protocol:
-        return gallery.box_protocol([protocols[n] for n in names], View(view, 224))
+        ours = {"protocols": tuple(protocols[n] for n in names), "view": View(view, 224)}
+        return dataclasses.replace(experiment, **ours).gallery_protocol
 
     assert chosen("choe2020_v2", "exact", "choe2020_v1").name == "exact"
+    assert chosen("choe2020_v1", "exact", view="centre").name == "exact"  # the first is defined for squashed images
+    assert chosen("layercam2021", "gradcam2017").preset == "gradcam2017"  # the first cuts shallow layers
     assert chosen("gradcam2017").tau == "sweep"
-    assert chosen("cam2016_code").name == "exact"  # it is defined for ten crops
-    assert chosen("cam2016_code", view="tencrop").name == "exact"  # and for another way of adding them
-    assert chosen("choe2020_v2").component == "largest_pixels"
     assert chosen().name == "exact"
-    assert chosen("choe2020_v1", view="centre").name == "exact"  # that protocol is defined for squashed images
+
+
+def test_no_other_protocols_boxes_stand_for_those_of_the_run(experiment: Experiment) -> None:
+    for name in ("choe2020_v2", "choe2020_v1", "cam2016_code", "layercam2021"):
+        for view in (View("squash", 224), View("centre", 224)):
+            ours = dataclasses.replace(experiment, protocols=(protocols[name],), view=view)
+            assert ours.gallery_protocol == protocols[name]
 
 
 def test_a_variant_added_later_adds_only_its_own_maps(tmp_path: Path) -> None:
@@ -184,7 +198,7 @@ def test_a_gallery_of_a_strange_size_is_refused() -> None:
 
 def test_reading_a_gallery_imports_neither_torch_nor_numba(run: RunFolder) -> None:
     code = (
-        "import sys; from pathlib import Path; from wsol import gallery; from wsol.store import RunFolder;"
+        "import sys; from pathlib import Path; from wsol.runs import gallery; from wsol.store import RunFolder;"
         f"kept = gallery.read(RunFolder(Path({str(run.path)!r})));"
         "print(len(kept.shown), 'torch' in sys.modules or 'numba' in sys.modules)"
     )
@@ -192,14 +206,10 @@ def test_reading_a_gallery_imports_neither_torch_nor_numba(run: RunFolder) -> No
     assert said.split() == ["45", "False"]
 
 
-def _sample(size_wh: tuple[int, int]) -> showing.Sample:
-    from wsol.datasets.base import Sample
-
-    return Sample("a", 0, np.array([[0.0, 0.0, 10.0, 10.0]]), size_wh)
-
-
 def _plain(folder: RunFolder) -> dict[str, object]:
     kept = gallery.read(folder)
     assert kept is not None
     pictures = {k: p.jpeg for k, p in kept.pictures.items()}
-    return pictures | {str(k): (s.map.tolist(), s.boxes.tolist(), s.iou.tolist()) for k, s in kept.shown.items()}
+    return pictures | {
+        str(k): (s.map.tolist(), s.boxes.tolist(), s.counts.tolist(), s.iou.tolist()) for k, s in kept.shown.items()
+    }

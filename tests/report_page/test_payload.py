@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from wsol import gallery
-from wsol.gallery import Gallery
 from wsol.report.material import Material
 from wsol.report.payload import IOU_STEPS, MISSING, numbers, pack
 from wsol.report.series import BINS, TAUS, accuracy_line, iou_histogram, path_line, styles
+from wsol.runs import gallery
+from wsol.runs.gallery import Gallery
 from wsol.runs.schema import VariantInfo
 from wsol.store import RunFolder
 

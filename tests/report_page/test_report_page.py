@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from tests.report_page.chromium import Chromium, find
-from wsol import gallery
-from wsol.gallery import Gallery, Picture, Shown
 from wsol.protocols.base import protocols
 from wsol.report.html import page
 from wsol.report.material import Material
+from wsol.runs import gallery
+from wsol.runs.gallery import Gallery, Picture, Shown
 from wsol.store import RunFolder, Shard
 
 

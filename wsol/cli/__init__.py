@@ -44,9 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except WsolError as error:
         print(f"wsol: {type(error).__name__}: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("wsol: stopped; the same command goes on where it was", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        print("wsol: stopped; what was done is kept, run the same command to resume", file=sys.stderr)
+        return getattr(error, "exit_code", 130)
     except BrokenPipeError:  # `wsol table latest | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -84,11 +84,11 @@ def _device() -> Finding:
 def _numba() -> Finding:
     import numpy as np
 
-    from wsol.boxes.sweep import sweep
+    from wsol.localization.levels import boxes_above
 
-    ranks = np.zeros((8, 8), np.int32)
-    ranks[2:5, 3:7] = 1
-    box = sweep(ranks, levels=2, component="largest_polygon").boxes.tolist()
+    mask = np.zeros((8, 8), bool)
+    mask[2:5, 3:7] = True
+    box = boxes_above(mask, component="largest_polygon").tolist()
     if box != [[3, 2, 7, 5]]:
         return Finding("bad", f"the box sweep gives {box} for a rectangle at [[3, 2, 7, 5]]; reinstall numba")
     return Finding("ok", "boxes: the compiled sweep works")

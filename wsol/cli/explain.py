@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 import re
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from wsol.cli import choices
 from wsol.errors import ConfigError, DataError, OutputError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
     from wsol.datasets.base import Dataset, Sample
+    from wsol.localization.localize import ImageMap
     from wsol.models.base import Classifier
+    from wsol.protocols.base import Protocol
 
 log = logging.getLogger(__name__)
 
@@ -67,18 +71,18 @@ def explain(
 ) -> list[Path]:
     """Pictures of every chosen variant for every image; returns the files written."""
     import numpy as np
-    import torch
 
     from wsol.cli.compose import compose_settings
-    from wsol.cli.job import chosen_protocols, engine_of, load_dataset, load_model, view_of
+    from wsol.cli.job import chosen_protocols, engine_of, load_dataset, load_model, place, view_of
+    from wsol.datasets.base import Sample
     from wsol.datasets.renumbered import as_the_network_counts
-    from wsol.localise import boxes_at, final_map, iou_of_thresholds, place
-    from wsol.looking import Looker
+    from wsol.evaluation.experiment import view_under
+    from wsol.localization.frame import in_stored_pixels
+    from wsol.localization.localize import boxes_along, localize
+    from wsol.maps.network import MapExtractor, NetworkMaps
     from wsol.models.stages import resolve_layer, stages
-    from wsol.refine import frame_image, refines
     from wsol.report.overlay import overlay, sheet
     from wsol.variants import expand
-    from wsol.views import merge_crops
 
     settings = compose_settings(overrides)
     protocol = chosen_protocols(settings)[0]
@@ -86,48 +90,50 @@ def explain(
     variants = expand(
         settings["methods"], resolve=lambda name: resolve_layer(classifier, name), stages=list(stages(classifier))
     )
-    engine, view = engine_of(settings), view_of(settings, classifier)
-    looker = Looker(
-        classifier, device=engine.device, precision=engine.precision, seed=settings["seed"], chunk=engine.chunk
-    )
+    engine = engine_of(settings)
+    place(classifier, engine)
+    view = view_under(protocol, view_of(settings, classifier))
     data = None
     if any(not Path(i).is_file() for i in images):
         data = as_the_network_counts(load_dataset(settings["dataset"]), classifier.class_names)
+    extractor = MapExtractor(
+        classifier, seed=settings["seed"], chunk=engine.chunk, autocast=engine.precision == "bfloat16"
+    )
     tau = tau if tau is not None else 0.2 if protocol.tau == "sweep" else protocol.tau
+    shown = protocol if protocol.tau in ("sweep", tau) else protocol.derive({"tau": tau})
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"can't write to {out}: {error.strerror}; choose another folder with -o DIR") from error
     written, arrays = [], {}
     for name, slug in zip(images, _slugs(images), strict=True):
-        image, sample, gt = _open(name, data)
-        crops = view.inputs(image)
-        layout = view.layout(image.size)
-        inputs = [looker.tensor([crop]) for crop in crops]
-        logits = torch.stack([torch.as_tensor(looker.query.logits(x)[0]) for x in inputs]).mean(0)
+        image, sample = _open(name, data)
+        source = NetworkMaps(cast("Dataset", _OneImage(image)), extractor, engine.batch_size)
+        one = source.load(sample or Sample(name, 0, np.zeros((0, 4)), image.size), [view], {"image"})
+        logits = np.mean([extractor.query.logits(extractor.tensor([x])).cpu().numpy()[0] for x in one.inputs[view]], 0)
         target = label if label is not None else sample.label if sample else int(logits.argmax())
         if not 0 <= target < classifier.num_classes:
             raise ConfigError(
                 f"--label {target} is not a class of {classifier.name} (0 to {classifier.num_classes - 1})"
             )
         log.info("%s: %s", name, _says(classifier, data, logits, target))
-        maps = [looker.maps(x, torch.tensor([target]), [name], variants) for x in inputs]
-        pictures = []
+        one = dataclasses.replace(one, sample=dataclasses.replace(one.sample, label=target))
+        maps, pictures = source.maps([one], view, variants), []
         for variant in variants:
-            raw = merge_crops([m.raw[variant.id][0] for m in maps], layout)
-            arrays[f"{name}/{variant.id}"] = raw
-            where = place(gt, layout, image.size, protocol)
-            final = final_map(raw, layout, where.size_wh, protocol)
-            pixels = frame_image(image, layout, where.size_wh, protocol) if refines(protocol, shallow=False) else None
-            boxes = boxes_at(final, tau, protocol, image_rgb=pixels)
+            item = maps.image_map(variant, 0)
+            arrays[f"{name}/{variant.id}"] = item.raw
+            found = localize([item], [shown])[shown.name]
+            boxes = boxes_along(item, shown, [tau])[0]
             caption = variant.id
-            if len(gt):
-                fixed = protocol.derive({"tau": tau})
-                reached = iou_of_thresholds(final, where.gt_boxes, fixed, image_rgb=pixels)[0].values.max()
-                caption += f"  IoU {reached:.2f} at tau {tau:g}"
-            scaled = boxes * np.array([image.width / where.size_wh[0], image.height / where.size_wh[1]] * 2)
-            peak = max(float(final.max()), 1e-12)
-            picture = overlay(image, final / peak, gt_boxes=gt, predicted_boxes=scaled, caption=caption)
+            if len(item.boxes_xyxy):
+                caption += f"  IoU {found.iou.at(tau).max():.2f} at tau {tau:g}"
+            picture = overlay(
+                image,
+                _heat(item, shown),
+                gt_boxes=item.boxes_xyxy,
+                predicted_boxes=in_stored_pixels(boxes, item.layout, space=shown.space, side=shown.side),
+                caption=caption,
+            )
             file = out / f"{slug}--{_slug(variant.id)}.png"
             picture.save(file)
             written.append(file)
@@ -138,6 +144,38 @@ def explain(
     file = out / "maps.npz"
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     return [*written, file]
+
+
+class _OneImage:
+    """An opened image where a data set is expected."""
+
+    def __init__(self, image: Image) -> None:
+        self._image = image
+
+    def image(self, sample: Sample) -> Image:
+        return self._image
+
+
+def _heat(item: ImageMap, protocol: Protocol) -> NDArray[Any]:
+    """(H, W) the map over the whole stored image, in [0, 1]; 0 outside what the view shows."""
+    import cv2
+    import numpy as np
+
+    from wsol.localization.final_map import final_map
+    from wsol.localization.frame import frame_of
+
+    width, height = item.layout.stored_wh
+    if item.full or not item.finite:
+        return np.full((height, width), float(item.full))
+    size = frame_of(item.boxes_xyxy, item.layout, protocol).size_wh
+    final = final_map(item.raw, item.layout, size, protocol).astype(np.float64)
+    final /= max(float(final.max()), 1e-12)
+    x0, y0, x1, y1 = (round(v) for v in item.layout.region_xyxy)
+    if protocol.space == "original" or (x0, y0, x1, y1) == (0, 0, width, height):
+        return final
+    heat = np.zeros((height, width))
+    heat[y0:y1, x0:x1] = cv2.resize(final, (x1 - x0, y1 - y0))
+    return heat
 
 
 def _slugs(names: Sequence[str]) -> list[str]:
@@ -151,14 +189,12 @@ def _slugs(names: Sequence[str]) -> list[str]:
     return found
 
 
-def _open(name: str, data: Dataset | None) -> tuple[Image, Sample | None, Any]:
-    """An image file, or an image of the dataset with its ground truth."""
-    import numpy as np
-
+def _open(name: str, data: Dataset | None) -> tuple[Image, Sample | None]:
+    """An image file, or an image of the dataset with its sample."""
     if Path(name).is_file():
         from wsol.datasets.files import open_image
 
-        return open_image(Path(name), image_id=name), None, np.zeros((0, 4))
+        return open_image(Path(name), image_id=name), None
     assert data is not None
     found = {s.image_id: s for s in data.samples()}
     if name not in found:
@@ -166,12 +202,14 @@ def _open(name: str, data: Dataset | None) -> tuple[Image, Sample | None, Any]:
 
         near = get_close_matches(name, found, n=1, cutoff=0) or list(found)[:1]
         raise DataError(f"{name!r} is neither a file nor an image id of dataset {data.key}; nearest id: {near[0]!r}")
-    return data.image(found[name]), found[name], found[name].boxes_xyxy
+    return data.image(found[name]), found[name]
 
 
 def _says(classifier: Classifier, data: Dataset | None, logits: Any, target: int) -> str:
+    from wsol.evaluation.rows import softmax
+
     names = list(classifier.class_names) or list(data.class_names if data else [])
-    probabilities = logits.softmax(0)
+    probabilities = softmax(logits)
     best = int(logits.argmax())
 
     def called(c: int) -> str:

@@ -14,12 +14,12 @@ from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.checks import check_boxes
 from wsol.datasets.renumbered import as_the_network_counts
 from wsol.errors import ConfigError, DataError, unknown
-from wsol.experiment import ChosenMetric, Experiment, Numerics
+from wsol.evaluation.experiment import SHARD_SIZE, ChosenMetric, Experiment, Numerics
 from wsol.methods.base import methods
 from wsol.metrics.base import metrics
 from wsol.metrics.sanity import randomised
 from wsol.metrics.truth import against_boxes
-from wsol.models.base import Classifier, load_classifier
+from wsol.models.base import Classifier, load_classifier, weights_id
 from wsol.models.stages import resolve_layer, stages
 from wsol.options import build, defaults, fit
 from wsol.protocols.base import Protocol, protocols
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 CHUNK = {"cpu": 16, "cuda": 64}  # the CPU's caches like small ones: 64 took 1.7 times as long an image as 16
 MANY_CROPS = ("tencrop", "multiscale")
 KNOWN = {"dataset", "model", "methods", "protocols", "metrics", "engine", "paths", "view", "seed", "gallery"}
-SHOWN = {"table", "tau_from", "figures"}  # settings that decide no row
+SHOWN = {"table", "tau_from", "figures", "profile"}  # settings that decide no row
 
 
 def experiment_from(settings: Mapping[str, Any]) -> Experiment:
@@ -62,6 +62,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
             "choose metric=[] or view=squash"
         )
     names = stages(classifier)
+    place(classifier, engine)
     variants = expand(chosen_methods, resolve=lambda layer: resolve_layer(classifier, layer), stages=list(names))
     return Experiment(
         dataset=data,
@@ -96,6 +97,13 @@ def engine_of(settings: Mapping[str, Any]) -> Engine:
     return Engine(settings.get("engine") or {})
 
 
+def place(classifier: Classifier, engine: Engine) -> None:
+    """Put a network of our own loading where it runs: on the device, in the precision, eval mode, channels last."""
+    # channels last: twice as fast on the CPU for our networks (benchmarks/speed/layout.py)
+    dtype = torch.float64 if engine.precision == "float64" else torch.float32
+    classifier.module.to(engine.device, dtype).to(memory_format=torch.channels_last).eval()
+
+
 class Engine:
     """Checked numbers of the `engine` group."""
 
@@ -106,7 +114,7 @@ class Engine:
                 raise unknown("option", f"engine.{key}", [f"engine.{a}" for a in allowed], error=ConfigError)
         self.batch_size = self._whole(node, "batch_size", 16)
         self.shard_size, self.threads = (
-            self._whole(node, "shard_size", 200),
+            self._whole(node, "shard_size", SHARD_SIZE),
             self._whole(node, "threads", os.cpu_count() or 1),
         )
         self.precision = str(node.get("precision", "float32"))
@@ -160,8 +168,8 @@ def _with_random_layers(classifier: Classifier, layers: int | str) -> Classifier
     with randomised(classifier.module, layers=layers) as names:  # type: ignore[arg-type]
         drawn = {key: value.clone() for key, value in classifier.module.state_dict().items()}
     classifier.module.load_state_dict(drawn)  # the block gave the trained weights back
-    label = f"{classifier.weights_id}, {len(names)} layers random"
-    return dataclasses.replace(classifier, weights_id=label)
+    label = f"{classifier.weights_source}, {len(names)} layers random"
+    return dataclasses.replace(classifier, weights_id=weights_id(label, classifier.module))
 
 
 def _protocols(name: str, node: Mapping[str, Any]) -> list[Protocol]:

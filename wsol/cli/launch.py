@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ from omegaconf import DictConfig, OmegaConf
 from wsol.cli.job import experiment_from
 from wsol.cli.table import VAL, settings_of
 from wsol.engines import Part, run_local
-from wsol.errors import ConfigError
-from wsol.evaluate import is_complete
-from wsol.experiment import Experiment
+from wsol.errors import ConfigError, RowsFailed
+from wsol.evaluation.adopt import adopt
+from wsol.evaluation.experiment import Experiment
+from wsol.evaluation.profile import Profile
+from wsol.evaluation.shard import is_complete
 from wsol.protocols.stored import check_knobs
+from wsol.report.plain import print_table
 from wsol.store import RunFolder
 from wsol.versions import versions
 
@@ -28,7 +32,7 @@ STUDIES = ("ablation-", "knobs-")  # figures of what an experiment varies
 
 def run_job(config: DictConfig) -> None:
     """Run one composed configuration and print its table on stdout."""
-    settings = _plain(config)
+    settings, profile = _plain(config), Profile()
     taus = settings.get("tau_from") or ["oracle"]
     taus = [taus] if isinstance(taus, str) else [str(tau) for tau in taus]
     chosen_on = Path(settings["paths"]["runs"])
@@ -42,11 +46,20 @@ def run_job(config: DictConfig) -> None:
                 f"tau_from=val: dataset {settings['dataset'].get('name')} has no split option; run its other split "
                 "first and give tau_from=val:RUN"
             )
-        _, _, to_come = _run({**settings, "dataset": {**settings["dataset"], "split": VAL}})
-    experiment, folder, own = _run(settings)
-    if not to_come + own:
-        _show(experiment, folder, taus, settings)
-    log.info("rows: %s", folder.path)
+        to_come = _run({**settings, "dataset": {**settings["dataset"], "split": VAL}}, profile).to_come
+    ran = _run(settings, profile)
+    if not to_come + ran.to_come:
+        with profile.stage("table"):
+            _show(ran.experiment, ran.folder, taus, settings)
+    log.info("rows: %s", ran.folder.path)
+    if settings.get("profile"):
+        print_table(profile.table(), sys.stderr)
+    if ran.failed:
+        first = next(iter(ran.failed))
+        raise RowsFailed(
+            f"{len(ran.failed)} of {len(ran.experiment.variants)} variants failed on some images, "
+            f"first {first}: {ran.failed[first][0][1]}; all other rows are complete"
+        )
 
 
 def _show(experiment: Experiment, folder: RunFolder, taus: Sequence[str], settings: Mapping[str, Any]) -> None:
@@ -69,10 +82,20 @@ def _show(experiment: Experiment, folder: RunFolder, taus: Sequence[str], settin
             log.warning("no figure: %s", error)
 
 
-def _run(settings: Mapping[str, Any]) -> tuple[Experiment, RunFolder, int]:
-    """Compute what is missing; with the shards that other parts still owe."""
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """An experiment that ran: its folder, the shards that other parts still owe, and what failed by variant."""
+
+    experiment: Experiment
+    folder: RunFolder
+    to_come: int
+    failed: Mapping[str, Sequence[tuple[str, str]]]
+
+
+def _run(settings: Mapping[str, Any], profile: Profile) -> _Ran:
+    """Compute what is missing."""
     part = Part.parse((settings.get("engine") or {}).get("part"))
-    with redirect_stdout(sys.stderr):  # whatever a network or another library prints is no answer of ours
+    with redirect_stdout(sys.stderr), profile.stage("load data and network"):  # a network's prints are not results
         experiment = experiment_from(settings)
     folder = RunFolder(Path(settings["paths"]["runs"]) / experiment.folder_name)
     check_knobs({p.name: p.knobs for p in experiment.protocols}, folder.footers(), where=folder.path)
@@ -86,13 +109,14 @@ def _run(settings: Mapping[str, Any]) -> tuple[Experiment, RunFolder, int]:
         len(experiment.metrics),
         experiment.numerics.device,
     )
+    adopt(experiment, folder)
     with redirect_stdout(sys.stderr):
-        run_local(experiment, folder, part)
+        failed = run_local(experiment, folder, part, profile=profile)
     folder.write_manifest(experiment.manifest(versions()))  # the newest finished run is `latest`
     to_come = sum(not is_complete(experiment, shard, folder) for shard in experiment.shards)
     if to_come:
         log.info("part %s is done; the other parts still owe %d of %d shards", part, to_come, len(experiment.shards))
-    return experiment, folder, to_come
+    return _Ran(experiment, folder, to_come, failed)
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:

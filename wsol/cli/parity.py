@@ -46,9 +46,9 @@ def main(words: Sequence[str]) -> int:
 
 def _compare(overrides: Sequence[str], images: int, layers: str, known: Sequence[str]) -> list[dict[str, object]]:
     from wsol.cli.compose import compose_settings
-    from wsol.cli.job import engine_of, load_dataset, load_model, view_of
+    from wsol.cli.job import engine_of, load_dataset, load_model, place, view_of
     from wsol.datasets.renumbered import as_the_network_counts
-    from wsol.looking import Looker
+    from wsol.maps.network import MapExtractor
     from wsol.models.heads import head_behind
     from wsol.models.stages import resolve_layer, stages
     from wsol.parity import parity
@@ -56,17 +56,19 @@ def _compare(overrides: Sequence[str], images: int, layers: str, known: Sequence
     settings = compose_settings(choices.rewrite(list(overrides)))
     classifier = load_model(settings["model"])
     data, engine, view = load_dataset(settings["dataset"]), engine_of(settings), view_of(settings, classifier)
-    looker = Looker(
-        classifier, device=engine.device, precision=engine.precision, seed=settings["seed"], chunk=engine.chunk
+    place(classifier, engine)
+    extractor = MapExtractor(
+        classifier, seed=settings["seed"], chunk=engine.chunk, autocast=engine.precision == "bfloat16"
     )
     data = as_the_network_counts(data, classifier.class_names)
     samples = data.samples()[:images]
     inputs = [view.inputs(data.image(sample))[0] for sample in samples]
     last = resolve_layer(classifier, layers)
-    if head_behind(looker.module, last, looker.tensor(inputs[:1]), grids=looker.grids) is None:
+    one = extractor.tensor([extractor.normalized(inputs[0])])
+    if head_behind(extractor.module, last, one, grids=extractor.grids) is None:
         known = [name for name in known if name not in ("cam", "peer.torchcam.CAM")]
     found = parity(
-        looker,
+        extractor,
         inputs,
         [sample.label for sample in samples],
         known=known,

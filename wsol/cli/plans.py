@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from wsol.cli import choices
 from wsol.cli.compose import compose_settings
-from wsol.cli.job import chosen_protocols, engine_of, experiment_from, load_dataset, view_of
+from wsol.cli.job import chosen_protocols, engine_of, experiment_from, load_dataset
 from wsol.engines import run_local
 from wsol.errors import DataError, ModelError, WsolError
-from wsol.experiment import Experiment
-from wsol.imageless import NoNetwork, evaluate_boxes, is_fixed
+from wsol.evaluation.experiment import Experiment
+from wsol.maps.fixed import SIDE, is_fixed
 from wsol.methods.base import methods
-from wsol.progress import Progress
+from wsol.options import build
 from wsol.report.reproduce import wanted_weights
 from wsol.report.summary import summarise
 from wsol.store import RunFolder
 from wsol.variants import expand
 from wsol.versions import versions
+from wsol.views import View
 
 if TYPE_CHECKING:
     from wsol.report.cells import Cell
@@ -70,7 +71,7 @@ def run(plans: Mapping[str, Plan], cells: Sequence[Published], *, n_resamples: i
         whole = _together([one.experiment for one in here.values()])
         folder = RunFolder(place)
         folder.write_manifest(whole.manifest(versions()))
-        _evaluate(whole, folder)
+        run_local(whole, folder)
         variants, measures = {v.key for v in whole.variants}, {measure for _, measure in whole.work}
         summary = summarise(folder, variants=variants, measures=measures, n_resamples=n_resamples)
         for cell in cells:
@@ -94,7 +95,7 @@ def _planned(words: Sequence[str], benchmark: Benchmark, overrides: Sequence[str
         if settings["model"].get("weights") is None:
             settings["model"]["weights"] = _weights(benchmark, settings["model"]["name"], anyway=anyway)
         experiment = experiment_from(settings)
-        if experiment.classifier.weights_id.startswith("random") and not anyway:
+        if experiment.weights_name.startswith("random") and not anyway:
             raise ModelError(f"random weights compute no number of {benchmark.name}; give model.weights=FILE")
     _check_images(settings["dataset"], len(experiment.samples), anyway=anyway)  # reads the annotations: now or never
     return Plan(experiment, runs)
@@ -125,14 +126,15 @@ def boxes_experiment(settings: Mapping[str, Any]) -> Experiment:
     node = dict(settings["dataset"])
     if node.get("name") == "wsolevaluation":
         node["images"] = None
-    engine, network = engine_of(settings), NoNetwork()
+    engine = engine_of(settings)
+    view = dict(settings["view"])
     return Experiment(
         dataset=load_dataset(node),
-        classifier=network,  # type: ignore[arg-type]
+        classifier=None,
         variants=expand(settings["methods"], resolve=lambda layer: layer, stages=[]),
         protocols=chosen_protocols(settings),
         metrics=(),
-        view=view_of(settings, network),  # type: ignore[arg-type]
+        view=build(View, {**view, "side": view.get("side") or SIDE}, where="view"),
         seed=int(settings["seed"]),
         shard_size=engine.shard_size,
         threads=engine.threads,
@@ -147,13 +149,3 @@ def _together(experiments: Sequence[Experiment]) -> Experiment:
         protocols=tuple({p.name: p for one in experiments for p in one.protocols}.values()),
         metrics=tuple({m.name: m for one in experiments for m in one.metrics}.values()),
     )
-
-
-def _evaluate(experiment: Experiment, folder: RunFolder) -> None:
-    if not isinstance(experiment.classifier, NoNetwork):
-        run_local(experiment, folder)
-        return
-    left = [shard for shard in experiment.shards if experiment.work - folder.done(shard)]
-    with Progress(total=sum(len(shard.image_ids) for shard in left), what=folder.name) as progress:
-        for shard in left:
-            evaluate_boxes(experiment, shard, folder, on_images=progress.advance)

@@ -63,7 +63,8 @@ def main(words: Sequence[str], *, typed: str | None = None) -> int:
         print(f"wsol: {len(outcomes) - len(failures)} of {len(outcomes)} jobs done", file=sys.stderr)
     if not failures:
         return 0
-    return 2 if len(failures) == len(outcomes) and all(isinstance(e, WsolError) for _, e in failures) else 1
+    codes = {error.exit_code if isinstance(error, WsolError) else 1 for _, error in failures}
+    return codes.pop() if len(failures) == len(outcomes) and len(codes) == 1 else 1
 
 
 def names() -> str:

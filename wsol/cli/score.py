@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import logging
 import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -17,11 +19,13 @@ from wsol.errors import ConfigError, DataError, unknown
 from wsol.views import ViewName
 
 if TYPE_CHECKING:
-    from wsol.datasets.base import Dataset
+    from wsol.datasets.base import Dataset, Sample
+    from wsol.evaluation.experiment import ChosenMetric, Experiment
+    from wsol.protocols.base import Protocol
     from wsol.report.summary import Summary
-    from wsol.rules import BoxRule, PixelRule
-    from wsol.scoring import Scoring
     from wsol.store import RunFolder
+    from wsol.variants import Variant
+    from wsol.views import View
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +54,8 @@ Held-out thresholds: score the maps of the other split under the same --name fir
 
 A map that is not square must have the image's proportions, to within one cell of its grid.
 """
-NEEDS = {"mask", "truth", "boxes"}  # of metrics that look at a map
+NEEDS = {"mask", "truth", "boxes"}  # of metrics that use a map
+METRIC_SIDE = 224  # pixels at which maps are compared with masks (Choe et al., 2020)
 
 
 def main(words: Sequence[str]) -> int:
@@ -77,9 +82,9 @@ def main(words: Sequence[str]) -> int:
     chosen = parser.parse_args(choices.load_with([*words]))
     if chosen.threads < 1:
         raise ConfigError(f"--threads {chosen.threads} can do no work; give 1 or more")
-    summary, folder, scoring = score(chosen)
+    summary, folder, experiment = score(chosen)
     if chosen.json:
-        json.dump(as_object(summary, folder, scoring, n_resamples=chosen.resamples), sys.stdout, indent=1)
+        json.dump(as_object(summary, folder, experiment, n_resamples=chosen.resamples), sys.stdout, indent=1)
         print()
     else:
         from wsol.report.table import show
@@ -88,90 +93,102 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Scoring]:
+def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment]:
     """Rows on disk and their summary."""
     from wsol.annotations import read_annotations
     from wsol.cli.table import settings_of
-    from wsol.progress import Progress
+    from wsol.engines import run_local
+    from wsol.errors import RowsFailed
     from wsol.protocols.stored import check_knobs
     from wsol.report.summary import summarise
-    from wsol.scoring import score_maps
     from wsol.store import RunFolder
     from wsol.versions import versions
 
     data = read_annotations(chosen.annotations, images=chosen.images, masks=chosen.masks)
-    scoring = _scoring(chosen, data, rule_of(chosen, data))
-    folder = RunFolder(chosen.runs / scoring.folder_name)
-    asked = {name: info.knobs for name, info in scoring.about().protocols.items()}
-    check_knobs(asked, folder.footers(), where=folder.path)
-    folder.write_manifest(scoring.manifest(versions()))
-    with Progress(total=len(scoring.samples), what=scoring.label) as progress:
-        score_maps(scoring, folder, threads=chosen.threads, on_images=progress.advance)
-    folder.write_manifest(scoring.manifest(versions()))  # the newest finished run is `latest`
+    experiment = _experiment(chosen, data)
+    folder = RunFolder(chosen.runs / experiment.folder_name)
+    check_knobs({p.name: p.knobs for p in experiment.protocols}, folder.footers(), where=folder.path)
+    folder.write_manifest(experiment.manifest(versions()))
+    if run_local(experiment, folder):
+        raise RowsFailed(f"some maps of {chosen.maps} could not be measured")
+    folder.write_manifest(experiment.manifest(versions()))  # the newest finished run is `latest`
     log.info("rows: %s", folder.path)
-    only = {scoring.rule.name, "classification"}
+    only = {measure for _, measure in experiment.work} | {"classification"}
     settings = settings_of([chosen.tau], chosen.runs, n_resamples=chosen.resamples)
-    return summarise(folder, measures=only, settings=settings), folder, scoring
+    return summarise(folder, measures=only, settings=settings), folder, experiment
 
 
-def _scoring(chosen: argparse.Namespace, data: Dataset, rule: BoxRule | PixelRule) -> Scoring:
+def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
     """Everything that can be refused without reading all maps is refused here."""
-    from wsol.datasets.checks import check_boxes
-    from wsol.mapfiles import open_maps
-    from wsol.metrics.truth import against_boxes
+    from wsol.evaluation.experiment import Experiment
+    from wsol.maps.files import open_maps
+    from wsol.maps.stored import CROPPED, StoredMaps, StoredVariant, looks_raw
+    from wsol.metrics.base import metrics
     from wsol.predictions import read_predictions
     from wsol.protocols.base import spelled
-    from wsol.rules import CROPPED, BoxRule
-    from wsol.scoring import Scoring, looks_raw
 
     samples = {sample.image_id: sample for sample in data.samples()}
-    if isinstance(rule, BoxRule):
-        check_boxes(list(samples.values()), chosen.annotations, masks="for masks use --protocol pxap")
-    elif against_boxes(rule.chosen.metric):
-        key, metric = rule.chosen.metric.info.key, rule.chosen.metric
-        other = f"{key}[against=mask]" if hasattr(metric, "against") else "pxap"
-        check_boxes(list(samples.values()), chosen.annotations, masks=f"for masks use --protocol {other}")
+    preset, changes = spelled(chosen.protocol)
+    measured = (_metric(preset, changes, chosen, samples),) if preset in metrics else ()
+    protocols = () if measured else (_protocol(preset, chosen, samples),)
+    view = _view_of(chosen, protocols)
+    frame_wh = partial(_frame_wh, protocol=protocols[0] if protocols else None, side=view.side)
     maps = open_maps(chosen.maps)
     names = maps.of(list(samples))
     predictions = read_predictions(chosen.predictions, samples) if chosen.predictions else None
     raw = chosen.normalise == "always"
     if chosen.normalise == "auto":
-        raw, reason = looks_raw(maps, names, list(samples.values()), rule)
-        if "normalise" in spelled(chosen.protocol)[1]:
+        raw, reason = looks_raw(maps, names, list(samples.values()), frame_wh)
+        if "normalise" in changes:
             raw, reason = True, "the protocol's name says how"
-        done = "resized and normalised by the protocol" if raw else "taken as they are, not normalised again"
+        done = "resized and normalized by the protocol" if raw else "taken as they are, not normalized again"
         log.info("maps are %s: %s (--normalise always or never settles it)", done, reason)
-    if rule.view in CROPPED:
-        log.info("maps are taken to cover the %s crop of their images (--view squash: the whole image)", rule.view)
-    return Scoring(
+    if view.name in CROPPED:
+        log.info("maps are taken to cover the %s crop of their images (--view squash: the whole image)", view.name)
+    stored = StoredMaps(
         label=_label(chosen.name or chosen.maps.resolve().stem),
-        rule=rule,
         dataset=data,
-        samples=samples,
-        maps=maps,
+        files=maps,
         names=names,
+        frame_wh=frame_wh,
         raw=raw,
         settled=chosen.normalise == "auto",
-        predictions=predictions,
+        shallow=chosen.shallow,
         with_images=chosen.images is not None,
+        predictions=predictions,
+    )
+    # scores go through under the protocol's own name, without another normalization
+    applied = protocols if raw else tuple(dataclasses.replace(p, normalise="none") for p in protocols)
+    return Experiment(
+        dataset=data,
+        classifier=None,
+        stored=stored,
+        variants=(cast("Variant", StoredVariant(stored.label)),),  # its class would import torch
+        protocols=applied,
+        metrics=measured,
+        view=view,
+        threads=chosen.threads,
+        gallery=0,
     )
 
 
-def rule_of(chosen: argparse.Namespace, data: Dataset) -> BoxRule | PixelRule:
-    """The protocol, or the metric, that a name stands for, with --step and --view."""
-    from wsol.metrics.base import metrics
-    from wsol.protocols.base import named, protocols, spelled
-    from wsol.rules import CROPPED, BoxRule
+def _frame_wh(sample: Sample, *, protocol: Protocol | None, side: int) -> tuple[int, int]:
+    """The size at which a map is scored."""
+    return sample.size_wh if protocol is not None and protocol.space == "original" else (side, side)
 
-    preset, changes = spelled(chosen.protocol)
-    if preset in metrics:
-        return _metric(preset, changes, chosen, data)
+
+def _protocol(preset: str, chosen: argparse.Namespace, samples: Mapping[str, Sample]) -> Protocol:
+    """The protocol that a name stands for, with --step."""
+    from wsol.datasets.checks import check_boxes
+    from wsol.metrics.base import metrics
+    from wsol.protocols.base import named, protocols
+
     if preset not in protocols:
         raise unknown("protocol or metric", preset, [*protocols, *metrics], see="wsol list protocols")
     protocol = named(chosen.protocol)
     if chosen.step is not None:
         if protocol.tau != "sweep" or protocol.quantise == "none":
-            why = "is not quantised" if protocol.tau == "sweep" else f"has a fixed threshold, {protocol.tau:g}"
+            why = "is not quantized" if protocol.tau == "sweep" else f"has a fixed threshold, {protocol.tau:g}"
             raise ConfigError(f"--step {chosen.step:g} changes nothing: protocol {protocol.name} {why}")
         protocol = protocol.derive({"tau_step": chosen.step})
     cuts = protocol.refine not in ("none", "grabcut_shallow") or (protocol.refine != "none" and chosen.shallow)
@@ -179,30 +196,45 @@ def rule_of(chosen: argparse.Namespace, data: Dataset) -> BoxRule | PixelRule:
         raise ConfigError(
             f"protocol {protocol.name} refines maps by a graph cut and needs the pixels: give --images DIR"
         )
-    own: ViewName = "centre" if protocol.view == "centre" else "squash_centre"
-    view = _view(chosen.view) if chosen.view else own if protocol.view in CROPPED else "squash"
-    return BoxRule(protocol=protocol, view=view, shallow=chosen.shallow)
+    check_boxes(list(samples.values()), chosen.annotations, masks="for masks use --protocol pxap")
+    return protocol
 
 
-def _metric(key: str, changes: Mapping[str, Any], chosen: argparse.Namespace, data: Dataset) -> PixelRule:
-    from wsol.experiment import ChosenMetric
+def _view_of(chosen: argparse.Namespace, protocols: Sequence[Protocol]) -> View:
+    """What maps cover: what --view says, else what the protocol crops."""
+    from wsol.maps.stored import CROPPED
+    from wsol.views import View
+
+    side = protocols[0].side if protocols else METRIC_SIDE
+    if chosen.view:
+        return View(_view(chosen.view), side)
+    own = protocols[0].view if protocols else "any"
+    return View(cast(ViewName, own) if own in CROPPED else "squash", side)
+
+
+def _metric(
+    key: str, changes: Mapping[str, Any], chosen: argparse.Namespace, samples: Mapping[str, Sample]
+) -> ChosenMetric:
+    from wsol.datasets.checks import check_boxes
+    from wsol.evaluation.experiment import ChosenMetric
     from wsol.metrics.base import metrics
+    from wsol.metrics.truth import against_boxes
     from wsol.options import build, defaults
-    from wsol.rules import PixelRule
 
     cls = metrics[key]
     if "probabilities" in cls.info.needs and _able(cls.info.needs) and chosen.predictions is None:
         raise ConfigError(f"metric {key} needs to know whether the network was right: give --predictions FILE")
     if not _able(cls.info.needs):
         able = ", ".join(k for k, m in metrics.items() if _able(m.info.needs))
-        raise ConfigError(f"metric {key} asks the network, which maps from files don't have; there are {able}")
+        raise ConfigError(f"metric {key} queries the network, which maps from files don't have; there are {able}")
     options = {**changes, **({} if chosen.step is None else {"step": chosen.step})}
     made = build(cls, options, where=f"metrics.{key}")
+    if against_boxes(made):
+        other = f"{key}[against=mask]" if hasattr(made, "against") else "pxap"
+        check_boxes(list(samples.values()), chosen.annotations, masks=f"for masks use --protocol {other}")
     plain = defaults(cls)
     label = ",".join(f"{k}={v}" for k, v in sorted(options.items()) if v != plain[k])
-    view = _view(chosen.view) if chosen.view else "squash"
-    name = f"{key}[{label}]" if label else key
-    return PixelRule(chosen=ChosenMetric(name=name, metric=made), dataset=data, view=view)
+    return ChosenMetric(name=f"{key}[{label}]" if label else key, metric=made)
 
 
 def _able(needs: frozenset[str]) -> bool:
@@ -221,30 +253,32 @@ def _label(name: str) -> str:
     return re.sub(r"[^\w.+=@]+", "_", name).strip("_.") or "maps"
 
 
-def as_object(summary: Summary, folder: RunFolder, scoring: Scoring, *, n_resamples: int) -> dict[str, Any]:
+def as_object(summary: Summary, folder: RunFolder, experiment: Experiment, *, n_resamples: int) -> dict[str, Any]:
     """``{protocol, n, metrics: {name: {value, low, high}}}``, percentages from 0 to 100.
 
     ``top1_loc`` and ``top5_loc`` are at the threshold of ``gt_known_loc``; ``top1_loc_max`` and ``top5_loc_max`` have
     each their own best one, as some codes report them.
     """
     found = {record["metric"]: record for record in summary.records()}
+    measure = next(name for _, name in experiment.work)
     if not found:
-        raise DataError(f"{scoring.rule.name} has no value for any of the {len(scoring.samples)} images")
+        raise DataError(f"{measure} has no value for any of the {len(experiment.samples)} images")
     told = {name: {key: record[key] for key in ("value", "low", "high")} for name, record in found.items()}
     n = max(record["n"] for record in found.values())
-    return {"protocol": scoring.rule.name, "n": n, "metrics": told | _own_maxima(folder, scoring, n_resamples)}
+    return {"protocol": measure, "n": n, "metrics": told | _own_maxima(folder, experiment, n_resamples)}
 
 
-def _own_maxima(folder: RunFolder, scoring: Scoring, n_resamples: int) -> dict[str, dict[str, float]]:
-    """Top-1 and Top-5 Loc maximised over thresholds on their own."""
+def _own_maxima(folder: RunFolder, experiment: Experiment, n_resamples: int) -> dict[str, dict[str, float]]:
+    """Top-1 and Top-5 Loc maximized over thresholds on their own."""
     from wsol.report.rows import curves_of, numbers, rank_depth
     from wsol.stats.bootstrap import draw_best
     from wsol.stats.resamples import Resamples
 
-    info = scoring.about().protocols.get(scoring.rule.name)
-    if scoring.predictions is None or info is None or info.knobs["tau"] != "sweep":
+    stored, protocols = experiment.stored, experiment.protocols
+    if stored is None or stored.predictions is None or not protocols or protocols[0].tau != "sweep":
         return {}
-    rows = folder.tables()[scoring.label]
+    info = folder.about().protocols[protocols[0].name]
+    rows = folder.tables()[stored.label]
     curves, ranks = curves_of(rows, info), numbers(rows, "rank")
     told = {}
     for top in (1, 5):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from wsol.engines.part import Part
-from wsol.evaluate import evaluate_shard, is_complete
-from wsol.looking import Looker
+from wsol.evaluation.shard import batches, evaluate, is_complete
 from wsol.progress import Progress
+from wsol.stopping import stop_on_signals
 
 if TYPE_CHECKING:
-    from wsol.experiment import Experiment
+    from wsol.evaluation.experiment import Experiment
+    from wsol.evaluation.profile import Profile
     from wsol.store import RunFolder
 
 log = logging.getLogger(__name__)
@@ -20,10 +22,12 @@ log = logging.getLogger(__name__)
 ALL = Part()
 
 
-def run_local(experiment: Experiment, folder: RunFolder, part: Part = ALL) -> int:
-    """Evaluate what is missing of a part of the shards; returns how many shards were computed.
+def run_local(
+    experiment: Experiment, folder: RunFolder, part: Part = ALL, *, profile: Profile | None = None
+) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """Evaluate what is missing of a part of the shards; returns the rows that failed, see `evaluate`.
 
-    Rows are complete after every shard, so a killed run loses at most the shard it was in.
+    Ctrl-C and the signals by which systems end a process stop it with the finished rows on the disk.
     """
     mine = part.take(experiment.shards)
     left = [shard for shard in mine if not is_complete(experiment, shard, folder)]
@@ -32,18 +36,22 @@ def run_local(experiment: Experiment, folder: RunFolder, part: Part = ALL) -> in
     if len(left) < len(mine):
         log.info("%d of %d shards are already there", len(mine) - len(left), len(mine))
     if not left:
-        return 0
-    looker = Looker(
-        experiment.classifier,
-        device=experiment.numerics.device,
-        precision=experiment.numerics.precision,
-        seed=experiment.seed,
-        chunk=experiment.chunk,
-    )
+        return {}
     started = time.perf_counter()
-    with Progress(total=sum(len(shard.image_ids) for shard in left), what=folder.name) as progress:
-        for shard in left:
-            evaluate_shard(experiment, shard, folder, looker, on_images=progress.advance)
-            progress.note(f"shard {shard.index + 1}/{len(experiment.shards)} written")
+    kinds: dict[Hashable, tuple[int, float]] = {}
+    for batch in (batch for shard in left for batch in batches(experiment, shard, folder)):
+        images = kinds.get(batch.kind, (0, 0.0))[0] + len(batch.samples)
+        kinds[batch.kind] = images, sum(map(len, batch.due.values()))
+    with Progress(kinds, what=folder.name) as progress, stop_on_signals():
+        failed = evaluate(
+            experiment,
+            left,
+            folder,
+            on_batch=lambda batch: progress.advance(batch.kind, len(batch.samples)),
+            on_shard=lambda shard: progress.note(f"shard {shard.index + 1}/{len(experiment.shards)} written"),
+            profile=profile,
+        )
     log.info("%d shards in %.0f s", len(left), time.perf_counter() - started)
-    return len(left)
+    for key, lines in failed.items():
+        log.warning("%s failed on %d images, first %s: %s", key, len(lines), *lines[0])
+    return failed

@@ -1,5 +1,17 @@
-"""Class activation maps and their relatives. One file a method; `base` has the contract, `fusion` joins layers."""
+"""Class activation maps and their relatives. One file per method; `base` has the contract, `fusion` joins layers."""
 
-from wsol.methods.base import LayerFeatures, Method, MethodInfo, method, methods
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wsol.methods.base import LayerFeatures, Method, MethodInfo, method, methods
 
 __all__ = ["LayerFeatures", "Method", "MethodInfo", "method", "methods"]
+
+
+def __getattr__(name: str) -> Any:
+    """The contract, when it is first asked for: what only names this package needs no torch."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from wsol.methods import base
+
+    return getattr(base, name)

@@ -1,7 +1,7 @@
 """The contract of a method, and the decorator that registers one.
 
-A method is a pure function of one layer's output. It returns a *raw map*: layer resolution, no ReLU beyond its formula,
-no normalisation. Sizes, thresholds and boxes are the protocol's job; fusing layers is `wsol.methods.fusion`'s.
+A method is a pure function of one layer's output. It returns a *raw map*: layer resolution, no ReLU beyond its
+formula, no normalization. Sizes, thresholds and boxes are the protocol's job; fusing layers is `wsol.methods.fusion`'s.
 
     @method("mycam", paper="Me, 2026", year=2026)
     class MyCAM:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.boxes.resize import normalise, resize
 from wsol.errors import ConfigError
+from wsol.localization.resize import normalise, resize
 from wsol.metrics.base import SHARE, Case, Columns, Score, mean, metric
 from wsol.metrics.truth import BACKGROUND, OBJECT, Against, truth_of
 from wsol.stats.reductions import pxap

@@ -53,6 +53,16 @@ class Classifier:
     weights_id: str
     class_names: tuple[str, ...] = ()
 
+    @property
+    def weights_source(self) -> str:
+        """Where the weights are from: ``IMAGENET1K_V2``."""
+        return self.weights_id.rpartition(":")[0]
+
+    @property
+    def weights_digest(self) -> str:
+        """What the weights are, whatever their file is called: ``0c3a...``."""
+        return self.weights_id.rpartition(":")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Maker:

@@ -1,6 +1,6 @@
 """CAM's localization (Zhou et al., 2016), twice: what the paper says, and what the published MATLAB script does.
 
-The script's boxes come from a tool of its own (`wsol.boxes.cam2016_tool`) and differ from the paper's rule. Not
+The script's boxes come from a tool of its own (`wsol.localization.cam2016_tool`) and differ from the paper's rule. Not
 reproduced of the script: heat maps pass through a JPEG file, are rounded rather than cut to 8 bits, and are resized by
 MATLAB's imresize; and its third table, where the first two classes have two boxes each in a list of five.
 """

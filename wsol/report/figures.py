@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wsol import gallery
 from wsol.errors import ConfigError, OutputError
 from wsol.report import plots
 from wsol.report.ablation import ablations, thresholds
@@ -18,6 +17,7 @@ from wsol.report.material import Material
 from wsol.report.rows import is_swept
 from wsol.report.series import PATHS
 from wsol.report.summary import RESAMPLES
+from wsol.runs import gallery
 
 if TYPE_CHECKING:
     from wsol.store import RunFolder

@@ -9,13 +9,13 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from wsol import gallery
 from wsol.report.lines import run_fields
 from wsol.report.material import Material
 from wsol.report.payload import numbers, pack
 from wsol.report.prose import introduction, notes, settings
 from wsol.report.summary import RESAMPLES
 from wsol.report.table_html import table_html
+from wsol.runs import gallery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,8 +11,8 @@ from PIL import Image
 from wsol.report.series import label_of
 
 if TYPE_CHECKING:
-    from wsol.gallery import Gallery, Picture, Shown
     from wsol.report.material import Material
+    from wsol.runs.gallery import Gallery, Picture, Shown
 
 ROWS, COLUMNS = 6, 7
 # the page's colours: position, red, green, blue, opacity; cold stays clear, so that the image can be seen

@@ -18,9 +18,9 @@ from wsol.report.series import BINS, PATHS, accuracy_line, iou_histogram, label_
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wsol.gallery import Gallery, Shown
     from wsol.report.lines import Key
     from wsol.report.material import Material
+    from wsol.runs.gallery import Gallery, Shown
 
 MISSING = 255  # IoU of a variant that was not evaluated on an image
 IOU_STEPS = 200  # IoUs are kept in steps of 0.005, rounded down: every usual delta is one, so hits stay hits

@@ -1,31 +1,32 @@
-"""Plain tables on stdout: rich on a terminal, Markdown elsewhere."""
+"""Plain tables: rich on a terminal, Markdown elsewhere."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 
-def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows of equal keys as a table on stdout."""
+def print_table(rows: Sequence[Mapping[str, Any]], stream: TextIO | None = None) -> None:
+    """Rows of equal keys as a table on `stream`, by default stdout."""
+    out = stream or sys.stdout
     if not rows:
         return
     heads = list(rows[0])
     cells = [["" if row.get(h) is None else str(row[h]) for h in heads] for row in rows]
-    if sys.stdout.isatty():
+    if out.isatty():
         table = Table(box=box.SIMPLE_HEAD)
         for head in heads:
             table.add_column(head)
         for line in cells:
             table.add_row(*line)
-        Console().print(table)
+        Console(file=out).print(table)
     else:
-        print(markdown(heads, cells))
+        print(markdown(heads, cells), file=out)
 
 
 def markdown(heads: Sequence[str], cells: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from wsol.localization.thresholds import hit_deltas, threshold_grid
 from wsol.metrics.base import reduction_of
 from wsol.runs.schema import MetricInfo, ProtocolInfo, Quantity, VariantInfo
 
@@ -57,6 +56,7 @@ def variant_info(variant: Variant, defaults: Mapping[str, Any]) -> VariantInfo:
 def protocol_info(protocol: Protocol, view: View | None = None) -> ProtocolInfo:
     """A protocol as it is evaluated in a run whose view is `view`; None where the run's view is the protocol's."""
     other = view is not None and protocol.view != "any" and (protocol.view, protocol.merge) != (view.name, view.merge)
+    grid = threshold_grid(protocol)
     return ProtocolInfo(
         name=protocol.name,
         paper=protocol.paper,
@@ -65,22 +65,9 @@ def protocol_info(protocol: Protocol, view: View | None = None) -> ProtocolInfo:
         changes=dict(protocol.changes),
         several_boxes=protocol.several_boxes,
         own_view=protocol.view if other else "",
-        grid=threshold_grid(protocol),
+        grid=() if protocol.tau != "sweep" or grid is None else tuple(grid.tolist()),
+        hit_deltas=hit_deltas(protocol),
     )
-
-
-def threshold_grid(protocol: Protocol) -> tuple[float, ...]:
-    """Thresholds that differ in what they cut off a quantized map; empty where every float does.
-
-    Of the 1000 thresholds of the 2020 protocol 255 are distinct, since the maximum is 255 after min-max; where it may
-    be lower, all of them are kept.
-    """
-    if protocol.tau != "sweep" or protocol.quantise == "none":
-        return ()
-    taus = np.arange(0, 1, protocol.tau_step)
-    if protocol.normalise == "minmax" and protocol.order == "resize_first" and not protocol.resize_uint8:
-        taus = taus[np.append(True, np.diff((taus * 255).astype(int)) > 0)]
-    return tuple(taus.tolist())
 
 
 def protocol_quantities(protocol: Protocol) -> tuple[Quantity, ...]:

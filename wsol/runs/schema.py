@@ -6,6 +6,7 @@ a registry, a folder's name or a sentence; so it needs neither torch nor the met
 Columns of a row
 ----------------
 ``image_id, variant, label, width, height, gt_boxes`` the image and the variant's key; boxes x0 y0 x1 y1, flat.
+``sample_digest`` 16 hex digits of what is known of the image without opening it: its facts and the length of its file.
 ``status`` ``ok`` or ``failed``; ``error`` the first line of what went wrong; ``failed`` the measures without a value of
     their own (all of them where the map itself failed): they hold the worst value there is, or nothing.
 ``image_digest, mask_digest, map_digest`` 16 hex digits of the pixels, the mask and the raw map; equal maps are told by
@@ -124,7 +125,8 @@ class ProtocolInfo:
     preset, changes : what it is derived from, and by which knobs; ``changes`` is empty for a preset itself.
     several_boxes : whether more than one box counts per image.
     own_view : the view it was evaluated under where that is not the run's, else empty.
-    grid : the thresholds on which `hits` are given; empty where every float is one.
+    grid : the thresholds of `hits`; empty where every float is one, or where there is a single, fixed one.
+    hit_deltas : the IoU thresholds of `hits`.
     """
 
     name: str
@@ -135,6 +137,7 @@ class ProtocolInfo:
     several_boxes: bool = False
     own_view: str = ""
     grid: tuple[float, ...] = ()
+    hit_deltas: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,144 @@
+"""How long V1 and V2 of one map take at all thresholds, beside clovaai/wsolevaluation's rule on OpenCV.
+
+    python benchmarks/speed/localization.py
+
+Prints two Markdown tables. Both sides start from the same raw map and resize it to 224x224 (cubic, float64), scale it
+to 0..1, and give the best IoU with two ground-truth boxes at each threshold, for the largest contour (V1) and for all
+contours (V2). The reference does so at each of its 1000 thresholds, with one search for contours for both; we at the
+256 levels that these fall on. The IoU must agree to the last bit, or the benchmark stops.
+
+First table: milliseconds of processor time per map on one core, compilation excluded. What is marked with ~ is measured
+at every 50th threshold of one map and multiplied, because a map of noise takes half a minute. Second table: wall time
+of the same maps in chunks over threads.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from wsol.localization.compiled import compiled
+from wsol.localization.levels import BoxRule, sweep_levels
+
+SIDE = 224
+MAPS = 100
+CHUNK = 10
+GT = np.array([[50.0, 50.0, 150.0, 150.0], [0.0, 0.0, 100.0, 100.0]])
+TAUS = np.arange(0, 1, 0.001)
+RULES = [
+    BoxRule(component, 8, iou="plus1", box_end="exclusive_as_inclusive", clip=True, empty="zero_box")
+    for component in ("largest_polygon", "all_with_holes")
+]
+Map = NDArray[np.float64]
+Best = tuple[NDArray[np.float64], ...]
+
+
+@compiled
+def quantize(score_map: Map, ranks: NDArray[np.uint8]) -> None:
+    """floor(255 map) of a map scaled to 0..1."""
+    low, high = score_map[0, 0], score_map[0, 0]
+    for y in range(score_map.shape[0]):
+        for x in range(score_map.shape[1]):
+            low, high = min(low, score_map[y, x]), max(high, score_map[y, x])
+    for y in range(score_map.shape[0]):
+        for x in range(score_map.shape[1]):
+            ranks[y, x] = np.uint8(255 * ((score_map[y, x] - low) / (high - low)))
+
+
+def ours(raw: list[Map]) -> Best:
+    """(n, 1000) the best IoU of V1 and of V2."""
+    resized = np.empty((SIDE, SIDE))
+    ranks = np.empty((len(raw), SIDE, SIDE), np.uint8)
+    for i, score_map in enumerate(raw):
+        cv2.resize(score_map, (SIDE, SIDE), dst=resized, interpolation=cv2.INTER_CUBIC)
+        quantize(resized, ranks[i])
+    tables = sweep_levels(ranks, np.tile(GT, (len(raw), 1)), 2 * np.arange(len(raw) + 1), RULES, levels=256)
+    levels = (TAUS * 255).astype(int)
+    return tuple(table.iou[:, levels] for table in tables)
+
+
+def reference(raw: Map, taus: NDArray[np.float64] = TAUS) -> Best:
+    """The same for one map, by the rule of clovaai/wsolevaluation, one threshold after the other."""
+    resized = cv2.resize(raw, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    scaled = (resized - resized.min()) / (resized.max() - resized.min())
+    gray = np.expand_dims((scaled * 255).astype(np.uint8), 2)
+    best: tuple[list[float], list[float]] = ([], [])
+    for tau in taus:
+        _, above = cv2.threshold(gray, int(tau * np.max(gray)), 255, cv2.THRESH_BINARY)
+        contours = cv2.findContours(above, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)[0]
+        kept = ([max(contours, key=cv2.contourArea)], contours) if len(contours) else ([], [])
+        for scores, chosen in zip(best, kept, strict=True):
+            boxes = [[0, 0, 0, 0]] if not len(contours) else []
+            for contour in chosen:
+                x, y, width, height = cv2.boundingRect(contour)
+                boxes.append([x, y, min(x + width, SIDE - 1), min(y + height, SIDE - 1)])
+            scores.append(reference_iou(np.asarray(boxes), GT).max())
+    return np.array(best[0]), np.array(best[1])
+
+
+def reference_iou(a: NDArray[np.int64], b: Map) -> Map:
+    """IoU of all pairs of inclusive boxes, with arrays as the reference does."""
+    start = np.maximum(a[:, None, :2], b[None, :, :2])
+    end = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    overlap = np.prod(np.maximum(0, end - start + 1), axis=2)
+    areas = [np.prod(boxes[:, 2:] - boxes[:, :2] + 1, axis=1) for boxes in (a, b)]
+    return np.asarray(overlap / (areas[0][:, None] + areas[1][None] - overlap))
+
+
+def raw_maps(side: int) -> list[Map]:
+    rng = np.random.default_rng(side)
+    return [rng.random((side, side)) for _ in range(MAPS)]
+
+
+def milliseconds(call: Callable[[], object], clock: Callable[[], float], runs: int) -> float:
+    """The median of several runs."""
+    times = []
+    for _ in range(runs):
+        start = clock()
+        call()
+        times.append(clock() - start)
+    return float(np.median(times)) * 1e3
+
+
+def one_core(side: int) -> str:
+    raw = raw_maps(side)
+    checked, taus, mark = (1, TAUS[::50], "~") if side == SIDE else (MAPS, TAUS, "")
+    made = ours(raw)
+    for i in range(checked):
+        for a, b in zip(made, reference(raw[i], taus), strict=True):
+            np.testing.assert_array_equal(a[i, :: len(TAUS) // len(taus)], b)
+    theirs = milliseconds(lambda: [reference(r, taus) for r in raw[:checked]], time.process_time, 1)
+    theirs *= len(TAUS) / len(taus) / checked
+    fast = milliseconds(lambda: ours(raw), time.process_time, 15) / MAPS
+    return f"| {side}x{side} | {mark}{theirs:.0f} | {fast:.2f} | {mark}{theirs / fast:.0f} |"
+
+
+def threaded(side: int, threads: int) -> str:
+    raw = raw_maps(side)
+    chunks = [raw[i : i + CHUNK] for i in range(0, MAPS, CHUNK)]
+    single = milliseconds(lambda: [ours(chunk) for chunk in chunks], time.perf_counter, 15) / MAPS
+    with ThreadPoolExecutor(threads) as pool:
+        several = milliseconds(lambda: list(pool.map(ours, chunks)), time.perf_counter, 15) / MAPS
+    return f"| {side}x{side} | {threads} | {single:.2f} | {several:.2f} | {single / several:.2f} |"
+
+
+def main() -> None:
+    cv2.setNumThreads(1)
+    threads = os.cpu_count() or 1
+    print(f"{MAPS} maps of uniform noise, {SIDE}x{SIDE} after the resize; {threads} cores.\n")
+    print("| raw map | reference ms | ours ms | ratio |\n|---|--:|--:|--:|")
+    for side in (7, 14, 28, 56, SIDE):
+        print(one_core(side), flush=True)
+    print("\n| raw map | threads | ms on one | ms on all | ratio |\n|---|--:|--:|--:|--:|")
+    for side in (7, 14, 28, 56, SIDE):
+        print(threaded(side, threads), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""One batch of images: its raw maps under each view, boxes by every protocol, measured by every metric, as rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from wsol.evaluation.measure import Measured, measured
+from wsol.evaluation.rows import Group, group_table
+from wsol.evaluation.shown import picture, shown
+from wsol.localization.localize import Localizations, localize
+from wsol.localization.refine import refines
+from wsol.maps.source import Loaded, RawMaps, digest
+from wsol.runs.gallery import Picture, Shown
+
+if TYPE_CHECKING:
+    from wsol.datasets.base import Sample
+    from wsol.evaluation.experiment import Experiment
+    from wsol.evaluation.profile import Profile
+    from wsol.maps.source import MapSource
+    from wsol.models.cost import Memo
+    from wsol.protocols.base import Protocol
+    from wsol.store import Shard, Work
+    from wsol.variants import Variant
+    from wsol.views import View
+
+GALLERY = "gallery"  # stands among the measures for a map that is kept for the report
+TASK = 32  # maps that one thread scores at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Images that lack the same.
+
+    Attributes
+    ----------
+    due : by variant key, the names of missing protocols and metrics, and GALLERY.
+    left : the pairs that are complete for these images behind this batch, those of variants that don't take them too.
+    last : nothing of the shard is left behind it.
+    """
+
+    shard: Shard
+    samples: tuple[Sample, ...]
+    due: Mapping[str, frozenset[str]]
+    left: Work
+    last: bool = False
+
+    @property
+    def kind(self) -> Hashable:
+        """What is due, the same for all batches that take as long."""
+        return frozenset(self.due.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRows:
+    """What came out of a batch; `failed` by variant key, (image id, first line) of each failed row."""
+
+    batch: Batch
+    table: pa.Table | None = None
+    pictures: Sequence[Picture] = ()
+    shown: Sequence[Shown] = ()
+    failed: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Boxes of some (variant, image) pairs under some protocols, and the digests of their raw maps."""
+
+    localizations: Mapping[str, Localizations]
+    digests: Sequence[str]
+    finite: Sequence[bool]
+
+
+class BatchEvaluation:
+    """Takes batches through the three stages of `wsol.evaluation.pipeline`."""
+
+    def __init__(self, experiment: Experiment, source: MapSource, profile: Profile) -> None:
+        self.experiment, self.source, self.profile = experiment, source, profile
+        self.variants = {v.key: v for v in experiment.variants}
+
+    def load(self, batch: Batch) -> list[Callable[[], Loaded]]:
+        """One call for each image."""
+        views, needs = self._views(batch), self._needs(batch)
+        return [partial(self.source.load, sample, views, needs) for sample in batch.samples] if batch.due else []
+
+    def quiet(self, batch: Batch, loaded: list[Loaded]) -> bool:
+        return bool(batch.due) and self.source.measures_costs(loaded, self._chosen(batch))
+
+    def compute(
+        self, batch: Batch, loaded: list[Loaded]
+    ) -> tuple[list[Callable[[], Any]], Callable[[list[Any]], BatchRows]]:
+        """Maps and metrics now; returns the calls that find boxes, and what makes rows of their results."""
+        if not batch.due:
+            return [], lambda _: BatchRows(batch=batch)
+        found: dict[View, RawMaps] = {}
+        for view in self._views(batch):
+            with self.profile.stage("network"):
+                found[view] = self.source.maps(loaded, view, self._of_view(batch, view))
+        groups = self._groups(batch)
+        with self.profile.stage("metrics"):
+            own = found[self.experiment.view]
+            memos: dict[int, Memo] = {}
+            metrics = [measured(self.experiment, self.source, group, own, memos) for group in groups]
+        calls: list[Callable[[], Any]] = []
+        sizes: list[list[tuple[View, int]]] = []
+        for group in groups:
+            sizes.append([])
+            for view, maps in found.items():
+                protocols = self._protocols(group.due, view)
+                if protocols or view == self.experiment.view:
+                    tasks = [group.pairs[start : start + TASK] for start in range(0, len(group.pairs), TASK)]
+                    calls += [partial(self._scored, maps, pairs, protocols) for pairs in tasks]
+                    sizes[-1].append((view, len(tasks)))
+        kept = self._kept(batch, found)
+        return [*calls, *kept], partial(self._join, batch, found, groups, metrics, sizes)
+
+    def _join(
+        self,
+        batch: Batch,
+        found: Mapping[View, RawMaps],
+        groups: Sequence[Group],
+        metrics: Sequence[Measured],
+        sizes: Sequence[Sequence[tuple[View, int]]],
+        parts: list[Any],
+    ) -> BatchRows:
+        own, tables, at = self.experiment.view, [], 0
+        failed: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for group, measures, tasks in zip(groups, metrics, sizes, strict=True):
+            localizations: dict[str, Localizations] = {}
+            digests, finite = [""] * len(group.pairs), [True] * len(group.pairs)
+            for view, count in tasks:
+                scored: list[Scored] = parts[at : at + count]
+                at += count
+                for name in scored[0].localizations:
+                    localizations[name] = Localizations.joined([part.localizations[name] for part in scored])
+                if view == own or not any(digests):
+                    digests = [one for part in scored for one in part.digests]
+                finite = [a and b for a, b in zip(finite, (one for p in scored for one in p.finite), strict=True)]
+            table, wrong = group_table(self.experiment, group, found, localizations, measures, digests, finite)
+            tables.append(table)
+            for key, lines in wrong.items():
+                failed[key] += lines
+        pictures = [part for part in parts[at:] if isinstance(part, Picture)]
+        maps = [part for part in parts[at:] if isinstance(part, Shown)]
+        table = pa.concat_tables(tables, promote_options="permissive") if tables else None
+        return BatchRows(batch=batch, table=table, pictures=pictures, shown=maps, failed=failed)
+
+    def _scored(self, maps: RawMaps, pairs: Sequence[tuple[Variant, int]], protocols: Sequence[Protocol]) -> Scored:
+        items = [maps.image_map(variant, image) for variant, image in pairs]
+        return Scored(localize(items, protocols), [digest(item.raw) for item in items], [i.finite for i in items])
+
+    def _kept(self, batch: Batch, found: Mapping[View, RawMaps]) -> list[Callable[[], Any]]:
+        """Calls that make what the gallery lacks of this batch."""
+        keys = [key for key, due in batch.due.items() if GALLERY in due]
+        if not keys:
+            return []
+        protocol = self.experiment.gallery_protocol
+        maps, own = found[self.experiment.view_of(protocol)], found[self.experiment.view]
+        calls: list[Callable[[], Any]] = [
+            partial(self._shown, maps, self.variants[key], image, protocol)
+            for key in keys
+            for image in range(len(batch.samples))
+        ]
+        return calls + [partial(self._picture, own, image) for image in range(len(batch.samples))]
+
+    def _picture(self, maps: RawMaps, image: int) -> Picture:
+        one = maps.loaded[image]
+        logits = maps.logits
+        assert one.image is not None
+        assert logits is not None
+        return picture(one.sample, one.image, logits(image))
+
+    def _shown(self, maps: RawMaps, variant: Variant, image: int, protocol: Protocol) -> Shown:
+        return shown(maps.loaded[image].sample, variant.key, maps.image_map(variant, image), protocol)
+
+    def _groups(self, batch: Batch) -> list[Group]:
+        """Variants with the same measures due, without those that only the gallery lacks."""
+        groups: dict[frozenset[str], list[Variant]] = defaultdict(list)
+        for key, due in batch.due.items():
+            if due - {GALLERY}:
+                groups[due - {GALLERY}].append(self.variants[key])
+        images = range(len(batch.samples))
+        return [Group(due, tuple((v, image) for v in chosen for image in images)) for due, chosen in groups.items()]
+
+    def _protocols(self, due: frozenset[str], view: View) -> list[Protocol]:
+        chosen = self.experiment.protocols
+        return [p for p in chosen if p.name in due and self.experiment.view_of(p) == view]
+
+    def _views(self, batch: Batch) -> list[View]:
+        """The run's own view first: classification, costs and metrics come from it."""
+        due = frozenset().union(*batch.due.values())
+        views = [self.experiment.view_of(p) for p in self.experiment.protocols if p.name in due]
+        if GALLERY in due:
+            views.append(self.experiment.view_of(self.experiment.gallery_protocol))
+        return list(dict.fromkeys([self.experiment.view, *views]))
+
+    def _of_view(self, batch: Batch, view: View) -> list[Variant]:
+        """The variants whose maps are needed under a view; every row carries what the run's own view gives."""
+        if view == self.experiment.view:
+            return self._chosen(batch)
+        names = {p.name for p in self.experiment.protocols if self.experiment.view_of(p) == view}
+        if view == self.experiment.view_of(self.experiment.gallery_protocol):
+            names.add(GALLERY)
+        return [self.variants[key] for key, due in batch.due.items() if due & names]
+
+    def _chosen(self, batch: Batch) -> list[Variant]:
+        return [self.variants[key] for key in batch.due]
+
+    def _needs(self, batch: Batch) -> set[str]:
+        due = frozenset().union(*batch.due.values())
+        cut = any(p.name in due and (refines(p, shallow=True)) for p in self.experiment.protocols)
+        masked = any(m.name in due and m.metric.info.needs & {"mask", "truth"} for m in self.experiment.metrics)
+        return ({"image"} if cut or GALLERY in due else set()) | ({"mask"} if masked else set())

@@ -1,0 +1,249 @@
+"""What one run is: decided once, at the edge, into frozen records."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from wsol.localization.component_rules import rule_of
+from wsol.maps.fixed import FixedMaps
+from wsol.runs.records import (
+    CLASSIFICATION,
+    metric_info,
+    metric_quantities,
+    protocol_info,
+    protocol_quantities,
+    variant_info,
+)
+from wsol.runs.schema import About, RunInfo
+from wsol.store import Shard, Work, content_hash, shards
+from wsol.views import View
+
+if TYPE_CHECKING:
+    from wsol.datasets.base import Dataset, Sample
+    from wsol.maps.source import MapSource
+    from wsol.maps.stored import StoredMaps
+    from wsol.metrics.base import Metric
+    from wsol.models.base import Classifier
+    from wsol.protocols.base import Protocol
+    from wsol.variants import Variant
+
+ROWS_VERSION = 4  # raise it when the same settings give other rows
+SHARD_SIZE = 200  # images per file of rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenMetric:
+    """A metric under the name its columns get, on all images or the first `sample` in a fixed random order.
+
+    The name says what differs from the defaults, ``rise2018_dataset[sample=50]``, since rows are known by it.
+    """
+
+    name: str
+    metric: Metric
+    sample: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numerics:
+    """What may move the last bits of a row: recorded with it, part of the run's identity."""
+
+    device: str = "cpu"
+    precision: str = "float32"
+    tf32: bool = False
+
+
+def view_under(protocol: Protocol, view: View) -> View:
+    """The view of a protocol in a run under `view`: its own where it states another."""
+    if protocol.view == "any" or (protocol.view, protocol.merge) == (view.name, view.merge):
+        return view
+    return View(protocol.view, view.side, merge=protocol.merge)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Everything evaluation needs. Nothing here depends on how many workers run it.
+
+    Attributes
+    ----------
+    classifier : None where maps need no network.
+    stored : the maps, where they come from files; then `variants` is the one that stands for them.
+    view : how images become network input where a protocol leaves it open.
+    batch_size : network inputs per batch; chunk : masked or partial forwards at a time.
+    gallery : how many images, the first in the samples' order, are kept with their maps for the report; moves no row.
+    """
+
+    dataset: Dataset
+    classifier: Classifier | None
+    variants: tuple[Variant, ...]
+    protocols: tuple[Protocol, ...]
+    metrics: tuple[ChosenMetric, ...]
+    view: View
+    stored: StoredMaps | None = None
+    seed: int = 0
+    batch_size: int = 16
+    chunk: int = 64
+    shard_size: int = SHARD_SIZE
+    threads: int = 2
+    gallery: int = 60
+    numerics: Numerics = Numerics()
+
+    @cached_property
+    def samples(self) -> Mapping[str, Sample]:
+        """By image id."""
+        return {sample.image_id: sample for sample in self.dataset.samples()}
+
+    @cached_property
+    def shards(self) -> tuple[Shard, ...]:
+        return shards(list(self.samples), self.shard_size)
+
+    def source(self) -> MapSource:
+        """Where the raw maps come from."""
+        if self.stored is not None:
+            return self.stored
+        if self.classifier is None:
+            return FixedMaps()
+        from wsol.maps.network import MapExtractor, NetworkMaps
+
+        autocast = self.numerics.precision == "bfloat16"
+        extractor = MapExtractor(self.classifier, seed=self.seed, chunk=self.chunk, autocast=autocast)
+        return NetworkMaps(self.dataset, extractor, self.batch_size)
+
+    @cached_property
+    def family(self) -> dict[str, Any]:
+        """What decides the rows of one image, next to variant and measure: the identity without the choice of images.
+
+        Weights are known by their digest, whatever their file is called.
+        """
+        stored, classifier = self.stored, self.classifier
+        return {
+            "dataset": self.dataset.key,
+            "model": stored.label if stored else classifier.name if classifier else "none",
+            "weights": stored.fingerprint if stored else classifier.weights_digest if classifier else "none",
+            "view": [self.view.name, self.view.side, list(self.view.scales) if self.view.name == "multiscale" else []],
+            "seed": self.seed,
+            "numerics": [self.numerics.device.split(":")[0], self.numerics.precision, self.numerics.tf32],
+            "rows_version": ROWS_VERSION,
+        }
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides the rows of a run folder, next to variant and measure."""
+        images = {"dataset_fingerprint": self.dataset.fingerprint(), "shard_size": self.shard_size}
+        return {**self.family, **images, "weights_name": self.weights_name}
+
+    @property
+    def weights_name(self) -> str:
+        """The weights as tables name them."""
+        if self.stored is not None:
+            return f"maps {self.stored.fingerprint}"
+        return self.classifier.weights_id if self.classifier is not None else "none"
+
+    @property
+    def folder_name(self) -> str:
+        """Readable and content-addressed: ``shapes-test-shapes_gap-1a2b3c4d``."""
+        digest = content_hash({k: v for k, v in self.identity.items() if k != "weights_name"})
+        if self.stored is not None:
+            return f"score-{self.stored.label}-{digest}"
+        parts = [self.dataset.key, self.split, str(self.family["model"]).replace("/", "_"), digest]
+        return "-".join(part for part in parts if part)
+
+    @property
+    def split(self) -> str:
+        return str(getattr(self.dataset, "split", ""))
+
+    def view_of(self, protocol: Protocol) -> View:
+        """The view under which a protocol is evaluated: the run's where the protocol leaves it open or has the same."""
+        return self.view if self.stored is not None else view_under(protocol, self.view)
+
+    @cached_property
+    def gallery_protocol(self) -> Protocol:
+        """The protocol whose boxes the gallery keeps: the first with one box per image in the run's view, or the first.
+
+        One with a fixed threshold is swept by its own other rules, so that the page can move the threshold.
+        """
+        from wsol.protocols.base import protocols
+
+        if not self.protocols:
+            return protocols["exact"]
+        chosen = min(self.protocols, key=lambda p: (p.refine != "none", p.several_boxes, self.view_of(p) != self.view))
+        sweepable = chosen.refine == "none" and not rule_of(chosen.component).own_levels
+        return chosen.derive({"tau": "sweep"}) if sweepable else chosen
+
+    @cached_property
+    def _order(self) -> Mapping[str, int]:
+        """Each image's place in one random order, the same for everyone: samples of every size are nested."""
+        shuffled = sorted(self.samples, key=lambda i: hashlib.sha256(f"{self.seed}/{i}".encode()).digest())
+        return {image_id: place for place, image_id in enumerate(shuffled)}
+
+    def in_sample(self, image_id: str, sample: int | None) -> bool:
+        """Whether an image is among the first `sample` ones."""
+        return sample is None or self._order[image_id] < sample
+
+    @property
+    def work(self) -> Work:
+        """All (variant key, measure name) pairs asked for."""
+        measures = [p.name for p in self.protocols] + [m.name for m in self.metrics]
+        return frozenset((variant.key, measure) for variant in self.variants for measure in measures)
+
+    @cached_property
+    def sample_digests(self) -> Mapping[str, str]:
+        """By image id, 16 hex digits of what is known of it without opening it: facts, and what the data set stamps."""
+        stamp = getattr(self.dataset, "stamp", None)
+        whole = "" if stamp else self.dataset.fingerprint()
+        return {
+            i: blake2b(
+                repr((i, s.label, s.size_wh, s.boxes_xyxy.tolist(), stamp(s) if stamp else whole)).encode(),
+                digest_size=8,
+            ).hexdigest()
+            for i, s in self.samples.items()
+        }
+
+    def about(self) -> About:
+        """What the rows' footer says of variants, measures and numbers: readers need nothing else."""
+        quantities = [q for p in self.protocols for q in protocol_quantities(p)]
+        quantities += [q for m in self.metrics for q in metric_quantities(m.name, m.metric)]
+        return About(
+            run=RunInfo(
+                dataset=self.dataset.key,
+                split=self.split,
+                network=str(self.family["model"]),
+                weights=self.weights_name,
+                view=self.view.name,
+                side=self.view.side,
+                seed=self.seed,
+                trained=not self.weights_name.startswith("random"),
+                source="stored" if self.stored else "network" if self.classifier else "fixed",
+                device=self.numerics.device.split(":")[0],
+                precision=self.numerics.precision,
+            ),
+            variants={v.key: variant_info(v, self._defaults(v)) for v in self.variants},
+            protocols={p.name: protocol_info(p, None if self.stored else self.view) for p in self.protocols},
+            metrics={m.name: metric_info(m.name, m.metric, m.sample) for m in self.metrics},
+            quantities=(*quantities, *CLASSIFICATION),
+        )
+
+    def _defaults(self, variant: Variant) -> Mapping[str, Any]:
+        """All options of a variant's method with their defaults."""
+        if self.stored is not None:
+            return {}
+        from wsol.variants import config_of
+
+        return config_of(variant.info.key)
+
+    def manifest(self, versions: Mapping[str, str]) -> dict[str, Any]:
+        """What run.json says."""
+        about = self.about()
+        return {
+            "identity": self.identity,
+            "images": len(self.samples),
+            "shards": len(self.shards),
+            "family": self.family,
+            "class_names": list(self.dataset.class_names or (self.classifier.class_names if self.classifier else ())),
+            "asked": {part: list(getattr(about, part)) for part in ("variants", "protocols", "metrics")},
+            "versions": dict(versions),
+        }

@@ -1,0 +1,112 @@
+"""The metrics of a batch: cases for all its (variant, image) pairs, measured together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from wsol.errors import ConfigError, first_line
+from wsol.evaluation.rows import softmax
+from wsol.localization.resize import normalise, resize
+from wsol.metrics.base import Case, failed_columns, measure
+from wsol.views import boxes_on_canvas, mask_on_canvas
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from wsol.evaluation.experiment import ChosenMetric, Experiment
+    from wsol.evaluation.rows import Group
+    from wsol.maps.source import MapSource, RawMaps
+    from wsol.metrics.base import Columns
+    from wsol.models.cost import Memo
+    from wsol.variants import Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Of each pair of a group: its columns, and by metric the first line of what went wrong."""
+
+    columns: Sequence[dict[str, Any]]
+    failures: Sequence[dict[str, str]]
+
+
+def measured(
+    experiment: Experiment, source: MapSource, group: Group, maps: RawMaps, memos: dict[int, Memo]
+) -> Measured:
+    """Every metric that is due, on the images of its sample; `memos` are shared by all groups of a batch."""
+    columns: list[dict[str, Any]] = [{} for _ in group.pairs]
+    failures: list[dict[str, str]] = [{} for _ in group.pairs]
+    for chosen in experiment.metrics:
+        if chosen.name not in group.due:
+            continue
+        places = [
+            place
+            for place, (_, image) in enumerate(group.pairs)
+            if experiment.in_sample(maps.loaded[image].sample.image_id, chosen.sample)
+        ]
+        cases = [_case(experiment, source, maps, *group.pairs[place], memos) for place in places]
+        for place, (found, wrong) in zip(places, _of_cases(chosen, cases), strict=True):
+            columns[place] |= {f"{chosen.name}/{name}": value for name, value in found.items()}
+            failures[place] |= {chosen.name: wrong} if wrong else {}
+    return Measured(columns, failures)
+
+
+def _of_cases(chosen: ChosenMetric, cases: Sequence[Case]) -> list[tuple[Columns, str]]:
+    """The columns of each case, and what went wrong; a failed case has the worst value that its numbers can have.
+
+    A metric that raises on a batch is tried on its cases one by one, so that the others keep theirs.
+    """
+    found: list[tuple[Columns, str]] = [(failed_columns(chosen.metric, case), "") for case in cases]
+    whole = [n for n, case in enumerate(cases) if np.isfinite(case.map).all()]
+    try:
+        for n, columns in zip(whole, measure(chosen.metric, [cases[n] for n in whole]), strict=True):
+            found[n] = columns, ""
+    except ConfigError:
+        raise
+    except Exception:
+        for n in whole:
+            try:
+                found[n] = measure(chosen.metric, [cases[n]])[0], ""
+            except Exception as error:
+                found[n] = found[n][0], first_line(error)
+    return found
+
+
+def _case(
+    experiment: Experiment, source: MapSource, maps: RawMaps, variant: Variant, image: int, memos: dict[int, Memo]
+) -> Case:
+    one, layout = maps.loaded[image], maps.layouts[image]
+    side = layout.placements[0].side
+    raw = maps.raw(variant, image)
+    resized = _to_input(raw, side) if np.isfinite(raw).all() else np.full(side[::-1], np.nan)
+    scores = experiment.stored is not None and not experiment.stored.raw
+    return Case(
+        image=cast("Any", maps.inputs[image] if maps.inputs else None),  # metrics of stored maps use none
+        map=resized,
+        map01=np.clip(resized, 0, 1) if scores else normalise(resized, rule="minmax"),
+        target=one.sample.label,
+        probabilities=softmax(maps.logits(image)) if maps.logits else _known_class(maps, image),
+        query=cast("Any", source.query),
+        boxes=boxes_on_canvas(one.sample.boxes_xyxy, layout, side),
+        mask=None if one.mask is None else mask_on_canvas(one.mask, layout, side),
+        remap=lambda pixels: _to_input(source.remap(pixels, one.sample, variant), side),
+        image_id=one.sample.image_id,
+        seed=experiment.seed,
+        raw=None if scores else raw,
+        memo=memos.setdefault(image, {}),
+    )
+
+
+def _known_class(maps: RawMaps, image: int) -> NDArray[np.float64]:
+    """Probabilities that say no more than whether the label is the first class; without predictions it is."""
+    label = maps.loaded[image].sample.label
+    right = not maps.columns or maps.columns[image]["rank"] == 0
+    found: NDArray[np.float64] = np.eye(label + 2)[label + (not right)]
+    return found
+
+
+def _to_input(raw: NDArray[Any], side: tuple[int, int]) -> NDArray[Any]:
+    return resize(np.asarray(raw, np.float64), side, rule="bilinear")

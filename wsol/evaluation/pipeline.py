@@ -1,0 +1,83 @@
+"""Three stages side by side: images are loaded, the network runs, maps are scored; none waits for another.
+
+The network runs in the caller's thread; loading and scoring have threads of their own. Each stage is at most a few
+batches ahead of the next, so memory stays bounded.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+from wsol.evaluation.profile import Profile
+
+AHEAD = 3  # batches that may be loaded, or wait to be scored, beyond the one in hand
+
+Item = TypeVar("Item")  # what is to be done for one batch
+Piece = TypeVar("Piece")  # one image of it, loaded
+Part = TypeVar("Part")  # one part of its scores
+Result = TypeVar("Result")
+
+
+class Pipeline(Generic[Item, Piece, Part, Result]):
+    """What a batch goes through; see `run`.
+
+    Parameters
+    ----------
+    load : what loads the images of a batch, one call for each; may run at any time, several at once.
+    compute : runs the network on a loaded batch; returns the calls that score it, and how their parts are put together.
+    quiet : whether `compute` would measure times, so that nothing else should run.
+    """
+
+    def __init__(
+        self,
+        *,
+        load: Callable[[Item], Sequence[Callable[[], Piece]]],
+        compute: Callable[[Item, list[Piece]], tuple[Sequence[Callable[[], Part]], Callable[[list[Part]], Result]]],
+        quiet: Callable[[Item, list[Piece]], bool],
+        threads: int,
+        profile: Profile,
+    ) -> None:
+        self._load, self._compute, self._quiet = load, compute, quiet
+        self._threads, self._profile = threads, profile
+
+    def run(self, items: Iterator[Item]) -> Generator[Result, None, None]:
+        """The result of each batch, in order."""
+        loading: deque[tuple[Item, list[Future[Piece]]]] = deque()
+        scoring: deque[tuple[list[Future[Part]], Callable[[list[Part]], Result]]] = deque()
+        loaders = ThreadPoolExecutor(self._threads, thread_name_prefix="load")
+        scorers = ThreadPoolExecutor(self._threads, thread_name_prefix="score")
+        try:
+            while True:
+                while len(loading) <= AHEAD and (item := next(items, None)) is not None:
+                    loading.append(
+                        (item, [loaders.submit(self._profile.timed("load", call)) for call in self._load(item)])
+                    )
+                if not loading:
+                    break
+                item, futures = loading.popleft()
+                with self._profile.stage("wait for images"):
+                    pieces = [future.result() for future in futures]
+                if self._quiet(item, pieces):
+                    yield from self._finished(scoring, leave=0)
+                calls, join = self._compute(item, pieces)
+                scoring.append(([scorers.submit(self._profile.timed("score", call)) for call in calls], join))
+                yield from self._finished(scoring, leave=AHEAD)
+            yield from self._finished(scoring, leave=0)
+        finally:
+            for pool in (loaders, scorers):
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _finished(
+        self, scoring: deque[tuple[list[Future[Part]], Callable[[list[Part]], Result]]], *, leave: int
+    ) -> Iterator[Result]:
+        """Results at the front of the queue that are there, and those beyond the `leave` that may still wait."""
+        while scoring and (len(scoring) > leave or all(future.done() for future in scoring[0][0])):
+            futures, join = scoring.popleft()
+            with self._profile.stage("wait for scores"):
+                parts = [future.result() for future in futures]
+            with self._profile.stage("rows"):
+                result = join(parts)
+            yield result

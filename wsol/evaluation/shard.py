@@ -1,0 +1,183 @@
+"""Shards of images to rows on disk. Engines call `evaluate` and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from wsol.evaluation.batch import GALLERY, Batch, BatchEvaluation, BatchRows
+from wsol.evaluation.pipeline import Pipeline
+from wsol.evaluation.profile import Profile
+from wsol.runs import gallery
+from wsol.store import NO_ROWS
+
+if TYPE_CHECKING:
+    from wsol.evaluation.experiment import Experiment
+    from wsol.maps.source import Loaded, MapSource
+    from wsol.runs.gallery import Picture, Shown
+    from wsol.store import RunFolder, Shard, Work
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 30.0  # rows reach the disk at least so often, and within a minute whatever one batch takes
+
+
+def evaluate(
+    experiment: Experiment,
+    shards: Sequence[Shard],
+    folder: RunFolder,
+    *,
+    source: MapSource | None = None,
+    on_batch: Callable[[Batch], None] = lambda batch: None,
+    on_shard: Callable[[Shard], None] = lambda shard: None,
+    profile: Profile | None = None,
+) -> dict[str, list[tuple[str, str]]]:
+    """Compute what `folder` lacks of these shards; a shard that is complete is one file, others may be parts.
+
+    Whatever stops it, an error or a signal, the rows of all finished batches are on the disk behind it.
+
+    Parameters
+    ----------
+    source : where the maps come from; by default the experiment's own, made anew.
+    on_batch : called with each batch that is done; on_shard : with each shard that is complete.
+
+    Returns
+    -------
+    By variant key, (image id, first line of the error) of each row that failed.
+    """
+    profile = profile or Profile()
+    stages = BatchEvaluation(experiment, source or experiment.source(), profile)
+    pipeline: Pipeline[Batch, Loaded, Any, BatchRows] = Pipeline(
+        load=stages.load, compute=stages.compute, quiet=stages.quiet, threads=experiment.threads, profile=profile
+    )
+    failed: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    writer = _Writer(experiment, folder)
+    results = pipeline.run(batch for shard in shards for batch in batches(experiment, shard, folder))
+    try:
+        for rows in results:
+            with profile.stage("write"):
+                complete = writer.add(rows)
+            on_batch(rows.batch)
+            for key, lines in rows.failed.items():
+                failed[key] += lines
+            if complete:
+                on_shard(rows.batch.shard)
+    finally:
+        results.close()
+        writer.flush()
+    return failed
+
+
+def evaluate_shard(experiment: Experiment, shard: Shard, folder: RunFolder) -> None:
+    """`evaluate` for one shard. Doing it twice changes nothing."""
+    evaluate(experiment, [shard], folder)
+
+
+def is_complete(experiment: Experiment, shard: Shard, folder: RunFolder) -> bool:
+    """Whether `evaluate` would find nothing to do."""
+    return experiment.work <= folder.done(shard) and not _missing_pictures(experiment, shard, folder)
+
+
+def batches(experiment: Experiment, shard: Shard, folder: RunFolder) -> Iterator[Batch]:
+    """The images of a shard that lack something, those that lack the same together, `batch_size` at a time."""
+    held = folder.held(shard)
+    pictures = _missing_pictures(experiment, shard, folder)
+    if experiment.work <= held.complete and not pictures:
+        return
+    groups: dict[tuple[Work, frozenset[tuple[str, str]]], list[str]] = defaultdict(list)
+    for image_id in shard.image_ids:
+        left = experiment.work - held.of_image(image_id)
+        taking = {v.key for v in experiment.variants if experiment.in_sample(image_id, v.sample)}
+        pairs = {pair for pair in left if pair[0] in taking} | {(key, GALLERY) for key in pictures.get(image_id, ())}
+        if left or pairs:
+            groups[left, frozenset(pairs)].append(image_id)
+    chunks = [
+        (left, wanted, ids[start : start + experiment.batch_size])
+        for (left, wanted), ids in groups.items()
+        for start in range(0, len(ids), experiment.batch_size if wanted else len(ids))
+    ]
+    for n, (left, wanted, ids) in enumerate(chunks):
+        due: dict[str, set[str]] = {v.key: set() for v in experiment.variants}
+        for key, measure in wanted:
+            due[key].add(measure)
+        yield Batch(
+            shard=shard,
+            samples=tuple(experiment.samples[image_id] for image_id in ids),
+            due={key: frozenset(measures) for key, measures in due.items() if measures},
+            left=left,
+            last=n == len(chunks) - 1,
+        )
+
+
+def _missing_pictures(experiment: Experiment, shard: Shard, folder: RunFolder) -> dict[str, set[str]]:
+    """By image id, the variants whose maps the gallery should keep and lacks."""
+    if experiment.classifier is None:
+        return {}
+    chosen = [i for i in shard.image_ids if experiment.in_sample(i, experiment.gallery)]
+    kept = gallery.kept(folder, shard, experiment.gallery_protocol.name) if chosen else set()
+    missing: dict[str, set[str]] = {}
+    for image_id in chosen:
+        wanted = {v.key for v in experiment.variants if experiment.in_sample(image_id, v.sample)}
+        lacking = {key for key in wanted if (key, image_id) not in kept}
+        if lacking or (wanted and ("", image_id) not in kept):
+            missing[image_id] = lacking or wanted
+    return missing
+
+
+class _Writer:
+    """Collects the rows of one shard after the other; writes a part now and then, and the whole when it is there."""
+
+    def __init__(self, experiment: Experiment, folder: RunFolder) -> None:
+        self.experiment, self.folder = experiment, folder
+        self._shard: Shard | None = None
+        self._waiting: dict[Work, list[BatchRows]] = defaultdict(list)
+        self._pictures: list[Picture] = []
+        self._shown: list[Shown] = []
+        self._written = time.monotonic()
+
+    def add(self, rows: BatchRows) -> bool:
+        """Take the rows of a batch; whether its shard is complete now."""
+        self._shard = rows.batch.shard
+        self._waiting[rows.batch.left].append(rows)
+        self._pictures += rows.pictures
+        self._shown += rows.shown
+        if rows.batch.last or time.monotonic() - self._written > EVERY_SECONDS:
+            self.flush()
+        if rows.batch.last:
+            self.folder.join_parts(rows.batch.shard)
+        return rows.batch.last
+
+    def flush(self) -> None:
+        """Write what is waiting: the gallery's maps before the rows, by which images are known to be done."""
+        shard = self._shard
+        if shard is None:
+            return
+        if self._pictures or self._shown:
+            gallery.write(self.folder, shard, self.experiment.gallery_protocol, self._pictures, self._shown)
+        for left, found in self._waiting.items():
+            if left:
+                ids = [sample.image_id for rows in found for sample in rows.batch.samples]
+                whole = set(ids) == set(shard.image_ids)
+                self.folder.write(
+                    shard, self._ordered(found), left, self.experiment.about(), image_ids=() if whole else sorted(ids)
+                )
+        self._waiting.clear()
+        self._pictures, self._shown = [], []
+        self._written = time.monotonic()
+
+    def _ordered(self, found: Sequence[BatchRows]) -> pa.Table:
+        """All rows, variant by variant, each in the order of image ids."""
+        tables = [rows.table for rows in found if rows.table is not None]
+        if not tables:
+            return NO_ROWS
+        rows = pa.concat_tables(tables, promote_options="permissive")
+        order = {v.key: n for n, v in enumerate(self.experiment.variants)}
+        places = pa.array([order[key] for key in rows["variant"].to_pylist()])
+        keys = pa.table({"variant": places, "image": rows["image_id"]})
+        return rows.take(pc.sort_indices(keys, [("variant", "ascending"), ("image", "ascending")]))

@@ -1,0 +1,1 @@
+"""From raw maps to boxes and their IoU at every threshold."""

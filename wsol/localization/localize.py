@@ -1,0 +1,344 @@
+"""From raw maps to boxes and their IoU at every threshold: the only place where these steps are put together.
+
+Maps of a batch go through together: what protocols share (the resized and normalized map, the frame, the sweep over
+all thresholds) is computed once, and results are flat columns that rows keep as they are.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wsol.localization.component_rules import rule_of
+from wsol.localization.final_map import MAP_KNOBS, final_map, level_maps
+from wsol.localization.frame import FRAME_KNOBS, Frame, frame_of
+from wsol.localization.iou import finish_boxes, iou
+from wsol.localization.levels import BoxRule, LevelTable, boxes_above, sweep_levels
+from wsol.localization.on_grid import packed_hits, step_boxes, step_values
+from wsol.localization.refine import frame_image, object_mask, refines
+from wsol.localization.resize import rank, threshold_starts
+from wsol.localization.steps import Steps
+from wsol.localization.thresholds import hit_deltas, threshold_grid
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from wsol.protocols.base import Protocol
+    from wsol.views import Layout
+
+LEVELS = 256  # of a quantized map
+TOGETHER = 8  # maps swept by one compiled call: their levels and tables stay in a core's cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageMap:
+    """One raw map and what must be known of its image.
+
+    Attributes
+    ----------
+    raw : (h, w), covering the layout's canvas. A map with NaN or infinite values is a miss at every threshold.
+    boxes_xyxy : (g, 4) ground truth in pixels of the stored image.
+    full : the method claims the whole frame at every threshold (the `fullbox` control), whatever the map.
+    shallow : the map is of shallow layers, which some protocols refine and others not.
+    image : the pixels, for protocols that refine by a graph cut.
+    """
+
+    raw: NDArray[Any]
+    layout: Layout
+    boxes_xyxy: NDArray[np.float64]
+    full: bool = False
+    shallow: bool = False
+    image: Image | None = None
+
+    @property
+    def finite(self) -> bool:
+        return bool(np.isfinite(self.raw).all())
+
+
+@dataclass(frozen=True, slots=True)
+class Localizations:
+    """What a protocol finds in n maps, as step functions of tau; for a fixed tau they have one step.
+
+    Attributes
+    ----------
+    iou : with the best ground-truth box, in [0, 1].
+    count : the number of boxes, where all count; else None.
+    boxes : the one box, int32, half-open in the protocol's frame, all zeros for none; None where several may count.
+    hits : (n, bytes) uint8, one bit per delta and threshold of `threshold_grid`, delta by delta, first bit highest;
+        None where every float is a threshold.
+    """
+
+    iou: Steps
+    count: Steps | None
+    boxes: Steps | None
+    hits: NDArray[np.uint8] | None
+
+    def take(self, order: NDArray[np.integer[Any]]) -> Localizations:
+        """Those of some maps, in the order asked for."""
+        count, boxes = (None if steps is None else steps.take(order) for steps in (self.count, self.boxes))
+        return Localizations(self.iou.take(order), count, boxes, None if self.hits is None else self.hits[order])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Localizations]) -> Localizations:
+        """Those of all parts, one after the other; all are of one protocol."""
+
+        def steps(name: str) -> Steps | None:
+            found = [getattr(part, name) for part in parts]
+            return None if found[0] is None else Steps.joined(found)
+
+        hits = [part.hits for part in parts if part.hits is not None]
+        return cls(
+            Steps.joined([part.iou for part in parts]),
+            steps("count"),
+            steps("boxes"),
+            np.concatenate(hits) if hits else None,
+        )
+
+
+def localize(maps: Sequence[ImageMap], protocols: Sequence[Protocol]) -> dict[str, Localizations]:
+    """By protocol name, boxes and IoU of every map at every threshold.
+
+    Raises
+    ------
+    MapError : a map that is not (h, w), or scores taken as they are that leave [0, 1].
+    ConfigError : a protocol refines by a graph cut and a map has no image.
+    """
+    parts: dict[str, list[Localizations]] = defaultdict(list)
+    for group in _sharing(protocols):
+        for start in range(0, len(maps), TOGETHER):
+            together = maps[start : start + TOGETHER]
+            for protocol, found in zip(group, _of_group(together, group), strict=True):
+                parts[protocol.name].append(found)
+    return {protocol.name: Localizations.joined(parts[protocol.name]) for protocol in protocols}
+
+
+def boxes_along(item: ImageMap, protocol: Protocol, taus: Sequence[float]) -> list[NDArray[np.int32]]:
+    """At each of `taus` every box (m, 4) that counts, half-open in the protocol's frame: the boxes `localize` compares.
+
+    An empty foreground has no box here, whatever the protocol puts in its place. A rule with grey levels of its own has
+    the same boxes at every threshold.
+    """
+    frame = frame_of(item.boxes_xyxy, item.layout, protocol)
+    rule, cut = rule_of(protocol.component), refines(protocol, shallow=item.shallow)
+    if item.full:
+        return [np.array([[0, 0, *frame.size_wh]], np.int32)] * len(taus)
+    if not item.finite:
+        return [np.zeros((0, 4), np.int32)] * len(taus)
+    map01 = final_map(item.raw, item.layout, frame.size_wh, protocol)
+    if rule.own_levels and not cut:
+        return [_asked(map01.astype(np.int32), 0, protocol)] * len(taus)
+    masks = [_foreground(map01, item, frame, protocol, tau) for tau in taus]
+    if rule.boxes is not None and not rule.own_levels:
+        return [_asked(mask.astype(np.int32), 0, protocol) for mask in masks]
+    component = _compiled(protocol)
+    return [boxes_above(mask, component=component, connectivity=protocol.connectivity) for mask in masks]
+
+
+def _sharing(protocols: Sequence[Protocol]) -> list[list[Protocol]]:
+    """Protocols with equal final maps and frames together, if their thresholds are swept over grey levels."""
+    groups: dict[object, list[Protocol]] = defaultdict(list)
+    for protocol in protocols:
+        grid = threshold_grid(protocol)
+        alone: object = protocol.name if grid is None or len(grid) == 1 else protocol.tau_step
+        groups[alone, *(getattr(protocol, knob) for knob in (*MAP_KNOBS, *FRAME_KNOBS))].append(protocol)
+    return list(groups.values())
+
+
+def _of_group(maps: Sequence[ImageMap], group: Sequence[Protocol]) -> list[Localizations]:
+    first = group[0]
+    frames = _frames(maps, first)
+    grid = threshold_grid(first)
+    alike: dict[object, list[int]] = defaultdict(list)  # maps that go through together
+    for n, item in enumerate(maps):
+        kind = "full" if item.full else "miss" if not item.finite else refines(first, shallow=item.shallow)
+        alike[kind, frames[n].size_wh, n if grid is None else None].append(n)
+    parts: list[list[Localizations]] = []
+    for (kind, _, _), places in alike.items():  # type: ignore[misc]
+        chosen, truth = [maps[n] for n in places], [frames[n] for n in places]
+        if kind == "full":
+            parts.append([_full(truth, protocol) for protocol in group])
+        elif kind == "miss":
+            parts.append([_missed(len(places), protocol) for protocol in group])
+        elif grid is None:
+            parts.append([_of_floats(chosen[0], truth[0], first)])
+        elif len(grid) == 1:
+            table, starts = _at_fixed(chosen, truth, first), np.zeros((len(places), 1), np.int64)
+            parts.append([_localizations(table, starts, grid, first)])
+        else:
+            levels = level_maps([i.raw for i in chosen], [i.layout for i in chosen], truth[0].size_wh, first)
+            tops = np.full(len(places), 255) if first.resize_uint8 else levels.reshape(len(places), -1).max(1)
+            starts = (grid * tops[:, None].astype(np.float64)).astype(np.int64)  # the reference's int(tau * max)
+            tables = _tables(levels, truth, group, levels=LEVELS)
+            parts.append([_localizations(t, starts, grid, p) for t, p in zip(tables, group, strict=True)])
+    joined = [Localizations.joined(found) for found in zip(*parts, strict=True)]
+    order = np.argsort(np.concatenate(list(alike.values())), kind="stable")
+    return [found if len(parts) == 1 else found.take(order) for found in joined]
+
+
+def _frames(maps: Sequence[ImageMap], protocol: Protocol) -> list[Frame]:
+    """The frame of each map; maps of one image share it."""
+    known: dict[tuple[int, int], Frame] = {}
+    for item in maps:
+        key = id(item.boxes_xyxy), id(item.layout)
+        if key not in known:
+            known[key] = frame_of(item.boxes_xyxy, item.layout, protocol)
+    return [known[id(item.boxes_xyxy), id(item.layout)] for item in maps]
+
+
+def _localizations(
+    table: LevelTable, starts: NDArray[np.int64], grid: NDArray[np.float64], protocol: Protocol
+) -> Localizations:
+    """What a table of n maps says on a grid of thresholds, of which each stands for the level in `starts` (n, p)."""
+    deltas = np.array(hit_deltas(protocol))
+    return Localizations(
+        Steps(*step_values(table.iou, starts, grid)),
+        None if table.count is None else Steps(*step_values(table.count, starts, grid)),
+        None if table.boxes is None else Steps(*step_boxes(table.boxes, starts, grid)),
+        packed_hits(table.iou, starts, deltas, protocol.hit == "ge"),
+    )
+
+
+def _full(frames: Sequence[Frame], protocol: Protocol) -> Localizations:
+    """Of maps that claim the whole frame at every threshold."""
+    table = _empty_table(len(frames), 1, protocol)
+    for n, frame in enumerate(frames):
+        whole = _full_box(frame.size_wh, protocol)
+        table.iou[n] = iou(whole, frame.gt_boxes, convention=protocol.iou).max(initial=0.0)
+        if table.boxes is not None:
+            table.boxes[n] = (0, 0, *frame.size_wh)
+    if table.count is not None:
+        table.count[:] = 1
+    return _constant(table, protocol)
+
+
+def _missed(maps: int, protocol: Protocol) -> Localizations:
+    """Of maps that hold no numbers: IoU 0 everywhere, whatever the protocol puts in place of an empty foreground."""
+    return _constant(_empty_table(maps, 1, protocol), protocol)
+
+
+def _constant(table: LevelTable, protocol: Protocol) -> Localizations:
+    """Of maps whose boxes are the same at every threshold."""
+    grid = threshold_grid(protocol)
+    points = np.zeros(1) if grid is None else grid
+    found = _localizations(table, np.zeros((len(table.iou), len(points)), np.int64), points, protocol)
+    return found if grid is not None else Localizations(found.iou, found.count, found.boxes, None)
+
+
+def _empty_table(maps: int, levels: int, protocol: Protocol) -> LevelTable:
+    several = rule_of(protocol.component).several
+    one = not several and protocol.candidates == 1
+    return LevelTable(
+        np.zeros((maps, levels)),
+        np.zeros((maps, levels), np.int32) if several else None,
+        np.zeros((maps, levels, 4), np.int32) if one else None,
+    )
+
+
+def _of_floats(item: ImageMap, frame: Frame, protocol: Protocol) -> Localizations:
+    """One map of floats, swept at each of its distinct values."""
+    map01 = final_map(item.raw, item.layout, frame.size_wh, protocol)
+    peak = float(map01.max())
+    ranks, levels, grid = np.zeros(map01.shape, np.int32), 1, np.zeros(1)
+    if peak > 0:
+        ranks, values = rank(map01 / peak)  # tau is a share of the maximum; exact where that is 1
+        levels, grid = len(values) + 1, threshold_starts(values, compare=protocol.compare)
+    wide = np.append(grid[1:] > grid[:-1], True) & (grid < 1)  # from 1 on nothing is left
+    table = _tables(ranks[None], [frame], [protocol], levels=levels)[0]
+    found = _localizations(table, np.flatnonzero(wide)[None], grid[wide], protocol)
+    return Localizations(found.iou, found.count, found.boxes, None)
+
+
+def _at_fixed(maps: Sequence[ImageMap], frames: Sequence[Frame], protocol: Protocol) -> LevelTable:
+    """The table of the one threshold that a protocol states; the maps share a frame's size and whether they are cut."""
+    finals = [
+        final_map(item.raw, item.layout, frame.size_wh, protocol) for item, frame in zip(maps, frames, strict=True)
+    ]
+    if rule_of(protocol.component).own_levels and not refines(protocol, shallow=maps[0].shallow):
+        return _asked_one_by_one(np.stack(finals).astype(np.int32), frames, protocol, levels=1)
+    tau = 0.0 if protocol.tau == "sweep" else float(protocol.tau)
+    masks = [_foreground(*one, protocol, tau) for one in zip(finals, maps, frames, strict=True)]
+    return _tables(np.stack(masks).astype(np.uint8), frames, [protocol], levels=2)[0]
+
+
+def _foreground(map01: NDArray[Any], item: ImageMap, frame: Frame, protocol: Protocol, tau: float) -> NDArray[np.bool_]:
+    """(H, W) what is above `tau` of the maximum, refined by the protocol's graph cut where it has one."""
+    if protocol.quantise != "none":
+        top = 255 if protocol.resize_uint8 else int(map01.max())
+        # layercam_loc cuts at the float 0.15 * 255, wsolevaluation at the integer int(tau * max)
+        above = map01 > (tau * top if protocol.resize_uint8 else int(tau * top))
+    else:
+        level = tau * map01.max()
+        above = (map01 >= level if protocol.compare == "ge" else map01 > level) & (map01.max() > 0)
+    if refines(protocol, shallow=item.shallow):
+        pixels = None if item.image is None else frame_image(item.image, item.layout, frame.size_wh, protocol)
+        above = object_mask(map01, np.asarray(above), pixels, protocol)
+    return np.asarray(above)
+
+
+def _tables(
+    ranks: NDArray[Any], frames: Sequence[Frame], protocols: Sequence[Protocol], *, levels: int
+) -> list[LevelTable]:
+    """A table for each protocol: by one compiled sweep for the rules that have one, by asking the others."""
+    swept = [p for p in protocols if rule_of(p.component).boxes is None or rule_of(p.component).own_levels]
+    boxes = np.concatenate([frame.gt_boxes for frame in frames])
+    offsets = np.cumsum([0] + [len(frame.gt_boxes) for frame in frames])
+    tables = iter(sweep_levels(ranks, boxes, offsets, [_box_rule(p) for p in swept], levels=levels) if swept else ())
+    return [next(tables) if p in swept else _asked_one_by_one(ranks, frames, p, levels=levels) for p in protocols]
+
+
+def _box_rule(protocol: Protocol) -> BoxRule:
+    return BoxRule(
+        component=_compiled(protocol),
+        connectivity=protocol.connectivity,
+        iou=protocol.iou,
+        box_end=protocol.box_end,
+        clip=protocol.clip,
+        empty=protocol.empty,
+    )
+
+
+def _compiled(protocol: Protocol) -> str:
+    """The component rule of a mask: the tool of CAM 2016 has levels of its own, and takes the largest of a cut."""
+    return "largest_pixels" if rule_of(protocol.component).own_levels else protocol.component
+
+
+def _asked_one_by_one(ranks: NDArray[Any], frames: Sequence[Frame], protocol: Protocol, *, levels: int) -> LevelTable:
+    """The table of a rule without compiled code: asked wherever the foreground changes."""
+    table = _empty_table(len(ranks), levels, protocol)
+    for i, (grid, frame) in enumerate(zip(ranks, frames, strict=True)):
+        changes = [t for t in np.unique(np.append(grid, 0)).tolist() if t < levels]
+        for t, end in zip(changes, [*changes[1:], levels], strict=True):
+            boxes = _asked(grid.astype(np.int32), t, protocol)
+            table.iou[i, t:end] = _best_iou(boxes, frame, protocol)
+            if table.count is not None:
+                table.count[i, t:end] = len(boxes)
+            if table.boxes is not None and len(boxes):
+                table.boxes[i, t:end] = boxes[0]
+    return table
+
+
+def _asked(levels: NDArray[Any], t: int, protocol: Protocol) -> NDArray[np.int32]:
+    """The boxes that a rule without compiled code gives at one threshold, as many as may count."""
+    rule = rule_of(protocol.component)
+    assert rule.boxes is not None
+    boxes = np.asarray(rule.boxes(levels, t), np.int32).reshape(-1, 4)
+    return boxes if rule.several else boxes[: protocol.candidates]
+
+
+def _best_iou(boxes: NDArray[Any], frame: Frame, protocol: Protocol) -> float:
+    finished = finish_boxes(boxes, box_end=protocol.box_end, clip_wh=frame.size_wh if protocol.clip else None)
+    if not len(boxes):
+        empty = {"zero_box": [[0.0] * 4], "unit_box": [[0.0, 0.0, 1.0, 1.0]], "miss": np.zeros((0, 4))}
+        finished = np.array(empty.get(protocol.empty, _full_box(frame.size_wh, protocol)))
+    return float(iou(finished, frame.gt_boxes, convention=protocol.iou).max(initial=0.0))
+
+
+def _full_box(size_wh: tuple[int, int], protocol: Protocol) -> NDArray[np.float64]:
+    """(1, 4) the whole frame as the protocol writes boxes."""
+    frame = np.array([[0, 0, *size_wh]], np.float64)
+    return finish_boxes(frame, box_end=protocol.box_end, clip_wh=size_wh if protocol.clip else None)

@@ -1,0 +1,137 @@
+"""What evaluation asks of a source of raw maps, whatever is behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from wsol.localization.localize import ImageMap
+from wsol.views import merge_crops
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+    from torch import Tensor
+
+    from wsol.datasets.base import Dataset, Sample
+    from wsol.maps.cost import VariantCost
+    from wsol.models.query import ModelQuery
+    from wsol.variants import Variant
+    from wsol.views import Layout, View
+
+FAILED = np.full((1, 1), np.nan)  # the map of an image on which a method failed: a miss everywhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """One image, ready for its maps: decoded and resized, or nothing but its sample where no pixel is needed.
+
+    Attributes
+    ----------
+    inputs : by view, the network inputs as float32 (h, w, 3), normalized.
+    stored : the raw map, where it comes from a file.
+    mask : (H, W) uint8 at stored size, where a metric needs it.
+    """
+
+    sample: Sample
+    image: Image | None = None
+    inputs: Mapping[View, Sequence[NDArray[np.float32]]] = field(default_factory=dict)
+    stored: NDArray[Any] | None = None
+    mask: NDArray[np.uint8] | None = None
+    image_digest: str = ""
+    mask_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawMaps:
+    """Raw maps of n images under one view, for several variants.
+
+    Attributes
+    ----------
+    layouts : what part of each image the maps cover.
+    crops : from a variant and an image's place to the (h, w) maps of its crops, in the order of the placements.
+    failures : by (variant key, image id), the first line of what went wrong.
+    shallow : keys of variants whose layers are all shallow.
+    logits : from an image's place to (C,), the mean over crops; None where no network was asked.
+    columns : what the source itself knows of each image's class.
+    costs : by variant key, for each image what its map cost; empty where nothing was counted.
+    inputs : the first network input of each image, on the network's device.
+    """
+
+    view: View
+    loaded: Sequence[Loaded]
+    layouts: Sequence[Layout]
+    crops: Callable[[Variant, int], Sequence[NDArray[Any]]]
+    failures: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    shallow: frozenset[str] = frozenset()
+    logits: Callable[[int], NDArray[Any]] | None = None
+    columns: Sequence[Mapping[str, Any]] = ()
+    costs: Mapping[str, Sequence[VariantCost]] = field(default_factory=dict)
+    inputs: Sequence[Any] = ()
+
+    def raw(self, variant: Variant, image: int) -> NDArray[Any]:
+        """The raw map (h, w) of one image on its canvas; `FAILED` where the method failed."""
+        if (variant.key, self.loaded[image].sample.image_id) in self.failures:
+            return FAILED
+        return merge_crops(list(self.crops(variant, image)), self.layouts[image], rule=self.view.merge)
+
+    def image_map(self, variant: Variant, image: int) -> ImageMap:
+        """One variant's map of one image, with what localization must know of both."""
+        one = self.loaded[image]
+        failed = (variant.key, one.sample.image_id) in self.failures
+        return ImageMap(
+            raw=self.raw(variant, image),
+            layout=self.layouts[image],
+            boxes_xyxy=one.sample.boxes_xyxy,
+            full=variant.info.constant_is_full and not failed,
+            shallow=variant.key in self.shallow,
+            image=one.image,
+        )
+
+
+class MapSource(Protocol):
+    """Where raw maps come from.
+
+    `load` is called from worker threads, one image at a time; `maps` from one thread, in the order of the images.
+    """
+
+    @property
+    def query(self) -> ModelQuery | None:
+        """The network, for metrics; None where there is none."""
+
+    def remap(self, image: Tensor, sample: Sample, variant: Variant) -> NDArray[Any]:
+        """The raw map (h, w) of another (3, h, w) network input, for a sample's label."""
+
+    def load(self, sample: Sample, views: Sequence[View], needs: Collection[str]) -> Loaded:
+        """What `maps` needs of an image; `needs` adds ``image`` and ``mask`` where evaluation wants them."""
+
+    def maps(self, loaded: Sequence[Loaded], view: View, variants: Sequence[Variant]) -> RawMaps:
+        """Raw maps of all variants for a batch of images."""
+
+    def measures_costs(self, loaded: Sequence[Loaded], variants: Sequence[Variant]) -> bool:
+        """Whether `maps` would now measure time and memory, so that nothing else should run beside it."""
+
+
+def load_pixels(dataset: Dataset, sample: Sample, needs: Collection[str]) -> Loaded:
+    """The image and mask that `needs` names, with their digests."""
+    image = dataset.image(sample) if "image" in needs else None
+    mask = dataset.mask(sample) if "mask" in needs else None
+    return Loaded(
+        sample=sample,
+        image=image,
+        mask=mask,
+        image_digest="" if image is None else digest(np.asarray(image)),
+        mask_digest="" if mask is None else digest(mask),
+    )
+
+
+def digest(array: NDArray[Any]) -> str:
+    """16 hex digits of an array's type, shape and values."""
+    plain = np.ascontiguousarray(array)
+    found = blake2b(f"{plain.dtype.str}{plain.shape}".encode(), digest_size=8)
+    found.update(plain.view(np.uint8).reshape(-1).data)
+    return found.hexdigest()
