@@ -2,8 +2,8 @@
 
     python benchmarks/speed/scorecam_memory.py --batches 1 4
 
-Memory is what was held beyond the network and its inputs (`wsol.meters.PeakMemory`). 2048 forwards an image: minutes on
-a CPU.
+Memory is what was held beyond the network and its inputs (`wsol.maps.cost.PeakMemory`). 2048 forwards per image:
+minutes on a CPU.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 
 import torch
-from wsol.looking import Looker
-from wsol.meters import PeakMemory
+from wsol.maps.cost import PeakMemory
+from wsol.maps.network import MapExtractor
 
 from wsol.models.base import load_classifier
 from wsol.models.stages import resolve_layer, stages
@@ -29,18 +29,20 @@ def main() -> None:
     parser.add_argument("--chunk", type=int, default=16)
     words = parser.parse_args()
     classifier = load_classifier(words.model, weights="random")
-    looker = Looker(classifier, device=words.device, precision="float32", seed=0, chunk=words.chunk)
+    classifier.module.to(words.device).to(memory_format=torch.channels_last).eval()
+    extractor = MapExtractor(classifier, chunk=words.chunk)
     (variant,) = expand(
         {"scorecam": {"layers": words.layer}},
         resolve=lambda name: resolve_layer(classifier, name),
         stages=list(stages(classifier)),
     )
-    print("| model | batch | chunk | forwards an image | peak MB |\n|---|--:|--:|--:|--:|")
+    print("| model | batch | chunk | forwards per image | peak MB |\n|---|--:|--:|--:|--:|")
     for batch in words.batches:
         inputs = torch.randn(batch, 3, 224, 224, device=words.device)
         targets = torch.zeros(batch, dtype=torch.long)
-        with PeakMemory(looker.device) as memory:
-            cost = looker.maps(inputs, targets, [str(i) for i in range(batch)], [variant]).spent[variant.id].cost
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        with PeakMemory(extractor.device) as memory:
+            cost = extractor.maps(inputs, targets, [str(i) for i in range(batch)], [variant]).costs[variant.id]
         print(f"| {words.model} | {batch} | {words.chunk} | {cost.forwards:.0f} | {memory.peak_mb:.0f} |", flush=True)
 
 

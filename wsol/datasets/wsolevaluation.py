@@ -29,7 +29,7 @@ class WsolEvaluation:
 
     Attributes
     ----------
-    images : folder that the image ids are relative to; null where sizes and boxes are enough (`wsol.imageless`).
+    images : folder that the image ids are relative to; null where sizes and boxes are enough (`wsol.maps.fixed`).
     metadata : folder with image_ids.txt, class_labels.txt, image_sizes.txt, localization.txt. Where the sizes file is
         empty (OpenImages), sizes come from the images' headers.
     masks : folder that the masks in localization.txt are relative to; without it there are none.

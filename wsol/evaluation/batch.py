@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from wsol.variants import Variant
     from wsol.views import View
 
-GALLERY = "gallery"  # stands among the measures for a map that is kept for the report
+PICTURE = ""  # stands among variants for the small copy of the image
 TASK = 32  # maps that one thread scores at a time
 
 
@@ -39,7 +39,8 @@ class Batch:
 
     Attributes
     ----------
-    due : by variant key, the names of missing protocols and metrics, and GALLERY.
+    due : by variant key, the names of missing protocols and metrics.
+    unseen : by image id, the variant keys whose maps the gallery lacks, and PICTURE.
     left : the pairs that are complete for these images behind this batch, those of variants that don't take them too.
     last : nothing of the shard is left behind it.
     """
@@ -47,8 +48,14 @@ class Batch:
     shard: Shard
     samples: tuple[Sample, ...]
     due: Mapping[str, frozenset[str]]
+    unseen: Mapping[str, frozenset[str]]
     left: Work
     last: bool = False
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is to be computed: the images are in nobody's sample."""
+        return not self.due and not self.unseen
 
     @property
     def kind(self) -> Hashable:
@@ -86,16 +93,16 @@ class BatchEvaluation:
     def load(self, batch: Batch) -> list[Callable[[], Loaded]]:
         """One call for each image."""
         views, needs = self._views(batch), self._needs(batch)
-        return [partial(self.source.load, sample, views, needs) for sample in batch.samples] if batch.due else []
+        return [partial(self.source.load, sample, views, needs) for sample in batch.samples] if not batch.idle else []
 
     def quiet(self, batch: Batch, loaded: list[Loaded]) -> bool:
-        return bool(batch.due) and self.source.measures_costs(loaded, self._chosen(batch))
+        return not batch.idle and self.source.measures_costs(loaded, self._chosen(batch))
 
     def compute(
         self, batch: Batch, loaded: list[Loaded]
     ) -> tuple[list[Callable[[], Any]], Callable[[list[Any]], BatchRows]]:
         """Maps and metrics now; returns the calls that find boxes, and what makes rows of their results."""
-        if not batch.due:
+        if batch.idle:
             return [], lambda _: BatchRows(batch=batch)
         found: dict[View, RawMaps] = {}
         for view in self._views(batch):
@@ -156,17 +163,18 @@ class BatchEvaluation:
 
     def _kept(self, batch: Batch, found: Mapping[View, RawMaps]) -> list[Callable[[], Any]]:
         """Calls that make what the gallery lacks of this batch."""
-        keys = [key for key, due in batch.due.items() if GALLERY in due]
-        if not keys:
+        if not batch.unseen:
             return []
         protocol = self.experiment.gallery_protocol
         maps, own = found[self.experiment.view_of(protocol)], found[self.experiment.view]
-        calls: list[Callable[[], Any]] = [
-            partial(self._shown, maps, self.variants[key], image, protocol)
-            for key in keys
-            for image in range(len(batch.samples))
-        ]
-        return calls + [partial(self._picture, own, image) for image in range(len(batch.samples))]
+        calls: list[Callable[[], Any]] = []
+        for image, sample in enumerate(batch.samples):
+            for key in sorted(batch.unseen.get(sample.image_id, ())):
+                if key == PICTURE:
+                    calls.append(partial(self._picture, own, image))
+                else:
+                    calls.append(partial(self._shown, maps, self.variants[key], image, protocol))
+        return calls
 
     def _picture(self, maps: RawMaps, image: int) -> Picture:
         one = maps.loaded[image]
@@ -179,11 +187,10 @@ class BatchEvaluation:
         return shown(maps.loaded[image].sample, variant.key, maps.image_map(variant, image), protocol)
 
     def _groups(self, batch: Batch) -> list[Group]:
-        """Variants with the same measures due, without those that only the gallery lacks."""
+        """Variants with the same measures due."""
         groups: dict[frozenset[str], list[Variant]] = defaultdict(list)
         for key, due in batch.due.items():
-            if due - {GALLERY}:
-                groups[due - {GALLERY}].append(self.variants[key])
+            groups[due].append(self.variants[key])
         images = range(len(batch.samples))
         return [Group(due, tuple((v, image) for v in chosen for image in images)) for due, chosen in groups.items()]
 
@@ -195,7 +202,7 @@ class BatchEvaluation:
         """The run's own view first: classification, costs and metrics come from it."""
         due = frozenset().union(*batch.due.values())
         views = [self.experiment.view_of(p) for p in self.experiment.protocols if p.name in due]
-        if GALLERY in due:
+        if batch.unseen:
             views.append(self.experiment.view_of(self.experiment.gallery_protocol))
         return list(dict.fromkeys([self.experiment.view, *views]))
 
@@ -204,15 +211,17 @@ class BatchEvaluation:
         if view == self.experiment.view:
             return self._chosen(batch)
         names = {p.name for p in self.experiment.protocols if self.experiment.view_of(p) == view}
+        keys = {key for key, due in batch.due.items() if due & names}
         if view == self.experiment.view_of(self.experiment.gallery_protocol):
-            names.add(GALLERY)
-        return [self.variants[key] for key, due in batch.due.items() if due & names]
+            keys |= frozenset().union(*batch.unseen.values())
+        return [variant for key, variant in self.variants.items() if key in keys]
 
     def _chosen(self, batch: Batch) -> list[Variant]:
-        return [self.variants[key] for key in batch.due]
+        keys = set(batch.due).union(*batch.unseen.values())
+        return [variant for key, variant in self.variants.items() if key in keys]
 
     def _needs(self, batch: Batch) -> set[str]:
         due = frozenset().union(*batch.due.values())
         cut = any(p.name in due and (refines(p, shallow=True)) for p in self.experiment.protocols)
         masked = any(m.name in due and m.metric.info.needs & {"mask", "truth"} for m in self.experiment.metrics)
-        return ({"image"} if cut or GALLERY in due else set()) | ({"mask"} if masked else set())
+        return ({"image"} if cut or batch.unseen else set()) | ({"mask"} if masked else set())

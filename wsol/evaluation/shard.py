@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wsol.evaluation.batch import GALLERY, Batch, BatchEvaluation, BatchRows
+from wsol.evaluation.batch import PICTURE, Batch, BatchEvaluation, BatchRows
 from wsol.evaluation.pipeline import Pipeline
 from wsol.evaluation.profile import Profile
 from wsol.runs import gallery
@@ -81,53 +81,58 @@ def evaluate_shard(experiment: Experiment, shard: Shard, folder: RunFolder) -> N
 
 def is_complete(experiment: Experiment, shard: Shard, folder: RunFolder) -> bool:
     """Whether `evaluate` would find nothing to do."""
-    return experiment.work <= folder.done(shard) and not _missing_pictures(experiment, shard, folder)
+    return experiment.work <= folder.done(shard) and not _unseen(experiment, shard, folder)
 
 
 def batches(experiment: Experiment, shard: Shard, folder: RunFolder) -> Iterator[Batch]:
-    """The images of a shard that lack something, those that lack the same together, `batch_size` at a time."""
+    """The images of a shard that lack something, those that lack the same rows together, `batch_size` at a time.
+
+    What the gallery lacks decides no batch: it must move no row, and the last bits of a map know the batch.
+    """
     held = folder.held(shard)
-    pictures = _missing_pictures(experiment, shard, folder)
-    if experiment.work <= held.complete and not pictures:
+    unseen = _unseen(experiment, shard, folder)
+    if experiment.work <= held.complete and not unseen:
         return
-    groups: dict[tuple[Work, frozenset[tuple[str, str]]], list[str]] = defaultdict(list)
+    groups: dict[tuple[Work, Work], list[str]] = defaultdict(list)
     for image_id in shard.image_ids:
         left = experiment.work - held.of_image(image_id)
         taking = {v.key for v in experiment.variants if experiment.in_sample(image_id, v.sample)}
-        pairs = {pair for pair in left if pair[0] in taking} | {(key, GALLERY) for key in pictures.get(image_id, ())}
-        if left or pairs:
-            groups[left, frozenset(pairs)].append(image_id)
+        if left or image_id in unseen:
+            groups[left, frozenset(pair for pair in left if pair[0] in taking)].append(image_id)
     chunks = [
-        (left, wanted, ids[start : start + experiment.batch_size])
-        for (left, wanted), ids in groups.items()
-        for start in range(0, len(ids), experiment.batch_size if wanted else len(ids))
+        (left, pairs, ids[start : start + size])
+        for (left, pairs), ids in groups.items()
+        for size in (experiment.batch_size if pairs or not unseen.keys().isdisjoint(ids) else len(ids),)
+        for start in range(0, len(ids), size)
     ]
-    for n, (left, wanted, ids) in enumerate(chunks):
-        due: dict[str, set[str]] = {v.key: set() for v in experiment.variants}
-        for key, measure in wanted:
+    order = {v.key: n for n, v in enumerate(experiment.variants)}
+    for n, (left, pairs, ids) in enumerate(chunks):
+        due: dict[str, set[str]] = defaultdict(set)
+        for key, measure in sorted(pairs, key=lambda pair: order[pair[0]]):
             due[key].add(measure)
         yield Batch(
             shard=shard,
             samples=tuple(experiment.samples[image_id] for image_id in ids),
-            due={key: frozenset(measures) for key, measures in due.items() if measures},
+            due={key: frozenset(measures) for key, measures in due.items()},
+            unseen={image_id: frozenset(unseen[image_id]) for image_id in ids if image_id in unseen},
             left=left,
             last=n == len(chunks) - 1,
         )
 
 
-def _missing_pictures(experiment: Experiment, shard: Shard, folder: RunFolder) -> dict[str, set[str]]:
-    """By image id, the variants whose maps the gallery should keep and lacks."""
+def _unseen(experiment: Experiment, shard: Shard, folder: RunFolder) -> dict[str, set[str]]:
+    """By image id, the variants whose maps the gallery should keep and lacks, and PICTURE for the image's own copy."""
     if experiment.classifier is None:
         return {}
     chosen = [i for i in shard.image_ids if experiment.in_sample(i, experiment.gallery)]
     kept = gallery.kept(folder, shard, experiment.gallery_protocol.name) if chosen else set()
-    missing: dict[str, set[str]] = {}
+    unseen: dict[str, set[str]] = {}
     for image_id in chosen:
         wanted = {v.key for v in experiment.variants if experiment.in_sample(image_id, v.sample)}
-        lacking = {key for key in wanted if (key, image_id) not in kept}
-        if lacking or (wanted and ("", image_id) not in kept):
-            missing[image_id] = lacking or wanted
-    return missing
+        lacking = {key for key in (*wanted, PICTURE) if (key, image_id) not in kept}
+        if lacking and wanted:
+            unseen[image_id] = lacking
+    return unseen
 
 
 class _Writer:

@@ -98,7 +98,7 @@ def write(
     """Write what one shard adds, as one file that readers see whole or not at all."""
     rows = [_picture_row(p) for p in pictures] + [_shown_row(s) for s in shown]
     named = {"protocol": {"name": protocol.name, **protocol.knobs}}
-    work = sorted((s.variant, s.image_id) for s in shown)
+    work = sorted([(s.variant, s.image_id) for s in shown] + [("", p.image_id) for p in pictures])
     footer = {"version": VERSION, "rows": len(rows), "taus": TAUS, **named}
     table = pa.Table.from_pylist(rows, schema=SCHEMA.with_metadata({KEY: json.dumps(footer).encode()}))
     place = folder.path / NAME / f"shard-{shard.index:05d}-{content_hash({'work': work, **named})}.parquet"
