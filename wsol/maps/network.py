@@ -246,10 +246,14 @@ class MapExtractor:
         if not measure:
             yield found
             return
-        with PeakMemory(self.device) as memory:
-            started = self._now()
-            yield found
-            found.seconds = self._now() - started
+        self.query.timed = True
+        try:
+            with PeakMemory(self.device) as memory:
+                started = self._now()
+                yield found
+                found.seconds = self._now() - started
+        finally:
+            self.query.timed = False
         found.peak_mb = memory.peak_mb
 
     def _now(self) -> float:
