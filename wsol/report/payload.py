@@ -155,8 +155,8 @@ def pack(gallery: Gallery, material: Material, *, images: int | None = None) -> 
 
     Pictures are JPEGs, each in base64 of its own, one after the other, so that a slice of the text is a data URL. The
     maps and boxes of one image are one deflated stream: for each variant, height and width (a byte each, 0 0 where it
-    is missing), the map, how many boxes there are at each tau, then all x0, all y0, all x1 and all y1 along tau; numbers
-    are uint16, corners shares of the image.
+    is missing), the map, how many boxes there are at each tau, then all x0, all y0, all x1 and all y1 along tau;
+    numbers are uint16, corners shares of the image.
 
     Parameters
     ----------
