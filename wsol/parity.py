@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from wsol.maps.network import MapExtractor
+    from wsol.maps.extractor import MapExtractor
 
 TAU = 0.2  # of the maximum: CAM's threshold (Zhou et al., 2016); where the compared boxes are taken
 

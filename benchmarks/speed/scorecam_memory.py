@@ -11,9 +11,9 @@ from __future__ import annotations
 import argparse
 
 import torch
-from wsol.maps.cost import PeakMemory
-from wsol.maps.network import MapExtractor
 
+from wsol.maps.cost import PeakMemory
+from wsol.maps.extractor import MapExtractor
 from wsol.models.base import load_classifier
 from wsol.models.stages import resolve_layer, stages
 from wsol.variants import expand

@@ -15,6 +15,7 @@ from wsol.cli import main
 from wsol.methods.base import methods
 from wsol.metrics.base import metrics
 from wsol.protocols.base import protocols
+from wsol.stats import reductions
 
 FEW = ["dataset.n=4", "metric=[]", "protocol=[choe2020_v1]", "table=false"]
 
@@ -84,8 +85,25 @@ def test_started_metrics_and_protocols_run_as_they_are(here: Here) -> None:
     records = json.loads(here("table", "--json", *files))
     assert {"started_metric", "gt_known_loc"} <= {r["metric"] for r in records}
     del metrics._members["started_metric"]
-    found = json.loads(here("table", "--json"))  # without its file a metric's rows say nothing
-    assert {r["metric"] for r in records} - {r["metric"] for r in found} == {"started_metric"}
+    assert json.loads(here("table", "--json")) == records  # rows say all that a mean needs
+
+
+def test_a_pooled_number_of_another_s_metric_needs_its_file(here: Here) -> None:
+    here("new", "metric", "pooled2026", "-o", "metric.py")
+    text = Path("metric.py").read_text().replace("import Case, Columns, mean", "import Case, Columns, Score, mean")
+    most = "Score(name='most', label='Most', of=lambda columns, weights: weights[:, 0] * 0 + max(columns['share']))"
+    Path("metric.py").write_text(text.replace("percent=True),)", f"percent=True), {most})"))
+    given = ["--with", "metric.py"]
+    here("run", *given, "metric=[pooled2026]", "method=[gradcam]", "dataset.n=4", "gallery=0", "table=false")
+    reductions._known.pop("pooled2026.most", None)  # as in a new process
+    whole = json.loads(here("table", "--json", *given))
+    assert "most" in {r["metric"] for r in whole}
+    reductions._known.pop("pooled2026.most")
+    del metrics._members["pooled2026"]
+    assert main(["table", "--json"]) == 0
+    told = here.capsys.readouterr()
+    assert json.loads(told.out) == [r for r in whole if r["metric"] != "most"]
+    assert "metric pooled2026 is not known here and left out; name its file: --with pooled2026.py" in told.err
 
 
 def test_an_edited_file_gets_new_rows(my_cam: Path, here: Here) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wsol.evaluation.rows import softmax
-from wsol.maps.network import MapExtractor
+from wsol.maps.extractor import MapExtractor
 from wsol.models.base import load_classifier
 
 

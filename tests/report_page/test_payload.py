@@ -40,9 +40,12 @@ def test_maps_and_boxes_come_back_from_their_pack(kept: Gallery, material: Mater
             at += 2
             values = np.frombuffer(data[at : at + height * width], np.uint8).reshape(height, width)
             at += height * width
-            shares = np.frombuffer(data[at : at + 8 * steps], "<u2").reshape(4, steps).T / 65535
-            at += 8 * steps
+            counts = np.frombuffer(data[at : at + 2 * steps], "<u2")
+            at += 2 * steps
+            shares = np.frombuffer(data[at : at + 8 * counts.sum()], "<u2").reshape(4, -1).T / 65535
+            at += 8 * int(counts.sum())
             np.testing.assert_array_equal(values, shown.map)
+            np.testing.assert_array_equal(counts, shown.counts)
             wide, high = kept.pictures[image_id].size_wh
             np.testing.assert_allclose(
                 shares * [wide, high, wide, high], shown.boxes, atol=0.51 * max(wide, high) / 65535
@@ -72,7 +75,7 @@ def test_packed_ious_keep_every_hit(kept: Gallery, material: Material, delta: fl
 def test_an_iou_of_exactly_delta_is_a_hit_in_its_pack(kept: Gallery, material: Material) -> None:
     (key, image_id), one = next(iter(kept.shown.items()))
     ious = np.resize(np.float32([0.3, 0.5, 0.7, 1.0, 0.0, 0.699]), len(kept.taus))
-    edited = type(one)(image_id=image_id, variant=key, map=one.map, boxes=one.boxes, iou=ious)
+    edited = type(one)(image_id=image_id, variant=key, map=one.map, boxes=one.boxes, counts=one.counts, iou=ious)
     only = Gallery(kept.protocol, kept.taus, {image_id: kept.pictures[image_id]}, {(key, image_id): edited})
     packed = pack(only, material)
     iou = np.frombuffer(inflated(packed.index["iou"]), np.uint8).reshape(1, len(material.variants), -1)

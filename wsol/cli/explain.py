@@ -79,7 +79,8 @@ def explain(
     from wsol.evaluation.experiment import view_under
     from wsol.localization.frame import in_stored_pixels
     from wsol.localization.localize import boxes_along, localize
-    from wsol.maps.network import MapExtractor, NetworkMaps
+    from wsol.maps.extractor import MapExtractor
+    from wsol.maps.network import NetworkMaps
     from wsol.models.stages import resolve_layer, stages
     from wsol.report.overlay import overlay, sheet
     from wsol.variants import expand

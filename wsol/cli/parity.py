@@ -48,7 +48,7 @@ def _compare(overrides: Sequence[str], images: int, layers: str, known: Sequence
     from wsol.cli.compose import compose_settings
     from wsol.cli.job import engine_of, load_dataset, load_model, place, view_of
     from wsol.datasets.renumbered import as_the_network_counts
-    from wsol.maps.network import MapExtractor
+    from wsol.maps.extractor import MapExtractor
     from wsol.models.heads import head_behind
     from wsol.models.stages import resolve_layer, stages
     from wsol.parity import parity

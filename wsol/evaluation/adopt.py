@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wsol.errors import OutputError
-from wsol.store import NO_ROWS, RunFolder
+from wsol.runs.merge import NO_ROWS
+from wsol.store import RunFolder
 
 if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment

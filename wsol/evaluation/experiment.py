@@ -107,7 +107,8 @@ class Experiment:
             return self.stored
         if self.classifier is None:
             return FixedMaps()
-        from wsol.maps.network import MapExtractor, NetworkMaps
+        from wsol.maps.extractor import MapExtractor
+        from wsol.maps.network import NetworkMaps
 
         autocast = self.numerics.precision == "bfloat16"
         extractor = MapExtractor(self.classifier, seed=self.seed, chunk=self.chunk, autocast=autocast)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from wsol.runs.merge import STATUS
 from wsol.runs.schema import COUNTED, MEASURED
-from wsol.store import STATUS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,7 +15,7 @@ from wsol.evaluation.batch import PICTURE, Batch, BatchEvaluation, BatchRows
 from wsol.evaluation.pipeline import Pipeline
 from wsol.evaluation.profile import Profile
 from wsol.runs import gallery
-from wsol.store import NO_ROWS
+from wsol.runs.merge import NO_ROWS
 
 if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment

@@ -1,10 +1,10 @@
 """Boxes and their IoU at every threshold of many maps, by several rules at once: one compiled call.
 
-A map arrives as integer ranks; its foreground at threshold t is {ranks > t}. Nothing is thresholded: three sweeps find
-every component and every hole of all levels (`components`, `holes`), and each rule reads what it needs from them.
+A map arrives as integer ranks; its foreground at threshold t is {ranks > t}. Nothing is thresholded: two sweeps find
+every hole and every component of all levels (`holes`, `components`), and each rule reads what it needs from them.
 
-At worst a map of N pixels and L levels has M <= 3 N components and holes that differ. The sweeps take O(N a(N) + L), a
-being the inverse of Ackermann's function, and each rule O(M log L + M g + L) with g ground-truth boxes. Scratch is up
+At worst a map of N pixels and L levels has M <= 3 N components and holes that differ. The sweeps take O(N a(N) + L),
+with a the inverse of Ackermann's function, and each rule O(M log L + M g + L) with g ground-truth boxes. Scratch is up
 to 250 bytes per pixel, of which smooth maps use 60, and 60 bytes per level, once per call; no array is allocated per
 map.
 """

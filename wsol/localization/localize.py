@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wsol.localization.asked import asked, asked_one_by_one, empty_table, full_box
 from wsol.localization.component_rules import rule_of
 from wsol.localization.final_map import MAP_KNOBS, final_map, level_maps
 from wsol.localization.frame import FRAME_KNOBS, Frame, frame_of
-from wsol.localization.iou import finish_boxes, iou
+from wsol.localization.iou import iou
 from wsol.localization.levels import BoxRule, LevelTable, boxes_above, sweep_levels
 from wsol.localization.on_grid import packed_hits, step_boxes, step_values
 from wsol.localization.refine import frame_image, object_mask, refines
@@ -131,10 +132,10 @@ def boxes_along(item: ImageMap, protocol: Protocol, taus: Sequence[float]) -> li
         return [np.zeros((0, 4), np.int32)] * len(taus)
     map01 = final_map(item.raw, item.layout, frame.size_wh, protocol)
     if rule.own_levels and not cut:
-        return [_asked(map01.astype(np.int32), 0, protocol)] * len(taus)
+        return [asked(map01.astype(np.int32), 0, protocol)] * len(taus)
     masks = [_foreground(map01, item, frame, protocol, tau) for tau in taus]
     if rule.boxes is not None and not rule.own_levels:
-        return [_asked(mask.astype(np.int32), 0, protocol) for mask in masks]
+        return [asked(mask.astype(np.int32), 0, protocol) for mask in masks]
     component = _compiled(protocol)
     return [boxes_above(mask, component=component, connectivity=protocol.connectivity) for mask in masks]
 
@@ -205,9 +206,9 @@ def _localizations(
 
 def _full(frames: Sequence[Frame], protocol: Protocol) -> Localizations:
     """Of maps that claim the whole frame at every threshold."""
-    table = _empty_table(len(frames), 1, protocol)
+    table = empty_table(len(frames), 1, protocol)
     for n, frame in enumerate(frames):
-        whole = _full_box(frame.size_wh, protocol)
+        whole = full_box(frame.size_wh, protocol)
         table.iou[n] = iou(whole, frame.gt_boxes, convention=protocol.iou).max(initial=0.0)
         if table.boxes is not None:
             table.boxes[n] = (0, 0, *frame.size_wh)
@@ -218,7 +219,7 @@ def _full(frames: Sequence[Frame], protocol: Protocol) -> Localizations:
 
 def _missed(maps: int, protocol: Protocol) -> Localizations:
     """Of maps that hold no numbers: IoU 0 everywhere, whatever the protocol puts in place of an empty foreground."""
-    return _constant(_empty_table(maps, 1, protocol), protocol)
+    return _constant(empty_table(maps, 1, protocol), protocol)
 
 
 def _constant(table: LevelTable, protocol: Protocol) -> Localizations:
@@ -227,16 +228,6 @@ def _constant(table: LevelTable, protocol: Protocol) -> Localizations:
     points = np.zeros(1) if grid is None else grid
     found = _localizations(table, np.zeros((len(table.iou), len(points)), np.int64), points, protocol)
     return found if grid is not None else Localizations(found.iou, found.count, found.boxes, None)
-
-
-def _empty_table(maps: int, levels: int, protocol: Protocol) -> LevelTable:
-    several = rule_of(protocol.component).several
-    one = not several and protocol.candidates == 1
-    return LevelTable(
-        np.zeros((maps, levels)),
-        np.zeros((maps, levels), np.int32) if several else None,
-        np.zeros((maps, levels, 4), np.int32) if one else None,
-    )
 
 
 def _of_floats(item: ImageMap, frame: Frame, protocol: Protocol) -> Localizations:
@@ -259,7 +250,7 @@ def _at_fixed(maps: Sequence[ImageMap], frames: Sequence[Frame], protocol: Proto
         final_map(item.raw, item.layout, frame.size_wh, protocol) for item, frame in zip(maps, frames, strict=True)
     ]
     if rule_of(protocol.component).own_levels and not refines(protocol, shallow=maps[0].shallow):
-        return _asked_one_by_one(np.stack(finals).astype(np.int32), frames, protocol, levels=1)
+        return asked_one_by_one(np.stack(finals).astype(np.int32), frames, protocol, levels=1)
     tau = 0.0 if protocol.tau == "sweep" else float(protocol.tau)
     masks = [_foreground(*one, protocol, tau) for one in zip(finals, maps, frames, strict=True)]
     return _tables(np.stack(masks).astype(np.uint8), frames, [protocol], levels=2)[0]
@@ -288,7 +279,7 @@ def _tables(
     boxes = np.concatenate([frame.gt_boxes for frame in frames])
     offsets = np.cumsum([0] + [len(frame.gt_boxes) for frame in frames])
     tables = iter(sweep_levels(ranks, boxes, offsets, [_box_rule(p) for p in swept], levels=levels) if swept else ())
-    return [next(tables) if p in swept else _asked_one_by_one(ranks, frames, p, levels=levels) for p in protocols]
+    return [next(tables) if p in swept else asked_one_by_one(ranks, frames, p, levels=levels) for p in protocols]
 
 
 def _box_rule(protocol: Protocol) -> BoxRule:
@@ -305,40 +296,3 @@ def _box_rule(protocol: Protocol) -> BoxRule:
 def _compiled(protocol: Protocol) -> str:
     """The component rule of a mask: the tool of CAM 2016 has levels of its own, and takes the largest of a cut."""
     return "largest_pixels" if rule_of(protocol.component).own_levels else protocol.component
-
-
-def _asked_one_by_one(ranks: NDArray[Any], frames: Sequence[Frame], protocol: Protocol, *, levels: int) -> LevelTable:
-    """The table of a rule without compiled code: asked wherever the foreground changes."""
-    table = _empty_table(len(ranks), levels, protocol)
-    for i, (grid, frame) in enumerate(zip(ranks, frames, strict=True)):
-        changes = [t for t in np.unique(np.append(grid, 0)).tolist() if t < levels]
-        for t, end in zip(changes, [*changes[1:], levels], strict=True):
-            boxes = _asked(grid.astype(np.int32), t, protocol)
-            table.iou[i, t:end] = _best_iou(boxes, frame, protocol)
-            if table.count is not None:
-                table.count[i, t:end] = len(boxes)
-            if table.boxes is not None and len(boxes):
-                table.boxes[i, t:end] = boxes[0]
-    return table
-
-
-def _asked(levels: NDArray[Any], t: int, protocol: Protocol) -> NDArray[np.int32]:
-    """The boxes that a rule without compiled code gives at one threshold, as many as may count."""
-    rule = rule_of(protocol.component)
-    assert rule.boxes is not None
-    boxes = np.asarray(rule.boxes(levels, t), np.int32).reshape(-1, 4)
-    return boxes if rule.several else boxes[: protocol.candidates]
-
-
-def _best_iou(boxes: NDArray[Any], frame: Frame, protocol: Protocol) -> float:
-    finished = finish_boxes(boxes, box_end=protocol.box_end, clip_wh=frame.size_wh if protocol.clip else None)
-    if not len(boxes):
-        empty = {"zero_box": [[0.0] * 4], "unit_box": [[0.0, 0.0, 1.0, 1.0]], "miss": np.zeros((0, 4))}
-        finished = np.array(empty.get(protocol.empty, _full_box(frame.size_wh, protocol)))
-    return float(iou(finished, frame.gt_boxes, convention=protocol.iou).max(initial=0.0))
-
-
-def _full_box(size_wh: tuple[int, int], protocol: Protocol) -> NDArray[np.float64]:
-    """(1, 4) the whole frame as the protocol writes boxes."""
-    frame = np.array([[0, 0, *size_wh]], np.float64)
-    return finish_boxes(frame, box_end=protocol.box_end, clip_wh=size_wh if protocol.clip else None)

@@ -163,7 +163,7 @@ class LayerFeatures:
         return value
 
     def _now(self) -> float:
-        if self.images.is_cuda:
+        if self.query.timed and self.images.is_cuda:
             import torch
 
             torch.cuda.synchronize(self.images.device)  # else only the launches are timed

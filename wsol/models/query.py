@@ -36,6 +36,7 @@ class ModelQuery:
     grids : by layer, how tokens become a grid (transformers).
     chunk : images at a time; autocast : run in bfloat16, as the shared pass did.
     pad : whether to pad; None pads on a GPU, where it pays.
+    timed : whether times are being measured, so that a device is waited for.
     cost : what has been spent so far; `seconds` counts only work that was taken over from another variant.
     """
 
@@ -53,6 +54,7 @@ class ModelQuery:
         self.chunk = chunk
         self.autocast = autocast
         self.pad = pad
+        self.timed = False
         self.cost = Cost()
         self._sizes: dict[object, set[int]] = defaultdict(set)
 

@@ -79,8 +79,8 @@ def _draw(axis: Any, image: Image.Image, picture: Picture, shown: Shown | None, 
     wide, high = picture.size_wh
     axis.imshow(image if shown is None else blend(image, shown.map), extent=(0, wide, high, 0))
     boxes = [(box, GT, "--") for box in picture.gt_boxes]
-    if shown is not None and shown.boxes[step].any():
-        boxes.append((shown.boxes[step], PREDICTED, "-"))
+    if shown is not None:
+        boxes += [(box, PREDICTED, "-") for box in shown.at(step)]
     for (x0, y0, x1, y1), colour, dash in boxes:
         axis.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linestyle=dash, linewidth=1))
     if shown is not None:

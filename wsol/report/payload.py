@@ -155,7 +155,8 @@ def pack(gallery: Gallery, material: Material, *, images: int | None = None) -> 
 
     Pictures are JPEGs, each in base64 of its own, one after the other, so that a slice of the text is a data URL. The
     maps and boxes of one image are one deflated stream: for each variant, height and width (a byte each, 0 0 where it
-    is missing), the map, then all x0, all y0, all x1 and all y1 along tau, as uint16 shares of the image.
+    is missing), the map, how many boxes there are at each tau, then all x0, all y0, all x1 and all y1 along tau;
+    numbers are uint16, corners shares of the image.
 
     Parameters
     ----------
@@ -195,8 +196,9 @@ def _map_bytes(shown: Shown | None, size_wh: tuple[int, int]) -> bytes:
     if shown is None:
         return bytes(2)
     shares = np.rint(shown.boxes / np.array([*size_wh, *size_wh]) * 65535).clip(0, 65535).astype("<u2")
-    # taus beside each other per coordinate: equal neighbours deflate well
-    return bytes(shown.map.shape) + shown.map.tobytes() + np.ascontiguousarray(shares.T).tobytes()
+    # taus beside each other per coordinate: equal neighbors deflate well
+    counts, corners = shown.counts.astype("<u2"), np.ascontiguousarray(shares.T)
+    return bytes(shown.map.shape) + shown.map.tobytes() + counts.tobytes() + corners.tobytes()
 
 
 def _largest_share(gt_boxes: Any, size_wh: tuple[int, int]) -> float:

@@ -29,8 +29,8 @@ function pictureURL(image) {
 
 const unpacked = new Map();
 
-// The maps of one image by variant, null where it was not evaluated: {height, width, values, boxes}; boxes are four runs
-// (x0, y0, x1, y1) over all tau, as shares of 65535.
+// The maps of one image by variant, null where it was not evaluated: {height, width, values, counts, boxes}; counts are
+// how many boxes there are at each tau, boxes four runs (x0, y0, x1, y1) over all of them, as shares of 65535.
 function mapsOf(image) {
   if (!unpacked.has(image)) {
     if (unpacked.size >= CACHED) unpacked.delete(unpacked.keys().next().value);
@@ -46,17 +46,18 @@ function readMaps(bytes) {
     at += 2;
     if (!height) { found.push(null); continue; }
     const values = bytes.subarray(at, at += height * width);
-    const boxes = new Uint16Array(bytes.slice(at, at += 8 * steps).buffer);
-    found.push({ height, width, values, boxes });
+    const counts = new Uint16Array(bytes.slice(at, at += 2 * steps).buffer), all = counts.reduce((a, b) => a + b, 0);
+    const boxes = new Uint16Array(bytes.slice(at, at += 8 * all).buffer);
+    found.push({ height, width, values, counts, boxes });
   }
   return found;
 }
 
-// The predicted box at a step of tau as shares of the image, or null where nothing is above the threshold.
-function boxAt(map, step) {
-  const steps = GALLERY.taus.length;
-  const [x0, y0, x1, y1] = [0, 1, 2, 3].map((corner) => map.boxes[corner * steps + step] / 65535);
-  return x1 > x0 && y1 > y0 ? [x0, y0, x1, y1] : null;
+// The predicted boxes at a step of tau as shares of the image; none where nothing is above the threshold.
+function boxesAt(map, step) {
+  const all = map.boxes.length / 4, first = map.counts.subarray(0, step).reduce((a, b) => a + b, 0);
+  return Array.from({ length: map.counts[step] }, (_, n) =>
+    [0, 1, 2, 3].map((corner) => map.boxes[corner * all + first + n] / 65535));
 }
 
 let ious = null;  // (images, variants, taus) uint8, unpacked by start()

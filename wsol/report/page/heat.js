@@ -43,17 +43,22 @@ function exhibit(image, picture, map, step) {
   const lines = svg("svg", { class: "lines", viewBox: `0 0 ${wide} ${high}`, preserveAspectRatio: "none", "aria-hidden": "true" });
   const flat = GALLERY.gt[image];
   for (let i = 0; i < flat.length; i += 4) lines.append(...rimmed("gt", flat.slice(i, i + 4)));
-  const path = svg("path", { class: "outline" }), box = rimmed("box", [0, 0, 0, 0]);
-  lines.append(path, ...box);
+  const path = svg("path", { class: "outline" }), boxes = [];
+  lines.append(path);
   const fine = map && finer(map, [wide, high]);
   const node = h("span", { class: "exhibit", style: `width:${100 * wide / longest}%;height:${100 * high / longest}%` },
     picture, fine ? heatCanvas(fine) : null, lines);
   const show = (step) => {
-    const found = map && boxAt(map, step);
-    for (const rect of box) {
-      rect.style.display = found ? "" : "none";
-      if (found) place(rect, [found[0] * wide, found[1] * high, found[2] * wide, found[3] * high]);
-    }
+    const found = map ? boxesAt(map, step) : [];
+    while (boxes.length < found.length) boxes.push(rimmed("box", [0, 0, 0, 0]));
+    boxes.forEach((pair, n) => {
+      for (const rect of pair) {
+        if (n >= found.length) { rect.remove(); continue; }
+        const [x0, y0, x1, y1] = found[n];
+        place(rect, [x0 * wide, y0 * high, x1 * wide, y1 * high]);
+        if (!rect.isConnected || rect.parentNode !== lines) lines.append(rect);
+      }
+    });
     path.setAttribute("d", look.outline && fine ? outline(fine, GALLERY.taus[step] * 255, wide, high) : "");
   };
   show(step);

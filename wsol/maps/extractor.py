@@ -1,0 +1,357 @@
+"""Raw maps from a network: one shared forward and backward pass for each batch, then every variant on what it gave."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from wsol.errors import WsolError, first_line
+from wsol.maps.cost import PeakMemory, VariantCost
+from wsol.methods.base import LayerFeatures
+from wsol.methods.fusion import SHALLOW, fuse_layers
+from wsol.models.cost import Memo
+from wsol.models.forward import INPUT, ForwardPass, capture
+from wsol.models.grids import grids
+from wsol.models.heads import head_behind
+from wsol.models.query import ModelQuery, padded
+from wsol.models.stages import resolve_layer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from wsol.models.base import Classifier
+    from wsol.models.heads import Head
+    from wsol.variants import Variant
+
+
+class MapExtractor:
+    """Computes raw maps of a network, which stays as it is: device, type, layout, modes and hooks are the caller's.
+
+    Parameters
+    ----------
+    classifier : its module runs where its parameters are, in their type.
+    chunk : masked or partial forwards at a time.
+    autocast : run in bfloat16.
+    """
+
+    def __init__(self, classifier: Classifier, *, seed: int = 0, chunk: int = 64, autocast: bool = False) -> None:
+        self.classifier = classifier
+        self.module = classifier.module
+        self.seed = seed
+        weight = next((p for p in self.module.parameters() if p.is_floating_point()), torch.zeros(()))
+        self.device, self.dtype = weight.device, weight.dtype
+        self.autocast = autocast
+        self.grids = grids(classifier)
+        self.query = ModelQuery(self.module, grids=self.grids, chunk=chunk, autocast=autocast)
+        self._heads: dict[str, Head | None] = {}
+        self._heights: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)  # of layers, by the input's size
+        self._sizes: set[int] = set()  # of batches that have been run
+        self._alone: dict[object, Measured] = {}
+
+    def normalized(self, image: Any) -> NDArray[np.float32]:
+        """An RGB image as the weights want it, (h, w, 3)."""
+        mean, std = (np.asarray(v, np.float32) for v in (self.classifier.mean, self.classifier.std))
+        found: NDArray[np.float32] = (np.asarray(image, np.float32) / np.float32(255) - mean) / std
+        return found
+
+    def tensor(self, inputs: Sequence[NDArray[np.float32]]) -> Tensor:
+        """Inputs of one size, as `normalized` gives them, to (n, 3, h, w) on the network's device."""
+        stack = torch.from_numpy(np.stack(inputs)).permute(0, 3, 1, 2)
+        if self.device.type == "cuda":
+            stack = stack.pin_memory()
+        return stack.to(self.device, self.dtype, non_blocking=True).contiguous(memory_format=torch.channels_last)
+
+    def maps(
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        image_ids: Sequence[str],
+        variants: Sequence[Variant],
+        *,
+        measure: bool = False,
+    ) -> BatchMaps:
+        """Raw maps of every variant for (n, 3, h, w) `inputs` and their (n,) target classes.
+
+        Parameters
+        ----------
+        measure : also time each variant as if it ran alone, and take its peak memory; its passes run twice more.
+        """
+        targets = targets.to(self.device, non_blocking=True)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            forward = self._forward(inputs, targets, variants)
+            memo: Memo = {}
+            peaks: dict[object, float] = {}  # of what is in the memo
+            wide = torch.float64 if self.dtype == torch.float64 else torch.float32
+            tensors: dict[str, Tensor] = {"logits": forward.logits.to(wide)}
+            failures: dict[tuple[str, int], str] = {}
+            costs: dict[str, VariantCost] = {}
+            for variant in variants:
+                used: set[object] = set()
+                features = self._features(forward, variant, inputs, targets, tuple(image_ids), memo, used)
+                alone = self._cost_alone(variant, inputs, targets, measure=measure)
+                before, known = self.query.cost, set(memo)
+                with self._measured(measure) as spent:
+                    maps, wrong = self._maps_of(variant, features, inputs)
+                tensors[variant.id] = maps.to(wide)
+                failures |= {(variant.id, place): line for place, line in wrong.items()}
+                peaks |= dict.fromkeys(memo.keys() - known, spent.peak_mb)
+                peak = max([alone.peak_mb, spent.peak_mb, *(peaks[key] for key in used)])
+                cost = self.query.cost - before
+                seconds = alone.seconds + spent.seconds + cost.seconds
+                costs[variant.id] = VariantCost.of(
+                    variant.info.needs, cost, len(inputs), measured=(seconds, peak) if measure else None
+                )
+        return BatchMaps(tensors, failures, costs)
+
+    def _forward(self, inputs: Tensor, targets: Tensor, variants: Sequence[Variant]) -> ForwardPass:
+        """The one pass that all variants share; on a GPU with a last, smaller batch filled up to a size already run."""
+        layers, gradients = _layers(variants)
+        whole, n = padded(inputs, self._sizes) if self.device.type == "cuda" else (inputs, len(inputs))
+        if len(whole) > n:
+            targets = torch.cat([targets, targets[-1:].expand(len(whole) - n)])
+        forward = self._pass(whole, targets, layers, gradients=gradients)
+        heights = self._heights[_size(inputs)]
+        heights |= {name: int(a.shape[-2]) for name, a in forward.activations.items() if name != INPUT}
+        return forward if len(whole) == n else _first(forward, n)
+
+    def _pass(self, inputs: Tensor, targets: Tensor, layers: Sequence[str], *, gradients: bool) -> ForwardPass:
+        with capture(self.module, layers, gradients=gradients, grids=self.grids) as run:
+            return run(inputs, targets if gradients else None)
+
+    def _features(
+        self,
+        forward: ForwardPass,
+        variant: Variant,
+        inputs: Tensor,
+        targets: Tensor,
+        ids: tuple[str, ...],
+        memo: Memo,
+        used: set[object],
+    ) -> list[LayerFeatures]:
+        """What the variant receives of each of its layers, shallow to deep."""
+        order = {layer: place for place, layer in enumerate(forward.activations)}
+        return [
+            LayerFeatures(
+                name=layer,
+                activations=forward.activations.get(layer, inputs),
+                _gradients=forward.gradients.get(layer),
+                logits=forward.logits,
+                targets=targets,
+                images=inputs,
+                image_ids=ids,
+                seed=self.seed,
+                head=self._head(layer, inputs),
+                query=self.query,
+                memo=memo,
+                used=used,
+            )
+            for layer in sorted(variant.modules, key=lambda m: order.get(m, -1))
+        ]
+
+    def _maps_of(
+        self, variant: Variant, features: Sequence[LayerFeatures], inputs: Tensor
+    ) -> tuple[Tensor, dict[int, str]]:
+        """Raw maps (n, h, w), and by place what went wrong; a failed image's map is NaN.
+
+        A method that raises on a batch is tried on its images one by one, so that the others keep theirs.
+        """
+        n = len(inputs)
+        try:
+            return self._computed(variant, features, inputs), {}
+        except Exception as error:
+            if isinstance(error, WsolError) or n == 1:
+                return inputs.new_full((n, 1, 1), float("nan")), dict.fromkeys(range(n), first_line(error))
+        maps: list[Tensor] = []
+        wrong: dict[int, str] = {}
+        for place in range(n):
+            one, failed = self._maps_of(variant, [_of_image(f, place) for f in features], inputs[place : place + 1])
+            maps.append(one)
+            if failed:
+                wrong[place] = failed[0]
+        size = next((m.shape for place, m in enumerate(maps) if place not in wrong), maps[0].shape)
+        return torch.cat([m if m.shape == size else m.new_full(size, float("nan")) for m in maps]), wrong
+
+    def _computed(self, variant: Variant, features: Sequence[LayerFeatures], inputs: Tensor) -> Tensor:
+        joint = getattr(variant.method, "joint", None)
+        if joint is not None:
+            return _checked(joint(features), len(inputs), variant).detach()
+        maps = {one.name: _checked(variant.method(one), len(inputs), variant) for one in features}
+        if len(maps) == 1 and variant.fusion.gamma is None:
+            return maps[variant.modules[0]].detach()
+        return fuse_layers(
+            [maps[module] for module in variant.modules],
+            variant.fusion,
+            names=variant.layers,
+            last_side=self._height("last", inputs),
+            input_hw=(inputs.shape[-2], inputs.shape[-1]),
+        ).detach()
+
+    def is_shallow(self, variant: Variant, inputs: Tensor) -> bool:
+        """Whether all layers of a variant are shallow (`fusion.SHALLOW`) for `inputs` of this size.
+
+        Maps in input space are of no layer, and so not shallow.
+        """
+        layers = set(variant.modules) - {INPUT}
+        return bool(layers) and min(self._height(m, inputs) for m in layers) >= SHALLOW * self._height("last", inputs)
+
+    def _height(self, layer: str, inputs: Tensor) -> int:
+        """Of a layer's activations for inputs of this size; ``last`` is the deepest stage."""
+        known = self._heights[_size(inputs)]
+        if layer not in known:
+            name = resolve_layer(self.classifier, layer)
+            if name not in known:
+                with capture(self.module, [name], gradients=False, grids=self.grids) as run:
+                    known[name] = int(run(inputs[:1]).activations[name].shape[-2])
+            known[layer] = known[name]
+        return known[layer]
+
+    def _head(self, layer: str, inputs: Tensor) -> Head | None:
+        if layer not in self._heads:
+            self._heads[layer] = None if layer == INPUT else head_behind(self.module, layer, inputs, grids=self.grids)
+        return self._heads[layer]
+
+    def _cost_alone(self, variant: Variant, inputs: Tensor, targets: Tensor, *, measure: bool) -> Measured:
+        """Seconds and memory of the pass a variant would need alone, on the first batch of each size."""
+        if not (measure and variant.info.needs):
+            return Measured()
+        layers, gradients = _layers([variant])
+        key = (tuple(layers), gradients, tuple(inputs.shape))
+        if key not in self._alone:
+            runs = []
+            for _ in range(2):  # the first of its kind is slower
+                with self._measured(True) as spent:
+                    self._pass(inputs, targets, layers, gradients=gradients)
+                runs.append(spent)
+            self._alone[key] = Measured(min(r.seconds for r in runs), max(r.peak_mb for r in runs))
+        return self._alone[key]
+
+    @contextmanager
+    def _measured(self, measure: bool) -> Iterator[Measured]:
+        """A block whose seconds and peak memory are known behind it; without `measure` nothing waits for the device."""
+        found = Measured()
+        if not measure:
+            yield found
+            return
+        self.query.timed = True
+        try:
+            with PeakMemory(self.device) as memory:
+                started = self._now()
+                yield found
+                found.seconds = self._now() - started
+        finally:
+            self.query.timed = False
+        found.peak_mb = memory.peak_mb
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+
+@dataclass(slots=True)
+class Measured:
+    """Of a block of work."""
+
+    seconds: float = 0.0
+    peak_mb: float = 0.0
+
+
+class BatchMaps:
+    """What n network inputs gave, as arrays: from a device in one copy, waited for when it is first asked for.
+
+    Attributes
+    ----------
+    failures : by (variant id, place in the batch), the first line of what went wrong.
+    costs : by variant id, per image.
+    """
+
+    def __init__(
+        self,
+        tensors: Mapping[str, Tensor],
+        failures: Mapping[tuple[str, int], str],
+        costs: Mapping[str, VariantCost],
+    ) -> None:
+        self.failures = failures
+        self.costs = costs
+        self._shapes = {name: tensor.shape for name, tensor in tensors.items()}
+        self._copied: torch.cuda.Event | None = None
+        flat = [tensor.detach().reshape(-1) for tensor in tensors.values()]
+        if flat[0].is_cuda:
+            whole = torch.cat(flat)
+            self._host = torch.empty(whole.shape, dtype=whole.dtype, pin_memory=True)
+            self._host.copy_(whole, non_blocking=True)
+            self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._copied.record()
+        else:
+            self._host = torch.cat(flat)
+
+    @property
+    def logits(self) -> NDArray[Any]:
+        """(n, C)."""
+        return self._arrays["logits"]
+
+    def raw(self, variant: str) -> NDArray[Any]:
+        """(n, h, w) of a variant's id; images that failed hold NaN."""
+        return self._arrays[variant]
+
+    @cached_property
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        if self._copied is not None:
+            self._copied.synchronize()
+        parts = torch.split(self._host, [shape.numel() for shape in self._shapes.values()])
+        return {
+            name: part.reshape(shape).numpy() for part, (name, shape) in zip(parts, self._shapes.items(), strict=True)
+        }
+
+
+def _layers(variants: Iterable[Variant]) -> tuple[list[str], bool]:
+    """The layers that one pass for all these variants captures, and whether it takes gradients."""
+    chosen = list(variants)
+    gradients = any("gradients" in v.info.needs for v in chosen)
+    return sorted({m for v in chosen for m in v.modules if m != INPUT or "gradients" in v.info.needs}), gradients
+
+
+def _checked(maps: Any, n: int, variant: Variant) -> Tensor:
+    """What a method returned, if it can be maps of n images."""
+    if not isinstance(maps, torch.Tensor) or maps.ndim != 3 or len(maps) != n or not maps.numel():
+        found = tuple(maps.shape) if isinstance(maps, torch.Tensor) else type(maps).__name__
+        raise ValueError(f"{variant.info.key} returned {found}; expected raw maps of shape ({n}, h, w)")
+    return maps
+
+
+def _of_image(features: LayerFeatures, place: int) -> LayerFeatures:
+    """What a method receives of one image of a batch alone."""
+    part = slice(place, place + 1)
+    gradients = features._gradients
+    return replace(
+        features,
+        activations=features.activations[part],
+        _gradients=None if gradients is None else gradients[part],
+        logits=features.logits[part],
+        targets=features.targets[part],
+        images=features.images[part],
+        image_ids=features.image_ids[part],
+        memo={},
+        used=set(),
+    )
+
+
+def _first(forward: ForwardPass, n: int) -> ForwardPass:
+    """The first n images of a pass whose batch was filled up."""
+    activations, gradients = (
+        {name: tensor[:n] for name, tensor in tensors.items()} for tensors in (forward.activations, forward.gradients)
+    )
+    return ForwardPass(forward.logits[:n], activations, gradients)
+
+
+def _size(inputs: Tensor) -> tuple[int, int]:
+    return int(inputs.shape[-2]), int(inputs.shape[-1])
