@@ -53,8 +53,10 @@ def shown(sample: Sample, variant: str, item: ImageMap, protocol: Protocol) -> S
     found = localize([item], [protocol])[protocol.name]
     if found.boxes is not None:
         each = [box[None] if box.any() else box[:0].reshape(0, 4) for box in found.boxes.at(TAUS)[0]]
-    else:
+    elif protocol.tau == "sweep":
         each = boxes_along(item, protocol, TAUS)
+    else:
+        each = boxes_along(item, protocol, [float(protocol.tau)]) * len(TAUS)
     stored = [in_stored_pixels(boxes, item.layout, space=protocol.space, side=protocol.side) for boxes in each]
     small = np.full((1, 1), 255, np.uint8) if item.full else small_map(item.raw, item.layout, sample.size_wh)
     return Shown(

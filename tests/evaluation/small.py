@@ -1,0 +1,64 @@
+"""Small experiments on the drawn images, and components of a test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from wsol.cli.compose import compose_settings
+from wsol.cli.job import experiment_from
+from wsol.engines import run_local
+from wsol.evaluation.experiment import Experiment
+from wsol.methods.base import methods
+from wsol.metrics.base import metrics
+from wsol.runs.schema import MEASURED
+from wsol.store import RunFolder
+
+
+def made(*words: str) -> Experiment:
+    """The experiment of a command line; without metrics and gallery unless `words` say so."""
+    given = {word.partition("=")[0] for word in words}
+    plain = [word for word in ("metric=[]", "gallery=0") if word.partition("=")[0] not in given]
+    return experiment_from(compose_settings([*plain, *words]))
+
+
+def ran(experiment: Experiment, runs: Path) -> RunFolder:
+    """Run it, or resume it, as the command line would."""
+    folder = RunFolder(runs / experiment.folder_name)
+    folder.write_manifest(experiment.manifest({}))
+    run_local(experiment, folder)
+    return folder
+
+
+def rows(folder: RunFolder) -> dict[str, pa.Table]:
+    """By variant key, all columns but the measured ones."""
+    return {key: without_measured(table) for key, table in folder.tables().items()}
+
+
+def without_measured(table: pa.Table) -> pa.Table:
+    return table.drop_columns([name for name in MEASURED if name in table.column_names])
+
+
+def checksums(folder: RunFolder) -> list[tuple[int, tuple[tuple[str, str], ...], str]]:
+    """Of each file of rows: its shard, what it holds, and the checksum over all columns but the measured ones."""
+    return sorted((footer.shard, footer.work, footer.checksum) for footer in folder.footers())
+
+
+@contextmanager
+def own_components() -> Iterator[None]:
+    """Methods and metrics that are registered in the block are forgotten behind it, by Hydra too."""
+    from hydra.core.config_store import ConfigStore
+
+    groups = ConfigStore.instance().repo
+    before = [(registry, dict(registry._members)) for registry in (methods, metrics)]
+    try:
+        yield
+    finally:
+        for registry, members in before:
+            for name in registry._members.keys() - members.keys():
+                groups.get(registry.kind, {}).pop(f"{name}.yaml", None)
+            registry._members.clear()
+            registry._members.update(members)
