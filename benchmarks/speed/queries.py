@@ -20,8 +20,7 @@ from torch import Tensor, nn
 
 from wsol.contract import layer_features
 from wsol.methods.base import methods
-from wsol.metrics.base import Case, measure
-from wsol.metrics.rise import Rise2018Dataset
+from wsol.metrics.base import Case, measure, metrics
 from wsol.models.base import Classifier, load_classifier
 from wsol.models.query import ModelQuery
 from wsol.models.stages import resolve_layer
@@ -104,7 +103,11 @@ def curves(classifier: Classifier, images: Tensor, words: argparse.Namespace) ->
         ]
 
     return timed(
-        "deletion + insertion", query, lambda: measure(Rise2018Dataset(), cases()), lambda: images, rounds=words.rounds
+        "deletion + insertion",
+        query,
+        lambda: measure(metrics["rise2018_dataset"](), cases()),
+        lambda: images,
+        rounds=words.rounds,
     )
 
 

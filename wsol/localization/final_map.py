@@ -8,6 +8,7 @@ import numpy as np
 
 from wsol.localization.grey import minmax_levels
 from wsol.localization.resize import OPENCV, normalise, quantise, resize, resize_uint8_cubic, uint8_by_max
+from wsol.localization.scratch import buffer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,16 +53,19 @@ def final_map(raw: NDArray[Any], layout: Layout, frame_wh: tuple[int, int], prot
 def level_maps(
     raws: Sequence[NDArray[Any]], layouts: Sequence[Layout], frame_wh: tuple[int, int], protocol: Protocol
 ) -> NDArray[np.uint8]:
-    """`final_map` of n maps that share a frame, for protocols that quantize: (n, H, W) grey levels."""
+    """`final_map` of n maps that share a frame, for protocols that quantize: (n, H, W) grey levels.
+
+    They are in a buffer of the calling thread: use them before it asks for the next ones.
+    """
     import cv2
 
-    levels = np.empty((len(raws), frame_wh[1], frame_wh[0]), np.uint8)
+    levels = buffer("levels", (len(raws), frame_wh[1], frame_wh[0]), np.uint8)
     plain = (protocol.order, protocol.normalise, protocol.resize_uint8) == ("resize_first", "minmax", False)
     if not (plain and protocol.space == "square" and protocol.resize in OPENCV):
         for n, (raw, layout) in enumerate(zip(raws, layouts, strict=True)):
             levels[n] = final_map(raw, layout, frame_wh, protocol)
         return levels
-    how, large = OPENCV[protocol.resize], np.empty((frame_wh[1], frame_wh[0]))
+    how, large = OPENCV[protocol.resize], buffer("resized", (frame_wh[1], frame_wh[0]), np.float64)
     for n, raw in enumerate(raws):
         cv2.resize(np.ascontiguousarray(raw, np.float64), frame_wh, dst=large, interpolation=how)
         minmax_levels(large, levels[n])

@@ -24,9 +24,11 @@ from wsol.localization.components import FIRST, LAST, X0, X1
 from wsol.localization.grid import HALVES_OF, seats_of, shift_of
 from wsol.localization.iou import BoxEnd, Convention, box_array
 from wsol.localization.rules import ALL, COMPONENT
-from wsol.localization.sweep import mask_nodes, sweep_maps
+from wsol.localization.scratch import kept
+from wsol.localization.sweep import empty_scratch, mask_nodes, sweep_maps
 
 COMPONENTS = ("largest_polygon", "largest_pixels", "largest_rect", "all", "all_with_holes")
+KEPT_LEVELS = 256  # float protocols have as many levels as pixels, other ones for each map: no scratch to keep
 EMPTIES = ("zero_box", "unit_box", "full_box", "miss")
 
 
@@ -130,7 +132,7 @@ def sweep_levels(
     or offsets that don't fit them.
     """
     ranks = _checked(ranks)
-    count, _, width = ranks.shape
+    count, height, width = ranks.shape
     gt = box_array(gt_boxes)
     offsets = np.array(gt_offsets, np.int64)
     if offsets.shape != (count + 1,) or offsets[0] < 0 or offsets[-1] > len(gt) or (np.diff(offsets) < 0).any():
@@ -144,6 +146,8 @@ def sweep_levels(
     counts = np.empty((int(several.sum()), count, levels), np.int32)
     boxes = np.empty((int((~several).sum()), count, levels, 4), np.int32)
     none = (0, 1, 1)
+    key = (height, width, shift, levels)
+    scratch = kept("sweep", key, lambda: empty_scratch(*key)) if levels <= KEPT_LEVELS else empty_scratch(*key)
     byte = ranks.dtype == np.uint8
     low, high = sweep_maps(
         ranks if byte else np.zeros(none, np.uint8),
@@ -160,6 +164,7 @@ def sweep_levels(
         iou,
         counts,
         boxes,
+        scratch,
     )
     if low < 0 or high >= levels:
         raise MapError(f"ranks must be within 0..{levels - 1} (levels={levels}), these span {low}..{high}")

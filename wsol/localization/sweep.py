@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from wsol.localization.compiled import Bytes, Floats, Ints, Longs, compiled
-from wsol.localization.components import component_nodes, empty_forest
-from wsol.localization.grid import empty_grid, enter, sort
+from wsol.localization.components import Enclosed, Forest, component_nodes, empty_forest
+from wsol.localization.grid import Grid, empty_grid, enter, sort
 from wsol.localization.holes import empty_enclosed, enclose, hole_nodes
 from wsol.localization.rules import (
     ALL,
@@ -18,6 +20,42 @@ from wsol.localization.rules import (
     score_all,
     score_largest,
 )
+
+
+class Scratch(NamedTuple):
+    """Working arrays for maps of one size and number of levels; each map leaves them ready for the next."""
+
+    grid: Grid
+    forest: Forest
+    filled: Ints
+    inside: Ints
+    no_holes: Enclosed
+    with_holes: Enclosed
+    nodes: Ints
+    keys: Longs
+    best_tree: Floats
+    place_tree: Ints
+    most: Longs
+
+
+@compiled
+def empty_scratch(height: int, width: int, shift: int, levels: int) -> Scratch:
+    """Scratch for (height, width) maps."""
+    size, pixels = (height + 2) << shift, height * width
+    grid = empty_grid(height, width, shift, levels)
+    return Scratch(
+        grid,
+        empty_forest(size, pixels),
+        np.empty(size, np.int32),
+        np.empty(pixels, np.int32),
+        empty_enclosed(size, levels, grid.bits),
+        empty_enclosed(size, levels, np.zeros(size, np.uint8)),
+        np.empty((3 * pixels + 1, 8), np.int32),
+        np.empty(3 * pixels + 1, np.int64),
+        np.empty(2 * levels),
+        np.empty(2 * levels, np.int32),
+        np.empty(levels, np.int64),
+    )
 
 
 @compiled
@@ -36,6 +74,7 @@ def sweep_maps(
     iou: Floats,
     count: Ints,
     boxes: Ints,
+    scratch: Scratch,
 ) -> tuple[int, int]:
     """Fill the tables of `levels.sweep_levels`; returns the lowest and the highest rank of all maps.
 
@@ -55,16 +94,7 @@ def sweep_maps(
         want_holes |= rules[k, COMPONENT] == ALL_WITH_HOLES
         want4 |= rules[k, CONNECTIVITY] == 4
         want8 |= rules[k, CONNECTIVITY] == 8
-    size, pixels = (height + 2) << shift, height * width
-    grid, forest = empty_grid(height, width, shift, levels), empty_forest(size, pixels)
-    filled, inside = np.empty(size, np.int32), np.empty(pixels, np.int32)
-    no_holes, with_holes = (
-        empty_enclosed(size, levels, grid.bits),
-        empty_enclosed(size, levels, np.zeros(size, np.uint8)),
-    )
-    nodes, keys = np.empty((3 * pixels + 1, 8), np.int32), np.empty(3 * pixels + 1, np.int64)
-    best_tree, place_tree = np.empty(2 * levels), np.empty(2 * levels, np.int32)
-    most = np.empty(levels, np.int64)
+    grid, forest, nodes, no_holes = scratch.grid, scratch.forest, scratch.nodes, scratch.no_holes
     lowest, highest = levels, 0
     for i in range(maps):
         low, top = enter(grid, small[i]) if byte else enter(grid, large[i])
@@ -79,8 +109,8 @@ def sweep_maps(
         if top > 0 and (polygon or want_holes):
             holes = hole_nodes(grid, top, forest, seats4, nodes)
             if polygon and holes > 0:
-                enclosed = with_holes
-                enclose(grid, forest, halves, filled, inside, enclosed)
+                enclosed = scratch.with_holes
+                enclose(grid, forest, halves, scratch.filled, scratch.inside, enclosed)
         for connectivity in (4, 8):
             if not (want4 if connectivity == 4 else want8):
                 continue
@@ -104,7 +134,7 @@ def sweep_maps(
                         height,
                         boxes_of_map,
                         rule,
-                        best_tree,
+                        scratch.best_tree,
                         iou[k, i],
                         count[place[k], i],
                     )
@@ -118,9 +148,9 @@ def sweep_maps(
                         height,
                         boxes_of_map,
                         rule,
-                        place_tree,
-                        keys,
-                        most,
+                        scratch.place_tree,
+                        scratch.keys,
+                        scratch.most,
                         iou[k, i],
                         boxes[place[k], i],
                     )

@@ -1,6 +1,6 @@
 """The contract of a metric, and the decorator that registers one.
 
-A metric has two halves. `measure` looks at one image and one variant and returns plain *columns* that go into the row,
+A metric has two halves. `measure` takes one image and one variant and returns plain *columns* that go into the row,
 where they are stored as ``<key>/<column>``. `scores` says, without torch and at any later time, how the columns of all
 images become numbers. A score takes a weight an image, so that a bootstrap can draw the images again.
 
@@ -17,6 +17,7 @@ images become numbers. A score takes a weight an image, so that a bootstrap can 
             inside = boxes_to_mask(case.boxes, shown.shape) == 1
             return {"focus": float(shown[inside].sum() / shown.sum()) if shown.any() else None}
 
+A metric that queries the model may have `measure_batch` beside it, see `BatchMetric`, so that forwards fill chunks.
 Undefined values are None in a column, and a mean leaves them out. Values that are shown as percentages are fractions in
 columns and scores; the table multiplies.
 """

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from wsol.metrics.base import SHARE, Case, Columns, Score, digest, mean, metric, once_each
-from wsol.metrics.together import Together, outputs
+from wsol.metrics.groups import CaseGroup, outputs
 from wsol.stats.reductions import adcc
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def shown_only(images: Tensor, maps01: Tensor) -> Tensor:
 def shown_probabilities(cases: Sequence[Case]) -> list[NDArray[np.float64]]:
     """(C,) outputs for `shown_only`, computed once for all metrics and for variants with the same map."""
 
-    def changed(group: Together) -> Callable[[slice], Tensor]:
+    def changed(group: CaseGroup) -> Callable[[slice], Tensor]:
         return lambda part: shown_only(group.images[group.image[part]], group.stack(lambda c: c.map01, part))
 
     return once_each(cases, lambda case: ("shown", digest(case.map01)), lambda some: outputs(some, changed))

@@ -14,7 +14,7 @@ import numpy as np
 
 from wsol.errors import ConfigError
 from wsol.metrics.base import SHARE, Case, Columns, digest, mean, metric, once_each
-from wsol.metrics.together import Together, outputs
+from wsol.metrics.groups import CaseGroup, outputs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,7 +65,7 @@ class Occlusion:
     def measure_batch(self, cases: Sequence[Case]) -> list[Columns]:
         """As `measure`; equal maps of one image are measured once."""
 
-        def changed(group: Together) -> Callable[[slice], Tensor]:
+        def changed(group: CaseGroup) -> Callable[[slice], Tensor]:
             def hidden(part: slice) -> Tensor:
                 where = group.stack(lambda case: np.asarray(case.map01 >= self.tau), part)
                 return group.images[group.image[part]].masked_fill(where[:, None], 0.0)

@@ -16,7 +16,7 @@ from wsol.errors import ConfigError
 from wsol.metrics.base import SHARE, Case, Columns, digest, mean, metric, once_each
 from wsol.metrics.blur import Blur, blurred, folded_kernel, gaussian_kernel
 from wsol.metrics.curves import Paths, Ties, area, map_ranks, path_probabilities, step_counts
-from wsol.metrics.together import Together, by_size
+from wsol.metrics.groups import CaseGroup, by_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,7 +92,7 @@ class DeletionInsertion:
         return "rise curves", self.steps, self.blur, self.border, self.ties, self.of_class
 
     def curves(
-        self, cases: Sequence[Case], ranks: Callable[[Together], Tensor]
+        self, cases: Sequence[Case], ranks: Callable[[CaseGroup], Tensor]
     ) -> list[tuple[Curve, Curve, NDArray[np.int64]]]:
         """Probabilities (n + 1,) along deletion and insertion of each case, and the pixels changed.
 

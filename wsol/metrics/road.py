@@ -9,8 +9,8 @@ import torch
 from wsol.errors import ConfigError
 from wsol.metrics.base import SHARE, Case, Columns, digest, mean, metric, once_each
 from wsol.metrics.curves import map_ranks
+from wsol.metrics.groups import by_size
 from wsol.metrics.imputation import impute_linear
-from wsol.metrics.together import by_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

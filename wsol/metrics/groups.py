@@ -1,4 +1,4 @@
-"""Cases of one input size side by side on the device, and outputs for one changed image of each."""
+"""Cases of one input size side by side on the device, and the outputs for one changed image of each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
+class CaseGroup:
     """J cases whose inputs have one size.
 
     Attributes
@@ -44,7 +44,7 @@ class Together:
         return stacked.to(self.images.device, non_blocking=True)
 
 
-def by_size(cases: Sequence[Case]) -> Iterator[Together]:
+def by_size(cases: Sequence[Case]) -> Iterator[CaseGroup]:
     """Cases grouped by the size of their input and by the network they query."""
     groups: dict[object, list[int]] = {}
     for place, case in enumerate(cases):
@@ -55,10 +55,10 @@ def by_size(cases: Sequence[Case]) -> Iterator[Together]:
         number = {memo: n for n, memo in enumerate(first)}
         images = torch.stack([*first.values()])
         image = torch.tensor([number[id(case.memo)] for case in some], device=images.device)
-        yield Together(some, places, images, image)
+        yield CaseGroup(some, places, images, image)
 
 
-def outputs(cases: Sequence[Case], changed: Callable[[Together], Callable[[slice], Tensor]]) -> list[NDArray[Any]]:
+def outputs(cases: Sequence[Case], changed: Callable[[CaseGroup], Callable[[slice], Tensor]]) -> list[NDArray[Any]]:
     """(C,) softmax outputs in float64 for one changed image per case; all of them fill chunks together.
 
     Parameters
