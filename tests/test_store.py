@@ -95,6 +95,16 @@ def test_equal_rows_have_equal_checksums_whatever_was_measured_and_however_they_
     assert checksum(pa.concat_tables([table.slice(0, 1), table.slice(1)]), without=MEASURED) == first
 
 
+def test_a_checksum_is_of_values_of_every_type_a_row_has() -> None:
+    """Bytes of one length are objects to NumPy, whose places in memory say nothing."""
+
+    def of(bits: bytes) -> str:
+        return checksum(pa.table({"hits": pa.array([bits, None, bytes([1, 2])], pa.binary(2))}))
+
+    assert of(bytes([3, 4])) == of(bytes(bytearray([3, 4])))
+    assert of(bytes([3, 4])) != of(bytes([3, 5]))
+
+
 def test_rows_of_an_older_schema_say_how_to_get_new_ones(tmp_path: Path) -> None:
     folder, (shard,) = RunFolder(tmp_path), shards(["a"], 1)
     place = folder.write(shard, [row("cam", "a", x=1)], frozenset({("cam", "v1")}), ABOUT)

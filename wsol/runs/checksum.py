@@ -36,8 +36,9 @@ def _add(digest: _Hash, column: pa.Array | pa.ChunkedArray) -> None:
         _add(digest, column.flatten())
         return
     digest.update(str(kind).encode())
-    if pa.types.is_string(kind) or pa.types.is_binary(kind):
-        digest.update(np.asarray(pc.binary_length(column), np.int64).tobytes())
-        digest.update(b"".join(column.cast(pa.binary()).to_pylist()))
+    if pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        plain = column.cast(pa.binary())
+        digest.update(np.asarray(pc.binary_length(plain), np.int64).tobytes())
+        digest.update(b"".join(plain.to_pylist()))
     elif not pa.types.is_null(kind):
         digest.update(np.ascontiguousarray(column.to_numpy(zero_copy_only=False)).data)
