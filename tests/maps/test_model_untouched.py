@@ -38,13 +38,7 @@ MODES: dict[str, Callable[[torch.nn.Module], Any]] = {
     "train, contiguous": lambda m: m.train().to(memory_format=torch.contiguous_format),
     "partly frozen, partly in train mode, float64": lambda m: half_frozen(m.eval().double()),
 }
-HOOKS = (
-    "_forward_hooks",
-    "_forward_pre_hooks",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-    "_forward_hooks_always_called",
-)
+KINDS = ("forward_hooks", "forward_pre_hooks", "backward_hooks", "backward_pre_hooks", "forward_hooks_always_called")
 
 
 def half_frozen(module: torch.nn.Module) -> torch.nn.Module:
@@ -65,7 +59,7 @@ def state(module: torch.nn.Module) -> dict[str, Any]:
     for name, part in module.named_modules():
         found[f"{name}: training"] = part.training
         found[f"{name}: forward"] = part.forward.__func__
-        found[f"{name}: hooks"] = [list(getattr(part, hooks).items()) for hooks in HOOKS if hasattr(part, hooks)]
+        found[f"{name}: hooks"] = [list(getattr(part, f"_{kind}").items()) for kind in KINDS]
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         found[f"{name}: place"] = (tensor.data_ptr(), tensor.device, tensor.dtype, tensor.shape, tensor.stride())
         found[f"{name}: values"] = tensor.tolist()
