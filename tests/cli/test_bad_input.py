@@ -37,7 +37,6 @@ FEW = ["dataset.n=4", "metric=[]", "method=[gradcam]"]
         (["engine.part=9/8"], "engine.part=9/8 is no part; give number/of"),
         (["engine.part=half"], "engine.part=half is no part; give number/of"),
         (["engine.device=nonsense"], "engine.device=nonsense can't be used"),
-        (["model=shapes_vgg", "method=[cam]"], "cam needs one linear layer"),
         (["model=shapes_vgg", "methods.gradcam.layers=classifier.0"], "has no spatial output"),
         (["model.weights=nowhere.pth"], "nowhere.pth"),
         (["model.num_classes=7"], "7"),

@@ -33,3 +33,18 @@ def test_files_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
     assert len(list(out.glob("*.png"))) == 4
     with np.load(out / "maps.npz") as maps:
         assert len(maps.files) == 2
+
+
+def test_a_method_that_fails_is_named_and_the_others_are_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    words = ["explain", "test/00000", "model=shapes_vgg", "method=[cam,gradcam]", "dataset.n=4", "-o", str(out)]
+    assert main(words) == 1
+    names = {"test_00000.png", "test_00000--gradcam@stage5.png", "maps.npz"}
+    assert {f.name for f in out.iterdir()} == names
+    told = capsys.readouterr()
+    assert set(told.out.split()) == {str(out / n) for n in names}
+    assert "1 maps are missing, first cam@stage5 on test/00000: HeadError: cam needs one linear layer" in told.err
+    assert main([*words[:3], "method=[cam]", *words[4:-1], str(tmp_path / "none")]) == 1
+    assert not list((tmp_path / "none").iterdir())

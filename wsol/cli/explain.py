@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from wsol.cli import choices
-from wsol.errors import ConfigError, DataError, OutputError
+from wsol.errors import ConfigError, DataError, OutputError, RowsFailed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,16 +60,20 @@ def main(words: Sequence[str]) -> int:
     if not any(w.startswith("protocol=") for w in overrides):
         overrides.append("protocol=[gradcam2017]")
     with redirect_stdout(sys.stderr):  # whatever a network or another library prints is no answer of ours
-        files = explain(images, choices.rewrite(overrides), Path(chosen.out), label=chosen.label, tau=chosen.tau)
+        files, failed = explain(
+            images, choices.rewrite(overrides), Path(chosen.out), label=chosen.label, tau=chosen.tau
+        )
     for file in files:
         print(file)
+    if failed:
+        raise RowsFailed(f"{len(failed)} maps are missing, first {failed[0]}; all others are drawn")
     return 0
 
 
 def explain(
     images: Sequence[str], overrides: Sequence[str], out: Path, *, label: int | None, tau: float | None
-) -> list[Path]:
-    """Pictures of every chosen variant for every image; returns the files written."""
+) -> tuple[list[Path], list[str]]:
+    """Pictures of every chosen variant for every image; returns the files written, and what failed, each in a line."""
     import numpy as np
 
     from wsol.cli.compose import compose_settings
@@ -77,6 +81,7 @@ def explain(
     from wsol.datasets.base import Sample
     from wsol.datasets.renumbered import as_the_network_counts
     from wsol.evaluation.experiment import view_under
+    from wsol.evaluation.rows import NOT_FINITE
     from wsol.localization.frame import in_stored_pixels
     from wsol.localization.localize import boxes_along, localize
     from wsol.maps.extractor import MapExtractor
@@ -106,7 +111,7 @@ def explain(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"can't write to {out}: {error.strerror}; choose another folder with -o DIR") from error
-    written, arrays = [], {}
+    written, arrays, failed = [], {}, []
     for name, slug in zip(images, _slugs(images), strict=True):
         image, sample = _open(name, data)
         source = NetworkMaps(cast("Dataset", _OneImage(image)), extractor, engine.batch_size)
@@ -122,6 +127,10 @@ def explain(
         maps, pictures = source.maps([one], view, variants), []
         for variant in variants:
             item = maps.image_map(variant, 0)
+            line = maps.failures.get((variant.key, one.sample.image_id), "" if item.finite else NOT_FINITE)
+            if line:
+                failed.append(f"{variant.id} on {name}: {line}")
+                continue
             arrays[f"{name}/{variant.id}"] = item.raw
             found = localize([item], [shown])[shown.name]
             boxes = boxes_along(item, shown, [tau])[0]
@@ -139,12 +148,15 @@ def explain(
             picture.save(file)
             written.append(file)
             pictures.append(picture)
-        file = out / f"{slug}.png"
-        sheet(pictures).save(file)
+        if pictures:
+            file = out / f"{slug}.png"
+            sheet(pictures).save(file)
+            written.append(file)
+    if arrays:
+        file = out / "maps.npz"
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
         written.append(file)
-    file = out / "maps.npz"
-    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    return [*written, file]
+    return written, failed
 
 
 class _OneImage:

@@ -56,9 +56,10 @@ def run_job(config: DictConfig) -> None:
         print_table(profile.table(), sys.stderr)
     if ran.failed:
         first = next(iter(ran.failed))
+        image_id, line = ran.failed[first][0]
         raise RowsFailed(
             f"{len(ran.failed)} of {len(ran.experiment.variants)} variants failed on some images, "
-            f"first {first}: {ran.failed[first][0][1]}; all other rows are complete"
+            f"first {first} on {image_id}: {line}; all other rows are complete"
         )
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from wsol.errors import ConfigError, unknown
+from wsol.localization.component_rules import rule_of
 from wsol.options import build
 from wsol.registry import Registry
 
@@ -45,8 +46,9 @@ class Protocol:
     tau_step : step of the swept grid for quantised maps; float maps are swept at every distinct value.
     compare : foreground is ``gt`` (map > tau) or ``ge`` (map >= tau).
     connectivity : of foreground pixels, 8 or 4.
-    component : whose box counts; ``all_with_holes`` takes every contour as OpenCV's tree has them; ``cam2016_tool`` is
-        the box generator published with CAM (see `wsol.protocols.cam2016`).
+    component : whose box counts, a name of `wsol.localization.component_rules`: ``largest_polygon``,
+        ``largest_pixels``, ``largest_rect``, ``all``, ``all_with_holes`` (every contour as OpenCV's tree has them),
+        ``cam2016_tool`` (the box generator published with CAM, see `wsol.protocols.cam2016`), or one of your own.
     candidates : how many of the tool's boxes count, 1 or 2.
     box_end : ``exclusive_as_inclusive`` keeps x + w as the inclusive end: boxes are one pixel too big on two sides.
     clip : cut boxes at the last pixel.
@@ -81,9 +83,7 @@ class Protocol:
     tau_step: float = 0.001
     compare: Literal["gt", "ge"] = "ge"
     connectivity: Literal[4, 8] = 8
-    component: Literal["largest_polygon", "largest_pixels", "largest_rect", "all", "all_with_holes", "cam2016_tool"] = (
-        "largest_pixels"
-    )
+    component: str = "largest_pixels"
     candidates: Literal[1, 2] = 1
     box_end: Literal["inclusive", "exclusive_as_inclusive", "half_open"] = "half_open"
     clip: bool = False
@@ -113,7 +113,7 @@ class Protocol:
     @property
     def several_boxes(self) -> bool:
         """Whether more than one box counts per image."""
-        return self.component in ("all", "all_with_holes") or self.candidates > 1
+        return rule_of(self.component).several or self.candidates > 1
 
     def derive(self, changes: Mapping[str, Any]) -> Protocol:
         """This protocol with other knobs, under a name that says so: ``choe2020_v2[normalise=max]``.
@@ -142,6 +142,7 @@ class Protocol:
         return dataclasses.replace(made, name=f"{preset}[{label}]", sources=sources, preset=preset, changes=differing)
 
     def __post_init__(self) -> None:
+        rule_of(self.component)
         for problem, wrong in {
             f"tau={self.tau} is not in [0, 1)": self.tau != "sweep" and not 0 <= self.tau < 1,
             f"tau_step={self.tau_step} is not in (0, 0.5]": not 0 < self.tau_step <= 0.5,
