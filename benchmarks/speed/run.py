@@ -36,6 +36,7 @@ from wsol.models.base import load_classifier
 from wsol.models.forward import capture
 from wsol.models.stages import resolve_layer, stages
 from wsol.protocols.base import protocols
+from wsol.report.plain import print_table
 from wsol.store import RunFolder
 from wsol.variants import expand
 from wsol.views import View
@@ -127,13 +128,15 @@ def passes(experiment: Experiment) -> Callable[[], None]:
     return run
 
 
-def whole(experiment: Experiment, profile: Profile | None = None) -> Callable[[], None]:
+def whole(experiment: Experiment, tables: list[list[dict[str, str]]]) -> Callable[[], None]:
     """The run into a new folder. Costs are measured by its first batches; a warm source has done that."""
     source = experiment.source()
 
     def run() -> None:
+        profile = Profile()
         with tempfile.TemporaryDirectory() as folder:
             evaluate(experiment, experiment.shards, RunFolder(Path(folder) / "run"), source=source, profile=profile)
+        tables.append(profile.table())
 
     return run
 
@@ -181,18 +184,16 @@ def main() -> None:
     data = Pictures(chosen.images, decoded=chosen.device != "cpu")
     for network in chosen.networks.split(","):
         experiment = experiment_of(network, data, device=chosen.device, batch_size=chosen.batch_size, threads=threads)
-        profile = Profile() if chosen.profile else None
-        alone, run = in_turn([passes(experiment), whole(experiment, profile)], chosen.repeats)
+        tables: list[list[dict[str, str]]] = []
+        alone, run = in_turn([passes(experiment), whole(experiment, tables)], chosen.repeats)
         line = f"| {network} | {len(experiment.variants)} | {alone:.2f} | {run:.2f} | {run / alone:.2f} |"
         print(f"{line} {chosen.images / run:.1f} |", flush=True)
         if chosen.device != "cpu":
             bound = min(chosen.images / alone, threads * scoring_rate(experiment) / len(experiment.variants))
             print(f"\nof the smaller bound ({bound:.0f} images/s): {chosen.images / run / bound:.2f}\n")
-        if profile is not None:
-            from wsol.report.plain import print_table
-
+        if chosen.profile:
             print()
-            print_table(profile.table())
+            print_table(tables[-1])
     if not torch.cuda.is_available():
         print("\nCUDA: not measured (no GPU)")
 

@@ -2,6 +2,9 @@
 
 The network runs in the caller's thread; loading and scoring have threads of their own. Each stage is at most a few
 batches ahead of the next, so memory stays bounded.
+
+Where the network runs on the same cores, the stages take turns instead: its threads wait for each other after every
+operation, and each that was put aside for a scoring thread holds up all (MobileNetV2 took eight times as long).
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ class Pipeline(Generic[Item, Piece, Part, Result]):
     load : what loads the images of a batch, one call for each; may run at any time, several at once.
     compute : runs the network on a loaded batch; returns the calls that score it, and how their parts are put together.
     quiet : whether `compute` would measure times, so that nothing else should run.
+    take_turns : `compute` uses all cores itself: nothing runs beside it.
     """
 
     def __init__(
@@ -38,10 +42,12 @@ class Pipeline(Generic[Item, Piece, Part, Result]):
         compute: Callable[[Item, list[Piece]], tuple[Sequence[Callable[[], Part]], Callable[[list[Part]], Result]]],
         quiet: Callable[[Item, list[Piece]], bool],
         threads: int,
+        take_turns: bool,
         profile: Profile,
     ) -> None:
         self._load, self._compute, self._quiet = load, compute, quiet
         self._threads, self._profile = threads, profile
+        self._ahead = 0 if take_turns else AHEAD
 
     def run(self, items: Iterator[Item]) -> Generator[Result, None, None]:
         """The result of each batch, in order."""
@@ -49,14 +55,15 @@ class Pipeline(Generic[Item, Piece, Part, Result]):
         scoring: deque[tuple[list[Future[Part]], Callable[[list[Part]], Result]]] = deque()
         loaders = ThreadPoolExecutor(self._threads, thread_name_prefix="load")
         scorers = ThreadPoolExecutor(self._threads, thread_name_prefix="score")
+
+        def load(count: int) -> None:
+            while len(loading) < count and (item := next(items, None)) is not None:
+                calls = self._load(item)
+                loading.append((item, [loaders.submit(self._profile.timed("load", call)) for call in calls]))
+
         try:
-            while True:
-                while len(loading) <= AHEAD and (item := next(items, None)) is not None:
-                    loading.append(
-                        (item, [loaders.submit(self._profile.timed("load", call)) for call in self._load(item)])
-                    )
-                if not loading:
-                    break
+            load(1 + self._ahead)
+            while loading:
                 item, futures = loading.popleft()
                 with self._profile.stage("wait for images"):
                     pieces = [future.result() for future in futures]
@@ -64,7 +71,8 @@ class Pipeline(Generic[Item, Piece, Part, Result]):
                     yield from self._finished(scoring, leave=0)
                 calls, join = self._compute(item, pieces)
                 scoring.append(([scorers.submit(self._profile.timed("score", call)) for call in calls], join))
-                yield from self._finished(scoring, leave=AHEAD)
+                load(1 + self._ahead)
+                yield from self._finished(scoring, leave=self._ahead)
             yield from self._finished(scoring, leave=0)
         finally:
             for pool in (loaders, scorers):

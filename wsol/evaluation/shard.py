@@ -54,7 +54,12 @@ def evaluate(
     profile = profile or Profile()
     stages = BatchEvaluation(experiment, source or experiment.source(), profile)
     pipeline: Pipeline[Batch, Loaded, Any, BatchRows] = Pipeline(
-        load=stages.load, compute=stages.compute, quiet=stages.quiet, threads=experiment.threads, profile=profile
+        load=stages.load,
+        compute=stages.compute,
+        quiet=stages.quiet,
+        threads=experiment.threads,
+        take_turns=experiment.classifier is not None and experiment.numerics.device == "cpu",
+        profile=profile,
     )
     failed: dict[str, list[tuple[str, str]]] = defaultdict(list)
     writer = _Writer(experiment, folder)

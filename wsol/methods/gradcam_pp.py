@@ -56,8 +56,9 @@ def paper_alpha(activations: Tensor, gradients: Tensor) -> Tensor:
     """(B, K, H, W) 1 / (2 + S_k g) where g is not 0, else 0: equation 19 without 0/0 and without an epsilon."""
     product = activations.sum((2, 3), keepdim=True) * gradients
     denominator = 2 + product
-    usable = (gradients != 0) & (denominator.abs() > CANCELLED * (2 + product.abs()))
-    return torch.where(usable, 1 / torch.where(usable, denominator, 1), 0)
+    least = product.abs_().add_(2).mul_(CANCELLED)  # in place: these are the largest arrays of any method
+    usable = (gradients != 0) & (denominator.abs() > least)
+    return denominator.masked_fill_(~usable, float("inf")).reciprocal_()
 
 
 def ag3_alpha(activations: Tensor, gradients: Tensor) -> Tensor:
