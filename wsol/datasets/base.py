@@ -58,6 +58,13 @@ class Dataset(Protocol):
         """A short hash of everything that decides rows: annotations, split, drawing parameters; not the paths."""
 
 
+class StampedDataset(Dataset, Protocol):
+    """A data set whose images are known one by one, so that runs over more or fewer of them share rows."""
+
+    def stamp(self, sample: Sample) -> str:
+        """What decides an image's rows beside its sample's facts, without opening it: the length of its file."""
+
+
 datasets: Registry[type[Dataset]] = Registry("dataset", "wsol.datasets")
 
 C = TypeVar("C")

@@ -96,6 +96,11 @@ class Coco:
         names = dict.fromkeys(str(image["file_name"]) for image, _ in self._rows.values())
         return checks.fingerprint(self._samples, *shapes, *files.sizes_in_bytes(self.images, names))
 
+    def stamp(self, sample: Sample) -> str:
+        image, objects = self._rows[sample.image_id]
+        shapes = json.dumps([a.get("segmentation") for a in objects], sort_keys=True)
+        return f"{files.length(self.images, str(image['file_name']))} {shapes}"
+
     @cached_property
     def _coco(self) -> Any:
         """pycocotools' index, made without its prints."""

@@ -64,6 +64,11 @@ def sizes_in_bytes(folder: str | None, names: Iterable[str]) -> list[str]:
     return [f"{name}\t{(root / name).stat().st_size if (root / name).is_file() else -1}" for name in names]
 
 
+def length(folder: str | None, name: str) -> str:
+    """Of one file in bytes, as `sizes_in_bytes` has it; empty without a folder."""
+    return "".join(line.rpartition("\t")[2] for line in sizes_in_bytes(folder, [name]))
+
+
 def open_image(path: Path, *, image_id: str, size_wh: tuple[int, int] | None = None) -> Image:
     """The image as RGB, fully read. Raises DataError: missing, corrupt, or of another size than annotated.
 

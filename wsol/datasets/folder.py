@@ -74,6 +74,9 @@ class Folder:
         names = dict.fromkeys(image for image, _, _, _ in self._rows.values())
         return checks.fingerprint(self._samples, *files.sizes_in_bytes(self.images, names))
 
+    def stamp(self, sample: Sample) -> str:
+        return files.length(self.images, self._rows[sample.image_id][0])
+
     @cached_property
     def _lines(self) -> list[tuple[str, str, tuple[float, ...], Size | None]]:
         """(image, label, box, size or None) of every line."""

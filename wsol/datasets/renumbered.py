@@ -44,6 +44,14 @@ class Renumbered:
     def fingerprint(self) -> str:
         return hashlib.sha256(f"{self.inner.fingerprint()} {sorted(self.numbers.items())}".encode()).hexdigest()[:16]
 
+    def stamp(self, sample: Sample) -> str:
+        stamp = getattr(self.inner, "stamp", None)
+        return str(stamp(sample)) if stamp else self._whole
+
+    @cached_property
+    def _whole(self) -> str:
+        return self.inner.fingerprint()
+
     @cached_property
     def _samples(self) -> tuple[Sample, ...]:
         return tuple(replace(one, label=self.numbers[one.label]) for one in self.inner.samples())

@@ -114,6 +114,15 @@ class Shapes:
         options = asdict(self) | {"n": self._size, "drawing": DRAWING_VERSION}
         return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
 
+    def stamp(self, sample: Sample) -> str:
+        return self._drawing
+
+    @cached_property
+    def _drawing(self) -> str:
+        """The options that images are drawn by: all but their number."""
+        options = {**asdict(self), "n": None, "drawing": DRAWING_VERSION}
+        return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
+
     def scene(self, sample: Sample) -> Scene:
         """What is in the image: background family, bodies and their places. Raises DataError for a foreign sample."""
         split, _, index = sample.image_id.partition("/")

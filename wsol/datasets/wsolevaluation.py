@@ -94,6 +94,11 @@ class WsolEvaluation:
         sizes = files.sizes_in_bytes(self.images, self._ids) + files.sizes_in_bytes(self.masks, sorted(masks))
         return checks.fingerprint(self._samples, *lines, *sizes)
 
+    def stamp(self, sample: Sample) -> str:
+        masks = self._mask_files.get(sample.image_id, ())
+        lengths = files.sizes_in_bytes(self.masks, [name for pair in masks for name in pair if name])
+        return f"{files.length(self.images, sample.image_id)} {masks} {lengths}"
+
     @cached_property
     def _folder(self) -> Path:
         return files.existing(self.metadata, option="dataset.metadata", folder=True)
