@@ -246,6 +246,7 @@ def test_the_legend_decides_what_is_drawn(opened: Chromium) -> None:
 
 
 def test_the_pointer_reads_values_off_a_plot(opened: Chromium) -> None:
+    opened.wait("document.querySelector('#charts svg') !== null")
     x, y = opened.run(
         "(() => { const s = document.querySelector('#charts svg'); s.scrollIntoView({block: 'center'});"
         "const r = s.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"

@@ -82,7 +82,7 @@ def main(words: Sequence[str]) -> int:
     chosen = parser.parse_args(choices.load_with([*words]))
     if chosen.threads < 1:
         raise ConfigError(f"--threads {chosen.threads} can do no work; give 1 or more")
-    summary, folder, experiment = score(chosen)
+    summary, folder, experiment, failed = score(chosen)
     if chosen.json:
         json.dump(as_object(summary, folder, experiment, n_resamples=chosen.resamples), sys.stdout, indent=1)
         print()
@@ -90,15 +90,14 @@ def main(words: Sequence[str]) -> int:
         from wsol.report.table import show
 
         show([summary], sys.stdout)
-    return 0
+    return int(failed)
 
 
-def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment]:
-    """Rows on disk and their summary."""
+def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, bool]:
+    """Rows on disk, their summary, and whether some maps could not be measured."""
     from wsol.annotations import read_annotations
     from wsol.cli.table import settings_of
     from wsol.engines import run_local
-    from wsol.errors import RowsFailed
     from wsol.protocols.stored import check_knobs
     from wsol.report.summary import summarise
     from wsol.store import RunFolder
@@ -109,13 +108,12 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment]:
     folder = RunFolder(chosen.runs / experiment.folder_name)
     check_knobs({p.name: p.knobs for p in experiment.protocols}, folder.footers(), where=folder.path)
     folder.write_manifest(experiment.manifest(versions()))
-    if run_local(experiment, folder):
-        raise RowsFailed(f"some maps of {chosen.maps} could not be measured")
+    failed = bool(run_local(experiment, folder))
     folder.write_manifest(experiment.manifest(versions()))  # the newest finished run is `latest`
     log.info("rows: %s", folder.path)
     only = {measure for _, measure in experiment.work} | {"classification"}
     settings = settings_of([chosen.tau], chosen.runs, n_resamples=chosen.resamples)
-    return summarise(folder, measures=only, settings=settings), folder, experiment
+    return summarise(folder, measures=only, settings=settings), folder, experiment, failed
 
 
 def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
