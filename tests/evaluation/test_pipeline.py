@@ -131,8 +131,7 @@ def test_no_batches_and_batches_without_work_are_no_trouble() -> None:
 def test_an_error_comes_out_behind_the_results_before_it(stage: str, take_turns: bool) -> None:
     stages, found = Stages(broken=(stage, 5)), []
     with pytest.raises(OSError, match=f"{stage} of batch 5"):
-        for result in stages.pipeline(take_turns=take_turns).run(stages.items(50)):
-            found.append(result)
+        found.extend(stages.pipeline(take_turns=take_turns).run(stages.items(50)))
     assert found == [whole(item) for item in range(len(found))]
     assert len(found) <= 5
     assert stages.taken <= 5 + 2 * (AHEAD + 1)
