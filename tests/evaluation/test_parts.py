@@ -259,7 +259,7 @@ def test_batches_that_take_too_long_become_smaller(
     monkeypatch.setattr("wsol.evaluation.shard.BATCH_SECONDS", 1e-9)
     monkeypatch.setattr("wsol.evaluation.pipeline.AHEAD", 0)
     evaluate(experiment, experiment.shards, folder, on_batch=lambda batch: sizes.append(len(batch.samples)))
-    assert sizes[0] > 1
-    assert sizes[-1] == 1
+    assert sizes[0] == 2
+    assert 1 in sizes
     assert sum(sizes) == len(experiment.samples)
     assert {r["image_id"] for t in folder.tables().values() for r in t.to_pylist()} == set(experiment.samples)
