@@ -250,3 +250,16 @@ def test_signals_are_exceptions_within_the_block_and_themselves_behind_it() -> N
             signal.raise_signal(number)
         assert stopped.value.exit_code == code
     assert {number: signal.getsignal(number) for number in before} == before
+
+
+def test_batches_that_take_too_long_become_smaller(
+    experiment: Experiment, clean: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, sizes = RunFolder(tmp_path / experiment.folder_name), []
+    monkeypatch.setattr("wsol.evaluation.shard.BATCH_SECONDS", 1e-9)
+    monkeypatch.setattr("wsol.evaluation.pipeline.AHEAD", 0)
+    evaluate(experiment, experiment.shards, folder, on_batch=lambda batch: sizes.append(len(batch.samples)))
+    assert sizes[0] == 2
+    assert 1 in sizes
+    assert sum(sizes) == len(experiment.samples)
+    assert {r["image_id"] for t in folder.tables().values() for r in t.to_pylist()} == set(experiment.samples)

@@ -59,8 +59,13 @@ class Batch:
 
     @property
     def kind(self) -> Hashable:
-        """What is due, the same for all batches that take as long."""
-        return frozenset(self.due.items())
+        """The same for all batches that take as long."""
+        return kind_of(self.due)
+
+
+def kind_of(due: Mapping[str, frozenset[str]]) -> Hashable:
+    """What is due, whatever the images."""
+    return frozenset(due.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

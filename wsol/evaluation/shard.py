@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wsol.evaluation.batch import PICTURE, Batch, BatchEvaluation, BatchRows
+from wsol.evaluation.batch import PICTURE, Batch, BatchEvaluation, BatchRows, kind_of
 from wsol.evaluation.pipeline import Pipeline
 from wsol.evaluation.profile import Profile
 from wsol.runs import gallery
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 30.0  # rows reach the disk at least so often, and within a minute whatever one batch takes
+BATCH_SECONDS = 30.0  # a kind of batch that takes longer is made smaller, so that its rows reach the disk in time
 
 
 def evaluate(
@@ -63,9 +64,15 @@ def evaluate(
     )
     failed: dict[str, list[tuple[str, str]]] = defaultdict(list)
     writer = _Writer(experiment, folder)
-    results = pipeline.run(batch for shard in shards for batch in batches(experiment, shard, folder))
+    sizes: dict[Hashable, int] = {}
+    results = pipeline.run(batch for shard in shards for batch in batches(experiment, shard, folder, sizes))
+    before = time.monotonic()
     try:
         for rows in results:
+            images, seconds = len(rows.batch.samples), time.monotonic() - before
+            if seconds > BATCH_SECONDS:
+                sizes[rows.batch.kind] = max(1, int(images * BATCH_SECONDS / seconds))
+            before = time.monotonic()
             with profile.stage("write"):
                 complete = writer.add(rows)
             on_batch(rows.batch)
@@ -89,10 +96,16 @@ def is_complete(experiment: Experiment, shard: Shard, folder: RunFolder) -> bool
     return experiment.work <= folder.done(shard) and not _unseen(experiment, shard, folder)
 
 
-def batches(experiment: Experiment, shard: Shard, folder: RunFolder) -> Iterator[Batch]:
+def batches(
+    experiment: Experiment, shard: Shard, folder: RunFolder, sizes: Mapping[Hashable, int] | None = None
+) -> Iterator[Batch]:
     """The images of a shard that lack something, those that lack the same rows together, `batch_size` at a time.
 
     What the gallery lacks decides no batch: it must move no row, and the last bits of a map know the batch.
+
+    Parameters
+    ----------
+    sizes : smaller batches for some kinds of images; read when a batch is made.
     """
     held = folder.held(shard)
     unseen = _unseen(experiment, shard, folder)
@@ -104,25 +117,25 @@ def batches(experiment: Experiment, shard: Shard, folder: RunFolder) -> Iterator
         taking = {v.key for v in experiment.variants if experiment.in_sample(image_id, v.sample)}
         if left or image_id in unseen:
             groups[left, frozenset(pair for pair in left if pair[0] in taking)].append(image_id)
-    chunks = [
-        (left, pairs, ids[start : start + size])
-        for (left, pairs), ids in groups.items()
-        for size in (experiment.batch_size if pairs or not unseen.keys().isdisjoint(ids) else len(ids),)
-        for start in range(0, len(ids), size)
-    ]
-    order = {v.key: n for n, v in enumerate(experiment.variants)}
-    for n, (left, pairs, ids) in enumerate(chunks):
-        due: dict[str, set[str]] = defaultdict(set)
-        for key, measure in sorted(pairs, key=lambda pair: order[pair[0]]):
-            due[key].add(measure)
-        yield Batch(
-            shard=shard,
-            samples=tuple(experiment.samples[image_id] for image_id in ids),
-            due={key: frozenset(measures) for key, measures in due.items()},
-            unseen={image_id: frozenset(unseen[image_id]) for image_id in ids if image_id in unseen},
-            left=left,
-            last=n == len(chunks) - 1,
-        )
+    waiting = sum(map(len, groups.values()))
+    for (left, pairs), ids in groups.items():
+        measures: dict[str, set[str]] = {v.key: set() for v in experiment.variants}
+        for key, measure in pairs:
+            measures[key].add(measure)
+        due = {key: frozenset(names) for key, names in measures.items() if names}
+        busy, start = bool(due) or not unseen.keys().isdisjoint(ids), 0
+        while start < len(ids):
+            size = (sizes or {}).get(kind_of(due), experiment.batch_size) if busy else len(ids)
+            chosen = ids[start : start + size]
+            start, waiting = start + len(chosen), waiting - len(chosen)
+            yield Batch(
+                shard=shard,
+                samples=tuple(experiment.samples[image_id] for image_id in chosen),
+                due=due,
+                unseen={image_id: frozenset(unseen[image_id]) for image_id in chosen if image_id in unseen},
+                left=left,
+                last=not waiting,
+            )
 
 
 def _unseen(experiment: Experiment, shard: Shard, folder: RunFolder) -> dict[str, set[str]]:

@@ -54,7 +54,7 @@ class MapExtractor:
         self.query = ModelQuery(self.module, grids=self.grids, chunk=chunk, autocast=autocast)
         self._heads: dict[str, Head | None] = {}
         self._heights: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)  # of layers, by the input's size
-        self._sizes: set[int] = set()  # of batches that have been run
+        self._sizes: dict[tuple[int, int], set[int]] = defaultdict(set)  # of batches that ran, by the input's size
         self._alone: dict[object, Measured] = {}
 
     def normalized(self, image: Any) -> NDArray[np.float32]:
@@ -115,7 +115,7 @@ class MapExtractor:
     def _forward(self, inputs: Tensor, targets: Tensor, variants: Sequence[Variant]) -> ForwardPass:
         """The one pass that all variants share; on a GPU with a last, smaller batch filled up to a size already run."""
         layers, gradients = _layers(variants)
-        whole, n = padded(inputs, self._sizes) if self.device.type == "cuda" else (inputs, len(inputs))
+        whole, n = padded(inputs, self._sizes[_size(inputs)]) if self.device.type == "cuda" else (inputs, len(inputs))
         if len(whole) > n:
             targets = torch.cat([targets, targets[-1:].expand(len(whole) - n)])
         forward = self._pass(whole, targets, layers, gradients=gradients)
