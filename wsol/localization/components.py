@@ -93,7 +93,8 @@ def component_nodes(
                 grow[labels, FIRST] = grow[labels, LAST] = at
                 grow[labels, HI] = level
                 grow[labels, PIXELS] = 1
-                grow[labels, HALVES] = 0
+                # 0 but where pixels of a hole that ends here are before it: with the hole filled they are neighbors
+                grow[labels, HALVES] = halves[U(outline[p])]
                 continue
             root = find(parent, U(label[p + U(seats[1, before])]))
             if grow[root, HI] != level:
