@@ -168,8 +168,19 @@ class RunFolder:
                 for file, _ in found:
                     file.unlink()
 
+    def failed(self, work: Work) -> dict[str, list[tuple[str, str]]]:
+        """By variant key, (image id, error) of each row that failed in one of these (variant, measure) pairs."""
+        found: dict[str, dict[str, str]] = defaultdict(dict)
+        for file, footer in self._files():
+            if not work.isdisjoint(footer.work) and footer.rows:
+                rows = pq.ParquetFile(file).read(["variant", "image_id", "status", "error", "failed"])
+                for row in rows.filter(pc.equal(rows["status"], "failed")).to_pylist():
+                    if any((row["variant"], measure) in work for measure in row["failed"]):
+                        found[row["variant"]].setdefault(row["image_id"], row["error"])
+        return {key: sorted(lines.items()) for key, lines in found.items()}
+
     def covered(self) -> dict[str, Work]:
-        """By (image id), the pairs of which there are rows; needs the ids of all files."""
+        """By image id, the pairs of which there are rows."""
         found: dict[str, set[tuple[str, str]]] = defaultdict(set)
         for file, footer in self._files():
             measures: dict[str, list[tuple[str, str]]] = defaultdict(list)

@@ -167,7 +167,9 @@ def test_every_collected_number_is_one_cell_unchanged(shared: Path) -> None:
         "user_reported_runs.csv": ["user_runs"],
         "measured_centre_baseline.csv": ["centre_baseline"],
     }
-    assert set(files) <= {path.name for path in (shared / "published").glob("*.csv")}  # more are collected than are ours
+    assert set(files) <= {
+        path.name for path in (shared / "published").glob("*.csv")
+    }  # more are collected than are ours
     places = ("dataset", "split", "architecture", "method", "layers", "metric")
     printed: Counter[tuple[Any, ...]] = Counter()
     for name in files:

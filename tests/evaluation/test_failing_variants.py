@@ -206,3 +206,11 @@ def test_the_table_counts_every_image_and_names_the_failures(bad: Ran, capsys: p
     assert found["some", "wrong"]["value"] == pytest.approx((0.25 * 5 + 2) / 6)
     assert found["fine", "free"]["value"] is not None
     assert ("some", "free") not in found or found["some", "free"]["value"] is None
+
+
+def test_the_same_command_again_says_so_again(bad: Ran, own: str) -> None:
+    words = ["--with", own, f"method=[{','.join(GOOD + BAD)}]", "metric=[brittle]"]
+    again = command(bad.folder.path.parent, *words)
+    assert again.code == 1
+    assert "wsol: RowsFailed: 5 of 7 variants failed on some images" in again.err
+    assert "1 of 1 shards are already there" in again.err

@@ -32,7 +32,7 @@ def test_boxes_and_ious_are_those_of_a_run_with_images_and_a_network(tmp_path: P
     settings = compose_settings(WORDS)
     seen, blind = experiment_from(settings), boxes_experiment(settings)
     for name, experiment in (("seen", seen), ("blind", blind)):
-        assert run_local(experiment, RunFolder(tmp_path / name)) == {}
+        run_local(experiment, RunFolder(tmp_path / name))
     with_network, without = RunFolder(tmp_path / "seen").tables(), RunFolder(tmp_path / "blind").tables()
     assert set(without) == {"centergauss", "centerbox", "fullbox"}
     for key, rows in without.items():

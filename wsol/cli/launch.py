@@ -6,7 +6,6 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,19 +45,19 @@ def run_job(config: DictConfig) -> None:
                 f"tau_from=val: dataset {settings['dataset'].get('name')} has no split option; run its other split "
                 "first and give tau_from=val:RUN"
             )
-        to_come = _run({**settings, "dataset": {**settings["dataset"], "split": VAL}}, profile).to_come
-    ran = _run(settings, profile)
-    if not to_come + ran.to_come:
+        _, _, to_come = _run({**settings, "dataset": {**settings["dataset"], "split": VAL}}, profile)
+    experiment, folder, own = _run(settings, profile)
+    if not to_come + own:
         with profile.stage("table"):
-            _show(ran.experiment, ran.folder, taus, settings)
-    log.info("rows: %s", ran.folder.path)
+            _show(experiment, folder, taus, settings)
+    log.info("rows: %s", folder.path)
     if settings.get("profile"):
         print_table(profile.table(), sys.stderr)
-    if ran.failed:
-        first = next(iter(ran.failed))
-        image_id, line = ran.failed[first][0]
+    if failed := folder.failed(experiment.work):
+        first = next(iter(failed))
+        image_id, line = failed[first][0]
         raise RowsFailed(
-            f"{len(ran.failed)} of {len(ran.experiment.variants)} variants failed on some images, "
+            f"{len(failed)} of {len(experiment.variants)} variants failed on some images, "
             f"first {first} on {image_id}: {line}; all other rows are complete"
         )
 
@@ -83,18 +82,8 @@ def _show(experiment: Experiment, folder: RunFolder, taus: Sequence[str], settin
             log.warning("no figure: %s", error)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ran:
-    """An experiment that ran: its folder, the shards that other parts still owe, and what failed by variant."""
-
-    experiment: Experiment
-    folder: RunFolder
-    to_come: int
-    failed: Mapping[str, Sequence[tuple[str, str]]]
-
-
-def _run(settings: Mapping[str, Any], profile: Profile) -> _Ran:
-    """Compute what is missing."""
+def _run(settings: Mapping[str, Any], profile: Profile) -> tuple[Experiment, RunFolder, int]:
+    """Compute what is missing; with the number of shards that other parts still owe."""
     part = Part.parse((settings.get("engine") or {}).get("part"))
     with redirect_stdout(sys.stderr), profile.stage("load data and network"):  # a network's prints are not results
         experiment = experiment_from(settings)
@@ -112,12 +101,12 @@ def _run(settings: Mapping[str, Any], profile: Profile) -> _Ran:
     )
     adopt(experiment, folder)
     with redirect_stdout(sys.stderr):
-        failed = run_local(experiment, folder, part, profile=profile)
+        run_local(experiment, folder, part, profile=profile)
     folder.write_manifest(experiment.manifest(versions()))  # the newest finished run is `latest`
     to_come = sum(not is_complete(experiment, shard, folder) for shard in experiment.shards)
     if to_come:
         log.info("part %s is done; the other parts still owe %d of %d shards", part, to_come, len(experiment.shards))
-    return _Ran(experiment, folder, to_come, failed)
+    return experiment, folder, to_come
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:

@@ -108,11 +108,12 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, b
     folder = RunFolder(chosen.runs / experiment.folder_name)
     check_knobs({p.name: p.knobs for p in experiment.protocols}, folder.footers(), where=folder.path)
     folder.write_manifest(experiment.manifest(versions()))
-    failed = bool(run_local(experiment, folder))
+    run_local(experiment, folder)
     folder.write_manifest(experiment.manifest(versions()))  # the newest finished run is `latest`
     log.info("rows: %s", folder.path)
     only = {measure for _, measure in experiment.work} | {"classification"}
     settings = settings_of([chosen.tau], chosen.runs, n_resamples=chosen.resamples)
+    failed = bool(folder.failed(experiment.work))
     return summarise(folder, measures=only, settings=settings), folder, experiment, failed
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from wsol.engines.part import Part
@@ -22,10 +22,8 @@ log = logging.getLogger(__name__)
 ALL = Part()
 
 
-def run_local(
-    experiment: Experiment, folder: RunFolder, part: Part = ALL, *, profile: Profile | None = None
-) -> Mapping[str, Sequence[tuple[str, str]]]:
-    """Evaluate what is missing of a part of the shards; returns the rows that failed, see `evaluate`.
+def run_local(experiment: Experiment, folder: RunFolder, part: Part = ALL, *, profile: Profile | None = None) -> None:
+    """Evaluate what is missing of a part of the shards.
 
     Ctrl-C and the signals by which systems end a process stop it with the finished rows on the disk.
     """
@@ -36,7 +34,7 @@ def run_local(
     if len(left) < len(mine):
         log.info("%d of %d shards are already there", len(mine) - len(left), len(mine))
     if not left:
-        return {}
+        return
     started = time.perf_counter()
     kinds: dict[Hashable, tuple[int, float]] = {}
     for batch in (batch for shard in left for batch in batches(experiment, shard, folder)):
@@ -54,4 +52,3 @@ def run_local(
     log.info("%d shards in %.0f s", len(left), time.perf_counter() - started)
     for key, lines in failed.items():
         log.warning("%s failed on %d images, first %s: %s", key, len(lines), *lines[0])
-    return failed

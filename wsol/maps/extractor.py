@@ -178,6 +178,9 @@ class MapExtractor:
             if failed:
                 wrong[place] = failed[0]
         size = next((m.shape for place, m in enumerate(maps) if place not in wrong), maps[0].shape)
+        for place, one in enumerate(maps):
+            if one.shape != size and place not in wrong:
+                wrong[place] = f"ValueError: a map of {tuple(one.shape[1:])} among maps of {tuple(size[1:])}"
         return torch.cat([m if m.shape == size else m.new_full(size, float("nan")) for m in maps]), wrong
 
     def _computed(self, variant: Variant, features: Sequence[LayerFeatures], inputs: Tensor) -> Tensor:
