@@ -29,7 +29,7 @@ from wsol.views import View
 
 SIDE = 224
 MAPS = 100
-CHUNK = 16
+CHUNK = 25
 GT = np.array([[50.0, 50.0, 150.0, 150.0], [0.0, 0.0, 100.0, 100.0]])
 TAUS = np.arange(0, 1, 0.001)
 PROTOCOLS = (protocols["choe2020_v1"], protocols["choe2020_v2"])

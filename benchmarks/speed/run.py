@@ -1,10 +1,12 @@
 """How long a whole run takes beside the network's passes alone: decoding, maps, boxes, columns and files included.
 
     python benchmarks/speed/run.py [--images 64] [--repeats 3] [--device cpu] [--networks resnet50,mobilenet_v2]
+        [--photographs DIR] [--weights FILE]
 
 Six gradient methods at four layers under two protocols, no faithfulness metric. `passes` is one forward and one
 backward for the same images and layers, in the same batches, from tensors in memory. Both sides in one process, taken
-in turn; medians of wall time. Images are smooth noise, weights random: neither changes the work.
+in turn; medians of wall time. By default images are smooth noise and weights random, whose maps are rougher than those
+of trained networks on photographs, and take longer to score: `--photographs DIR --weights FILE` takes real ones.
 On CUDA images stay in memory, and the run is put beside the smaller of two rates: that of the passes, and that of one
 core's boxes times the threads; without a GPU that row says "not measured".
 """
@@ -51,20 +53,26 @@ SIZE = (500, 375)
 
 @dataclasses.dataclass(frozen=True)
 class Pictures:
-    """Images of smooth noise with a box each, as JPEG in memory; decoded when they are asked for."""
+    """Photographs, or images of smooth noise, with a box each, as JPEG in memory; decoded when they are asked for."""
 
     count: int
     decoded: bool = False  # keep them as pixels, so that no decoder is in the way
+    photographs: str = ""  # a folder
 
     key = "pictures"
     class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng(0)
+        found = sorted(p for p in Path(self.photographs).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
         files, images = {}, {}
         for n in range(self.count):
-            grid = PIL.Image.fromarray(rng.integers(0, 255, (12, 16, 3), dtype=np.uint8))
-            image, file = grid.resize(SIZE, PIL.Image.Resampling.BICUBIC), io.BytesIO()
+            if self.photographs:
+                image = PIL.Image.open(found[n * len(found) // self.count]).convert("RGB").resize(SIZE)
+            else:
+                grid = PIL.Image.fromarray(rng.integers(0, 255, (12, 16, 3), dtype=np.uint8))
+                image = grid.resize(SIZE, PIL.Image.Resampling.BICUBIC)
+            file = io.BytesIO()
             image.save(file, "JPEG", quality=90)
             files[f"{n:06d}"], images[f"{n:06d}"] = file.getvalue(), image
         object.__setattr__(self, "files", files)
@@ -85,9 +93,11 @@ class Pictures:
         return f"pictures {self.count}"
 
 
-def experiment_of(network: str, data: Pictures, *, device: str, batch_size: int, threads: int) -> Experiment:
+def experiment_of(
+    network: str, data: Pictures, *, device: str, batch_size: int, threads: int, weights: str = "random"
+) -> Experiment:
     """The run that is timed."""
-    classifier = load_classifier(network, weights="random")
+    classifier = load_classifier(network, weights=weights)
     place(classifier, Engine({"device": device}))
     variants = expand(
         {method: {"layers": list(LAYERS[network])} for method in METHODS},
@@ -175,15 +185,19 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--networks", default=",".join(LAYERS))
+    parser.add_argument("--photographs", default="", help="a folder of images instead of noise")
+    parser.add_argument("--weights", default="random", help="a file of weights of the one network")
     parser.add_argument("--profile", action="store_true", help="also print where the time of the runs went")
     chosen = parser.parse_args()
     threads = os.cpu_count() or 1
     print(f"{chosen.images} images, {threads} cores, torch {torch.__version__}, {chosen.device}\n")
     print("| network | variants | passes s | run s | run / passes | images/s |")
     print("|---|--:|--:|--:|--:|--:|")
-    data = Pictures(chosen.images, decoded=chosen.device != "cpu")
+    data = Pictures(chosen.images, decoded=chosen.device != "cpu", photographs=chosen.photographs)
     for network in chosen.networks.split(","):
-        experiment = experiment_of(network, data, device=chosen.device, batch_size=chosen.batch_size, threads=threads)
+        experiment = experiment_of(
+            network, data, device=chosen.device, batch_size=chosen.batch_size, threads=threads, weights=chosen.weights
+        )
         tables: list[list[dict[str, str]]] = []
         alone, run = in_turn([passes(experiment), whole(experiment, tables)], chosen.repeats)
         line = f"| {network} | {len(experiment.variants)} | {alone:.2f} | {run:.2f} | {run / alone:.2f} |"
