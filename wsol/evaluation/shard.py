@@ -99,9 +99,10 @@ def is_complete(experiment: Experiment, shard: Shard, folder: RunFolder) -> bool
 def batches(
     experiment: Experiment, shard: Shard, folder: RunFolder, sizes: Mapping[Hashable, int] | None = None
 ) -> Iterator[Batch]:
-    """The images of a shard that lack something, those that lack the same rows together, `batch_size` at a time.
+    """The images of a shard that lack something: of each `batch_size` neighbors those together that lack the same rows.
 
-    What the gallery lacks decides no batch: it must move no row, and the last bits of a map know the batch.
+    The last bits of a map know the batch it was in. So what is in a batch follows from the shard and from what is asked
+    for, never from what is done already, and the gallery, which must move no row, decides nothing.
 
     Parameters
     ----------
@@ -111,31 +112,32 @@ def batches(
     unseen = _unseen(experiment, shard, folder)
     if experiment.work <= held.complete and not unseen:
         return
-    groups: dict[tuple[Work, Work], list[str]] = defaultdict(list)
-    for image_id in shard.image_ids:
-        left = experiment.work - held.of_image(image_id)
-        taking = {v.key for v in experiment.variants if experiment.in_sample(image_id, v.sample)}
-        if left or image_id in unseen:
-            groups[left, frozenset(pair for pair in left if pair[0] in taking)].append(image_id)
-    waiting = sum(map(len, groups.values()))
-    for (left, pairs), ids in groups.items():
-        measures: dict[str, set[str]] = {v.key: set() for v in experiment.variants}
-        for key, measure in pairs:
-            measures[key].add(measure)
-        due = {key: frozenset(names) for key, names in measures.items() if names}
-        busy, start = bool(due) or not unseen.keys().isdisjoint(ids), 0
-        while start < len(ids):
-            size = (sizes or {}).get(kind_of(due), experiment.batch_size) if busy else len(ids)
-            chosen = ids[start : start + size]
-            start, waiting = start + len(chosen), waiting - len(chosen)
-            yield Batch(
-                shard=shard,
-                samples=tuple(experiment.samples[image_id] for image_id in chosen),
-                due=due,
-                unseen={image_id: frozenset(unseen[image_id]) for image_id in chosen if image_id in unseen},
-                left=left,
-                last=not waiting,
-            )
+    lacking = {image_id: experiment.work - held.of_image(image_id) for image_id in shard.image_ids}
+    waiting = sum(bool(left) or image_id in unseen for image_id, left in lacking.items())
+    for start in range(0, len(shard.image_ids), experiment.batch_size):
+        groups: dict[tuple[Work, Work], list[str]] = defaultdict(list)
+        for image_id in shard.image_ids[start : start + experiment.batch_size]:
+            left = lacking[image_id]
+            taking = {v.key for v in experiment.variants if experiment.in_sample(image_id, v.sample)}
+            if left or image_id in unseen:
+                groups[left, frozenset(pair for pair in left if pair[0] in taking)].append(image_id)
+        for (left, pairs), ids in groups.items():
+            measures: dict[str, set[str]] = {v.key: set() for v in experiment.variants}
+            for key, measure in pairs:
+                measures[key].add(measure)
+            due = {key: frozenset(names) for key, names in measures.items() if names}
+            while ids:
+                size = (sizes or {}).get(kind_of(due), len(ids))
+                chosen, ids = ids[:size], ids[size:]
+                waiting -= len(chosen)
+                yield Batch(
+                    shard=shard,
+                    samples=tuple(experiment.samples[image_id] for image_id in chosen),
+                    due=due,
+                    unseen={image_id: frozenset(unseen[image_id]) for image_id in chosen if image_id in unseen},
+                    left=left,
+                    last=not waiting,
+                )
 
 
 def _unseen(experiment: Experiment, shard: Shard, folder: RunFolder) -> dict[str, set[str]]:
