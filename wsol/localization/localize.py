@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from wsol.views import Layout
 
 LEVELS = 256  # of a quantized map
-TOGETHER = 8  # maps swept by one compiled call: their levels and tables stay in a core's cache
+TOGETHER = 32  # maps swept by one compiled call; what is around it in Python costs as much for one map as for many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
