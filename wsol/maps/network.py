@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from wsol.datasets.base import Dataset, Sample
-    from wsol.maps.extractor import BatchMaps, MapExtractor
+    from wsol.maps.batch_maps import BatchMaps
+    from wsol.maps.extractor import MapExtractor
     from wsol.models.query import ModelQuery
     from wsol.variants import Variant
     from wsol.views import View
