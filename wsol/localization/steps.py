@@ -45,12 +45,6 @@ class Steps:
         entries = np.repeat(self.offsets[:-1][chosen] - offsets[:-1], lengths) + np.arange(offsets[-1])
         return Steps(self.breaks[entries], self.values[entries], offsets)
 
-    def __getitem__(self, which: int | slice) -> Steps:
-        part = slice(which, which + 1) if isinstance(which, int) else which
-        start, stop, _ = part.indices(self.n)
-        first, last = self.offsets[start], self.offsets[stop]
-        return Steps(self.breaks[first:last], self.values[first:last], self.offsets[start : stop + 1] - first)
-
     def at(self, taus: ArrayLike) -> NDArray[Any]:
         """Values at thresholds (t,), as (n, t) or (n, t, 4)."""
         points = np.atleast_1d(np.asarray(taus, np.float64))
