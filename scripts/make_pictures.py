@@ -23,10 +23,10 @@ sys.path.insert(0, str(ROOT))
 
 from tests.report_page.chromium import Chromium, find  # noqa: E402
 from wsol.cli import main as wsol  # noqa: E402
-from wsol.report.html import page  # noqa: E402
-from wsol.report.material import Material  # noqa: E402
+from wsol.report.page.data import Material  # noqa: E402
+from wsol.report.page.html import page  # noqa: E402
 from wsol.runs import gallery  # noqa: E402
-from wsol.store import RunFolder, open_run  # noqa: E402
+from wsol.runs.folder import RunFolder, open_run  # noqa: E402
 
 LIMIT = 300_000  # bytes of a picture: a README must load fast
 WIDTH = 1300
@@ -106,8 +106,8 @@ def _sheet(folder: RunFolder, place: Path) -> None:
     """The figure of maps, small."""
     import matplotlib as mpl
 
-    from wsol.report.figures import STYLE
-    from wsol.report.map_grid import map_grid
+    from wsol.report.figures.map_grid import map_grid
+    from wsol.report.figures.write import STYLE
 
     kept = gallery.read(folder)
     if kept is None:

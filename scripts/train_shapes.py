@@ -21,7 +21,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from wsol.datasets.shapes import Shapes
+from wsol.datasets.formats.shapes import Shapes
 from wsol.models.shapes_nets import INPUT_SIZE, MEAN, NETS, STD, WEIGHTS, ShapesVGG, build
 
 log = logging.getLogger("train_shapes")

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from tests.methods.nets import TinyVGG
 from tests.methods.vits import CLASSES, DEPTH, HEADS, NETS, make_images, make_vit, seeded
 from tests.reference.methods_attention import gradients, run, weights_of
-from wsol.attention import capture_attention
 from wsol.errors import LayerError
+from wsol.models.attention import capture_attention
 
 TARGETS = torch.tensor([0, 3, 4])
 READS = {

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from tests.methods.nets import TinyGAP, make_images, make_net
-from wsol import contract
-from wsol.contract import RULES, Trial
-from wsol.methods.base import LayerFeatures, MethodInfo, methods
+from wsol import testing as contract
+from wsol.methods._base import LayerFeatures, MethodInfo, methods
+from wsol.testing import RULES, Trial
 
 
 @dataclass(frozen=True)

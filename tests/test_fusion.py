@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wsol.errors import ConfigError
-from wsol.methods.fusion import Fusion, fuse_layers, normalised
+from wsol.methods._fusion import Fusion, fuse_layers, normalised
 
 DEEP = torch.tensor([[[0.0, 4.0], [1.0, 2.0]]], dtype=torch.float64)
 SHALLOW = torch.arange(64, dtype=torch.float64).reshape(1, 8, 8) / 63 * 0.01

@@ -11,9 +11,9 @@ import pytest
 
 from wsol.datasets.base import datasets
 from wsol.errors import ConfigError, UnknownName
-from wsol.methods.base import methods
-from wsol.metrics.base import metrics
-from wsol.protocols.base import protocols
+from wsol.methods._base import methods
+from wsol.metrics._base import metrics
+from wsol.protocols._base import protocols
 from wsol.registry import Registry
 
 HEAVY = ("torch", "torchvision", "cv2.dnn", "wsol.methods.gradcam", "wsol.models.forward")
@@ -109,8 +109,8 @@ def test_a_file_that_registers_by_a_call_is_found(tmp_path: Path, monkeypatch: p
 )
 def test_readers_load_no_torch_and_no_method(module: str) -> None:
     fresh(
-        f"import wsol, wsol.stats, wsol.store, wsol.report.{module}",
-        free_of("torch", "torchvision", "wsol.models.forward", "wsol.metrics.base"),
+        f"import wsol, wsol.stats, wsol.runs.folder, wsol.report.{module}",
+        free_of("torch", "torchvision", "wsol.models.forward", "wsol.metrics._base"),
         "assert not [name for name in sys.modules if name.startswith(('wsol.methods', 'wsol.metrics'))]",
     )
 

@@ -13,8 +13,8 @@ import pytest
 
 from wsol.errors import DataError, OutputError, UnknownName
 from wsol.runs.checksum import checksum
+from wsol.runs.folder import RunFolder, open_run, shards
 from wsol.runs.schema import KEY, MEASURED, SCHEMA_VERSION, About, Quantity, RunInfo, VariantInfo
-from wsol.store import RunFolder, open_run, shards
 
 ABOUT = About(run=RunInfo(dataset="shapes"), variants={}, protocols={}, metrics={}, quantities=())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wsol.errors import ConfigError, UnknownName
-from wsol.variants import Variant, combinations, config_of, expand
+from wsol.methods._variants import Variant, combinations, config_of, expand
 
 STAGES = ("stage1", "stage2", "stage3", "stage4", "stage5")
 
@@ -87,7 +87,7 @@ def test_combinations_are_the_product_of_all_lists() -> None:
 
 
 def test_every_default_configuration_makes_one_variant() -> None:
-    from wsol.methods.base import methods
+    from wsol.methods._base import methods
 
     for key in methods:
         assert len(expand({key: config_of(key)}, resolve=str, stages=STAGES)) == 1, key

@@ -12,7 +12,7 @@ from PIL import Image
 
 from wsol.errors import ConfigError
 from wsol.localization.final_map import final_map
-from wsol.protocols.base import protocols
+from wsol.protocols._base import protocols
 from wsol.views import View, ViewName, boxes_on_canvas, mask_on_canvas, merge_crops
 
 SIZES = [(160, 120), (120, 160), (100, 100), (333, 500)]

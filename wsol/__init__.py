@@ -36,6 +36,6 @@ def load(
     ------
     WsolError : there is no such run, or it has no rows.
     """
-    from wsol.report.exports import frame  # pandas and pyarrow only when they are used
+    from wsol.report.export.frame import frame  # pandas and pyarrow only when they are used
 
     return frame(run, runs=runs, lists=lists)

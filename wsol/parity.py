@@ -12,8 +12,8 @@ import torch
 from wsol.localization.iou import iou
 from wsol.localization.localize import ImageMap, boxes_along
 from wsol.localization.resize import normalise, resize
-from wsol.protocols.base import protocols
-from wsol.variants import Variant, expand, takes_layers
+from wsol.methods._variants import Variant, expand, takes_layers
+from wsol.protocols._base import protocols
 from wsol.views import View
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def parity(
 
 
 def _options(key: str, options: Mapping[str, Any], layers: str) -> dict[str, Any]:
-    from wsol.methods.base import methods
+    from wsol.methods._base import methods
 
     return {**options, "layers": layers} if takes_layers(methods[key].info) else dict(options)
 

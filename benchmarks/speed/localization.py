@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsol.localization.localize import ImageMap, Localizations, localize
-from wsol.protocols.base import protocols
+from wsol.protocols._base import protocols
 from wsol.views import View
 
 SIDE = 224

@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wsol.contract import layer_features
-from wsol.methods.base import methods
-from wsol.metrics.base import Case, measure, metrics
+from wsol.methods._base import methods
+from wsol.metrics._base import Case, measure, metrics
 from wsol.models.base import Classifier, load_classifier
 from wsol.models.query import ModelQuery
 from wsol.models.stages import resolve_layer
+from wsol.testing import layer_features
 
 TARGET = 1.2  # on a GPU; CPUs are printed beside it
 MODELS = {"cpu": "shapes_gap", "cuda": "resnet50"}

@@ -28,19 +28,19 @@ import numpy as np
 import PIL.Image
 import torch
 
-from wsol.cli.job import Engine, place
 from wsol.datasets.base import Sample
+from wsol.evaluation.build import Engine, place
 from wsol.evaluation.experiment import Experiment, Numerics
 from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import evaluate
 from wsol.localization.localize import ImageMap, localize
+from wsol.methods._variants import expand
 from wsol.models.base import load_classifier
 from wsol.models.forward import capture
 from wsol.models.stages import resolve_layer, stages
-from wsol.protocols.base import protocols
-from wsol.report.plain import print_table
-from wsol.store import RunFolder
-from wsol.variants import expand
+from wsol.protocols._base import protocols
+from wsol.report.tables.plain import print_table
+from wsol.runs.folder import RunFolder
 from wsol.views import View
 
 METHODS = ("gradcam", "gradcam_pp", "xgradcam", "hirescam", "layercam", "elementwise")

@@ -14,9 +14,9 @@ import torch
 
 from wsol.maps.cost import PeakMemory
 from wsol.maps.extractor import MapExtractor
+from wsol.methods._variants import expand
 from wsol.models.base import load_classifier
 from wsol.models.stages import resolve_layer, stages
-from wsol.variants import expand
 
 
 def main() -> None:

@@ -101,7 +101,7 @@ def test_an_output_folder_that_cannot_be_written(tmp_path: Path, capsys: pytest.
 def test_other_commands_too(
     words: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from wsol.store import RunFolder
+    from wsol.runs.folder import RunFolder
 
     monkeypatch.chdir(tmp_path)
     RunFolder(tmp_path / "results" / "runs" / "some-run").write_manifest({})

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from wsol.cli import main
-from wsol.protocols.base import protocols
+from wsol.protocols._base import protocols
 
 
 def test_what_differs_is_printed_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:

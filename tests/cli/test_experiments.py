@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wsol.cli.compose import compose_settings
-from wsol.cli.job import experiment_from
+from wsol.evaluation.build import experiment_from
 from wsol.places import conf_dir
 
 NAMES = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))

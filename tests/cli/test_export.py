@@ -19,8 +19,8 @@ import wsol
 from tests.report.made_up import make_run
 from wsol.cli import main
 from wsol.errors import OutputError
-from wsol.report.summary import summarise
-from wsol.store import RunFolder, open_run
+from wsol.report.numbers.summary import summarise
+from wsol.runs.folder import RunFolder, open_run
 
 QUALITY = {"gradcam@stage5": 0.0, "layercam@stage4+stage5[gamma=2]": 0.1}
 RUN = [
@@ -157,7 +157,7 @@ def test_boxes_of_a_square_frame_are_brought_to_stored_pixels(real: RunFolder, t
 @pytest.mark.parametrize("protocol", ["exact", "choe2020_v1", "gradcam2017"])
 def test_the_boxes_in_the_rows_have_the_iou_beside_them(real: RunFolder, protocol: str) -> None:
     from wsol.localization.iou import finish_boxes, iou
-    from wsol.protocols.base import protocols
+    from wsol.protocols._base import protocols
     from wsol.views import View, boxes_on_canvas
 
     rule = protocols[protocol]

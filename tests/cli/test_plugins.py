@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from wsol.cli import main
-from wsol.methods.base import methods
-from wsol.metrics.base import metrics
-from wsol.protocols.base import protocols
+from wsol.methods._base import methods
+from wsol.metrics._base import metrics
+from wsol.protocols._base import protocols
 from wsol.stats import reductions
 
 FEW = ["dataset.n=4", "metric=[]", "protocol=[choe2020_v1]", "table=false"]

@@ -11,7 +11,7 @@ import yaml
 
 from wsol.cli import main
 from wsol.errors import ConfigError
-from wsol.report.reproduce import load_benchmark, wanted_weights
+from wsol.published.beside import load_benchmark, wanted_weights
 
 SHAPES = ["dataset=shapes", "dataset.n=12", "model=shapes_gap", "metric=[]", "gallery=0"]
 GRADCAM = [*SHAPES, "method=[gradcam]", "protocol=[choe2020_v1]"]
@@ -45,8 +45,8 @@ def ours(runs: Path) -> dict[str, float]:
     assert main(["reproduce", write(place, cells), f"paths.runs={runs}"]) == 0
     found = {}
     for run in runs.glob("*/run.json"):
-        from wsol.report.summary import summarise
-        from wsol.store import RunFolder
+        from wsol.report.numbers.summary import summarise
+        from wsol.runs.folder import RunFolder
 
         for one in summarise(RunFolder(run.parent), n_resamples=20).cells:
             found[f"{one.variant}/{one.measure}/{one.metric}"] = one.value

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from wsol.cli import main
-from wsol.store import RunFolder, open_run
+from wsol.runs.folder import RunFolder, open_run
 
 VOLATILE = ("ms", "peak_mb")  # measured, not computed
 FEW = [

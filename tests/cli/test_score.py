@@ -17,8 +17,8 @@ from tests.localization.one_map import curve, map_of
 from wsol.cli import main
 from wsol.evaluation import experiment
 from wsol.localization.resize import normalise, resize
-from wsol.protocols.base import named
-from wsol.store import RunFolder, open_run, shards
+from wsol.protocols._base import named
+from wsol.runs.folder import RunFolder, open_run, shards
 
 
 def test_the_object_has_the_agreed_names(scored: Scored) -> None:
@@ -264,7 +264,7 @@ def test_a_protocol_and_a_metric_of_ones_own_are_one_file_each(scored: Scored) -
     found = scored.values(scores(), "--with", str(scored.at / "my_protocol.py"), protocol="scored2026")
     assert set(found) == {"gt_known_loc"}
     (scored.at / "my_metric.py").write_text(
-        "from wsol.metrics.base import mean, metric\n"
+        "from wsol.metrics._base import mean, metric\n"
         "@metric('brightness2026', paper='me', year=2026, needs=('truth',), about='Mean of the map.')\n"
         "class Brightness:\n"
         "    '''Brightness.'''\n"

@@ -14,9 +14,9 @@ import pytest
 from wsol.cli import main
 from wsol.datasets.base import datasets
 from wsol.describe import options, parts
-from wsol.methods.base import methods
-from wsol.metrics.base import metrics
-from wsol.protocols.base import protocols
+from wsol.methods._base import methods
+from wsol.metrics._base import metrics
+from wsol.protocols._base import protocols
 
 CONF = sorted(p.stem for p in (Path(__file__).parents[2] / "conf" / "dataset").glob("*.yaml"))
 

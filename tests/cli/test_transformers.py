@@ -12,10 +12,10 @@ import torch
 from wsol.cli import main
 from wsol.models.base import load_classifier
 from wsol.models.forward import capture
-from wsol.models.grids import grids
 from wsol.models.stages import list_layers
+from wsol.models.tokens import grids
 from wsol.registry import load_file
-from wsol.store import open_run
+from wsol.runs.folder import open_run
 
 MODELS = '''
 import timm

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wsol.datasets.base import datasets
-from wsol.datasets.coco import Coco
+from wsol.datasets.formats.coco import Coco
 from wsol.errors import ConfigError, DataError
 
 

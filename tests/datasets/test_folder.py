@@ -8,7 +8,7 @@ import pytest
 
 from wsol.datasets.base import datasets
 from wsol.datasets.files import open_image, open_mask
-from wsol.datasets.folder import Folder
+from wsol.datasets.formats.folder import Folder
 from wsol.errors import DataError
 from wsol.options import build
 

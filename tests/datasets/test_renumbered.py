@@ -8,8 +8,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from wsol.datasets.folder import Folder
-from wsol.datasets.renumbered import as_the_network_counts
+from wsol.datasets.formats.folder import Folder
+from wsol.datasets.labels import as_the_network_counts
 
 NETWORK = ("tench", "goldfish", "great white shark", "crane", "cock", "crane")
 

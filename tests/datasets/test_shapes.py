@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import wsol.datasets.drawing
+import wsol.datasets.shapes
 from wsol.datasets.base import Sample, datasets
-from wsol.datasets.drawing.backgrounds import FAMILIES
-from wsol.datasets.drawing.canvas import stroke_distance, value_noise
-from wsol.datasets.drawing.dice import Dice, lattice, mix
-from wsol.datasets.drawing.glyphs import GLYPHS
-from wsol.datasets.drawing.scene import paint_scene, plan_scene
-from wsol.datasets.shapes import Shapes
+from wsol.datasets.formats.shapes import Shapes
+from wsol.datasets.shapes.backgrounds import FAMILIES
+from wsol.datasets.shapes.canvas import stroke_distance, value_noise
+from wsol.datasets.shapes.dice import Dice, lattice, mix
+from wsol.datasets.shapes.glyphs import GLYPHS
+from wsol.datasets.shapes.scene import paint_scene, plan_scene
 from wsol.errors import ConfigError, DataError
 
 # Made by: python -c "from tests.datasets.test_shapes import digest; print(*map(digest, ('train', 'val', 'test')))"
@@ -58,7 +58,7 @@ def test_drawing_uses_only_operations_that_are_exact_on_every_platform() -> None
     allowed = {"arange", "asarray", "clip", "empty", "flatnonzero", "float64", "floor", "full", "int64", "maximum",
                "minimum", "nonzero", "sqrt", "uint64", "uint8", "where", "zeros"}  # fmt: skip
     methods = {"sum", "mean", "std", "dot", "cumsum", "prod", "var", "trace"}
-    for file in Path(wsol.datasets.drawing.__file__).parent.glob("*.py"):
+    for file in Path(wsol.datasets.shapes.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             assert not isinstance(node, ast.MatMult | ast.Pow), f"{file.name} has @ or **"
             if isinstance(node, ast.Attribute):

@@ -11,7 +11,7 @@ import pytest
 from tests.datasets.conftest import paint, rectangle
 from wsol.datasets import files
 from wsol.datasets.base import datasets
-from wsol.datasets.wsolevaluation import WsolEvaluation
+from wsol.datasets.formats.wsolevaluation import WsolEvaluation
 from wsol.errors import ConfigError, DataError
 from wsol.views import View, mask_on_canvas
 

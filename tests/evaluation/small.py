@@ -9,13 +9,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from wsol.cli.compose import compose_settings
-from wsol.cli.job import experiment_from
-from wsol.engines import run_local
+from wsol.evaluation.build import experiment_from
+from wsol.evaluation.engines import run_local
 from wsol.evaluation.experiment import Experiment
-from wsol.methods.base import methods
-from wsol.metrics.base import metrics
+from wsol.methods._base import methods
+from wsol.metrics._base import metrics
+from wsol.runs.folder import RunFolder
 from wsol.runs.schema import MEASURED
-from wsol.store import RunFolder
 
 
 def made(*words: str) -> Experiment:

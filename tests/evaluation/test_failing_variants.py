@@ -16,13 +16,13 @@ import pytest
 from tests.evaluation.small import own_components, rows
 from wsol.cli import main
 from wsol.evaluation.rows import NOT_FINITE
-from wsol.store import RunFolder, open_run
+from wsol.runs.folder import RunFolder, open_run
 
 OWN = '''
 import numpy as np
 import torch
-from wsol.methods.base import method
-from wsol.metrics.base import mean, metric
+from wsol.methods._base import method
+from wsol.metrics._base import mean, metric
 
 
 def plain(layer):

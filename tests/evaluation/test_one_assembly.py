@@ -17,8 +17,8 @@ from tests.evaluation.small import made, own_components, ran
 from wsol.cli.explain import explain
 from wsol.evaluation.experiment import Experiment
 from wsol.localization.frame import in_stored_pixels
-from wsol.methods.base import LayerFeatures, method
-from wsol.protocols.base import Protocol, named, protocols
+from wsol.methods._base import LayerFeatures, method
+from wsol.protocols._base import Protocol, named, protocols
 from wsol.runs import gallery
 
 IMAGES = ("test/00000", "test/00001")
@@ -68,7 +68,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch, protocol: str, tau: float, out: Path)
         found.append(Drawn(np.asarray(predicted_boxes), caption))
         return image
 
-    monkeypatch.setattr("wsol.report.overlay.overlay", overlay)
+    monkeypatch.setattr("wsol.report.figures.overlay.overlay", overlay)
     preset = named(protocol)
     words = [f"protocol=[{preset.preset or preset.name}]"]
     words += [f"protocols.{preset.preset}.{knob}={value}" for knob, value in preset.changes.items()]

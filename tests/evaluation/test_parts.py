@@ -17,14 +17,14 @@ import pytest
 from tests.evaluation.small import checksums, made, own_components, ran, rows
 from wsol.cli import main
 from wsol.datasets.base import Sample
-from wsol.datasets.shapes import Shapes
+from wsol.datasets.formats.shapes import Shapes
 from wsol.evaluation.batch import Batch
 from wsol.evaluation.experiment import Experiment
 from wsol.evaluation.shard import evaluate, is_complete
+from wsol.evaluation.stopping import Stopped, stop_on_signals
 from wsol.maps.network import NetworkMaps
 from wsol.runs import gallery
-from wsol.stopping import Stopped, stop_on_signals
-from wsol.store import RunFolder, open_run
+from wsol.runs.folder import RunFolder, open_run
 
 N = 10
 WORDS = (
@@ -185,7 +185,7 @@ def test_parts_that_outlive_their_whole_put_no_row_twice(
 SLOW = '''
 import os, time
 import wsol.evaluation.shard
-from wsol.methods.base import method
+from wsol.methods._base import method
 
 wsol.evaluation.shard.EVERY_SECONDS = 0.0
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wsol.localization.localize import ImageMap, boxes_along, localize
-from wsol.protocols.base import Protocol
+from wsol.protocols._base import Protocol
 from wsol.views import View, ViewName
 
 Grid = NDArray[np.float64]

@@ -18,7 +18,7 @@ from wsol.errors import ConfigError
 from wsol.localization import component_rules
 from wsol.localization.component_rules import component_rule
 from wsol.localization.localize import ImageMap, Localizations, localize
-from wsol.protocols.base import Protocol, named, protocols
+from wsol.protocols._base import Protocol, named, protocols
 from wsol.views import View
 
 RULES = {"own_largest": "largest_pixels", "own_all": "all"}  # by our name, the compiled rule that it repeats

@@ -17,7 +17,7 @@ from tests.localization.one_map import curve as curve_of
 from wsol.localization.final_map import final_map
 from wsol.localization.frame import frame_of
 from wsol.localization.localize import ImageMap, _foreground, localize
-from wsol.protocols.base import Protocol, protocols
+from wsol.protocols._base import Protocol, protocols
 from wsol.stats.curves import Curves
 
 EXACT = protocols["exact"]

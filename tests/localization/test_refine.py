@@ -12,7 +12,7 @@ from PIL import Image
 from tests.localization.one_map import Grid, boxes_at, curve, map_of
 from wsol.errors import ConfigError
 from wsol.localization.refine import frame_image
-from wsol.protocols.base import protocols
+from wsol.protocols._base import protocols
 from wsol.views import View
 
 EXACT = protocols["exact"]

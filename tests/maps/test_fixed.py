@@ -9,14 +9,14 @@ import pytest
 
 from wsol.cli import main
 from wsol.cli.compose import compose_settings
-from wsol.cli.job import experiment_from
-from wsol.cli.plans import boxes_experiment
-from wsol.datasets.wsolevaluation import WsolEvaluation
-from wsol.engines import run_local
+from wsol.datasets.formats.wsolevaluation import WsolEvaluation
 from wsol.errors import DataError
+from wsol.evaluation.build import experiment_from
+from wsol.evaluation.engines import run_local
 from wsol.evaluation.shard import evaluate_shard
+from wsol.published.plan import boxes_experiment
+from wsol.runs.folder import RunFolder
 from wsol.runs.schema import COUNTED, MEASURED
-from wsol.store import RunFolder
 
 WORDS = [
     "dataset.n=10",

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from wsol.contract import layer_features
-from wsol.methods.base import LayerFeatures
+from wsol.methods._base import LayerFeatures
+from wsol.testing import layer_features
 
 CLASSES = 5
 SIDE = 32

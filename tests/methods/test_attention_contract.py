@@ -17,11 +17,11 @@ from tests.methods.nets import make_net as make_cnn
 from tests.methods.nets import one_layer as one_cnn_layer
 from tests.methods.test_attention_methods import KEYS, TARGETS, near
 from tests.methods.vits import grids_of, make_images, make_vit, one_layer
-from wsol.contract import RULES, Rule, Trial, broken_map, hooks
 from wsol.errors import LayerError
-from wsol.methods import attending
-from wsol.methods.base import methods
+from wsol.methods._base import methods
+from wsol.methods._common import attention as attending
 from wsol.models.forward import INPUT
+from wsol.testing import RULES, Rule, Trial, broken_map, hooks
 
 NET = "semantic"  # all methods of attention run on it
 ON = [(key, net) for key in KEYS for net in ("timm", "torchvision", NET) if key != "tscam" or net == NET]

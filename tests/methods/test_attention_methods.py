@@ -23,10 +23,10 @@ from tests.methods.vits import (
 )
 from tests.reference.methods_attention import TWINS, run, weights_of
 from tests.test_attention import READS
-from wsol.attention import capture_attention
 from wsol.errors import ConfigError, HeadError, LayerError
-from wsol.methods import attending
-from wsol.methods.base import methods
+from wsol.methods._base import methods
+from wsol.methods._common import attention as attending
+from wsol.models.attention import capture_attention
 
 TARGETS = (0, 3, 4)
 KEYS = [key for key, cls in methods.items() if "attention" in cls.info.needs and not key.startswith("peer.")]

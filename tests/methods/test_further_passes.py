@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from tests.methods import nets, vits
-from wsol.contract import layer_features
 from wsol.errors import ModelError
-from wsol.methods.base import LayerFeatures, methods
-from wsol.methods.sizes import pass_at
+from wsol.methods._base import LayerFeatures, methods
+from wsol.methods._common.sizes import pass_at
 from wsol.models.forward import capture, target_logit
+from wsol.testing import layer_features
 
 TARGETS = (0, 3, 4)
 

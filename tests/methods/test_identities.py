@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from tests.methods.nets import LAYERS, TinyGAP, TinyVGG, layer_features, make_images, make_net, one_layer
 from wsol.errors import ConfigError, HeadError
-from wsol.methods.base import LayerFeatures, methods
-from wsol.methods.bias_gradients import bias_gradients
-from wsol.methods.deeplift import multipliers
-from wsol.methods.fusion import Fusion, fuse_layers
-from wsol.methods.masks import channel_scores, live_channels, minmax, target_scores
+from wsol.methods._base import LayerFeatures, methods
+from wsol.methods._common.bias_gradients import bias_gradients
+from wsol.methods._common.deeplift import multipliers
+from wsol.methods._common.masks import channel_scores, live_channels, minmax, target_scores
+from wsol.methods._fusion import Fusion, fuse_layers
 from wsol.models.forward import INPUT
 
 TARGETS = (0, 3, 4)

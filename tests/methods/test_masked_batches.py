@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from tests.methods.nets import LAYERS, TinyGAP, TinyVGG, layer_features, make_images, make_net
-from wsol.contract import applied
-from wsol.methods.base import LayerFeatures, methods
+from wsol.methods._base import LayerFeatures, methods
 from wsol.models.forward import INPUT
 from wsol.models.query import ModelQuery
+from wsol.testing import applied
 
 TARGETS = (1, 3, 0, 4, 2)
 CHUNK = 8

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from tests.methods.nets import LAST, LAYERS, TinyGAP, TinyVGG, layer_features, make_images, make_net
-from wsol.contract import RULES, Rule, Trial, applied, broken_map, hooks
 from wsol.errors import HeadError
-from wsol.methods.base import methods
+from wsol.methods._base import methods
 from wsol.models.forward import INPUT
+from wsol.testing import RULES, Rule, Trial, applied, broken_map, hooks
 
 TARGETS = (0, 3, 4)
 FEW = {"samples": 2, "steps": 2, "iterations": 2, "scales": 2}

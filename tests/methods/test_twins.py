@@ -11,7 +11,7 @@ import torch
 from tests.methods.nets import LAST, LAYERS, TinyGAP, TinyVGG, layer_features, make_images, make_net
 from tests.reference.method_case import Case, Network
 from tests.reference.methods import JOINT, TWINS
-from wsol.methods.base import methods
+from wsol.methods._base import methods
 
 NETS = {"vgg": TinyVGG, "gap": TinyGAP}
 TARGETS = (0, 3, 4)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from tests.models.conftest import wrap
-from wsol.contract import layer_features
-from wsol.methods.base import LayerFeatures
+from wsol.methods._base import LayerFeatures
 from wsol.models.forward import INPUT
-from wsol.models.grids import Grid, grids
+from wsol.models.tokens import Grid, grids
+from wsol.testing import layer_features
 
 CLASSES = 5
 SIDE = 24

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from wsol.metrics.base import Case
+from wsol.metrics._base import Case
 from wsol.models.query import ModelQuery
 
 HEIGHT, WIDTH, CLASSES = 20, 24, 6

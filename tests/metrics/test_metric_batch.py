@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from wsol.metrics import Case, Columns, Score, mean, metric, metrics
-from wsol.metrics.base import failed_columns, measure, reduction_of
+from wsol.metrics._base import failed_columns, measure, reduction_of
 from wsol.models.query import ModelQuery
 from wsol.stats import reductions
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError
-from wsol.metrics.base import Case, mean
+from wsol.metrics._base import Case, mean
 from wsol.metrics.classification import Classification
 from wsol.stats.reductions import average_precision, weighted_mean
 

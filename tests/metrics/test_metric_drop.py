@@ -9,7 +9,7 @@ import pytest
 
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError
-from wsol.metrics.base import Case
+from wsol.metrics._base import Case
 from wsol.metrics.drop import ADCC, Drop, average_drop, average_gain, coherency
 from wsol.metrics.occlusion import Occlusion
 from wsol.stats.reductions import adcc

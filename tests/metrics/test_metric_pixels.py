@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError
-from wsol.metrics.base import Case
+from wsol.metrics._base import Case
 from wsol.metrics.pixels import Pixels, divergence, pixel_auc
 from wsol.metrics.pointing import EnergyPointingGame, PointingGame, energy_share, pointing_share
 

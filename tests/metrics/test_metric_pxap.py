@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError, DataError
-from wsol.metrics.base import Case
+from wsol.metrics._base import Case
+from wsol.metrics._common.truth import boxes_to_mask, merge_masks, truth_of
 from wsol.metrics.pxap import PxAP, bin_edges, histograms
-from wsol.metrics.truth import boxes_to_mask, merge_masks, truth_of
 from wsol.stats.reductions import piou, pxap
 
 

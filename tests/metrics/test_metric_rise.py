@@ -12,9 +12,9 @@ import torch
 
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError
-from wsol.metrics.base import Case
-from wsol.metrics.blur import blurred, folded_kernel, gaussian_kernel
-from wsol.metrics.curves import Paths, Ties, area, path_probabilities, pixel_order, pixel_ranks, step_counts
+from wsol.metrics._base import Case
+from wsol.metrics._common.blur import blurred, folded_kernel, gaussian_kernel
+from wsol.metrics._common.curves import Paths, Ties, area, path_probabilities, pixel_order, pixel_ranks, step_counts
 from wsol.metrics.rise import DeletionInsertion, Rise2018Dataset, Rise2018Single, RiseFixed
 from wsol.models.query import ModelQuery
 

@@ -10,9 +10,9 @@ import torch
 
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError
-from wsol.metrics.base import Case
-from wsol.metrics.curves import pixel_ranks
-from wsol.metrics.imputation import impute_linear
+from wsol.metrics._base import Case
+from wsol.metrics._common.curves import pixel_ranks
+from wsol.metrics._common.imputation import impute_linear
 from wsol.metrics.road import Road, removals
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from wsol.errors import ConfigError
-from wsol.metrics.sanity import layers_from_head, randomised
+from wsol.models.randomize import layers_from_head, randomised
 
 
 def _network() -> torch.nn.Sequential:

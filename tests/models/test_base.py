@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.models.conftest import Tiny, wrap
-from wsol.datasets.wsolevaluation import WsolEvaluation
+from wsol.datasets.formats.wsolevaluation import WsolEvaluation
 from wsol.errors import ConfigError, ModelError, UnknownName
 from wsol.models.base import IMAGENET_MEAN, Classifier, load_classifier, model, model_names, models, weights_id
 from wsol.registry import load_file

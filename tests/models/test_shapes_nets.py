@@ -11,7 +11,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from wsol.datasets.shapes import Shapes
+from wsol.datasets.formats.shapes import Shapes
 from wsol.errors import ModelError
 from wsol.models import shapes_nets
 from wsol.models.forward import capture

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from wsol.cli import main
-from wsol.cli.job import chosen_protocols
 from wsol.errors import ConfigError
-from wsol.protocols.base import protocols
-from wsol.protocols.stored import check_knobs
+from wsol.evaluation.build import chosen_protocols
+from wsol.protocols._base import protocols
+from wsol.runs.folder import open_run
+from wsol.runs.knobs import check_knobs
 from wsol.runs.records import protocol_info
 from wsol.runs.schema import Footer, RunInfo
-from wsol.store import open_run
 
 
 def chosen(**nodes: dict[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.localization.one_map import Grid, curve, map_of
-from wsol.protocols.base import Protocol, protocols
+from wsol.protocols._base import Protocol, protocols
 
 EXACT = protocols["exact"]
 

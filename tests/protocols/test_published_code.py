@@ -20,7 +20,7 @@ from wsol.localization.final_map import final_map
 from wsol.localization.frame import frame_of
 from wsol.localization.iou import finish_boxes
 from wsol.localization.localize import _foreground, localize
-from wsol.protocols.base import Protocol, protocols
+from wsol.protocols._base import Protocol, protocols
 from wsol.views import View
 
 GRIDS = {"t1000": 0.001, "t100": 0.01}

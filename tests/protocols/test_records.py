@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsol.errors import ConfigError, UnknownName
-from wsol.protocols.base import CHANGED, Protocol, alias, named, protocols
+from wsol.protocols._base import CHANGED, Protocol, alias, named, protocols
 
 PRESETS = sorted({p.name for p in protocols.values()})
 KNOBS = sorted(Protocol(name="any").knobs)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.report.made_up import make_run
 from tests.report.printing import QUALITY
-from wsol.report.summary import Summary, summarise
+from wsol.report.numbers.summary import Summary, summarise
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from wsol.methods.base import methods
+from wsol.methods._base import methods
+from wsol.methods._variants import config_of
 from wsol.metrics.rise import Rise2018Dataset
-from wsol.protocols.base import named
+from wsol.protocols._base import named
+from wsol.runs.folder import RunFolder, Shard
 from wsol.runs.records import (
     CLASSIFICATION,
     metric_info,
@@ -19,8 +21,6 @@ from wsol.runs.records import (
     protocol_quantities,
 )
 from wsol.runs.schema import About, RunInfo, VariantInfo
-from wsol.store import RunFolder, Shard
-from wsol.variants import config_of
 from wsol.views import View
 
 TAUS = np.arange(0, 1, 0.05)

@@ -14,9 +14,9 @@ import pytest
 from tests.report.made_up import make_run
 from tests.report.printing import body, printed
 from wsol.cli import main
-from wsol.report.cells import Cell
-from wsol.report.summary import Settings, Summary, summarise
-from wsol.store import RunFolder, Shard
+from wsol.report.numbers.quantity import Cell
+from wsol.report.numbers.summary import Settings, Summary, summarise
+from wsol.runs.folder import RunFolder, Shard
 
 GRADCAM, LAYERCAM = "gradcam@stage5", "layercam@stage5"
 BAD = (4, 7, 9)

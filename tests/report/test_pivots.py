@@ -11,10 +11,10 @@ import pytest
 from tests.report.made_up import make_run
 from tests.report.printing import QUALITY, body, printed
 from wsol.errors import ConfigError
-from wsol.report.columns import Choice
-from wsol.report.slices import slicer
-from wsol.report.summary import Settings, Summary, summarise
-from wsol.report.table import Layout
+from wsol.report.numbers.slices import slicer
+from wsol.report.numbers.summary import Settings, Summary, summarise
+from wsol.report.tables.columns import Choice
+from wsol.report.tables.table import Layout
 
 
 def test_layers_go_across_for_one_metric(summary: Summary) -> None:

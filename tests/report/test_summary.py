@@ -10,9 +10,9 @@ import pytest
 
 from tests.report.made_up import make_run
 from wsol.errors import DataError
-from wsol.report.slices import slicer
-from wsol.report.summary import Cell, Settings, Summary, summarise
-from wsol.store import RunFolder
+from wsol.report.numbers.slices import slicer
+from wsol.report.numbers.summary import Cell, Settings, Summary, summarise
+from wsol.runs.folder import RunFolder
 
 QUALITY = {"gradcam@stage5": 0.0, "layercam@stage5": 0.1}
 
@@ -152,7 +152,7 @@ def test_a_metric_without_a_value_on_some_images_is_averaged_over_the_others(tmp
     for row in rows[:4]:
         row["rise2018_dataset/deletion_auc"] = None
     footer = run.footers()[0]
-    from wsol.store import Shard
+    from wsol.runs.folder import Shard
 
     run.write(Shard(0, tuple(table["image_id"].to_pylist())), rows, frozenset(footer.work), run.about())
     cell = find(summarise(run, n_resamples=20), "deletion_auc", "rise2018_dataset")
@@ -178,7 +178,7 @@ def test_a_run_without_rows_says_how_to_get_some(tmp_path: Path) -> None:
 
 
 def test_equal_maps_are_told_by_their_digests(run: RunFolder) -> None:
-    from wsol.report.same import same_rows
+    from wsol.report.numbers.aliases import same_rows
 
     about = run.about()
     tables = {
@@ -198,7 +198,7 @@ def test_twins_are_told_from_rows_and_named_after_the_older_paper(tmp_path: Path
 
 
 def test_a_twin_on_a_sample_of_the_images_is_found_too(tmp_path: Path) -> None:
-    from wsol.report.same import same_rows
+    from wsol.report.numbers.aliases import same_rows
 
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0, "xgradcam@stage5": "gradcam@stage5", "cam@stage5": 0.0})
     tables, about = run.tables(), run.about()

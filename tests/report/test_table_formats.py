@@ -15,9 +15,9 @@ import pytest
 
 from tests.report.printing import printed
 from wsol.errors import ConfigError
-from wsol.report.formats import as_latex
-from wsol.report.grid import Grid, Head, Text
-from wsol.report.summary import Summary
+from wsol.report.numbers.summary import Summary
+from wsol.report.tables.formats import as_latex
+from wsol.report.tables.grid import Grid, Head, Text
 
 
 def test_json_lists_every_number_with_its_doubt(summary: Summary) -> None:

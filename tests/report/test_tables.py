@@ -13,10 +13,10 @@ import pytest
 from tests.report.made_up import make_run
 from tests.report.printing import body, printed
 from wsol.errors import ConfigError, UnknownName
-from wsol.report.columns import Choice
-from wsol.report.slices import slicer
-from wsol.report.summary import Summary, summarise
-from wsol.report.table import Layout, show
+from wsol.report.numbers.slices import slicer
+from wsol.report.numbers.summary import Summary, summarise
+from wsol.report.tables.columns import Choice
+from wsol.report.tables.table import Layout, show
 
 
 class Terminal(io.StringIO):

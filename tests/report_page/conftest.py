@@ -6,8 +6,8 @@ import pytest
 
 from tests.report_page.small_run import METHODS, METRIC, made, ran
 from wsol.evaluation.experiment import Experiment
-from wsol.report.material import Material
-from wsol.store import RunFolder
+from wsol.report.page.data import Material
+from wsol.runs.folder import RunFolder
 
 
 @pytest.fixture(scope="session")

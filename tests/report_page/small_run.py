@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from wsol.cli.compose import compose_settings
-from wsol.cli.job import experiment_from
-from wsol.engines import run_local
+from wsol.evaluation.build import experiment_from
+from wsol.evaluation.engines import run_local
 from wsol.evaluation.experiment import Experiment
-from wsol.store import RunFolder
+from wsol.runs.folder import RunFolder
 
 BASE = (
     "dataset.n=12",

@@ -11,12 +11,12 @@ from PIL import Image
 
 from tests.report_page.small_run import NO_METRIC, made, ran
 from wsol.errors import ConfigError
-from wsol.report.ablation import ablations
-from wsol.report.figures import write_figures
-from wsol.report.map_grid import blend
-from wsol.report.material import Material
-from wsol.report.plots import _apart
-from wsol.store import RunFolder
+from wsol.report.figures.ablation import ablations
+from wsol.report.figures.map_grid import blend
+from wsol.report.figures.plots import _apart
+from wsol.report.figures.write import write_figures
+from wsol.report.page.data import Material
+from wsol.runs.folder import RunFolder
 
 pytest.importorskip("matplotlib")
 

@@ -21,9 +21,9 @@ from wsol.evaluation.experiment import Experiment
 from wsol.localization.frame import in_stored_pixels
 from wsol.localization.localize import ImageMap
 from wsol.localization.resize import normalise
-from wsol.protocols.base import Protocol, protocols
+from wsol.protocols._base import Protocol, protocols
 from wsol.runs import gallery
-from wsol.store import RunFolder
+from wsol.runs.folder import RunFolder
 from wsol.views import View, ViewName
 
 
@@ -198,7 +198,7 @@ def test_a_gallery_of_a_strange_size_is_refused() -> None:
 
 def test_reading_a_gallery_imports_neither_torch_nor_numba(run: RunFolder) -> None:
     code = (
-        "import sys; from pathlib import Path; from wsol.runs import gallery; from wsol.store import RunFolder;"
+        "import sys; from pathlib import Path; from wsol.runs import gallery; from wsol.runs.folder import RunFolder;"
         f"kept = gallery.read(RunFolder(Path({str(run.path)!r})));"
         "print(len(kept.shown), 'torch' in sys.modules or 'numba' in sys.modules)"
     )

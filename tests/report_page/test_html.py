@@ -14,9 +14,9 @@ import pytest
 
 from tests.report_page.small_run import made, ran
 from wsol.cli import main
-from wsol.report.html import fill, page
-from wsol.report.material import Material
-from wsol.store import RunFolder
+from wsol.report.page.data import Material
+from wsol.report.page.html import fill, page
+from wsol.runs.folder import RunFolder
 
 
 @pytest.fixture(scope="module")

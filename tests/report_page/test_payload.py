@@ -9,13 +9,13 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from wsol.report.material import Material
-from wsol.report.payload import IOU_STEPS, MISSING, numbers, pack
-from wsol.report.series import BINS, TAUS, accuracy_line, iou_histogram, path_line, styles
+from wsol.report.figures.series import BINS, TAUS, accuracy_line, iou_histogram, path_line, styles
+from wsol.report.page.data import Material
+from wsol.report.page.payload import IOU_STEPS, MISSING, numbers, pack
 from wsol.runs import gallery
+from wsol.runs.folder import RunFolder
 from wsol.runs.gallery import Gallery
 from wsol.runs.schema import VariantInfo
-from wsol.store import RunFolder
 
 
 @pytest.fixture(scope="module")

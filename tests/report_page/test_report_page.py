@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from tests.report_page.chromium import Chromium, find
-from wsol.protocols.base import protocols
-from wsol.report.html import page
-from wsol.report.material import Material
+from wsol.protocols._base import protocols
+from wsol.report.page.data import Material
+from wsol.report.page.html import page
 from wsol.runs import gallery
+from wsol.runs.folder import RunFolder, Shard
 from wsol.runs.gallery import Gallery, Picture, Shown
-from wsol.store import RunFolder, Shard
 
 
 @pytest.fixture(scope="session")

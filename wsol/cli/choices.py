@@ -85,10 +85,10 @@ def store(words: Sequence[str], *, typed: str | None = None) -> None:
     from hydra.core.config_store import ConfigStore
 
     from wsol.datasets.base import datasets
-    from wsol.methods.base import methods
-    from wsol.metrics.base import metrics
+    from wsol.methods._base import methods
+    from wsol.metrics._base import metrics
     from wsol.options import defaults
-    from wsol.protocols.base import protocols
+    from wsol.protocols._base import protocols
 
     def wanted(kind: str, name: str) -> bool:
         return typed is None or f" {kind}s.{name}." in typed
@@ -115,7 +115,7 @@ def store(words: Sequence[str], *, typed: str | None = None) -> None:
 
 
 def _method_options(name: str) -> dict[str, Any]:
-    from wsol.variants import config_of  # torch comes with it
+    from wsol.methods._variants import config_of  # torch comes with it
 
     return config_of(name)
 
@@ -158,9 +158,9 @@ def _not_chosen(key: str, words: Sequence[str]) -> str:
 def names(group: str) -> list[str]:
     """Every name of a group but networks', whether or not Hydra knows it yet."""
     from wsol.datasets.base import datasets
-    from wsol.methods.base import methods
-    from wsol.metrics.base import metrics
-    from wsol.protocols.base import protocols
+    from wsol.methods._base import methods
+    from wsol.metrics._base import metrics
+    from wsol.protocols._base import protocols
 
     registries: Mapping[str, Iterable[str]] = {
         "dataset": datasets,

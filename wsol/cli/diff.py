@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from wsol.cli import choices
 from wsol.errors import unknown
-from wsol.report.plain import print_table
+from wsol.report.tables.plain import print_table
 
 
 def main(words: Sequence[str]) -> int:
@@ -26,7 +26,7 @@ def main(words: Sequence[str]) -> int:
     chosen = parser.parse_args(choices.load_with([*words]))
     if chosen.kind.removesuffix("s") != "protocol":
         raise unknown("kind of thing to compare", chosen.kind, ("protocols",))
-    from wsol.protocols.base import named
+    from wsol.protocols._base import named
 
     first, second = named(chosen.first), named(chosen.second)
     a, b = first.knobs, second.knobs

@@ -18,7 +18,7 @@ from wsol.errors import WsolError
 from wsol.versions import versions
 
 if TYPE_CHECKING:
-    from wsol.contract import Trial
+    from wsol.testing import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def _data(overrides: Sequence[str]) -> list[Finding]:
         if any(word.startswith("dataset") for word in overrides):
             findings.append(_dataset(settings))
         if any(word.startswith("model") for word in overrides):
-            from wsol.cli.job import load_model
+            from wsol.evaluation.build import load_model
 
             classifier = load_model(settings["model"])
             findings.append(
@@ -139,11 +139,11 @@ def _methods(settings: dict[str, Any]) -> list[Finding]:
     """The contract, on random images in float64: a line for a method that keeps it, or for each rule it breaks."""
     import torch
 
-    from wsol.cli.job import load_model
-    from wsol.contract import RULES, Trial
-    from wsol.models.grids import grids
+    from wsol.evaluation.build import load_model
+    from wsol.methods._variants import expand
     from wsol.models.stages import resolve_layer, stages
-    from wsol.variants import expand
+    from wsol.models.tokens import grids
+    from wsol.testing import RULES, Trial
 
     classifier = load_model(settings["model"])
     side, count = classifier.input_size, min(3, classifier.num_classes)
@@ -164,7 +164,7 @@ def _methods(settings: dict[str, Any]) -> list[Finding]:
 
 
 def _complaints(trial: Trial) -> list[str]:
-    from wsol.contract import RULES
+    from wsol.testing import RULES
 
     found: list[str] = []
     for rule in RULES:
@@ -177,7 +177,7 @@ def _complaints(trial: Trial) -> list[str]:
 
 
 def _dataset(settings: dict[str, Any]) -> Finding:
-    from wsol.cli.job import load_dataset
+    from wsol.evaluation.build import load_dataset
 
     data = load_dataset(settings["dataset"])
     samples = data.samples()

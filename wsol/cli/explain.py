@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wsol.datasets.base import Dataset, Sample
     from wsol.localization.localize import ImageMap
     from wsol.models.base import Classifier
-    from wsol.protocols.base import Protocol
+    from wsol.protocols._base import Protocol
 
 log = logging.getLogger(__name__)
 
@@ -77,18 +77,18 @@ def explain(
     import numpy as np
 
     from wsol.cli.compose import compose_settings
-    from wsol.cli.job import chosen_protocols, engine_of, load_dataset, load_model, place, view_of
     from wsol.datasets.base import Sample
-    from wsol.datasets.renumbered import as_the_network_counts
+    from wsol.datasets.labels import as_the_network_counts
+    from wsol.evaluation.build import chosen_protocols, engine_of, load_dataset, load_model, place, view_of
     from wsol.evaluation.experiment import view_under
     from wsol.evaluation.rows import NOT_FINITE
     from wsol.localization.frame import in_stored_pixels
     from wsol.localization.localize import boxes_along, localize
     from wsol.maps.extractor import MapExtractor
     from wsol.maps.network import NetworkMaps
+    from wsol.methods._variants import expand
     from wsol.models.stages import resolve_layer, stages
-    from wsol.report.overlay import overlay, sheet
-    from wsol.variants import expand
+    from wsol.report.figures.overlay import overlay, sheet
 
     settings = compose_settings(overrides)
     protocol = chosen_protocols(settings)[0]

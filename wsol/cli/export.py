@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from wsol.cli import choices
 from wsol.errors import ConfigError, OutputError, WsolError
-from wsol.store import open_run
+from wsol.runs.folder import open_run
 
 if TYPE_CHECKING:
-    from wsol.store import RunFolder
+    from wsol.runs.folder import RunFolder
 
 DESCRIPTION = """Write rows or numbers of a run for other tools.
 
@@ -73,8 +73,8 @@ def _coco(
     folder: RunFolder, place: Path, variant: str, protocol: str, tau: float | None, own: Path | None
 ) -> list[object]:
     from wsol.cli.compare import variant_key
-    from wsol.datasets.coco import Coco
-    from wsol.report.exports import coco_detections, coco_truth, single_box_protocol, slug
+    from wsol.datasets.formats.coco import Coco
+    from wsol.report.export.frame import coco_detections, coco_truth, single_box_protocol, slug
 
     variants = [variant_key(folder, variant)] if variant else list(folder.about().variants)
     name = single_box_protocol(folder, protocol)
@@ -96,8 +96,8 @@ def _coco(
 
 
 def _track(folder: RunFolder, tensorboard: Path | None, mlflow: str | None, wandb: str | None) -> list[object]:
-    from wsol.report.summary import summarise
-    from wsol.report.trackers import to_mlflow, to_tensorboard, to_wandb
+    from wsol.report.export.trackers import to_mlflow, to_tensorboard, to_wandb
+    from wsol.report.numbers.summary import summarise
 
     summary = summarise(folder)
     said: list[object] = []

@@ -11,17 +11,17 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from wsol.cli.job import experiment_from
 from wsol.cli.table import VAL, settings_of
-from wsol.engines import Part, run_local
 from wsol.errors import ConfigError, RowsFailed
 from wsol.evaluation.adopt import adopt
+from wsol.evaluation.build import experiment_from
+from wsol.evaluation.engines import Part, run_local
 from wsol.evaluation.experiment import Experiment
 from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import is_complete
-from wsol.protocols.stored import check_knobs
-from wsol.report.plain import print_table
-from wsol.store import RunFolder
+from wsol.report.tables.plain import print_table
+from wsol.runs.folder import RunFolder
+from wsol.runs.knobs import check_knobs
 from wsol.versions import versions
 
 log = logging.getLogger(__name__)
@@ -64,15 +64,15 @@ def run_job(config: DictConfig) -> None:
 
 def _show(experiment: Experiment, folder: RunFolder, taus: Sequence[str], settings: Mapping[str, Any]) -> None:
     """The table of what was asked for, on stdout, and its figures."""
-    from wsol.report.summary import RESAMPLES, summarise
-    from wsol.report.table import show
+    from wsol.report.numbers.summary import RESAMPLES, summarise
+    from wsol.report.tables.table import show
 
     asked, measures = {v.key for v in experiment.variants}, {measure for _, measure in experiment.work}
     if settings.get("table", True):
         drawn = settings_of(taus, folder.path.parent, n_resamples=RESAMPLES, of=folder)
         show(summarise(folder, variants=asked, measures=measures, settings=drawn), sys.stdout)
     if settings.get("figures"):
-        from wsol.report.figures import write_figures
+        from wsol.report.figures.write import write_figures
 
         out, style = folder.path / "figures", str(settings["figures"])
         try:

@@ -12,7 +12,7 @@ from typing import Any
 from wsol.cli import choices
 from wsol.errors import ConfigError, unknown
 from wsol.places import conf_dir
-from wsol.report.plain import print_table
+from wsol.report.tables.plain import print_table
 
 KINDS = ("methods", "layers", "models", "datasets", "protocols", "metrics", "experiments", "views", "engines")
 
@@ -39,7 +39,7 @@ def main(words: Sequence[str]) -> int:
 
 def _rows(kind: str, overrides: Sequence[str]) -> list[dict[str, Any]]:
     if kind == "methods":
-        from wsol.methods.base import methods
+        from wsol.methods._base import methods
 
         return [
             {
@@ -54,7 +54,7 @@ def _rows(kind: str, overrides: Sequence[str]) -> list[dict[str, Any]]:
             for key, method in methods.items()
         ]
     if kind == "metrics":
-        from wsol.metrics.base import metrics
+        from wsol.metrics._base import metrics
 
         return [
             {
@@ -66,7 +66,7 @@ def _rows(kind: str, overrides: Sequence[str]) -> list[dict[str, Any]]:
             for key, metric in metrics.items()
         ]
     if kind == "protocols":
-        from wsol.protocols.base import protocols
+        from wsol.protocols._base import protocols
 
         return [
             {"protocol": key, "view": p.view, "tau": p.tau, "component": p.component, "paper": p.paper}

@@ -49,7 +49,7 @@ METRIC = '''"""{title}."""
 from __future__ import annotations
 
 from wsol.metrics import Case, Columns, mean, metric
-from wsol.metrics.truth import boxes_to_mask
+from wsol.metrics._common.truth import boxes_to_mask
 
 
 # The decorator makes a frozen dataclass of options and registers it under its key.
@@ -112,9 +112,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("name", help="the key users will type, for example mycam")
     parser.add_argument("-o", "--out", type=Path, help="where (default: NAME.py)")
     chosen = parser.parse_args(choices.load_with(list(words)))
-    from wsol.methods.base import methods
-    from wsol.metrics.base import metrics
-    from wsol.protocols.base import protocols
+    from wsol.methods._base import methods
+    from wsol.metrics._base import metrics
+    from wsol.protocols._base import protocols
 
     if chosen.kind not in KINDS:
         raise unknown("kind of file", chosen.kind, KINDS)

@@ -27,7 +27,7 @@ def main(words: Sequence[str]) -> int:
     chosen = parser.parse_intermixed_args(choices.load_with(list(words)))
     if chosen.images < 1:
         raise ConfigError(f"--images {chosen.images} is not a number of images; give a whole number above 0")
-    from wsol.methods.base import methods
+    from wsol.methods._base import methods
 
     known = [*methods]
     if not any(name.startswith("peer.") for name in known):
@@ -38,7 +38,7 @@ def main(words: Sequence[str]) -> int:
         json.dump(rows, sys.stdout, indent=1)
         print()
         return 0
-    from wsol.report.plain import print_table
+    from wsol.report.tables.plain import print_table
 
     print_table([{k: f"{v:.3g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows])
     return 0
@@ -46,8 +46,8 @@ def main(words: Sequence[str]) -> int:
 
 def _compare(overrides: Sequence[str], images: int, layers: str, known: Sequence[str]) -> list[dict[str, object]]:
     from wsol.cli.compose import compose_settings
-    from wsol.cli.job import engine_of, load_dataset, load_model, place, view_of
-    from wsol.datasets.renumbered import as_the_network_counts
+    from wsol.datasets.labels import as_the_network_counts
+    from wsol.evaluation.build import engine_of, load_dataset, load_model, place, view_of
     from wsol.maps.extractor import MapExtractor
     from wsol.models.heads import head_behind
     from wsol.models.stages import resolve_layer, stages

@@ -9,7 +9,7 @@ from typing import Any
 
 from wsol.cli import choices
 from wsol.errors import ConfigError, OutputError
-from wsol.store import open_run
+from wsol.runs.folder import open_run
 
 STYLES = ("png", "svg", "pdf")
 DESCRIPTION = """Write the report of a run: one HTML file with its table, curves and gallery, that needs no network.
@@ -42,13 +42,13 @@ def main(words: Sequence[str]) -> int:
     folder = open_run(chosen.run, chosen.runs)
     drawn: dict[str, Any] = {"n_resamples": chosen.resamples, "skip_failed": chosen.skip_failed}
     if chosen.figures is not None:
-        from wsol.report.figures import write_figures
+        from wsol.report.figures.write import write_figures
 
         for file in write_figures(folder, chosen.figures, style=chosen.style, **drawn):
             print(file)
         if chosen.out is None:
             return 0
-    from wsol.report.html import page
+    from wsol.report.page.html import page
 
     place = chosen.out or folder.path / "report.html"
     text = page(folder, images=chosen.images, **drawn)

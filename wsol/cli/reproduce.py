@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from wsol.cli import choices
 from wsol.errors import ConfigError, DataError
-from wsol.report.formats import check_format, write
-from wsol.report.reproduce import Ours, load_benchmark, needed, ours_from, reproduction_grid
+from wsol.published.beside import Ours, load_benchmark, needed, ours_from, reproduction_grid
+from wsol.report.tables.formats import check_format, write
 
 if TYPE_CHECKING:
-    from wsol.report.reproduce import Benchmark, Published
+    from wsol.published.beside import Benchmark, Published
 
 DESCRIPTION = """Run a published table and compare: published, ours with its interval, difference, inside or outside.
 
@@ -51,7 +51,7 @@ def main(words: Sequence[str]) -> int:
         raise ConfigError(
             f"{changed[0]} changes what the published numbers are of; add --anyway to compare all the same"
         )
-    from wsol.cli.plans import plan, run
+    from wsol.published.plan import plan, run
 
     plans, reasons = plan(runnable, benchmark, chosen.overrides, anyway=chosen.anyway)
     ours = run(plans, runnable, n_resamples=chosen.resamples)

@@ -21,10 +21,10 @@ from wsol.views import ViewName
 if TYPE_CHECKING:
     from wsol.datasets.base import Dataset, Sample
     from wsol.evaluation.experiment import ChosenMetric, Experiment
-    from wsol.protocols.base import Protocol
-    from wsol.report.summary import Summary
-    from wsol.store import RunFolder
-    from wsol.variants import Variant
+    from wsol.methods._variants import Variant
+    from wsol.protocols._base import Protocol
+    from wsol.report.numbers.summary import Summary
+    from wsol.runs.folder import RunFolder
     from wsol.views import View
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def main(words: Sequence[str]) -> int:
         json.dump(as_object(summary, folder, experiment, n_resamples=chosen.resamples), sys.stdout, indent=1)
         print()
     else:
-        from wsol.report.table import show
+        from wsol.report.tables.table import show
 
         show([summary], sys.stdout)
     return int(failed)
@@ -95,12 +95,12 @@ def main(words: Sequence[str]) -> int:
 
 def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, bool]:
     """Rows on disk, their summary, and whether some maps could not be measured."""
-    from wsol.annotations import read_annotations
     from wsol.cli.table import settings_of
-    from wsol.engines import run_local
-    from wsol.protocols.stored import check_knobs
-    from wsol.report.summary import summarise
-    from wsol.store import RunFolder
+    from wsol.datasets.annotations import read_annotations
+    from wsol.evaluation.engines import run_local
+    from wsol.report.numbers.summary import summarise
+    from wsol.runs.folder import RunFolder
+    from wsol.runs.knobs import check_knobs
     from wsol.versions import versions
 
     data = read_annotations(chosen.annotations, images=chosen.images, masks=chosen.masks)
@@ -119,12 +119,12 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, b
 
 def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
     """Everything that can be refused without reading all maps is refused here."""
+    from wsol.datasets.predictions import read_predictions
     from wsol.evaluation.experiment import Experiment
     from wsol.maps.files import open_maps
     from wsol.maps.stored import CROPPED, StoredMaps, StoredVariant, looks_raw
-    from wsol.metrics.base import metrics
-    from wsol.predictions import read_predictions
-    from wsol.protocols.base import spelled
+    from wsol.metrics._base import metrics
+    from wsol.protocols._base import spelled
 
     samples = {sample.image_id: sample for sample in data.samples()}
     preset, changes = spelled(chosen.protocol)
@@ -179,8 +179,8 @@ def _frame_wh(sample: Sample, *, protocol: Protocol | None, side: int) -> tuple[
 def _protocol(preset: str, chosen: argparse.Namespace, samples: Mapping[str, Sample]) -> Protocol:
     """The protocol that a name stands for, with --step."""
     from wsol.datasets.checks import check_boxes
-    from wsol.metrics.base import metrics
-    from wsol.protocols.base import named, protocols
+    from wsol.metrics._base import metrics
+    from wsol.protocols._base import named, protocols
 
     if preset not in protocols:
         raise unknown("protocol or metric", preset, [*protocols, *metrics], see="wsol list protocols")
@@ -216,8 +216,8 @@ def _metric(
 ) -> ChosenMetric:
     from wsol.datasets.checks import check_boxes
     from wsol.evaluation.experiment import ChosenMetric
-    from wsol.metrics.base import metrics
-    from wsol.metrics.truth import against_boxes
+    from wsol.metrics._base import metrics
+    from wsol.metrics._common.truth import against_boxes
     from wsol.options import build, defaults
 
     cls = metrics[key]
@@ -269,7 +269,7 @@ def as_object(summary: Summary, folder: RunFolder, experiment: Experiment, *, n_
 
 def _own_maxima(folder: RunFolder, experiment: Experiment, n_resamples: int) -> dict[str, dict[str, float]]:
     """Top-1 and Top-5 Loc maximized over thresholds on their own."""
-    from wsol.report.rows import curves_of, numbers, rank_depth
+    from wsol.report.numbers.rows import curves_of, numbers, rank_depth
     from wsol.stats.bootstrap import draw_best
     from wsol.stats.resamples import Resamples
 

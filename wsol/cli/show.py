@@ -15,7 +15,7 @@ from wsol.describe import Option, options, parts
 from wsol.errors import unknown
 from wsol.options import MISSING_VALUE
 from wsol.places import conf_dir
-from wsol.report.plain import print_table
+from wsol.report.tables.plain import print_table
 
 Facts = dict[str, Any]
 
@@ -46,9 +46,9 @@ def main(words: Sequence[str]) -> int:
 
 def method(key: str) -> Facts:
     """Formula, options with defaults, identities, traps, paper, needs and cost of a method."""
-    from wsol.methods.base import methods
-    from wsol.methods.fusion import Fusion
-    from wsol.variants import takes_layers
+    from wsol.methods._base import methods
+    from wsol.methods._fusion import Fusion
+    from wsol.methods._variants import takes_layers
 
     cls = methods[key]
     info = cls.info
@@ -72,7 +72,7 @@ def method(key: str) -> Facts:
 
 def protocol(name: str) -> Facts:
     """Knobs of a protocol, each with its value and source; derived names are understood."""
-    from wsol.protocols.base import named
+    from wsol.protocols._base import named
 
     record = named(name)
     knobs = {k: {"value": v, "source": record.sources.get(k, "no source given")} for k, v in record.knobs.items()}
@@ -81,7 +81,7 @@ def protocol(name: str) -> Facts:
 
 def metric(key: str) -> Facts:
     """What a metric measures, its scores and options."""
-    from wsol.metrics.base import metrics
+    from wsol.metrics._base import metrics
 
     cls = metrics[key]
     info = cls.info

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wsol.cli import choices
 from wsol.errors import ConfigError
-from wsol.store import RunFolder, find_runs, open_run
+from wsol.runs.folder import RunFolder, find_runs, open_run
 
 if TYPE_CHECKING:
-    from wsol.report.cells import TauFrom
-    from wsol.report.summary import Settings
+    from wsol.report.numbers.quantity import TauFrom
+    from wsol.report.numbers.summary import Settings
 
 VAL = "val"  # the split that thresholds are chosen on
 
@@ -62,11 +62,11 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--skip-failed", action="store_true", help="leave failed images out, not as worst values")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
     chosen = parser.parse_args(choices.reading(list(words)))
-    from wsol.report.formats import check_format
-    from wsol.report.grid import Choice
-    from wsol.report.slices import slicer
-    from wsol.report.summary import summarise
-    from wsol.report.table import Layout, show
+    from wsol.report.numbers.slices import slicer
+    from wsol.report.numbers.summary import summarise
+    from wsol.report.tables.formats import check_format
+    from wsol.report.tables.grid import Choice
+    from wsol.report.tables.table import Layout, show
 
     check_format(chosen.style)
     folders = open_runs(chosen.run, chosen.runs)
@@ -106,7 +106,7 @@ def settings_of(
     of: RunFolder | None = None,
 ) -> Settings:
     """``oracle,split-half,val:RUN`` as settings of a summary; ``val`` alone is the run like `of` on the val split."""
-    from wsol.report.summary import Settings
+    from wsol.report.numbers.summary import Settings
 
     sources: list[TauFrom] = []
     validation = None

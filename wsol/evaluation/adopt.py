@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wsol.errors import OutputError
+from wsol.runs.folder import RunFolder
 from wsol.runs.merge import NO_ROWS
-from wsol.store import RunFolder
 
 if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment
-    from wsol.store import Work
+    from wsol.runs.folder import Work
 
 log = logging.getLogger(__name__)
 

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment
     from wsol.evaluation.profile import Profile
     from wsol.maps.source import MapSource
+    from wsol.methods._variants import Variant
     from wsol.models.cost import Memo
-    from wsol.protocols.base import Protocol
-    from wsol.store import Shard, Work
-    from wsol.variants import Variant
+    from wsol.protocols._base import Protocol
+    from wsol.runs.folder import Shard, Work
     from wsol.views import View
 
 PICTURE = ""  # stands among variants for the small copy of the image

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsol.localization.component_rules import rule_of
 from wsol.maps.fixed import FixedMaps
+from wsol.runs.folder import Shard, Work, content_hash, shards
 from wsol.runs.records import (
     CLASSIFICATION,
     metric_info,
@@ -20,17 +21,16 @@ from wsol.runs.records import (
     variant_info,
 )
 from wsol.runs.schema import About, RunInfo
-from wsol.store import Shard, Work, content_hash, shards
 from wsol.views import View
 
 if TYPE_CHECKING:
     from wsol.datasets.base import Dataset, Sample
     from wsol.maps.source import MapSource
     from wsol.maps.stored import StoredMaps
-    from wsol.metrics.base import Metric
+    from wsol.methods._variants import Variant
+    from wsol.metrics._base import Metric
     from wsol.models.base import Classifier
-    from wsol.protocols.base import Protocol
-    from wsol.variants import Variant
+    from wsol.protocols._base import Protocol
 
 ROWS_VERSION = 4  # raise it when the same settings give other rows
 SHARD_SIZE = 200  # images per file of rows
@@ -167,7 +167,7 @@ class Experiment:
 
         One with a fixed threshold is swept by its own other rules, so that the page can move the threshold.
         """
-        from wsol.protocols.base import protocols
+        from wsol.protocols._base import protocols
 
         if not self.protocols:
             return protocols["exact"]
@@ -232,7 +232,7 @@ class Experiment:
         """All options of a variant's method with their defaults."""
         if self.stored is not None:
             return {}
-        from wsol.variants import config_of
+        from wsol.methods._variants import config_of
 
         return config_of(variant.info.key)
 

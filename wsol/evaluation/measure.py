@@ -11,7 +11,7 @@ import numpy as np
 from wsol.errors import ConfigError, first_line
 from wsol.evaluation.rows import softmax
 from wsol.localization.resize import normalise, resize
-from wsol.metrics.base import Case, failed_columns, measure
+from wsol.metrics._base import Case, failed_columns, measure
 from wsol.views import boxes_on_canvas, mask_on_canvas
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from wsol.evaluation.experiment import ChosenMetric, Experiment
     from wsol.evaluation.rows import Group
     from wsol.maps.source import MapSource, RawMaps
-    from wsol.metrics.base import Columns
+    from wsol.methods._variants import Variant
+    from wsol.metrics._base import Columns
     from wsol.models.cost import Memo
-    from wsol.variants import Variant
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wsol.localization.localize import Localizations
     from wsol.localization.steps import Steps
     from wsol.maps.source import RawMaps
-    from wsol.variants import Variant
+    from wsol.methods._variants import Variant
     from wsol.views import View
 
 TOP = 5  # classes kept per row, for Top-5 Loc

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from wsol.datasets.base import Sample
-    from wsol.protocols.base import Protocol
+    from wsol.protocols._base import Protocol
     from wsol.views import Layout
 
 PICTURE_SIDE = 256  # pixels of the longest side: sharp enough on a page of many

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wsol.localization.frame import Frame
-    from wsol.protocols.base import Protocol
+    from wsol.protocols._base import Protocol
 
 
 def asked_one_by_one(ranks: NDArray[Any], frames: Sequence[Frame], protocol: Protocol, *, levels: int) -> LevelTable:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from wsol.protocols.base import Protocol
+    from wsol.protocols._base import Protocol
     from wsol.views import Layout
 
 MAP_KNOBS = ("space", "side", "resize", "resize_uint8", "normalise", "order", "quantise")  # what final maps depend on

@@ -12,7 +12,7 @@ from wsol.views import boxes_on_canvas
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from wsol.protocols.base import Protocol
+    from wsol.protocols._base import Protocol
     from wsol.views import Layout
 
 FRAME_KNOBS = ("space", "side", "gt_boxes", "gt_origin", "gt_scale", "gt_rounding")  # what `frame_of` depends on

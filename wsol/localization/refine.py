@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from wsol.protocols.base import Protocol
+    from wsol.protocols._base import Protocol
     from wsol.views import Layout
 
 

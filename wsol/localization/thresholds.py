@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from wsol.protocols.base import Protocol
+    from wsol.protocols._base import Protocol
 
 
 @lru_cache(maxsize=256)

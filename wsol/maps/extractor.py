@@ -15,22 +15,22 @@ import torch
 from wsol.errors import WsolError, first_line
 from wsol.maps.batch_maps import BatchMaps
 from wsol.maps.cost import PeakMemory, VariantCost
-from wsol.methods.base import LayerFeatures
-from wsol.methods.fusion import SHALLOW, fuse_layers
+from wsol.methods._base import LayerFeatures
+from wsol.methods._fusion import SHALLOW, fuse_layers
 from wsol.models.cost import Memo
 from wsol.models.forward import INPUT, ForwardPass, capture
-from wsol.models.grids import grids
 from wsol.models.heads import head_behind
 from wsol.models.query import ModelQuery, padded
 from wsol.models.stages import resolve_layer
+from wsol.models.tokens import grids
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from wsol.methods._variants import Variant
     from wsol.models.base import Classifier
     from wsol.models.heads import Head
-    from wsol.variants import Variant
 
 
 class MapExtractor:

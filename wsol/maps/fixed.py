@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wsol.datasets.base import Sample
-    from wsol.methods.base import Method, MethodInfo
-    from wsol.variants import Variant
+    from wsol.methods._base import Method, MethodInfo
+    from wsol.methods._variants import Variant
     from wsol.views import View
 
 SIDE = 224  # of the view, where no network says otherwise: the 2020 protocol's
@@ -59,7 +59,7 @@ def is_fixed(info: MethodInfo) -> bool:
 def _crop_map(fixed: Hashable, side: tuple[int, int]) -> NDArray[Any]:
     import torch
 
-    from wsol.methods.base import LayerFeatures
+    from wsol.methods._base import LayerFeatures
     from wsol.models.query import ModelQuery
 
     blank = torch.zeros(1, 3, side[1], side[0])

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from wsol.datasets.base import Dataset, Sample
     from wsol.maps.batch_maps import BatchMaps
     from wsol.maps.extractor import MapExtractor
+    from wsol.methods._variants import Variant
     from wsol.models.query import ModelQuery
-    from wsol.variants import Variant
     from wsol.views import View
 
 MEASURED_BATCHES = 3  # of each input size: the first one also pays for what the libraries prepare

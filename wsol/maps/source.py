@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from wsol.datasets.base import Dataset, Sample
     from wsol.maps.cost import VariantCost
+    from wsol.methods._variants import Variant
     from wsol.models.query import ModelQuery
-    from wsol.variants import Variant
     from wsol.views import Layout, View
 
 FAILED = np.full((1, 1), np.nan)  # the map of an image on which a method failed: a miss everywhere

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from wsol.errors import ConfigError, MapError
 from wsol.maps.source import Loaded, RawMaps, load_pixels
-from wsol.methods.base import MethodInfo
+from wsol.methods._base import MethodInfo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wsol.datasets.base import Dataset, Sample
+    from wsol.datasets.predictions import Predictions
     from wsol.maps.files import MapFiles
-    from wsol.predictions import Predictions
-    from wsol.variants import Variant
+    from wsol.methods._variants import Variant
     from wsol.views import View
 
 DECIDED_BY = 64  # maps that --normalise auto decides by: the first ones, by image id
@@ -149,7 +149,7 @@ def check_shape(values: NDArray[Any], sample: Sample, view: View) -> None:
 
 @dataclass(frozen=True)
 class StoredVariant:
-    """What stands for the maps among the variants of an experiment; see `wsol.variants.Variant`."""
+    """What stands for the maps among the variants of an experiment; see `wsol.methods._variants.Variant`."""
 
     label: str
     layers: tuple[str, ...] = ()

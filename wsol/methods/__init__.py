@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wsol.methods.base import LayerFeatures, Method, MethodInfo, method, methods
+    from wsol.methods._base import LayerFeatures, Method, MethodInfo, method, methods
 
 __all__ = ["LayerFeatures", "Method", "MethodInfo", "method", "methods"]
 
@@ -12,6 +12,6 @@ def __getattr__(name: str) -> Any:
     """The contract, when it is first asked for: what only names this package needs no torch."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from wsol.methods import base
+    from wsol.methods import _base as base
 
     return getattr(base, name)

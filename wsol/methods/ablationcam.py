@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.masks import weighted_map
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.masks import weighted_map
 
 if TYPE_CHECKING:
     from torch import Tensor

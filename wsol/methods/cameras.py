@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.sizes import pass_at, resized
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.sizes import pass_at, resized
 from wsol.options import Count
 
 if TYPE_CHECKING:

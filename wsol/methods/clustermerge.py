@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import LayerFeatures, method
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.kmeans import kmeans
+from wsol.methods._common.masks import behind, image_masks, input_scores, live_channels, minmax
 from wsol.methods.cam import head_of
-from wsol.methods.kmeans import kmeans
-from wsol.methods.masks import behind, image_masks, input_scores, live_channels, minmax
 from wsol.options import Count
 
 if TYPE_CHECKING:

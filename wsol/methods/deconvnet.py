@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.colour import Reduce, one_map
-from wsol.methods.relu_rules import ruled_gradient
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.color import Reduce, one_map
+from wsol.methods._common.relu_rules import ruled_gradient
 from wsol.options import NotNegative
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.masks import live_channels
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.masks import live_channels
 
 if TYPE_CHECKING:
     from torch import Tensor

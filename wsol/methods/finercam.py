@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.meta import base_method
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.meta import base_method
 from wsol.options import Count
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.blur import blurred
-from wsol.methods.fusion import upsample
-from wsol.methods.masks import Score, behind, minmax, quantile, sweep, target_scores, weighted_map
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.blur import blurred
+from wsol.methods._common.masks import Score, behind, minmax, quantile, sweep, target_scores, weighted_map
+from wsol.methods._fusion import upsample
 from wsol.options import Count, Share
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.colour import Reduce, one_map
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.color import Reduce, one_map
+from wsol.methods._common.relu_rules import ruled_gradient
 from wsol.methods.gradcam import GradCAM
-from wsol.methods.relu_rules import ruled_gradient
 from wsol.models.forward import INPUT
 from wsol.options import NotNegative
 

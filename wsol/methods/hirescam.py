@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import LayerFeatures, method
+from wsol.methods._base import LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor

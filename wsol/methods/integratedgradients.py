@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.blur import blurred
-from wsol.methods.colour import Reduce, one_map
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.blur import blurred
+from wsol.methods._common.color import Reduce, one_map
 from wsol.methods.scorecam import BLUR_SIGMA
 from wsol.models.forward import INPUT
 from wsol.options import Count, NotNegative

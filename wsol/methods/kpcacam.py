@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.principal import Sign, signed
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.principal import Sign, signed
 
 if TYPE_CHECKING:
     from torch import Tensor

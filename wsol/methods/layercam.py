@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from wsol.errors import ConfigError
-from wsol.methods.base import Differentiated, LayerFeatures, method
+from wsol.methods._base import Differentiated, LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor

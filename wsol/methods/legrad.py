@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from wsol.attention import attention_modules, capture_attention
 from wsol.errors import ConfigError, LayerError
-from wsol.methods.attending import parts, tokens_of
-from wsol.methods.base import LayerFeatures, method
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.attention import parts, tokens_of
+from wsol.models.attention import attention_modules, capture_attention
 from wsol.models.cost import Cost
 
 if TYPE_CHECKING:

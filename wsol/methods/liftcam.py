@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.deeplift import multipliers
-from wsol.methods.masks import weighted_map
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.deeplift import multipliers
+from wsol.methods._common.masks import weighted_map
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.fusion import upsample
-from wsol.methods.masks import Score, minmax, target_scores
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.masks import Score, minmax, target_scores
+from wsol.methods._fusion import upsample
 from wsol.models.forward import INPUT
 from wsol.options import Count, NotNegative
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from wsol.methods.base import LayerFeatures, method
+from wsol.methods._base import LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.fusion import upsample
-from wsol.methods.masks import (
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.masks import (
     behind,
     channel_scores,
     image_masks,
@@ -19,6 +18,7 @@ from wsol.methods.masks import (
     target_scores,
     weighted_map,
 )
+from wsol.methods._fusion import upsample
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import LayerFeatures, method
+from wsol.methods._base import LayerFeatures, method
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.masks import Score
 from wsol.methods.ablationcam import part_size
-from wsol.methods.base import LayerFeatures, method
 from wsol.methods.cam import before_pooling
-from wsol.methods.masks import Score
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.masks import Score, masked_scores
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.masks import Score, masked_scores
 from wsol.options import Count, PositiveShare
 
 if TYPE_CHECKING:

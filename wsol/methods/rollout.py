@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from wsol.errors import ConfigError
-from wsol.methods.attending import row_map
-from wsol.methods.base import LayerFeatures, method
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.attention import row_map
 from wsol.options import Share
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from wsol.attention import Attention
+    from wsol.models.attention import Attention
 
 
 @method(

@@ -6,9 +6,17 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.blur import blurred
-from wsol.methods.masks import Order, Score, channel_scores, image_scores, live_channels, live_softmax, weighted_map
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.blur import blurred
+from wsol.methods._common.masks import (
+    Order,
+    Score,
+    channel_scores,
+    image_scores,
+    live_channels,
+    live_softmax,
+    weighted_map,
+)
 from wsol.options import Count
 
 if TYPE_CHECKING:

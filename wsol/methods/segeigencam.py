@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.principal import principal_map
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.principal import principal_map
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.masks import Score, target_scores, weighted_map
 from wsol.methods.ablationcam import part_size
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.masks import Score, target_scores, weighted_map
 from wsol.options import Count
 
 if TYPE_CHECKING:

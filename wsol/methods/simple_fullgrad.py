@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.bias_gradients import bias_gradients, is_map, stretched, to_input
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.bias_gradients import bias_gradients, is_map, stretched, to_input
 from wsol.models.forward import INPUT
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.masks import weighted_map
-from wsol.methods.noise import noisy_images
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.masks import weighted_map
+from wsol.methods._common.noise import noisy_images
 from wsol.options import Count, NotNegative
 
 if TYPE_CHECKING:

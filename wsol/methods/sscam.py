@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.masks import Score, behind, image_masks, input_scores, live_channels, live_softmax, weighted_map
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.masks import (
+    Score,
+    behind,
+    image_masks,
+    input_scores,
+    live_channels,
+    live_softmax,
+    weighted_map,
+)
 from wsol.options import Count, NotNegative
 
 if TYPE_CHECKING:

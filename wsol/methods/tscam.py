@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wsol.attention import Attention
 from wsol.errors import HeadError
-from wsol.methods.attending import attention_pass, parts, tokens_of
-from wsol.methods.base import LayerFeatures, method
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.attention import attention_pass, parts, tokens_of
+from wsol.models.attention import Attention
 from wsol.models.heads import ROUNDING
 
 if TYPE_CHECKING:

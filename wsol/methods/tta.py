@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.fusion import upsample
-from wsol.methods.meta import base_method
-from wsol.methods.sizes import pass_at, resized
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.meta import base_method
+from wsol.methods._common.sizes import pass_at, resized
+from wsol.methods._fusion import upsample
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.methods.base import LayerFeatures, method
-from wsol.methods.fusion import normalised, upsample
+from wsol.methods._base import LayerFeatures, method
+from wsol.methods._fusion import normalised, upsample
 
 if TYPE_CHECKING:
     from torch import Tensor

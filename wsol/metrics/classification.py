@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wsol.errors import ConfigError
-from wsol.metrics.base import SHARE, Case, Columns, Score, mean, metric
+from wsol.metrics._base import SHARE, Case, Columns, Score, mean, metric
 
 
 @metric(

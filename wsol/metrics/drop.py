@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-from wsol.metrics.base import SHARE, Case, Columns, Score, digest, mean, metric, once_each
-from wsol.metrics.groups import CaseGroup, outputs
+from wsol.metrics._base import SHARE, Case, Columns, Score, digest, mean, metric, once_each
+from wsol.metrics._common.groups import CaseGroup, outputs
 from wsol.stats.reductions import adcc
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from wsol.errors import ConfigError
-from wsol.metrics.base import SHARE, Case, Columns, digest, mean, metric, once_each
-from wsol.metrics.groups import CaseGroup, outputs
+from wsol.metrics._base import SHARE, Case, Columns, digest, mean, metric, once_each
+from wsol.metrics._common.groups import CaseGroup, outputs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from wsol.errors import ConfigError
-from wsol.metrics.base import SHARE, Case, Columns, Score, mean, metric
-from wsol.metrics.truth import BACKGROUND, OBJECT, Against, truth_of
+from wsol.metrics._base import SHARE, Case, Columns, Score, mean, metric
+from wsol.metrics._common.truth import BACKGROUND, OBJECT, Against, truth_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from wsol.errors import ConfigError
-from wsol.metrics.base import SHARE, Case, Columns, mean, metric
-from wsol.metrics.truth import IGNORE, OBJECT, Against, truth_of
+from wsol.metrics._base import SHARE, Case, Columns, mean, metric
+from wsol.metrics._common.truth import IGNORE, OBJECT, Against, truth_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

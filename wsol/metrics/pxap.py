@@ -8,8 +8,8 @@ import numpy as np
 
 from wsol.errors import ConfigError
 from wsol.localization.resize import normalise, resize
-from wsol.metrics.base import SHARE, Case, Columns, Score, mean, metric
-from wsol.metrics.truth import BACKGROUND, OBJECT, Against, truth_of
+from wsol.metrics._base import SHARE, Case, Columns, Score, mean, metric
+from wsol.metrics._common.truth import BACKGROUND, OBJECT, Against, truth_of
 from wsol.stats.reductions import pxap
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from wsol.errors import ConfigError
-from wsol.metrics.base import SHARE, Case, Columns, digest, mean, metric, once_each
-from wsol.metrics.blur import Blur, blurred, folded_kernel, gaussian_kernel
-from wsol.metrics.curves import Paths, Ties, area, map_ranks, path_probabilities, step_counts
-from wsol.metrics.groups import CaseGroup, by_size
+from wsol.metrics._base import SHARE, Case, Columns, digest, mean, metric, once_each
+from wsol.metrics._common.blur import Blur, blurred, folded_kernel, gaussian_kernel
+from wsol.metrics._common.curves import Paths, Ties, area, map_ranks, path_probabilities, step_counts
+from wsol.metrics._common.groups import CaseGroup, by_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from wsol.errors import ConfigError
-from wsol.metrics.base import SHARE, Case, Columns, digest, mean, metric, once_each
-from wsol.metrics.curves import map_ranks
-from wsol.metrics.groups import by_size
-from wsol.metrics.imputation import impute_linear
+from wsol.metrics._base import SHARE, Case, Columns, digest, mean, metric, once_each
+from wsol.metrics._common.curves import map_ranks
+from wsol.metrics._common.groups import by_size
+from wsol.metrics._common.imputation import impute_linear
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

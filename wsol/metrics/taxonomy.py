@@ -9,7 +9,7 @@ import numpy as np
 from wsol.errors import ConfigError, DataError
 from wsol.localization.levels import boxes_above
 from wsol.localization.resize import quantise
-from wsol.metrics.base import Case, Columns, mean, metric
+from wsol.metrics._base import Case, Columns, mean, metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -109,7 +109,7 @@ def model(
 
 def model_names() -> list[str]:
     """Every name `load_classifier` knows, but those of timm (`timm/<name>`)."""
-    from wsol.models import torchvision_zoo
+    from wsol.models import torchvision as torchvision_zoo
 
     return sorted({*models, *EMBEDDED, *torchvision_zoo.names()})
 
@@ -143,7 +143,7 @@ def load_classifier(
 
         made = registered.load_embedded(name, weights=weights, num_classes=num_classes, input_size=input_size)
     elif name.startswith("timm/"):
-        from wsol.models import timm_zoo
+        from wsol.models import timm as timm_zoo
 
         made = timm_zoo.load(name, weights=weights, num_classes=num_classes, input_size=input_size)
     elif name in models:
@@ -151,7 +151,7 @@ def load_classifier(
 
         made = registered.load(models[name], weights=weights, num_classes=num_classes, input_size=input_size)
     else:
-        from wsol.models import torchvision_zoo
+        from wsol.models import torchvision as torchvision_zoo
 
         if name not in torchvision_zoo.names():
             raise unknown("model", name, model_names(), see="wsol list models")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from wsol.models.grids import Grid
+    from wsol.models.tokens import Grid
 
     Score = Callable[[Tensor, Tensor], Tensor]
 

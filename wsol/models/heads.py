@@ -18,7 +18,7 @@ from wsol.models.forward import capture
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from wsol.models.grids import Grid
+    from wsol.models.tokens import Grid
 
 Kind = Literal["linear", "relu_linear", "conv"]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from wsol.models.forward import Score
-    from wsol.models.grids import Grid
+    from wsol.models.tokens import Grid
 
 
 class ModelQuery:

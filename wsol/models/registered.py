@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from wsol.datasets.drawing.glyphs import GLYPHS
+from wsol.datasets.shapes.glyphs import GLYPHS
 from wsol.errors import ModelError
-from wsol.models import shapes_nets, weights_files
+from wsol.models import shapes_nets
+from wsol.models import weights as weights_files
 from wsol.models.base import Classifier, Maker, finish, seeded, weights_id
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 """Named evaluation rules. One file a paper; `base` has the knobs."""
 
-from wsol.protocols.base import Protocol, protocol, protocols
+from wsol.protocols._base import Protocol, protocol, protocols
 
 __all__ = ["Protocol", "protocol", "protocols"]

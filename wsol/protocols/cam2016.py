@@ -5,7 +5,7 @@ reproduced of the script: heat maps pass through a JPEG file, are rounded rather
 MATLAB's imresize; and its third table, where the first two classes have two boxes each in a list of five.
 """
 
-from wsol.protocols.base import NO_CUT, Protocol, alias, protocol
+from wsol.protocols._base import NO_CUT, Protocol, alias, protocol
 
 TITLE = "Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016"
 PAPER = "CVPR 2016, sec. 3.2"

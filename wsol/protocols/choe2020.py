@@ -1,6 +1,6 @@
 """Choe et al., 2020 and 2022, as clovaai/wsolevaluation computes it (MaxBoxAcc and MaxBoxAccV2)."""
 
-from wsol.protocols.base import NO_CUT, Protocol, protocol
+from wsol.protocols._base import NO_CUT, Protocol, protocol
 
 PAPER = "Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020; TPAMI 2022"
 CODE = "clovaai/wsolevaluation @ 96f4b88"

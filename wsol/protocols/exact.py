@@ -1,6 +1,6 @@
 """What one would do with a free hand: original pixels, no quantisation, every distinct threshold, half-open boxes."""
 
-from wsol.protocols.base import NO_CUT, Protocol, protocol
+from wsol.protocols._base import NO_CUT, Protocol, protocol
 
 OURS = "our choice"
 

@@ -1,6 +1,6 @@
 """Grad-CAM's localization rule (Selvaraju et al., 2017)."""
 
-from wsol.protocols.base import NO_CUT, Protocol, protocol
+from wsol.protocols._base import NO_CUT, Protocol, protocol
 
 PAPER = "ICCV 2017, sec. 4.1"
 OPEN = "not stated; our choice"

@@ -4,7 +4,7 @@ The script's network is VGG-16 with Caffe weights; the map is the label's at rel
  `methods.layercam.grad_source=next_upsampled` for its gradients.
 """
 
-from wsol.protocols.base import Protocol, protocol
+from wsol.protocols._base import Protocol, protocol
 
 CODE = "PengtaoJiang/layercam_loc @ 1582c26, scripts/test.py"
 

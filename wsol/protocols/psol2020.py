@@ -4,7 +4,7 @@ PSOL regresses its boxes, class-agnostic, so its evaluation has no map. What is 
 box is taken from a map as its pseudo-boxes are: the largest component of the positive values (DDT's indicator map).
 """
 
-from wsol.protocols.base import NO_CUT, Protocol, protocol
+from wsol.protocols._base import NO_CUT, Protocol, protocol
 
 EVAL = "tzzcl/PSOL, PSOL_inference.py"
 PSEUDO = "tzzcl/PSOL, generate_box_imagenet.py"

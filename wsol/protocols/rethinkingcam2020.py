@@ -1,6 +1,6 @@
 """Rethinking CAM's evaluation (Bae et al., 2020), as won-bae/rethinkingCAM computes it."""
 
-from wsol.protocols.base import NO_CUT, Protocol, protocol
+from wsol.protocols._base import NO_CUT, Protocol, protocol
 
 BOX = "won-bae/rethinkingCAM, src/utils/util.py"
 LOSS = "won-bae/rethinkingCAM, src/utils/metrics.py"

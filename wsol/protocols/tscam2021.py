@@ -3,7 +3,7 @@
 Its training code picks the best model on the test set.
 """
 
-from wsol.protocols.base import NO_CUT, Protocol, protocol
+from wsol.protocols._base import NO_CUT, Protocol, protocol
 
 CODE = "vasgaowei/TS-CAM, lib/cams_deit.py"
 DATA = "vasgaowei/TS-CAM, lib/datasets"

@@ -19,14 +19,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from wsol.runs.folder import content_hash, write_whole
 from wsol.runs.schema import KEY
-from wsol.store import content_hash, write_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from wsol.protocols.base import Protocol
-    from wsol.store import RunFolder, Shard
+    from wsol.protocols._base import Protocol
+    from wsol.runs.folder import RunFolder, Shard
 
 log = logging.getLogger(__name__)
 

@@ -6,15 +6,15 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from wsol.localization.thresholds import hit_deltas, threshold_grid
-from wsol.metrics.base import reduction_of
+from wsol.metrics._base import reduction_of
 from wsol.runs.schema import MetricInfo, ProtocolInfo, Quantity, VariantInfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wsol.metrics.base import Metric
-    from wsol.protocols.base import Protocol
-    from wsol.variants import Variant
+    from wsol.methods._variants import Variant
+    from wsol.metrics._base import Metric
+    from wsol.protocols._base import Protocol
     from wsol.views import View
 
 CLASSIFICATION = tuple(

@@ -1,0 +1,99 @@
+"""Annotations in any of the known formats, without the images: for maps that are scored from files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from wsol.datasets.base import Dataset, Sample
+from wsol.datasets.formats.coco import Coco
+from wsol.datasets.formats.folder import Folder
+from wsol.datasets.formats.wsolevaluation import WsolEvaluation
+from wsol.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+LIST = "image_ids.txt"  # the file that tells a wsolevaluation metadata folder
+
+
+def read_annotations(path: Path, *, images: Path | None = None, masks: Path | None = None) -> Dataset:
+    """The data set that a path describes.
+
+    A folder with image_ids.txt is in wsolevaluation's format, .json is COCO's, .csv has the columns
+    ``image_id,label,x0,y0,x1,y1`` and, where there are no images, ``width,height``; .npz holds a mask by image id.
+
+    Parameters
+    ----------
+    images : folder of the images, or None where sizes and boxes are enough.
+    masks : folder that mask files in wsolevaluation's format are relative to.
+
+    Raises
+    ------
+    DataError : there is no such path, or it has another format.
+    """
+    at = None if images is None else str(images)
+    if path.is_dir():
+        if (path / LIST).is_file():
+            return WsolEvaluation(images=at, metadata=str(path), masks=None if masks is None else str(masks))
+        deeper = sorted(p.parent for p in path.glob(f"*/{LIST}")) or sorted(p.parent for p in path.glob(f"*/*/{LIST}"))
+        hint = f"; did you mean {deeper[0]}?" if deeper else ""
+        raise DataError(f"--annotations {path} has no {LIST}, and so is no wsolevaluation metadata folder{hint}")
+    if not path.is_file():
+        raise DataError(f"--annotations {path}: there is no such folder or file")
+    if path.suffix == ".json":
+        return Coco(images=at, annotations=str(path))
+    if path.suffix == ".csv":
+        return Folder(images=at, annotations=str(path))
+    if path.suffix == ".npz":
+        return MaskArrays(path)
+    raise DataError(f"--annotations {path}: give a wsolevaluation metadata folder, a .json, a .csv or a .npz of masks")
+
+
+@dataclass(frozen=True)
+class MaskArrays:
+    """Masks in one .npz: by image id (h, w) of 0 background, 1 object, 255 ignore. All images have label 0."""
+
+    path: Path
+    key: ClassVar[str] = "masks"
+    class_names: ClassVar[Sequence[str]] = ()
+
+    def samples(self) -> Sequence[Sample]:
+        return [Sample(name, 0, np.zeros((0, 4)), (mask.shape[1], mask.shape[0])) for name, mask in self._masks.items()]
+
+    def image(self, sample: Sample) -> Image:
+        raise DataError(f"{self.path} holds masks, no images")
+
+    def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
+        return self._masks[sample.image_id]
+
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        for name, mask in self._masks.items():
+            digest.update(f"{name}\t{mask.shape}\t".encode())
+            digest.update(mask.tobytes())
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def _masks(self) -> dict[str, NDArray[np.uint8]]:
+        try:
+            with np.load(self.path, allow_pickle=False) as stored:
+                found = {name: _mask(stored[name], name, self.path) for name in sorted(stored.files)}
+        except (OSError, ValueError) as error:
+            raise DataError(f"--annotations {self.path} is no .npz of masks: {error}") from error
+        if not found:
+            raise DataError(f"--annotations {self.path} holds no mask")
+        return found
+
+
+def _mask(array: NDArray[Any], name: str, path: Path) -> NDArray[np.uint8]:
+    if array.ndim != 2 or array.dtype.kind not in "iub" or not np.isin(array, (0, 1, 255)).all():
+        raise DataError(f"the mask of {name!r} in {path} is not (h, w) of 0, 1 and 255")
+    return np.ascontiguousarray(array, np.uint8)

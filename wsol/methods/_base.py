@@ -1,0 +1,244 @@
+"""The contract of a method, and the decorator that registers one.
+
+A method is a pure function of one layer's output. It returns a *raw map*: layer resolution, no ReLU beyond its
+formula, no normalization. Sizes, thresholds and boxes are the protocol's job;
+fusing layers is `wsol.methods._fusion`'s.
+
+    @method("mycam", paper="Me, 2026", year=2026)
+    class MyCAM:
+        '''MyCAM: each channel weighted by its mean absolute gradient.
+
+        M = ReLU(sum_k mean|g_k| A_k)
+        '''
+
+        power: float = 1.0  # every field is an option: methods.mycam.power=2
+
+        def __call__(self, layer: LayerFeatures) -> Tensor:
+            weights = layer.gradients.abs().pow(self.power).mean((2, 3), keepdim=True)
+            return (weights * layer.activations).sum(1).relu()
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
+
+from wsol.models.cost import Cost, Memo
+from wsol.registry import Registry
+
+if TYPE_CHECKING:  # nothing here loads torch: names and facts of methods are wanted without it
+    import torch
+
+    from wsol.models.heads import Head
+    from wsol.models.query import ModelQuery
+
+Need = Literal["activations", "gradients", "head", "model", "second_derivatives", "attention", "image"]
+Differentiated = Literal["logit", "prob", "logprob"]
+Role = Literal["method", "control"]
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodInfo:
+    """What is known of a method without running it.
+
+    Attributes
+    ----------
+    needs : what it uses. Without ``gradients`` no backward is run for it.
+    layers : the layers it takes when none are chosen: ``last``, ``input``, ``stage3+stage4``, ...
+    cost : forwards (F), backwards (B), partial forwards (P) for one image, K channels, n cells.
+    stochastic : draws random numbers, from (run seed, image id).
+    constant_is_full : a flat map means the whole image; for all other methods it means nothing was found.
+    role : ``control`` where the map is fixed or random by design: a floor, not a competitor.
+    """
+
+    key: str
+    name: str
+    paper: str
+    year: int
+    needs: frozenset[str]
+    layers: str
+    cost: str
+    stochastic: bool = False
+    constant_is_full: bool = False
+    role: Role = "method"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFeatures:
+    """One layer in one forward and backward pass over a batch of B images: all that a method may know.
+
+    Attributes
+    ----------
+    name : dotted module name, or ``"input"``.
+    activations : (B, K, H, W).
+    gradients : (B, K, H, W) gradient of the target logit by the activations, an error where the method does
+        not declare the need.
+    logits, targets : (B, C) and (B,).
+    images : (B, 3, h, w), the normalised network input.
+    image_ids, seed : what random numbers are drawn from.
+    head : the linear head behind this layer, or None when there is none (CAM's condition).
+    query : the model, for methods that need more passes than the shared one.
+    memo : results that several variants share; see `once`. used : those that others had computed for this one.
+    """
+
+    name: str
+    activations: torch.Tensor
+    _gradients: torch.Tensor | None
+    logits: torch.Tensor
+    targets: torch.Tensor
+    images: torch.Tensor
+    image_ids: tuple[str, ...]
+    seed: int
+    head: Head | None
+    query: ModelQuery
+    memo: Memo = field(default_factory=dict)
+    used: set[object] = field(default_factory=set)
+
+    @property
+    def gradients(self) -> torch.Tensor:
+        """(B, K, H, W), d target logit / d activations. The method must declare the need ``gradients``."""
+        if self._gradients is None:
+            raise LookupError("this method uses gradients but does not declare needs=('activations', 'gradients')")
+        return self._gradients
+
+    def gradients_of(self, score: Differentiated) -> torch.Tensor:
+        """(B, K, H, W), d score / d activations; for another score than the logit, from one more pass."""
+        if score == "logit":
+            return self.gradients
+        from wsol.models.forward import target_logprob, target_probability
+
+        of = {"prob": target_probability, "logprob": target_logprob}[score]
+        result = self.once(
+            ("gradients", score), lambda: self.query.forward_backward(self.images, self.targets, [self.name], score=of)
+        )
+        return result.gradients[self.name]
+
+    @property
+    def scores(self) -> torch.Tensor:
+        """(B,) target logits."""
+        return self.logits.gather(1, self.targets[:, None])[:, 0]
+
+    def generators(self, salt: str = "") -> list[torch.Generator]:
+        """One CPU random generator an image, seeded by (run seed, image id, salt), so free of batch and device."""
+        return [_generator(self.seed, image_id, salt) for image_id in self.image_ids]
+
+    def run_generator(self, salt: str = "") -> torch.Generator:
+        """A CPU random generator for what all images of a run share (RISE's masks), seeded by (run seed, salt)."""
+        return _generator(self.seed, "", salt)
+
+    def once(self, key: object, make: Callable[[], V]) -> V:
+        """`make()`, computed once for all variants of this pass that use the same `key` (layer included).
+
+        Its cost is charged to each of them, as if it ran alone: cost columns compare methods, not our schedule.
+        """
+        whole = (self.name, key)
+        if whole in self.memo:
+            value, cost = self.memo[whole]
+            self.query.cost += cost
+            self.used.add(whole)
+            return cast(V, value)
+        before, clock = self.query.cost, self._now()
+        made = make()
+        spent = self.query.cost - before
+        self.memo[whole] = (
+            made,
+            Cost(spent.forwards, spent.backwards, spent.partial_forwards, self._now() - clock),
+        )
+        return made
+
+    def has(self, key: object) -> bool:
+        """Whether another variant has already computed what `once` would."""
+        return (self.name, key) in self.memo
+
+    def part(self, key: object, forwards: int) -> Any:
+        """What another variant computed, of which this one needs what `forwards` of its forwards gave."""
+        whole = (self.name, key)
+        value, cost = self.memo[whole]
+        self.used.add(whole)
+        share = forwards / cost.forwards if cost.forwards else 0.0
+        self.query.cost += Cost(forwards=forwards, seconds=share * cost.seconds)
+        return value
+
+    def _now(self) -> float:
+        if self.query.timed and self.images.is_cuda:
+            import torch
+
+            torch.cuda.synchronize(self.images.device)  # else only the launches are timed
+        return time.perf_counter()
+
+
+class Method(Protocol):
+    """A frozen dataclass of options with one of two calls.
+
+    `__call__(layer)` maps one layer to a raw map (B, H, W), and `wsol.methods._fusion` joins the layers. One that must
+    see all its layers at once defines `joint(layers)` instead, shallow to deep, and returns the final raw map.
+    """
+
+    info: ClassVar[MethodInfo]
+
+    def __call__(self, layer: LayerFeatures) -> torch.Tensor: ...
+
+
+class JointMethod(Protocol):
+    """See `Method`."""
+
+    info: ClassVar[MethodInfo]
+
+    def joint(self, layers: Sequence[LayerFeatures]) -> torch.Tensor: ...
+
+
+methods: Registry[type[Method]] = Registry("method", "wsol.methods")
+
+C = TypeVar("C")
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def method(
+    key: str,
+    *,
+    paper: str,
+    year: int,
+    needs: Sequence[Need] = ("activations", "gradients"),
+    layers: str = "last",
+    cost: str = "1F + 1B",
+    stochastic: bool = False,
+    constant_is_full: bool = False,
+    role: Role = "method",
+) -> Callable[[type[C]], type[C]]:
+    """Register a class as a method. Its fields become options, its docstring is what `wsol show method` prints.
+
+    Parameters
+    ----------
+    key : the paper's name in lower case; what users type.
+    needs, layers, cost, stochastic, constant_is_full, role : see `MethodInfo`.
+    """
+
+    def register(cls: type[C]) -> type[C]:
+        made = dataclass(frozen=True, kw_only=True)(cls)
+        made.info = MethodInfo(  # type: ignore[attr-defined]
+            key=key,
+            name=cls.__name__,
+            paper=paper,
+            year=year,
+            needs=frozenset(needs),
+            layers=layers,
+            cost=cost,
+            stochastic=stochastic,
+            constant_is_full=constant_is_full,
+            role=role,
+        )
+        methods.add(key, made)  # type: ignore[arg-type]
+        return made
+
+    return register
+
+
+def _generator(seed: int, image_id: str, salt: str) -> torch.Generator:
+    import torch
+
+    digest = hashlib.sha256(f"{seed}/{image_id}/{salt}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)

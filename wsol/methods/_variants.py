@@ -1,0 +1,165 @@
+"""A variant is a method with its layers and options: one row of a table. Lists in the configuration make several.
+
+>>> [v["gamma"] for v in combinations({"layers": "last", "gamma": [1, 2, 4]})]
+[1, 2, 4]
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import inspect
+import itertools
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wsol.errors import ConfigError, unknown
+from wsol.methods._base import Method, MethodInfo, methods
+from wsol.methods._fusion import Fusion
+from wsol.options import build, defaults
+
+log = logging.getLogger(__name__)
+
+PACKAGE = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A method, bound to layers and options.
+
+    Attributes
+    ----------
+    id : readable and stable: ``layercam@stage3+stage5[gamma=2]``; only options that differ from the defaults appear.
+    layers : what the user called them (stage5, features.29); `modules` are the dotted names, in the same order.
+    sample : evaluate only that many images (the same for every variant), or None for all.
+    options : the options that differ from the defaults, for tables.
+    source : hash of the method's file when it is not part of the package, so that an edited file gets new rows.
+    """
+
+    id: str
+    method: Method
+    layers: tuple[str, ...]
+    modules: tuple[str, ...]
+    fusion: Fusion
+    sample: int | None
+    options: Mapping[str, Any]
+    source: str
+
+    @property
+    def info(self) -> MethodInfo:
+        return self.method.info
+
+    @property
+    def key(self) -> str:
+        """What rows are stored under."""
+        return self.id if not self.source else f"{self.id}#{self.source}"
+
+
+def config_of(key: str) -> dict[str, Any]:
+    """All options of a method with their defaults: its own, and (for methods that look at layers) the fusion's."""
+    cls = methods[key]
+    info: MethodInfo = cls.info
+    shared: dict[str, Any] = {"sample": None}
+    if takes_layers(info):
+        fusing = {} if hasattr(cls, "joint") else defaults(Fusion)  # a joint method joins its layers itself
+        shared = {"layers": info.layers, **fusing, **shared}
+    return {**shared, **defaults(cls)}
+
+
+def takes_layers(info: MethodInfo) -> bool:
+    """Whether layers can be chosen: not for methods in input space, nor for fixed maps."""
+    return info.layers != "input"
+
+
+def expand(
+    chosen: Mapping[str, Mapping[str, Any]], *, resolve: Callable[[str], str], stages: Sequence[str]
+) -> tuple[Variant, ...]:
+    """All variants of the chosen methods.
+
+    Parameters
+    ----------
+    chosen : by name, the options of a method; ``method`` names it where the entry's own name is a preset's.
+    resolve : from a layer as typed to its dotted module name; raises LayerError.
+    stages : the network's stage names, shallow to deep, for ``last``, ``all`` and ``each``.
+    """
+    variants: dict[str, Variant] = {}
+    for name, options in chosen.items():
+        key = str(options.get("method", name))
+        methods[key]  # a wrong name is reported before its options
+        plain = {k: v for k, v in options.items() if k != "method"}
+        for combination in combinations(plain, stages=stages):
+            variant = _bind(key, combination, where=f"methods.{name}", resolve=resolve, stages=stages)
+            variants.setdefault(variant.id, variant)
+    if not variants:
+        raise ConfigError("no method is chosen; say for example method=[gradcam,layercam]. See: wsol list methods")
+    return tuple(variants.values())
+
+
+def combinations(options: Mapping[str, Any], *, stages: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The product over all options given as lists; ``layers=each`` is the list of all stages."""
+    axes = []
+    for name, value in options.items():
+        if name == "layers" and value == "each":
+            value = list(stages)
+        if isinstance(value, list | tuple) and not value:
+            raise ConfigError(f"{name}=[] leaves nothing to run; give at least one value")
+        axes.append([(name, v) for v in value] if isinstance(value, list | tuple) else [(name, value)])
+    return [dict(choice) for choice in itertools.product(*axes)]
+
+
+def _bind(
+    key: str, options: Mapping[str, Any], *, where: str, resolve: Callable[[str], str], stages: Sequence[str]
+) -> Variant:
+    cls = methods[key]
+    info: MethodInfo = cls.info
+    own = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    known = config_of(key)
+    fusing = {f.name for f in dataclasses.fields(Fusion)} & known.keys() - own
+    for name in options:
+        if name not in known:
+            raise unknown("option", f"{where}.{name}", [f"{where}.{k}" for k in known], error=ConfigError)
+    method = build(cls, {k: v for k, v in options.items() if k in own}, where=where)
+    fusion = build(Fusion, {k: v for k, v in options.items() if k in fusing}, where=where)
+    sample = options.get("sample")
+    if sample is not None and (not isinstance(sample, int) or sample < 1):
+        raise ConfigError(f"{where}.sample={sample!r} is not a number of images; give a whole number above 0, or null")
+    layers = _layers(options.get("layers", info.layers), stages)
+    if len(layers) == 1 and fusion.gamma is None and set(options) & fusing - {"gamma"}:
+        idle = sorted(n for n in set(options) & fusing if options[n] != known[n])
+        if idle:
+            said = ", ".join(f"{where}.{n}" for n in idle)
+            log.warning("%s: without gamma nothing is done to a single layer; left out for %s", said, layers[0])
+        options, fusion = {k: v for k, v in options.items() if k not in fusing}, Fusion()
+    differing = {k: v for k, v in options.items() if k != "layers" and v != known[k]}
+    source = Path(inspect.getsourcefile(cls) or "")
+    outside = "" if source.is_relative_to(PACKAGE) else hashlib.sha256(source.read_bytes()).hexdigest()[:8]
+    at = f"@{'+'.join(layers)}" if takes_layers(info) else ""
+    extra = f"[{','.join(f'{k}={_short(v)}' for k, v in sorted(differing.items()))}]" if differing else ""
+    return Variant(
+        id=f"{key}{at}{extra}",
+        method=method,
+        layers=layers,
+        modules=tuple(resolve(layer) for layer in layers),
+        fusion=fusion,
+        sample=sample,
+        options=differing,
+        source=outside,
+    )
+
+
+def _layers(typed: Any, stages: Sequence[str]) -> tuple[str, ...]:
+    """``stage3+last`` to names; a list inside the list of variants is a fused set, too."""
+    names = [str(t) for t in typed] if isinstance(typed, list | tuple) else str(typed).split("+")
+    out: list[str] = []
+    for name in names:
+        out += list(stages) if name == "all" else [stages[-1] if name == "last" and stages else name]
+    return tuple(dict.fromkeys(n.strip() for n in out))
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

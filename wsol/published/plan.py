@@ -1,0 +1,151 @@
+"""From published cells to experiments, as few runs as they fit in, and back to our numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wsol.cli import choices
+from wsol.cli.compose import compose_settings
+from wsol.errors import DataError, ModelError, WsolError
+from wsol.evaluation.build import chosen_protocols, engine_of, experiment_from, load_dataset
+from wsol.evaluation.engines import run_local
+from wsol.evaluation.experiment import Experiment
+from wsol.maps.fixed import SIDE, is_fixed
+from wsol.methods._base import methods
+from wsol.methods._variants import expand
+from wsol.options import build
+from wsol.published.beside import wanted_weights
+from wsol.report.numbers.summary import summarise
+from wsol.runs.folder import RunFolder
+from wsol.versions import versions
+from wsol.views import View
+
+if TYPE_CHECKING:
+    from wsol.published.beside import Benchmark, Published
+    from wsol.report.numbers.quantity import Cell
+
+WHOLE = {  # images of the published splits, by the end of their metadata folder (handbook: protocols 17.1)
+    "ILSVRC/test": 50_000,
+    "ILSVRC/val": 10_000,
+    "CUB/test": 5_794,
+    "CUB/val": 1_000,
+    "OpenImages/test": 5_000,
+    "OpenImages/val": 2_500,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What computes a cell, and where its rows go; experiments of one folder are run as one."""
+
+    experiment: Experiment
+    runs: Path
+
+    @property
+    def place(self) -> Path:
+        return self.runs / self.experiment.folder_name
+
+
+def plan(
+    cells: Sequence[Published], benchmark: Benchmark, overrides: Sequence[str], *, anyway: bool
+) -> tuple[dict[str, Plan], dict[tuple[str, ...], str]]:
+    """By cell id what computes it, and by overrides why nothing does. Loads data and networks, runs nothing."""
+    made: dict[tuple[str, ...], Plan] = {}
+    reasons: dict[tuple[str, ...], str] = {}
+    for words in dict.fromkeys(cell.overrides for cell in cells):
+        try:
+            made[words] = _planned(words, benchmark, overrides, anyway=anyway)
+        except WsolError as error:
+            reasons[words] = str(error)
+    return {cell.id: made[cell.overrides] for cell in cells if cell.overrides in made}, reasons
+
+
+def run(plans: Mapping[str, Plan], cells: Sequence[Published], *, n_resamples: int) -> dict[str, Cell]:
+    """Compute what is missing in all folders; by cell id our number, where its rows have one."""
+    found: dict[str, Cell] = {}
+    for place in dict.fromkeys(one.place for one in plans.values()):
+        here = {id_: one for id_, one in plans.items() if one.place == place}
+        whole = _together([one.experiment for one in here.values()])
+        folder = RunFolder(place)
+        folder.write_manifest(whole.manifest(versions()))
+        run_local(whole, folder)
+        variants, measures = {v.key for v in whole.variants}, {measure for _, measure in whole.work}
+        summary = summarise(folder, variants=variants, measures=measures, n_resamples=n_resamples)
+        for cell in cells:
+            if cell.id in here:
+                key = here[cell.id].experiment.variants[0].key
+                mine = [c for c in summary.cells if c.variant == key and c.metric == cell.metric]
+                mine = [c for c in mine if cell.protocol in (c.measure, summary.base_of(c.measure))]
+                found |= {cell.id: mine[0]} if mine else {}
+    return found
+
+
+def _planned(words: Sequence[str], benchmark: Benchmark, overrides: Sequence[str], *, anyway: bool) -> Plan:
+    changed = {word.partition("=")[0].lstrip("+~") for word in overrides}
+    whole = [word for word in words if word.partition("=")[0] not in changed] + list(overrides)
+    settings = compose_settings(choices.rewrite(whole))
+    runs = Path(settings["paths"]["runs"])
+    chosen = [str(options.get("method", name)) for name, options in (settings.get("methods") or {}).items()]
+    if not settings.get("metrics") and all(is_fixed(methods[name].info) for name in chosen):
+        experiment = boxes_experiment(settings)
+    else:
+        if settings["model"].get("weights") is None:
+            settings["model"]["weights"] = _weights(benchmark, settings["model"]["name"], anyway=anyway)
+        experiment = experiment_from(settings)
+        if experiment.weights_name.startswith("random") and not anyway:
+            raise ModelError(f"random weights compute no number of {benchmark.name}; give model.weights=FILE")
+    _check_images(settings["dataset"], len(experiment.samples), anyway=anyway)  # reads the annotations: now or never
+    return Plan(experiment, runs)
+
+
+def _weights(benchmark: Benchmark, model: str, *, anyway: bool) -> str | None:
+    """What to load where nobody said: what the table names, else the network's own if they may stand in."""
+    wanted = wanted_weights(benchmark)
+    if wanted == "FILE" and not anyway:
+        needs = benchmark.needs.get("weights")
+        raise ModelError(f"{model} needs other weights than its default ones ({needs}); give model.weights=FILE")
+    return None if wanted == "FILE" else wanted
+
+
+def _check_images(node: Mapping[str, Any], count: int, *, anyway: bool) -> None:
+    """Refuse half a split: published numbers are of all its images, or of those that the table's own limit leaves."""
+    metadata = Path(str(node.get("metadata", "")))
+    whole = WHOLE.get("/".join(metadata.parts[-2:]))
+    if whole is not None and not anyway and count != min(whole, node.get("limit") or whole):
+        raise DataError(
+            f"{metadata} lists {count} images, and the published numbers are of {whole}; "
+            "add --anyway to compare all the same"
+        )
+
+
+def boxes_experiment(settings: Mapping[str, Any]) -> Experiment:
+    """The experiment of methods that need neither images nor a network."""
+    node = dict(settings["dataset"])
+    if node.get("name") == "wsolevaluation":
+        node["images"] = None
+    engine = engine_of(settings)
+    view = dict(settings["view"])
+    return Experiment(
+        dataset=load_dataset(node),
+        classifier=None,
+        variants=expand(settings["methods"], resolve=lambda layer: layer, stages=[]),
+        protocols=chosen_protocols(settings),
+        metrics=(),
+        view=build(View, {**view, "side": view.get("side") or SIDE}, where="view"),
+        seed=int(settings["seed"]),
+        shard_size=engine.shard_size,
+        threads=engine.threads,
+    )
+
+
+def _together(experiments: Sequence[Experiment]) -> Experiment:
+    """One experiment with the variants, protocols and metrics of all."""
+    return replace(
+        experiments[0],
+        variants=tuple({v.key: v for one in experiments for v in one.variants}.values()),
+        protocols=tuple({p.name: p for one in experiments for p in one.protocols}.values()),
+        metrics=tuple({m.name: m for one in experiments for m in one.metrics}.values()),
+    )

@@ -1,0 +1,53 @@
+"""Differences of two cells on the same images, and lines as differences to a named one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from wsol.report.numbers.quantity import Cell
+from wsol.stats.paired import difference, holm
+from wsol.stats.ties import ALPHA
+
+if TYPE_CHECKING:
+    from wsol.report.numbers.lines import Key, Line
+    from wsol.stats.paired import Difference
+
+K = TypeVar("K", bound=Hashable)
+
+
+def apart(cell: Cell | None, base: Cell | None) -> tuple[Cell, Difference] | None:
+    """`cell` minus `base` in the cell's own unit, and the test; None where they are not of the same images."""
+    if cell is None or base is None or cell.draws is None or base.draws is None or cell.images != base.images:
+        return None
+    if not cell.draws.resamples.same_as(base.draws.resamples):
+        return None
+    found = difference(cell.draws, base.draws)
+    scale = 100.0 if cell.percent else 1.0
+    most = 100.0 if cell.percent else math.inf  # of a difference of two shares
+    low, high = max(-most, scale * found.low), min(most, scale * found.high)
+    points = replace(cell, value=scale * found.value, low=low, high=high, draws=None, seeds=1)
+    return points, found
+
+
+def against(lines: Sequence[Line], key: Key, bases: Sequence[Line]) -> dict[int, tuple[Cell, bool]]:
+    """By index of the line, its difference to its base and whether it is significant, Holm-corrected over the column.
+
+    `bases` has one line for each of `lines`; a base itself and twins of others have no difference.
+    """
+    found = {
+        n: pair
+        for n, (line, base) in enumerate(zip(lines, bases, strict=True))
+        if line is not base and not line.same_as and (pair := apart(line.cells.get(key), base.cells.get(key)))
+    }
+    sure = significant({n: pair[1].p for n, pair in found.items()})
+    return {n: (pair[0], n in sure) for n, pair in found.items()}
+
+
+def significant(p: Mapping[K, float]) -> set[K]:
+    """Which of several p values are, together (Holm)."""
+    if not p:
+        return set()
+    return {name for name, value in zip(p, holm(list(p.values())), strict=True) if value < ALPHA}

@@ -1,0 +1,296 @@
+"""From rows to numbers with intervals: everything a table, a plot or an export starts from."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from wsol.errors import DataError
+from wsol.report.numbers.aliases import same_rows
+from wsol.report.numbers.failures import Failures, failed, failures, prepared, without_value
+from wsol.report.numbers.localization import LONG, Subject, Validation, localization
+from wsol.report.numbers.quantity import Cell, cell_of, without_number
+from wsol.report.numbers.rows import columns_of, images_of, known, median, numbers, rank_depth, rows_of
+from wsol.stats import reductions
+from wsol.stats.bootstrap import draw, draw_mean
+from wsol.stats.resamples import Resamples
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from wsol.report.numbers.quantity import TauFrom
+    from wsol.runs.folder import RunFolder
+    from wsol.runs.schema import About, MetricInfo, ProtocolInfo, Quantity, RunInfo, VariantInfo
+
+    Slices = Mapping[str, NDArray[np.bool_]]
+
+__all__ = ["COSTS", "RESAMPLES", "Cell", "Settings", "Summary", "summarise"]
+
+RESAMPLES = 1000  # bootstrap replicates; the interval's own noise is then about a tenth of its width
+COSTS = ("forwards", "backwards", "partial_forwards", "ms", "peak_mb")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How numbers are drawn from rows.
+
+    Attributes
+    ----------
+    taus : where swept protocols take their threshold from: ``oracle`` (best on the images it is reported on),
+        ``split-half`` (best on the other half), ``val`` (best on `validation`); several make several cells.
+    by_class : resample whole classes: intervals for other classes, not just other images.
+    skip_failed : leave failed images out; else they count as the worst value there is.
+    """
+
+    taus: Sequence[TauFrom] = ("oracle",)
+    validation: RunFolder | None = None
+    n_resamples: int = RESAMPLES
+    seed: int = 0
+    by_class: bool = False
+    skip_failed: bool = False
+
+    @property
+    def validation_name(self) -> str:
+        return self.validation.name if self.validation else ""
+
+    def resamples(self, rows: pa.Table) -> Resamples:
+        """The same for every variant with the same images."""
+        if self.by_class:
+            return Resamples.of(rows["label"].to_numpy(), n_resamples=self.n_resamples, seed=self.seed)
+        return Resamples(len(rows), self.n_resamples, self.seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """All cells of a run, with what its rows and manifest say of the run.
+
+    Attributes
+    ----------
+    variants, protocols, metrics : by key or name, those that were asked for.
+    run, info : the folder's name, and what was evaluated.
+    evaluated : of how many images there are rows; fewer than the manifest's while the run goes on.
+    same : from a variant to an earlier one whose rows are equal up to rounding: one method, twice.
+    failures : of variants with failed images.
+    """
+
+    cells: tuple[Cell, ...]
+    variants: Mapping[str, VariantInfo]
+    costs: Mapping[str, Mapping[str, float]]
+    protocols: Mapping[str, ProtocolInfo]
+    metrics: Mapping[str, MetricInfo]
+    info: RunInfo
+    manifest: Mapping[str, Any]
+    run: str
+    evaluated: int
+    same: Mapping[str, str] = field(default_factory=dict)
+    failures: Mapping[str, Failures] = field(default_factory=dict)
+
+    def base_of(self, measure: str) -> str:
+        """The preset that a protocol is derived from, or the metric whose options a measure's name tells."""
+        if measure in self.protocols:
+            return self.protocols[measure].preset
+        return self.metrics[measure].key if measure in self.metrics else measure
+
+    def records(self) -> list[dict[str, Any]]:
+        """One plain object per cell, as `wsol table --format json` prints them."""
+        info = self.info
+        shared = {"dataset": info.dataset, "model": info.network, "weights": info.weights, "seed": info.seed}
+        return [
+            record(cell, described(self.variants[cell.variant]), self.same.get(cell.variant, ""))
+            | shared
+            | {"run": self.run}
+            for cell in self.cells
+        ]
+
+
+def described(variant: VariantInfo) -> dict[str, Any]:
+    """What records say of a variant."""
+    layers, options = "+".join(variant.layers), dict(variant.options)
+    return {"variant": variant.id, "method": variant.method, "layers": layers, "options": options}
+
+
+def record(cell: Cell, variant: Mapping[str, Any], same_as: str = "") -> dict[str, Any]:
+    """A cell as a plain object; unknown numbers are None, since JSON has no NaN."""
+    found = dict(variant) | {
+        "protocol": cell.measure,
+        "metric": cell.metric,
+        "value": _finite(cell.value),
+        "low": _finite(cell.low),
+        "high": _finite(cell.high),
+        "n": cell.n,
+        "percent": cell.percent,
+        "tau": list(cell.tau),
+        "tau_from": cell.tau_from,
+        "slice": cell.slice,
+        "higher_is_better": cell.higher_is_better,
+        "same_as": same_as,
+    }
+    return found | ({"failed": cell.failed} if cell.failed else {})
+
+
+def summarise(
+    folder: RunFolder,
+    *,
+    variants: Collection[str] | None = None,
+    measures: Collection[str] | None = None,
+    images: Collection[str] | None = None,
+    slicer: Callable[[pa.Table], Slices] | None = None,
+    settings: Settings | None = None,
+    n_resamples: int = RESAMPLES,
+    seed: int = 0,
+    by_class: bool = False,
+) -> Summary:
+    """Numbers of a run folder.
+
+    Parameters
+    ----------
+    variants, measures, images : only these (variant keys; protocol and metric names; image ids).
+    slicer : from a variant's rows to named masks over them: numbers of each part of the images instead of all.
+    settings : everything else; `n_resamples`, `seed` and `by_class` alone will do for the usual table.
+
+    Raises
+    ------
+    DataError : there are no rows.
+    """
+    settings = settings or Settings(n_resamples=n_resamples, seed=seed, by_class=by_class)
+    about = folder.about()
+    stored = folder.tables(variants, without=LONG)
+    if images is not None:
+        wanted = pa.array(list(images), pa.string())
+        stored = {key: t.filter(pc.is_in(t["image_id"], wanted)) for key, t in stored.items()}
+    if not stored:
+        raise DataError(f"run {folder.name} has no rows yet; start it with: wsol run")
+    tables = {key: prepared(table, about, skip_failed=settings.skip_failed) for key, table in stored.items()}
+    protocols = {n: p for n, p in about.protocols.items() if measures is None or n in measures}
+    chosen_on = Validation.of(settings, about, variants)
+    named = {name for name in about.metrics if measures is None or name in measures}
+    others = [q for q in about.quantities if q.measure in named] + list(about.quantities_of("classification"))
+    _learn_reductions([q for q in others if not _is_known(q)], about)
+    cells: list[Cell] = []
+    for key, table in tables.items():
+        for name, protocol in protocols.items():
+            if f"{name}/iou" not in table.column_names:
+                continue
+            rows = rows_of(table, name)
+            subject = Subject(
+                variant=key,
+                protocol=protocol,
+                quantities=about.quantities_of(name),
+                rows=rows,
+                validation=chosen_on.rows(key, protocol),
+                slices=_sliced(rows, slicer),
+            )
+            cells += localization(subject, settings)
+        for quantity in others:
+            cells += _cells(key, quantity, table, slicer, settings)
+    chosen_on.check()
+    for name in sorted({q.measure for q in others if not _is_known(q)}):
+        key = about.metrics[name].key
+        log.warning("metric %s is not known here and left out; name its file: --with %s.py", name, key)
+    kept = {key: about.variants[key] for key in tables}
+    bad = {key: failures(table, skipped=settings.skip_failed) for key, table in stored.items()}
+    return Summary(
+        cells=tuple(cells),
+        variants=kept,
+        costs={key: {c: median(table, c) for c in COSTS} for key, table in tables.items()},
+        protocols=protocols,
+        metrics={name: about.metrics[name] for name in about.metrics if name in named},
+        info=about.run,
+        manifest=folder.manifest,
+        run=folder.name,
+        evaluated=max(map(len, stored.values())),
+        same=same_rows(tables, kept, about.protocols),
+        failures={key: found for key, found in bad.items() if found is not None},
+    )
+
+
+def _cells(
+    key: str,
+    quantity: Quantity,
+    table: pa.Table,
+    slicer: Callable[[pa.Table], Slices] | None,
+    settings: Settings,
+) -> list[Cell]:
+    """The cells of a quantity of each image or of all together, one per slice in which images have a value."""
+    prefix = f"{quantity.measure}/"
+    if quantity.reduction == "rank":
+        columns = ["rank"]
+    elif quantity.columns:
+        columns = [f"{prefix}{column}" for column in quantity.columns]
+    else:
+        columns = [column for column in table.column_names if column.startswith(prefix)]
+    columns = [column for column in columns if column in table.column_names]
+    if not columns or not _is_known(quantity):
+        return []
+    bad = failed(table, quantity.measure)
+    measured = np.any([table[c].is_valid().to_numpy() for c in columns], axis=0) | bad
+    rows = table if measured.all() else table.filter(pa.array(measured))
+    cells = []
+    for slice_, keep in _sliced(rows, slicer).items():
+        part = rows if keep.all() else rows.filter(keep)
+        if lost := without_value(part, quantity, columns):
+            cells.append(without_number(key, quantity, n=len(part), failed=lost, slice_=slice_))
+        elif len(part):
+            cells += _cell(key, quantity, part, columns, slice_, settings)
+    return cells
+
+
+def _cell(
+    key: str, quantity: Quantity, rows: pa.Table, columns: Sequence[str], slice_: str, settings: Settings
+) -> list[Cell]:
+    """One cell, or none where no image has a value."""
+    if quantity.reduction in ("mean", "rank"):
+        rows = known(rows, *columns)
+        values = numbers(rows, columns[0]) if len(rows) else np.zeros(0)
+        if not np.isfinite(values).all():
+            rows, values = rows.filter(np.isfinite(values)), values[np.isfinite(values)]
+        if quantity.top is not None:
+            if quantity.top > rank_depth(rows):
+                return []
+            values = (values < quantity.top).astype(float)
+        if not len(values):
+            return []
+        draws = draw_mean(values, settings.resamples(rows), bounded=quantity.proportion)
+    else:
+        found = columns_of(rows, f"{quantity.measure}/")
+        found = {name: found[name] for name in quantity.columns or found}
+        draws = draw(
+            lambda weights: reductions.reduce(quantity.reduction, found, weights.astype(np.float64)),
+            settings.resamples(rows),
+        )
+        if math.isnan(draws.value):
+            return []
+    return [cell_of(draws, variant=key, quantity=quantity, slice_=slice_, images=images_of(rows))]
+
+
+def _learn_reductions(unknown: Sequence[Quantity], about: About) -> None:
+    """Ask metrics from outside the package, where they are at hand, how their columns become numbers."""
+    for name in dict.fromkeys(quantity.measure for quantity in unknown):
+        from wsol.metrics._base import metrics  # numbers of the package's own metrics need no metric's file
+        from wsol.options import build
+        from wsol.runs.records import metric_quantities
+
+        info = about.metrics[name]
+        if info.key in metrics:
+            metric_quantities(name, build(metrics[info.key], info.options, where=f"metrics.{name}"))
+
+
+def _is_known(quantity: Quantity) -> bool:
+    return quantity.reduction in ("mean", "rank") or reductions.is_known(quantity.reduction)
+
+
+def _sliced(rows: pa.Table, slicer: Callable[[pa.Table], Slices] | None) -> Slices:
+    return slicer(rows) if slicer is not None else {"": np.ones(len(rows), bool)}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,224 @@
+"""The numbers behind the page: everything its script draws, as plain values and packed bytes."""
+
+from __future__ import annotations
+
+import base64
+import math
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wsol.report.figures.map_grid import best_step
+from wsol.report.figures.series import BINS, PATHS, accuracy_line, iou_histogram, label_of, path_line, styles
+from wsol.report.numbers.rows import is_swept
+from wsol.report.tables.names import short_metric, short_protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wsol.report.numbers.lines import Key
+    from wsol.report.page.data import Material
+    from wsol.runs.gallery import Gallery, Shown
+
+MISSING = 255  # IoU of a variant that was not evaluated on an image
+IOU_STEPS = 200  # IoUs are kept in steps of 0.005, rounded down: every usual delta is one, so hits stay hits
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """The gallery for a page: an index as plain values, and base64 that its script cuts and decodes when needed."""
+
+    index: dict[str, Any]
+    pictures: str
+    maps: str
+
+
+def numbers(material: Material) -> dict[str, Any]:
+    """Variants, costs and the lines of all plots."""
+    style = styles(material.variants)
+    variants = []
+    for key, about in material.variants.items():
+        name, details = label_of(about)
+        costs = {name: value for name, value in material.summary.costs[key].items() if not math.isnan(value)}
+        same = material.same.get(key)
+        variants.append(
+            {
+                "id": about.id,
+                "name": name,
+                "details": details,
+                "colour": style[key][0],
+                "dash": style[key][1],
+                "images": len(material.tables[key]),
+                "same": list(material.variants).index(same) if same else None,
+                "costs": {k: _short(v) for k, v in costs.items()},
+            }
+        )
+    return {
+        "variants": variants,
+        "columns": [column(material, key) for key in material.keys],
+        "values": [[_values(material, variant, key) for key in material.keys] for variant in material.variants],
+        "headline": material.keys.index(material.headline) if material.headline else None,
+        "tau": _tau_plots(material),
+        "histograms": _histograms(material),
+        "paths": _paths(material),
+        "bins": BINS,
+    }
+
+
+def column(material: Material, key: Key) -> dict[str, Any]:
+    """What is known of one column of the table."""
+    cell = next(line.cells[key] for line in material.lines if key in line.cells)
+    of_protocol = key[0] in material.summary.protocols
+    return {
+        "measure": key[0],
+        "short": short_protocol(key[0]) if of_protocol else short_metric(key[0]),
+        "protocol": of_protocol,
+        "metric": key[1],
+        "label": cell.label,
+        "percent": cell.percent,
+        "higher": cell.higher_is_better,
+        "main": key in material.main_keys,
+    }
+
+
+def _values(material: Material, variant: str, key: Key) -> list[float] | None:
+    """A number and the ends of its interval, both the number itself where there is no interval (one image)."""
+    cell = material.cell(variant, key[0], key[1])
+    if cell is None or math.isnan(cell.value):
+        return None
+    return [_short(cell.value if math.isnan(v) else v) for v in (cell.value, cell.low, cell.high)]
+
+
+def _tau_plots(material: Material) -> list[dict[str, Any]]:
+    plots = []
+    for name, protocol in material.summary.protocols.items():
+        if not is_swept(protocol):
+            continue
+        deltas = protocol.knobs["deltas"]
+        lines: dict[str, list[Any]] = {str(d): [None] * len(material.variants) for d in deltas}
+        best: dict[str, list[Any]] = {str(d): [None] * len(material.variants) for d in deltas}
+        places = {key: n for n, key in enumerate(material.variants)}
+        for key, rows in material.of_protocol(name):
+            for delta in deltas:
+                line = accuracy_line(rows, protocol, delta)
+                lines[str(delta)][places[key]] = np.rint(1e4 * line.y).astype(int).tolist()
+                cell = material.cell(key, name, f"maxboxacc@{round(100 * delta)}")
+                if cell is not None:
+                    best[str(delta)][places[key]] = [_short(v) for v in (cell.tau[0], cell.value, cell.low, cell.high)]
+        plots.append({"protocol": name, "short": short_protocol(name), "lines": lines, "best": best})
+    return plots
+
+
+def _histograms(material: Material) -> list[dict[str, Any]]:
+    plots = []
+    places = {key: n for n, key in enumerate(material.variants)}
+    for name, protocol in material.summary.protocols.items():
+        counts: list[Any] = [None] * len(places)
+        taus: list[Any] = [None] * len(places)
+        for key, rows in material.of_protocol(name):
+            histogram, tau = iou_histogram(rows, protocol)
+            counts[places[key]], taus[places[key]] = histogram.tolist(), _short(tau)
+        plots.append(
+            {
+                "protocol": name,
+                "short": short_protocol(name),
+                "counts": counts,
+                "taus": taus,
+                "deltas": list(protocol.knobs["deltas"]),
+            }
+        )
+    return plots
+
+
+def _paths(material: Material) -> list[dict[str, Any]]:
+    plots = []
+    for metric in material.summary.metrics:
+        found: dict[str, list[Any]] = {}
+        for path in PATHS:
+            lines = [path_line(material.tables[key], metric, path) for key in material.variants]
+            if any(line is not None for line in lines):
+                found[path] = [
+                    None
+                    if line is None or line.low is None or line.high is None
+                    else [[_short(v) for v in part] for part in (line.y, line.low, line.high)]
+                    for line in lines
+                ]
+        if found:
+            plots.append({"metric": metric, "short": short_metric(metric), "lines": found})
+    return plots
+
+
+def pack(gallery: Gallery, material: Material, *, images: int | None = None) -> Packed:
+    """A run's gallery for the page.
+
+    Pictures are JPEGs, each in base64 of its own, one after the other, so that a slice of the text is a data URL. The
+    maps and boxes of one image are one deflated stream: for each variant, height and width (a byte each, 0 0 where it
+    is missing), the map, how many boxes there are at each tau, then all x0, all y0, all x1 and all y1 along tau;
+    numbers are uint16, corners shares of the image.
+
+    Parameters
+    ----------
+    images : at most so many.
+    """
+    keys = list(material.variants)
+    chosen = list(gallery.pictures.values())[:images]
+    pictures, maps = [], []
+    iou = np.full((len(chosen), len(keys), len(gallery.taus)), MISSING, np.uint8)
+    for n, one in enumerate(chosen):
+        pictures.append(_base64(one.jpeg))
+        shown = [gallery.shown.get((key, one.image_id)) for key in keys]
+        maps.append(_base64(_deflated(b"".join(_map_bytes(s, one.size_wh) for s in shown))))
+        for v, s in enumerate(shown):
+            if s is not None:
+                iou[n, v] = np.floor(s.iou * IOU_STEPS + 1e-4)  # float32 holds 0.7 as a little less
+    index = {
+        "protocol": gallery.protocol["name"],
+        "taus": list(gallery.taus),
+        "ids": [p.image_id for p in chosen],
+        "sizes": [list(p.size_wh) for p in chosen],
+        "labels": [p.label for p in chosen],
+        "predicted": [p.predicted for p in chosen],
+        "probability": [round(p.probability, 4) for p in chosen],
+        "gt": [[round(float(c), 1) for c in p.gt_boxes.ravel()] for p in chosen],
+        "area": [round(_largest_share(p.gt_boxes, p.size_wh), 4) for p in chosen],
+        "pictures": _starts(pictures),
+        "maps": _starts(maps),
+        "iou": _base64(_deflated(iou.tobytes())),
+        "best": [best_step(gallery, material, key) for key in keys],
+        "classes": list(material.summary.manifest.get("class_names", [])),
+    }
+    return Packed(index, "".join(pictures), "".join(maps))
+
+
+def _map_bytes(shown: Shown | None, size_wh: tuple[int, int]) -> bytes:
+    if shown is None:
+        return bytes(2)
+    shares = np.rint(shown.boxes / np.array([*size_wh, *size_wh]) * 65535).clip(0, 65535).astype("<u2")
+    # taus beside each other per coordinate: equal neighbors deflate well
+    counts, corners = shown.counts.astype("<u2"), np.ascontiguousarray(shares.T)
+    return bytes(shown.map.shape) + shown.map.tobytes() + counts.tobytes() + corners.tobytes()
+
+
+def _largest_share(gt_boxes: Any, size_wh: tuple[int, int]) -> float:
+    """The largest ground-truth box as a share of the image."""
+    sides = np.maximum(gt_boxes[:, 2:] - gt_boxes[:, :2], 0)
+    return float(sides.prod(1).max(initial=0) / (size_wh[0] * size_wh[1]))
+
+
+def _deflated(data: bytes) -> bytes:
+    return zlib.compress(data, 9, wbits=-15)  # raw: what the browser calls deflate-raw
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _starts(parts: Sequence[str]) -> list[int]:
+    return np.cumsum([0] + [len(part) for part in parts]).tolist()  # type: ignore[no-any-return]
+
+
+def _short(value: float) -> float:
+    """Four digits after the point; nothing on the page shows more."""
+    return round(float(value), 4)

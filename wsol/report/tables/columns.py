@@ -1,0 +1,171 @@
+"""Which numbers of the lines a table shows, under which heads, and in which order the lines stand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wsol.errors import unknown
+from wsol.report.numbers.lines import Key, Line, check_fields, value_of
+from wsol.report.numbers.quantity import Cell
+from wsol.report.tables.names import natural, short_metric, short_protocol
+
+if TYPE_CHECKING:
+    from wsol.runs.schema import ProtocolInfo
+
+    Protocols = Mapping[str, ProtocolInfo]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What the reader wants to see.
+
+    Attributes
+    ----------
+    by : fields that lines are grouped and ordered by; none for one line per variant, the best first.
+    sort : metric to order by, or ``protocol/metric``.
+    baseline : a variant that the others are shown as paired differences to.
+    everything : all numbers, not only the main ones.
+    """
+
+    metrics: Sequence[str] = ()
+    protocols: Sequence[str] = ()
+    by: Sequence[str] = ()
+    sort: str = ""
+    baseline: str = ""
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A column's head; neighbours of one `group` share a line above it where a format has one."""
+
+    label: str
+    group: str = ""
+    numeric: bool = True
+
+    @property
+    def flat(self) -> str:
+        return f"{self.label} {self.group}".strip()
+
+
+def keys_of(lines: Sequence[Line], protocols: Protocols, choice: Choice) -> list[Key]:
+    """The columns, in the order of the runs: protocols first, then metrics."""
+    return chosen_keys({key: cell for line in lines for key, cell in line.cells.items()}, protocols, choice)
+
+
+def chosen_keys(cells: Mapping[Key, Cell], protocols: Protocols, choice: Choice) -> list[Key]:
+    """The columns that are asked for among those of `cells`; without a wish, the main ones.
+
+    Raises
+    ------
+    UnknownName : a metric or protocol that isn't there, with the nearest that is.
+    """
+    known = sorted(cells, key=lambda key: key[0] not in protocols)  # stable
+    if choice.protocols:
+        measures = list(dict.fromkeys(key[0] for key in known))
+        wanted = {name for asked in choice.protocols for name in _meant(asked, measures, protocols)}
+        known = [key for key in known if key[0] in wanted]
+    if choice.metrics:
+        names = {m for key in known for m in (key[1], key[0])}
+        for asked in choice.metrics:
+            if asked not in names:
+                raise unknown("metric", asked, names)
+        return [key for key in known if key[1] in choice.metrics or key[0] in choice.metrics]
+    if choice.everything:
+        return [key for key in known if key[0] != "classification"]
+    return [key for key in known if cells[key].quantity.main]
+
+
+def headline(keys: Sequence[Key], lines: Sequence[Line], sort: str = "") -> Key | None:
+    """The column that lines are ranked by: what `sort` asks for, else the first main number."""
+    known = list(dict.fromkeys(key for line in lines for key in line.cells))
+    if sort:
+        protocol, _, metric = sort.rpartition("/")
+        fitting = [k for k in [*keys, *known] if k[1] == metric and (not protocol or k[0] == protocol)]
+        if not fitting:
+            raise unknown("metric", sort, {n for k in known for n in (k[1], f"{k[0]}/{k[1]}")})
+        return fitting[0]
+    return main_key(keys, {key: cell_at(lines, key) for key in keys})
+
+
+def main_key(keys: Sequence[Key], cells: Mapping[Key, Cell]) -> Key | None:
+    """The main number of the first measure, or its first number."""
+    return next((k for k in keys if k[0] == keys[0][0] and cells[k].quantity.headline), keys[0] if keys else None)
+
+
+def ordered(lines: Sequence[Line], key: Key | None, choice: Choice) -> list[Line]:
+    """Best first (or by the fields of `choice.by`), variants after the one they equal; samples, then controls last."""
+    if choice.by:
+        check_fields(lines, choice.by)
+    value = {line.name: _worth(line, key) for line in lines}
+    parts = {part: n for n, part in enumerate(dict.fromkeys(line.fields.get("slice") for line in lines))}
+    most = max((line.cells[key].n for line in lines if key in line.cells), default=0) if key else 0
+
+    def place(line: Line) -> tuple[Any, ...]:
+        fields = tuple(_sortable(name, value_of(line, name), parts) for name in choice.by)
+        twin = line.same_as in value
+        worth = value[line.same_as] if twin else _worth(line, key)
+        base = () if choice.by and not choice.sort else (-worth, line.same_as or line.name, twin)
+        fewer = is_sample(line, key, most) and not choice.by
+        return (line.control, fewer, *((base, fields) if choice.sort else (fields, base)))
+
+    return sorted(lines, key=place)
+
+
+def _sortable(name: str, value: Any, parts: Mapping[Any, int]) -> Any:
+    """Slices in the order they were cut, everything else as a reader counts."""
+    return parts[value] if name == "slice" else natural(value)
+
+
+def is_sample(line: Line, key: Key | None, most: int) -> bool:
+    """Whether a line's number is of fewer images than others have: then it has no rank among them."""
+    return key is not None and key in line.cells and line.cells[key].n < most
+
+
+def heads_of(keys: Sequence[Key], lines: Sequence[Line], protocols: Protocols) -> list[Head]:
+    """Labels, with the protocol where there are several and the arrow where less is better."""
+    cells = {key: cell_at(lines, key) for key in keys}
+    several = len({key[0] for key in keys if key[0] in protocols}) > 1
+    origins = {measure: {k[2] for k in keys if k[0] == measure} for measure, _, _ in keys}
+    heads = []
+    for key in keys:
+        cell, (measure, _, origin) = cells[key], key
+        label = cell.label + (" ↓" if cell.higher_is_better is False else "")
+        same_label = {k[0] for k in keys if cells[k].label == cell.label}
+        group = ""
+        if measure in protocols:
+            group = short_protocol(measure) if several else ""
+        elif len(same_label) > 1:
+            group = short_metric(measure)
+        if (label == "MaxBoxAcc" and group == "V1") or label == "MaxBoxAccV2":
+            label = "MaxBoxAcc"
+            group = group or ("V2" if cell.metric == "maxboxacc_v2" else "")
+        if len(origins[measure]) > 1 and origin:
+            group = f"{group} tau {origin}".strip()
+        heads.append(Head(label, group))
+    return heads
+
+
+def cell_at(lines: Iterable[Line], key: Key) -> Cell:
+    """Any cell of a column."""
+    return next(line.cells[key] for line in lines if key in line.cells)
+
+
+def _meant(asked: str, measures: Sequence[str], protocols: Protocols) -> list[str]:
+    """A measure by its name; a preset means those derived from it too where it is not there itself."""
+    if asked in measures:
+        return [asked]
+    found = [name for name in measures if name in protocols and protocols[name].preset == asked]
+    if not found:
+        raise unknown("protocol", asked, measures)
+    return found
+
+
+def _worth(line: Line, key: Key | None) -> float:
+    cell = line.cells.get(key) if key else None
+    if cell is None or math.isnan(cell.value):
+        return -math.inf
+    return -cell.value if cell.higher_is_better is False else cell.value

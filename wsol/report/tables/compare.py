@@ -1,0 +1,187 @@
+"""Two variants, image by image: differences with intervals, discordant images, and where they differ most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wsol.errors import DataError
+from wsol.report.numbers.lines import Key, key_of
+from wsol.report.numbers.paired import apart, significant
+from wsol.report.numbers.quantity import Cell
+from wsol.report.numbers.rows import curves_of, known, numbers, rows_of
+from wsol.report.tables.columns import Choice, Head, chosen_keys, main_key
+from wsol.report.tables.grid import Grid, Text
+from wsol.report.tables.names import Style, short_metric, short_protocol, text
+from wsol.stats.paired import mcnemar
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from wsol.report.numbers.failures import Failures
+    from wsol.report.numbers.summary import Summary
+    from wsol.stats.paired import Difference, McNemar
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One variant of one run: its cells by column, its rows, and which of its images failed."""
+
+    name: str
+    cells: Mapping[Key, Cell]
+    rows: pa.Table
+    summary: Summary
+    failures: Failures | None = None
+
+    @classmethod
+    def of(cls, summary: Summary, variant: str, rows: pa.Table, failures: Failures | None = None) -> Side:
+        cells = {key_of(cell): cell for cell in summary.cells if cell.variant == variant and not cell.slice}
+        return cls(summary.variants[variant].id, cells, rows, summary, failures)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One number of both sides. `test` is McNemar's for hits, at the thresholds chosen for each side."""
+
+    key: Key
+    a: Cell
+    b: Cell
+    points: Cell
+    difference: Difference
+    test: McNemar | None
+
+    def record(self) -> dict[str, Any]:
+        """As a plain object: differences in the number's own unit (points for percentages)."""
+        found: dict[str, Any] = {"protocol": self.key[0], "metric": self.key[1], "tau_from": self.a.tau_from}
+        found |= {"a": self.a.value, "b": self.b.value}
+        found |= {"difference": self.points.value, "low": self.points.low, "high": self.points.high}
+        found |= {"p": self.difference.p, "n": self.difference.n}
+        found |= {"a_higher": self.difference.better, "b_higher": self.difference.worse}
+        return found | ({"mcnemar_p": self.test.p} if self.test else {})
+
+
+def compared(a: Side, b: Side, choice: Choice) -> list[Compared]:
+    """The numbers asked for that both sides have on the same images, `a` minus `b`."""
+    found = []
+    for key, cell in a.cells.items():
+        pair = apart(cell, b.cells.get(key))
+        if pair is None or key[0] == "classification":
+            continue
+        left, right = cell.draws, b.cells[key].draws
+        assert left is not None
+        assert right is not None
+        bits = [d.influence for d in (left, right) if d.influence is not None and np.isin(d.influence, (0, 1)).all()]
+        test = mcnemar(bits[0], bits[1]) if len(bits) == 2 else None
+        found.append(Compared(key, cell, b.cells[key], *pair, test))
+    if not found:
+        raise DataError(f"{a.name} and {b.name} have no number on the same images; compare variants of one data set")
+    wanted = chosen_keys({one.key: one.a for one in found}, a.summary.protocols, choice)
+    return [one for one in found if one.key in wanted]
+
+
+def compare_grid(found: Sequence[Compared], a: Side, b: Side) -> Grid:
+    """One line per number: both values, the difference, and the images in which one is higher."""
+    sure = significant({n: one.difference.p for n, one in enumerate(found)})
+    heads = [Head("number", numeric=False), Head("A"), Head("B"), Head("A - B"), Head("p")]
+    heads += [Head("A higher"), Head("B higher"), Head("McNemar p"), Head("n")]
+    style = {
+        kind: Style.of([c.points for c in found if c.points.percent is kind], signed=True) for kind in (True, False)
+    }
+    lines = []
+    for n, one in enumerate(found):
+        digits = one.a.digits
+        arrow = " ↓" if one.a.higher_is_better is False else ""
+        known_counts = one.difference.better + one.difference.worse > 0 or one.test is not None
+        counts = [str(one.difference.better), str(one.difference.worse)] if known_counts else ["", ""]
+        lines.append(
+            [
+                Text(f"{one.a.label}{arrow} {short_metric(short_protocol(one.key[0]))}"),
+                Text(f"{one.a.value:.{digits}f}"),
+                Text(f"{one.b.value:.{digits}f}"),
+                Text(text(one.points, style[one.points.percent]) + ("*" if n in sure else "")),
+                Text(_p(one.difference.p)),
+                *(Text(count) for count in counts),
+                Text(_p(one.test.p) if one.test else ""),
+                Text(str(one.difference.n)),
+            ]
+        )
+    notes = [
+        f"A = {_full(a)}, B = {_full(b)}.",
+        "Paired by image; intervals 95 %; * significant (Holm over these lines, 5 %).",
+        "p: paired bootstrap, thresholds chosen again in each replicate. McNemar: hits at the thresholds chosen once.",
+    ]
+    notes += [side.failures.sentence(side.name) for side in (a, b) if side.failures]
+    return Grid(heads, lines, notes)
+
+
+def most_different(a: Side, b: Side, key: Key, *, top: int) -> list[dict[str, Any]]:
+    """The images in which the two differ most: by IoU at each side's threshold, or by the metric's own column."""
+    ids, left, right, label = _per_image(a, b, key)
+    order = np.argsort(-np.abs(left - right), kind="stable")[:top]
+    names = a.summary.manifest.get("class_names", [])
+    labels = dict(zip(a.rows["image_id"].to_pylist(), a.rows["label"].to_pylist(), strict=True))
+    return [
+        {
+            "image_id": ids[n],
+            "class": names[labels[ids[n]]] if labels[ids[n]] < len(names) else str(labels[ids[n]]),
+            "what": label,
+            "a": float(left[n]),
+            "b": float(right[n]),
+            "difference": float(left[n] - right[n]),
+        }
+        for n in order
+        if left[n] != right[n]
+    ]
+
+
+def images_grid(found: Sequence[Mapping[str, Any]], key: Key) -> Grid:
+    """The images as a table."""
+    heads = [Head("image", numeric=False), Head("class", numeric=False), Head("A"), Head("B"), Head("A - B")]
+    lines = [
+        [Text(one["image_id"]), Text(one["class"]), *(Text(f"{one[name]:.3f}") for name in ("a", "b"))]
+        + [Text(f"{one['difference']:+.3f}")]
+        for one in found
+    ]
+    what = found[0]["what"] if found else "nothing differs"
+    return Grid(heads, lines, [f"Images that differ most: {what}, {key[0]}."])
+
+
+def image_key(found: Sequence[Compared], a: Side) -> Key | None:
+    """The number that images are compared by: the first main one that each image has by itself."""
+    cells = {one.key: one.a for one in found if one.key[0] in a.summary.protocols or one.a.quantity.column}
+    return main_key(list(cells), cells)
+
+
+def _per_image(a: Side, b: Side, key: Key) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64], str]:
+    protocol = key[0]
+    if protocol in a.summary.protocols:
+        rows = [rows_of(side.rows, protocol) for side in (a, b)]
+        taus = [_position(side, protocol) for side in (a, b)]
+        iou = [
+            curves_of(r, side.summary.protocols[protocol]).at(tau)
+            for r, side, tau in zip(rows, (a, b), taus, strict=True)
+        ]
+        return rows[0]["image_id"].to_pylist(), iou[0], iou[1], "IoU at each one's best threshold"
+    column = a.cells[key].quantity.column
+    rows = [known(side.rows, column) for side in (a, b)]
+    values = [numbers(r, column) for r in rows]
+    return rows[0]["image_id"].to_pylist(), values[0], values[1], key[1]
+
+
+def _position(side: Side, protocol: str) -> float:
+    """Where on its curves the side's threshold for IoU 0.5 is."""
+    at_half = (c for key, c in side.cells.items() if key[0] == protocol and c.quantity.deltas == (0.5,))
+    cell = next(at_half)
+    return cell.draws.tau[0] if cell.draws is not None and cell.draws.tau else 0.0
+
+
+def _full(side: Side) -> str:
+    return f"{side.name} ({side.summary.run})"
+
+
+def _p(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
