@@ -10,7 +10,7 @@ import numpy as np
 
 from wsol.methods._base import methods
 from wsol.methods._variants import config_of
-from wsol.metrics.rise import Rise2018Dataset
+from wsol.metrics.rise2018_dataset import Rise2018Dataset
 from wsol.protocols._base import named
 from wsol.runs.folder import RunFolder, Shard
 from wsol.runs.records import (

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wsol.environment import conf_dir
 from wsol.errors import ConfigError, WsolError, unknown
-from wsol.places import conf_dir
 from wsol.registry import load_file
 
 PATHS = {

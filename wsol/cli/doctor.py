@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsol.cli import choices
+from wsol.environment import versions
 from wsol.errors import WsolError
-from wsol.versions import versions
 
 if TYPE_CHECKING:
     from wsol.testing import Trial
@@ -95,7 +95,7 @@ def _numba() -> Finding:
 
 
 def _conf() -> Finding:
-    from wsol.places import conf_dir
+    from wsol.environment import conf_dir
 
     folder = conf_dir()
     if not (folder / "config.yaml").is_file():

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from wsol.cli import choices
+from wsol.environment import conf_dir
 from wsol.errors import ConfigError, unknown
-from wsol.places import conf_dir
 from wsol.report.tables.plain import print_table
 
 KINDS = ("methods", "layers", "models", "datasets", "protocols", "metrics", "experiments", "views", "engines")

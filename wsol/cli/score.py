@@ -97,11 +97,11 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, b
     """Rows on disk, their summary, and whether some maps could not be measured."""
     from wsol.cli.table import settings_of
     from wsol.datasets.annotations import read_annotations
+    from wsol.environment import versions
     from wsol.evaluation.engines import run_local
     from wsol.report.numbers.summary import summarise
     from wsol.runs.folder import RunFolder
     from wsol.runs.knobs import check_knobs
-    from wsol.versions import versions
 
     data = read_annotations(chosen.annotations, images=chosen.images, masks=chosen.masks)
     experiment = _experiment(chosen, data)

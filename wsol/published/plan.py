@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsol.cli import choices
 from wsol.cli.compose import compose_settings
+from wsol.environment import versions
 from wsol.errors import DataError, ModelError, WsolError
 from wsol.evaluation.build import chosen_protocols, engine_of, experiment_from, load_dataset
 from wsol.evaluation.engines import run_local
@@ -20,7 +21,6 @@ from wsol.options import build
 from wsol.published.beside import wanted_weights
 from wsol.report.numbers.summary import summarise
 from wsol.runs.folder import RunFolder
-from wsol.versions import versions
 from wsol.views import View
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsol.errors import ConfigError, OutputError
+from wsol.report.figures import plots
 from wsol.report.figures.ablation import ablations, thresholds
 from wsol.report.figures.map_grid import map_grid
 from wsol.report.figures.series import PATHS
-from wsol.report.figures import plots
 from wsol.report.numbers.rows import is_swept
 from wsol.report.numbers.summary import RESAMPLES
 from wsol.report.page.data import Material
