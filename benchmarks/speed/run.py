@@ -35,9 +35,9 @@ from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import evaluate
 from wsol.localization.localize import ImageMap, localize
 from wsol.methods._variants import expand
-from wsol.models.base import load_classifier
 from wsol.models.forward import capture
 from wsol.models.stages import resolve_layer, stages
+from wsol.models.zoo import load_classifier
 from wsol.protocols._base import protocols
 from wsol.report.tables.plain import print_table
 from wsol.runs.folder import RunFolder

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from wsol.cli import main
-from wsol.models.base import load_classifier
 from wsol.models.forward import capture
 from wsol.models.stages import list_layers
 from wsol.models.tokens import grids
+from wsol.models.zoo import load_classifier
 from wsol.registry import load_file
 from wsol.runs.folder import open_run
 
@@ -22,7 +22,7 @@ import timm
 import torchvision
 from torch import nn
 
-from wsol.models.base import model
+from wsol.models.registered import model
 
 
 def filled(net: nn.Module) -> nn.Module:

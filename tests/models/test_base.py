@@ -11,7 +11,9 @@ import torch
 from tests.models.conftest import Tiny, wrap
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation
 from wsol.errors import ConfigError, ModelError, UnknownName
-from wsol.models.base import IMAGENET_MEAN, Classifier, load_classifier, model, model_names, models, weights_id
+from wsol.models.classifier import IMAGENET_MEAN, Classifier, weights_id
+from wsol.models.registered import model, models
+from wsol.models.zoo import load_classifier, model_names
 from wsol.registry import load_file
 from wsol.views import View
 
@@ -70,7 +72,7 @@ def test_the_embedded_networks_come_with_their_weights(name):
     assert (net.num_classes, net.input_size, len(net.class_names)) == (10, 128, 10)
     assert net.weights_id.startswith("embedded:")
     assert load_classifier(name, weights="random").weights_id != net.weights_id
-    with pytest.raises(ModelError, match=r"the embedded weights of .*: 10 classes, not 12"):
+    with pytest.raises(ModelError, match=r"model 'shapes_.*': 10 classes, not 12"):
         load_classifier(name, num_classes=12)
     assert load_classifier(name, weights="random", num_classes=12).num_classes == 12
 
@@ -90,7 +92,7 @@ def test_a_registered_function_is_a_model(tiny):
 def test_a_network_in_a_file_outside_the_package_is_a_model(tmp_path, monkeypatch):
     monkeypatch.setattr(models, "_members", dict(models._members))
     (tmp_path / "my_net.py").write_text(
-        "import torch\nfrom wsol.models.base import model\n\n"
+        "import torch\nfrom wsol.models.registered import model\n\n"
         "@model('my_net', input_size=8)\ndef my_net():\n"
         "    return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 2))\n"
     )

@@ -12,11 +12,11 @@ import torchvision
 from tests.models.conftest import wrap
 from wsol.errors import LayerError, ModelError, UnknownName
 from wsol.models import timm as timm_zoo
-from wsol.models.base import load_classifier
 from wsol.models.forward import capture
 from wsol.models.query import ModelQuery
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.tokens import Grid, grids
+from wsol.models.zoo import load_classifier
 
 
 def random_like(*shape):

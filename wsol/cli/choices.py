@@ -179,7 +179,7 @@ def options(group: str) -> list[str]:
     stored = [name.removesuffix(".yaml") for name in repo.get(group, {})]
     files = [path.stem for path in (conf_dir() / group).glob("*.yaml")]
     if group == "model":
-        from wsol.models.base import model_names
+        from wsol.models.zoo import model_names
 
         stored += model_names()
     return sorted({*stored, *files})
@@ -192,7 +192,7 @@ def _named_models(words: Sequence[str]) -> list[str]:
     unknown_names = [name for name in named if name not in files]
     if not unknown_names:
         return []
-    from wsol.models.base import model_names
+    from wsol.models.zoo import model_names
 
     known = model_names()
     return [name for name in unknown_names if name in known or name.startswith("timm/")]

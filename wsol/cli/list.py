@@ -104,8 +104,8 @@ def _first_sentence(text: str | None) -> str:
 
 
 def _layers(overrides: Sequence[str]) -> list[dict[str, Any]]:
-    from wsol.models.base import load_classifier
     from wsol.models.stages import list_layers
+    from wsol.models.zoo import load_classifier
 
     options = dict(word.split("=", 1) for word in overrides if "=" in word)
     name = options.pop("model", None)

@@ -19,9 +19,10 @@ from wsol.methods._base import methods
 from wsol.methods._variants import combinations, expand
 from wsol.metrics._base import metrics
 from wsol.metrics._common.truth import against_boxes
-from wsol.models.base import Classifier, load_classifier, weights_id
+from wsol.models.classifier import Classifier, weights_id
 from wsol.models.randomize import randomised
 from wsol.models.stages import resolve_layer, stages
+from wsol.models.zoo import load_classifier
 from wsol.options import build, defaults, fit
 from wsol.protocols._base import Protocol, protocols
 from wsol.views import View

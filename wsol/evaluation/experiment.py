@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from wsol.maps.stored import StoredMaps
     from wsol.methods._variants import Variant
     from wsol.metrics._base import Metric
-    from wsol.models.base import Classifier
+    from wsol.models.classifier import Classifier
     from wsol.protocols._base import Protocol
 
 ROWS_VERSION = 4  # raise it when the same settings give other rows

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from wsol.methods._variants import Variant
-    from wsol.models.base import Classifier
+    from wsol.models.classifier import Classifier
     from wsol.models.heads import Head
 
 

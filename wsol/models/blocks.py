@@ -12,7 +12,7 @@ from wsol.models.outline import outline
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from wsol.models.base import Classifier
+    from wsol.models.classifier import Classifier
 
 STAGES = 5  # as many as a usual CNN has resolutions
 

@@ -15,7 +15,7 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from wsol.models.base import Classifier
+    from wsol.models.classifier import Classifier
 
 Layout = Literal["nchw", "nhwc", "tokens", "none"]
 MAX_PREFIX = 16  # class, distillation and register tokens in front of the grid; timm's largest is 1 + 8

@@ -20,7 +20,7 @@ from wsol.models.outline import Output, outline
 if TYPE_CHECKING:
     from torch import nn
 
-    from wsol.models.base import Classifier
+    from wsol.models.classifier import Classifier
 
 SAME_STAGE = 0.75  # a side above this share of the stage's first is no new stage: unpadded convolutions cut an edge off
 NOT_UNITS = re.compile(

@@ -15,7 +15,7 @@ from wsol.models.outline import outline
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from wsol.models.base import Classifier
+    from wsol.models.classifier import Classifier
 
 
 @dataclass(frozen=True, slots=True)
