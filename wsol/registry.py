@@ -52,6 +52,9 @@ class Registry(Mapping[str, T], Generic[T]):
             importlib.import_module(f"{self.package}.{key}")
         elif key not in self._members and key in self._entry_points:
             self._entry_points[key].load()
+        if key not in self._members and key in self._files:
+            file = "/".join([*self.package.split("."), f"{key}.py"])
+            raise ConfigError(f"{file} registers no {self.kind} called {key!r}; name the file after its {self.kind}")
         if key not in self._members:
             raise unknown(self.kind, key, set(self), see=f"wsol list {self.kind}s")
         return self._members[key]

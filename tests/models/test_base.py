@@ -15,7 +15,7 @@ from wsol.models.classifier import IMAGENET_MEAN, Classifier, weights_id
 from wsol.models.registered import model, models
 from wsol.models.zoo import load_classifier, model_names
 from wsol.registry import load_file
-from wsol.views import View
+from wsol.views import view_named
 
 
 def test_a_random_network_is_the_same_every_time(random_classifier):
@@ -145,7 +145,9 @@ def test_real_weights_load_strictly_and_know_real_images(name, right, shared):
         images=str(data / "ilsvrc_open" / "images"), metadata=str(data / "ilsvrc_open" / "metadata")
     )
     samples = images.samples()[::60]
-    pixels = np.stack([np.asarray(View("squash", 224).inputs(images.image(s))[0], np.float32) for s in samples]) / 255
+    pixels = (
+        np.stack([np.asarray(view_named("squash", 224).inputs(images.image(s))[0], np.float32) for s in samples]) / 255
+    )
     normalised = torch.from_numpy(((pixels - net.mean) / net.std).astype(np.float32)).permute(0, 3, 1, 2)
     with torch.no_grad():
         found = net.module(normalised).argmax(1)

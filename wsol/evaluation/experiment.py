@@ -21,7 +21,7 @@ from wsol.runs.records import (
     variant_info,
 )
 from wsol.runs.schema import About, RunInfo
-from wsol.views import View
+from wsol.views import View, view_named
 
 if TYPE_CHECKING:
     from wsol.datasets.base import Dataset, Sample
@@ -61,7 +61,7 @@ def view_under(protocol: Protocol, view: View) -> View:
     """The view of a protocol in a run under `view`: its own where it states another."""
     if protocol.view == "any" or (protocol.view, protocol.merge) == (view.name, view.merge):
         return view
-    return View(protocol.view, view.side, merge=protocol.merge)
+    return view_named(protocol.view, view.side, merge=protocol.merge)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +125,7 @@ class Experiment:
             "dataset": self.dataset.key,
             "model": stored.label if stored else classifier.name if classifier else "none",
             "weights": stored.fingerprint if stored else classifier.weights_digest if classifier else "none",
-            "view": [self.view.name, self.view.side, list(self.view.scales) if self.view.name == "multiscale" else []],
+            "view": [self.view.name, self.view.side, [*self.view.options.items()]],
             "seed": self.seed,
             "numerics": [self.numerics.device.split(":")[0], self.numerics.precision, self.numerics.tf32],
             "rows_version": ROWS_VERSION,
