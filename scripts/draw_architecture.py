@@ -114,7 +114,12 @@ def picture() -> str:
     direct = {room: others - {room, "wsol"} for room, others in found.items()}
 
     def reached(room: str) -> set[str]:
-        return direct[room].union(*(reached(other) for other in direct[room]))
+        below, todo = set[str](), [*direct[room]]
+        while todo:
+            other = todo.pop()
+            todo += direct[other] - below
+            below.add(other)
+        return below
 
     lines = ["graph TD"]
     for room, about in reversed(ROOMS.items()):
