@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsol.cli import main as wsol
-from wsol.versions import versions
+from wsol.environment import versions
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("WSOL_SHARED", ROOT.parent / "shared"))

@@ -1,6 +1,6 @@
 """Train the two embedded networks on the embedded data set, on a CPU, in minutes.
 
-    python scripts/train_shapes.py                      # both, into wsol/models/weights/
+    python scripts/train_shapes.py                      # both, into wsol/models/networks/weights/
     python scripts/train_shapes.py --nets shapes_gap --out /tmp/weights
 
 Only class labels are used. The sign is small and takes a small network long to find, so training starts on easy
@@ -22,8 +22,11 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from wsol.datasets.formats.shapes import Shapes
-from wsol.models.shapes_nets import INPUT_SIZE, MEAN, NETS, STD, WEIGHTS, ShapesVGG, build
+from wsol.models.networks._shapes import INPUT_SIZE, MEAN, STD, WEIGHTS
+from wsol.models.networks.shapes_gap import ShapesGAP
+from wsol.models.networks.shapes_vgg import ShapesVGG
 
+NETS: dict[str, type[ShapesGAP] | type[ShapesVGG]] = {"shapes_vgg": ShapesVGG, "shapes_gap": ShapesGAP}
 log = logging.getLogger("train_shapes")
 
 
@@ -41,7 +44,7 @@ def main() -> None:
     for name in args.nets:
         start = time.monotonic()
         torch.manual_seed(args.seed)
-        net = with_norm(build(name))
+        net = with_norm(NETS[name]())
         fit(net, easy, epochs=args.easy_epochs, rate=args.rate, bf16=args.bf16)
         fit(net, train, epochs=args.epochs, rate=args.rate, bf16=args.bf16, check=val)
         net = without_norm(net)

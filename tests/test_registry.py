@@ -80,7 +80,7 @@ def test_a_wrong_name_is_told_the_nearest_without_importing_all() -> None:
     )
 
 
-def test_a_file_that_registers_by_a_call_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_in_the_folder_is_a_component_under_its_stem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "things2026"
     package.mkdir()
     (package / "__init__.py").write_text(
@@ -89,27 +89,40 @@ def test_a_file_that_registers_by_a_call_is_found(tmp_path: Path, monkeypatch: p
         "def thing(name):\n"
         "    return lambda cls: things.add(name, cls)\n"
     )
-    (package / "plain.py").write_text("from things2026 import thing\n@thing('one')\nclass One: pass\n")
-    (package / "called.py").write_text("from things2026 import thing\nfor n in 'ab': thing(n)(type(n, (), {}))\n")
-    (package / "helper.py").write_text("thing = print\nraise RuntimeError('a helper is not imported')\n")
+    (package / "one.py").write_text("from things2026 import thing\n@thing('one')\nclass One: pass\n")
+    (package / "two.py").write_text("from things2026 import thing\n@thing('other')\nclass Two: pass\n")
+    (package / "_helper.py").write_text("raise RuntimeError('a helper is not imported')\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     things = __import__("things2026").things
-    assert list(things) == ["a", "b", "one"]
-    assert "things2026.plain" not in sys.modules
+    assert list(things) == ["one", "two"]
+    assert "things2026.one" not in sys.modules
     assert things["one"].__name__ == "One"
-    with pytest.raises(UnknownName, match="there is no thing 'two'"):
-        things["two"]
+    with pytest.raises(UnknownName, match="there is no thing 'three'"):
+        things["three"]
     with pytest.raises(ConfigError, match="two things are named 'one'"):
         things.add("one", int)
+    with pytest.raises(ConfigError, match=r"things2026/two.py registers no thing called 'two'; name the file"):
+        things["two"]
 
 
 @pytest.mark.parametrize(
     "module",
-    ["summary", "table", "compare", "html", "figures", "exports", "trackers", "reproduce", "material", "failures"],
+    [
+        "wsol.report.numbers.summary",
+        "wsol.report.numbers.failures",
+        "wsol.report.tables.table",
+        "wsol.report.tables.compare",
+        "wsol.report.page.html",
+        "wsol.report.page.data",
+        "wsol.report.figures.write",
+        "wsol.report.export.frame",
+        "wsol.report.export.trackers",
+        "wsol.published.beside",
+    ],
 )
 def test_readers_load_no_torch_and_no_method(module: str) -> None:
     fresh(
-        f"import wsol, wsol.stats, wsol.runs.folder, wsol.report.{module}",
+        f"import wsol, wsol.stats, wsol.runs.folder, {module}",
         free_of("torch", "torchvision", "wsol.models.forward", "wsol.metrics._base"),
         "assert not [name for name in sys.modules if name.startswith(('wsol.methods', 'wsol.metrics'))]",
     )

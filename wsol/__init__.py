@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsol.version import __version__
+from wsol.environment import __version__
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from wsol.localization.localize import ImageMap, boxes_along
 from wsol.localization.resize import normalise, resize
 from wsol.methods._variants import Variant, expand, takes_layers
 from wsol.protocols._base import protocols
-from wsol.views import View
+from wsol.views import view_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,7 +171,7 @@ def _correlation(a: NDArray[Any], b: NDArray[Any]) -> float:
 def _box_iou(a: NDArray[Any], b: NDArray[Any]) -> float:
     """IoU of the two largest boxes above `TAU`; 1 when neither has one."""
     height, width = a.shape
-    layout = View("squash", width).layout((width, height))
+    layout = view_named("squash", width).layout((width, height))
     items = [ImageMap(raw=one, layout=layout, boxes_xyxy=np.zeros((0, 4))) for one in (a, b)]
     first, second = (boxes_along(item, protocols["exact"], [TAU])[0] for item in items)
     if not len(first) or not len(second):

@@ -10,7 +10,7 @@ import time
 
 import torch
 
-from wsol.models.base import load_classifier
+from wsol.models.zoo import load_classifier
 
 REPEATS = 5
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from wsol.localization.localize import ImageMap, Localizations, localize
 from wsol.protocols._base import protocols
-from wsol.views import View
+from wsol.views import view_named
 
 SIDE = 224
 MAPS = 100
@@ -33,7 +33,7 @@ CHUNK = 25
 GT = np.array([[50.0, 50.0, 150.0, 150.0], [0.0, 0.0, 100.0, 100.0]])
 TAUS = np.arange(0, 1, 0.001)
 PROTOCOLS = (protocols["choe2020_v1"], protocols["choe2020_v2"])
-LAYOUT = View("squash", SIDE).layout((SIDE, SIDE))
+LAYOUT = view_named("squash", SIDE).layout((SIDE, SIDE))
 Map = NDArray[np.float64]
 Best = tuple[NDArray[np.float64], ...]
 

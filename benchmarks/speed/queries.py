@@ -20,9 +20,10 @@ from torch import Tensor, nn
 
 from wsol.methods._base import methods
 from wsol.metrics._base import Case, measure, metrics
-from wsol.models.base import Classifier, load_classifier
+from wsol.models.classifier import Classifier
 from wsol.models.query import ModelQuery
 from wsol.models.stages import resolve_layer
+from wsol.models.zoo import load_classifier
 from wsol.testing import layer_features
 
 TARGET = 1.2  # on a GPU; CPUs are printed beside it

@@ -35,13 +35,13 @@ from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import evaluate
 from wsol.localization.localize import ImageMap, localize
 from wsol.methods._variants import expand
-from wsol.models.base import load_classifier
 from wsol.models.forward import capture
 from wsol.models.stages import resolve_layer, stages
+from wsol.models.zoo import load_classifier
 from wsol.protocols._base import protocols
 from wsol.report.tables.render import print_table
 from wsol.runs.folder import RunFolder
-from wsol.views import View
+from wsol.views import view_named
 
 METHODS = ("gradcam", "gradcam_pp", "xgradcam", "hirescam", "layercam", "elementwise")
 LAYERS = {
@@ -110,7 +110,7 @@ def experiment_of(
         variants=variants,
         protocols=(protocols["choe2020_v1"], protocols["choe2020_v2"]),
         metrics=(),
-        view=View("squash", 224),
+        view=view_named("squash", 224),
         batch_size=batch_size,
         threads=threads,
         shard_size=max(data.count, 1),

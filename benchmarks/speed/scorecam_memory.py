@@ -15,8 +15,8 @@ import torch
 from wsol.maps.cost import PeakMemory
 from wsol.maps.extractor import MapExtractor
 from wsol.methods._variants import expand
-from wsol.models.base import load_classifier
 from wsol.models.stages import resolve_layer, stages
+from wsol.models.zoo import load_classifier
 
 
 def main() -> None:

@@ -106,7 +106,7 @@ def test_a_difference_names_the_cell_it_is_to(path: Path) -> None:
 def test_what_runs_a_cell_exists(path: Path) -> None:
     from wsol.methods._base import methods
     from wsol.metrics._base import metrics
-    from wsol.models.base import model_names
+    from wsol.models.zoo import model_names
     from wsol.protocols._base import protocols
 
     files = {group: {p.stem for p in (ROOT / "conf" / group).glob("*.yaml")} for group in ("dataset", "method")}

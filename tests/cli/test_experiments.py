@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wsol.cli.compose import compose_settings
+from wsol.environment import conf_dir
 from wsol.evaluation.build import experiment_from
-from wsol.places import conf_dir
 
 NAMES = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 

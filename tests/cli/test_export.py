@@ -158,7 +158,7 @@ def test_boxes_of_a_square_frame_are_brought_to_stored_pixels(real: RunFolder, t
 def test_the_boxes_in_the_rows_have_the_iou_beside_them(real: RunFolder, protocol: str) -> None:
     from wsol.localization.iou import finish_boxes, iou
     from wsol.protocols._base import protocols
-    from wsol.views import View, boxes_on_canvas
+    from wsol.views import boxes_on_canvas, view_named
 
     rule = protocols[protocol]
     for row in real.tables()["gradcam@stage5"].to_pylist():
@@ -168,7 +168,7 @@ def test_the_boxes_in_the_rows_have_the_iou_beside_them(real: RunFolder, protoco
         size, truth = (row["width"], row["height"]), np.array(row["gt_boxes"]).reshape(-1, 4)
         frame = size if rule.space == "original" else (rule.side, rule.side)
         if rule.space == "square":
-            truth = np.trunc(boxes_on_canvas(truth, View("squash", 128).layout(size), frame))
+            truth = np.trunc(boxes_on_canvas(truth, view_named("squash", 128).layout(size), frame))
         clip = frame if rule.clip else None
         for at, box in zip(row[f"{protocol}/box_breaks"], boxes, strict=True):
             if not box.any():

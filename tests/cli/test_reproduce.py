@@ -188,7 +188,7 @@ def test_weights_are_read_from_the_words_of_a_table(said: str, wanted: str | Non
 
 
 def test_every_committed_table_can_be_read_and_named() -> None:
-    from wsol.places import benchmarks_dir
+    from wsol.environment import benchmarks_dir
 
     names = [path.stem for path in benchmarks_dir().glob("*.yaml")]
     assert "choe2020" in names

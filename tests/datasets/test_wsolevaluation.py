@@ -13,7 +13,7 @@ from wsol.datasets import files
 from wsol.datasets.base import datasets
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation
 from wsol.errors import ConfigError, DataError
-from wsol.views import View, mask_on_canvas
+from wsol.views import mask_on_canvas, view_named
 
 IDS = "b,c.png\na/2.png\na/1.png"
 LABELS = "b,c.png,3\na/2.png,0\na/1.png,7"
@@ -224,10 +224,10 @@ def test_a_mask_is_resized_once_whatever_the_size_of_its_image(masked):
     """The published loader takes the file to the map's size, without a detour over the image's."""
     data = masked()
     _, second = data.samples()
-    view = View("squash", 9)
+    view = view_named("squash", 9)
     expected = cv2.resize(data.mask(second), (9, 9), interpolation=cv2.INTER_NEAREST)
     assert np.array_equal(mask_on_canvas(data.mask(second), view.layout(second.size_wh)), expected)
-    cropped = View("centre", 8).layout(second.size_wh)  # the image is resized to 9, and 8 of it are kept
+    cropped = view_named("centre", 8).layout(second.size_wh)  # the image is resized to 9, and 8 of it are kept
     assert mask_on_canvas(data.mask(second), cropped).shape == (8, 8)
 
 

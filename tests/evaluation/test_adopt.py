@@ -15,7 +15,7 @@ from wsol.cli import main
 from wsol.datasets.base import Sample
 from wsol.maps.network import NetworkMaps
 from wsol.maps.source import Loaded
-from wsol.models.base import load_classifier
+from wsol.models.zoo import load_classifier
 from wsol.runs.folder import RunFolder, open_run
 
 FEW = ("run", "method=[fullbox,gradcam]", "metric=[]", "protocol=[choe2020_v1]", "engine.batch_size=2", "gallery=0")

@@ -10,7 +10,7 @@ from PIL import Image
 
 from wsol.localization.localize import ImageMap, boxes_along, localize
 from wsol.protocols._base import Protocol
-from wsol.views import View, ViewName
+from wsol.views import View, view_named
 
 Grid = NDArray[np.float64]
 
@@ -20,7 +20,7 @@ def map_of(
     gt: Any = (),
     *,
     size_wh: tuple[int, int] | None = None,
-    view: View | ViewName = "squash",
+    view: View | str = "squash",
     rgb: NDArray[np.uint8] | None = None,
     full: bool = False,
     shallow: bool = False,
@@ -28,7 +28,7 @@ def map_of(
     """A raw map with the boxes of its image; without `size_wh` a map that is the image pixel for pixel."""
     height, width = raw.shape
     size = size_wh or (width, height)
-    chosen = View(view, 224) if isinstance(view, str) else view
+    chosen = view_named(view, 224) if isinstance(view, str) else view
     return ImageMap(
         raw=raw,
         layout=chosen.layout(size),

@@ -19,7 +19,7 @@ from wsol.localization import component_rules
 from wsol.localization.component_rules import component_rule
 from wsol.localization.localize import ImageMap, Localizations, localize
 from wsol.protocols._base import Protocol, named, protocols
-from wsol.views import View
+from wsol.views import view_named
 
 RULES = {"own_largest": "largest_pixels", "own_all": "all"}  # by our name, the compiled rule that it repeats
 BASES = {
@@ -73,7 +73,7 @@ def maps() -> list[ImageMap]:
     rgb = rng.integers(0, 256, (26, 30, 3), dtype=np.uint8)
 
     def item(raw: NDArray[Any], **more: bool) -> ImageMap:
-        return map_of(raw.astype(float), gt, size_wh=size, view=View("squash", 24), rgb=rgb, shallow=True, **more)
+        return map_of(raw.astype(float), gt, size_wh=size, view=view_named("squash", 24), rgb=rgb, shallow=True, **more)
 
     return [*map(item, raws), item(raws[0], full=True), item(np.full((2, 2), np.nan))]
 

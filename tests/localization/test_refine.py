@@ -13,7 +13,7 @@ from tests.localization.one_map import Grid, boxes_at, curve, map_of
 from wsol.errors import ConfigError
 from wsol.localization.refine import frame_image
 from wsol.protocols._base import protocols
-from wsol.views import View
+from wsol.views import view_named
 
 EXACT = protocols["exact"]
 
@@ -81,7 +81,7 @@ def test_a_cut_has_its_protocols_seed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_pixels_of_a_cut_are_where_the_map_is() -> None:
     rgb, _ = disc()
     image = Image.fromarray(rgb).crop((0, 10, 60, 50))
-    layout = View("centre", 56).layout(image.size)
+    layout = view_named("centre", 56).layout(image.size)
     square = frame_image(image, layout, (32, 32), protocols["choe2020_v1"])
     assert square.shape == (32, 32, 3)
     assert square[16, 16, 0] > 150  # the disc's red, in the middle of the crop

@@ -16,8 +16,8 @@ from wsol.evaluation.experiment import Experiment
 from wsol.evaluation.shard import evaluate
 from wsol.maps.extractor import MapExtractor
 from wsol.methods._variants import Variant, expand
-from wsol.models.base import load_classifier
 from wsol.models.stages import resolve_layer, stages
+from wsol.models.zoo import load_classifier
 from wsol.runs.folder import RunFolder
 
 METHODS: dict[str, dict[str, Any]] = {  # one of each way to use the network

@@ -8,7 +8,7 @@ import torch
 
 from wsol.evaluation.rows import softmax
 from wsol.maps.extractor import MapExtractor
-from wsol.models.base import load_classifier
+from wsol.models.zoo import load_classifier
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64", "bfloat16"])

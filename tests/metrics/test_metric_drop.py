@@ -10,7 +10,9 @@ import pytest
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError
 from wsol.metrics._base import Case
-from wsol.metrics.drop import ADCC, Drop, average_drop, average_gain, coherency
+from wsol.metrics._common.drop import average_drop, average_gain
+from wsol.metrics.adcc import ADCC, coherency
+from wsol.metrics.drop import Drop
 from wsol.metrics.occlusion import Occlusion
 from wsol.stats.reductions import adcc
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError
 from wsol.metrics._base import Case
+from wsol.metrics.energy_pointing import EnergyPointingGame, energy_share
 from wsol.metrics.pixels import Pixels, divergence, pixel_auc
-from wsol.metrics.pointing import EnergyPointingGame, PointingGame, energy_share, pointing_share
+from wsol.metrics.pointing import PointingGame, pointing_share
 
 
 def test_auc_counts_ties_half() -> None:

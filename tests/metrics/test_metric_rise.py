@@ -15,7 +15,10 @@ from wsol.errors import ConfigError
 from wsol.metrics._base import Case
 from wsol.metrics._common.blur import blurred, folded_kernel, gaussian_kernel
 from wsol.metrics._common.curves import Paths, Ties, area, path_probabilities, pixel_order, pixel_ranks, step_counts
-from wsol.metrics.rise import DeletionInsertion, Rise2018Dataset, Rise2018Single, RiseFixed
+from wsol.metrics._common.rise import DeletionInsertion
+from wsol.metrics.rise2018_dataset import Rise2018Dataset
+from wsol.metrics.rise2018_single import Rise2018Single
+from wsol.metrics.rise_fixed import RiseFixed
 from wsol.models.query import ModelQuery
 
 

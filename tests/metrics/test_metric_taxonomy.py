@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError, DataError
 from wsol.metrics._base import Case
-from wsol.metrics.taxonomy import ErrorTypes, error_type, tscam_box
+from wsol.metrics.error_types import ErrorTypes, error_type, tscam_box
 
 GT = np.array([[10, 10, 29, 29]])  # 20 x 20 pixels
 

@@ -9,7 +9,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from wsol.models.base import Classifier, load_classifier, model, models
+from wsol.models.classifier import Classifier
+from wsol.models.registered import model, models
+from wsol.models.zoo import load_classifier
 
 
 @cache

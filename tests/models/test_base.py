@@ -11,9 +11,11 @@ import torch
 from tests.models.conftest import Tiny, wrap
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation
 from wsol.errors import ConfigError, ModelError, UnknownName
-from wsol.models.base import IMAGENET_MEAN, Classifier, load_classifier, model, model_names, models, weights_id
+from wsol.models.classifier import IMAGENET_MEAN, Classifier, weights_id
+from wsol.models.registered import model, models
+from wsol.models.zoo import load_classifier, model_names
 from wsol.registry import load_file
-from wsol.views import View
+from wsol.views import view_named
 
 
 def test_a_random_network_is_the_same_every_time(random_classifier):
@@ -70,7 +72,7 @@ def test_the_embedded_networks_come_with_their_weights(name):
     assert (net.num_classes, net.input_size, len(net.class_names)) == (10, 128, 10)
     assert net.weights_id.startswith("embedded:")
     assert load_classifier(name, weights="random").weights_id != net.weights_id
-    with pytest.raises(ModelError, match=r"the embedded weights of .*: 10 classes, not 12"):
+    with pytest.raises(ModelError, match=r"model 'shapes_.*': 10 classes, not 12"):
         load_classifier(name, num_classes=12)
     assert load_classifier(name, weights="random", num_classes=12).num_classes == 12
 
@@ -90,7 +92,7 @@ def test_a_registered_function_is_a_model(tiny):
 def test_a_network_in_a_file_outside_the_package_is_a_model(tmp_path, monkeypatch):
     monkeypatch.setattr(models, "_members", dict(models._members))
     (tmp_path / "my_net.py").write_text(
-        "import torch\nfrom wsol.models.base import model\n\n"
+        "import torch\nfrom wsol.models.registered import model\n\n"
         "@model('my_net', input_size=8)\ndef my_net():\n"
         "    return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 2))\n"
     )
@@ -143,7 +145,9 @@ def test_real_weights_load_strictly_and_know_real_images(name, right, shared):
         images=str(data / "ilsvrc_open" / "images"), metadata=str(data / "ilsvrc_open" / "metadata")
     )
     samples = images.samples()[::60]
-    pixels = np.stack([np.asarray(View("squash", 224).inputs(images.image(s))[0], np.float32) for s in samples]) / 255
+    pixels = (
+        np.stack([np.asarray(view_named("squash", 224).inputs(images.image(s))[0], np.float32) for s in samples]) / 255
+    )
     normalised = torch.from_numpy(((pixels - net.mean) / net.std).astype(np.float32)).permute(0, 3, 1, 2)
     with torch.no_grad():
         found = net.module(normalised).argmax(1)

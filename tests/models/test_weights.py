@@ -11,7 +11,8 @@ import torchvision
 
 from tests.models.conftest import Tiny
 from wsol.errors import ModelError
-from wsol.models.base import load_classifier, weights_id
+from wsol.models.classifier import weights_id
+from wsol.models.zoo import load_classifier
 
 SQUEEZENET_FILE = "squeezenet1_1-b8a52dc0.pth"  # what torchvision calls its download
 

@@ -21,7 +21,7 @@ from wsol.localization.frame import frame_of
 from wsol.localization.iou import finish_boxes
 from wsol.localization.localize import _foreground, localize
 from wsol.protocols._base import Protocol, protocols
-from wsol.views import View
+from wsol.views import view_named
 
 GRIDS = {"t1000": 0.001, "t100": 0.01}
 
@@ -110,7 +110,7 @@ def scenes(draw: st.DrawFn) -> tuple[NDArray[np.float64], list[list[float]], tup
 
 def ours(name: str, cam: NDArray[np.float64], gt: list[list[float]], size: tuple[int, int]) -> float:
     rule = protocols[name]
-    view = View(rule.view, 224, merge=rule.merge)  # type: ignore[arg-type]
+    view = view_named(rule.view, 224, merge=rule.merge)
     (value,) = curve(map_of(cam, gt, size_wh=size, view=view), rule)[1]
     return value
 
@@ -170,7 +170,7 @@ def test_one_of_the_tools_two_candidates_is_enough() -> None:
     y, x = np.mgrid[:60, :100]
     cam = np.exp(-((x - 25) ** 2 + (y - 25) ** 2) / 300) + 0.3 * np.exp(-((x - 75) ** 2 + (y - 30) ** 2) / 60)
     rule = protocols["cam2016_code"]
-    layout = View("tencrop", 224).layout((100, 60))
+    layout = view_named("tencrop", 224).layout((100, 60))
     _, second = tool_boxes(final_map(cam, layout, (100, 60), rule), candidates=2).tolist()
     item = map_of(cam, [second], size_wh=(100, 60), view="tencrop")
     assert curve(item, rule)[1][0] < 1

@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from wsol.methods._base import methods
-from wsol.methods._variants import config_of
-from wsol.metrics.rise import Rise2018Dataset
-from wsol.protocols._base import named
-from wsol.runs.folder import RunFolder, Shard
-from wsol.runs.records import (
+from wsol.evaluation.records import (
     CLASSIFICATION,
     metric_info,
     metric_quantities,
     protocol_info,
     protocol_quantities,
 )
+from wsol.methods._base import methods
+from wsol.methods._variants import config_of
+from wsol.metrics.rise2018_dataset import Rise2018Dataset
+from wsol.protocols._base import named
+from wsol.runs.folder import RunFolder, Shard
 from wsol.runs.schema import About, RunInfo, VariantInfo
-from wsol.views import View
+from wsol.views import view_named
 
 TAUS = np.arange(0, 1, 0.05)
 CLASSES = ("cross", "ring", "disc", "bars")
@@ -80,7 +80,7 @@ def make_run(
             for i, image in enumerate(ids)
         ]
     measures = [*protocols, *(RISE if rise else {})]
-    view, taken = View("squash", 128), [named(name) for name in protocols]
+    view, taken = view_named("squash", 128), [named(name) for name in protocols]
     chosen = {**IDENTITY, **(identity or {})}
     metrics = dict.fromkeys(RISE, Rise2018Dataset()) if rise else {}
     quantities = [q for p in taken for q in protocol_quantities(p)]

@@ -24,7 +24,7 @@ from wsol.localization.resize import normalise
 from wsol.protocols._base import Protocol, protocols
 from wsol.runs import gallery
 from wsol.runs.folder import RunFolder
-from wsol.views import View, ViewName
+from wsol.views import view_named
 
 
 def test_the_first_images_in_sample_order_are_kept_with_every_variant(run: RunFolder, experiment: Experiment) -> None:
@@ -82,7 +82,7 @@ def test_one_sweep_gives_the_boxes_of_every_threshold(name: str) -> None:
     protocol = protocols[name].derive({"tau": "sweep"})
     rng = np.random.default_rng(5)
     for size in ((90, 60), (64, 64)):
-        item = map_of(rng.random((9, 7)), [[0, 0, 10, 10]], size_wh=size, view=View("squash", 64))
+        item = map_of(rng.random((9, 7)), [[0, 0, 10, 10]], size_wh=size, view=view_named("squash", 64))
         kept = kept_of(item, protocol)
         assert len(kept.counts) == len(kept.iou) == len(gallery.TAUS)
         for step, tau in enumerate(gallery.TAUS):
@@ -98,7 +98,7 @@ def test_a_flat_map_has_no_box() -> None:
 def test_boxes_of_a_square_frame_come_back_in_stored_pixels() -> None:
     raw = np.zeros((8, 8))
     raw[2:6, 2:4] = 1.0
-    kept = kept_of(map_of(raw, size_wh=(448, 112), view=View("squash", 64)), protocols["choe2020_v1"])
+    kept = kept_of(map_of(raw, size_wh=(448, 112), view=view_named("squash", 64)), protocols["choe2020_v1"])
     ((x0, y0, x1, y1),) = kept.at(20)  # tau 0.5: the edge of a bilinear step, half a cell at most from the cell's
     assert abs(x0 - 112) <= 28
     assert abs(x1 - 224) <= 28
@@ -109,7 +109,7 @@ def test_boxes_of_a_square_frame_come_back_in_stored_pixels() -> None:
 @pytest.mark.parametrize(("side", "expected"), [(14, (14, 14)), (56, (56, 56)), (112, (56, 56)), (224, (56, 56))])
 def test_small_maps_are_kept_as_they_are_and_large_ones_averaged(side: int, expected: tuple[int, int]) -> None:
     raw = np.add.outer(np.arange(side), np.arange(side)).astype(float) - 3
-    small = shown.small_map(raw, View("squash", 224).layout((300, 200)), (300, 200))
+    small = shown.small_map(raw, view_named("squash", 224).layout((300, 200)), (300, 200))
     assert small.shape == expected
     assert small.min() == 0
     assert small.max() == 255
@@ -118,7 +118,7 @@ def test_small_maps_are_kept_as_they_are_and_large_ones_averaged(side: int, expe
 
 
 def test_a_view_of_a_part_leaves_the_rest_of_the_map_empty() -> None:
-    small = shown.small_map(np.ones((7, 7)) + np.eye(7), View("centre", 224).layout((600, 300)), (600, 300))
+    small = shown.small_map(np.ones((7, 7)) + np.eye(7), view_named("centre", 224).layout((600, 300)), (600, 300))
     assert small.shape == (28, 56)
     assert not small[:, :13].any()
     assert not small[:, -13:].any()
@@ -126,8 +126,8 @@ def test_a_view_of_a_part_leaves_the_rest_of_the_map_empty() -> None:
 
 
 def test_the_box_protocol_is_the_first_that_a_page_can_sweep(experiment: Experiment) -> None:
-    def chosen(*names: str, view: ViewName = "squash") -> Protocol:
-        ours = {"protocols": tuple(protocols[n] for n in names), "view": View(view, 224)}
+    def chosen(*names: str, view: str = "squash") -> Protocol:
+        ours = {"protocols": tuple(protocols[n] for n in names), "view": view_named(view, 224)}
         return dataclasses.replace(experiment, **ours).gallery_protocol
 
     assert chosen("choe2020_v2", "exact", "choe2020_v1").name == "exact"
@@ -139,7 +139,7 @@ def test_the_box_protocol_is_the_first_that_a_page_can_sweep(experiment: Experim
 
 def test_no_other_protocols_boxes_stand_for_those_of_the_run(experiment: Experiment) -> None:
     for name in ("choe2020_v2", "choe2020_v1", "cam2016_code", "layercam2021"):
-        for view in (View("squash", 224), View("centre", 224)):
+        for view in (view_named("squash", 224), view_named("centre", 224)):
             ours = dataclasses.replace(experiment, protocols=(protocols[name],), view=view)
             assert ours.gallery_protocol == protocols[name]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wsol.environment import conf_dir
 from wsol.errors import ConfigError, WsolError, unknown
-from wsol.places import conf_dir
 from wsol.registry import load_file
 
 PATHS = {
@@ -179,7 +179,7 @@ def options(group: str) -> list[str]:
     stored = [name.removesuffix(".yaml") for name in repo.get(group, {})]
     files = [path.stem for path in (conf_dir() / group).glob("*.yaml")]
     if group == "model":
-        from wsol.models.base import model_names
+        from wsol.models.zoo import model_names
 
         stored += model_names()
     return sorted({*stored, *files})
@@ -192,7 +192,7 @@ def _named_models(words: Sequence[str]) -> list[str]:
     unknown_names = [name for name in named if name not in files]
     if not unknown_names:
         return []
-    from wsol.models.base import model_names
+    from wsol.models.zoo import model_names
 
     known = model_names()
     return [name for name in unknown_names if name in known or name.startswith("timm/")]

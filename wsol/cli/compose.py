@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wsol.cli import choices
-from wsol.places import conf_dir
+from wsol.environment import conf_dir
 
 
 def compose_settings(overrides: Sequence[str]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsol.cli import choices
+from wsol.environment import versions
 from wsol.errors import WsolError
-from wsol.versions import versions
 
 if TYPE_CHECKING:
     from wsol.testing import Trial
@@ -95,7 +95,7 @@ def _numba() -> Finding:
 
 
 def _conf() -> Finding:
-    from wsol.places import conf_dir
+    from wsol.environment import conf_dir
 
     folder = conf_dir()
     if not (folder / "config.yaml").is_file():
@@ -142,7 +142,7 @@ def _methods(settings: dict[str, Any]) -> list[Finding]:
     from wsol.evaluation.build import load_model
     from wsol.methods._variants import expand
     from wsol.models.stages import resolve_layer, stages
-    from wsol.models.tokens import grids
+    from wsol.models.tokens import Grids
     from wsol.testing import RULES, Trial
 
     classifier = load_model(settings["model"])
@@ -151,7 +151,7 @@ def _methods(settings: dict[str, Any]) -> list[Finding]:
     variants = expand(
         settings["methods"], resolve=lambda name: resolve_layer(classifier, name), stages=list(stages(classifier))
     )
-    known = dict(grids(classifier))
+    known = dict(Grids(classifier))
     module = classifier.module.double().eval()
     findings: list[Finding] = []
     for variant in variants:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from wsol.datasets.base import Dataset, Sample
     from wsol.localization.localize import ImageMap
-    from wsol.models.base import Classifier
+    from wsol.models.classifier import Classifier
     from wsol.protocols._base import Protocol
 
 log = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from wsol.cli.table import VAL, settings_of
+from wsol.environment import versions
 from wsol.errors import ConfigError, RowsFailed
 from wsol.evaluation.adopt import adopt
 from wsol.evaluation.build import experiment_from
@@ -22,7 +23,6 @@ from wsol.evaluation.shard import is_complete
 from wsol.report.tables.render import print_table
 from wsol.runs.folder import RunFolder
 from wsol.runs.knobs import check_knobs
-from wsol.versions import versions
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from wsol.cli import choices
+from wsol.environment import conf_dir
 from wsol.errors import ConfigError, unknown
-from wsol.places import conf_dir
 from wsol.report.tables.render import print_table
 
 KINDS = ("methods", "layers", "models", "datasets", "protocols", "metrics", "experiments", "views", "engines")
@@ -104,8 +104,8 @@ def _first_sentence(text: str | None) -> str:
 
 
 def _layers(overrides: Sequence[str]) -> list[dict[str, Any]]:
-    from wsol.models.base import load_classifier
     from wsol.models.stages import list_layers
+    from wsol.models.zoo import load_classifier
 
     options = dict(word.split("=", 1) for word in overrides if "=" in word)
     name = options.pop("model", None)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from wsol.cli import choices
+from wsol.environment import conf_dir
 from wsol.errors import WsolError
-from wsol.places import conf_dir
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast
 
 from wsol.cli import choices
 from wsol.errors import ConfigError, DataError, unknown
-from wsol.views import ViewName
 
 if TYPE_CHECKING:
     from wsol.datasets.base import Dataset, Sample
@@ -97,11 +96,11 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, b
     """Rows on disk, their summary, and whether some maps could not be measured."""
     from wsol.cli.table import settings_of
     from wsol.datasets.annotations import read_annotations
+    from wsol.environment import versions
     from wsol.evaluation.engines import run_local
     from wsol.report.numbers.summary import summarise
     from wsol.runs.folder import RunFolder
     from wsol.runs.knobs import check_knobs
-    from wsol.versions import versions
 
     data = read_annotations(chosen.annotations, images=chosen.images, masks=chosen.masks)
     experiment = _experiment(chosen, data)
@@ -122,7 +121,7 @@ def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
     from wsol.datasets.predictions import read_predictions
     from wsol.evaluation.experiment import Experiment
     from wsol.maps.files import open_maps
-    from wsol.maps.stored import CROPPED, StoredMaps, StoredVariant, looks_raw
+    from wsol.maps.stored import StoredMaps, StoredVariant, looks_raw
     from wsol.metrics._base import metrics
     from wsol.protocols._base import spelled
 
@@ -142,7 +141,7 @@ def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
             raw, reason = True, "the protocol's name says how"
         done = "resized and normalized by the protocol" if raw else "taken as they are, not normalized again"
         log.info("maps are %s: %s (--normalise always or never settles it)", done, reason)
-    if view.name in CROPPED:
+    if view.cropped:
         log.info("maps are taken to cover the %s crop of their images (--view squash: the whole image)", view.name)
     stored = StoredMaps(
         label=_label(chosen.name or chosen.maps.resolve().stem),
@@ -201,14 +200,14 @@ def _protocol(preset: str, chosen: argparse.Namespace, samples: Mapping[str, Sam
 
 def _view_of(chosen: argparse.Namespace, protocols: Sequence[Protocol]) -> View:
     """What maps cover: what --view says, else what the protocol crops."""
-    from wsol.maps.stored import CROPPED
-    from wsol.views import View
+    from wsol.views import view_named
 
     side = protocols[0].side if protocols else METRIC_SIDE
     if chosen.view:
-        return View(_view(chosen.view), side)
+        return view_named(chosen.view, side)
     own = protocols[0].view if protocols else "any"
-    return View(cast(ViewName, own) if own in CROPPED else "squash", side)
+    covered = None if own == "any" else view_named(own, side)
+    return covered if covered and covered.cropped else view_named("squash", side)
 
 
 def _metric(
@@ -239,12 +238,6 @@ def _metric(
 def _able(needs: frozenset[str]) -> bool:
     """Whether a metric can do without the network: it looks at the map, and of the network only at the class."""
     return bool(needs & NEEDS) and needs <= {*NEEDS, "probabilities"}
-
-
-def _view(name: str) -> ViewName:
-    if name not in get_args(ViewName):
-        raise unknown("view", name, get_args(ViewName), error=ConfigError)
-    return cast(ViewName, name)
 
 
 def _label(name: str) -> str:

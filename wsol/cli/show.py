@@ -12,9 +12,9 @@ from typing import Any
 
 from wsol.cli import choices
 from wsol.describe import Option, options, parts
+from wsol.environment import conf_dir
 from wsol.errors import unknown
 from wsol.options import MISSING_VALUE
-from wsol.places import conf_dir
 from wsol.report.tables.render import print_table
 
 Facts = dict[str, Any]

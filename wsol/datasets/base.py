@@ -65,7 +65,7 @@ class StampedDataset(Dataset, Protocol):
         """What decides an image's rows beside its sample's facts, without opening it: the length of its file."""
 
 
-datasets: Registry[type[Dataset]] = Registry("dataset", "wsol.datasets")
+datasets: Registry[type[Dataset]] = Registry("dataset", "wsol.datasets.formats")
 
 C = TypeVar("C")
 

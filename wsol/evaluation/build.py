@@ -19,17 +19,17 @@ from wsol.methods._base import methods
 from wsol.methods._variants import combinations, expand
 from wsol.metrics._base import metrics
 from wsol.metrics._common.truth import against_boxes
-from wsol.models.base import Classifier, load_classifier, weights_id
+from wsol.models.classifier import Classifier, weights_id
 from wsol.models.randomize import randomised
 from wsol.models.stages import resolve_layer, stages
+from wsol.models.zoo import load_classifier
 from wsol.options import build, defaults, fit
 from wsol.protocols._base import Protocol, protocols
-from wsol.views import View
+from wsol.views import View, view_from
 
 log = logging.getLogger(__name__)
 
 CHUNK = {"cpu": 16, "cuda": 64}  # the CPU's caches like small ones: 64 took 1.7 times as long an image as 16
-MANY_CROPS = ("tencrop", "multiscale")
 KNOWN = {"dataset", "model", "methods", "protocols", "metrics", "engine", "paths", "view", "seed", "gallery"}
 SHOWN = {"table", "tau_from", "figures", "profile"}  # settings that decide no row
 
@@ -56,7 +56,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     _check_labels(data, classifier, max(s.label for s in samples))
     view = view_of(settings, classifier)
     asking = [m.name for m in chosen_metrics if m.metric.info.needs & {"model", "method"}]
-    if asking and view.name in MANY_CROPS:
+    if asking and view.passes > 1:
         raise ConfigError(
             f"metric {asking[0]} changes one network input, and view {view.name} has several; "
             "choose metric=[] or view=squash"
@@ -88,8 +88,7 @@ def chosen_protocols(settings: Mapping[str, Any]) -> tuple[Protocol, ...]:
 
 def view_of(settings: Mapping[str, Any], classifier: Classifier) -> View:
     """The run's view, at the network's own input size unless another is given."""
-    node = dict(settings["view"])
-    return build(View, {**node, "side": node.get("side") or classifier.input_size}, where="view")
+    return view_from(settings["view"], side=classifier.input_size)
 
 
 def engine_of(settings: Mapping[str, Any]) -> Engine:

@@ -9,10 +9,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from wsol.localization.component_rules import rule_of
-from wsol.maps.fixed import FixedMaps
-from wsol.runs.folder import Shard, Work, content_hash, shards
-from wsol.runs.records import (
+from wsol.evaluation.records import (
     CLASSIFICATION,
     metric_info,
     metric_quantities,
@@ -20,8 +17,11 @@ from wsol.runs.records import (
     protocol_quantities,
     variant_info,
 )
+from wsol.localization.component_rules import rule_of
+from wsol.maps.fixed import FixedMaps
+from wsol.runs.folder import Shard, Work, content_hash, shards
 from wsol.runs.schema import About, RunInfo
-from wsol.views import View
+from wsol.views import View, view_named
 
 if TYPE_CHECKING:
     from wsol.datasets.base import Dataset, Sample
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from wsol.maps.stored import StoredMaps
     from wsol.methods._variants import Variant
     from wsol.metrics._base import Metric
-    from wsol.models.base import Classifier
+    from wsol.models.classifier import Classifier
     from wsol.protocols._base import Protocol
 
 ROWS_VERSION = 4  # raise it when the same settings give other rows
@@ -61,7 +61,7 @@ def view_under(protocol: Protocol, view: View) -> View:
     """The view of a protocol in a run under `view`: its own where it states another."""
     if protocol.view == "any" or (protocol.view, protocol.merge) == (view.name, view.merge):
         return view
-    return View(protocol.view, view.side, merge=protocol.merge)
+    return view_named(protocol.view, view.side, merge=protocol.merge)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +125,7 @@ class Experiment:
             "dataset": self.dataset.key,
             "model": stored.label if stored else classifier.name if classifier else "none",
             "weights": stored.fingerprint if stored else classifier.weights_digest if classifier else "none",
-            "view": [self.view.name, self.view.side, list(self.view.scales) if self.view.name == "multiscale" else []],
+            "view": [self.view.name, self.view.side, [*self.view.options.items()]],
             "seed": self.seed,
             "numerics": [self.numerics.device.split(":")[0], self.numerics.precision, self.numerics.tf32],
             "rows_version": ROWS_VERSION,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from wsol.localization.localize import ImageMap
-from wsol.views import merge_crops
+from wsol.maps.crops import merge_crops
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

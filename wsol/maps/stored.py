@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 DECIDED_BY = 64  # maps that --normalise auto decides by: the first ones, by image id
 LOWEST_PEAK = 0.5  # of scores; raw maps of small values are within [0, 1], too, and would be cut to nothing
-CROPPED = ("centre", "squash_centre")  # views whose maps cover a part of the image
 ALWAYS = "say --normalise always for raw maps"
 
 
@@ -138,7 +137,7 @@ def check_shape(values: NDArray[Any], sample: Sample, view: View) -> None:
         return
     width, height = sample.size_wh
     apart = max((wide - 1) / width, (high - 1) / height) > min((wide + 1) / width, (high + 1) / height)
-    cropped = view.name in CROPPED
+    cropped = view.cropped
     if cropped or apart:
         fits = "a centre crop" if cropped else f"the image ({height} x {width})"
         raise MapError(

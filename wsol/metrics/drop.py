@@ -1,53 +1,19 @@
-"""What is left of the class when only what the map shows is left of the image: drop, increase, gain, ADCC."""
+"""Average drop, increase in confidence, average gain: what is left of the class in what the map shows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 
-from wsol.metrics._base import SHARE, Case, Columns, Score, digest, mean, metric, once_each
-from wsol.metrics._common.groups import CaseGroup, outputs
-from wsol.stats.reductions import adcc
+from wsol.metrics._base import SHARE, Case, Columns, mean, metric
+from wsol.metrics._common.drop import average_drop, average_gain, shown_probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import Tensor
 
     Floats = NDArray[np.floating[Any]]
-
-
-def shown_only(images: Tensor, maps01: Tensor) -> Tensor:
-    """(..., 3, h, w): images times their min-max maps; what a map hides becomes the mean colour."""
-    return images * maps01.to(images.dtype).unsqueeze(-3)
-
-
-def shown_probabilities(cases: Sequence[Case]) -> list[NDArray[np.float64]]:
-    """(C,) outputs for `shown_only`, computed once for all metrics and for variants with the same map."""
-
-    def changed(group: CaseGroup) -> Callable[[slice], Tensor]:
-        return lambda part: shown_only(group.images[group.image[part]], group.stack(lambda c: c.map01, part))
-
-    return once_each(cases, lambda case: ("shown", digest(case.map01)), lambda some: outputs(some, changed))
-
-
-def average_drop(before: float, after: float) -> float:
-    """max(0, y - o) / y in [0, 1]; 0 where there was nothing to lose."""
-    return max(0.0, before - after) / before if before > 0 else 0.0
-
-
-def average_gain(before: float, after: float) -> float:
-    """max(0, o - y) / (1 - y) in [0, 1]; 0 where there was nothing to win."""
-    return max(0.0, after - before) / (1 - before) if before < 1 else 0.0
-
-
-def coherency(first: Floats, second: Floats) -> float:
-    """(1 + Pearson correlation) / 2 of two maps, in [0, 1]; a constant map correlates with nothing: 0.5."""
-    a, b = first - first.mean(dtype=np.float64), second - second.mean(dtype=np.float64)
-    scale = np.sqrt((a * a).sum() * (b * b).sum())
-    return float((1 + np.clip((a * b).sum() / scale, -1, 1)) / 2) if scale > 0 else 0.5
 
 
 @metric(
@@ -94,65 +60,4 @@ class Drop:
             "gain": average_gain(before, after),
             "before": before,
             "after": after,
-        }
-
-
-@metric(
-    "adcc",
-    paper="Poppi et al., Revisiting the Evaluation of Class Activation Mapping, CVPR Workshops 2021",
-    year=2021,
-    needs=("model", "method"),
-    about="Harmonic mean of coherency, 1 - complexity and 1 - average drop.",
-    cost="1F, and the method once more",
-)
-class ADCC:
-    """ADCC: coherency of the map with the map of what it shows, its complexity, and the average drop, in one number.
-
-    Coherency = (1 + Pearson(M(x), M(x * M(x)))) / 2, complexity = mean |M|, with M the min-max map, and the drop as a
-    fraction. `adcc` is the mean of the images' numbers, `adcc_of_means` the harmonic mean of the three means.
-
-    Attributes
-    ----------
-    of_class : of the drop: the label's (``target``) or the predicted one (``top1``).
-    """
-
-    of_class: Literal["target", "top1"] = "target"
-
-    scores = (
-        mean("adcc", label="ADCC", percent=True, bounds=SHARE),
-        Score(
-            name="adcc_of_means",
-            label="ADCC of means",
-            reduction="adcc_of_means",
-            columns=("coherency", "complexity", "drop"),
-            percent=True,
-            bounds=SHARE,
-        ),
-        mean("coherency", label="Coherency", percent=True, bounds=SHARE),
-        mean("complexity", label="Complexity", percent=True, higher_is_better=False, bounds=SHARE),
-    )
-
-    def measure(self, case: Case) -> Columns:
-        """Columns coherency, complexity, drop and adcc, all in [0, 1]."""
-        return self.measure_batch([case])[0]
-
-    def measure_batch(self, cases: Sequence[Case]) -> list[Columns]:
-        """As `measure`; the method runs on one image at a time."""
-        return [self._columns(case, after) for case, after in zip(cases, shown_probabilities(cases), strict=True)]
-
-    def failed(self, case: Case) -> Columns:
-        """Columns at their worst; the drop is of a mean of means alone."""
-        return {"coherency": 0.0, "complexity": 1.0, "drop": 1.0, "adcc": 0.0}
-
-    def _columns(self, case: Case, probabilities: NDArray[np.float64]) -> Columns:
-        of_class = case.class_of(self.of_class)
-        drop = average_drop(float(case.probabilities[of_class]), float(probabilities[of_class]))
-        shown = shown_only(case.image, torch.as_tensor(case.map01, device=case.image.device))
-        coherent = coherency(case.map, case.remap(shown))
-        complexity = float(np.abs(case.map01).mean(dtype=np.float64))
-        return {
-            "coherency": coherent,
-            "complexity": complexity,
-            "drop": drop,
-            "adcc": adcc(coherent, complexity, drop),
         }

@@ -1,4 +1,4 @@
-"""The pointing games: is the map's peak on the object, and how much of the map is."""
+"""The pointing game: is the map's peak on the object?"""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from wsol.errors import ConfigError
-from wsol.metrics._base import SHARE, Case, Columns, mean, metric
-from wsol.metrics._common.truth import IGNORE, OBJECT, Against, truth_of
+from wsol.metrics._base import Case, Columns, mean, metric
+from wsol.metrics._common.truth import OBJECT, Against, truth_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,17 +32,6 @@ def pointing_share(saliency: Floats, objects: NDArray[np.bool_], *, tolerance: f
     # Squared distances between pixels are whole numbers; float32 roots are not.
     near = np.rint(np.asarray(away, np.float64) ** 2) <= tolerance**2
     return float(near[peaks].mean())
-
-
-def energy_share(map01: Floats, objects: NDArray[np.bool_], known: NDArray[np.bool_]) -> float | None:
-    """Share of the map's sum over `known` pixels that is on the object; an empty map counts as a uniform one.
-
-    None without object pixels.
-    """
-    if not objects.any():
-        return None
-    total = float(map01[known].sum())
-    return float(map01[objects].sum()) / total if total > 0 else float(objects.sum() / known.sum())
 
 
 @metric(
@@ -81,30 +70,3 @@ class PointingGame:
             "hit": pointing_share(case.map, objects, tolerance=scaled),
             "ties": int((case.map == case.map.max()).sum()),
         }
-
-
-@metric(
-    "energy_pointing",
-    paper="Wang et al., Score-CAM, CVPR Workshops 2020",
-    year=2020,
-    needs=("truth",),
-    about="Share of the min-max map's sum that falls on the object.",
-)
-class EnergyPointingGame:
-    """The energy-based pointing game: sum of the map inside the object over the sum of the map.
-
-    The map is the min-max one, so that negative values can't cancel. Ignored pixels count on neither side.
-
-    Attributes
-    ----------
-    against : the paper uses ``boxes``; ``mask`` and ``auto`` (the mask where there is one) are sharper.
-    """
-
-    against: Against = "boxes"
-
-    scores = (mean("energy", name="energy_pointing_game", label="Energy", percent=True, bounds=SHARE),)
-
-    def measure(self, case: Case) -> Columns:
-        """Column energy, in [0, 1], None without object pixels."""
-        truth = truth_of(case, self.against)
-        return {"energy": energy_share(case.map01, truth == OBJECT, truth != IGNORE)}

@@ -1,44 +1,82 @@
-"""Networks of our own: the two embedded ones, and functions registered with `@model`."""
+"""Networks registered with `@model`: our own in `networks/`, and those of a user's file or package."""
 
 from __future__ import annotations
 
 import inspect
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
-from wsol.datasets.shapes.glyphs import GLYPHS
 from wsol.errors import ModelError
-from wsol.models import shapes_nets
 from wsol.models import weights as weights_files
-from wsol.models.base import Classifier, Maker, finish, seeded, weights_id
+from wsol.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, Color, finish, seeded, weights_id
+from wsol.registry import Registry
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-def load_embedded(name: str, *, weights: str | None, num_classes: int | None, input_size: int | None) -> Classifier:
-    """`shapes_vgg` or `shapes_gap`; `weights` None, ``embedded``, ``random`` or a path. Raises ModelError."""
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """A registered function that makes a network; see `model`."""
 
-    def build(classes: int | None) -> nn.Module:
-        return shapes_nets.NETS[name](classes or shapes_nets.NUM_CLASSES)
-
-    source = weights or "embedded"
-    if weights in (None, "embedded", "DEFAULT"):
-        module, source = shapes_nets.load_embedded(name), "embedded"
-        weights_files.check_count(f"the embedded weights of {name}", shapes_nets.NUM_CLASSES, num_classes)
-    elif weights == "random":
-        with seeded():
-            module = build(num_classes)
-    else:
-        module, source = weights_files.load_file(build, source, num_classes=num_classes, name=name)
-    side = input_size or shapes_nets.INPUT_SIZE
-    return finish(name, module, source, side, shapes_nets.MEAN, shapes_nets.STD, tuple(GLYPHS))
+    name: str
+    source: str
+    make: Callable[..., nn.Module | Classifier] = field(repr=False)
+    input_size: int
+    mean: Color
+    std: Color
+    class_names: tuple[str, ...]
+    trained: Path | None
 
 
-def load(maker: Maker, *, weights: str | None, num_classes: int | None, input_size: int | None) -> Classifier:
-    """The network of a registered function, with its own weights, ``random`` ones or a file's. Raises ModelError."""
+models: Registry[Maker] = Registry("model", "wsol.models.networks")
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def model(
+    name: str,
+    *,
+    input_size: int = 224,
+    mean: Color = IMAGENET_MEAN,
+    std: Color = IMAGENET_STD,
+    class_names: tuple[str, ...] = (),
+    trained: Path | None = None,
+) -> Callable[[F], F]:
+    """Register a function that returns a network (or a whole `Classifier`) as `name`.
+
+        @model("mynet", input_size=64)
+        def mynet(*, num_classes: int = 10) -> nn.Module: ...
+
+    The weights are those of the file `trained`, or else those the function returns; `model.weights=mynet.pth` takes
+    another file's. The function gets `num_classes` if it has such a parameter and the number is known.
+    """
+
+    def register(make: F) -> F:
+        source = f"{make.__module__}.{make.__qualname__}"
+        models.add(name, Maker(name, source, make, input_size, mean, std, class_names, trained))  # type: ignore[arg-type]
+        return make
+
+    return register
+
+
+def names() -> list[str]:
+    """Every registered network."""
+    return list(models)
+
+
+def knows(name: str) -> bool:
+    """Whether `name` is a registered network."""
+    return name in models
+
+
+def load(name: str, *, weights: str | None, num_classes: int | None, input_size: int | None) -> Classifier:
+    """A registered network with its own weights, ``random`` ones or a file's. Raises ModelError."""
+    maker = models[name]
     record: list[Classifier] = []
 
     def build(classes: int | None) -> nn.Module:
@@ -52,7 +90,10 @@ def load(maker: Maker, *, weights: str | None, num_classes: int | None, input_si
             raise ModelError(f"model {maker.name!r} ({maker.source}) returned a {type(made).__name__}, not a network")
         return made
 
-    if weights in (None, "random"):
+    if maker.trained and weights in (None, "embedded", "DEFAULT"):
+        module, source = build(None), "embedded"
+        weights_files.fill(module, weights_files.read_state(str(maker.trained)), path=str(maker.trained), name=name)
+    elif weights in (None, "random"):
         module, source = build(num_classes), weights or maker.source
         if weights == "random":
             with seeded():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsol.errors import ModelError, unknown
 from wsol.models import weights as weights_files
-from wsol.models.base import IMAGENET_MEAN, IMAGENET_STD, Classifier, Colour, finish, seeded
+from wsol.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, Color, finish, seeded
 
 if TYPE_CHECKING:
     from torch import nn
@@ -14,8 +14,18 @@ if TYPE_CHECKING:
 PRETRAINED = ("DEFAULT", "pretrained")
 
 
+def names() -> tuple[str, ...]:
+    """None: timm's thousand names are not listed, since asking for them imports timm."""
+    return ()
+
+
+def knows(name: str) -> bool:
+    """Whether `name` is one of timm's, by its prefix."""
+    return name.startswith("timm/")
+
+
 def load(name: str, *, weights: str | None, num_classes: int | None, input_size: int | None) -> Classifier:
-    """See `wsol.models.base.load_classifier`. `weights=DEFAULT` are timm's own; a tag in the name chooses one."""
+    """See `wsol.models.zoo.load_classifier`. `weights=DEFAULT` are timm's own; a tag in the name chooses one."""
     try:
         import timm
     except ImportError as error:
@@ -53,7 +63,7 @@ def load(name: str, *, weights: str | None, num_classes: int | None, input_size:
         )
     config: dict[str, Any] = dict(getattr(module, "pretrained_cfg", None) or {})
     side = input_size or int(config.get("input_size", (3, 224, 224))[-1])
-    mean, std = _colour(config.get("mean"), IMAGENET_MEAN), _colour(config.get("std"), IMAGENET_STD)
+    mean, std = _color(config.get("mean"), IMAGENET_MEAN), _color(config.get("std"), IMAGENET_STD)
     return finish(name, module, source, side, mean, std)
 
 
@@ -70,5 +80,5 @@ def _pretrained(name: str, build: Any) -> nn.Module:
     return module
 
 
-def _colour(given: Any, otherwise: Colour) -> Colour:
+def _color(given: Any, otherwise: Color) -> Color:
     return otherwise if given is None else (float(given[0]), float(given[1]), float(given[2]))

@@ -11,7 +11,7 @@ import torchvision
 
 from wsol.errors import ModelError, unknown
 from wsol.models import weights as weights_files
-from wsol.models.base import IMAGENET_MEAN, IMAGENET_STD, Classifier, Colour, finish, seeded
+from wsol.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, Color, finish, seeded
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,8 +32,13 @@ def names() -> tuple[str, ...]:
     return tuple(torchvision.models.list_models(module=torchvision.models))
 
 
+def knows(name: str) -> bool:
+    """Whether torchvision has a classifier of this name."""
+    return name in names()
+
+
 def load(name: str, *, weights: str | None, num_classes: int | None, input_size: int | None) -> Classifier:
-    """See `wsol.models.base.load_classifier`. `weights` may name a member of the architecture's weights enum.
+    """See `wsol.models.zoo.load_classifier`. `weights` may name a member of the architecture's weights enum.
 
     A local file that is called as torchvision calls its download is known to be that: it gets the same preprocessing.
     """
@@ -113,7 +118,7 @@ def _preset(weights: WeightsEnum) -> Any:
     return weights.transforms()
 
 
-def _normalisation(weights: WeightsEnum) -> tuple[Colour, Colour]:
+def _normalisation(weights: WeightsEnum) -> tuple[Color, Color]:
     preset = _preset(weights)
     return (preset.mean[0], preset.mean[1], preset.mean[2]), (preset.std[0], preset.std[1], preset.std[2])
 

@@ -19,6 +19,7 @@ from wsol.errors import ConfigError, unknown
 from wsol.localization.component_rules import rule_of
 from wsol.options import build
 from wsol.registry import Registry
+from wsol.views import views
 
 CHANGED = "changed from the preset"  # the source of a derived protocol's own knobs
 NO_CUT = {"refine": "no graph cut", "refine_seed": "not used: no graph cut"}  # sources, for presets without one
@@ -70,7 +71,7 @@ class Protocol:
 
     name: str
     paper: str = ""
-    view: Literal["any", "squash", "centre", "squash_centre", "resize_short", "tencrop", "multiscale"] = "any"
+    view: str = "any"
     merge: Literal["sum", "sum_abs"] = "sum"
     space: Literal["square", "original"] = "original"
     side: int = 224
@@ -143,6 +144,8 @@ class Protocol:
 
     def __post_init__(self) -> None:
         rule_of(self.component)
+        if self.view != "any" and self.view not in views:
+            raise unknown("view", self.view, ["any", *views], error=ConfigError)
         for problem, wrong in {
             f"tau={self.tau} is not in [0, 1)": self.tau != "sweep" and not 0 <= self.tau < 1,
             f"tau_step={self.tau_step} is not in (0, 0.5]": not 0 < self.tau_step <= 0.5,

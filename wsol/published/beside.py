@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
+from wsol.environment import benchmarks_dir
 from wsol.errors import ConfigError, unknown
-from wsol.places import benchmarks_dir
 from wsol.report.numbers.paired import apart
 from wsol.report.numbers.quantity import Cell
 from wsol.report.tables.table import BEST, Column, Entry, Table, words

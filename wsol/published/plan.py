@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsol.cli import choices
 from wsol.cli.compose import compose_settings
+from wsol.environment import versions
 from wsol.errors import DataError, ModelError, WsolError
 from wsol.evaluation.build import chosen_protocols, engine_of, experiment_from, load_dataset
 from wsol.evaluation.engines import run_local
@@ -16,12 +17,10 @@ from wsol.evaluation.experiment import Experiment
 from wsol.maps.fixed import SIDE, is_fixed
 from wsol.methods._base import methods
 from wsol.methods._variants import expand
-from wsol.options import build
 from wsol.published.beside import wanted_weights
 from wsol.report.numbers.summary import summarise
 from wsol.runs.folder import RunFolder
-from wsol.versions import versions
-from wsol.views import View
+from wsol.views import view_from
 
 if TYPE_CHECKING:
     from wsol.published.beside import Benchmark, Published
@@ -134,7 +133,7 @@ def boxes_experiment(settings: Mapping[str, Any]) -> Experiment:
         variants=expand(settings["methods"], resolve=lambda layer: layer, stages=[]),
         protocols=chosen_protocols(settings),
         metrics=(),
-        view=build(View, {**view, "side": view.get("side") or SIDE}, where="view"),
+        view=view_from(view, side=SIDE),
         seed=int(settings["seed"]),
         shard_size=engine.shard_size,
         threads=engine.threads,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wsol.errors import ConfigError, DataError, unknown
 from wsol.report.numbers.rows import curves_of, flat, is_swept, numbers, offsets, rows_of, tau_of
 from wsol.runs.folder import open_run
-from wsol.views import View
+from wsol.views import view_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from wsol.runs.folder import RunFolder
     from wsol.runs.schema import ProtocolInfo, RunInfo
-    from wsol.views import ViewName
 
 
 def frame(
@@ -106,10 +105,10 @@ def stored_pixels(
     knobs = protocol.knobs
     if knobs["space"] == "original":
         return boxes.astype(np.float64)
-    view = cast("ViewName", protocol.own_view or run.view)
-    shown, out = View(view, run.side or int(knobs["side"])), np.zeros((len(boxes), 4))
+    view = view_named(protocol.own_view or run.view, run.side or int(knobs["side"]))
+    out = np.zeros((len(boxes), 4))
     for n, size in enumerate(zip(table["width"].to_pylist(), table["height"].to_pylist(), strict=True)):
-        x0, y0, x1, y1 = shown.layout(size).region_xyxy
+        x0, y0, x1, y1 = view.layout(size).region_xyxy
         scale = np.array([x1 - x0, y1 - y0] * 2) / knobs["side"]
         out[n] = (boxes[n] * scale + (x0, y0, x0, y0)) if boxes[n].any() else 0.0
     return out

@@ -284,9 +284,9 @@ def _cell(
 def _learn_reductions(unknown: Sequence[Quantity], about: About) -> None:
     """Ask metrics from outside the package, where they are at hand, how their columns become numbers."""
     for name in dict.fromkeys(quantity.measure for quantity in unknown):
+        from wsol.evaluation.records import metric_quantities
         from wsol.metrics._base import metrics  # numbers of the package's own metrics need no metric's file
         from wsol.options import build
-        from wsol.runs.records import metric_quantities
 
         info = about.metrics[name]
         if info.key in metrics:

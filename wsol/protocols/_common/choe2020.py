@@ -1,6 +1,6 @@
 """Choe et al., 2020 and 2022, as clovaai/wsolevaluation computes it (MaxBoxAcc and MaxBoxAccV2)."""
 
-from wsol.protocols._base import NO_CUT, Protocol, protocol
+from wsol.protocols._base import NO_CUT
 
 PAPER = "Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020; TPAMI 2022"
 CODE = "clovaai/wsolevaluation @ 96f4b88"
@@ -33,46 +33,3 @@ SOURCES = {
     "average": f"{CODE}: all images count once",
     "deltas": "TPAMI 2022, sec. 4: MaxBoxAccV2 at 0.3, 0.5 and 0.7",
 }
-
-V1 = protocol(
-    Protocol(
-        name="choe2020_v1",
-        paper=PAPER,
-        view="squash",
-        space="square",
-        side=224,
-        resize="cubic",
-        normalise="minmax",
-        quantise="floor_uint8",
-        compare="gt",
-        component="largest_polygon",
-        box_end="exclusive_as_inclusive",
-        clip=True,
-        empty="zero_box",
-        iou="plus1",
-        gt_rounding="trunc",
-        headline="at_50",
-        sources={
-            **SOURCES,
-            "component": f"{CODE}: contour of largest cv2.contourArea, ties to the lowest in the image",
-            "headline": "CVPR 2020, sec. 4: MaxBoxAcc at IoU 0.5",
-        },
-    )
-)
-
-V2 = protocol(
-    Protocol(
-        **{
-            **V1.knobs,
-            "name": "choe2020_v2",
-            "paper": PAPER,
-            "component": "all_with_holes",
-            "headline": "mean_over_deltas",
-            "sources": {
-                **SOURCES,
-                "component": f"{CODE}: all contours of the tree, those of holes too",
-                "headline": "TPAMI 2022, sec. 4: mean over deltas, each with its own best threshold",
-            },
-        }
-    )
-)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,8 +10,9 @@ from PIL import Image
 
 from wsol.errors import ConfigError
 from wsol.localization.final_map import final_map
+from wsol.maps.crops import merge_crops
 from wsol.protocols._base import protocols
-from wsol.views import View, ViewName, boxes_on_canvas, mask_on_canvas, merge_crops
+from wsol.views import boxes_on_canvas, mask_on_canvas, view_named, views
 
 SIZES = [(160, 120), (120, 160), (100, 100), (333, 500)]
 
@@ -28,7 +27,7 @@ def marked(size_wh: tuple[int, int], box: tuple[int, int, int, int]) -> Image.Im
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", ["squash", "centre", "squash_centre", "resize_short"])
 def test_boxes_follow_the_pixels(name: str, size: tuple[int, int]) -> None:
-    view = View(name, 224)  # type: ignore[arg-type]
+    view = view_named(name, 224)
     box = (size[0] // 2 - 20, size[1] // 2 - 10, size[0] // 2 + 15, size[1] // 2 + 25)
     crop = np.asarray(view.inputs(marked(size, box))[0])[:, :, 0] > 127
     ys, xs = np.nonzero(crop)
@@ -45,7 +44,7 @@ def test_centre_crop_agrees_with_torchvision() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (375, 500, 3), dtype=np.uint8)
     image = Image.fromarray(pixels)
     theirs = functional.center_crop(functional.resize(image, 256), 224)
-    assert np.array_equal(np.asarray(View("centre", 224).inputs(image)[0]), np.asarray(theirs))
+    assert np.array_equal(np.asarray(view_named("centre", 224).inputs(image)[0]), np.asarray(theirs))
 
 
 def test_squash_and_crop_agrees_with_torchvision() -> None:
@@ -54,12 +53,12 @@ def test_squash_and_crop_agrees_with_torchvision() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (375, 500, 3), dtype=np.uint8)
     image = Image.fromarray(pixels)
     theirs = functional.center_crop(functional.resize(image, [256, 256]), 224)
-    assert np.array_equal(np.asarray(View("squash_centre", 224).inputs(image)[0]), np.asarray(theirs))
+    assert np.array_equal(np.asarray(view_named("squash_centre", 224).inputs(image)[0]), np.asarray(theirs))
 
 
-@given(st.sampled_from(get_args(ViewName)), st.integers(40, 600), st.integers(40, 600), st.data())
+@given(st.sampled_from(sorted(views)), st.integers(40, 600), st.integers(40, 600), st.data())
 def test_the_canvas_shows_its_region_and_nothing_else(name: str, width: int, height: int, data: st.DataObject) -> None:
-    layout = View(name, 224).layout((width, height))  # type: ignore[arg-type]
+    layout = view_named(name, 224).layout((width, height))
     x0, y0, x1, y1 = layout.region_xyxy
     assert 0 <= x0 < x1 <= width + 1e-9
     assert 0 <= y0 < y1 <= height + 1e-9
@@ -77,7 +76,7 @@ def test_the_canvas_shows_its_region_and_nothing_else(name: str, width: int, hei
 
 @given(st.integers(0, 500), st.integers(1, 500))
 def test_dividing_first_moves_coordinates_by_rounding_only(c: int, width: int) -> None:
-    layout = View("squash", 224).layout((width, 100))
+    layout = view_named("squash", 224).layout((width, 100))
     box = np.array([[min(c, width), 0, width, 50]], float)
     first, last = boxes_on_canvas(box, layout), boxes_on_canvas(box, layout, divide_first=True)
     np.testing.assert_allclose(first, last, rtol=1e-15)
@@ -91,7 +90,7 @@ def test_a_map_goes_back_to_where_its_pixels_came_from(name: str) -> None:
     size = (300, 200)
     y, x = np.mgrid[: size[1], : size[0]]
     picture = (127 + 60 * np.sin(x / 25) + 60 * np.cos(y / 19)).astype(np.uint8)
-    view = View(name, 224)  # type: ignore[arg-type]
+    view = view_named(name, 224)
     layout = view.layout(size)
     crops = [np.asarray(c, float)[:, :, 0] for c in view.inputs(Image.fromarray(np.repeat(picture[..., None], 3, 2)))]
     canvas = merge_crops(crops, layout) / merge_crops([np.ones_like(c) for c in crops], layout)
@@ -104,13 +103,13 @@ def test_a_map_goes_back_to_where_its_pixels_came_from(name: str) -> None:
 
 
 def test_boxes_outside_the_crop_are_cut_at_its_edge() -> None:
-    layout = View("centre", 224).layout((500, 250))
+    layout = view_named("centre", 224).layout((500, 250))
     assert boxes_on_canvas(np.array([[0.0, 0, 500, 250]]), layout).tolist() == [[0, 0, 224, 224]]
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_ten_crops_of_one_picture_merge_to_that_picture(size: tuple[int, int]) -> None:
-    view = View("tencrop", 224)
+    view = view_named("tencrop", 224)
     ramp = np.linspace(0, 255, size[0]).astype(np.uint8)
     image = Image.fromarray(np.repeat(np.tile(ramp, (size[1], 1))[:, :, None], 3, axis=2))
     crops = [np.asarray(c, float)[:, :, 0] for c in view.inputs(image)]
@@ -125,12 +124,12 @@ def test_ten_crops_of_one_picture_merge_to_that_picture(size: tuple[int, int]) -
 
 
 def test_crops_of_opposite_sign_cancel_or_not() -> None:
-    layout = View("tencrop", 224).layout((100, 100))
+    layout = view_named("tencrop", 224).layout((100, 100))
     signs = [1.0, -1.0] * 5
     maps = [np.full((7, 7), sign) for sign in signs]
     assert merge_crops(maps, layout)[128, 128] == 0
     assert merge_crops(maps, layout, rule="sum_abs")[128, 128] == 10
-    whole = View("squash", 224).layout((100, 100))
+    whole = view_named("squash", 224).layout((100, 100))
     assert (merge_crops([np.full((7, 7), -1.0)], whole, rule="sum_abs") == 1).all()
 
 
@@ -138,7 +137,7 @@ def test_crops_of_opposite_sign_cancel_or_not() -> None:
 def test_masks_follow_the_boxes(name: str) -> None:
     mask = np.zeros((250, 300), np.uint8)
     mask[90:170, 100:220] = 1
-    layout = View(name, 224).layout((300, 250))  # type: ignore[arg-type]
+    layout = view_named(name, 224).layout((300, 250))
     ys, xs = np.nonzero(mask_on_canvas(mask, layout))
     told = boxes_on_canvas(np.array([[100.0, 90, 220, 170]]), layout)[0]
     np.testing.assert_allclose([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], told, atol=1.5)
@@ -148,18 +147,18 @@ def test_masks_keep_their_values() -> None:
     mask = np.zeros((120, 160), np.uint8)
     mask[30:60, 40:100] = 1
     mask[0:10] = 255
-    out = mask_on_canvas(mask, View("squash", 224).layout((160, 120)))
+    out = mask_on_canvas(mask, view_named("squash", 224).layout((160, 120)))
     assert out.shape == (224, 224)
     assert set(np.unique(out)) == {0, 1, 255}
     assert out[80, 100] == 1
 
 
 def test_multiscale_inputs_have_their_own_sizes() -> None:
-    view = View("multiscale", 64, scales=(1.0, 1.5, 2.0))
+    view = view_named("multiscale", 64, scales=(1.0, 1.5, 2.0))
     assert [c.size for c in view.inputs(marked((90, 70), (5, 5, 20, 20)))] == [(64, 64), (96, 96), (128, 128)]
 
 
 def test_a_side_below_eight_pixels_is_refused() -> None:
-    View("squash", 8)
-    with pytest.raises(ConfigError, match=r"view\.side=7 is no size for an image; give 8 pixels or more"):
-        View("squash", 7)
+    view_named("squash", 8)
+    with pytest.raises(ConfigError, match=r"view\.side=7 is too small; expected at least 8 pixels"):
+        view_named("squash", 7)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from wsol.errors import ConfigError
-from wsol.metrics._base import SHARE, Case, Columns, digest, mean, metric, once_each
+from wsol.metrics._base import SHARE, Case, Columns, digest, mean, once_each
 from wsol.metrics._common.blur import Blur, blurred, folded_kernel, gaussian_kernel
 from wsol.metrics._common.curves import Paths, Ties, area, map_ranks, path_probabilities, step_counts
 from wsol.metrics._common.groups import CaseGroup, by_size
@@ -136,47 +136,3 @@ class DeletionInsertion:
             ends = logits.softmax(1).double().view(-1, 2, logits.shape[1])
             found |= {place: (blurs[place], both) for place, both in zip(group.places, ends, strict=True)}
         return [found[place] for place in range(len(cases))]
-
-
-@metric(
-    "rise2018_dataset",
-    paper=PAPER,
-    year=2018,
-    needs=("model",),
-    about="Deletion and insertion as in the paper's tables: 28 steps (1792 pixels at 224 x 224).",
-    cost="54F, and 2F an image",
-)
-class Rise2018Dataset(DeletionInsertion):
-    """Deletion and insertion, the setting of RISE's data-set numbers."""
-
-    steps: int = 28
-
-
-@metric(
-    "rise2018_single",
-    paper=PAPER,
-    year=2018,
-    needs=("model",),
-    about="Deletion and insertion as in the paper's single-image plots: 224 steps (224 pixels at 224 x 224).",
-    cost="446F, and 2F an image",
-)
-class Rise2018Single(DeletionInsertion):
-    """Deletion and insertion, the setting of RISE's single-image plots."""
-
-    steps: int = 224
-
-
-@metric(
-    "rise_fixed",
-    paper=PAPER,
-    year=2018,
-    needs=("model",),
-    about="Deletion and insertion with a true Gaussian, ties in raster order and areas on true fractions.",
-    cost="54F, and 2F an image",
-)
-class RiseFixed(DeletionInsertion):
-    """Deletion and insertion as RISE's text describes them; our choice where its code differs."""
-
-    blur: Blur = "gaussian"
-    ties: Ties = "raster"
-    spacing: Literal["even", "true"] = "true"

@@ -1,0 +1,48 @@
+"""Folders and versions of this installation, in a checkout and in a wheel. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+__version__ = "0.1.0"
+
+HERE = Path(__file__).resolve().parent
+PACKAGES = (  # whose versions decide numbers
+    "wsol",
+    "torch",
+    "torchvision",
+    "numpy",
+    "opencv-python-headless",
+    "numba",
+    "pillow",
+    "hydra-core",
+    "pandas",
+    "pyarrow",
+)
+
+
+def versions() -> dict[str, str]:
+    """Package to version, without importing it; ``-`` where it is not installed."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "-"
+    return found
+
+
+def conf_dir() -> Path:
+    """The Hydra configuration: the wheel's copy, or the checkout's folder."""
+    return _first(HERE / "conf", HERE.parent / "conf")
+
+
+def benchmarks_dir() -> Path:
+    """The published tables as YAML."""
+    return _first(HERE / "benchmarks", HERE.parent / "benchmarks")
+
+
+def _first(*folders: Path) -> Path:
+    return next((folder for folder in folders if folder.is_dir()), folders[-1])

@@ -1,0 +1,41 @@
+"""The class's probability when only what the map shows is left of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wsol.metrics._base import Case, digest, once_each
+from wsol.metrics._common.groups import CaseGroup, outputs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    Floats = NDArray[np.floating[Any]]
+
+
+def shown_only(images: Tensor, maps01: Tensor) -> Tensor:
+    """(..., 3, h, w): images times their min-max maps; what a map hides becomes the mean colour."""
+    return images * maps01.to(images.dtype).unsqueeze(-3)
+
+
+def shown_probabilities(cases: Sequence[Case]) -> list[NDArray[np.float64]]:
+    """(C,) outputs for `shown_only`, computed once for all metrics and for variants with the same map."""
+
+    def changed(group: CaseGroup) -> Callable[[slice], Tensor]:
+        return lambda part: shown_only(group.images[group.image[part]], group.stack(lambda c: c.map01, part))
+
+    return once_each(cases, lambda case: ("shown", digest(case.map01)), lambda some: outputs(some, changed))
+
+
+def average_drop(before: float, after: float) -> float:
+    """max(0, y - o) / y in [0, 1]; 0 where there was nothing to lose."""
+    return max(0.0, before - after) / before if before > 0 else 0.0
+
+
+def average_gain(before: float, after: float) -> float:
+    """max(0, o - y) / (1 - y) in [0, 1]; 0 where there was nothing to win."""
+    return max(0.0, after - before) / (1 - before) if before < 1 else 0.0

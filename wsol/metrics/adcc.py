@@ -1,0 +1,86 @@
+"""ADCC: coherency, complexity and average drop in one number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+
+from wsol.metrics._base import SHARE, Case, Columns, Score, mean, metric
+from wsol.metrics._common.drop import average_drop, shown_only, shown_probabilities
+from wsol.stats.reductions import adcc
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating[Any]]
+
+
+def coherency(first: Floats, second: Floats) -> float:
+    """(1 + Pearson correlation) / 2 of two maps, in [0, 1]; a constant map correlates with nothing: 0.5."""
+    a, b = first - first.mean(dtype=np.float64), second - second.mean(dtype=np.float64)
+    scale = np.sqrt((a * a).sum() * (b * b).sum())
+    return float((1 + np.clip((a * b).sum() / scale, -1, 1)) / 2) if scale > 0 else 0.5
+
+
+@metric(
+    "adcc",
+    paper="Poppi et al., Revisiting the Evaluation of Class Activation Mapping, CVPR Workshops 2021",
+    year=2021,
+    needs=("model", "method"),
+    about="Harmonic mean of coherency, 1 - complexity and 1 - average drop.",
+    cost="1F, and the method once more",
+)
+class ADCC:
+    """ADCC: coherency of the map with the map of what it shows, its complexity, and the average drop, in one number.
+
+    Coherency = (1 + Pearson(M(x), M(x * M(x)))) / 2, complexity = mean |M|, with M the min-max map, and the drop as a
+    fraction. `adcc` is the mean of the images' numbers, `adcc_of_means` the harmonic mean of the three means.
+
+    Attributes
+    ----------
+    of_class : of the drop: the label's (``target``) or the predicted one (``top1``).
+    """
+
+    of_class: Literal["target", "top1"] = "target"
+
+    scores = (
+        mean("adcc", label="ADCC", percent=True, bounds=SHARE),
+        Score(
+            name="adcc_of_means",
+            label="ADCC of means",
+            reduction="adcc_of_means",
+            columns=("coherency", "complexity", "drop"),
+            percent=True,
+            bounds=SHARE,
+        ),
+        mean("coherency", label="Coherency", percent=True, bounds=SHARE),
+        mean("complexity", label="Complexity", percent=True, higher_is_better=False, bounds=SHARE),
+    )
+
+    def measure(self, case: Case) -> Columns:
+        """Columns coherency, complexity, drop and adcc, all in [0, 1]."""
+        return self.measure_batch([case])[0]
+
+    def measure_batch(self, cases: Sequence[Case]) -> list[Columns]:
+        """As `measure`; the method runs on one image at a time."""
+        return [self._columns(case, after) for case, after in zip(cases, shown_probabilities(cases), strict=True)]
+
+    def failed(self, case: Case) -> Columns:
+        """Columns at their worst; the drop is of a mean of means alone."""
+        return {"coherency": 0.0, "complexity": 1.0, "drop": 1.0, "adcc": 0.0}
+
+    def _columns(self, case: Case, probabilities: NDArray[np.float64]) -> Columns:
+        of_class = case.class_of(self.of_class)
+        drop = average_drop(float(case.probabilities[of_class]), float(probabilities[of_class]))
+        shown = shown_only(case.image, torch.as_tensor(case.map01, device=case.image.device))
+        coherent = coherency(case.map, case.remap(shown))
+        complexity = float(np.abs(case.map01).mean(dtype=np.float64))
+        return {
+            "coherency": coherent,
+            "complexity": complexity,
+            "drop": drop,
+            "adcc": adcc(coherent, complexity, drop),
+        }

@@ -1,0 +1,53 @@
+"""The energy-based pointing game: how much of the map is on the object?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wsol.metrics._base import SHARE, Case, Columns, mean, metric
+from wsol.metrics._common.truth import IGNORE, OBJECT, Against, truth_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating[Any]]
+
+
+def energy_share(map01: Floats, objects: NDArray[np.bool_], known: NDArray[np.bool_]) -> float | None:
+    """Share of the map's sum over `known` pixels that is on the object; an empty map counts as a uniform one.
+
+    None without object pixels.
+    """
+    if not objects.any():
+        return None
+    total = float(map01[known].sum())
+    return float(map01[objects].sum()) / total if total > 0 else float(objects.sum() / known.sum())
+
+
+@metric(
+    "energy_pointing",
+    paper="Wang et al., Score-CAM, CVPR Workshops 2020",
+    year=2020,
+    needs=("truth",),
+    about="Share of the min-max map's sum that falls on the object.",
+)
+class EnergyPointingGame:
+    """The energy-based pointing game: sum of the map inside the object over the sum of the map.
+
+    The map is the min-max one, so that negative values can't cancel. Ignored pixels count on neither side.
+
+    Attributes
+    ----------
+    against : the paper uses ``boxes``; ``mask`` and ``auto`` (the mask where there is one) are sharper.
+    """
+
+    against: Against = "boxes"
+
+    scores = (mean("energy", name="energy_pointing_game", label="Energy", percent=True, bounds=SHARE),)
+
+    def measure(self, case: Case) -> Columns:
+        """Column energy, in [0, 1], None without object pixels."""
+        truth = truth_of(case, self.against)
+        return {"energy": energy_share(case.map01, truth == OBJECT, truth != IGNORE)}

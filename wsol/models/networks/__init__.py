@@ -1,0 +1,1 @@
+"""Networks of our own, one file each; see `wsol.models.registered.model`."""

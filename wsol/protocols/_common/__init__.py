@@ -1,0 +1,1 @@
+"""What several protocol files share: the sources of one paper's code."""

@@ -1,0 +1,16 @@
+"""How images become network input. One file per view; `_base` has the contract."""
+
+from wsol.views._base import Layout, Placement, View, view, view_from, view_named, views
+from wsol.views._geometry import boxes_on_canvas, mask_on_canvas
+
+__all__ = [
+    "Layout",
+    "Placement",
+    "View",
+    "boxes_on_canvas",
+    "mask_on_canvas",
+    "view",
+    "view_from",
+    "view_named",
+    "views",
+]
