@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wsol.errors import DataError
+from wsol.registry import load_plugin
 from wsol.report.numbers.aliases import same_rows
 from wsol.report.numbers.failures import Failures, failed, failures, prepared, without_value
 from wsol.report.numbers.localization import LONG, Subject, Validation, localization
@@ -284,13 +285,9 @@ def _cell(
 def _learn_reductions(unknown: Sequence[Quantity], about: About) -> None:
     """Ask metrics from outside the package, where they are at hand, how their columns become numbers."""
     for name in dict.fromkeys(quantity.measure for quantity in unknown):
-        from wsol.evaluation.records import metric_quantities
-        from wsol.metrics._base import metrics  # numbers of the package's own metrics need no metric's file
-        from wsol.options import build
-
         info = about.metrics[name]
-        if info.key in metrics:
-            metric_quantities(name, build(metrics[info.key], info.options, where=f"metrics.{name}"))
+        load_plugin("metric", info.key)
+        reductions.learn(name, info.key, info.options)
 
 
 def _is_known(quantity: Quantity) -> bool:
