@@ -137,6 +137,28 @@ def test_each_variant_gets_its_file_and_the_first_protocol_with_one_box(real: Ru
         assert one["bbox"] == [0, 0, truth[one["image_id"]]["width"], truth[one["image_id"]]["height"]]
 
 
+def test_variants_on_fewer_images_have_the_truth_of_those_images(
+    real: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["dataset.n=16", "method=[gradcam,fullbox]", "methods.fullbox.sample=5", "protocol=[exact]", "metric=[]"]
+    assert main(["run", *words, "table=false", "gallery=0", f"paths.runs={tmp_path / 'runs'}"]) == 0
+    capsys.readouterr()
+    place = tmp_path / "b.json"
+    assert main(["export", "latest", "--runs", str(tmp_path / "runs"), "--coco", str(place)]) == 0
+    names = [tmp_path / f"b-{variant}" for variant in ("gradcam@stage5", "fullbox_sample=5")]
+    assert [f"{name}.json" for name in names] == capsys.readouterr().out.split()[:2]
+    whole, few = (json.loads(Path(f"{name}.gt.json").read_text()) for name in names)
+    assert (len(whole["images"]), len(few["images"])) == (16, 5)
+    ids = {image["file_name"]: image["id"] for image in whole["images"]}
+    assert all(ids[image["file_name"]] == image["id"] for image in few["images"])
+    assert {a["image_id"] for a in few["annotations"]} == {image["id"] for image in few["images"]}
+    found = {one["image_id"] for one in json.loads(Path(f"{names[1]}.json").read_text())}
+    assert found == {image["id"] for image in few["images"]}
+    words = ["export", "latest", "--runs", str(tmp_path / "runs"), "--variant", "fullbox", "--coco"]
+    assert main([*words, str(tmp_path / "one.json")]) == 0
+    assert json.loads((tmp_path / "one.gt.json").read_text()) == few
+
+
 def test_boxes_of_a_square_frame_are_brought_to_stored_pixels(real: RunFolder, tmp_path: Path) -> None:
     words = ["export", str(real.path), "--variant", "gradcam@stage5"]
     assert main([*words, "--protocol", "choe2020_v1", "--coco", str(tmp_path / "v1.json")]) == 0

@@ -205,3 +205,14 @@ def test_a_twin_on_a_sample_of_the_images_is_found_too(tmp_path: Path) -> None:
     tables["xgradcam@stage5"] = tables["xgradcam@stage5"].slice(5, 24)
     tables["cam@stage5"] = tables["cam@stage5"].slice(5, 24)
     assert same_rows(tables, about.variants, about.protocols) == {"xgradcam@stage5": "gradcam@stage5"}
+
+
+def test_top_5_is_left_out_where_there_are_five_classes_or_fewer(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, n=10)
+
+    def tops(names: int) -> set[str]:
+        run.write_manifest({**run.manifest, "class_names": [f"class {n}" for n in range(names)]})
+        return {c.metric for c in summarise(run, n_resamples=20).cells if c.quantity.top}
+
+    assert tops(6) == tops(0) == {"top1_loc", "top5_loc", "top1_cls", "top5_cls"}  # 0: not known
+    assert tops(5) == {"top1_loc", "top1_cls"}

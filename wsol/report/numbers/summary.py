@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -171,7 +171,7 @@ def summarise(
     DataError : there are no rows.
     """
     settings = settings or Settings(n_resamples=n_resamples, seed=seed, by_class=by_class)
-    about = folder.about()
+    about = _without_trivial(folder)
     stored = folder.tables(variants, without=LONG)
     if images is not None:
         wanted = pa.array(list(images), pa.string())
@@ -296,6 +296,13 @@ def _is_known(quantity: Quantity) -> bool:
 
 def _sliced(rows: pa.Table, slicer: Callable[[pa.Table], Slices] | None) -> Slices:
     return slicer(rows) if slicer is not None else {"": np.ones(len(rows), bool)}
+
+
+def _without_trivial(folder: RunFolder) -> About:
+    """What the footers say, without Top-5 of five or fewer classes: it holds for any prediction."""
+    about, classes = folder.about(), len(folder.manifest.get("class_names", []))
+    kept = tuple(q for q in about.quantities if q.top in (None, 1) or not classes or q.top < classes)
+    return replace(about, quantities=kept)
 
 
 def _timed_apart(folder: RunFolder, variants: Collection[str]) -> bool:
