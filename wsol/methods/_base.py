@@ -80,7 +80,6 @@ class LayerFeatures:
     logits, targets : (B, C) and (B,).
     images : (B, 3, h, w), the normalised network input.
     image_ids, seed : what random numbers are drawn from.
-    head : the linear head behind this layer, or None when there is none (CAM's condition).
     query : the model, for methods that need more passes than the shared one.
     memo : results that several variants share; see `once`. used : those that others had computed for this one.
     """
@@ -93,7 +92,7 @@ class LayerFeatures:
     images: torch.Tensor
     image_ids: tuple[str, ...]
     seed: int
-    head: Head | None
+    _head: Callable[[], Head | None]
     query: ModelQuery
     memo: Memo = field(default_factory=dict)
     used: set[object] = field(default_factory=set)
@@ -104,6 +103,11 @@ class LayerFeatures:
         if self._gradients is None:
             raise LookupError("this method uses gradients but does not declare needs=('activations', 'gradients')")
         return self._gradients
+
+    @property
+    def head(self) -> Head | None:
+        """The linear head behind this layer, or None when there is none (CAM's condition); found when asked for."""
+        return self._head()
 
     def gradients_of(self, score: Differentiated) -> torch.Tensor:
         """(B, K, H, W), d score / d activations; for another score than the logit, from one more pass."""

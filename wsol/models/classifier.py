@@ -6,14 +6,16 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from wsol.errors import ModelError
 from wsol.models.network import noise
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
 Color = tuple[float, float, float]
@@ -44,6 +46,12 @@ class Classifier:
     std: Color
     weights_id: str
     class_names: tuple[str, ...] = ()
+
+    def normalized(self, image: Any) -> NDArray[np.float32]:
+        """An RGB image as the weights want it, (h, w, 3)."""
+        mean, std = (np.asarray(v, np.float32) for v in (self.mean, self.std))
+        found: NDArray[np.float32] = (np.asarray(image, np.float32) / np.float32(255) - mean) / std
+        return found
 
     @property
     def example(self) -> Tensor:
