@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
-from wsol.report.numbers.summary import Summary
 from wsol.report.numbers.choose import Choice
+from wsol.report.numbers.summary import Summary
 from wsol.report.tables.show import Layout, show
 
 QUALITY = {

@@ -13,9 +13,9 @@ import pytest
 from tests.report.made_up import make_run
 from tests.report.printing import body, printed
 from wsol.errors import ConfigError, UnknownName
+from wsol.report.numbers.choose import Choice
 from wsol.report.numbers.slices import slicer
 from wsol.report.numbers.summary import Summary, summarise
-from wsol.report.numbers.choose import Choice
 from wsol.report.tables.show import Layout, show
 
 

@@ -11,11 +11,11 @@ from PIL import Image
 
 from tests.report_page.small_run import NO_METRIC, made, ran
 from wsol.errors import ConfigError
-from wsol.report.numbers.studies import ablations
-from wsol.report.figures.style import blend
 from wsol.report.figures.plots import _apart
+from wsol.report.figures.style import blend
 from wsol.report.figures.write import write_figures
 from wsol.report.numbers.report_data import ReportData
+from wsol.report.numbers.studies import ablations
 from wsol.runs.folder import RunFolder
 
 pytest.importorskip("matplotlib")

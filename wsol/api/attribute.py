@@ -13,7 +13,7 @@ from wsol.api.maps import Maps
 from wsol.errors import ConfigError, ModelError, unknown
 from wsol.maps.extractor import MapExtractor
 from wsol.methods._variants import variant_of
-from wsol.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, Color
+from wsol.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, Color, normalized
 from wsol.models.forward import INPUT
 from wsol.models.network import AnyNetwork, Network, evaluating, noise
 from wsol.models.stages import resolve_layer, stages
@@ -83,8 +83,9 @@ def attribute(
         {**options, **({} if layers is None else {"layers": layer_names(module, layers)})},
         **_layer_lookup(network, method, layers),
     )
-    with scored_by(module, target):
-        classes = targets_of(module, inputs, target, names)
+    given = given_classes(target, len(inputs), names)
+    with scored_by(module, target, given):
+        classes = predicted(module, inputs) if given is None else torch.tensor(given, device=inputs.device)
         extractor = MapExtractor(network, seed=seed, chunk=chunk)
         ids = list(image_ids) if image_ids is not None else [str(n) for n in range(len(inputs))]
         batch = extractor.maps(inputs, classes, ids, [variant], keep_going=False)
@@ -124,7 +125,7 @@ def layer_names(module: nn.Module, layers: Layers) -> tuple[str, ...]:
 
 
 @contextmanager
-def scored_by(module: nn.Module, target: Target) -> Iterator[None]:
+def scored_by(module: nn.Module, target: Target, classes: Sequence[int] | None) -> Iterator[None]:
     """Where `target` is a function of output and images, the network gives its (B, 1) scores inside the block.
 
     A network with one output per image in a vector (regression) gives it as a column, too.
@@ -132,18 +133,20 @@ def scored_by(module: nn.Module, target: Target) -> Iterator[None]:
 
     def output(part: nn.Module, args: tuple[Any, ...], given: Any) -> Any:
         if callable(target):
-            given = cast("Score", target)(given, args[0])
+            given = target(given, args[0])
         if not isinstance(given, torch.Tensor):
             raise ModelError(
                 f"{type(module).__name__} returns a {type(given).__name__}; give a function of it as target, for "
                 "example target=lambda output, images: output['logits'][:, 3]"
             )
-        if given.ndim == 1 and len(given) == len(args[0]):
-            given = given[:, None]
+        given = given[:, None] if given.ndim == 1 else given
         if given.ndim != 2:
             what = "target returns" if callable(target) else f"{type(module).__name__} returns"
             wanted = "one score per image, (B,)" if callable(target) else "(B, classes); or give a function as target"
             raise ModelError(f"{what} {tuple(given.shape)}; expected {wanted}")
+        wrong = next((one for one in classes or () if not 0 <= one < given.shape[1]), None)
+        if wrong is not None:
+            raise ConfigError(f"target {wrong} is out of range; expected 0 to {given.shape[1] - 1}")
         return given
 
     handle = module.register_forward_hook(output)
@@ -153,18 +156,25 @@ def scored_by(module: nn.Module, target: Target) -> Iterator[None]:
         handle.remove()
 
 
-def targets_of(module: nn.Module, inputs: Tensor, target: Target, names: Sequence[str]) -> Tensor:
-    """(B,) class indices on the inputs' device. Raises ConfigError where they don't fit the images."""
-    count = len(inputs)
+def given_classes(target: Target, count: int, names: Sequence[str]) -> list[int] | None:
+    """Class indices of `count` images; None where the network's own prediction is meant.
+
+    Raises ConfigError where there are not as many as images, or a name is not known.
+    """
     if callable(target):
-        return torch.zeros(count, dtype=torch.long, device=inputs.device)
+        return [0] * count
     if isinstance(target, str) and target == PREDICTED:
-        with torch.no_grad(), evaluating(module):
-            return cast("Tensor", module(inputs).argmax(1))
-    given = [target] * count if isinstance(target, int | str) or getattr(target, "ndim", 1) == 0 else list(target)
-    if len(given) != count:
-        raise ConfigError(f"target has {len(given)} classes for {count} images; give one, or one per image")
-    return torch.tensor([_index(one, names) for one in given], device=inputs.device)
+        return None
+    several = [target] * count if isinstance(target, int | str) or getattr(target, "ndim", 1) == 0 else list(target)
+    if len(several) != count:
+        raise ConfigError(f"target has {len(several)} classes for {count} images; give one, or one per image")
+    return [_index(one, names) for one in several]
+
+
+def predicted(module: nn.Module, inputs: Tensor) -> Tensor:
+    """(B,) the classes with the highest outputs."""
+    with torch.no_grad(), evaluating(module):
+        return cast("Tensor", module(inputs).argmax(1))
 
 
 def _index(target: Any, names: Sequence[str]) -> int:
@@ -217,11 +227,11 @@ def _inputs(
         crops = chosen.inputs(one.convert("RGB"))
         if len(crops) > 1:
             raise ConfigError(f"view={view} makes {len(crops)} inputs per image; attribute takes a view that makes one")
-        arrays.append((np.asarray(crops[0], np.float32) / np.float32(255) - np.float32(mean)) / np.float32(std))
+        arrays.append(normalized(crops[0], mean, std))
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
         raise ConfigError(f"view={view} gives inputs of {len(shapes)} sizes; call attribute once for each")
-    stack = torch.from_numpy(np.stack(arrays).astype(np.float32)).permute(0, 3, 1, 2)
+    stack = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)
     inputs = stack.to(weight.device, weight.dtype).contiguous(memory_format=torch.channels_last)
     return inputs, [one.size for one in several], chosen
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 from wsol.api.attribute import unwrapped
 from wsol.api.result import Result
@@ -104,13 +106,17 @@ def evaluate(
     )
     if not experiment.variants or not (experiment.protocols or experiment.metrics):
         raise ConfigError("nothing to evaluate: give at least one method, and a protocol or a metric")
-    held = tempfile.TemporaryDirectory(prefix="wsol-") if runs is None else None
-    folder = RunFolder(Path(runs if held is None else held.name) / experiment.folder_name)
+    temporary = Path(tempfile.mkdtemp(prefix="wsol-")) if runs is None else None
+    runs = temporary or runs or ""
+    folder = RunFolder(Path(runs) / experiment.folder_name)
     folder.write_manifest(experiment.manifest(versions()))
     adopt(experiment, folder)
     run_local(experiment, folder)
     folder.write_manifest(experiment.manifest(versions()))  # the newest finished run is `latest`
-    return Result(folder, variants=[v.key for v in experiment.variants], held=held)
+    result = Result(folder, variants=[v.key for v in experiment.variants])
+    if temporary is not None:
+        finalize(result, shutil.rmtree, temporary, ignore_errors=True)
+    return result
 
 
 def _dataset(dataset: Any, class_names: Sequence[str], limit: int | None) -> Dataset:

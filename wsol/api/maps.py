@@ -45,7 +45,8 @@ class Maps:
     def __getitem__(self, place: slice) -> Maps: ...
     def __getitem__(self, place: int | slice) -> NDArray[np.floating[Any]] | Maps:
         if not isinstance(place, slice):
-            return self.raw[place]
+            one: NDArray[np.floating[Any]] = self.raw[place]
+            return one
         return replace(self, raw=self.raw[place], targets=self.targets[place], sizes_wh=self.sizes_wh[place])
 
     def __iter__(self) -> Iterator[NDArray[np.floating[Any]]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.report.figures.overlay import heat_colors
+from wsol.report.figures.style import heat
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +31,7 @@ def _png(raw: NDArray[Any]) -> str:
 
     low, high = float(np.nanmin(raw)), float(np.nanmax(raw))
     map01 = np.nan_to_num((raw - low) / (high - low)) if high > low else np.zeros(raw.shape)
-    picture = Image.fromarray(heat_colors(map01))
+    picture = Image.fromarray(np.rint(heat(map01)[0]).astype(np.uint8))
     scale = SIDE / max(picture.size)
     picture = picture.resize((round(picture.width * scale), round(picture.height * scale)), Image.Resampling.BILINEAR)
     held = io.BytesIO()

@@ -141,7 +141,7 @@ def _fields(item: Any, place: int) -> Mapping[str, Any]:
 
 def _is_boxes(value: Any) -> bool:
     shape = np.shape(value)
-    return shape == (4,) or (len(shape) == 2 and shape[1] == 4) or shape == (0,)
+    return bool(shape in ((4,), (0,)) or (len(shape) == 2 and shape[1] == 4))
 
 
 def _boxes(item: Mapping[str, Any], place: int) -> NDArray[np.float64]:

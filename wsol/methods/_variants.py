@@ -126,10 +126,11 @@ def variant_of(
     ------
     ConfigError : a class that was not registered with `@method`, or options that don't fit.
     """
+    given: dict[str, Any] = {}
     if isinstance(method, str):
-        cls, given = methods[method], {}
+        cls = methods[method]
     elif isinstance(method, type):
-        cls, given = method, {}
+        cls = method
     else:
         cls, plain = type(method), defaults(type(method))
         given = {name: getattr(method, name) for name in plain if getattr(method, name) != plain[name]}
