@@ -96,7 +96,7 @@ def layer_features(
     """One pass over several layers, as the evaluation makes it: one `LayerFeatures` per layer, with one shared memo."""
     classes = torch.tensor(targets, device=images.device)
     captured = [layer for layer in layers if layer != INPUT or gradients]
-    with capture(module, captured, gradients=gradients, grids=grids or {}) as forward:
+    with capture(module, captured, gradients=gradients, grids={} if grids is None else grids) as forward:
         result = forward(images, classes)
     query = ModelQuery(module, grids=grids, chunk=chunk)
     memo: Memo = {}

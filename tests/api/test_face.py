@@ -271,3 +271,12 @@ def test_images_are_resized_and_normalized_as_the_command_line_does() -> None:
     inputs = torch.from_numpy(np.stack([(a / np.float32(255) - mean) / std for a in arrays])).permute(0, 3, 1, 2)
     by_hand = wsol.attribute(classifier.module, inputs, "gradcam", layers="stage5", target=1)
     np.testing.assert_allclose(maps.raw, by_hand.raw, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize(("method", "forwards"), [("layercam", 1), ("gradcam", 1), ("cam", 2), ("hirescam", 1)])
+def test_a_named_layer_and_class_cost_one_forward(method: str, forwards: int) -> None:
+    """No trace for stages, no search for a head that is not asked for; CAM proves its head by one more forward."""
+    model, calls = own(), []
+    model.register_forward_pre_hook(lambda module, args: calls.append(len(args[0])))
+    wsol.attribute(model, batch(), method, layers="body.3", target=1)
+    assert len(calls) == forwards
