@@ -23,7 +23,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
 
 from wsol.models.cost import Cost, Memo
@@ -80,7 +81,6 @@ class LayerFeatures:
     logits, targets : (B, C) and (B,).
     images : (B, 3, h, w), the normalised network input.
     image_ids, seed : what random numbers are drawn from.
-    head : the linear head behind this layer, or None when there is none (CAM's condition).
     query : the model, for methods that need more passes than the shared one.
     memo : results that several variants share; see `once`. used : those that others had computed for this one.
     """
@@ -93,7 +93,7 @@ class LayerFeatures:
     images: torch.Tensor
     image_ids: tuple[str, ...]
     seed: int
-    head: Head | None
+    _head: Callable[[], Head | None]
     query: ModelQuery
     memo: Memo = field(default_factory=dict)
     used: set[object] = field(default_factory=set)
@@ -104,6 +104,11 @@ class LayerFeatures:
         if self._gradients is None:
             raise LookupError("this method uses gradients but does not declare needs=('activations', 'gradients')")
         return self._gradients
+
+    @property
+    def head(self) -> Head | None:
+        """The linear head behind this layer, or None when there is none (CAM's condition); found when asked for."""
+        return self._head()
 
     def gradients_of(self, score: Differentiated) -> torch.Tensor:
         """(B, K, H, W), d score / d activations; for another score than the logit, from one more pass."""
@@ -219,6 +224,7 @@ def method(
 
     def register(cls: type[C]) -> type[C]:
         made = dataclass(frozen=True, kw_only=True)(cls)
+        _accept_shared_options(made)
         made.info = MethodInfo(  # type: ignore[attr-defined]
             key=key,
             name=cls.__name__,
@@ -235,6 +241,30 @@ def method(
         return made
 
     return register
+
+
+def shared_options(method: Method) -> dict[str, Any]:
+    """The layers and fusion options that an instance was made with: ``LayerCAM(gamma=2, layers="stage3+stage5")``."""
+    return dict(getattr(method, "_shared", {}))
+
+
+def _accept_shared_options(cls: type[Any]) -> None:
+    """Let instances be made with what every method takes beside its own options: layers and the fusion's options."""
+    own = {f.name for f in fields(cls)}
+    init = cls.__init__
+
+    @wraps(init)
+    def with_shared(self: Any, **options: Any) -> None:
+        shared = {}
+        if options.keys() - own:
+            from wsol.methods._fusion import Fusion
+
+            known = {"layers", *(f.name for f in fields(Fusion))}
+            shared = {k: options.pop(k) for k in options.keys() & known - own}
+        init(self, **options)
+        object.__setattr__(self, "_shared", shared)
+
+    cls.__init__ = with_shared
 
 
 def _generator(seed: int, image_id: str, salt: str) -> torch.Generator:
