@@ -19,7 +19,7 @@ import wsol
 from tests.report.made_up import make_run
 from wsol.cli import main
 from wsol.errors import OutputError
-from wsol.report.numbers.summary import summarise
+from wsol.report.numbers.summary import summarize
 from wsol.runs.folder import RunFolder, open_run
 
 QUALITY = {"gradcam@stage5": 0.0, "layercam@stage4+stage5[gamma=2]": 0.1}
@@ -53,7 +53,7 @@ def test_load_gives_one_row_an_image_and_variant(made_up: RunFolder) -> None:
     fused = rows[rows["layers"] == "stage4+stage5"]
     assert set(fused["option.gamma"]) == {2}
     hits = rows.groupby("variant")["choe2020_v1/hit"].mean()
-    cells = {c.variant: c.value for c in summarise(made_up, n_resamples=10).cells if c.metric == "maxboxacc"}
+    cells = {c.variant: c.value for c in summarize(made_up, n_resamples=10).cells if c.metric == "maxboxacc"}
     assert {variant: 100 * float(hit) for variant, hit in hits.items()} == pytest.approx(cells)
     assert not any(isinstance(value, np.ndarray | list) for value in rows.iloc[0])
 
@@ -244,7 +244,7 @@ def test_tensorboard_gets_every_number(made_up: RunFolder, tmp_path: Path) -> No
     read = EventAccumulator(str(tmp_path / made_up.name))
     read.Reload()
     (value,) = read.Tensors("choe2020_v1/maxboxacc/gradcam-stage5")
-    cells = {c.variant: c.value for c in summarise(made_up).cells if c.metric == "maxboxacc"}
+    cells = {c.variant: c.value for c in summarize(made_up).cells if c.metric == "maxboxacc"}
     assert value.tensor_proto.float_val[0] == pytest.approx(cells["gradcam@stage5"], rel=1e-6)
 
 

@@ -89,9 +89,9 @@ def _coco(
 
 def _track(folder: RunFolder, tensorboard: Path | None, mlflow: str | None, wandb: str | None) -> list[object]:
     from wsol.report.export.trackers import to_mlflow, to_tensorboard, to_wandb
-    from wsol.report.numbers.summary import summarise
+    from wsol.report.numbers.summary import summarize
 
-    summary = summarise(folder)
+    summary = summarize(folder)
     said: list[object] = []
     try:
         said += [to_tensorboard(summary, tensorboard)] if tensorboard else []

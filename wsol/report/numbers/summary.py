@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     Slices = Mapping[str, NDArray[np.bool_]]
 
-__all__ = ["COSTS", "RESAMPLES", "Cell", "Settings", "Summary", "summarise"]
+__all__ = ["COSTS", "RESAMPLES", "Cell", "Settings", "Summary", "summarize"]
 
 RESAMPLES = 1000  # bootstrap replicates; the interval's own noise is then about a tenth of its width
 COSTS = ("forwards", "backwards", "partial_forwards", "ms", "peak_mb")
@@ -146,7 +146,7 @@ def record(cell: Cell, variant: Mapping[str, Any], same_as: str = "") -> dict[st
     return found | ({"failed": cell.failed} if cell.failed else {})
 
 
-def summarise(
+def summarize(
     folder: RunFolder,
     *,
     variants: Collection[str] | None = None,
