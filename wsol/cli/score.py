@@ -98,7 +98,7 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, b
     from wsol.datasets.annotations import read_annotations
     from wsol.environment import versions
     from wsol.evaluation.engines import run_local
-    from wsol.report.numbers.summary import summarise
+    from wsol.report.numbers.summary import summarize
     from wsol.runs.folder import RunFolder
     from wsol.runs.knobs import check_knobs
 
@@ -113,7 +113,7 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, b
     only = {measure for _, measure in experiment.work} | {"classification"}
     settings = settings_of([chosen.tau], chosen.runs, n_resamples=chosen.resamples)
     failed = bool(folder.failed(experiment.work))
-    return summarise(folder, measures=only, settings=settings), folder, experiment, failed
+    return summarize(folder, measures=only, settings=settings), folder, experiment, failed
 
 
 def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
