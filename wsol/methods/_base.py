@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cas
 
 from wsol.errors import HeadError
 from wsol.models.cost import Cost, Memo
+from wsol.options import component
 from wsol.registry import Registry
 from wsol.seeding import torch_generator
 
@@ -268,7 +269,7 @@ def method(
     """
 
     def register(cls: type[C]) -> type[C]:
-        made = dataclass(frozen=True, kw_only=True)(cls)
+        made = component(cls, key)
         made.info = MethodInfo(  # type: ignore[attr-defined]
             key=key,
             name=cls.__name__,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.metrics._base import SHARE, Case, Columns, mean, metric
+from wsol.metrics._base import SHARE, Columns, MetricInput, mean, metric
 from wsol.metrics._common.truth import IGNORE, OBJECT, Against, truth_of
 from wsol.options import option
 
@@ -44,7 +44,7 @@ class EnergyPointingGame:
 
     scores = (mean("energy", name="energy_pointing_game", label="Energy", percent=True, bounds=SHARE),)
 
-    def measure(self, case: Case) -> Columns:
+    def measure(self, case: MetricInput) -> Columns:
         """Column energy, in [0, 1], None without object pixels."""
         truth = truth_of(case, self.against)
         return {"energy": energy_share(case.map01, truth == OBJECT, truth != IGNORE)}
