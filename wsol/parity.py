@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from wsol.maps.extractor import MapExtractor
+    from wsol.models.classifier import Classifier
 
 TAU = 0.2  # of the maximum: CAM's threshold (Zhou et al., 2016); where the compared boxes are taken
 
@@ -108,6 +109,7 @@ class Parity:
 
 
 def parity(
+    classifier: Classifier,
     extractor: MapExtractor,
     images: Sequence[Image],
     labels: Sequence[int],
@@ -122,7 +124,7 @@ def parity(
     Both maps are cut at zero, brought to the input size (bilinear) and min-max normalized, as users see them.
     """
     out = []
-    inputs, targets = extractor.tensor([extractor.normalized(image) for image in images]), torch.tensor(list(labels))
+    inputs, targets = extractor.tensor([classifier.normalized(image) for image in images]), torch.tensor(list(labels))
     ids = [str(n) for n in range(len(images))]
     side = (inputs.shape[-1], inputs.shape[-2])
     cache: dict[str, NDArray[Any]] = {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -21,6 +22,7 @@ from wsol.options import options_of
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from wsol.models.heads import Head
     from wsol.models.tokens import Grid
 
 ROUNDING = 1e-9  # of the map's largest value: in float64, sums of another batch may be added up in another order
@@ -87,10 +89,14 @@ def layer_features(
     """One pass over several layers, as the evaluation makes it: one `LayerFeatures` per layer, with one shared memo."""
     classes = torch.tensor(targets, device=images.device)
     captured = [layer for layer in layers if layer != INPUT or gradients]
-    with capture(module, captured, gradients=gradients, grids=grids or {}) as forward:
+    with capture(module, captured, gradients=gradients, grids={} if grids is None else grids) as forward:
         result = forward(images, classes)
     query = ModelQuery(module, grids=grids, chunk=chunk)
     memo: Memo = {}
+
+    def head_of(layer: str) -> Head | None:
+        return None if layer == INPUT else head_behind(module, layer, images, grids=grids)
+
     return [
         LayerFeatures(
             name=layer,
@@ -101,7 +107,7 @@ def layer_features(
             images=images,
             image_ids=tuple(image_ids or (f"image{i}" for i in range(len(images)))),
             seed=seed,
-            head=None if layer == INPUT else head_behind(module, layer, images, grids=grids),
+            _head=partial(head_of, layer),
             query=query,
             memo=memo,
         )

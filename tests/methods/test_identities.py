@@ -132,7 +132,7 @@ def test_reciprocams_closed_form_equals_its_partial_forwards(gap: LayerFeatures,
     before = gap.query.cost
     closed = run("reciprocam", gap, score=score, kernel=kernel)
     assert gap.query.cost == before, "the closed form takes no forward"
-    close(closed, run("reciprocam", replace(gap, head=None), score=score, kernel=kernel))
+    close(closed, run("reciprocam", replace(gap, _head=lambda: None), score=score, kernel=kernel))
     assert (gap.query.cost - before).partial_forwards == 3 * cells(gap)
 
 
@@ -141,7 +141,7 @@ def test_ablationcams_closed_form_equals_its_partial_forwards(gap: LayerFeatures
     before = gap.query.cost
     closed = run("ablationcam", gap)
     assert gap.query.cost == before, "the closed form takes no forward"
-    close(closed, run("ablationcam", replace(gap, head=None, memo={})))
+    close(closed, run("ablationcam", replace(gap, _head=lambda: None, memo={})))
     assert (gap.query.cost - before).partial_forwards == int(gap.activations.flatten(2).any(2).sum())
     weights = gap.head.weight[gap.targets] * gap.activations.mean((2, 3)) / gap.scores[:, None]
     close(closed, (weights[:, :, None, None] * gap.activations).sum(1).relu())
@@ -194,7 +194,7 @@ def test_liftcam_is_the_exact_shapley_value_on_a_gap_head(gap: LayerFeatures) ->
 
 def test_liftcams_closed_form_equals_its_multipliers(gap: LayerFeatures) -> None:
     lift = methods["liftcam"]()
-    close(lift.weights(gap), lift.weights(replace(gap, head=None, memo={})))
+    close(lift.weights(gap), lift.weights(replace(gap, _head=lambda: None, memo={})))
 
 
 @pytest.mark.parametrize("score", ["prob", "logit"])
@@ -210,7 +210,7 @@ def test_shapcams_weights_add_up_to_the_score_without_the_layer(vgg: LayerFeatur
 def test_shapcam_is_liftcam_on_a_gap_head_with_the_logit(gap: LayerFeatures) -> None:
     closed = methods["shapcam"](score="logit").weights(gap)
     assert torch.equal(closed, methods["liftcam"]().weights(gap))
-    close(methods["shapcam"](score="logit", samples=2).weights(replace(gap, head=None)), closed)
+    close(methods["shapcam"](score="logit", samples=2).weights(replace(gap, _head=lambda: None)), closed)
 
 
 @pytest.mark.parametrize("layer", LAYERS[TinyVGG])

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsol.cli import choices
-from wsol.errors import ConfigError, DataError, WsolError, unknown
-from wsol.report.tables.formats import check_format, write
+from wsol.errors import WsolError
+from wsol.report.tables.render import check_format, write
 from wsol.runs.folder import RunFolder, open_run
 
 DESCRIPTION = """Compare two variants image by image: differences with intervals, and the images behind them.
@@ -40,31 +40,15 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--format", dest="style", default="auto", help="auto, md, csv, tex, html or json")
     parser.add_argument("--json", dest="style", action="store_const", const="json", help="same as --format json")
     chosen = parser.parse_args(choices.reading(list(words)))
-    from wsol.report.numbers.failures import failures, prepared
-    from wsol.report.numbers.summary import Settings, summarise
-    from wsol.report.tables.columns import Choice
-    from wsol.report.tables.compare import Side, compare_grid, compared, image_key, images_grid, most_different
+    from wsol.report.numbers.choose import Choice
+    from wsol.report.numbers.summary import Settings
+    from wsol.report.tables.compare import compare_table, compared, image_key, images_table, most_different
+    from wsol.report.tables.sides import sides
 
     check_format(chosen.style)
     found_in = [find(name, chosen.run, chosen.runs) for name in (chosen.a, chosen.b)]
-    stored = [folder.tables()[variant] for folder, variant in found_in]
-    tables = [
-        prepared(table, folder.about(), skip_failed=chosen.skip_failed)
-        for table, (folder, _) in zip(stored, found_in, strict=True)
-    ]
-    both = set(tables[0]["image_id"].to_pylist()) & set(tables[1]["image_id"].to_pylist())
-    if not both:
-        raise DataError(f"{chosen.a} and {chosen.b} have no image in common; compare variants of one data set")
     settings = Settings(n_resamples=chosen.resamples, by_class=chosen.by_class, skip_failed=chosen.skip_failed)
-    a, b = (
-        Side.of(
-            summarise(folder, variants=[variant], images=both, settings=settings),
-            variant,
-            rows.filter([i in both for i in rows["image_id"].to_pylist()]),
-            failures(whole, skipped=chosen.skip_failed),
-        )
-        for (folder, variant), rows, whole in zip(found_in, tables, stored, strict=True)
-    )
+    a, b = sides(found_in[0], found_in[1], settings)
     choice = Choice(metrics=chosen.metric, protocols=chosen.protocol, everything=chosen.all or chosen.style == "json")
     found = compared(a, b, choice)
     key = image_key(found, a) if chosen.top > 0 else None
@@ -73,10 +57,10 @@ def main(words: Sequence[str]) -> int:
         said = {"a": a.name, "b": b.name, "numbers": [one.record() for one in found], "images": images}
         print(json.dumps(said, indent=1))
         return 0
-    write(compare_grid(found, a, b), sys.stdout, style=chosen.style)
+    write(compare_table(found, a, b), sys.stdout, style=chosen.style)
     if key:
         print()
-        write(images_grid(images, key), sys.stdout, style=chosen.style)
+        write(images_table(images, key), sys.stdout, style=chosen.style)
     elif chosen.top > 0:
         print("No image stands out: these are numbers of all images together.", file=sys.stderr)
     return 0
@@ -84,6 +68,8 @@ def main(words: Sequence[str]) -> int:
 
 def find(name: str, run: str, runs: Path) -> tuple[RunFolder, str]:
     """The run and the variant key of ``variant`` or ``RUN/variant``."""
+    from wsol.report.tables.sides import variant_key
+
     place, slash, variant = name.rpartition("/")
     if slash:
         try:
@@ -94,20 +80,3 @@ def find(name: str, run: str, runs: Path) -> tuple[RunFolder, str]:
                 raise
     folder = open_run(run, runs)
     return folder, variant_key(folder, name)
-
-
-def variant_key(folder: RunFolder, name: str) -> str:
-    """The key of a variant: by its id, its short name, its method or the beginning of its id, if that says which."""
-    from wsol.report.tables.names import short_name
-
-    variants = folder.about().variants
-    for key, variant in variants.items():
-        if name in (key, variant.id, short_name(variant)[0]):
-            return key
-    of_method = [key for key, variant in variants.items() if variant.method == name]
-    beginning = of_method or [key for key in variants if key.startswith(name)]
-    if len(beginning) == 1:
-        return beginning[0]
-    if beginning:
-        raise ConfigError(f"{name} could be {' or '.join(beginning)}; say which")
-    raise unknown("variant", name, variants, see=f"wsol table {folder.name}")

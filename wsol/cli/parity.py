@@ -38,7 +38,7 @@ def main(words: Sequence[str]) -> int:
         json.dump(rows, sys.stdout, indent=1)
         print()
         return 0
-    from wsol.report.tables.plain import print_table
+    from wsol.report.tables.render import print_table
 
     print_table([{k: f"{v:.3g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows])
     return 0
@@ -64,10 +64,11 @@ def _compare(overrides: Sequence[str], images: int, layers: str, known: Sequence
     samples = data.samples()[:images]
     inputs = [view.inputs(data.image(sample))[0] for sample in samples]
     last = resolve_layer(classifier, layers)
-    one = extractor.tensor([extractor.normalized(inputs[0])])
+    one = extractor.tensor([classifier.normalized(inputs[0])])
     if head_behind(extractor.module, last, one, grids=extractor.grids) is None:
         known = [name for name in known if name not in ("cam", "peer.torchcam.CAM")]
     found = parity(
+        classifier,
         extractor,
         inputs,
         [sample.label for sample in samples],

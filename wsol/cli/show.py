@@ -15,7 +15,7 @@ from wsol.cli import choices
 from wsol.environment import conf_dir
 from wsol.errors import unknown
 from wsol.options import MISSING_VALUE, SAMPLE, options_of
-from wsol.report.tables.plain import print_table
+from wsol.report.tables.render import print_table
 
 Facts = dict[str, Any]
 
@@ -49,7 +49,8 @@ def method(key: str) -> Facts:
     from wsol.methods._base import methods
     from wsol.methods._variants import variant_options
 
-    info = methods[key].info
+    cls = methods[key]
+    info = cls.info
     return {
         "method": key,
         "name": info.name,
@@ -61,7 +62,7 @@ def method(key: str) -> Facts:
         "stochastic": info.stochastic,
         "title": f"{info.title}: {info.summary}" if info.summary else info.title,
         **{part: text for part in ("formula", "identities", "traps") if (text := getattr(info, part))},
-        "options": [asdict(option) for option in variant_options(key)],
+        "options": [asdict(option) for option in variant_options(cls)],
     }
 
 

@@ -9,10 +9,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from wsol.localization.component_rules import rule_of
-from wsol.maps.fixed import FixedMaps
-from wsol.runs.folder import Shard, Work, content_hash, shards
-from wsol.runs.records import (
+from wsol.evaluation.records import (
     CLASSIFICATION,
     metric_info,
     metric_quantities,
@@ -20,6 +17,9 @@ from wsol.runs.records import (
     protocol_quantities,
     variant_info,
 )
+from wsol.localization.component_rules import rule_of
+from wsol.maps.fixed import FixedMaps
+from wsol.runs.folder import Shard, Work, content_hash, shards
 from wsol.runs.schema import About, RunInfo
 from wsol.views import View, view_named
 
@@ -112,7 +112,7 @@ class Experiment:
 
         autocast = self.numerics.precision == "bfloat16"
         extractor = MapExtractor(self.classifier, seed=self.seed, chunk=self.chunk, autocast=autocast)
-        return NetworkMaps(self.dataset, extractor, self.batch_size)
+        return NetworkMaps(self.dataset, self.classifier, extractor, self.batch_size)
 
     @cached_property
     def family(self) -> dict[str, Any]:

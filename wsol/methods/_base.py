@@ -25,11 +25,12 @@ import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
 
 from wsol.errors import HeadError
 from wsol.models.cost import Cost, Memo
-from wsol.options import component
+from wsol.options import component, defaults
 from wsol.registry import Registry
 from wsol.seeding import torch_generator
 
@@ -71,11 +72,11 @@ class MethodInfo:
 
     key: str
     name: str
-    title: str
-    summary: str
-    formula: str
-    identities: str
-    traps: str
+    title: str = ""
+    summary: str = ""
+    formula: str = ""
+    identities: str = ""
+    traps: str = ""
     paper: str
     year: int
     needs: frozenset[str]
@@ -107,7 +108,6 @@ class LayerFeatures:
     logits, targets : (B, C) and (B,).
     images : (B, 3, h, w), the normalized network input.
     image_ids, seed : what random numbers are drawn from.
-    head : the linear head behind this layer, or None when there is none (CAM's condition).
     query : the model, for methods that need more passes than the shared one.
     memo : results that several variants share; see `once`.
     used : the keys of those that another variant had computed.
@@ -121,7 +121,7 @@ class LayerFeatures:
     images: torch.Tensor
     image_ids: tuple[str, ...]
     seed: int
-    head: Head | None
+    _head: Callable[[], Head | None]
     query: ModelQuery
     memo: Memo = field(default_factory=dict)
     used: set[object] = field(default_factory=set)
@@ -132,6 +132,11 @@ class LayerFeatures:
         if self._gradients is None:
             raise LookupError("this method uses gradients but does not declare needs=('activations', 'gradients')")
         return self._gradients
+
+    @property
+    def head(self) -> Head | None:
+        """The linear head behind this layer, or None when there is none (CAM's condition); found when asked for."""
+        return self._head()
 
     def gradients_of(self, score: Differentiated) -> torch.Tensor:
         """(B, K, H, W), d score / d activations; for another score than the logit, from one more pass."""
@@ -165,12 +170,13 @@ class LayerFeatures:
     @property
     def class_weights(self) -> torch.Tensor:
         """(B, K) weights of the target class in the linear head. Raises HeadError where none is behind the layer."""
-        if self.head is None:
+        head = self.head
+        if head is None:
             raise HeadError(
                 f"the method needs one linear layer after average pooling, and layer {self.name!r} is not followed by "
                 "that; use gradcam, which gives the same map as cam where there is such a head"
             )
-        return self.head.weight.to(self.activations)[self.targets]
+        return head.weight.to(self.activations)[self.targets]
 
     def generators(self, salt: str = "") -> list[torch.Generator]:
         """One CPU random generator per image, seeded by (run seed, image id, salt), so free of batch and device."""
@@ -270,6 +276,7 @@ def method(
 
     def register(cls: type[C]) -> type[C]:
         made = component(cls, key)
+        _accept_shared_options(made)
         made.info = MethodInfo(  # type: ignore[attr-defined]
             key=key,
             name=cls.__name__,
@@ -306,3 +313,27 @@ def _stated(cls: type[Any]) -> dict[str, str]:
     formula = "\n".join(sections.pop("formula")).strip()
     flowing = {name: " ".join(" ".join(lines).split()) for name, lines in sections.items()}
     return {"title": title or cls.__name__, "summary": summary, "formula": formula, **flowing}
+
+
+def shared_options(method: Method) -> dict[str, Any]:
+    """The layers and fusion options that an instance was made with: ``LayerCAM(gamma=2, layers="stage3+stage5")``."""
+    return dict(getattr(method, "_shared", {}))
+
+
+def _accept_shared_options(cls: type[Any]) -> None:
+    """Let instances be made with what every method takes beside its own options: layers and the fusion's options."""
+    of_method = defaults(cls).keys()
+    init = cls.__init__
+
+    @wraps(init)
+    def with_shared(self: Any, **options: Any) -> None:
+        shared = {}
+        if options.keys() - of_method:
+            from wsol.methods._fusion import Fusion
+
+            known = {"layers", *defaults(Fusion)}
+            shared = {k: options.pop(k) for k in options.keys() & known - of_method}
+        init(self, **options)
+        object.__setattr__(self, "_shared", shared)
+
+    cls.__init__ = with_shared

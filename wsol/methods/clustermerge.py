@@ -77,7 +77,8 @@ class ClusterMerge:
     ) -> Tensor:
         """(n,) confidence of each cluster."""
         if self.confidence == "head_weight":
-            return torch.stack([layer.class_weights[i, channels].mean() for i, channels in clusters])
+            weights = layer.class_weights
+            return torch.stack([weights[i, channels].mean() for i, channels in clusters])
         if self.confidence == "gradient":
             result = layer.once(
                 "gradients", lambda: layer.query.forward_backward(layer.images, layer.targets, [layer.name])

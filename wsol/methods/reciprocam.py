@@ -53,10 +53,11 @@ class ReciproCAM:
     def _logits(self, layer: LayerFeatures, image: int) -> list[Tensor]:
         """(m, C) logits for the cells in reading order, a part at a time."""
         activations = layer.activations[image]
-        if layer.head is not None and layer.head.kind != "conv":  # a ReLU on class maps does not commute with the mean
+        head = layer.head
+        if head is not None and head.kind != "conv":  # a ReLU on class maps does not commute with the mean
             kept = before_pooling(layer)[image].double()
-            per_class = torch.tensordot(layer.head.weight.double(), self._spread(kept), 1).flatten(1).T
-            return [per_class / len(per_class) + layer.head.bias.double()]
+            per_class = torch.tensordot(head.weight.double(), self._spread(kept), 1).flatten(1).T
+            return [per_class / len(per_class) + head.bias.double()]
         cells = torch.arange(activations.shape[-2:].numel(), device=activations.device)
         logits = []
         for part in layer.parts(cells):
