@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.sizes import pass_at, resized
 from wsol.options import Count, Positive, option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.kmeans import kmeans
 from wsol.methods._common.masks import behind, image_masks, input_scores, live_channels
 from wsol.methods._common.stretch import minmax
 from wsol.options import Count, option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Confidence = Literal["masked_prob", "masked_logit", "head_weight", "gradient"]
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.attention import row_map
+from wsol.models.attention import Attention
 from wsol.options import ShareBelowOne, option
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from wsol.models.attention import Attention
 
 
 @method(

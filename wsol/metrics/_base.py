@@ -32,6 +32,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wsol.options import component, defaults
 from wsol.registry import Registry
@@ -40,12 +41,12 @@ from wsol.stats import reductions
 
 if TYPE_CHECKING:
     import torch
-    from numpy.typing import NDArray
 
     from wsol.models.query import ModelQuery
     from wsol.stats.reductions import Reduction
 
 Need = Literal["model", "method", "mask", "boxes", "truth", "probabilities"]
+Floats = NDArray[np.floating[Any]]
 OfClass = Literal["target", "top1"]
 OF_CLASS = "whose probability: the label's (target), or the predicted class's (top1)"  # help of an option
 Columns = dict[str, Any]  # plain values: float, int, bool, str, None, or lists of them
@@ -74,17 +75,17 @@ class MetricInput:
     """
 
     image: torch.Tensor
-    map: NDArray[np.floating[Any]]
-    map01: NDArray[np.floating[Any]]
+    map: Floats
+    map01: Floats
     target: int
-    probabilities: NDArray[np.floating[Any]]
+    probabilities: Floats
     query: ModelQuery
     boxes: NDArray[np.float64]
     mask: NDArray[np.uint8] | None
-    remap: Callable[[torch.Tensor], NDArray[np.floating[Any]]]
+    remap: Callable[[torch.Tensor], Floats]
     image_id: str
     seed: int
-    raw: NDArray[np.floating[Any]] | None = None
+    raw: Floats | None = None
     memo: dict[object, Any] = field(default_factory=dict)
 
     @property

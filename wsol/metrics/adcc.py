@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from wsol.metrics._base import OF_CLASS, SHARE, BatchMetric, Columns, MetricInput, OfClass, Score, mean, metric
+from wsol.metrics._base import OF_CLASS, SHARE, BatchMetric, Columns, Floats, MetricInput, OfClass, Score, mean, metric
 from wsol.metrics._common.drop import average_drop, shown_only, shown_probabilities
 from wsol.options import option
 from wsol.stats.reductions import adcc
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.floating[Any]]
 
 
 def coherency(first: Floats, second: Floats) -> float:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wsol.metrics._base import OF_CLASS, SHARE, BatchMetric, Columns, MetricInput, OfClass, mean, metric
 from wsol.metrics._common.drop import average_drop, average_gain, shown_probabilities
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.floating[Any]]
 
 
 @metric(

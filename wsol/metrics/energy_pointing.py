@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
+from numpy.typing import NDArray
 
-from wsol.metrics._base import SHARE, Columns, MetricInput, mean, metric
+from wsol.metrics._base import SHARE, Columns, Floats, MetricInput, mean, metric
 from wsol.metrics._common.truth import IGNORE, OBJECT, Against, truth_of
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.floating[Any]]
 
 
 def energy_share(map01: Floats, objects: NDArray[np.bool_], known: NDArray[np.bool_]) -> float | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wsol.errors import DataError
 from wsol.localization.levels import boxes_above
@@ -12,10 +13,7 @@ from wsol.localization.resize import quantise
 from wsol.metrics._base import Columns, MetricInput, mean, metric
 from wsol.options import ShareBelowOne, option
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Boxes = NDArray[np.floating[Any]] | NDArray[np.integer[Any]]
+Boxes = NDArray[np.floating[Any]] | NDArray[np.integer[Any]]
 
 ErrorType = Literal["right", "class_wrong", "multi_instance", "part", "more", "wrong"]
 LABELS = {

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from wsol.metrics._base import SHARE, Columns, MetricInput, Score, mean, metric
+from wsol.metrics._base import SHARE, Columns, Floats, MetricInput, Score, mean, metric
 from wsol.metrics._common.truth import BACKGROUND, OBJECT, Against, truth_of
 from wsol.options import Positive, PositiveShare, option
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.floating[Any]]
 
 EPS = 1e-7  # our choice; no paper fixes the divergence's
 

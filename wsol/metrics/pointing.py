@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from wsol.metrics._base import Columns, MetricInput, mean, metric
+from wsol.metrics._base import Columns, Floats, MetricInput, mean, metric
 from wsol.metrics._common.truth import OBJECT, Against, truth_of
 from wsol.options import NotNegative, option
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.floating[Any]]
 
 TOLERANCE = 15.0  # pixels; Zhang et al., 2018, on images with a short side of 224 (TorchRay)
 FRAME = 224

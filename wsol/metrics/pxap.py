@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wsol.localization.resize import normalise, resize
 from wsol.metrics._base import SHARE, Columns, MetricInput, Score, mean, metric
 from wsol.metrics._common.truth import BACKGROUND, OBJECT, Against, truth_of
 from wsol.options import Range, option
 from wsol.stats.reductions import pxap
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 POOLED = ("foreground", "background")
 

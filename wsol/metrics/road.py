@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import Annotated
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from wsol.errors import ConfigError
 from wsol.metrics._base import (
@@ -23,13 +27,6 @@ from wsol.metrics._common.curves import map_ranks
 from wsol.metrics._common.groups import by_size
 from wsol.metrics._common.imputation import impute_linear
 from wsol.options import NotNegative, Range, option
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
-    from torch import Tensor
 
 
 def removals(ranks: Tensor, percentiles: Sequence[float]) -> Tensor:

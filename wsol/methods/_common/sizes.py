@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from torch import Tensor
 
 from wsol.errors import ModelError
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from wsol.methods._base import LayerFeatures
-    from wsol.models.forward import ForwardPass
+from wsol.methods._base import LayerFeatures
+from wsol.models.forward import ForwardPass
 
 
 def resized(tensor: Tensor, size: tuple[int, ...], *, corners: bool = False) -> Tensor:

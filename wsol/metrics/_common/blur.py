@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor
 
 SIDE, SIGMA = 11, 5.0  # RISE's insertion substrate (Petsiuk et al., 2018; eclique/RISE)
 TRUNCATE = 4  # scipy.ndimage cuts a Gaussian at four sigma

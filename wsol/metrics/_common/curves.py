@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
-    from torch import Tensor
-
-    from wsol.metrics._base import MetricInput
-    from wsol.metrics._common.groups import SizeGroup
-    from wsol.models.query import ModelQuery
+from wsol.metrics._base import MetricInput
+from wsol.metrics._common.groups import SizeGroup
+from wsol.models.query import ModelQuery
 
 Ties = Literal["reversed", "raster"]
 

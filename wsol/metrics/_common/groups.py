@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from torch import Tensor
-
-    from wsol.metrics._base import MetricInput
-    from wsol.models.query import ModelQuery
+from wsol.metrics._base import MetricInput
+from wsol.models.query import ModelQuery
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,11 @@ step, about a dozen whatever the size of the hole; on a GPU all removals and cha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from wsol.errors import ConfigError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 DIRECT, DIAGONAL = 1 / 6, 1 / 12  # weights of the neighbors (Rong et al., 2022)
 DAMPING = 0.8  # of the Jacobi sweeps

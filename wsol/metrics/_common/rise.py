@@ -6,11 +6,14 @@ a box filter and whose order inside ties is reversed; `rise_fixed` mends both.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from wsol.metrics._base import OF_CLASS, SHARE, BatchMetric, Columns, MetricInput, OfClass, digest, mean, once_each
 from wsol.metrics._common.blur import Blur, blurred, folded_kernel, gaussian_kernel
@@ -18,13 +21,7 @@ from wsol.metrics._common.curves import Paths, Ties, area, map_ranks, path_proba
 from wsol.metrics._common.groups import SizeGroup, by_size
 from wsol.options import Range, option
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
-    from torch import Tensor
-
-    Curve = NDArray[np.float64]
+Curve = NDArray[np.float64]
 
 PAPER = "Petsiuk, Das and Saenko, RISE, BMVC 2018"
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from wsol.errors import DataError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from wsol.metrics._base import Metric, MetricInput
+from wsol.metrics._base import Metric, MetricInput
 
 BACKGROUND, OBJECT, IGNORE = 0, 1, 255
 
