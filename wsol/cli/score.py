@@ -228,7 +228,7 @@ def _metric(
     options = {**changes, **({} if chosen.step is None else {"step": chosen.step})}
     made = build(cls, options, where=f"metrics.{key}")
     if against_boxes(made):
-        other = f"{key}[against=mask]" if hasattr(made, "against") else "pxap"
+        other = f"{key}[against=mask]" if made.info.against else "pxap"
         check_boxes(list(samples.values()), chosen.annotations, masks=f"for masks use --protocol {other}")
     plain = defaults(cls)
     label = ",".join(f"{k}={v}" for k, v in sorted(options.items()) if v != plain[k])
