@@ -11,7 +11,8 @@ import torch
 
 from wsol.localization.iou import iou
 from wsol.localization.localize import ImageMap, boxes_along
-from wsol.localization.resize import normalise, resize
+from wsol.localization.normalize import normalize
+from wsol.localization.resize import resize
 from wsol.methods._variants import Variant, expand, takes_layers
 from wsol.protocols._base import protocols
 from wsol.views import view_named
@@ -132,7 +133,7 @@ def parity(
         if variant.id not in cache:
             raw = extractor.maps(inputs, targets, ids, [variant]).raw(variant.id)
             cache[variant.id] = np.stack(
-                [normalise(resize(np.maximum(m, 0), side, rule="bilinear"), rule="minmax") for m in raw]
+                [normalize(resize(np.maximum(m, 0), side, rule="bilinear"), rule="minmax") for m in raw]
             )
         return variant, cache[variant.id]
 

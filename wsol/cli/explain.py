@@ -175,7 +175,7 @@ def _heat(item: ImageMap, protocol: Protocol) -> NDArray[Any]:
     import numpy as np
 
     from wsol.localization.final_map import final_map
-    from wsol.localization.frame import frame_of
+    from wsol.localization.frame import frame_of, in_stored_pixels
 
     width, height = item.layout.stored_wh
     if item.full or not item.finite:
@@ -183,8 +183,10 @@ def _heat(item: ImageMap, protocol: Protocol) -> NDArray[Any]:
     size = frame_of(item.boxes_xyxy, item.layout, protocol).size_wh
     final = final_map(item.raw, item.layout, size, protocol).astype(np.float64)
     final /= max(float(final.max()), 1e-12)
-    x0, y0, x1, y1 = (round(v) for v in item.layout.region_xyxy)
-    if protocol.space == "original" or (x0, y0, x1, y1) == (0, 0, width, height):
+    whole = np.array([[0, 0, *size]])
+    covered = in_stored_pixels(whole, item.layout, space=protocol.space, side=protocol.side)
+    x0, y0, x1, y1 = covered[0].round().astype(int).tolist()
+    if (x0, y0, x1, y1) == (0, 0, width, height):
         return final
     heat = np.zeros((height, width))
     heat[y0:y1, x0:x1] = cv2.resize(final, (x1 - x0, y1 - y0))

@@ -9,7 +9,8 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from wsol.localization.component_rules import rule_of
+from wsol.localization.component_rules import component_rules
+from wsol.localization.refine import refines
 from wsol.maps.fixed import FixedMaps
 from wsol.runs.folder import Shard, Work, content_hash, shards
 from wsol.runs.records import (
@@ -171,8 +172,10 @@ class Experiment:
 
         if not self.protocols:
             return protocols["exact"]
-        chosen = min(self.protocols, key=lambda p: (p.refine != "none", p.several_boxes, self.view_of(p) != self.view))
-        sweepable = chosen.refine == "none" and not rule_of(chosen.component).own_levels
+        chosen = min(
+            self.protocols, key=lambda p: (refines(p, shallow=True), p.several_boxes, self.view_of(p) != self.view)
+        )
+        sweepable = not refines(chosen, shallow=True) and not component_rules[chosen.component].own_levels
         return chosen.derive({"tau": "sweep"}) if sweepable else chosen
 
     @cached_property

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wsol.errors import ConfigError
-from wsol.localization.resize import normalise, resize
+from wsol.localization.normalize import normalize
+from wsol.localization.resize import resize
 from wsol.metrics._base import SHARE, Case, Columns, Score, mean, metric
 from wsol.metrics._common.truth import BACKGROUND, OBJECT, Against, truth_of
 from wsol.stats.reductions import pxap
@@ -79,7 +80,7 @@ class PxAP:
         """Columns foreground and background (histograms), pxap_image (None without an object pixel)."""
         map01 = case.map01
         if case.raw is not None:  # the published numbers resize by cubic interpolation, then stretch
-            map01 = normalise(resize(case.raw, map01.shape[::-1], rule="cubic"), rule="minmax")
+            map01 = normalize(resize(case.raw, map01.shape[::-1], rule="cubic"), rule="minmax")
         return self._columns(map01, truth_of(case, self.against))
 
     def failed(self, case: Case) -> Columns:
