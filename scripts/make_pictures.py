@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.report_page.chromium import Chromium, find  # noqa: E402
 from wsol.cli import main as wsol  # noqa: E402
-from wsol.report.page.data import Material  # noqa: E402
+from wsol.report.numbers.report_data import ReportData  # noqa: E402
 from wsol.report.page.html import page  # noqa: E402
 from wsol.runs import gallery  # noqa: E402
 from wsol.runs.folder import RunFolder, open_run  # noqa: E402
@@ -107,14 +107,14 @@ def _sheet(folder: RunFolder, place: Path) -> None:
     import matplotlib as mpl
 
     from wsol.report.figures.map_grid import map_grid
-    from wsol.report.figures.write import STYLE
+    from wsol.report.figures.style import STYLE
 
     kept = gallery.read(folder)
     if kept is None:
         return
     with mpl.rc_context(STYLE):
         drawn = io.BytesIO()
-        map_grid(kept, Material.of(folder)).savefig(drawn, dpi=130)
+        map_grid(kept, ReportData.of(folder)).savefig(drawn, dpi=130)
     _save(Image.open(drawn).convert("RGB"), place)
 
 

@@ -39,7 +39,7 @@ from wsol.models.forward import capture
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.zoo import load_classifier
 from wsol.protocols._base import protocols
-from wsol.report.tables.plain import print_table
+from wsol.report.tables.render import print_table
 from wsol.runs.folder import RunFolder
 from wsol.views import view_named
 

@@ -12,7 +12,7 @@ import torch
 from wsol.cli import main
 from wsol.models.forward import capture
 from wsol.models.stages import list_layers
-from wsol.models.tokens import grids
+from wsol.models.tokens import Grids
 from wsol.models.zoo import load_classifier
 from wsol.registry import load_file
 from wsol.runs.folder import open_run
@@ -112,7 +112,7 @@ def test_every_layer_that_is_listed_can_be_looked_at_in_a_batch(models: Path, na
     made = load_classifier(name)
     layers = {layer: shape for layer, _, shape in list_layers(made)}
     images = torch.randn(3, 3, made.input_size, made.input_size, generator=torch.Generator().manual_seed(0))
-    with capture(made.module, list(layers), grids=grids(made)) as forward:
+    with capture(made.module, list(layers), grids=Grids(made)) as forward:
         result = forward(images, torch.tensor([1, 2, 3]))
         alone = forward(images[1:2], torch.tensor([2]))
     assert len(layers) > 10

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tests.models.conftest import wrap
 from wsol.methods._base import LayerFeatures
 from wsol.models.forward import INPUT
-from wsol.models.tokens import Grid, grids
+from wsol.models.tokens import Grid, Grids
 from wsol.testing import layer_features
 
 CLASSES = 5
@@ -124,7 +124,7 @@ def make_images(count: int = 3, *, seed: int = 1, dtype: torch.dtype = torch.flo
 def grids_of(module: nn.Module, images: Tensor) -> dict[str, Grid]:
     """How the tokens of each layer become a grid; the network's modes are left as they were."""
     modes = {part: part.training for part in module.modules()}
-    known = grids(wrap(module, input_size=images.shape[-1], num_classes=CLASSES))
+    known = Grids(wrap(module, input_size=images.shape[-1], num_classes=CLASSES))
     for part, mode in modes.items():
         part.training = mode
     return dict(known)

@@ -15,7 +15,7 @@ from wsol.models import timm as timm_zoo
 from wsol.models.forward import capture
 from wsol.models.query import ModelQuery
 from wsol.models.stages import resolve_layer, stages
-from wsol.models.tokens import Grid, grids
+from wsol.models.tokens import Grid, Grids
 from wsol.models.zoo import load_classifier
 
 
@@ -46,7 +46,8 @@ def test_unfold_puts_tokens_in_rows(prefix):
 
 
 @pytest.mark.parametrize(
-    ("grid", "shape"), [(Grid("tokens", 0), (2, 9, 4)), (Grid("tokens", 3), (2, 12, 4)), (Grid("nhwc"), (2, 3, 5, 4))]
+    ("grid", "shape"),
+    [(Grid("tokens", 0), (2, 9, 4)), (Grid("tokens", 3), (2, 12, 4)), (Grid("channels_last"), (2, 3, 5, 4))],
 )
 def test_fold_is_the_inverse_of_unfold(grid, shape):
     like = random_like(*shape)
@@ -68,11 +69,11 @@ def test_what_is_no_square_grid_is_refused(shape):
 
 
 def test_a_convolutional_network_needs_no_grid(random_classifier):
-    assert not grids(random_classifier("resnet18", 64))
+    assert not Grids(random_classifier("resnet18", 64))
 
 
 def test_a_vit_has_a_class_token_in_front_of_its_grid(vit):
-    found = grids(vit)
+    found = Grids(vit)
     assert found["encoder.layers.encoder_layer_2"] == Grid("tokens", 1)
     assert found["encoder.layers.encoder_layer_2.ln_1"] == Grid("tokens", 1)
     assert "conv_proj" not in found  # it is an image
@@ -80,8 +81,8 @@ def test_a_vit_has_a_class_token_in_front_of_its_grid(vit):
 
 
 def test_a_swin_is_channels_last_until_its_permute(swin):
-    found = grids(swin)
-    assert all(found[layer] == Grid("nhwc") for layer in stages(swin).values())
+    found = Grids(swin)
+    assert all(found[layer] == Grid("channels_last") for layer in stages(swin).values())
     assert "permute" not in found
 
 
@@ -90,7 +91,7 @@ def test_every_stage_of_a_transformer_has_a_gradient(which, request):
     made = request.getfixturevalue(which)
     layers = list(stages(made).values())
     images = random_like(2, 3, made.input_size, made.input_size)
-    with capture(made.module, layers, grids=grids(made)) as forward:
+    with capture(made.module, layers, grids=Grids(made)) as forward:
         result = forward(images, torch.tensor([1, 3]))
     for layer in layers:
         assert result.activations[layer].ndim == 4
@@ -100,7 +101,7 @@ def test_every_stage_of_a_transformer_has_a_gradient(which, request):
 
 def test_behind_the_last_attention_of_a_vit_patches_have_no_gradient(vit):
     block = resolve_layer(vit, "encoder.layers.-1")
-    with capture(vit.module, [block], grids=grids(vit)) as forward:
+    with capture(vit.module, [block], grids=Grids(vit)) as forward:
         result = forward(random_like(1, 3, 32, 32), torch.tensor([1]))
     assert not result.gradients[block].any()  # why `last` is the norm before it
     assert resolve_layer(vit, "last") == f"{block}.ln_1"
@@ -109,7 +110,7 @@ def test_behind_the_last_attention_of_a_vit_patches_have_no_gradient(vit):
 @pytest.mark.parametrize("which", ["vit", "swin"])
 def test_a_network_goes_on_from_its_own_grid_to_its_own_logits(which, request):
     made = request.getfixturevalue(which)
-    found = grids(made)
+    found = Grids(made)
     image = random_like(1, 3, made.input_size, made.input_size)
     for layer in stages(made).values():
         with capture(made.module, [layer], gradients=False, grids=found) as forward:
@@ -139,7 +140,7 @@ def timm_classifier():
 def test_stages_of_timms_vits(name, size, prefix, expected, timm_classifier):
     made = timm_classifier(name, size)
     assert list(stages(made).values()) == expected.split()
-    assert grids(made)["blocks.4"] == Grid("tokens", prefix)
+    assert Grids(made)["blocks.4"] == Grid("tokens", prefix)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_stages_of_timms_vits(name, size, prefix, expected, timm_classifier):
 def test_stages_of_timms_pyramids(name, size, expected, layout, timm_classifier):
     made = timm_classifier(name, size)
     assert list(stages(made).values()) == expected.split()
-    grid = grids(made).get(stages(made)["stage3"])
+    grid = Grids(made).get(stages(made)["stage3"])
     assert (grid.layout if grid else None) == layout
 
 
@@ -162,7 +163,7 @@ def test_a_vit_that_pools_its_patches_ends_with_its_last_block():
     net = timm.create_model("vit_tiny_patch16_224", img_size=64, reg_tokens=4, class_token=False, global_pool="avg")
     made = wrap(net, input_size=64, num_classes=1000)
     assert list(stages(made).values()) == ["blocks.1", "blocks.4", "blocks.6", "blocks.9", "blocks.11"]
-    assert grids(made)["blocks.4"] == Grid("tokens", 4)
+    assert Grids(made)["blocks.4"] == Grid("tokens", 4)
 
 
 def test_timms_swin_is_channels_last():
@@ -170,7 +171,7 @@ def test_timms_swin_is_channels_last():
     small = {"embed_dim": 8, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 1, 1)}
     made = wrap(timm.create_model("swin_tiny_patch4_window7_224", **small), input_size=224, num_classes=1000)
     assert list(stages(made).values()) == ["layers.0", "layers.1", "layers.2", "layers.3"]
-    assert grids(made)["layers.2"] == Grid("nhwc")
+    assert Grids(made)["layers.2"] == Grid("channels_last")
 
 
 def test_timms_preprocessing_is_its_own(timm_classifier):

@@ -140,16 +140,32 @@ def test_looking_at_a_network_leaves_it_as_it_was():
 @pytest.mark.parametrize(
     ("shape", "layout"),
     [
-        ((1, 64, 7, 7), ("nchw", (64, 7, 7), 0)),
-        ((1, 7, 7, 64), ("nhwc", (64, 7, 7), 0)),
-        ((1, 7, 7, 7), ("nchw", (7, 7, 7), 0)),
-        ((1, 197, 192), ("tokens", (192, 14, 14), 1)),
-        ((1, 198, 192), ("tokens", (192, 14, 14), 2)),
-        ((1, 49, 192), ("tokens", (192, 7, 7), 0)),
-        ((1, 100, 192), ("none", (0, 0, 0), 0)),
-        ((4, 49, 192), ("none", (0, 0, 0), 0)),
-        ((1, 1000), ("none", (0, 0, 0), 0)),
+        ((1, 64, 7, 7), ("channels_first", 64, (7, 7), 0)),
+        ((1, 7, 7, 64), ("channels_last", 64, (7, 7), 0)),
+        ((1, 7, 7, 7), ("channels_first", 7, (7, 7), 0)),
+        ((1, 64, 7, 8), ("none", 0, (), 0)),
+        ((1, 197, 192), ("tokens", 192, (14, 14), 1)),
+        ((1, 198, 192), ("tokens", 192, (14, 14), 2)),
+        ((1, 49, 192), ("tokens", 192, (7, 7), 0)),
+        ((1, 100, 192), ("none", 0, (), 0)),
+        ((4, 49, 192), ("none", 0, (), 0)),
+        ((1, 1000), ("none", 0, (), 0)),
     ],
 )
 def test_rows_and_columns_are_found_by_shape(shape, layout):
-    assert layout_of(shape, (14, 7)) == layout
+    assert layout_of(shape, (224, 224), ((14, 14), (7, 7))) == layout
+
+
+@pytest.mark.parametrize(
+    ("shape", "space", "layout"),
+    [
+        ((1, 64, 7, 10), (224, 300), ("channels_first", 64, (7, 10), 0)),
+        ((1, 7, 10, 64), (224, 300), ("channels_last", 64, (7, 10), 0)),
+        ((1, 64, 10, 7), (224, 300), ("none", 0, (), 0)),
+        ((1, 141, 192), (224, 320), ("tokens", 192, (10, 14), 1)),
+        ((1, 32, 8, 28, 28), (16, 112, 112), ("channels_first", 32, (8, 28, 28), 0)),
+        ((1, 32, 100), (400,), ("channels_first", 32, (100,), 0)),
+    ],
+)
+def test_inputs_of_any_proportions_and_number_of_axes_are_understood(shape, space, layout):
+    assert layout_of(shape, space, ((10, 14),)) == layout

@@ -12,10 +12,10 @@ import pytest
 from wsol.cli import main
 from wsol.errors import ConfigError
 from wsol.evaluation.build import chosen_protocols
+from wsol.evaluation.records import protocol_info
 from wsol.protocols._base import protocols
 from wsol.runs.folder import open_run
 from wsol.runs.knobs import check_knobs
-from wsol.runs.records import protocol_info
 from wsol.runs.schema import Footer, RunInfo
 
 

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from wsol.methods._base import methods
-from wsol.methods._variants import config_of
-from wsol.metrics.rise2018_dataset import Rise2018Dataset
-from wsol.protocols._base import named
-from wsol.runs.folder import RunFolder, Shard
-from wsol.runs.records import (
+from wsol.evaluation.records import (
     CLASSIFICATION,
     metric_info,
     metric_quantities,
     protocol_info,
     protocol_quantities,
 )
+from wsol.methods._base import methods
+from wsol.methods._variants import config_of
+from wsol.metrics.rise2018_dataset import Rise2018Dataset
+from wsol.protocols._base import named
+from wsol.runs.folder import RunFolder, Shard
 from wsol.runs.schema import About, RunInfo, VariantInfo
 from wsol.views import view_named
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 
+from wsol.report.numbers.choose import Choice
 from wsol.report.numbers.summary import Summary
-from wsol.report.tables.columns import Choice
-from wsol.report.tables.table import Layout, show
+from wsol.report.tables.show import Layout, show
 
 QUALITY = {
     "fullbox": -0.5,

@@ -11,10 +11,10 @@ import pytest
 from tests.report.made_up import make_run
 from tests.report.printing import QUALITY, body, printed
 from wsol.errors import ConfigError
+from wsol.report.numbers.choose import Choice
 from wsol.report.numbers.slices import slicer
 from wsol.report.numbers.summary import Settings, Summary, summarise
-from wsol.report.tables.columns import Choice
-from wsol.report.tables.table import Layout
+from wsol.report.tables.show import Layout
 
 
 def test_layers_go_across_for_one_metric(summary: Summary) -> None:
@@ -64,10 +64,10 @@ def test_variants_on_a_sample_stand_below_and_n_is_that_of_the_others(tmp_path: 
         row.rename(run.path / "rows" / f"shard-00001-{row.name[12:]}")
     text = printed(summarise(run, slicer=slicer("size", run), n_resamples=20), layout=Layout(pivot=["auto"]))
     assert [line[0] for line in body(text)[1:]] == ["layercam@stage5", "gradcam@stage5", "rise@input"]
-    (said,) = (line for line in text.splitlines() if line.startswith("n"))
+    (said,) = (line for line in text.splitlines() if line.startswith("n: "))
     sizes = [12, 24, 24]  # of 60 images whose objects have five sizes
     assert [int(n) for n in re.findall(r"(\d+)[,.]", said)] == sizes
-    assert "Lines with fewer images" in text
+    assert "Rows on fewer images" in text
 
 
 def test_a_pivot_has_no_baseline(summary: Summary) -> None:
@@ -147,16 +147,25 @@ def test_a_knob_study_shows_what_each_knob_does_to_the_score(tmp_path: Path) -> 
     )
     summary = summarise(run, n_resamples=100)
     lines = body(printed(summary))
-    assert lines[0] == ["knob", "gradcam@stage5", "layercam@stage5"]
-    by_knob = {line[0]: line[1] for line in lines[1:]}
+    assert lines[0] == ["knob", "variant", "MaxBoxAcc", "difference"]
+    assert [line[:2] for line in lines[1:3]] == [
+        ["choe2020_v1 as published", "gradcam@stage5"],
+        ["choe2020_v1 as published", "layercam@stage5"],
+    ]
+    assert len(lines) == 1 + 2 * 5
+    by_knob = {line[0]: line[3] for line in lines[1:] if line[1] == "gradcam@stage5"}
     cells = {c.measure: c.value for c in summary.cells if (c.variant, c.metric) == ("gradcam@stage5", "maxboxacc")}
     change = cells["choe2020_v1[normalise=max]"] - cells["choe2020_v1"]
     assert change < -5
     assert float(by_knob["normalise=max"].split()[0]) == pytest.approx(change, abs=0.051)
     assert by_knob["normalise=max"].endswith("*")
     assert by_knob["side=112"] == "0.0"
-    assert "each under its own best threshold" in printed(summary)
-    assert "F+B" not in printed(summary)
+    text = printed(summary)
+    assert "each number at its own best threshold" in text
+    assert "* significant (Holm-corrected over the table, 5 %)." in text
+    answer = "1 of 4 changes to choe2020_v1 move MaxBoxAcc significantly for some variant, most of all normalise=max ("
+    assert answer in text
+    assert "F+B" not in text
     assert len(json.loads(printed(summary, "json"))) == len(summary.cells)
 
 
@@ -164,7 +173,7 @@ def test_fixed_thresholds_are_not_said_to_be_the_best(tmp_path: Path) -> None:
     derived = [f"choe2020_v1[tau={tau}]" for tau in (0.1, 0.2, 0.3, 0.4)]
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, protocols=("choe2020_v1", *derived))
     text = printed(summarise(run, n_resamples=50))
-    assert "paired differences in points; *" in text
+    assert "paired by image, in points; n = 60." in text
     assert "own best threshold" not in text
 
 

@@ -16,8 +16,8 @@ import pytest
 from tests.report.printing import printed
 from wsol.errors import ConfigError
 from wsol.report.numbers.summary import Summary
-from wsol.report.tables.formats import as_latex
-from wsol.report.tables.grid import Grid, Head, Text
+from wsol.report.tables.render import as_latex
+from wsol.report.tables.table import Column, Table, words
 
 
 def test_json_lists_every_number_with_its_doubt(summary: Summary) -> None:
@@ -77,8 +77,8 @@ def test_latex_compiles_where_there_is_a_compiler(summary: Summary, tmp_path: Pa
 
 
 def test_latex_takes_no_first_cell_for_an_option() -> None:
-    grid = Grid([Head("layers")], [[Text("[stage4, stage5]")], [Text("= cam")], [Text("*")]])
-    text = as_latex(grid)
+    table = Table(columns=[Column("layers")], rows=[words("[stage4, stage5]"), words("= cam"), words("*")])
+    text = as_latex(table)
     assert "\n{[}stage4, stage5]" in text
     assert "\n{=} cam" in text
     assert "\n{*}" in text

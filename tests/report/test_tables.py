@@ -13,10 +13,10 @@ import pytest
 from tests.report.made_up import make_run
 from tests.report.printing import body, printed
 from wsol.errors import ConfigError, UnknownName
+from wsol.report.numbers.choose import Choice
 from wsol.report.numbers.slices import slicer
 from wsol.report.numbers.summary import Summary, summarise
-from wsol.report.tables.columns import Choice
-from wsol.report.tables.table import Layout, show
+from wsol.report.tables.show import Layout, show
 
 
 class Terminal(io.StringIO):
@@ -78,9 +78,15 @@ def test_columns_in_which_nothing_can_be_told_apart_have_no_marks(summary: Summa
     assert not any("¹" in cell or "**" in cell for cell in deletion)
 
 
-def test_nearly_symmetric_intervals_are_one_number(summary: Summary) -> None:
-    deletion = [line[7] for line in body(printed(summary))[1:] if line[7]]
-    assert all(re.fullmatch(r"0\.\d{3} ±0\.\d{3}", cell) for cell in deletion)
+def test_intervals_have_one_notation_in_every_column(summary: Summary) -> None:
+    text = printed(summary)
+    assert "±" not in text
+    lines = [line for line in body(text)[1:] if not line[2].startswith("=")]
+    whole = re.compile(r"\**\d+\.\d \[\d+, \d+\]\**¹?")  # wide intervals end in whole numbers
+    fraction = re.compile(r"0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]")
+    for line in lines:
+        assert all(whole.fullmatch(cell) for cell in line[2:7])
+        assert all(fraction.fullmatch(cell) for cell in line[7:9])
 
 
 def test_fields_group_lines_and_what_is_not_named_is_averaged(summary: Summary) -> None:
@@ -210,9 +216,9 @@ def test_a_run_that_goes_on_says_how_far_it_is(tmp_path: Path) -> None:
     assert "(so far 10 of 60 images)" in printed(summarise(run, n_resamples=20))
 
 
-def test_a_protocol_with_a_view_of_its_own_is_told_of_beside_the_costs(tmp_path: Path) -> None:
+def test_costs_are_of_the_runs_view_where_a_protocol_has_another(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, protocols=("choe2020_v1", "layercam2021"), n=6)
-    told = "layercam2021 uses view tencrop, ten crops per image at ten times the cost: F+B and ms are of one pass"
-    assert told in printed(summarise(run, n_resamples=20))
+    note = "layercam2021 uses view tencrop: F+B and ms are of one pass through the run's view."
+    assert note in printed(summarise(run, n_resamples=20))
     plain = make_run(tmp_path / "plain", {"gradcam@stage5": 0.0}, n=6)
     assert "uses view" not in printed(summarise(plain, n_resamples=20))

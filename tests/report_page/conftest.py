@@ -6,7 +6,7 @@ import pytest
 
 from tests.report_page.small_run import METHODS, METRIC, made, ran
 from wsol.evaluation.experiment import Experiment
-from wsol.report.page.data import Material
+from wsol.report.numbers.report_data import ReportData
 from wsol.runs.folder import RunFolder
 
 
@@ -23,6 +23,6 @@ def run(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Run
 
 
 @pytest.fixture(scope="session")
-def material(run: RunFolder) -> Material:
+def material(run: RunFolder) -> ReportData:
     """What reports are made of, with few resamples."""
-    return Material.of(run, n_resamples=50)
+    return ReportData.of(run, n_resamples=50)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.report_page.small_run import made, ran
 from wsol.cli import main
-from wsol.report.page.data import Material
+from wsol.report.numbers.report_data import ReportData
 from wsol.report.page.html import fill, page
 from wsol.runs.folder import RunFolder
 
@@ -55,7 +55,7 @@ def test_the_page_refers_to_nothing_outside_itself(text: str) -> None:
 
 def test_every_number_stands_in_the_table_without_a_script(text: str, run: RunFolder) -> None:
     table = text[text.index('<table id="numbers">') : text.index("</table>")]
-    material = Material.of(run, n_resamples=50)
+    material = ReportData.of(run, n_resamples=50)
     rows = re.findall(r"<tr data-variant.*?</tr>", table)
     assert len(rows) == len(material.lines) == 5
     for row, line in zip(rows, material.lines, strict=True):

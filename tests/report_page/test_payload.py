@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from wsol.report.figures.series import BINS, TAUS, accuracy_line, iou_histogram, path_line, styles
-from wsol.report.page.data import Material
+from wsol.report.figures.style import styles
+from wsol.report.numbers.curves import BINS, TAUS, accuracy_line, iou_histogram, path_line
+from wsol.report.numbers.report_data import ReportData
 from wsol.report.page.payload import IOU_STEPS, MISSING, numbers, pack
 from wsol.runs import gallery
 from wsol.runs.folder import RunFolder
@@ -29,7 +30,7 @@ def inflated(text: str) -> bytes:
     return zlib.decompress(base64.b64decode(text), wbits=-15)
 
 
-def test_maps_and_boxes_come_back_from_their_pack(kept: Gallery, material: Material) -> None:
+def test_maps_and_boxes_come_back_from_their_pack(kept: Gallery, material: ReportData) -> None:
     packed = pack(kept, material)
     steps = len(kept.taus)
     for n, image_id in enumerate(packed.index["ids"]):
@@ -53,7 +54,7 @@ def test_maps_and_boxes_come_back_from_their_pack(kept: Gallery, material: Mater
         assert at == len(data)
 
 
-def test_pictures_come_back_from_their_slices(kept: Gallery, material: Material) -> None:
+def test_pictures_come_back_from_their_slices(kept: Gallery, material: ReportData) -> None:
     packed = pack(kept, material, images=4)
     assert len(packed.index["ids"]) == 4
     for n, image_id in enumerate(packed.index["ids"]):
@@ -62,7 +63,7 @@ def test_pictures_come_back_from_their_slices(kept: Gallery, material: Material)
 
 
 @pytest.mark.parametrize("delta", [0.3, 0.5, 0.7])
-def test_packed_ious_keep_every_hit(kept: Gallery, material: Material, delta: float) -> None:
+def test_packed_ious_keep_every_hit(kept: Gallery, material: ReportData, delta: float) -> None:
     packed = pack(kept, material)
     shape = (len(packed.index["ids"]), len(material.variants), len(kept.taus))
     iou = np.frombuffer(inflated(packed.index["iou"]), np.uint8).reshape(shape)
@@ -72,7 +73,7 @@ def test_packed_ious_keep_every_hit(kept: Gallery, material: Material, delta: fl
             np.testing.assert_array_equal(iou[n, v] >= round(delta * IOU_STEPS), exact >= delta - 1e-7)
 
 
-def test_an_iou_of_exactly_delta_is_a_hit_in_its_pack(kept: Gallery, material: Material) -> None:
+def test_an_iou_of_exactly_delta_is_a_hit_in_its_pack(kept: Gallery, material: ReportData) -> None:
     (key, image_id), one = next(iter(kept.shown.items()))
     ious = np.resize(np.float32([0.3, 0.5, 0.7, 1.0, 0.0, 0.699]), len(kept.taus))
     edited = type(one)(image_id=image_id, variant=key, map=one.map, boxes=one.boxes, counts=one.counts, iou=ious)
@@ -84,7 +85,7 @@ def test_an_iou_of_exactly_delta_is_a_hit_in_its_pack(kept: Gallery, material: M
     assert (np.delete(iou, place, axis=1) == MISSING).all()
 
 
-def test_the_accuracy_line_is_the_share_of_hits_at_each_tau(material: Material) -> None:
+def test_the_accuracy_line_is_the_share_of_hits_at_each_tau(material: ReportData) -> None:
     protocol = material.summary.protocols["choe2020_v1"]
     for _, rows in material.of_protocol("choe2020_v1"):
         line = accuracy_line(rows, protocol, 0.5)
@@ -95,7 +96,7 @@ def test_the_accuracy_line_is_the_share_of_hits_at_each_tau(material: Material) 
         np.testing.assert_allclose(line.y, slow / len(rows), atol=1e-12)
 
 
-def test_the_histogram_counts_every_image_once_and_agrees_with_the_table(material: Material) -> None:
+def test_the_histogram_counts_every_image_once_and_agrees_with_the_table(material: ReportData) -> None:
     protocol = material.summary.protocols["choe2020_v1"]
     for key, rows in material.of_protocol("choe2020_v1"):
         counts, tau = iou_histogram(rows, protocol)
@@ -107,7 +108,7 @@ def test_the_histogram_counts_every_image_once_and_agrees_with_the_table(materia
         assert tau == best.value
 
 
-def test_the_path_line_is_the_mean_over_images_with_its_interval(material: Material) -> None:
+def test_the_path_line_is_the_mean_over_images_with_its_interval(material: ReportData) -> None:
     key, metric = next(iter(material.variants)), next(iter(material.summary.metrics))
     line = path_line(material.tables[key], metric, "deletion")
     assert line is not None
@@ -119,7 +120,7 @@ def test_the_path_line_is_the_mean_over_images_with_its_interval(material: Mater
     np.testing.assert_allclose(line.y - line.low, half, rtol=1e-4)
 
 
-def test_the_page_gets_what_the_table_says(material: Material) -> None:
+def test_the_page_gets_what_the_table_says(material: ReportData) -> None:
     data = numbers(material)
     assert [v["id"] for v in data["variants"]] == [line.name for line in material.lines]
     for row, line in zip(data["values"], material.lines, strict=True):
@@ -128,7 +129,7 @@ def test_the_page_gets_what_the_table_says(material: Material) -> None:
                 assert value == pytest.approx([getattr(line.cells[key], n) for n in ("value", "low", "high")], abs=1e-4)
 
 
-def test_a_method_has_one_colour_and_its_variants_differ_in_dashes() -> None:
+def test_a_method_has_one_color_and_its_variants_differ_in_dashes() -> None:
     def about(method: str, role: Literal["method", "control"] = "method") -> VariantInfo:
         return VariantInfo(key=method, id=method, method=method, name=method, role=role)
 

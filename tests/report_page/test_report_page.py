@@ -13,7 +13,7 @@ import pytest
 
 from tests.report_page.chromium import Chromium, find
 from wsol.protocols._base import protocols
-from wsol.report.page.data import Material
+from wsol.report.numbers.report_data import ReportData
 from wsol.report.page.html import page
 from wsol.runs import gallery
 from wsol.runs.folder import RunFolder, Shard
@@ -53,7 +53,7 @@ def kept(run: RunFolder) -> Gallery:
 
 
 @pytest.fixture(scope="session")
-def iou(kept: Gallery, material: Material) -> Callable[[int, int, int], float]:
+def iou(kept: Gallery, material: ReportData) -> Callable[[int, int, int], float]:
     """What the page should say: by image, variant and step of tau."""
     ids, keys = list(kept.pictures), list(material.variants)
     return lambda image, variant, step: float(kept.shown[keys[variant], ids[image]].iou[step])
@@ -75,7 +75,7 @@ def index(browser: Chromium) -> dict[str, Any]:
     return found
 
 
-def test_heads_are_buttons_that_sort_best_first_and_then_turn(opened: Chromium, material: Material) -> None:
+def test_heads_are_buttons_that_sort_best_first_and_then_turn(opened: Chromium, material: ReportData) -> None:
     place = next(n for n, key in enumerate(material.keys) if key[1] == "deletion_auc")
     button = f"#numbers th[data-column='{place}'] button"
     column = f"[...document.querySelectorAll('#numbers tbody tr')].map(r => Number(r.cells[{place + 1}].dataset.v))"
@@ -105,7 +105,7 @@ def test_the_choice_of_numbers_shows_one_protocol(opened: Chromium) -> None:
 
 
 def test_the_slider_moves_boxes_and_numbers(
-    opened: Chromium, kept: Gallery, material: Material, iou: Callable[[int, int, int], float]
+    opened: Chromium, kept: Gallery, material: ReportData, iou: Callable[[int, int, int], float]
 ) -> None:
     drawn(opened)
     a = opened.run("Number(document.querySelector('#variant-a').value)")
@@ -185,7 +185,7 @@ def test_two_variants_stand_side_by_side(opened: Chromium) -> None:
     opened.wait("document.querySelectorAll('#cards .exhibit').length === 9")
 
 
-def test_the_heat_map_is_hot_where_the_map_is(opened: Chromium, kept: Gallery, material: Material) -> None:
+def test_the_heat_map_is_hot_where_the_map_is(opened: Chromium, kept: Gallery, material: ReportData) -> None:
     opened.choose("#variant-a", str(list(material.variants).index("layercam@stage5")))
     drawn(opened)
     opened.wait("document.querySelector('#cards canvas')")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wsol.cli import choices
 from wsol.errors import ConfigError, DataError, WsolError, unknown
-from wsol.report.tables.formats import check_format, write
+from wsol.report.tables.render import check_format, write
 from wsol.runs.folder import RunFolder, open_run
 
 DESCRIPTION = """Compare two variants image by image: differences with intervals, and the images behind them.
@@ -40,10 +40,10 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--format", dest="style", default="auto", help="auto, md, csv, tex, html or json")
     parser.add_argument("--json", dest="style", action="store_const", const="json", help="same as --format json")
     chosen = parser.parse_args(choices.reading(list(words)))
+    from wsol.report.numbers.choose import Choice
     from wsol.report.numbers.failures import failures, prepared
     from wsol.report.numbers.summary import Settings, summarise
-    from wsol.report.tables.columns import Choice
-    from wsol.report.tables.compare import Side, compare_grid, compared, image_key, images_grid, most_different
+    from wsol.report.tables.compare import Side, compare_table, compared, image_key, images_table, most_different
 
     check_format(chosen.style)
     found_in = [find(name, chosen.run, chosen.runs) for name in (chosen.a, chosen.b)]
@@ -73,10 +73,10 @@ def main(words: Sequence[str]) -> int:
         said = {"a": a.name, "b": b.name, "numbers": [one.record() for one in found], "images": images}
         print(json.dumps(said, indent=1))
         return 0
-    write(compare_grid(found, a, b), sys.stdout, style=chosen.style)
+    write(compare_table(found, a, b), sys.stdout, style=chosen.style)
     if key:
         print()
-        write(images_grid(images, key), sys.stdout, style=chosen.style)
+        write(images_table(images, key), sys.stdout, style=chosen.style)
     elif chosen.top > 0:
         print("No image stands out: these are numbers of all images together.", file=sys.stderr)
     return 0
@@ -98,7 +98,7 @@ def find(name: str, run: str, runs: Path) -> tuple[RunFolder, str]:
 
 def variant_key(folder: RunFolder, name: str) -> str:
     """The key of a variant: by its id, its short name, its method or the beginning of its id, if that says which."""
-    from wsol.report.tables.names import short_name
+    from wsol.report.numbers.names import short_name
 
     variants = folder.about().variants
     for key, variant in variants.items():

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from wsol.cli import choices
 from wsol.errors import unknown
-from wsol.report.tables.plain import print_table
+from wsol.report.tables.render import print_table
 
 
 def main(words: Sequence[str]) -> int:

@@ -142,7 +142,7 @@ def _methods(settings: dict[str, Any]) -> list[Finding]:
     from wsol.evaluation.build import load_model
     from wsol.methods._variants import expand
     from wsol.models.stages import resolve_layer, stages
-    from wsol.models.tokens import grids
+    from wsol.models.tokens import Grids
     from wsol.testing import RULES, Trial
 
     classifier = load_model(settings["model"])
@@ -151,7 +151,7 @@ def _methods(settings: dict[str, Any]) -> list[Finding]:
     variants = expand(
         settings["methods"], resolve=lambda name: resolve_layer(classifier, name), stages=list(stages(classifier))
     )
-    known = dict(grids(classifier))
+    known = dict(Grids(classifier))
     module = classifier.module.double().eval()
     findings: list[Finding] = []
     for variant in variants:

@@ -20,7 +20,7 @@ from wsol.evaluation.engines import Part, run_local
 from wsol.evaluation.experiment import Experiment
 from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import is_complete
-from wsol.report.tables.plain import print_table
+from wsol.report.tables.render import print_table
 from wsol.runs.folder import RunFolder
 from wsol.runs.knobs import check_knobs
 
@@ -65,7 +65,7 @@ def run_job(config: DictConfig) -> None:
 def _show(experiment: Experiment, folder: RunFolder, taus: Sequence[str], settings: Mapping[str, Any]) -> None:
     """The table of what was asked for, on stdout, and its figures."""
     from wsol.report.numbers.summary import RESAMPLES, summarise
-    from wsol.report.tables.table import show
+    from wsol.report.tables.show import show
 
     asked, measures = {v.key for v in experiment.variants}, {measure for _, measure in experiment.work}
     if settings.get("table", True):

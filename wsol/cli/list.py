@@ -12,7 +12,7 @@ from typing import Any
 from wsol.cli import choices
 from wsol.environment import conf_dir
 from wsol.errors import ConfigError, unknown
-from wsol.report.tables.plain import print_table
+from wsol.report.tables.render import print_table
 
 KINDS = ("methods", "layers", "models", "datasets", "protocols", "metrics", "experiments", "views", "engines")
 

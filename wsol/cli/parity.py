@@ -38,7 +38,7 @@ def main(words: Sequence[str]) -> int:
         json.dump(rows, sys.stdout, indent=1)
         print()
         return 0
-    from wsol.report.tables.plain import print_table
+    from wsol.report.tables.render import print_table
 
     print_table([{k: f"{v:.3g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows])
     return 0

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from wsol.cli import choices
 from wsol.errors import ConfigError, DataError
-from wsol.published.beside import Ours, load_benchmark, needed, ours_from, reproduction_grid
-from wsol.report.tables.formats import check_format, write
+from wsol.published.beside import Ours, load_benchmark, needed, ours_from, reproduction_table
+from wsol.report.tables.render import check_format, write
 
 if TYPE_CHECKING:
     from wsol.published.beside import Benchmark, Published
@@ -70,7 +70,7 @@ def main(words: Sequence[str]) -> int:
         print(json.dumps([one.record() for one in found], indent=1))
     else:
         write(
-            reproduction_grid(found, benchmark, anyway=changed if chosen.anyway else None),
+            reproduction_table(found, benchmark, anyway=changed if chosen.anyway else None),
             sys.stdout,
             style=chosen.style,
         )

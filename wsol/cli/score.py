@@ -86,7 +86,7 @@ def main(words: Sequence[str]) -> int:
         json.dump(as_object(summary, folder, experiment, n_resamples=chosen.resamples), sys.stdout, indent=1)
         print()
     else:
-        from wsol.report.tables.table import show
+        from wsol.report.tables.show import show
 
         show([summary], sys.stdout)
     return int(failed)

@@ -15,7 +15,7 @@ from wsol.describe import Option, options, parts
 from wsol.environment import conf_dir
 from wsol.errors import unknown
 from wsol.options import MISSING_VALUE
-from wsol.report.tables.plain import print_table
+from wsol.report.tables.render import print_table
 
 Facts = dict[str, Any]
 

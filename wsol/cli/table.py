@@ -62,11 +62,11 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--skip-failed", action="store_true", help="leave failed images out, not as worst values")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
     chosen = parser.parse_args(choices.reading(list(words)))
+    from wsol.report.numbers.choose import Choice
     from wsol.report.numbers.slices import slicer
     from wsol.report.numbers.summary import summarise
-    from wsol.report.tables.formats import check_format
-    from wsol.report.tables.grid import Choice
-    from wsol.report.tables.table import Layout, show
+    from wsol.report.tables.render import check_format
+    from wsol.report.tables.show import Layout, show
 
     check_format(chosen.style)
     folders = open_runs(chosen.run, chosen.runs)

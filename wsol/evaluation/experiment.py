@@ -9,11 +9,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from wsol.localization.component_rules import component_rules
-from wsol.localization.refine import refines
-from wsol.maps.fixed import FixedMaps
-from wsol.runs.folder import Shard, Work, content_hash, shards
-from wsol.runs.records import (
+from wsol.evaluation.records import (
     CLASSIFICATION,
     metric_info,
     metric_quantities,
@@ -21,6 +17,10 @@ from wsol.runs.records import (
     protocol_quantities,
     variant_info,
 )
+from wsol.localization.component_rules import component_rules
+from wsol.localization.refine import refines
+from wsol.maps.fixed import FixedMaps
+from wsol.runs.folder import Shard, Work, content_hash, shards
 from wsol.runs.schema import About, RunInfo
 from wsol.views import View, view_named
 

@@ -22,7 +22,7 @@ from wsol.models.forward import INPUT, ForwardPass, capture
 from wsol.models.heads import head_behind
 from wsol.models.query import ModelQuery, padded
 from wsol.models.stages import resolve_layer
-from wsol.models.tokens import grids
+from wsol.models.tokens import Grids
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +50,7 @@ class MapExtractor:
         weight = next((p for p in self.module.parameters() if p.is_floating_point()), torch.zeros(()))
         self.device, self.dtype = weight.device, weight.dtype
         self.autocast = autocast
-        self.grids = grids(classifier)
+        self.grids = Grids(classifier)
         self.query = ModelQuery(self.module, grids=self.grids, chunk=chunk, autocast=autocast)
         self._heads: dict[str, Head | None] = {}
         self._heights: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)  # of layers, by the input's size

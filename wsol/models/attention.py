@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wsol.errors import LayerError
-from wsol.models.forward import evaluating, target_logit, wide
+from wsol.models.forward import target_logit, wide
+from wsol.models.network import evaluating
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -12,37 +12,37 @@ from wsol.models.outline import outline
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from wsol.models.classifier import Classifier
+    from wsol.models.network import Network
 
 STAGES = 5  # as many as a usual CNN has resolutions
 
 
-def block_stages(classifier: Classifier) -> list[str]:
+def block_stages(network: Network) -> list[str]:
     """Five of the blocks of a transformer that keeps one resolution, or nothing for other networks."""
-    outputs = outline(classifier)
-    modules = dict(classifier.module.named_modules())
+    outputs = outline(network)
+    modules = dict(network.module.named_modules())
     runs: dict[tuple[str, type], list[str]] = {}
     for name, output in outputs.items():
         if output.layout == "tokens" and any(True for _ in modules[name].children()):
             runs.setdefault((_parent(name), type(modules[name])), []).append(name)
     blocks = max(runs.values(), key=len, default=[])  # siblings of one class
-    sides = {outputs[name].side for run in runs.values() for name in run}
-    if len(blocks) < 3 or len(sides) > 1:
+    grids = {outputs[name].grid for run in runs.values() for name in run}
+    if len(blocks) < 3 or len(grids) > 1:
         return []  # a pyramid of tokens has stages like any other
     count = min(STAGES, len(blocks))
     chosen = [blocks[round((i + 1) * len(blocks) / count) - 1] for i in range(count)]
-    return [*chosen[:-1], _deepest_with_gradient(classifier, blocks)]
+    return [*chosen[:-1], _deepest_with_gradient(network, blocks)]
 
 
-def _deepest_with_gradient(classifier: Classifier, blocks: Sequence[str]) -> str:
+def _deepest_with_gradient(network: Network, blocks: Sequence[str]) -> str:
     """The deepest layer whose patch tokens have a gradient.
 
     Behind the last attention a network that reads its class token alone gives the patches none: there it is the norm in
     front of that attention, the usual choice (jacobgil/pytorch-grad-cam), else the block before.
     """
     last = blocks[-1]
-    outputs = outline(classifier)
-    modules = dict(classifier.module.named_modules())
+    outputs = outline(network)
+    modules = dict(network.module.named_modules())
     norms = [
         n for n in outputs if _parent(n) == last and "norm" in type(modules[n]).__name__.lower() and outputs[n].side
     ]
@@ -56,21 +56,19 @@ def _deepest_with_gradient(classifier: Classifier, blocks: Sequence[str]) -> str
         return hook
 
     draw = torch.Generator().manual_seed(0)
-    noise = torch.randn((1, 3, classifier.input_size, classifier.input_size), generator=draw)
-    weights = dict(classifier.module.named_parameters())
-    weight = next(iter(weights.values()))
+    weights = dict(network.module.named_parameters())
     # Untrained transformers have a head of zeros, through which nothing has a gradient.
     filled = {n: torch.randn(w.shape, generator=draw).to(w) for n, w in weights.items() if not bool(w.detach().any())}
     handles = [modules[name].register_forward_hook(keep(name)) for name in candidates]
     try:
         with torch.enable_grad():
-            images = noise.to(weight.device, weight.dtype).requires_grad_()
-            logits = torch.func.functional_call(classifier.module, filled, (images,))
-            slopes = torch.autograd.grad(logits.sum(), list(kept.values()), allow_unused=True)
+            images = network.example.detach().clone().requires_grad_()
+            logits = torch.func.functional_call(network.module, filled, (images,))
+            gradients = torch.autograd.grad(logits.sum(), list(kept.values()), allow_unused=True)
     finally:
         for handle in handles:
             handle.remove()
-    patches = {n: slope[:, outputs[n].prefix :] for n, slope in zip(kept, slopes, strict=True) if slope is not None}
+    patches = {n: g[:, outputs[n].prefix :] for n, g in zip(kept, gradients, strict=True) if g is not None}
     return next((n for n in candidates if n in patches and bool(patches[n].any())), last)
 
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.errors import ModelError
+from wsol.models.network import noise
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 Color = tuple[float, float, float]
 
@@ -43,6 +44,11 @@ class Classifier:
     std: Color
     weights_id: str
     class_names: tuple[str, ...] = ()
+
+    @property
+    def example(self) -> Tensor:
+        """Noise in the shape of one input, (1, 3, h, w)."""
+        return noise(self.module, (1, 3, self.input_size, self.input_size))
 
     @property
     def weights_source(self) -> str:

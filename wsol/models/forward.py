@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wsol.errors import LayerError, unknown
+from wsol.models.network import evaluating
+from wsol.models.tokens import grid_of
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -120,19 +122,6 @@ def capture(
         forward._kept.clear()
 
 
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode for the length of a block: in train mode batch norm mixes images and dropout draws numbers."""
-    training = [module for module in model.modules() if module.training]
-    for module in training:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
-
-
 class Capture:
     """The function `capture` yields; see there."""
 
@@ -159,6 +148,7 @@ class Capture:
                 f"{len(images)} images need as many targets, not {targets if targets is None else len(targets)}"
             )
         self._kept.clear()
+        space = tuple(images.shape[2:])
         with torch.set_grad_enabled(self.gradients):
             if INPUT in self.layers:
                 self._kept[INPUT] = images.detach().requires_grad_(self.gradients)
@@ -177,9 +167,9 @@ class Capture:
                 kept = [self._kept[name] for name in layers]
                 gradients = torch.autograd.grad(total, kept, create_graph=create_graph, allow_unused=True)
         detach = (lambda t: t) if create_graph else torch.Tensor.detach
-        activations = {name: self._grid(name, detach(self._kept[name])) for name in layers}
+        activations = {name: self._grid(name, detach(self._kept[name]), space) for name in layers}
         gradients_by_layer = {
-            name: self._grid(name, detach(torch.zeros_like(self._kept[name]) if g is None else g))
+            name: self._grid(name, detach(torch.zeros_like(self._kept[name]) if g is None else g), space)
             for name, g in zip(layers, gradients, strict=False)
         }
         roots = dict(self._kept) if create_graph else {}
@@ -199,10 +189,10 @@ class Capture:
 
         return hook
 
-    def _grid(self, name: str, tensor: Tensor) -> Tensor:
-        if name in self.grids:
-            tensor = self.grids[name].unfold(tensor)
-        if tensor.ndim != 4:
+    def _grid(self, name: str, tensor: Tensor, space: tuple[int, ...]) -> Tensor:
+        if (grid := grid_of(self.grids, name, tensor, space)) is not None:
+            tensor = grid.unfold(tensor)
+        if tensor.ndim != len(space) + 2:
             raise LayerError(
                 f"layer {name!r} has no spatial output (its shape is {tuple(tensor.shape)}); "
                 "choose a convolutional layer or block. See: wsol list layers"

@@ -1,4 +1,4 @@
-"""What every module of a network puts out, from one forward over noise: names, order, shapes and layouts.
+"""What every module of a network puts out, from one forward over an example: names, order, shapes and layouts.
 
 Stages, grids and `wsol list layers` are read off this, so no architecture needs a table.
 """
@@ -6,18 +6,21 @@ Stages, grids and `wsol list layers` are read off this, so no architecture needs
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 import torch
 
+from wsol.models.network import evaluating, space_of
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from wsol.models.classifier import Classifier
+    from wsol.models.network import Network
 
-Layout = Literal["nchw", "nhwc", "tokens", "none"]
+Layout = Literal["channels_first", "channels_last", "tokens", "none"]
 MAX_PREFIX = 16  # class, distillation and register tokens in front of the grid; timm's largest is 1 + 8
 
 
@@ -29,8 +32,8 @@ class Output:
     ----------
     name : dotted module name.
     shape : of the tensor; of its first part where the module returns several.
-    layout : where rows and columns are; ``none`` where there are none.
-    khw : channels, height and width; zeros for ``none``.
+    layout : where the axes of space are; ``none`` where there are none.
+    channels, grid : K, and the sizes of the axes of space (height and width); 0 and () for ``none``.
     prefix : tokens in front of the grid.
     is_class_map : its average or maximum (of its ReLU) is the logits: a head that classifies first and pools then.
     """
@@ -38,84 +41,102 @@ class Output:
     name: str
     shape: tuple[int, ...]
     layout: Layout
-    khw: tuple[int, int, int]
+    channels: int
+    grid: tuple[int, ...]
     prefix: int
     is_class_map: bool
 
     @property
     def side(self) -> int:
-        return self.khw[1]
+        """The last axis of space; 0 where there is none."""
+        return self.grid[-1] if self.grid else 0
 
 
-_seen: WeakKeyDictionary[nn.Module, dict[int, Mapping[str, Output]]] = WeakKeyDictionary()
+_seen: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], Mapping[str, Output]]] = WeakKeyDictionary()
 
 
-def outline(classifier: Classifier) -> Mapping[str, Output]:
+def outline(network: Network) -> Mapping[str, Output]:
     """By module name, in order of execution (the last one, for modules that run more than once).
 
     Modules that did not run or put out no tensor are left out. The answer is kept as long as the network lives.
     """
-    known = _seen.setdefault(classifier.module, {})
-    if classifier.input_size not in known:
-        known[classifier.input_size] = _trace(classifier.module, classifier.input_size)
-    return known[classifier.input_size]
+    known = _seen.setdefault(network.module, {})
+    shape = tuple(network.example.shape)
+    if shape not in known:
+        known[shape] = _trace(network.module, network.example)
+    return known[shape]
 
 
-def layout_of(shape: tuple[int, ...], seen_sides: tuple[int, ...]) -> tuple[Layout, tuple[int, int, int], int]:
-    """Layout, (K, H, W) and number of prefix tokens of one image's output, given the square grids seen before it.
+def is_grid(sizes: tuple[int, ...], space: tuple[int, ...]) -> bool:
+    """Whether `sizes` can be an input of `space` at a lower resolution: the same proportions, to within one cell.
 
-    Inputs are square, so (1, a, b, b) is NCHW and (1, a, a, b) NHWC. (1, T, D) is tokens where T is the size of a grid
-    seen as an image before, plus a few in front.
+    Time or depth, in front of height and width, may be divided by another number.
     """
-    if len(shape) == 4 and shape[0] == 1:
-        _, a, b, c = shape
-        if b == c:
-            return "nchw", (a, b, c), 0
-        if a == b:
-            return "nhwc", (c, a, b), 0
+    if len(sizes) != len(space) or min(sizes, default=0) < 1:
+        return False
+    sizes, space = sizes[-2:], space[-2:]
+    if len(set(space)) == 1:
+        return len(set(sizes)) == 1
+    low = max((size - 1) / whole for size, whole in zip(sizes, space, strict=True))
+    return low < min((size + 1) / whole for size, whole in zip(sizes, space, strict=True))
+
+
+def layout_of(
+    shape: tuple[int, ...], space: tuple[int, ...], grids: tuple[tuple[int, ...], ...]
+) -> tuple[Layout, int, tuple[int, ...], int]:
+    """Layout, K, grid and number of prefix tokens of an output for one image, (1, ...).
+
+    Parameters
+    ----------
+    space : the input's, behind its channels. Channels are where the other axes have its proportions; in front of them
+        if both readings do.
+    grids : those seen before it. (1, T, D) is tokens where T is the number of cells of one, plus a few in front.
+    """
+    if len(shape) == len(space) + 2 and shape[0] == 1:
+        if is_grid(shape[2:], space):
+            return "channels_first", shape[1], shape[2:], 0
+        if is_grid(shape[1:-1], space):
+            return "channels_last", shape[-1], shape[1:-1], 0
     if len(shape) == 3 and shape[0] == 1:
-        for side in sorted(seen_sides, reverse=True):
-            prefix = shape[1] - side * side
-            if 0 <= prefix <= MAX_PREFIX and side > 1:
-                return "tokens", (shape[2], side, side), prefix
-    return "none", (0, 0, 0), 0
+        for grid in sorted(set(grids), key=prod, reverse=True):
+            prefix = shape[1] - prod(grid)
+            if 0 <= prefix <= MAX_PREFIX and prod(grid) > 1:
+                return "tokens", shape[2], grid, prefix
+    return "none", 0, (), 0
 
 
-def _trace(module: nn.Module, side: int) -> Mapping[str, Output]:
+def _trace(module: nn.Module, example: Tensor) -> Mapping[str, Output]:
     outputs: dict[str, Output] = {}
     pooled: dict[str, list[Tensor]] = {}
-    sides: list[int] = []
+    grids: list[tuple[int, ...]] = []
+    space = space_of(example)
 
     def keep(name: str) -> Any:
         def hook(part: nn.Module, args: Any, output: Any) -> None:
             first = output[0] if isinstance(output, tuple | list) and output else output
             if not isinstance(first, torch.Tensor):
                 return
-            layout, khw, prefix = layout_of(tuple(first.shape), tuple(sides))
-            if layout == "nchw":
-                sides.append(khw[1])
+            layout, channels, grid, prefix = layout_of(tuple(first.shape), space, tuple(grids))
+            if layout == "channels_first":
+                grids.append(grid)
+                axes = tuple(range(2, first.ndim))
                 # Taken now: an in-place ReLU behind this module would change it.
-                pooled[name] = [first.mean((2, 3)), first.relu().mean((2, 3)), first.amax((2, 3))]
+                pooled[name] = [first.mean(axes), first.relu().mean(axes), first.amax(axes)]
             outputs.pop(name, None)  # so that the last run decides the order
-            outputs[name] = Output(name, tuple(first.shape), layout, khw, prefix, False)
+            outputs[name] = Output(name, tuple(first.shape), layout, channels, grid, prefix, False)
 
         return hook
 
-    weight = next(module.parameters(), torch.zeros(()))
-    noise = torch.randn((1, 3, side, side), generator=torch.Generator().manual_seed(0))
-    modes = {part: part.training for part in module.modules()}
     handles = [part.register_forward_hook(keep(name)) for name, part in module.named_modules() if name]
     try:
-        module.eval()
-        with torch.no_grad():
-            logits = module(noise.to(weight.device, weight.dtype))
+        with evaluating(module), torch.no_grad():
+            logits = module(example)
     finally:
         for handle in handles:
             handle.remove()
-        for part, mode in modes.items():
-            part.training = mode
     for name, candidates in pooled.items():
-        if any(c.shape == logits.shape and torch.allclose(c, logits, rtol=1e-4, atol=1e-6) for c in candidates):
-            old = outputs[name]
-            outputs[name] = Output(name, old.shape, old.layout, old.khw, old.prefix, True)
+        if isinstance(logits, torch.Tensor) and any(
+            c.shape == logits.shape and torch.allclose(c, logits, rtol=1e-4, atol=1e-6) for c in candidates
+        ):
+            outputs[name] = replace(outputs[name], is_class_map=True)
     return outputs

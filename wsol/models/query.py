@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wsol.models.cost import Cost
-from wsol.models.forward import INPUT, ForwardPass, capture, evaluating, target_logit, wide
+from wsol.models.forward import INPUT, ForwardPass, capture, target_logit, wide
+from wsol.models.network import evaluating
+from wsol.models.tokens import grid_of
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -147,10 +149,11 @@ class ModelQuery:
         return torch.autocast(images.device.type, torch.bfloat16) if self.autocast else nullcontext()
 
     def _run_replaced(self, module: nn.Module, layer: str, activations: Tensor, images: Tensor) -> Tensor:
-        grid = self.grids.get(layer)
+        space = tuple(images.shape[2:])
 
         def replace(module: nn.Module, args: object, output: Any) -> Any:
             first = output[0] if isinstance(output, tuple | list) else output
+            grid = grid_of(self.grids, layer, first, space)
             shaped = first if grid is None else grid.unfold(first)
             if shaped.shape[1:] != activations.shape[1:]:
                 return output  # a module that runs several times: what was captured is of another run, the last

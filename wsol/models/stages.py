@@ -20,31 +20,32 @@ from wsol.models.outline import Output, outline
 if TYPE_CHECKING:
     from torch import nn
 
-    from wsol.models.classifier import Classifier
+    from wsol.models.network import Network
 
 SAME_STAGE = 0.75  # a side above this share of the stage's first is no new stage: unpadded convolutions cut an edge off
 NOT_UNITS = re.compile(
     r"pool|blur|dropout|droppath|identity|flatten|permute", re.IGNORECASE
 )  # nothing computed, or resampled
 
-_stages: WeakKeyDictionary[nn.Module, dict[int, Mapping[str, str]]] = WeakKeyDictionary()
+_stages: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], Mapping[str, str]]] = WeakKeyDictionary()
 
 
-def stages(classifier: Classifier) -> dict[str, str]:
+def stages(network: Network) -> dict[str, str]:
     """Stage name to dotted module name, shallow to deep: ``{"stage1": "features.3", ..., "stage5": "features.29"}``.
 
     Convolutional networks: the last unit at each resolution that is neither a pooling nor a map of classes. Networks
     that name their own (`stage1`, `stage2`, ...) keep them. Transformers at one resolution: five blocks spread over the
     depth, the last one replaced by the deepest layer whose patch tokens have a gradient.
     """
-    known = _stages.setdefault(classifier.module, {})
-    if classifier.input_size not in known:
-        names = _own_names(classifier) or block_stages(classifier) or _resolution_stages(classifier)
-        known[classifier.input_size] = {f"stage{i}": name for i, name in enumerate(names, start=1)}
-    return dict(known[classifier.input_size])
+    known = _stages.setdefault(network.module, {})
+    shape = tuple(network.example.shape)
+    if shape not in known:
+        names = _own_names(network) or block_stages(network) or _resolution_stages(network)
+        known[shape] = {f"stage{i}": name for i, name in enumerate(names, start=1)}
+    return dict(known[shape])
 
 
-def resolve_layer(classifier: Classifier, name: str) -> str:
+def resolve_layer(network: Network, name: str) -> str:
     """The dotted module name of ``stage3``, ``last``, ``input`` or a dotted name.
 
     A number below zero counts from the end: ``blocks.-1.norm1``.
@@ -55,50 +56,50 @@ def resolve_layer(classifier: Classifier, name: str) -> str:
     """
     if name == INPUT:
         return INPUT
-    presets = stages(classifier)
+    presets = stages(network)
     if name == "last" and presets:
         return list(presets.values())[-1]
     if name in presets:
         return presets[name]
-    dotted = _from_the_end(classifier.module, name)
-    outputs = outline(classifier)
-    modules = dict(classifier.module.named_modules())
-    see = f"wsol list layers model={classifier.name}"
+    dotted = _from_the_end(network.module, name)
+    outputs = outline(network)
+    modules = dict(network.module.named_modules())
+    see = f"wsol list layers model={network.name}"
     if not dotted or dotted not in modules:
         spatial = [n for n, output in outputs.items() if output.layout != "none"]
         if re.fullmatch(r"stage\d+", name) and presets:
             see = f"{see} (stages: {', '.join(presets)})"
-        raise unknown(f"layer of {classifier.name}", name, [*presets, *spatial, INPUT], see=see, error=LayerError)
+        raise unknown(f"layer of {network.name}", name, [*presets, *spatial, INPUT], see=see, error=LayerError)
     if dotted not in outputs:
-        raise LayerError(f"layer {name!r} of {classifier.name} is never run on its own; choose another. See: {see}")
+        raise LayerError(f"layer {name!r} of {network.name} is never run on its own; choose another. See: {see}")
     if outputs[dotted].layout == "none":
         shape = f"its shape is {outputs[dotted].shape}"
         raise LayerError(
-            f"layer {name!r} of {classifier.name} has no spatial output ({shape}); choose another. See: {see}"
+            f"layer {name!r} of {network.name} has no spatial output ({shape}); choose another. See: {see}"
         )
     return dotted
 
 
-def list_layers(classifier: Classifier) -> list[tuple[str, str, tuple[int, int, int]]]:
-    """Every layer of more than one cell, as (dotted name, its stage or "", (K, H, W)), in the order of the modules."""
-    outputs = outline(classifier)
-    presets = {module: stage for stage, module in stages(classifier).items()}
-    names = [name for name, _ in classifier.module.named_modules() if name in outputs and outputs[name].side > 1]
-    return [(name, presets.get(name, ""), outputs[name].khw) for name in names]
+def list_layers(network: Network) -> list[tuple[str, str, tuple[int, ...]]]:
+    """Every layer of more than one cell, as (dotted name, its stage or "", (K, *grid)), in the order of the modules."""
+    outputs = outline(network)
+    presets = {module: stage for stage, module in stages(network).items()}
+    names = [name for name, _ in network.module.named_modules() if name in outputs and outputs[name].side > 1]
+    return [(name, presets.get(name, ""), (outputs[name].channels, *outputs[name].grid)) for name in names]
 
 
-def _own_names(classifier: Classifier) -> list[str]:
+def _own_names(network: Network) -> list[str]:
     """`stage1` to `stageN`, N > 2, where the network's own children are called so."""
-    outputs = outline(classifier)
+    outputs = outline(network)
     names: list[str] = []
     while (name := f"stage{len(names) + 1}") in outputs and outputs[name].side > 1:
         names.append(name)
     return names if len(names) > 2 else []
 
 
-def _resolution_stages(classifier: Classifier) -> list[str]:
+def _resolution_stages(network: Network) -> list[str]:
     """The last unit at each resolution."""
-    units = _units(classifier.module, "", outline(classifier), classifier.input_size)
+    units = _units(network.module, "", outline(network), network.example.shape[-1])
     found: list[Output] = []
     first_side = 0
     for unit in units:
@@ -167,7 +168,7 @@ def _resamples(part: nn.Module) -> bool:
 
 def _ends_trunk(part: nn.Module, units: Sequence[Output], output: Output) -> bool:
     """A LayerNorm behind a stage of channels-last blocks: part of the head, as in Swin."""
-    return bool(units) and type(part).__name__.startswith("LayerNorm") and output.layout == "nhwc"
+    return bool(units) and type(part).__name__.startswith("LayerNorm") and output.layout == "channels_last"
 
 
 def _from_the_end(module: nn.Module, name: str) -> str:

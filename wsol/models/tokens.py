@@ -1,21 +1,22 @@
-"""How a transformer's tokens become a (B, K, H, W) grid, and back."""
+"""How a layer's output becomes (B, K, *grid), from tokens or from channels behind the axes of space, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from math import isqrt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import isqrt, prod
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from wsol.errors import LayerError
-from wsol.models.outline import outline
+from wsol.models.outline import is_grid, outline
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from wsol.models.classifier import Classifier
+    from wsol.models.network import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,43 +25,69 @@ class Grid:
 
     Attributes
     ----------
-    layout : ``tokens`` for (B, T, D) with the grid's rows one after the other, ``nhwc`` for (B, H, W, K) (Swin).
+    layout : ``tokens`` for (B, T, D) with the grid's rows one after the other, ``channels_last`` for (B, *grid, K).
     prefix : tokens in front of the grid: class, distillation, registers.
+    sizes : of the grid that the tokens are, for the input it was found with; other inputs must be square.
     """
 
-    layout: Literal["tokens", "nhwc"]
+    layout: Literal["tokens", "channels_last"]
     prefix: int = 0
+    sizes: tuple[int, ...] = field(default=(), compare=False)
 
     def unfold(self, tensor: Tensor) -> Tensor:
-        """(B, T, D) or (B, H, W, K) to (B, K, H, W); tokens in front are left out. Raises LayerError."""
-        if self.layout == "nhwc" and tensor.ndim == 4:
-            return tensor.permute(0, 3, 1, 2)
-        side = isqrt(max(0, tensor.shape[1] - self.prefix))
-        if self.layout != "tokens" or tensor.ndim != 3 or side * side + self.prefix != tensor.shape[1]:
+        """(B, T, D) or (B, *grid, K) to (B, K, *grid); tokens in front are left out. Raises LayerError."""
+        if self.layout == "channels_last":
+            return tensor.movedim(-1, 1)
+        cells = tensor.shape[1] - self.prefix if tensor.ndim == 3 else 0
+        side = isqrt(max(0, cells))
+        sizes = self.sizes if prod(self.sizes) == cells and self.sizes else (side, side)
+        if cells < 1 or prod(sizes) != cells:
             raise LayerError(
                 f"an output of shape {tuple(tensor.shape)} is not a square grid behind {self.prefix} tokens; "
                 "give the network square images"
             )
-        tokens = tensor[:, self.prefix :].transpose(1, 2)
-        return tokens.reshape(*tokens.shape[:2], side, side)
+        channels = tensor[:, self.prefix :].transpose(1, 2)
+        return channels.reshape(*channels.shape[:2], *sizes)
 
     def fold(self, grid: Tensor, like: Tensor) -> Tensor:
-        """The inverse of `unfold`: (N, K, H, W) to the layer's own layout.
+        """The inverse of `unfold`: (N, K, *grid) to the layer's own layout.
 
         What is not on the grid comes from `like`, the output it replaces, (N or 1, T, D).
         """
-        if self.layout == "nhwc":
-            return grid.permute(0, 2, 3, 1)
+        if self.layout == "channels_last":
+            return grid.movedim(1, -1)
         tokens = grid.flatten(2).transpose(1, 2)
         if not self.prefix:
             return tokens
         return torch.cat([like[:, : self.prefix].expand(len(tokens), -1, -1), tokens], 1)
 
 
-def grids(classifier: Classifier) -> Mapping[str, Grid]:
-    """A grid for every layer that needs one; layers that put out (B, K, H, W) are not in it."""
-    found: dict[str, Grid] = {}
-    for name, output in outline(classifier).items():
-        if output.layout == "tokens" or output.layout == "nhwc":
-            found[name] = Grid(output.layout, output.prefix)
-    return found
+class Grids(Mapping[str, Grid]):
+    """By layer, the grid of its output, where it is not (B, K, *grid) already; the network is traced when asked."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    @cached_property
+    def _known(self) -> dict[str, Grid]:
+        return {
+            name: Grid(output.layout, output.prefix, output.grid if output.layout == "tokens" else ())
+            for name, output in outline(self._network).items()
+            if output.layout == "tokens" or output.layout == "channels_last"
+        }
+
+    def __getitem__(self, layer: str) -> Grid:
+        return self._known[layer]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+def grid_of(grids: Mapping[str, Grid], layer: str, output: Tensor, space: tuple[int, ...]) -> Grid | None:
+    """The grid of a layer for an input of `space`; None where its output is (B, K, *grid), which needs no trace."""
+    if output.ndim == len(space) + 2 and is_grid(tuple(output.shape[2:]), space):
+        return None
+    return grids.get(layer)

@@ -14,9 +14,8 @@ from wsol.environment import benchmarks_dir
 from wsol.errors import ConfigError, unknown
 from wsol.report.numbers.paired import apart
 from wsol.report.numbers.quantity import Cell
-from wsol.report.tables.columns import Head
-from wsol.report.tables.grid import Grid, Text
-from wsol.report.tables.names import number
+from wsol.report.tables.table import BEST, Column, Entry, Table, words
+from wsol.report.tables.text import interval, number
 
 ROUNDING = 1e-9  # a difference that is the tolerance is inside
 SHOWN = ("dataset", "split", "architecture", "method", "layers", "metric")  # of a cell's row, in this order
@@ -148,37 +147,42 @@ def ours_from(cell: Published, cells: Mapping[str, Cell]) -> Ours:
     return Ours(cell=cell, value=scale * value, low=scale * low, high=scale * high, n=mine.n)
 
 
-def reproduction_grid(found: Sequence[Ours], benchmark: Benchmark, *, anyway: Sequence[str] | None = None) -> Grid:
-    """Published and ours, one line a cell; what all cells share is said below.
+def reproduction_table(found: Sequence[Ours], benchmark: Benchmark, *, anyway: Sequence[str] | None = None) -> Table:
+    """Published and ours, one row per cell; what all cells share is said below.
 
     `anyway` are the settings that were changed; None where everything was held to be as published.
     """
     fields = [name for name in SHOWN if len({str(one.cell.row.get(name, "")) for one in found}) > 1]
-    heads = [Head(name, numeric=False) for name in fields] if fields else [Head("cell", numeric=False)]
-    heads += [Head(name) for name in ("published", "ours", "difference", "tolerance")] + [Head("", numeric=False)]
-    lines = []
+    columns = [Column(name, numeric=False) for name in fields or ["cell"]]
+    columns += [Column(name, drop=name == "tolerance") for name in ("published", "ours", "difference", "tolerance")]
+    columns.append(Column("verdict", "", numeric=False))
+    rows = []
     for one in found:
-        names = [str(one.cell.row.get(name, "")) for name in fields] or [one.cell.id]
         digits = 4 if one.cell.unit == "fraction" else 2
-        lines.append(
+        ends = "" if one.low is None or one.high is None else f" {interval(one.low, one.high, digits)}"
+        ours = (
+            Entry(_shown(one.value, digits) + ends, one.value, one.low, one.high) if one.value is not None else Entry()
+        )
+        within = "" if one.cell.tolerance is None else f"±{one.cell.tolerance:g}"
+        rows.append(
             [
-                *(Text(name) for name in names),
-                Text(_shown(one.cell.published, digits)),
-                Text(_interval(one, digits)),
-                Text(_shown(one.difference, digits, "+")),
-                Text("" if one.cell.tolerance is None else f"±{one.cell.tolerance:g}"),
-                Text(one.verdict, bold=one.verdict == "outside"),
+                *words(*([str(one.cell.row.get(name, "")) for name in fields] or [one.cell.id])),
+                Entry(_shown(one.cell.published, digits), one.cell.published),
+                ours,
+                Entry(_shown(one.difference, digits, signed=True), one.difference),
+                Entry(within, one.cell.tolerance),
+                Entry(one.verdict, one.verdict, marks=(BEST,) if one.verdict == "outside" else ()),
             ]
         )
     shared = [str(found[0].cell.row[name]) for name in SHOWN if name not in fields and found[0].cell.row.get(name)]
     counts = sorted({one.n for one in found if one.n is not None})
-    seen = "-".join(f"{n:,}" for n in dict.fromkeys((counts[0], counts[-1]))) if counts else "no"
-    notes = []
+    images = "-".join(f"{n:,}" for n in dict.fromkeys((counts[0], counts[-1]))) if counts else "no"
+    lead = []
     if anyway is not None:
-        notes = [
+        lead = [
             f"--anyway: data, weights or settings may not be the published ones ({' '.join(anyway) or 'as given'})."
         ]
-    notes += [f"{benchmark.paper}: {benchmark.title} ({benchmark.venue}).", benchmark.note, f"Ours: {seen} images."]
+    notes = [f"{benchmark.paper}: {benchmark.title} ({benchmark.venue}).", benchmark.note, f"Ours: {images} images."]
     notes += [f"All cells: {', '.join(shared)}."] if shared and fields else []
     units = {one.cell.unit for one in found}
     notes.append(
@@ -188,7 +192,8 @@ def reproduction_grid(found: Sequence[Ours], benchmark: Benchmark, *, anyway: Se
     notes.append(f"Published numbers: {', '.join(certainties) or 'none'}.")
     reasons = dict.fromkeys(one.reason for one in found if one.reason and one.cell.overrides)
     notes += [f"not run: {reason}" for reason in reasons]
-    return Grid(heads, lines, [note for note in notes if note])
+    marks = {BEST: "outside the tolerance."}
+    return Table(columns=columns, rows=rows, lead=lead, marks=marks, notes=[note for note in notes if note])
 
 
 def _cell(node: Mapping[str, Any]) -> Published:
@@ -208,11 +213,5 @@ def _scale(unit: str, *, percent: bool) -> float:
     return 1.0 if percent else 100.0
 
 
-def _shown(value: float | None, digits: int, sign: str = "") -> str:
-    return "" if value is None else number(value, digits, sign)
-
-
-def _interval(one: Ours, digits: int) -> str:
-    if one.value is None:
-        return ""
-    return f"{one.value:.{digits}f} [{_shown(one.low, digits)}, {_shown(one.high, digits)}]"
+def _shown(value: float | None, digits: int, *, signed: bool = False) -> str:
+    return "" if value is None else number(value, digits, signed=signed)

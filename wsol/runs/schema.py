@@ -98,6 +98,7 @@ class VariantInfo:
     key : what rows are stored under: the id, and the source's hash for methods outside the package.
     layers, modules : as typed and as dotted names; both empty for methods without layers.
     options : those that differ from the defaults; defaults : all of them, the method's and the fusion's.
+    idle : options that do nothing in this variant, whatever their value: those of a fusion of one layer.
     role : ``control`` where the map is fixed or random by design.
     """
 
@@ -109,6 +110,7 @@ class VariantInfo:
     modules: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    idle: tuple[str, ...] = ()
     role: Literal["method", "control"] = "method"
     paper: str = ""
     year: int | None = None
@@ -142,11 +144,18 @@ class ProtocolInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricInfo:
-    """A metric as rows know it; `name` is what columns start with, `sample` how many images it was measured on."""
+    """A metric as rows know it.
+
+    Attributes
+    ----------
+    name : what columns start with. changes : the options that differ from the defaults.
+    sample : how many images it was measured on, None for all.
+    """
 
     name: str
     key: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Any] = field(default_factory=dict)
     sample: int | None = None
 
 

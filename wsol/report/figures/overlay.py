@@ -1,21 +1,22 @@
-"""Pictures: an image under its heat map, with ground-truth and predicted boxes."""
+"""Pictures: an image under its heat map, with ground-truth and predicted boxes, what they are, and a color scale."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
+
+from wsol.report.figures.style import PREDICTED, RIM, TRUTH, blend, heat
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-GT_COLOUR = (60, 220, 120)
-PREDICTED_COLOUR = (255, 70, 70)
-HEAT_SHARE = 0.55  # weight of the heat map over the image
-CAPTION_PX = 18
+    Corners = tuple[float, float, float, float]
+
+LINE_PX, FONT_PX = 20, 13  # of the text below
+DASH_PX, SCALE_PX = 8, 60
 
 
 def overlay(
@@ -33,25 +34,21 @@ def overlay(
     ----------
     image : RGB; small ones are enlarged so that the shorter side has `min_side` pixels.
     map01 : (h, w) in [0, 1], covering the whole image; any size.
-    gt_boxes, predicted_boxes : (n, 4) x0 y0 x1 y1 in pixels of `image`; green and red.
-    caption : one line under the picture.
+    gt_boxes, predicted_boxes : (n, 4) x0 y0 x1 y1 in pixels of `image`; dashed and solid.
+    caption : one line under the picture; the key to its lines and colors stands below.
     """
     scale = max(1.0, min_side / min(image.size))
     size = (round(image.width * scale), round(image.height * scale))
-    base = np.asarray(image.resize(size, Image.Resampling.BICUBIC), np.float32)
-    heat = cv2.resize(np.asarray(map01, np.float32), size, interpolation=cv2.INTER_LINEAR).clip(0, 1)
-    colours = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[:, :, ::-1].astype(np.float32)
-    mixed = base * (1 - HEAT_SHARE) + colours * HEAT_SHARE
-    picture = Image.new("RGB", (size[0], size[1] + (CAPTION_PX if caption else 0)), "white")
-    picture.paste(Image.fromarray(mixed.astype(np.uint8)))
+    lines = _lines(caption, size[0])
+    picture = Image.new("RGB", (size[0], size[1] + LINE_PX * (len(lines) + 1)), "white")
+    picture.paste(Image.fromarray(blend(image.resize(size, Image.Resampling.BICUBIC), map01)))
     draw = ImageDraw.Draw(picture)
-    for boxes, colour in ((gt_boxes, GT_COLOUR), (predicted_boxes, PREDICTED_COLOUR)):
+    for boxes, dashed in ((predicted_boxes, False), (gt_boxes, True)):
         for x0, y0, x1, y1 in np.asarray(boxes, float).reshape(-1, 4) * scale:
-            corners = (x0, y0, max(x0, x1 - 1), max(y0, y1 - 1))
-            draw.rectangle(corners, outline=(0, 0, 0), width=4)  # a dark rim keeps the line visible on any heat
-            draw.rectangle(corners, outline=colour, width=2)
-    if caption:
-        draw.text((4, size[1] + 3), caption, fill="black")
+            _box(draw, (x0, y0, max(x0, x1 - 1), max(y0, y1 - 1)), dashed=dashed)
+    for n, line in enumerate(lines):
+        draw.text((4, size[1] + 3 + n * LINE_PX), line, fill="black", font=ImageFont.load_default(FONT_PX))
+    _key(picture, draw, size[1] + LINE_PX * len(lines), truth=bool(len(gt_boxes)))
     return picture
 
 
@@ -64,3 +61,55 @@ def sheet(pictures: Sequence[Image.Image], *, columns: int = 4, gap: int = 8) ->
     for n, picture in enumerate(pictures):
         canvas.paste(picture, (gap + n % columns * (width + gap), gap + n // columns * (height + gap)))
     return canvas
+
+
+def _box(draw: ImageDraw.ImageDraw, corners: Corners, *, dashed: bool) -> None:
+    """A rectangle on a dark rim, which keeps it visible on any heat."""
+    x0, y0, x1, y1 = corners
+    draw.rectangle(corners, outline=RIM, width=4)
+    if not dashed:
+        draw.rectangle(
+            (x0 + 1, y0 + 1, x1 - 1, y1 - 1) if min(x1 - x0, y1 - y0) > 2 else corners, outline=PREDICTED, width=2
+        )
+        return
+    for start, end in (((x0, y0), (x1, y0)), ((x1, y0), (x1, y1)), ((x1, y1), (x0, y1)), ((x0, y1), (x0, y0))):
+        _dashes(draw, np.array(start), np.array(end))
+
+
+def _dashes(draw: ImageDraw.ImageDraw, start: NDArray[Any], end: NDArray[Any]) -> None:
+    length = float(np.abs(end - start).sum())
+    for at in np.arange(0, length, 2 * DASH_PX):
+        one, two = (start + (end - start) * min(1, d / length) for d in (at, at + DASH_PX))
+        draw.line([tuple(one), tuple(two)], fill=TRUTH, width=2)
+
+
+def _key(picture: Image.Image, draw: ImageDraw.ImageDraw, top: int, *, truth: bool) -> None:
+    """What lines and colors mean: a dashed and a solid line with their names, then the scale."""
+    x, middle, font = 4, top + LINE_PX // 2, ImageFont.load_default(FONT_PX)
+    for name, dashed in (("truth", True), ("predicted", False)):
+        if dashed and not truth:
+            continue
+        draw.line([(x, middle), (x + 26, middle)], fill=RIM, width=6)
+        if dashed:
+            _dashes(draw, np.array((x + 1, middle)), np.array((x + 26, middle)))
+        else:
+            draw.line([(x, middle), (x + 26, middle)], fill=PREDICTED, width=2)
+        draw.text((x + 31, top + 2), name, fill="black", font=font)
+        x += 40 + round(draw.textlength(name, font=font))
+    colors, alpha = heat(np.tile(np.linspace(0, 1, SCALE_PX), (10, 1)))
+    x = picture.width - SCALE_PX - 18
+    draw.text((x - 12, top + 2), "0", fill="black", font=font)
+    picture.paste(Image.fromarray(np.rint(colors * alpha + 255 * (1 - alpha)).astype(np.uint8)), (x, middle - 5))
+    draw.text((x + SCALE_PX + 5, top + 2), "1", fill="black", font=font)
+
+
+def _lines(caption: str, width: int) -> list[str]:
+    """The caption's words in lines that fit."""
+    font, lines = ImageFont.load_default(FONT_PX), list[str]()
+    for word in caption.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) <= width - 8:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines

@@ -1,4 +1,4 @@
-"""The plots of a report, drawn with matplotlib under the style that `figures` sets."""
+"""The plots of a report, drawn with matplotlib under `style.STYLE`."""
 
 from __future__ import annotations
 
@@ -7,85 +7,86 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.report.figures.series import BINS, PATHS, TAUS, accuracy_line, iou_histogram, label_of, path_line, styles
-from wsol.report.tables.knobs import brief, differences
-from wsol.report.tables.names import natural, short_metric, short_protocol
+from wsol.report.figures.style import COLORS, CONTROL, DASHES, styles
+from wsol.report.numbers.curves import BINS, PATHS, TAUS, accuracy_line, iou_histogram, path_line
+from wsol.report.numbers.names import label_of, short_measure
+from wsol.report.numbers.studies import brief, knob_differences, main_cell
+from wsol.report.tables.overview import in_full
 
 if TYPE_CHECKING:
-    from wsol.report.figures.ablation import Ablation
+    from collections.abc import Mapping
+
     from wsol.report.numbers.lines import Line
-    from wsol.report.page.data import Material
-    from wsol.report.tables.knobs import Study
+    from wsol.report.numbers.quantity import Cell
+    from wsol.report.numbers.report_data import ReportData
+    from wsol.report.numbers.studies import Ablation, KnobStudy
 
 COLUMN, PAGE = 3.4, 7.0  # inches: one and two columns of a two-column paper
 LINES = 8  # variants in one plot; more are hard to tell apart
-# Okabe and Ito's palette, darkened where it is text-thin on paper; the page's colours
-COLOURS = ("#0072b2", "#d55e00", "#00896a", "#b3558f", "#b97f00", "#2b94cf", "#6b4c9a", "#7d5a1e")
-CONTROL = "#8d8981"
-DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), "-.", (0, (9, 2)), (0, (3, 1, 1, 1, 1, 1)))
+LEGEND_ROW = 0.15  # inches that a legend takes per row
 
 
-def accuracy(material: Material, protocol: str) -> Any:
+def accuracy(data: ReportData, protocol: str) -> Any:
     """Share of hits over the threshold, a panel for each delta; the dot is the maximum with its interval."""
     import matplotlib.pyplot as plt
 
-    info = material.summary.protocols[protocol]
+    info = data.summary.protocols[protocol]
     deltas = info.knobs["deltas"]
     figure, axes = plt.subplots(1, len(deltas), figsize=(PAGE, 2.5), sharey=True, squeeze=False)
-    look = styles(material.variants)
+    style = styles(data.variants)
     for axis, delta in zip(axes[0], deltas, strict=True):
-        for key, rows in list(material.of_protocol(protocol))[:LINES]:
+        for key, rows in _distinct(data, protocol):
             line = accuracy_line(rows, info, delta)
-            axis.plot(TAUS, 100 * line.y, **_line(look[key]), label=_name(material, key))
-            cell = material.cell(key, protocol, f"maxboxacc@{round(100 * delta)}")
+            axis.plot(TAUS, 100 * line.y, **_line(style[key]), label=_name(data, key))
+            cell = data.cell(key, protocol, f"maxboxacc@{round(100 * delta)}")
             if cell is not None:
-                axis.errorbar(
-                    cell.tau[0], cell.value, [[cell.value - cell.low], [cell.high - cell.value]], fmt="o",
-                    color=_colour(look[key]), markersize=3, linewidth=0.7,
-                )  # fmt: skip
+                dot = {"fmt": "o", "color": _color(style[key]), "markersize": 3, "linewidth": 0.7}
+                axis.errorbar(cell.tau[0], cell.value, _sides(cell), **dot)
         axis.set(title=f"$\\delta$ = {delta:g}", xlabel="threshold $\\tau$", xlim=(0, 1))
         axis.set_ylim(bottom=0)
-    axes[0][0].set_ylabel(f"images (%), {short_protocol(protocol)}")
+    axes[0][0].set_ylabel(f"images (%), {short_measure(protocol, data.summary.measures)}")
     _legend(figure, axes[0][0])
     return figure
 
 
-def histograms(material: Material, protocol: str) -> Any:
+def histograms(data: ReportData, protocol: str) -> Any:
     """Images by IoU, each variant at its best threshold for delta 0.5."""
     import matplotlib.pyplot as plt
 
-    info = material.summary.protocols[protocol]
-    found = list(material.of_protocol(protocol))[:LINES]
+    info = data.summary.protocols[protocol]
+    found = _distinct(data, protocol)
     height = 0.5 + 0.55 * len(found)
     figure, axes = plt.subplots(len(found), 1, figsize=(COLUMN, height), sharex=True, sharey=True, squeeze=False)
-    look = styles(material.variants)
+    style = styles(data.variants)
     edges = np.arange(BINS) / BINS
     for axis, (key, rows) in zip(axes[:, 0], found, strict=True):
         counts, tau = iou_histogram(rows, info)
-        axis.bar(edges, 100 * counts / counts.sum(), width=0.92 / BINS, align="edge", color=_colour(look[key]))
+        axis.bar(edges, 100 * counts / counts.sum(), width=0.92 / BINS, align="edge", color=_color(style[key]))
         for delta in info.knobs["deltas"]:
             axis.axvline(delta, color="0.4", linewidth=0.5, linestyle=":")
-        axis.set_title(f"{_name(material, key)}, $\\tau$ = {tau:.2f}", loc="left", fontsize=7, pad=2)
+        axis.set_title(f"{_name(data, key)}, $\\tau$ = {tau:.2f}", loc="left", fontsize=7, pad=2)
         axis.tick_params(labelsize=6)
-    axes[-1, 0].set(xlabel=f"IoU with the best ground-truth box, {short_protocol(protocol)}", xlim=(0, 1))
+    axes[-1, 0].set(
+        xlabel=f"IoU with the best ground-truth box, {short_measure(protocol, data.summary.measures)}", xlim=(0, 1)
+    )
     figure.supylabel("images (%)", fontsize=8)
     return figure
 
 
-def paths(material: Material, metric: str) -> Any:
+def paths(data: ReportData, metric: str) -> Any:
     """Mean deletion and insertion curves with their intervals."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(PAGE, 2.5), sharey=True)
-    look = styles(material.variants)
+    style = styles(data.variants)
     for axis, path in zip(axes, PATHS, strict=True):
-        for key in list(material.variants)[:LINES]:
-            line = path_line(material.tables[key], metric, path)
+        for key in [k for k in data.variants if k not in data.same][:LINES]:
+            line = path_line(data.tables[key], metric, path)
             if line is not None:
-                axis.plot(line.x, line.y, **_line(look[key]), label=_name(material, key))
-                axis.fill_between(line.x, line.low, line.high, color=_colour(look[key]), alpha=0.08, linewidth=0)
+                axis.plot(line.x, line.y, **_line(style[key]), label=_name(data, key))
+                axis.fill_between(line.x, line.low, line.high, color=_color(style[key]), alpha=0.08, linewidth=0)
         axis.set(
-            title=f"{path}, {short_metric(metric)}",
+            title=f"{path}, {short_measure(metric, data.summary.measures)}",
             xlabel=f"share of pixels {'deleted' if path == 'deletion' else 'inserted'}",
             xlim=(0, 1),
         )
@@ -95,131 +96,168 @@ def paths(material: Material, metric: str) -> Any:
     return figure
 
 
-def cost(material: Material) -> Any:
-    """The headline number against forward and backward passes."""
+def cost(data: ReportData) -> Any:
+    """The headline number against forward and backward passes, of the variants on the most images.
+
+    Points stand where their numbers are; leader lines go to the names.
+    """
     import matplotlib.pyplot as plt
 
-    assert material.headline is not None
-    measure, metric, _ = material.headline
-    figure, axis = plt.subplots(figsize=(PAGE * 0.75, 3.0))
-    look = styles(material.variants)
-    points = []
-    for key in material.variants:
-        cell, costs = material.cell(key, measure, metric), material.summary.costs[key]
+    assert data.headline is not None
+    measure, metric, _ = data.headline
+    style, points = styles(data.variants), []
+    for key in data.variants:
+        cell, costs = data.cell(key, measure, metric), data.summary.costs[key]
         passes = costs["forwards"] + costs["partial_forwards"] + costs["backwards"]
-        if cell is not None and np.isfinite(passes):
+        if cell is not None and np.isfinite(passes) and np.isfinite(cell.value) and key not in data.same:
             points.append((key, passes, cell))
+    most_images = max((cell.n for _, _, cell in points), default=0)
+    points = [point for point in points if point[2].n == most_images]
+    groups: dict[float, int] = {}
+    for _, passes, _ in points:
+        groups[passes] = groups.get(passes, 0) + 1
+    figure, axis = plt.subplots(figsize=(PAGE, max(3.0, 0.4 + 0.125 * max(groups.values(), default=0))))
     axis.set_xscale("symlog", linthresh=1)
-    most = max((passes for _, passes, _ in points), default=1.0)
-    axis.set_xlim(-0.15, max(2.0, most * 4))
-    ticks = [0.0, *(10.0**power for power in range(6) if 10.0**power <= max(1.0, most * 1.5))]
+    most = max(groups, default=1.0)
+    ticks = [
+        0.0,
+        *(m * 10.0**power for power in range(6) for m in (1, 2, 5) if m * 10.0**power <= max(2.0, most * 1.5)),
+    ]
+    ticks = [t for t in ticks if most < 100 or t in (0, 1, 2) or np.log10(t) % 1 == 0]
     axis.set_xticks(ticks, [f"{t:g}" for t in ticks])
-    label = material.lines[0].cells[material.headline].label if points else metric
-    axis.set(xlabel="forward and backward passes per image", ylabel=f"{label}, {short_protocol(measure)}")
-    if points:
-        axis.set_ylim(min(0, *(c.low for _, _, c in points)), max(c.high for _, _, c in points) * 1.03)
-    gap = 0.042 * (axis.get_ylim()[1] - axis.get_ylim()[0])
-    offsets = _apart([c.value for _, _, c in points], [passes for _, passes, _ in points], gap=gap)
-    for (key, passes, cell), (place, across) in zip(points, offsets, strict=True):
-        colour = _colour(look[key])
-        hollow: dict[str, Any] = {"markerfacecolor": "white"} if look[key][1] else {}
-        at = passes + 0.035 * across * max(passes, 1)  # side by side, so that intervals can be told apart
-        sides = [[cell.value - cell.low], [cell.high - cell.value]]
-        axis.errorbar(at, cell.value, sides, fmt="o", color=colour, markersize=4, linewidth=0.8, **hollow)
+    axis.set_xticks([], minor=True)
+    axis.set_xlim(-0.15, max(4.0, most * 6))
+    if not points:
+        return figure
+    name = in_full(points[0][2], data.summary.measures)
+    axis.set(xlabel="forward and backward passes per image", ylabel=f"{name} (n = {most_images})")
+    bottom, top = min(0, *(c.low for _, _, c in points)), max(c.high for _, _, c in points)
+    axis.set_ylim(bottom, bottom + (top - bottom) * 1.04)
+    gap = (axis.get_ylim()[1] - bottom) / (figure.get_figheight() * 72 - 40) * 8.2
+    heights = _apart([c.value for _, _, c in points], [passes for _, passes, _ in points], gap=gap)
+    for (key, passes, cell), height in zip(points, heights, strict=True):
+        color = _color(style[key])
+        hollow: dict[str, Any] = {"markerfacecolor": "white"} if style[key][1] else {}
+        axis.errorbar(
+            passes, cell.value, _sides(cell), fmt="o", color=color, markersize=4, linewidth=0.8, alpha=0.85, **hollow
+        )
         axis.annotate(
-            _name(material, key), (passes, place), xytext=(14, 0), textcoords="offset points", fontsize=6, va="center"
+            _name(data, key),
+            (passes, cell.value),
+            xytext=(16, (height - cell.value) / gap * 8.2),
+            textcoords="offset points",
+            fontsize=6,
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.4, "shrinkA": 1, "shrinkB": 3},
         )
     return figure
 
 
-def _apart(values: Sequence[float], groups: Sequence[float], *, gap: float) -> list[tuple[float, float]]:
-    """Where labels stand so that those of one group are `gap` apart, and each point's place beside its middle."""
-    places: dict[int, tuple[float, float]] = {}
+def _apart(values: Sequence[float], groups: Sequence[float], *, gap: float) -> list[float]:
+    """Heights of names, so that those of one group are `gap` apart and as near to their values as that allows."""
+    heights: dict[int, float] = {}
     for group in set(groups):
         members = sorted((n for n, g in enumerate(groups) if g == group), key=lambda n: -values[n])
-        below = float("inf")
-        for order, n in enumerate(members):
-            below = min(values[n], below - gap)
-            places[n] = (below, order - (len(members) - 1) / 2)
-    return [places[n] for n in range(len(values))]
+        clusters: list[list[int]] = []
+        for n in members:  # names that would touch are spread around their middle
+            clusters.append([n])
+            while len(clusters) > 1 and _end(clusters[-2], values, gap, -1) - _end(clusters[-1], values, gap, 1) < gap:
+                last = clusters.pop()
+                clusters[-1] += last
+        for cluster in clusters:
+            top = _end(cluster, values, gap, 1)
+            heights |= {n: top - gap * place for place, n in enumerate(cluster)}
+    return [heights[n] for n in range(len(values))]
 
 
-def ablation(study: Ablation) -> Any:
-    """A number with its interval over the values of an option."""
+def _end(cluster: Sequence[int], values: Sequence[float], gap: float, side: int) -> float:
+    """Where the first (1) or last (-1) name of a cluster stands."""
+    middle = float(np.mean([values[n] for n in cluster]))
+    return middle + side * gap * (len(cluster) - 1) / 2
+
+
+def ablation(study: Ablation, measures: Mapping[str, Any]) -> Any:
+    """A number with its interval over the values of an option; a value of None stands apart, first."""
     import matplotlib.pyplot as plt
 
-    figure, axis = plt.subplots(figsize=(COLUMN, 2.4))
-    numeric = study.numeric
-    for n, (rest, cells) in enumerate(study.lines.items()):
-        values = [study.values[i] for i in cells]
-        at = np.array(values if numeric else list(cells), float)
+    many = len(study.series) > 3
+    rows = (len(study.series) + 1) // 2 if many else len(study.series) if any(study.series) else 0
+    figure, axis = plt.subplots(figsize=(COLUMN, 2.3 + LEGEND_ROW * rows))
+    without = [n for n, value in enumerate(study.values) if value is None]
+    numeric = study.numeric and not without
+    places = np.array(study.values if numeric else range(len(study.values)), float)
+    step = np.diff(np.sort(places)).min() if len(places) > 1 else 1.0
+    for n, (rest, cells) in enumerate(study.series.items()):
+        # beside each other, so that equal numbers and their intervals are all seen
+        beside = step * min(0.5, 0.12 * len(study.series)) * ((n + 0.5) / len(study.series) - 0.5)
+        color, dash = COLORS[n % len(COLORS)], DASHES[(n // len(COLORS)) % len(DASHES)]
         middle = np.array([c.value for c in cells.values()])
-        sides = [middle - [c.low for c in cells.values()], [c.high for c in cells.values()] - middle]
-        colour = COLOURS[n % len(COLOURS)]
-        dash = DASHES[(n // len(COLOURS)) % len(DASHES)] if study.ordered else "none"
-        axis.errorbar(
-            at, middle, sides, color=colour, linestyle=dash, marker="o", markersize=3, capsize=2, label=rest or None
-        )
-    if numeric:
-        axis.set_xticks([float(v) for v in study.values], study.names)
-    else:
-        long = max(len(name) for name in study.names) * len(study.names) > 45
-        axis.set_xticks(
-            range(len(study.names)), study.names, rotation=30 if long else 0, ha="right" if long else "center"
-        )
-    axis.set(xlabel=f"{study.name}: {study.option}", ylabel=study.label)
-    if len(study.lines) > 3:
-        figure.legend(loc="outside lower center", ncols=2)
-    elif any(study.lines):
-        axis.legend(title=None)
+        sides = np.hstack([_sides(c) for c in cells.values()])
+        at = places[list(cells)] + beside
+        drawn: dict[str, Any] = {"color": color, "marker": "o", "markersize": 3, "capsize": 2}
+        axis.errorbar(at, middle, sides, linestyle="none", **drawn)
+        joined = [i for i, place in enumerate(cells) if place not in without] if study.ordered else []
+        axis.plot(at[joined], middle[joined], color=color, linestyle=dash, marker="o", markersize=3, label=rest or None)
+    long = max(len(name) for name in study.names) * len(study.names) > 45 and not numeric
+    axis.set_xticks(places, study.names, rotation=30 if long else 0, ha="right" if long else "center")
+    axis.set(xlabel=f"{study.name}: {study.option}", ylabel=in_full(study.cell, measures))
+    if any(study.series):
+        _legend(figure, axis, columns=2 if many else 1)
     return figure
 
 
-def knobs(lines: Sequence[Line], study: Study) -> Any:
+def knobs(lines: Sequence[Line], study: KnobStudy) -> Any:
     """What each knob of a protocol does to the main number: differences to the preset, one mark per variant."""
     import matplotlib.pyplot as plt
 
-    shown = [line for line in lines if not line.same_as]
-    found = differences(shown, study)
-    names = sorted(study.derived, key=lambda name: natural(study.derived[name]))
+    shown = [line for line in lines if not line.same_as and main_cell(line, study.base)]
+    found = knob_differences(shown, study)
+    names = list(study.derived)
     figure, axis = plt.subplots(figsize=(PAGE, 0.9 + 0.055 * len(names) * (len(shown) + 1)))
     for n, line in enumerate(shown):
         here = [(place, found[name, line.name][0]) for place, name in enumerate(names) if (name, line.name) in found]
         at = np.array([place for place, _ in here]) + 0.7 * ((n + 0.5) / len(shown) - 0.5)
-        middle = np.array([cell.value for _, cell in here])
-        sides = [middle - [cell.low for _, cell in here], [cell.high for _, cell in here] - middle]
-        axis.errorbar(
-            middle,
-            at,
-            xerr=sides,
-            color=COLOURS[n % len(COLOURS)],
-            linestyle="none",
-            marker="o",
-            markersize=2.5,
-            linewidth=0.8,
-            label=brief(line),
-        )
+        drawn: dict[str, Any] = {
+            "color": COLORS[n % len(COLORS)],
+            "linestyle": "none",
+            "marker": "o",
+            "markersize": 2.5,
+        }
+        sides = np.hstack([_sides(cell) for _, cell in here]) if here else None
+        values = [cell.value for _, cell in here]
+        axis.errorbar(values, at, xerr=sides, markersize=2.5, linewidth=0.8, label=brief(line), **drawn)
     axis.axvline(0, color="0.4", linewidth=0.6)
     axis.set_yticks(range(len(names)), [study.derived[name] for name in names])
     axis.set_ylim(len(names) - 0.4, -0.6)
-    axis.set(xlabel=f"points more than under {study.base}")
+    axis.set(xlabel=f"difference to {study.base} (points)")
     _legend(figure, axis)
     return figure
 
 
-def _line(look: tuple[int, int]) -> dict[str, Any]:
-    return {"color": _colour(look), "linestyle": DASHES[(look[1] + max(0, look[0]) // len(COLOURS)) % len(DASHES)]}
+def _distinct(data: ReportData, protocol: str) -> list[tuple[str, Any]]:
+    """The leading variants with the rows that a protocol was evaluated on; of equal ones, one."""
+    return [(key, rows) for key, rows in data.of_protocol(protocol) if key not in data.same][:LINES]
 
 
-def _colour(look: tuple[int, int]) -> str:
-    return CONTROL if look[0] < 0 else COLOURS[look[0] % len(COLOURS)]
+def _sides(cell: Cell) -> Any:
+    """(2, 1): how far the interval reaches below and above the value; 0 where there is none."""
+    return np.nan_to_num([[cell.value - cell.low], [cell.high - cell.value]])
 
 
-def _name(material: Material, key: str) -> str:
-    name, details = label_of(material.variants[key])
+def _line(style: tuple[int, int]) -> dict[str, Any]:
+    return {"color": _color(style), "linestyle": DASHES[(style[1] + max(0, style[0]) // len(COLORS)) % len(DASHES)]}
+
+
+def _color(style: tuple[int, int]) -> str:
+    return CONTROL if style[0] < 0 else COLORS[style[0] % len(COLORS)]
+
+
+def _name(data: ReportData, key: str) -> str:
+    name, details = label_of(data.variants[key])
     return f"{name} ({details})" if details else name
 
 
-def _legend(figure: Any, axis: Any) -> None:
+def _legend(figure: Any, axis: Any, *, columns: int = 4) -> None:
+    """Below the plot, where it covers nothing."""
     handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)

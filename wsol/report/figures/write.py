@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
@@ -10,35 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from wsol.errors import ConfigError, OutputError
 from wsol.report.figures import plots
-from wsol.report.figures.ablation import ablations, thresholds
 from wsol.report.figures.map_grid import map_grid
-from wsol.report.figures.series import PATHS
+from wsol.report.figures.style import STYLE
+from wsol.report.numbers.curves import PATHS
+from wsol.report.numbers.names import slug
+from wsol.report.numbers.report_data import ReportData
 from wsol.report.numbers.rows import is_swept
+from wsol.report.numbers.studies import ablations, knob_study, over_tau
 from wsol.report.numbers.summary import RESAMPLES
-from wsol.report.page.data import Material
-from wsol.report.tables.knobs import knob_study
 from wsol.runs import gallery
 
 if TYPE_CHECKING:
     from wsol.runs.folder import RunFolder
-
-STYLE: Any = {
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "lines.linewidth": 1.2,
-    "legend.frameon": False,
-    "legend.fontsize": 7,
-    "figure.constrained_layout.use": True,
-    "savefig.dpi": 300,
-    "pdf.fonttype": 42,  # text stays text: publishers refuse Type 3 fonts
-    "svg.fonttype": "none",
-    "svg.hashsalt": "wsol",  # the same rows give the same file
-}
 
 
 def write_figures(
@@ -68,57 +50,47 @@ def write_figures(
         import matplotlib as mpl
     except ImportError as error:
         raise ConfigError("figures need matplotlib; install it with: pip install 'wsol[figures]'") from error
-    material = Material.of(
-        folder, variants=variants, measures=measures, n_resamples=n_resamples, skip_failed=skip_failed
-    )
+    data = ReportData.of(folder, variants=variants, measures=measures, n_resamples=n_resamples, skip_failed=skip_failed)
     written = []
     with mpl.rc_context(STYLE):
         mpl.use("Agg")
+        import matplotlib.pyplot as plt
+
         try:
             out.mkdir(parents=True, exist_ok=True)
-            for name, draw in figures(material):
+            for name, draw in figures(data):
                 if not name.startswith(only):
                     continue
-                place = out / f"{_slug(name)}.{style}"
+                place = out / f"{slug(name)}.{style}"
                 figure = draw()
                 figure.savefig(place, metadata={"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(style))
-                _close(figure)
+                plt.close(figure)
                 written.append(place)
         except OSError as error:
             raise OutputError(f"can't write to {out}: {error.strerror}; choose another folder") from error
     return written
 
 
-def figures(material: Material) -> Iterator[tuple[str, Callable[[], Any]]]:
+def figures(data: ReportData) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Names of the figures, and what draws each."""
-    for name, protocol in material.summary.protocols.items():
-        if not any(True for _ in material.of_protocol(name)):
+    for name, protocol in data.summary.protocols.items():
+        if not any(True for _ in data.of_protocol(name)):
             continue
         if is_swept(protocol):
-            yield f"accuracy-over-tau-{name}", partial(plots.accuracy, material, name)
-        yield f"iou-{name}", partial(plots.histograms, material, name)
-    for name in material.summary.metrics:
-        if any(f"{name}/{path}" in t.column_names for t in material.tables.values() for path in PATHS):
-            yield f"deletion-insertion-{name}", partial(plots.paths, material, name)
-    if material.headline is not None:
-        yield "quality-against-cost", partial(plots.cost, material)
-        for varied in ablations(material):
-            yield f"ablation-{varied.method}-{varied.option}", partial(plots.ablation, varied)
-    study = knob_study(material.summary.protocols)
+            yield f"accuracy-over-tau-{name}", partial(plots.accuracy, data, name)
+        yield f"iou-{name}", partial(plots.histograms, data, name)
+    for name in data.summary.metrics:
+        if any(f"{name}/{path}" in t.column_names for t in data.tables.values() for path in PATHS):
+            yield f"deletion-insertion-{name}", partial(plots.paths, data, name)
+    if data.headline is not None:
+        yield "quality-against-cost", partial(plots.cost, data)
+        for varied in ablations(data.lines, data.headline):
+            yield f"ablation-{varied.method}-{varied.option}", partial(plots.ablation, varied, data.summary.measures)
+    study = knob_study(data.summary.protocols)
     if study is not None and study.taus:
-        yield "ablation-threshold", partial(plots.ablation, thresholds(material.lines, study))
+        yield "ablation-threshold", partial(plots.ablation, over_tau(data.lines, study), data.summary.measures)
     elif study is not None:
-        yield f"knobs-{study.base}", partial(plots.knobs, material.lines, study)
-    kept = gallery.read(material.folder)
+        yield f"knobs-{study.base}", partial(plots.knobs, data.lines, study)
+    kept = gallery.read(data.folder)
     if kept is not None:
-        yield "maps", partial(map_grid, kept, material)
-
-
-def _close(figure: Any) -> None:
-    import matplotlib.pyplot as plt
-
-    plt.close(figure)
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^\w.+=@-]+", "_", name).strip("_")
+        yield "maps", partial(map_grid, kept, data)

@@ -25,6 +25,7 @@ from wsol.stats.resamples import Resamples
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from wsol.report.numbers.names import Measures
     from wsol.report.numbers.quantity import TauFrom
     from wsol.runs.folder import RunFolder
     from wsol.runs.schema import About, MetricInfo, ProtocolInfo, Quantity, RunInfo, VariantInfo
@@ -80,6 +81,7 @@ class Summary:
     evaluated : of how many images there are rows; fewer than the manifest's while the run goes on.
     same : from a variant to an earlier one whose rows are equal up to rounding: one method, twice.
     failures : of variants with failed images.
+    timed_apart : whether some variants were added by a later command, so that milliseconds are of different runs.
     """
 
     cells: tuple[Cell, ...]
@@ -93,6 +95,12 @@ class Summary:
     evaluated: int
     same: Mapping[str, str] = field(default_factory=dict)
     failures: Mapping[str, Failures] = field(default_factory=dict)
+    timed_apart: bool = False
+
+    @property
+    def measures(self) -> Measures:
+        """All protocols and metrics by name."""
+        return {**self.protocols, **self.metrics}
 
     def base_of(self, measure: str) -> str:
         """The preset that a protocol is derived from, or the metric whose options a measure's name tells."""
@@ -210,6 +218,7 @@ def summarise(
         evaluated=max(map(len, stored.values())),
         same=same_rows(tables, kept, about.protocols),
         failures={key: found for key, found in bad.items() if found is not None},
+        timed_apart=_timed_apart(folder, kept),
     )
 
 
@@ -275,9 +284,9 @@ def _cell(
 def _learn_reductions(unknown: Sequence[Quantity], about: About) -> None:
     """Ask metrics from outside the package, where they are at hand, how their columns become numbers."""
     for name in dict.fromkeys(quantity.measure for quantity in unknown):
+        from wsol.evaluation.records import metric_quantities
         from wsol.metrics._base import metrics  # numbers of the package's own metrics need no metric's file
         from wsol.options import build
-        from wsol.runs.records import metric_quantities
 
         info = about.metrics[name]
         if info.key in metrics:
@@ -290,6 +299,12 @@ def _is_known(quantity: Quantity) -> bool:
 
 def _sliced(rows: pa.Table, slicer: Callable[[pa.Table], Slices] | None) -> Slices:
     return slicer(rows) if slicer is not None else {"": np.ones(len(rows), bool)}
+
+
+def _timed_apart(folder: RunFolder, variants: Collection[str]) -> bool:
+    """Whether the files of rows hold different variants: each command writes all of its own into one file."""
+    together = {frozenset(variant for variant, _ in footer.work) & set(variants) for footer in folder.footers()}
+    return len(together) > 1
 
 
 def _finite(value: float) -> float | None:

@@ -10,11 +10,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from wsol.report.numbers.lines import run_fields
+from wsol.report.numbers.report_data import ReportData
 from wsol.report.numbers.summary import RESAMPLES
-from wsol.report.page.data import Material
 from wsol.report.page.payload import numbers, pack
 from wsol.report.page.prose import introduction, notes, settings
-from wsol.report.tables.html import table_html
+from wsol.report.page.table import table_html
 from wsol.runs import gallery
 
 if TYPE_CHECKING:
@@ -37,25 +37,25 @@ def page(
     n_resamples : bootstrap replicates behind the intervals.
     skip_failed : leave failed images out; else they count as the worst value there is.
     """
-    material = Material.of(folder, n_resamples=n_resamples, skip_failed=skip_failed)
+    data = ReportData.of(folder, n_resamples=n_resamples, skip_failed=skip_failed)
     kept = gallery.read(folder)
-    packed = pack(kept, material, images=images) if kept is not None else None
-    fields = run_fields(material.summary)
+    packed = pack(kept, data, images=images) if kept is not None else None
+    fields = run_fields(data.summary)
     title = f"{fields['model']} on {fields['dataset']}"
-    data = {**numbers(material), "run": folder.name, "gallery": packed.index if packed else None}
+    values = {**numbers(data), "run": folder.name, "gallery": packed.index if packed else None}
     return fill(
         _part("template.html"),
         {
             "title": escape(title),
-            "introduction": introduction(material),
-            "table": table_html(material),
-            "notes": notes(material),
-            "settings": settings(material),
+            "introduction": introduction(data),
+            "table": table_html(data),
+            "notes": notes(data),
+            "settings": settings(data),
             "made": escape(datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")),
             "run": escape(folder.name),
             "style": _part("style.css"),
             "script": "\n".join(_part(f"{name}.js") for name in SCRIPTS),
-            "data": _json(data),
+            "data": _json(values),
             "pictures": packed.pictures if packed else "",
             "maps": packed.maps if packed else "",
         },
@@ -63,7 +63,7 @@ def page(
 
 
 def fill(template: str, parts: Mapping[str, str]) -> str:
-    """Put `parts` where the template says ``{{name}}``; what they contain is not looked at again."""
+    """Put `parts` where the template says ``{{name}}``; what they contain is not filled in again."""
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
 
 

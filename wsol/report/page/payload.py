@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wsol.report.figures.map_grid import best_step
-from wsol.report.figures.series import BINS, PATHS, accuracy_line, iou_histogram, label_of, path_line, styles
+from wsol.report.figures.style import styles
+from wsol.report.numbers.choose import cell_at
+from wsol.report.numbers.curves import BINS, PATHS, accuracy_line, iou_histogram, path_line
+from wsol.report.numbers.names import label_of, title
 from wsol.report.numbers.rows import is_swept
-from wsol.report.tables.names import short_metric, short_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wsol.report.numbers.lines import Key
-    from wsol.report.page.data import Material
+    from wsol.report.numbers.report_data import ReportData
     from wsol.runs.gallery import Gallery, Shown
 
 MISSING = 255  # IoU of a variant that was not evaluated on an image
@@ -35,95 +37,90 @@ class Packed:
     maps: str
 
 
-def numbers(material: Material) -> dict[str, Any]:
+def numbers(data: ReportData) -> dict[str, Any]:
     """Variants, costs and the lines of all plots."""
-    style = styles(material.variants)
+    style = styles(data.variants)
     variants = []
-    for key, about in material.variants.items():
+    for key, about in data.variants.items():
         name, details = label_of(about)
-        costs = {name: value for name, value in material.summary.costs[key].items() if not math.isnan(value)}
-        same = material.same.get(key)
+        costs = {name: value for name, value in data.summary.costs[key].items() if not math.isnan(value)}
+        same = data.same.get(key)
         variants.append(
             {
                 "id": about.id,
                 "name": name,
                 "details": details,
-                "colour": style[key][0],
+                "color": style[key][0],
                 "dash": style[key][1],
-                "images": len(material.tables[key]),
-                "same": list(material.variants).index(same) if same else None,
+                "images": len(data.tables[key]),
+                "same": list(data.variants).index(same) if same else None,
                 "costs": {k: _short(v) for k, v in costs.items()},
             }
         )
     return {
         "variants": variants,
-        "columns": [column(material, key) for key in material.keys],
-        "values": [[_values(material, variant, key) for key in material.keys] for variant in material.variants],
-        "headline": material.keys.index(material.headline) if material.headline else None,
-        "tau": _tau_plots(material),
-        "histograms": _histograms(material),
-        "paths": _paths(material),
+        "columns": [_column(data, key) for key in data.keys],
+        "values": [[_values(data, variant, key) for key in data.keys] for variant in data.variants],
+        "headline": data.keys.index(data.headline) if data.headline else None,
+        "tau": _tau_plots(data),
+        "histograms": _histograms(data),
+        "paths": _paths(data),
         "bins": BINS,
     }
 
 
-def column(material: Material, key: Key) -> dict[str, Any]:
+def _column(data: ReportData, key: Key) -> dict[str, Any]:
     """What is known of one column of the table."""
-    cell = next(line.cells[key] for line in material.lines if key in line.cells)
-    of_protocol = key[0] in material.summary.protocols
+    cell = cell_at(data.lines, key)
+    label, measure = title(cell, data.summary.measures)
     return {
         "measure": key[0],
-        "short": short_protocol(key[0]) if of_protocol else short_metric(key[0]),
-        "protocol": of_protocol,
-        "metric": key[1],
-        "label": cell.label,
+        "label": " ".join(part for part in (label, measure) if part),
         "percent": cell.percent,
         "higher": cell.higher_is_better,
-        "main": key in material.main_keys,
     }
 
 
-def _values(material: Material, variant: str, key: Key) -> list[float] | None:
+def _values(data: ReportData, variant: str, key: Key) -> list[float] | None:
     """A number and the ends of its interval, both the number itself where there is no interval (one image)."""
-    cell = material.cell(variant, key[0], key[1])
+    cell = data.cell(variant, key[0], key[1])
     if cell is None or math.isnan(cell.value):
         return None
     return [_short(cell.value if math.isnan(v) else v) for v in (cell.value, cell.low, cell.high)]
 
 
-def _tau_plots(material: Material) -> list[dict[str, Any]]:
+def _tau_plots(data: ReportData) -> list[dict[str, Any]]:
     plots = []
-    for name, protocol in material.summary.protocols.items():
+    for name, protocol in data.summary.protocols.items():
         if not is_swept(protocol):
             continue
         deltas = protocol.knobs["deltas"]
-        lines: dict[str, list[Any]] = {str(d): [None] * len(material.variants) for d in deltas}
-        best: dict[str, list[Any]] = {str(d): [None] * len(material.variants) for d in deltas}
-        places = {key: n for n, key in enumerate(material.variants)}
-        for key, rows in material.of_protocol(name):
+        lines: dict[str, list[Any]] = {str(d): [None] * len(data.variants) for d in deltas}
+        best: dict[str, list[Any]] = {str(d): [None] * len(data.variants) for d in deltas}
+        places = {key: n for n, key in enumerate(data.variants)}
+        for key, rows in data.of_protocol(name):
             for delta in deltas:
                 line = accuracy_line(rows, protocol, delta)
                 lines[str(delta)][places[key]] = np.rint(1e4 * line.y).astype(int).tolist()
-                cell = material.cell(key, name, f"maxboxacc@{round(100 * delta)}")
+                cell = data.cell(key, name, f"maxboxacc@{round(100 * delta)}")
                 if cell is not None:
                     best[str(delta)][places[key]] = [_short(v) for v in (cell.tau[0], cell.value, cell.low, cell.high)]
-        plots.append({"protocol": name, "short": short_protocol(name), "lines": lines, "best": best})
+        plots.append({"protocol": name, "lines": lines, "best": best})
     return plots
 
 
-def _histograms(material: Material) -> list[dict[str, Any]]:
+def _histograms(data: ReportData) -> list[dict[str, Any]]:
     plots = []
-    places = {key: n for n, key in enumerate(material.variants)}
-    for name, protocol in material.summary.protocols.items():
+    places = {key: n for n, key in enumerate(data.variants)}
+    for name, protocol in data.summary.protocols.items():
         counts: list[Any] = [None] * len(places)
         taus: list[Any] = [None] * len(places)
-        for key, rows in material.of_protocol(name):
+        for key, rows in data.of_protocol(name):
             histogram, tau = iou_histogram(rows, protocol)
             counts[places[key]], taus[places[key]] = histogram.tolist(), _short(tau)
         plots.append(
             {
                 "protocol": name,
-                "short": short_protocol(name),
                 "counts": counts,
                 "taus": taus,
                 "deltas": list(protocol.knobs["deltas"]),
@@ -132,12 +129,12 @@ def _histograms(material: Material) -> list[dict[str, Any]]:
     return plots
 
 
-def _paths(material: Material) -> list[dict[str, Any]]:
+def _paths(data: ReportData) -> list[dict[str, Any]]:
     plots = []
-    for metric in material.summary.metrics:
+    for metric in data.summary.metrics:
         found: dict[str, list[Any]] = {}
         for path in PATHS:
-            lines = [path_line(material.tables[key], metric, path) for key in material.variants]
+            lines = [path_line(data.tables[key], metric, path) for key in data.variants]
             if any(line is not None for line in lines):
                 found[path] = [
                     None
@@ -146,11 +143,11 @@ def _paths(material: Material) -> list[dict[str, Any]]:
                     for line in lines
                 ]
         if found:
-            plots.append({"metric": metric, "short": short_metric(metric), "lines": found})
+            plots.append({"metric": metric, "lines": found})
     return plots
 
 
-def pack(gallery: Gallery, material: Material, *, images: int | None = None) -> Packed:
+def pack(gallery: Gallery, data: ReportData, *, images: int | None = None) -> Packed:
     """A run's gallery for the page.
 
     Pictures are JPEGs, each in base64 of its own, one after the other, so that a slice of the text is a data URL. The
@@ -162,7 +159,7 @@ def pack(gallery: Gallery, material: Material, *, images: int | None = None) -> 
     ----------
     images : at most so many.
     """
-    keys = list(material.variants)
+    keys = list(data.variants)
     chosen = list(gallery.pictures.values())[:images]
     pictures, maps = [], []
     iou = np.full((len(chosen), len(keys), len(gallery.taus)), MISSING, np.uint8)
@@ -186,8 +183,8 @@ def pack(gallery: Gallery, material: Material, *, images: int | None = None) -> 
         "pictures": _starts(pictures),
         "maps": _starts(maps),
         "iou": _base64(_deflated(iou.tobytes())),
-        "best": [best_step(gallery, material, key) for key in keys],
-        "classes": list(material.summary.manifest.get("class_names", [])),
+        "best": [best_step(gallery, data, key) for key in keys],
+        "classes": list(data.summary.manifest.get("class_names", [])),
     }
     return Packed(index, "".join(pictures), "".join(maps))
 

@@ -9,46 +9,47 @@ from typing import TYPE_CHECKING, Any
 
 from wsol.report.numbers.lines import run_fields
 from wsol.report.tables.footer import footer
-from wsol.report.tables.grid import LOST, lost_images
-from wsol.report.tables.names import number
+from wsol.report.tables.overview import TIMED_APART, in_full, marks_of
+from wsol.report.tables.text import LOST, interval, number
 
 if TYPE_CHECKING:
-    from wsol.report.page.data import Material
+    from wsol.report.numbers.report_data import ReportData
 
 
-def introduction(material: Material) -> str:
+def introduction(data: ReportData) -> str:
     """A sentence on the run."""
-    fields, manifest = run_fields(material.summary), material.summary.manifest
-    best = material.lines[0]
-    key = material.headline
-    said = (
-        f"{len(material.lines)} variants of {len({v.method for v in material.variants.values()})} methods on "
+    fields, manifest = run_fields(data.summary), data.summary.manifest
+    best = data.lines[0]
+    key = data.headline
+    text = (
+        f"{len(data.lines)} variants of {len({v.method for v in data.variants.values()})} methods on "
         f"{manifest.get('images', '?')} images, network <b>{escape(fields['model'])}</b> "
         f"with weights <b>{escape(fields['weights'])}</b>."
     )
     if key and key in best.cells:
         cell = best.cells[key]
-        digits = cell.digits
-        value = f"{number(cell.value, digits)} [{number(cell.low, digits)}, {number(cell.high, digits)}]"
-        said += f" Highest {escape(cell.label)} ({escape(key[0])}): {escape(best.name)}, {value}."
-    return f"<p>{said}</p>"
+        value = f"{number(cell.value, cell.digits)} {interval(cell.low, cell.high, cell.digits)}"
+        text += f" Highest {escape(in_full(cell, data.summary.measures))}: {escape(best.name)}, {value}."
+    return f"<p>{text}</p>"
 
 
-def notes(material: Material) -> str:
+def notes(data: ReportData) -> str:
     """The lines under the table."""
-    marks = (
-        "Bold: significantly better than all others. <sup>1</sup> not significantly worse than the best; a column "
-        "without marks has no significant difference to its best (paired tests on the same images, Holm-corrected, "
-        "5 %). Whiskers under the numbers: the interval within the column’s range."
-    )
-    lines = footer([material.summary], material.lines, material.keys)
-    lines += [LOST.format(k, n) for k, n in lost_images(material.lines, material.keys)]
-    return f"<p>{marks}</p>" + "".join(f"<p>{escape(line)}</p>" for line in lines)
+    marks = [
+        "Bold: significantly better than all others of its column (paired tests, Holm-corrected, 5 %).",
+        "<sup>1</sup> not significantly worse than the best; no mark at all: no significant difference to it.",
+        "Whiskers under the numbers: the interval within the column’s range.",
+    ]
+    meanings = marks_of(data.lines, data.keys)
+    marks += [f"{LOST} {meanings[LOST]}"] if meanings[LOST] else []
+    marks += [f"{TIMED_APART} {meanings[TIMED_APART]}"] if data.summary.timed_apart else []
+    lines = footer([data.summary], data.lines, data.keys)
+    return "".join(f"<p>{line}</p>" for line in [*marks, *map(escape, lines)])
 
 
-def settings(material: Material) -> str:
+def settings(data: ReportData) -> str:
     """Identity, protocols, metrics, variants and versions as description lists."""
-    manifest, summary = material.summary.manifest, material.summary
+    manifest, summary = data.summary.manifest, data.summary
     parts = [
         _block(
             "Run", {**manifest.get("identity", {}), "images": manifest.get("images"), "shards": manifest.get("shards")}
@@ -60,19 +61,19 @@ def settings(material: Material) -> str:
         for name, metric in summary.metrics.items()
     ]
     parts.append(_block("Environment", manifest.get("versions", {})))
-    return f'<div class="blocks">{"".join(parts)}</div>{_variants(material)}'
+    return f'<div class="blocks">{"".join(parts)}</div>{_variants(data)}'
 
 
 def _block(title: str, pairs: Mapping[str, Any]) -> str:
-    rows = "".join(f"<dt>{escape(str(k))}</dt><dd>{escape(_said(v))}</dd>" for k, v in pairs.items())
+    rows = "".join(f"<dt>{escape(str(k))}</dt><dd>{escape(_in_words(v))}</dd>" for k, v in pairs.items())
     return f"<details open><summary>{escape(title)}</summary><dl>{rows}</dl></details>"
 
 
-def _variants(material: Material) -> str:
+def _variants(data: ReportData) -> str:
     heads = ("Variant", "Layers in the network", "Options that differ", "Cost", "Source")
     rows = []
-    for about in material.variants.values():
-        options = ", ".join(f"{k}={_said(v)}" for k, v in about.options.items())
+    for about in data.variants.values():
+        options = ", ".join(f"{k}={_in_words(v)}" for k, v in about.options.items())
         rows.append([about.id, ", ".join(about.modules), options, about.cost, about.paper])
     body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
     head = "".join(f'<th scope="col">{h}</th>' for h in heads)
@@ -87,9 +88,9 @@ def _cells(row: Iterable[str]) -> str:
     return f'<th scope="row">{escape(first)}</th>' + "".join(f"<td>{escape(value)}</td>" for value in rest)
 
 
-def _said(value: Any) -> str:
+def _in_words(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(said for v in value if (said := _said(v)))
+        return ", ".join(text for v in value if (text := _in_words(v)))
     if isinstance(value, dict):
         return json.dumps(value)
     return "none" if value is None else str(value)

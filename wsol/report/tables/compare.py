@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wsol.errors import DataError
+from wsol.report.numbers.choose import Choice, chosen_keys, main_key
 from wsol.report.numbers.lines import Key, key_of
 from wsol.report.numbers.paired import apart, significant
 from wsol.report.numbers.quantity import Cell
 from wsol.report.numbers.rows import curves_of, known, numbers, rows_of
-from wsol.report.tables.columns import Choice, Head, chosen_keys, main_key
-from wsol.report.tables.grid import Grid, Text
-from wsol.report.tables.names import Style, short_metric, short_protocol, text
+from wsol.report.tables.overview import in_full
+from wsol.report.tables.table import Column, Entry, Table, words
+from wsol.report.tables.text import Style, entry, number, p_value
 from wsol.stats.paired import mcnemar
 
 if TYPE_CHECKING:
@@ -83,39 +84,42 @@ def compared(a: Side, b: Side, choice: Choice) -> list[Compared]:
     return [one for one in found if one.key in wanted]
 
 
-def compare_grid(found: Sequence[Compared], a: Side, b: Side) -> Grid:
-    """One line per number: both values, the difference, and the images in which one is higher."""
+def compare_table(found: Sequence[Compared], a: Side, b: Side) -> Table:
+    """One row per number: both values, the difference, and the images in which one is higher."""
     sure = significant({n: one.difference.p for n, one in enumerate(found)})
-    heads = [Head("number", numeric=False), Head("A"), Head("B"), Head("A - B"), Head("p")]
-    heads += [Head("A higher"), Head("B higher"), Head("McNemar p"), Head("n")]
+    columns = [Column("number", numeric=False), Column("a", "A"), Column("b", "B"), Column("difference", "A - B")]
+    columns += [Column("p"), Column("a_higher", "A higher", drop=2), Column("b_higher", "B higher", drop=2)]
+    columns += [Column("mcnemar_p", "McNemar p", drop=3), Column("n", drop=1)]
     style = {
-        kind: Style.of([c.points for c in found if c.points.percent is kind], signed=True) for kind in (True, False)
+        kind: Style.of((c.points for c in found if c.points.percent is kind), signed=True) for kind in (True, False)
     }
-    lines = []
+    rows = []
     for n, one in enumerate(found):
-        digits = one.a.digits
+        counted = one.difference.better + one.difference.worse > 0 or one.test is not None
+        counts = [str(one.difference.better), str(one.difference.worse)] if counted else ["", ""]
         arrow = " ↓" if one.a.higher_is_better is False else ""
-        known_counts = one.difference.better + one.difference.worse > 0 or one.test is not None
-        counts = [str(one.difference.better), str(one.difference.worse)] if known_counts else ["", ""]
-        lines.append(
+        rows.append(
             [
-                Text(f"{one.a.label}{arrow} {short_metric(short_protocol(one.key[0]))}"),
-                Text(f"{one.a.value:.{digits}f}"),
-                Text(f"{one.b.value:.{digits}f}"),
-                Text(text(one.points, style[one.points.percent]) + ("*" if n in sure else "")),
-                Text(_p(one.difference.p)),
-                *(Text(count) for count in counts),
-                Text(_p(one.test.p) if one.test else ""),
-                Text(str(one.difference.n)),
+                *words(in_full(one.a, a.summary.measures) + arrow),
+                *(Entry(number(cell.value, cell.digits), cell.value) for cell in (one.a, one.b)),
+                entry(one.points, style[one.points.percent], marks=("*",) if n in sure else ()),
+                Entry(p_value(one.difference.p), one.difference.p),
+                *words(*counts),
+                Entry(p_value(one.test.p), one.test.p) if one.test else Entry(),
+                Entry(str(one.difference.n), one.difference.n),
             ]
         )
-    notes = [
-        f"A = {_full(a)}, B = {_full(b)}.",
-        "Paired by image; intervals 95 %; * significant (Holm over these lines, 5 %).",
-        "p: paired bootstrap, thresholds chosen again in each replicate. McNemar: hits at the thresholds chosen once.",
-    ]
-    notes += [side.failures.sentence(side.name) for side in (a, b) if side.failures]
-    return Grid(heads, lines, notes)
+    return Table(
+        columns=columns,
+        rows=rows,
+        lead=[f"A = {_full(a)}, B = {_full(b)}."],
+        marks={"*": "significant (paired by image, Holm-corrected over the rows, 5 %)."},
+        notes=[
+            "Intervals: 95 %. p: paired bootstrap, thresholds chosen again in each replicate.",
+            "McNemar: hits at the thresholds chosen once.",
+            *(side.failures.sentence(side.name) for side in (a, b) if side.failures),
+        ],
+    )
 
 
 def most_different(a: Side, b: Side, key: Key, *, top: int) -> list[dict[str, Any]]:
@@ -138,16 +142,20 @@ def most_different(a: Side, b: Side, key: Key, *, top: int) -> list[dict[str, An
     ]
 
 
-def images_grid(found: Sequence[Mapping[str, Any]], key: Key) -> Grid:
+def images_table(found: Sequence[Mapping[str, Any]], key: Key) -> Table:
     """The images as a table."""
-    heads = [Head("image", numeric=False), Head("class", numeric=False), Head("A"), Head("B"), Head("A - B")]
-    lines = [
-        [Text(one["image_id"]), Text(one["class"]), *(Text(f"{one[name]:.3f}") for name in ("a", "b"))]
-        + [Text(f"{one['difference']:+.3f}")]
+    columns = [Column("image_id", "image", numeric=False), Column("class", numeric=False)]
+    columns += [Column("a", "A"), Column("b", "B"), Column("difference", "A - B")]
+    rows = [
+        [
+            *words(one["image_id"], one["class"]),
+            *(Entry(number(one[name], 3), one[name]) for name in ("a", "b")),
+            Entry(number(one["difference"], 3, signed=True), one["difference"]),
+        ]
         for one in found
     ]
     what = found[0]["what"] if found else "nothing differs"
-    return Grid(heads, lines, [f"Images that differ most: {what}, {key[0]}."])
+    return Table(columns=columns, rows=rows, lead=[f"Images that differ most: {what}, {key[0]}."])
 
 
 def image_key(found: Sequence[Compared], a: Side) -> Key | None:
@@ -181,7 +189,3 @@ def _position(side: Side, protocol: str) -> float:
 
 def _full(side: Side) -> str:
     return f"{side.name} ({side.summary.run})"
-
-
-def _p(value: float) -> str:
-    return "<0.001" if value < 0.001 else f"{value:.3f}"

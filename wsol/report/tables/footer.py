@@ -6,10 +6,10 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from wsol.report.numbers.choose import cell_at
 from wsol.report.numbers.lines import apart_from_seed, grouped, run_fields
 from wsol.report.numbers.quantity import Cell
-from wsol.report.tables.columns import cell_at
-from wsol.report.tables.names import number
+from wsol.report.tables.text import interval, number
 
 if TYPE_CHECKING:
     from wsol.report.numbers.lines import Key, Line
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from wsol.runs.schema import ProtocolInfo
 
 VERSIONS = ("wsol", "torch", "numpy")
-CROPS = {"tencrop": ", ten crops per image at ten times the cost"}
 MANY = 3  # derived protocols; more are counted, not named
 
 
@@ -43,7 +42,7 @@ def footer(
     shown = [line.cells[key] for line in lines for key in keys if key in line.cells]
     notes.append(intervals(shown, by_class=by_class))
     if costed and any(not math.isnan(line.costs["ms"]) for line in lines):
-        notes.append("F+B: forward passes (partial ones too) + backward passes per image; ms: median.")
+        notes.append("F+B: forward passes (partial ones too) + backward passes per image; ms: median per image.")
     if any(cell.quantity.reduction == "boxes" for cell in shown):
         notes.append("Boxes: how many per image at the best threshold; it is a hit if any of them fits.")
     if any(cell.seeds > 1 for cell in shown):
@@ -54,8 +53,8 @@ def footer(
 
 def _own_views(protocols: Iterable[ProtocolInfo]) -> list[str]:
     """Protocols with a view of their own: the columns of costs are of the run's."""
-    said = [f"{p.name} uses view {p.own_view}{CROPS.get(p.own_view, '')}" for p in protocols if p.own_view]
-    return [f"{'; '.join(said)}: F+B and ms are of one pass through the run's own view."] if said else []
+    views = [f"{p.name} uses view {p.own_view}" for p in protocols if p.own_view]
+    return [f"{'; '.join(views)}: F+B and ms are of one pass through the run's view."] if views else []
 
 
 def _listed(protocols: Mapping[str, ProtocolInfo]) -> str:
@@ -91,7 +90,7 @@ def _data(group: Sequence[Summary]) -> str:
         if cell.quantity.reduction == "rank" and not cell.slice:
             accuracy[cell.label] = max(accuracy.get(cell.label, cell), cell, key=lambda c: c.n)
     for label, cell in accuracy.items():
-        words.append(f"{label} {number(cell.value, 1)} [{number(cell.low, 1)}, {number(cell.high, 1)}]")
+        words.append(f"{label} {number(cell.value, 1)} {interval(cell.low, cell.high, 1)}")
     return "; ".join(words) + f". Run{'s' * (len(group) > 1)} {', '.join(one.run for one in group)}."
 
 
@@ -111,7 +110,7 @@ def intervals(cells: Collection[Cell], *, by_class: bool) -> str:
     }
     drawn = "classes" if by_class else "images"
     said = "; ".join(kind for kind, there in kinds.items() if there)
-    return f"{units} Intervals: 95 %, over {drawn}: {said}; ± is the longer side."
+    return f"{units} Intervals: 95 %, over {drawn}: {said}."
 
 
 def _versions(summaries: Sequence[Summary]) -> list[str]:

@@ -1,25 +1,39 @@
-"""One metric, methods down and something else across: data sets, networks, layers, parts of the images."""
+"""One number, methods down and something else across: data sets, networks, layers, parts of the images."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wsol.errors import ConfigError
+from wsol.report.numbers.choose import Choice, cell_at, headline, is_sample, ordered
 from wsol.report.numbers.lines import Key, Line, check_fields, grouped, value_of
+from wsol.report.numbers.names import natural, plain, short_layers, short_name
 from wsol.report.numbers.ranking import places
-from wsol.report.tables.columns import Choice, Head, cell_at, headline, is_sample, ordered
-from wsol.report.tables.grid import LOST, Grid, Text, lost_images, twin_name
-from wsol.report.tables.names import Style, natural, plain, short_layers, short_name, short_protocol, text
+from wsol.report.tables.overview import in_full, marks_at, marks_of, twin_name
+from wsol.report.tables.table import BEST, TIED, Column, Entry, Table, words
+from wsol.report.tables.text import Style, entry
 
-WIDE = 9  # so many columns are turned over: they become lines
+if TYPE_CHECKING:
+    from wsol.report.numbers.names import Measures
+
+    Values = tuple[str, ...]
+
+WIDE = 9  # so many columns are turned over: they become rows
 
 
-def pivot_grid(
-    lines: Sequence[Line], keys: Sequence[Key], fields: Sequence[str], *, differing: Sequence[str], choice: Choice
-) -> tuple[Grid, list[Key]]:
-    """The grid and the one column of the usual table that it spreads out.
+def pivot_table(
+    lines: Sequence[Line],
+    keys: Sequence[Key],
+    fields: Sequence[str],
+    *,
+    differing: Sequence[str],
+    choice: Choice,
+    measures: Measures,
+) -> tuple[Table, Key]:
+    """The table, and the one column of the usual table that it spreads out.
 
     Best and ties are marked within each column. Lines that would share a place are an error: name more fields.
     """
@@ -31,63 +45,67 @@ def pivot_grid(
     if key is None:
         raise ConfigError("nothing is left to show; ask for fewer conditions")
     across = _fields(fields, differing, lines)
-    check_fields(lines, across)
     down = list(choice.by) or _down(lines, across, differing)
-    check_fields(lines, down)
+    check_fields(lines, [*across, *down])
     rows = ordered([line for line in lines if key in line.cells], key, Choice(by=down) if choice.by else Choice())
-    if not choice.by:
-        rows = _by_mean(rows, key, down, across)
     sizes = _sizes(lines, key, across)
-    columns = list(sizes)
+    if not choice.by:
+        rows = _by_mean(rows, key, down, across, sizes)
+    spread = list(sizes)
     if across != ["slice"]:  # those are in the order they were cut
-        columns.sort(key=lambda values: [natural(v) for v in values])
-    heads = [Head(name, numeric=False) for name in down] + [Head(" ".join(values) or "-") for values in columns]
-    body = _body(rows, key, down, across, columns)
-    turned = len(columns) >= WIDE
-    if turned:
-        heads, body = _turned(heads, body, len(down))
+        spread.sort(key=lambda values: [natural(v) for v in values])
     cell = cell_at(rows, key)
-    arrow = " ↓" if cell.higher_is_better is False else ""
-    notes = [f"{cell.label}{arrow}, {short_protocol(key[0])}, threshold {cell.tau_from or '-'}."]
+    columns = [Column(name, numeric=False) for name in down]
+    columns += [Column(" ".join(values) or "-", unit=cell.quantity.unit, drop=1) for values in spread]
+    body = _body(rows, key, down, across, spread)
+    turned = len(spread) >= WIDE
+    if turned:
+        columns, body = _turned(columns, body, len(down))
+    arrow = ", lower is better" if cell.higher_is_better is False else ""
+    by = "" if choice.by else " Rows are ordered by their mean."
+    lead = [f"{in_full(cell, measures)}{arrow}; threshold: {cell.tau_from or 'none'}.{by}"]
     if len(set(sizes.values())) > 1:
-        notes.append("n: " + ", ".join(f"{' '.join(values)} {n}" for values, n in sizes.items()) + ".")
+        lead.append("n: " + ", ".join(f"{' '.join(values)} {n}" for values, n in sizes.items()) + ".")
     else:
-        notes.append(f"n = {next(iter(sizes.values()))} images each.")
-    if any(_is_part(line, key, across, sizes) for line in rows):
-        notes.append("Lines with fewer images, of variants on a sample, stand below the others and have no marks.")
-    if any(text.tied for line in body for text in line):
-        side = "line" if turned else "column"
-        notes.append(f"¹ not significantly worse than the best of its {side} (paired, Holm-corrected, 5 %).")
-    notes += [LOST.format(k, n) for k, n in lost_images(rows, [key])]
-    return Grid(heads, body, notes), [key]
+        lead.append(f"n = {next(iter(sizes.values()))} images each.")
+    notes = []
+    if any(is_sample(line, key, sizes[_values(line, across)]) for line in rows):
+        notes.append("Rows on fewer images stand below the others and have no marks.")
+    side = "row" if turned else "column"
+    marks = marks_of(rows, [key]) | {
+        TIED: f"not significantly worse than the best of its {side} (paired, Holm-corrected, 5 %).",
+        BEST: f"significantly better than all others of its {side} (paired, Holm-corrected, 5 %).",
+    }
+    return Table(columns=columns, rows=body, lead=lead, marks=marks, notes=notes), key
 
 
 def _body(
-    rows: Sequence[Line], key: Key, down: Sequence[str], across: Sequence[str], columns: Sequence[tuple[str, ...]]
-) -> list[list[Text]]:
+    rows: Sequence[Line], key: Key, down: Sequence[str], across: Sequence[str], spread: Sequence[Values]
+) -> list[list[Entry]]:
     names = dict.fromkeys(_values(line, down) for line in rows)
-    body = {name: [*(Text(v) for v in _displayed(name, down, rows)), *(Text() for _ in columns)] for name in names}
-    short = Style.of([line.cells[key] for line in rows])
-    for place, values in enumerate(columns):
+    found: dict[tuple[Values, Values], Entry] = {}
+    style = Style.of(line.cells[key] for line in rows)
+    for values in spread:
         column = [line for line in rows if _values(line, across) == values]
         marks = places(column, key)
         for n, line in enumerate(column):
-            name = _values(line, down)
-            texts = body[name]
-            if texts[len(down) + place].value:
+            at = (_values(line, down), values)
+            if at in found:
                 raise ConfigError(
-                    f"two lines share the place {' '.join(name)} / {' '.join(values)}: they differ in something else; "
+                    f"two lines share the place {' '.join(at[0])} / {' '.join(values)}: they differ in something else; "
                     "name it with --by or --pivot"
                 )
-            mark = marks.get(n)
-            shown = f"= {twin_name(line, rows)}" if line.same_as else text(line.cells[key], short)
-            texts[len(down) + place] = Text(shown, bool(mark and mark.best), bool(mark and mark.tied))
-    return list(body.values())
+            number = entry(line.cells[key], style, marks=marks_at(marks.get(n)))
+            found[at] = words(f"= {twin_name(line, rows)}")[0] if line.same_as else number
+    return [
+        [*words(*_displayed(name, down, rows)), *(found.get((name, values), Entry()) for values in spread)]
+        for name in names
+    ]
 
 
-def _sizes(lines: Sequence[Line], key: Key, across: Sequence[str]) -> dict[tuple[str, ...], int]:
+def _sizes(lines: Sequence[Line], key: Key, across: Sequence[str]) -> dict[Values, int]:
     """By column, the images of its lines; of some variants there may be fewer."""
-    sizes: dict[tuple[str, ...], int] = {}
+    sizes: dict[Values, int] = {}
     for line in lines:
         if key in line.cells:
             values = _values(line, across)
@@ -95,36 +113,33 @@ def _sizes(lines: Sequence[Line], key: Key, across: Sequence[str]) -> dict[tuple
     return sizes
 
 
-def _is_part(line: Line, key: Key, across: Sequence[str], sizes: Mapping[tuple[str, ...], int]) -> bool:
-    return is_sample(line, key, sizes[_values(line, across)])
-
-
-def _by_mean(rows: Sequence[Line], key: Key, down: Sequence[str], across: Sequence[str]) -> list[Line]:
+def _by_mean(
+    rows: Sequence[Line], key: Key, down: Sequence[str], across: Sequence[str], sizes: Mapping[Values, int]
+) -> list[Line]:
     """Lines in the order of their means over the columns; samples stand below the others, controls last."""
-    found = grouped(rows, lambda line: _values(line, down))
     sign = -1 if cell_at(rows, key).higher_is_better is False else 1
-    sizes = _sizes(rows, key, across)
 
     def place(group: Sequence[Line]) -> tuple[bool, bool, float]:
         mean = float(np.mean([line.cells[key].value for line in group]))
-        return group[0].control, any(_is_part(line, key, across, sizes) for line in group), -sign * mean
+        part = any(is_sample(line, key, sizes[_values(line, across)]) for line in group)
+        return group[0].control, part, -sign * mean
 
-    return [line for group in sorted(found, key=place) for line in group]
+    return [line for group in sorted(grouped(rows, lambda line: _values(line, down)), key=place) for line in group]
 
 
-def _displayed(name: tuple[str, ...], down: Sequence[str], rows: Sequence[Line]) -> tuple[str, ...]:
+def _displayed(name: Values, down: Sequence[str], rows: Sequence[Line]) -> Values:
     """Values as they are shown: variants by their short name where that says it all."""
     shown = {line.name: short_name(line.variant) for line in rows if line.variant}
     short = {full: brief for full, (brief, long) in shown.items() if not long}
     return tuple(short.get(v, v) if field == "variant" else v for field, v in zip(down, name, strict=True))
 
 
-def _turned(heads: list[Head], body: list[list[Text]], names: int) -> tuple[list[Head], list[list[Text]]]:
-    """Columns as lines, without variants that equal another."""
-    body = [line for line in body if not any(text.value.startswith("= ") for text in line[names:])]
-    turned = [[Text(head.label), *(line[n] for line in body)] for n, head in enumerate(heads[names:], names)]
-    titles = [Head(" ".join(text.value for text in line[:names])) for line in body]
-    return [Head("", numeric=False), *titles], turned
+def _turned(columns: Sequence[Column], body: list[list[Entry]], names: int) -> tuple[list[Column], list[list[Entry]]]:
+    """Columns as rows, without variants that equal another."""
+    body = [row for row in body if not any(one.text.startswith("= ") for one in row[names:])]
+    turned = [[*words(column.label or column.key), *(row[n] for row in body)] for n, column in enumerate(columns)]
+    titles = [Column(" ".join(one.text for one in row[:names]), unit=columns[-1].unit, drop=1) for row in body]
+    return [Column("", numeric=False), *titles], turned[names:]
 
 
 def _fields(fields: Sequence[str], differing: Sequence[str], lines: Sequence[Line]) -> list[str]:
@@ -145,5 +160,5 @@ def _down(lines: Sequence[Line], across: Sequence[str], differing: Sequence[str]
     return [*left, *kept, *sorted(parts - {"method", "layers"} - set(across))]
 
 
-def _values(line: Line, names: Sequence[str]) -> tuple[str, ...]:
+def _values(line: Line, names: Sequence[str]) -> Values:
     return tuple(short_layers(plain(value_of(line, n))) if n == "layers" else plain(value_of(line, n)) for n in names)

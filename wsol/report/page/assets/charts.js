@@ -9,7 +9,7 @@ let hovered = null;
 
 function startCharts() {
   const distinct = VARIANTS.map((_, v) => v).filter((v) => VARIANTS[v].same === null && VARIANTS[v].images === MOST);
-  for (const v of distinct.filter((v) => VARIANTS[v].colour >= 0).slice(0, FIRST_SHOWN)) shownVariants.add(v);
+  for (const v of distinct.filter((v) => VARIANTS[v].color >= 0).slice(0, FIRST_SHOWN)) shownVariants.add(v);
   if (!shownVariants.size) for (const v of distinct.slice(0, FIRST_SHOWN)) shownVariants.add(v);
   legend();
   tauFigure();
@@ -75,7 +75,7 @@ function figure(title, { controls = [], draw, caption, numbers, wide }) {
 
 function line(plot, variant, xs, ys, { faint } = {}) {
   const on = hovered === null || hovered === variant;
-  return svg("path", { class: faint ? "faint" : "line", d: stepOrLine(xs, ys, plot.x, plot.y), stroke: faint ? null : colourOf(variant),
+  return svg("path", { class: faint ? "faint" : "line", d: stepOrLine(xs, ys, plot.x, plot.y), stroke: faint ? null : colorOf(variant),
     "stroke-dasharray": dashOf(variant), opacity: on ? 1 : 0.25, "stroke-width": hovered === variant ? 3 : null });
 }
 
@@ -107,7 +107,7 @@ function tauFigure() {
         if (!ys) continue;
         plot.inside.append(line(plot, v, xs, ys.map((y) => y / 100)));
         if (!top) continue;
-        const at = { fill: colourOf(v), stroke: colourOf(v), opacity: hovered === null || hovered === v ? 1 : 0.25 };
+        const at = { fill: colorOf(v), stroke: colorOf(v), opacity: hovered === null || hovered === v ? 1 : 0.25 };
         plot.inside.append(svg("line", { ...at, x1: plot.x(top[0]), x2: plot.x(top[0]), y1: plot.y(top[2]), y2: plot.y(top[3]), "stroke-width": 1 }),
           svg("circle", { ...at, cx: plot.x(top[0]), cy: plot.y(top[1]), r: 3.5, class: "point" }));
       }
@@ -154,7 +154,7 @@ function histogramFigure() {
       axes.append(svg("text", { class: "name", x: width - 14, y: bottom + 35, "text-anchor": "end" }, "IoU with the best ground-truth box"));
       root.append(grid, axes);
       for (const [place, v] of all.entries()) {
-        const base = top + row * (place + 1), total = sum(counts[v]), bars = svg("g", { fill: colourOf(v) });
+        const base = top + row * (place + 1), total = sum(counts[v]), bars = svg("g", { fill: colorOf(v) });
         for (const [bin, count] of counts[v].entries()) {
           const height = count / total / peak * (row - 12);
           if (count) bars.append(svg("rect", { x: x(bin / DATA.bins) + 0.5, y: base - height, width: x(1 / DATA.bins) - x(0) - 1, height,
@@ -206,7 +206,7 @@ function pathFigure() {
         plot.inside.append(svg("text", { class: "panel-name", x: plot.right, y: plot.margin.top + 2, "text-anchor": "end" }, path));
         for (const v of shown) {
           const [ys, low, up] = lines[v];
-          if (hovered === v || shown.length <= 2) plot.inside.append(svg("path", { class: "band", fill: colourOf(v),
+          if (hovered === v || shown.length <= 2) plot.inside.append(svg("path", { class: "band", fill: colorOf(v),
             d: stepOrLine(xs(up), up, plot.x, plot.y) + stepOrLine(xs(low).reverse(), [...low].reverse(), plot.x, plot.y).replace("M", "L") + "Z" }));
           plot.inside.append(line(plot, v, xs(ys), ys));
         }
@@ -236,7 +236,7 @@ function costFigure() {
   const columns = DATA.columns.map((_, i) => i).filter((i) => DATA.columns[i].higher !== null);
   if (!columns.length) return;
   const state = { x: "passes", y: DATA.headline ?? columns[0] };
-  const name = (i) => `${DATA.columns[i].label} (${DATA.columns[i].short})`;
+  const name = (i) => DATA.columns[i].label;
   const both = () => VARIANTS.map((variant, v) => ({ v, x: COSTS[state.x][1](variant.costs), y: DATA.values[v][state.y] }))
     .filter((p) => p.x !== null && p.y && (COSTS[state.x][2] !== "log" || p.x > 0));
   const again = figure("Quality against cost", {
@@ -265,10 +265,10 @@ function costFigure() {
         width: 7 * (VARIANTS[p.v].name.length + (narrow ? 1 : VARIANTS[p.v].details.length + 2)) }));
       apart(points.filter(({ named }) => named), 13);
       for (const { p, at, x, y, named } of points) {
-        const colour = colourOf(p.v), dim = hovered === p.v ? 1 : hovered !== null ? 0.25 : named || all.length <= FEW ? 1 : 0.4;
+        const color = colorOf(p.v), dim = hovered === p.v ? 1 : hovered !== null ? 0.25 : named || all.length <= FEW ? 1 : 0.4;
         plot.inside.append(svg("g", { opacity: dim },
-          svg("line", { x1: at, x2: at, y1: plot.y(p.y[1]), y2: plot.y(p.y[2]), stroke: colour, "stroke-width": 1.2 }),
-          svg("circle", { cx: at, cy: plot.y(p.y[0]), r: 4, fill: VARIANTS[p.v].dash ? "var(--paper)" : colour, stroke: colour, "stroke-width": 1.6 },
+          svg("line", { x1: at, x2: at, y1: plot.y(p.y[1]), y2: plot.y(p.y[2]), stroke: color, "stroke-width": 1.2 }),
+          svg("circle", { cx: at, cy: plot.y(p.y[0]), r: 4, fill: VARIANTS[p.v].dash ? "var(--paper)" : color, stroke: color, "stroke-width": 1.6 },
             svg("title", {}, `${nameOf(p.v)}: ${p.y[0]} [${p.y[1]}, ${p.y[2]}], ${plain(p.x)}`)),
           named ? label(p.v, x, y, narrow, plot.right) : svg("g", {})));
       }

@@ -107,9 +107,9 @@ function iouCurve(image, width) {
   for (const v of sides()) {
     const xs = GALLERY.taus.flatMap((tau, n) => [tau, GALLERY.taus[n + 1] ?? 1]);
     const ys = GALLERY.taus.flatMap((_, n) => [iouAt(image, v, n) ?? 0, iouAt(image, v, n) ?? 0]);
-    plot.inside.append(svg("path", { class: "line", d: stepOrLine(xs, ys, plot.x, plot.y), stroke: colourOf(v), "stroke-dasharray": dashOf(v) }));
+    plot.inside.append(svg("path", { class: "line", d: stepOrLine(xs, ys, plot.x, plot.y), stroke: colorOf(v), "stroke-dasharray": dashOf(v) }));
     const step = stepOf(v);
-    plot.inside.append(svg("circle", { class: "point", cx: plot.x(GALLERY.taus[step]), cy: plot.y(iouAt(image, v, step) ?? 0), r: 4, fill: colourOf(v) }));
+    plot.inside.append(svg("circle", { class: "point", cx: plot.x(GALLERY.taus[step]), cy: plot.y(iouAt(image, v, step) ?? 0), r: 4, fill: colorOf(v) }));
   }
   return plot.root;
 }

@@ -29,12 +29,12 @@ function plain(value) {  // two digits at least, none after the point from ten o
 }
 
 const DASHES = ["", "6 3", "2 2.5", "9 3 2 3", "12 3", "4 2 1 2 1 2"];
-const colourOf = (variant) => VARIANTS[variant].colour < 0 ? "var(--control)" : `var(--c${VARIANTS[variant].colour % 8})`;
-const dashOf = (variant) => DASHES[(VARIANTS[variant].dash + Math.floor(Math.max(0, VARIANTS[variant].colour) / 8)) % DASHES.length];
+const colorOf = (variant) => VARIANTS[variant].color < 0 ? "var(--control)" : `var(--c${VARIANTS[variant].color % 8})`;
+const dashOf = (variant) => DASHES[(VARIANTS[variant].dash + Math.floor(Math.max(0, VARIANTS[variant].color) / 8)) % DASHES.length];
 
 function swatch(variant) {
   return svg("svg", { class: "swatch", viewBox: "0 0 22 8", "aria-hidden": "true" }, svg("line",
-    { x1: 0, x2: 22, y1: 4, y2: 4, stroke: colourOf(variant), "stroke-width": 2.5, "stroke-dasharray": dashOf(variant) }));
+    { x1: 0, x2: 22, y1: 4, y2: 4, stroke: colorOf(variant), "stroke-width": 2.5, "stroke-dasharray": dashOf(variant) }));
 }
 
 function once(task) {  // at most one run a frame

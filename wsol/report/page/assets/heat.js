@@ -1,14 +1,14 @@
-// A map over its image: colours, boxes, and the outline of what is above the threshold.
+// A map over its image: colors, boxes, and the outline of what is above the threshold.
 
-const FINE = 64;  // pixels of the longest side that a map is interpolated to before colours: values, not colours, are mixed
+const FINE = 64;  // pixels of the longest side that a map is interpolated to before colors: values, not colors, are mixed
 
 // Cold stays clear, so that the image can be seen; hot is yellow. Position, red, green, blue, opacity.
 const STOPS = [[0, 38, 18, 88, 0.25], [0.25, 92, 30, 128, 0.5], [0.5, 200, 50, 92, 0.75], [0.75, 248, 132, 52, 0.92], [1, 255, 236, 120, 1]];
-const COLOURS = new Uint8ClampedArray(256 * 4);
+const COLORS = new Uint8ClampedArray(256 * 4);
 for (let i = 0; i < 256; i++) {
   const t = i / 255, n = Math.min(STOPS.length - 2, STOPS.findLastIndex((stop) => stop[0] <= t));
   const [one, two] = [STOPS[n], STOPS[n + 1]], share = (t - one[0]) / (two[0] - one[0]);
-  for (let k = 0; k < 4; k++) COLOURS[4 * i + k] = (one[k + 1] + share * (two[k + 1] - one[k + 1])) * (k === 3 ? 255 : 1);
+  for (let k = 0; k < 4; k++) COLORS[4 * i + k] = (one[k + 1] + share * (two[k + 1] - one[k + 1])) * (k === 3 ? 255 : 1);
 }
 
 // A map's values at the finer size, bilinear with half-pixel centres.
@@ -30,7 +30,7 @@ function heatCanvas(fine) {
   const canvas = h("canvas", { width: fine.w, height: fine.h }), data = new ImageData(fine.w, fine.h);
   for (let i = 0; i < fine.values.length; i++) {
     const c = 4 * Math.round(fine.values[i]);
-    for (let k = 0; k < 4; k++) data.data[4 * i + k] = COLOURS[c + k];
+    for (let k = 0; k < 4; k++) data.data[4 * i + k] = COLORS[c + k];
   }
   canvas.getContext("2d").putImageData(data, 0, 0);
   return canvas;

@@ -6,10 +6,11 @@ import math
 from html import escape
 from typing import TYPE_CHECKING
 
-from wsol.report.figures.series import label_of
+from wsol.report.numbers.choose import cell_at
+from wsol.report.numbers.names import label_of, title
 from wsol.report.numbers.ranking import places
-from wsol.report.page.payload import column
-from wsol.report.tables.names import FAILED, cost, number
+from wsol.report.tables.overview import TIMED_APART
+from wsol.report.tables.text import FAILED, LOST, cost, has_interval, interval, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from wsol.report.numbers.lines import Key, Line
     from wsol.report.numbers.quantity import Cell
     from wsol.report.numbers.ranking import Place
-    from wsol.report.page.data import Material
+    from wsol.report.numbers.report_data import ReportData
     from wsol.runs.schema import VariantInfo
 
 COSTS = {  # column of the rows: head, what it says in full, and whether the usual table has it
@@ -29,20 +30,22 @@ COSTS = {  # column of the rows: head, what it says in full, and whether the usu
 }
 
 
-def table_html(material: Material) -> str:
+def table_html(data: ReportData) -> str:
     """The table element."""
-    keys, lines = material.keys, material.lines
+    keys, lines = data.keys, data.lines
     marks = {key: places(lines, key) for key in keys}
     spans = {key: _span(lines, key) for key in keys}
-    head = "".join(_head(material, n, key) for n, key in enumerate(keys))
+    head = "".join(_head(data, n, key) for n, key in enumerate(keys))
     head += '<th scope="col" data-set="always" data-higher="1" title="images; fewer for some numbers">n</th>'
+    timed = {"ms": TIMED_APART} if data.summary.timed_apart else {}
     head += "".join(
-        f'<th scope="col" class="cost" data-set="cost{" main" * main}" data-higher="0" title="{said}">{label}</th>'
-        for label, said, main in COSTS.values()
+        f'<th scope="col" class="cost" data-set="cost{" main" * main}" data-higher="0" title="{meaning}">'
+        f"{label}{timed.get(name, '')}</th>"
+        for name, (label, meaning, main) in COSTS.items()
     )
     body = "".join(
-        _row(n, line, variant, _twin(material, key), keys, spans, [marks[column].get(n) for column in keys])
-        for n, ((key, variant), line) in enumerate(zip(material.variants.items(), lines, strict=True))
+        _row(n, line, variant, _twin(data, key), keys, spans, [marks[column].get(n) for column in keys])
+        for n, ((key, variant), line) in enumerate(zip(data.variants.items(), lines, strict=True))
     )
     return (
         '<table id="numbers"><caption class="unseen">Every number of the run with its 95 % interval; '
@@ -51,19 +54,19 @@ def table_html(material: Material) -> str:
     )
 
 
-def _head(material: Material, place: int, key: Key) -> str:
-    about = column(material, key)
-    higher = {True: "1", False: "0", None: ""}[about["higher"]]
-    sets = escape(f"{key[0]} main" if about["main"] else key[0])
-    values = [line.cells[key].value for line in material.lines if key in line.cells]
+def _head(data: ReportData, place: int, key: Key) -> str:
+    cell = cell_at(data.lines, key)
+    label, measure = title(cell, data.summary.measures)
+    higher = {True: "1", False: "0", None: ""}[cell.higher_is_better]
+    sets = escape(f"{key[0]} main" if key in data.main_keys else key[0])
+    values = [line.cells[key].value for line in data.lines if key in line.cells]
     falls = values == sorted(values, reverse=True)  # not so where controls or variants on few images come last
-    sort = ' aria-sort="descending"' if key == material.headline and falls else ""
-    arrow = "" if about["higher"] in (True, None) else '<span title="lower is better"> ↓</span>'
-    words = next(line.cells[key].tau_from for line in material.lines if key in line.cells)
-    said = escape(f"{about['label']}, {key[0]}" + (f", threshold {words}" if words else ""))
+    sort = ' aria-sort="descending"' if key == data.headline and falls else ""
+    arrow = '<span title="lower is better"> ↓</span>' if cell.higher_is_better is False else ""
+    meaning = escape(f"{label}, {key[0]}" + (f", threshold {cell.tau_from}" if cell.tau_from else ""))
     return (
-        f'<th scope="col" data-column="{place}" data-set="{sets}" data-higher="{higher}" title="{said}"{sort}>'
-        f"{escape(about['label'])}{arrow}<small>{escape(about['short'])}</small></th>"
+        f'<th scope="col" data-column="{place}" data-set="{sets}" data-higher="{higher}" title="{meaning}"{sort}>'
+        f"{escape(label)}{arrow}<small>{escape(measure)}</small></th>"
     )
 
 
@@ -92,28 +95,25 @@ def _row(
     )
 
 
-def _twin(material: Material, variant: str) -> str:
+def _twin(data: ReportData, variant: str) -> str:
     """What an equal variant is called, or ``""``."""
-    return material.variants[material.same[variant]].id if variant in material.same else ""
+    return data.variants[data.same[variant]].id if variant in data.same else ""
 
 
 def _cell(cell: Cell | None, span: tuple[float, float], mark: Place | None) -> str:
     if cell is None or math.isnan(cell.value):
-        return f'<td data-v="">{FAILED if cell and cell.failed else ""}</td>'
-    digits = cell.digits
-    value = number(cell.value, digits)
+        return f'<td data-v="">{FAILED + LOST if cell and cell.failed else ""}</td>'
     kind = ' class="best"' if mark and mark.best else ""
     tied = '<sup title="not significantly worse than the best">1</sup>' if mark and mark.tied else ""
-    said = escape(f"n = {cell.n}" + (f"; tau {', '.join(f'{t:.3g}' for t in cell.tau)}" if cell.tau else ""))
-    if math.isnan(cell.low) or math.isnan(cell.high) or cell.low == cell.high:
-        return f'<td data-v="{cell.value:.6g}"{kind} title="{said}">{value}{tied}</td>'
-    places = ";".join(
-        f"--{name}:{_share(v, span):.3f}" for name, v in (("l", cell.low), ("v", cell.value), ("h", cell.high))
-    )
-    return (
-        f'<td data-v="{cell.value:.6g}"{kind} style="{places}" title="{said}">{value}{tied}'
-        f'<small class="interval">[{number(cell.low, digits)}, {number(cell.high, digits)}]</small></td>'
-    )
+    meaning = escape(f"n = {cell.n}" + (f"; tau {', '.join(f'{t:.3g}' for t in cell.tau)}" if cell.tau else ""))
+    whiskers = ends = ""
+    if has_interval(cell):
+        low, high = span
+        at = {"l": cell.low, "v": cell.value, "h": cell.high}
+        whiskers = f' style="{";".join(f"--{name}:{(v - low) / (high - low):.3f}" for name, v in at.items())}"'
+        ends = f'<small class="interval">{interval(cell.low, cell.high, cell.digits)}</small>'
+    value = number(cell.value, cell.digits)
+    return f'<td data-v="{cell.value:.6g}"{kind}{whiskers} title="{meaning}">{value}{tied}{ends}</td>'
 
 
 def _span(lines: Sequence[Line], key: Key) -> tuple[float, float]:
@@ -122,10 +122,6 @@ def _span(lines: Sequence[Line], key: Key) -> tuple[float, float]:
     low = min((c.low for c in cells if math.isfinite(c.low)), default=0.0)
     high = max((c.high for c in cells if math.isfinite(c.high)), default=1.0)
     return (low, high) if high > low else (low - 1, high + 1)
-
-
-def _share(value: float, span: tuple[float, float]) -> float:
-    return (value - span[0]) / (span[1] - span[0])
 
 
 def _sortable(value: float) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsol.localization.thresholds import hit_deltas, threshold_grid
 from wsol.metrics._base import reduction_of
+from wsol.options import defaults as option_defaults
 from wsol.protocols._base import headline_rules
 from wsol.runs.schema import MetricInfo, ProtocolInfo, Quantity, VariantInfo
 
@@ -46,12 +47,20 @@ def variant_info(variant: Variant, defaults: Mapping[str, Any]) -> VariantInfo:
         modules=variant.modules if layered else (),
         options=dict(variant.options),
         defaults=dict(defaults),
+        idle=_idle(variant),
         role=info.role,
         paper=info.paper,
         year=info.year,
         cost=info.cost,
         stochastic=info.stochastic,
     )
+
+
+def _idle(variant: Variant) -> tuple[str, ...]:
+    """Without gamma, fusion does nothing to a single layer."""
+    if len(variant.layers) != 1 or variant.fusion.gamma is not None:
+        return ()
+    return tuple(f.name for f in dataclasses.fields(variant.fusion) if f.name != "gamma")
 
 
 def protocol_info(protocol: Protocol, view: View | None = None) -> ProtocolInfo:
@@ -119,7 +128,9 @@ def protocol_quantities(protocol: Protocol) -> tuple[Quantity, ...]:
 def metric_info(name: str, metric: Metric, sample: int | None = None) -> MetricInfo:
     """A metric under the name that its columns start with."""
     options = dataclasses.asdict(metric)  # type: ignore[call-overload]
-    return MetricInfo(name=name, key=metric.info.key, options=options, sample=sample)
+    usual = option_defaults(type(metric))
+    changes = {option: value for option, value in options.items() if value != usual.get(option)}
+    return MetricInfo(name=name, key=metric.info.key, options=options, changes=changes, sample=sample)
 
 
 def metric_quantities(name: str, metric: Metric) -> tuple[Quantity, ...]:

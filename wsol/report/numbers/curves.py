@@ -1,22 +1,20 @@
-"""Lines and bars for plots, from rows: the same ones on the page and in figure files."""
+"""Curves and histograms from rows: the same ones on the page and in figure files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wsol.report.numbers.rows import curves_of, flat, known, tau_of
-from wsol.report.tables.names import plain, short_layers
 from wsol.stats.intervals import LEVEL, t_quantile
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from wsol.runs.schema import ProtocolInfo, VariantInfo
+    from wsol.runs.schema import ProtocolInfo
 
 TAUS = np.arange(201) / 200  # where accuracies are drawn; the last is the end of the curve
 BINS = 20  # of IoU histograms: every usual delta is an edge
@@ -24,7 +22,7 @@ PATHS = ("deletion", "insertion")  # columns that hold a curve per image
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Curve:
     """Points of one variant, with an interval around them where there is one."""
 
     x: NDArray[np.float64]
@@ -33,13 +31,13 @@ class Line:
     high: NDArray[np.float64] | None = None
 
 
-def accuracy_line(rows: pa.Table, protocol: ProtocolInfo, delta: float) -> Line:
+def accuracy_line(rows: pa.Table, protocol: ProtocolInfo, delta: float) -> Curve:
     """Share of images whose IoU reaches `delta`, at TAUS: the curve whose maximum is MaxBoxAcc."""
     curves = curves_of(rows, protocol)
     grid, accuracy = curves.accuracy(delta, ge=protocol.knobs["hit"] == "ge")
     starts = np.array([tau_of(position, protocol) for position in grid])
     # a little further: np.arange(0, 1, 0.001) has 0.8200000000000001 where TAUS has 0.82
-    return Line(TAUS, accuracy[np.searchsorted(starts, TAUS + 1e-9, side="right") - 1])
+    return Curve(TAUS, accuracy[np.searchsorted(starts, TAUS + 1e-9, side="right") - 1])
 
 
 def iou_histogram(rows: pa.Table, protocol: ProtocolInfo) -> tuple[NDArray[np.int64], float]:
@@ -50,7 +48,7 @@ def iou_histogram(rows: pa.Table, protocol: ProtocolInfo) -> tuple[NDArray[np.in
     return np.bincount(bins, minlength=BINS), tau_of(position, protocol)
 
 
-def path_line(table: pa.Table, metric: str, path: str) -> Line | None:
+def path_line(table: pa.Table, metric: str, path: str) -> Curve | None:
     """The mean curve over images of a deletion or insertion metric against the share of pixels, with its interval."""
     column = f"{metric}/{path}"
     if column not in table.column_names:
@@ -63,25 +61,4 @@ def path_line(table: pa.Table, metric: str, path: str) -> Line | None:
     half = np.zeros_like(mean)
     if len(rows) > 1:
         half = t_quantile(LEVEL, len(rows) - 1) * curves.std(0, ddof=1) / np.sqrt(len(rows))
-    return Line(np.linspace(0, 1, curves.shape[1]), mean, mean - half, mean + half)
-
-
-def label_of(variant: VariantInfo) -> tuple[str, str]:
-    """A variant in words: the method's name, and what sets it apart: layers and options; the sample is told by n."""
-    options = [f"{name} {plain(value)}" for name, value in sorted(variant.options.items()) if name != "sample"]
-    layers = short_layers("+".join(variant.layers))
-    return variant.name, ", ".join([layers, *options] if layers else options)
-
-
-def styles(variants: Mapping[str, VariantInfo]) -> dict[str, tuple[int, int]]:
-    """A color and a dash for each variant: one color per method (-1 for controls), dashes by layers and options."""
-    colors: dict[str, int] = {}
-    dashes: dict[str, int] = {}
-    found = {}
-    for key, variant in variants.items():
-        shared = "" if variant.role == "control" else variant.method
-        if shared:
-            colors.setdefault(shared, len(colors))
-        found[key] = (colors.get(shared, -1), dashes.setdefault(shared, 0))
-        dashes[shared] += 1
-    return found
+    return Curve(np.linspace(0, 1, curves.shape[1]), mean, mean - half, mean + half)

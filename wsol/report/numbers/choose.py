@@ -1,4 +1,4 @@
-"""Which numbers of the lines a table shows, under which heads, and in which order the lines stand."""
+"""Which numbers of the lines are shown, which of them ranks the lines, and in which order the lines stand."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wsol.errors import unknown
+from wsol.errors import ConfigError, UnknownName, unknown
 from wsol.report.numbers.lines import Key, Line, check_fields, value_of
+from wsol.report.numbers.names import natural, short_name
 from wsol.report.numbers.quantity import Cell
-from wsol.report.tables.names import natural, short_metric, short_protocol
 
 if TYPE_CHECKING:
     from wsol.runs.schema import ProtocolInfo
@@ -36,19 +36,6 @@ class Choice:
     sort: str = ""
     baseline: str = ""
     everything: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A column's head; neighbours of one `group` share a line above it where a format has one."""
-
-    label: str
-    group: str = ""
-    numeric: bool = True
-
-    @property
-    def flat(self) -> str:
-        return f"{self.label} {self.group}".strip()
 
 
 def keys_of(lines: Sequence[Line], protocols: Protocols, choice: Choice) -> list[Key]:
@@ -100,15 +87,15 @@ def ordered(lines: Sequence[Line], key: Key | None, choice: Choice) -> list[Line
     """Best first (or by the fields of `choice.by`), variants after the one they equal; samples, then controls last."""
     if choice.by:
         check_fields(lines, choice.by)
-    value = {line.name: _worth(line, key) for line in lines}
+    value = {line.name: worth(line, key) for line in lines}
     parts = {part: n for n, part in enumerate(dict.fromkeys(line.fields.get("slice") for line in lines))}
     most = max((line.cells[key].n for line in lines if key in line.cells), default=0) if key else 0
 
     def place(line: Line) -> tuple[Any, ...]:
         fields = tuple(_sortable(name, value_of(line, name), parts) for name in choice.by)
         twin = line.same_as in value
-        worth = value[line.same_as] if twin else _worth(line, key)
-        base = () if choice.by and not choice.sort else (-worth, line.same_as or line.name, twin)
+        rank_by = value[line.same_as] if twin else worth(line, key)
+        base = () if choice.by and not choice.sort else (-rank_by, line.same_as or line.name, twin)
         fewer = is_sample(line, key, most) and not choice.by
         return (line.control, fewer, *((base, fields) if choice.sort else (fields, base)))
 
@@ -123,30 +110,6 @@ def _sortable(name: str, value: Any, parts: Mapping[Any, int]) -> Any:
 def is_sample(line: Line, key: Key | None, most: int) -> bool:
     """Whether a line's number is of fewer images than others have: then it has no rank among them."""
     return key is not None and key in line.cells and line.cells[key].n < most
-
-
-def heads_of(keys: Sequence[Key], lines: Sequence[Line], protocols: Protocols) -> list[Head]:
-    """Labels, with the protocol where there are several and the arrow where less is better."""
-    cells = {key: cell_at(lines, key) for key in keys}
-    several = len({key[0] for key in keys if key[0] in protocols}) > 1
-    origins = {measure: {k[2] for k in keys if k[0] == measure} for measure, _, _ in keys}
-    heads = []
-    for key in keys:
-        cell, (measure, _, origin) = cells[key], key
-        label = cell.label + (" ↓" if cell.higher_is_better is False else "")
-        same_label = {k[0] for k in keys if cells[k].label == cell.label}
-        group = ""
-        if measure in protocols:
-            group = short_protocol(measure) if several else ""
-        elif len(same_label) > 1:
-            group = short_metric(measure)
-        if (label == "MaxBoxAcc" and group == "V1") or label == "MaxBoxAccV2":
-            label = "MaxBoxAcc"
-            group = group or ("V2" if cell.metric == "maxboxacc_v2" else "")
-        if len(origins[measure]) > 1 and origin:
-            group = f"{group} tau {origin}".strip()
-        heads.append(Head(label, group))
-    return heads
 
 
 def cell_at(lines: Iterable[Line], key: Key) -> Cell:
@@ -164,8 +127,41 @@ def _meant(asked: str, measures: Sequence[str], protocols: Protocols) -> list[st
     return found
 
 
-def _worth(line: Line, key: Key | None) -> float:
+def worth(line: Line, key: Key | None) -> float:
+    """What lines are ordered by: the higher the better; -inf without a number."""
     cell = line.cells.get(key) if key else None
     if cell is None or math.isnan(cell.value):
         return -math.inf
     return -cell.value if cell.higher_is_better is False else cell.value
+
+
+def baselines(blocks: Sequence[Sequence[Line]], name: str) -> list[Line]:
+    """For each line of each block, the line called `name` in its block, or else the only one of all blocks.
+
+    Raises
+    ------
+    UnknownName, ConfigError : no line is called so, or several, none of them in this block.
+    """
+    own: list[Line | None] = []
+    for block in blocks:
+        try:
+            own.append(find_line(block, name))
+        except UnknownName:
+            own.append(None)
+    known = [line for line in own if line is not None]
+    if not known:
+        find_line([line for block in blocks for line in block], name)  # says what there is
+    if None in own and len(known) > 1:
+        raise ConfigError(f"{name!r} is in {len(known)} of {len(blocks)} runs; show those alone, or one run of them")
+    return [base or known[0] for base, block in zip(own, blocks, strict=True) for _ in block]
+
+
+def find_line(lines: Sequence[Line], name: str) -> Line:
+    """The line of a variant: its id, its short name, or the only one that begins so."""
+    for line in lines:
+        if name in (line.name, short_name(line.about)[0] if line.about else ""):
+            return line
+    beginning = [line for line in lines if line.name.startswith(name)]
+    if len(beginning) == 1:
+        return beginning[0]
+    raise unknown("variant", name, [line.name for line in beginning or lines])

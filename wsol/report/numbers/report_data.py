@@ -1,4 +1,4 @@
-"""What a report is made of: a run's numbers, its rows, and its variants in the order of the table."""
+"""What reports are made of: a run's numbers, its rows, and its variants in the order of the table."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from wsol.report.numbers.choose import Choice, headline, keys_of, ordered
 from wsol.report.numbers.failures import prepared
 from wsol.report.numbers.lines import Key, Line, lines_of
 from wsol.report.numbers.rows import known
 from wsol.report.numbers.summary import RESAMPLES, Settings, Summary, summarise
-from wsol.report.tables.grid import Choice, headline, keys_of, ordered
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Material:
+class ReportData:
     """A run, read once.
 
     Attributes
@@ -43,7 +43,7 @@ class Material:
         measures: Collection[str] | None = None,
         n_resamples: int = RESAMPLES,
         skip_failed: bool = False,
-    ) -> Material:
+    ) -> ReportData:
         """Read a run, or only some of its variants and measures. Raises DataError where it has no rows."""
         settings = Settings(n_resamples=n_resamples, skip_failed=skip_failed)
         summary = summarise(folder, variants=variants, measures=measures, settings=settings)

@@ -1,0 +1,62 @@
+"""What can be traced: a network and one example of its input. Every channel count, shape and number of axes follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class Network(Protocol):
+    """A network, what to call it in messages, and one example of its input, (1, C, *space)."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def module(self) -> nn.Module: ...
+
+    @property
+    def example(self) -> Tensor: ...
+
+
+@dataclass(frozen=True, eq=False)
+class AnyNetwork:
+    """A network that nothing else is known of; see `Network`."""
+
+    module: nn.Module
+    example: Tensor
+
+    @property
+    def name(self) -> str:
+        return type(self.module).__name__
+
+
+def noise(module: nn.Module, shape: tuple[int, ...]) -> Tensor:
+    """Seeded noise of a shape, on the device and in the type of the network's weights."""
+    weight = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(()))
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(weight.device, weight.dtype)
+
+
+def space_of(tensor: Tensor) -> tuple[int, ...]:
+    """The sizes behind batch and channels."""
+    return tuple(tensor.shape[2:])
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode for the length of a block: in train mode batch norm mixes images and dropout draws numbers."""
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True

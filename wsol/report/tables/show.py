@@ -1,0 +1,149 @@
+"""The table of one or several runs: numbers with intervals, ties marked, in any format."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TextIO
+
+from wsol.errors import ConfigError
+from wsol.report.numbers.choose import Choice, baselines, headline, keys_of, worth
+from wsol.report.numbers.lines import RUN_FIELDS, Line, group_lines, grouped, lines_of
+from wsol.report.numbers.paired import apart
+from wsol.report.numbers.studies import knob_study
+from wsol.report.numbers.summary import described, record
+from wsol.report.tables.footer import beside, footer
+from wsol.report.tables.knobs import knob_table
+from wsol.report.tables.overview import overview
+from wsol.report.tables.pivot import pivot_table
+from wsol.report.tables.render import check_format, write
+from wsol.report.tables.table import Table
+
+if TYPE_CHECKING:
+    from wsol.report.numbers.names import Measures
+    from wsol.report.numbers.quantity import Cell
+    from wsol.report.numbers.summary import Summary
+    from wsol.runs.schema import ProtocolInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How the table is laid out.
+
+    Attributes
+    ----------
+    pivot : fields whose values become columns of one metric; ``auto`` takes what differs between runs, else layers.
+    pick_best : groups show their best line, not the mean over their lines.
+    """
+
+    choice: Choice = field(default_factory=Choice)
+    pivot: Sequence[str] = ()
+    pick_best: bool = False
+    by_class: bool = False
+
+
+def show(
+    summaries: Summary | Sequence[Summary],
+    stream: TextIO = sys.stdout,
+    *,
+    style: str = "auto",
+    layout: Layout | None = None,
+) -> None:
+    """Print the table of one or several runs.
+
+    Parameters
+    ----------
+    style : auto, md, csv, tex, html or json; csv and json list every number that is asked for, all without a filter.
+    """
+    check_format(style)
+    several = list(summaries) if isinstance(summaries, Sequence) else [summaries]
+    layout = layout or Layout()
+    programs = style == "json" or (style == "csv" and not layout.pivot)
+    write(table_of_runs(several, layout, programs=programs), stream, style=style)
+
+
+def table_of_runs(summaries: Sequence[Summary], layout: Layout, *, programs: bool = False) -> Table:
+    """The table of runs; for `programs` all numbers that are asked for, one plain object each."""
+    lines, choice = _lines(summaries, layout), layout.choice
+    protocols, measures = _protocols(summaries), _measures(summaries)
+    if programs:
+        table = Table(columns=(), rows=(), numbers=records(lines, summaries, choice))
+        if not table.numbers:
+            raise ConfigError("nothing is left to show; ask for fewer conditions")
+        return table
+    keys, differing = keys_of(lines, protocols, choice), beside(summaries)
+    study = None if choice.by or choice.metrics or layout.pivot or len(summaries) > 1 else knob_study(protocols)
+    if study:
+        table, keys = knob_table(lines, study)
+    elif layout.pivot:
+        table, key = pivot_table(lines, keys, layout.pivot, differing=differing, choice=choice, measures=measures)
+        keys = [key]
+    else:
+        apart_in_time = len(summaries) > 1 or summaries[0].timed_apart
+        inherited = [name for name in differing if name not in choice.by]
+        table = overview(lines, keys, measures=measures, choice=choice, beside=inherited, timed_apart=apart_in_time)
+    costed = not layout.pivot and not study
+    notes = [*table.notes, *footer(summaries, lines, keys, by_class=layout.by_class, costed=costed)]
+    return replace(table, notes=notes)
+
+
+def records(lines: Sequence[Line], summaries: Sequence[Summary], choice: Choice) -> list[dict[str, Any]]:
+    """One plain object per number."""
+    wanted = None
+    if choice.metrics or choice.protocols:
+        everything = Choice(metrics=choice.metrics, protocols=choice.protocols, everything=True)
+        wanted = set(keys_of(lines, _protocols(summaries), everything))
+    blocks = grouped(lines, lambda line: line.fields.get("run"))
+    bases = baselines(blocks, choice.baseline) if choice.baseline else []
+    lines = [line for block in blocks for line in block] if bases else lines
+    found = []
+    for n, line in enumerate(lines):
+        run = {name: line.fields.get(name) for name in RUN_FIELDS}
+        about: dict[str, Any] = {"variant": line.name}
+        about |= {name: line.fields.get(name) for name in ("method", "layers")} | {"options": {}}
+        about |= described(line.variant) if line.variant else {}
+        for key, cell in line.cells.items():
+            if wanted is None or key in wanted:
+                seeds = {"seeds": cell.seeds, "seed_std": cell.spread} if cell.seeds > 1 else {}
+                spent = {name: value if math.isfinite(value) else None for name, value in line.costs.items()}
+                paired = difference_to(cell, bases[n].cells.get(key), bases[n].name) if bases else {}
+                found.append(record(cell, about, line.same_as) | run | spent | seeds | paired)
+    return found
+
+
+def difference_to(cell: Cell, base: Cell | None, name: str) -> dict[str, Any]:
+    """The paired difference of a number to that of a baseline; nothing where they are not of the same images."""
+    pair = apart(cell, base) if cell is not base else None
+    if pair is None:
+        return {}
+    points, found = pair
+    return {
+        "baseline": name,
+        "difference": points.value,
+        "difference_low": points.low,
+        "difference_high": points.high,
+        "p": found.p,
+    }
+
+
+def _protocols(summaries: Sequence[Summary]) -> dict[str, ProtocolInfo]:
+    return {name: protocol for summary in summaries for name, protocol in summary.protocols.items()}
+
+
+def _measures(summaries: Sequence[Summary]) -> Measures:
+    return {name: info for summary in summaries for name, info in summary.measures.items()}
+
+
+def _lines(summaries: Sequence[Summary], layout: Layout) -> list[Line]:
+    lines, choice = lines_of(summaries), layout.choice
+    if not choice.by or layout.pivot:
+        return lines
+    pick = None
+    if layout.pick_best:
+        keys = keys_of(lines, _protocols(summaries), choice)
+        best_by = headline(keys, lines, choice.sort)
+        pick = lambda line: worth(line, best_by)  # noqa: E731
+    inherited = [name for name in beside(summaries) if name not in choice.by]
+    return group_lines(lines, [*inherited, *choice.by], pick=pick)

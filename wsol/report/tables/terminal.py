@@ -1,0 +1,73 @@
+"""A table on a terminal: as many columns as fit, never a folded number."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import takewhile
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from wsol.report.tables.table import Table
+
+WIDTH = 100  # columns, where the terminal does not say how many it has
+GAP = "  "
+
+
+def as_terminal(table: Table, stream: TextIO) -> None:
+    """Write the columns that fit; the others are named below, in the order in which they were left out."""
+    width = shutil.get_terminal_size((WIDTH, 24)).columns
+    console = Console(file=stream, width=width, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    widths, dropped = _widths(table), []
+    shown = list(range(len(table.columns)))
+    order = sorted((n for n in shown if table.columns[n].drop), key=lambda n: (table.columns[n].drop, n))
+    while order and sum(widths[n] for n in shown) + len(GAP) * (len(shown) - 1) > width:
+        dropped.append(order.pop())
+        shown.remove(dropped[-1])
+    heads = [(table.columns[n].head, table.columns[n].group) for n in shown]
+    for texts in zip(*heads, strict=True):
+        if any(texts):
+            console.print(GAP.join(_aligned(table, n, text, widths[n]) for n, text in zip(shown, texts, strict=True)))
+    rule = "─" * (sum(widths[n] for n in shown) + len(GAP) * (len(shown) - 1))
+    console.print(rule, style="dim")
+    signs = [max((len(row[n].signs) for row in table.rows), default=0) for n in range(len(table.columns))]
+    for place, row in enumerate(table.rows):
+        if place in table.rules:
+            console.print(rule, style="dim")
+        line, free = Text(), 0
+        for at, n in enumerate(shown):
+            if free:
+                free -= 1
+                continue
+            text = _aligned(table, n, row[n].text + row[n].signs.ljust(signs[n]), widths[n])
+            if row[n].spans:
+                behind = list(takewhile(lambda m: not row[m].text, shown[at + 1 :]))
+                free, room = len(behind), widths[n] + sum(len(GAP) + widths[m] for m in behind)
+                text = row[n].text if len(row[n].text) <= room else row[n].text[: room - 1] + "…"
+                text = text.ljust(room)
+            line.append(GAP if line else "").append(text, style="bold" if row[n].bold else "")
+        line.rstrip()
+        console.print(line)
+    console.print()
+    for note in table.legend:
+        console.print(note, style="dim", soft_wrap=False)
+    if dropped:
+        names = ", ".join(table.columns[n].flat for n in dropped)
+        how = f"Left out at {width} columns, in this order: {names}. See all: a wider terminal, or --format md or csv."
+        console.print(how, style="dim", soft_wrap=False)
+
+
+def _widths(table: Table) -> list[int]:
+    """Of each column, marks included."""
+    found = []
+    for n, column in enumerate(table.columns):
+        signs = max((len(row[n].signs) for row in table.rows), default=0)
+        texts = max((len(row[n].text) for row in table.rows if not row[n].spans), default=0)
+        found.append(max(len(column.head), len(column.group), texts + signs))
+    return found
+
+
+def _aligned(table: Table, n: int, text: str, width: int) -> str:
+    return text.rjust(width) if table.columns[n].numeric else text.ljust(width)
