@@ -15,7 +15,7 @@ from wsol.localization.boxes import box_end_rules, empty_rules
 from wsol.localization.component_rules import component_rules
 from wsol.localization.final_map import final_map
 from wsol.localization.frame import frame_of, rounding_rules, space_rules, truth_rules
-from wsol.localization.iou import iou_rules
+from wsol.localization.iou_rules import iou_rules
 from wsol.localization.normalize import normalize_rules, order_rules
 from wsol.localization.quantize import quantize_rules
 from wsol.localization.refine import refine_rules
@@ -30,7 +30,7 @@ import numpy as np
 from wsol.localization.boxes import BoxEndRule, box_end_rules, empty_rules
 from wsol.localization.component_rules import component_rules
 from wsol.localization.frame import rounding_rules, truth_rules
-from wsol.localization.iou import iou_rules
+from wsol.localization.iou_rules import iou_rules
 from wsol.localization.levels import boxes_above
 from wsol.localization.normalize import normalize_rules
 from wsol.localization.quantize import quantize_rules

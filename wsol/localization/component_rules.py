@@ -56,10 +56,3 @@ component_rules.put("largest_pixels", ComponentRule(code=LARGEST_PIXELS, connect
 component_rules.put("largest_rect", ComponentRule(code=LARGEST_RECT))
 component_rules.put("all", ComponentRule(code=ALL, several=True, connectivities=(4, 8)))
 component_rules.put("all_with_holes", ComponentRule(code=ALL_WITH_HOLES, several=True))
-
-
-@component_rules.rule("cam2016_tool", own_levels=True, on_masks="largest_pixels", candidates=2)
-def _tool(levels: NDArray[Any], t: int) -> NDArray[np.integer[Any]]:
-    from wsol.localization.cam2016_tool import tool_boxes
-
-    return tool_boxes(levels, candidates=2)

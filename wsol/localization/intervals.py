@@ -5,7 +5,7 @@ from __future__ import annotations
 from wsol.localization.compiled import Floats, Int64, Ints, Longs, U, compiled
 from wsol.localization.component_rules import LARGEST_PIXELS, LARGEST_POLYGON
 from wsol.localization.components import FIRST, HALVES, HI, LAST, LO, PIXELS, X0, X1
-from wsol.localization.pair_iou import best_iou, pair_iou
+from wsol.localization.iou import best_iou, pair_iou
 
 COMPONENT, CONNECTIVITY, IOU, BOX_END, CLIP, HAS_EMPTY_BOX = range(6)  # columns of coded rules
 

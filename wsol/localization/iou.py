@@ -1,55 +1,17 @@
-"""Intersection over union of boxes under the conventions of the field."""
+"""Intersection over union of boxes under the conventions of `wsol.localization.iou_rules`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from wsol.errors import DataError
-from wsol.registry import Rules
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    Boxes = NDArray[np.float64]
+from wsol.localization.boxes import READ_INCLUSIVE, WRITTEN_INCLUSIVE
+from wsol.localization.compiled import Floats, compiled
+from wsol.localization.iou_rules import OPEN, PIXELS, SIGNED, iou_rules
 
 
-@dataclass(frozen=True, slots=True)
-class IoURule:
-    """An IoU convention: facts that the compiled code knows how to follow, or a function of one's own.
-
-    Attributes
-    ----------
-    function : from boxes (n, 4) and (m, 4) to (n, m); None for conventions that the facts below describe. A function
-        is called once per map and threshold, so it is slower.
-    pixels : both corners are pixels inside, so that a side is x1 - x0 + 1; otherwise x1 - x0.
-    open : the IoU is 0 where the overlap has no width or height before the +1.
-    signed : two negative sides of the overlap, of boxes that are apart in x and in y, multiply to a positive area.
-    """
-
-    function: Callable[[Boxes, Boxes], Boxes] | None = None
-    pixels: bool = False
-    open: bool = False
-    signed: bool = False
-
-    @property
-    def code(self) -> int:
-        """The facts as bits, for compiled code."""
-        return self.pixels * PIXELS + self.open * OPEN + self.signed * SIGNED
-
-
-PIXELS, OPEN, SIGNED = 1, 2, 4
-iou_rules: Rules[IoURule] = Rules("IoU convention", IoURule)
-iou_rules.put("plus1", IoURule(pixels=True))  # clovaai/wsolevaluation; the devkits
-iou_rules.put("continuous", IoURule())  # COCO; the protocol `exact`
-iou_rules.put("plus1_open", IoURule(pixels=True, open=True))  # PengtaoJiang/layercam_loc
-iou_rules.put("plus1_signed", IoURule(pixels=True, signed=True))  # won-bae/rethinkingCAM
-
-
-def iou(a: ArrayLike, b: ArrayLike, *, convention: str) -> Boxes:
+def iou(a: ArrayLike, b: ArrayLike, *, convention: str) -> Floats:
     """IoU of every box in `a` (n, 4) with every box in `b` (m, 4), as (n, m) in [0, 1].
 
     Parameters
@@ -70,12 +32,10 @@ def iou(a: ArrayLike, b: ArrayLike, *, convention: str) -> Boxes:
     rule = iou_rules[convention]
     if rule.function is not None:
         return np.asarray(rule.function(box_array(a), box_array(b)), np.float64)
-    from wsol.localization.pair_iou import iou_table  # numba, which takes half a second to import
-
-    return iou_table(box_array(a), box_array(b), rule.code)
+    return _table(box_array(a), box_array(b), rule.code)
 
 
-def box_array(boxes: ArrayLike) -> NDArray[Any]:
+def box_array(boxes: ArrayLike) -> Floats:
     """A fresh (n, 4) float64 array. Raises DataError for another shape."""
     array = np.array(boxes, np.float64, order="C")  # a copy: numba compiles again for read-only arrays
     if array.size == 0:
@@ -83,3 +43,48 @@ def box_array(boxes: ArrayLike) -> NDArray[Any]:
     if array.ndim != 2 or array.shape[1] != 4:
         raise DataError(f"boxes must be (n, 4) x0, y0, x1, y1, not shape {array.shape}")
     return array
+
+
+@compiled
+def pair_iou(x0: float, y0: float, x1: float, y1: float, gt: Floats, convention: int) -> float:
+    """IoU of a box with the box `gt` (4,); `convention` is the code of an `IoURule`."""
+    one = 1.0 if convention & PIXELS else 0.0
+    wide = min(x1, gt[2]) - max(x0, gt[0])
+    high = min(y1, gt[3]) - max(y0, gt[1])
+    if convention & OPEN and (wide <= 0 or high <= 0):
+        return 0.0
+    if convention & SIGNED:
+        overlap = max((wide + one) * (high + one), 0.0)
+    else:
+        overlap = max(wide + one, 0.0) * max(high + one, 0.0)
+    area = max(x1 - x0 + one, 0.0) * max(y1 - y0 + one, 0.0)
+    gt_area = max(gt[2] - gt[0] + one, 0.0) * max(gt[3] - gt[1] + one, 0.0)
+    union = area + gt_area - overlap
+    # signed overlaps can exceed the boxes' areas
+    return min(overlap / union, 1.0) if union > 0 else 0.0
+
+
+@compiled
+def best_iou(
+    x0: int, y0: int, x1: int, y1: int, width: int, height: int, gt: Floats, convention: int, box_end: int, clip: int
+) -> float:
+    """IoU of a half-open box, finished as `finish_boxes` does, with the best of `gt` (g, 4); 0 where there is none."""
+    if box_end & WRITTEN_INCLUSIVE:
+        x1, y1 = x1 - 1, y1 - 1
+    if clip:
+        last = 1 if box_end & READ_INCLUSIVE else 0
+        x1, y1 = min(x1, width - last), min(y1, height - last)
+    best = 0.0
+    for k in range(len(gt)):
+        best = max(best, pair_iou(float(x0), float(y0), float(x1), float(y1), gt[k], convention))
+    return best
+
+
+@compiled
+def _table(a: Floats, b: Floats, convention: int) -> Floats:
+    """(n, m) IoU of boxes (n, 4) and (m, 4)."""
+    table = np.empty((len(a), len(b)))
+    for i in range(len(a)):
+        for j in range(len(b)):
+            table[i, j] = pair_iou(a[i, 0], a[i, 1], a[i, 2], a[i, 3], b[j], convention)
+    return table

@@ -25,7 +25,8 @@ from wsol.localization.component_rules import ALL_WITH_HOLES, component_rules
 from wsol.localization.components import FIRST, LAST, X0, X1
 from wsol.localization.grid import HALVES_OF, seats_of, shift_of
 from wsol.localization.intervals import HAS_EMPTY_BOX
-from wsol.localization.iou import box_array, iou_rules
+from wsol.localization.iou import box_array
+from wsol.localization.iou_rules import iou_rules
 from wsol.localization.scratch import kept
 from wsol.localization.sweep import empty_scratch, mask_nodes, sweep_maps
 

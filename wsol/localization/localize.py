@@ -17,7 +17,8 @@ from wsol.localization.boxes import full_box
 from wsol.localization.component_rules import component_rules
 from wsol.localization.final_map import MAP_KNOBS, final_map, level_maps
 from wsol.localization.frame import FRAME_KNOBS, Frame, frame_of
-from wsol.localization.iou import iou, iou_rules
+from wsol.localization.iou import iou
+from wsol.localization.iou_rules import iou_rules
 from wsol.localization.levels import BoxRule, LevelTable, sweep_levels
 from wsol.localization.on_grid import packed_hits, step_boxes, step_values
 from wsol.localization.one_by_one import counted_boxes, empty_table, table_one_by_one

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, Any, Literal, get_type_hints
 
+import wsol.localization.cam2016_tool  # noqa: F401 - registers its component rule
 from wsol.errors import ConfigError, unknown
 from wsol.localization.boxes import box_end_rules, empty_rules
 from wsol.localization.component_rules import component_rules
 from wsol.localization.frame import rounding_rules, space_rules, truth_rules
-from wsol.localization.iou import iou_rules
+from wsol.localization.iou_rules import iou_rules
 from wsol.localization.normalize import normalize_rules, order_rules
 from wsol.localization.quantize import quantize_rules
 from wsol.localization.refine import refine_rules
@@ -91,7 +92,7 @@ class Protocol:
         `wsol.localization.boxes`.
     iou : ``plus1`` counts inclusive pixels, ``plus1_open`` too but zero for boxes that only touch, ``plus1_signed``
         lets two negative sides of the overlap make a positive area, ``continuous`` has no +1;
-        `wsol.localization.iou`.
+        `wsol.localization.iou_rules`.
     hit : IoU ``ge`` delta or ``gt`` delta.
     topk_hit : the same for Top-1 and Top-5 Loc, where a code differs there.
     gt_boxes : ``any`` box of the class, or only the ``first``; `wsol.localization.frame`.
