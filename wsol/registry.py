@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from wsol.errors import ConfigError, unknown
@@ -81,14 +82,14 @@ class Registry(Mapping[str, T], Generic[T]):
         return {point.name: point for point in entry_points(group=f"wsol.{self.kind}s")}
 
 
-def load_file(path: str | Path) -> None:
+def load_file(path: str | Path) -> ModuleType:
     """Import a Python file outside the package so that what it registers is known (``--with my_cam.py``)."""
     path = Path(path).resolve()
     if not path.is_file():
         raise ConfigError(f"--with {path}: there is no such file")
     name = f"wsol_with_{path.stem}"
     if name in sys.modules and getattr(sys.modules[name], "__file__", None) == str(path):
-        return
+        return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ConfigError(f"--with {path}: not a Python file")
@@ -101,6 +102,7 @@ def load_file(path: str | Path) -> None:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"--with {path}: {type(error).__name__}: {error}") from error
+    return module
 
 
 def _origin(member: object) -> str:

@@ -78,7 +78,7 @@ def explain(
 
     from wsol.cli.compose import compose_settings
     from wsol.datasets.base import Sample
-    from wsol.datasets.labels import as_the_network_counts
+    from wsol.datasets.labels import match_class_indices
     from wsol.evaluation.build import chosen_protocols, engine_of, load_dataset, load_model, place, view_of
     from wsol.evaluation.experiment import view_under
     from wsol.evaluation.rows import NOT_FINITE
@@ -101,7 +101,7 @@ def explain(
     view = view_under(protocol, view_of(settings, classifier))
     data = None
     if any(not Path(i).is_file() for i in images):
-        data = as_the_network_counts(load_dataset(settings["dataset"]), classifier.class_names)
+        data = match_class_indices(load_dataset(settings["dataset"]), classifier.class_names)
     extractor = MapExtractor(
         classifier, seed=settings["seed"], chunk=engine.chunk, autocast=engine.precision == "bfloat16"
     )

@@ -57,7 +57,7 @@ class Renumbered:
         return tuple(replace(one, label=self.numbers[one.label]) for one in self.inner.samples())
 
 
-def as_the_network_counts(data: Dataset, known: Sequence[str]) -> Dataset:
+def match_class_indices(data: Dataset, known: Sequence[str]) -> Dataset:
     """`data` with the labels of a network that knows its classes by name.
 
     Only readers that counted names by themselves (`counted`) are renumbered. A warning where names are not the

@@ -12,7 +12,7 @@ import torch
 
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.checks import check_boxes
-from wsol.datasets.labels import as_the_network_counts
+from wsol.datasets.labels import match_class_indices
 from wsol.errors import ConfigError, DataError, unknown
 from wsol.evaluation.experiment import SHARD_SIZE, ChosenMetric, Experiment, Numerics
 from wsol.methods._base import methods
@@ -51,7 +51,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     data = load_dataset(settings["dataset"])
     _check_truth(data, rules, chosen_metrics)
     classifier = load_model(settings["model"])
-    data = as_the_network_counts(data, classifier.class_names)
+    data = match_class_indices(data, classifier.class_names)
     samples = data.samples()
     _check_labels(data, classifier, max(s.label for s in samples))
     view = view_of(settings, classifier)
