@@ -81,7 +81,7 @@ def _coco(
     if tau is not None and not 0 <= tau < 1:
         raise ConfigError(f"--tau {tau} is not in [0, 1)")
     written: list[object] = []
-    ids = Coco(images=None, annotations=str(own)).coco_ids() if own else None
+    ids = Coco(images=None, annotations=own).coco_ids() if own else None
     for key in variants:
         found = coco_detections(folder, key, name, tau=tau, ids=ids)
         file = place if len(variants) == 1 else place.with_name(f"{place.stem}-{slug(key)}{place.suffix}")

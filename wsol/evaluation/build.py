@@ -220,8 +220,8 @@ def _check_truth(data: Dataset, rules: Sequence[Protocol], chosen: Sequence[Chos
 
 def _check_labels(data: Dataset, classifier: Classifier, highest: int) -> None:
     """Raises DataError for a network of other classes; only some data sets say how many there are (`num_classes`)."""
-    known = getattr(data, "num_classes", classifier.num_classes)
-    if known != classifier.num_classes and not classifier.weights_id.startswith("random"):
+    known = data.num_classes
+    if known is not None and known != classifier.num_classes and not classifier.weights_id.startswith("random"):
         raise DataError(
             f"dataset {data.key} has {known} classes, but {classifier.name} with these weights knows "
             f"{classifier.num_classes}; choose a network trained on it, or model.num_classes={known} with your weights"

@@ -156,7 +156,7 @@ class Experiment:
 
     @property
     def split(self) -> str:
-        return str(getattr(self.dataset, "split", ""))
+        return self.dataset.split
 
     def view_of(self, protocol: Protocol) -> View:
         """The view under which a protocol is evaluated: the run's where the protocol leaves it open or has the same."""
@@ -197,12 +197,9 @@ class Experiment:
     @cached_property
     def sample_digests(self) -> Mapping[str, str]:
         """By image id, 16 hex digits of what is known of it without opening it: facts, and what the data set stamps."""
-        stamp = getattr(self.dataset, "stamp", None)
-        whole = "" if stamp else self.dataset.fingerprint()
         return {
             i: blake2b(
-                repr((i, s.label, s.size_wh, s.boxes_xyxy.tolist(), stamp(s) if stamp else whole)).encode(),
-                digest_size=8,
+                repr((i, s.label, s.size_wh, s.boxes_xyxy.tolist(), self.dataset.stamp(s))).encode(), digest_size=8
             ).hexdigest()
             for i, s in self.samples.items()
         }
