@@ -29,7 +29,7 @@ from wsol.methods._common import attention as attending
 from wsol.models.attention import capture_attention
 
 TARGETS = (0, 3, 4)
-KEYS = [key for key, cls in methods.items() if "attention" in cls.info.needs and not key.startswith("peer.")]
+KEYS = [key for key, cls in methods.items() if "attention" in cls.info.needs]
 CASES: list[tuple[str, dict[str, Any], str]] = [
     (key, {}, net) for key in TWINS for net in NETS if key != "tscam" or net == "semantic"
 ]
