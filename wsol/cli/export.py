@@ -80,7 +80,7 @@ def _coco(
     name = single_box_protocol(folder, protocol)
     if tau is not None and not 0 <= tau < 1:
         raise ConfigError(f"--tau {tau} is not in [0, 1)")
-    ids = Coco(images=None, annotations=str(own)).coco_ids() if own else None
+    ids = Coco(images=None, annotations=own).coco_ids() if own else None
     files = coco_files(folder, variants, name, place, tau=tau, ids=ids)
     for file, content in files.items():
         _write(file, lambda f=file, c=content: f.write_text(json.dumps(c)))  # type: ignore[misc]

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import inspect
 import itertools
@@ -19,7 +18,7 @@ from typing import Any
 from wsol.errors import ConfigError, unknown
 from wsol.methods._base import Method, MethodInfo, methods, shared_options
 from wsol.methods._fusion import Fusion
-from wsol.options import build, defaults
+from wsol.options import SAMPLE, Option, build, defaults, options_of
 
 log = logging.getLogger(__name__)
 
@@ -58,18 +57,26 @@ class Variant:
         return self.id if not self.source else f"{self.id}#{self.source}"
 
 
+LAYERS = "stage1 ... stage5, last, all, each, or module names; those joined by + are fused"
+
+
+def variant_options(cls: type[Method]) -> list[Option]:
+    """All options of a method: layers and fusion where layers can be chosen, `sample`, and those of the method itself.
+
+    A joint method fuses its layers itself, so it has no options of fusion.
+    """
+    shared = [SAMPLE]
+    if takes_layers(cls.info):
+        shared = [Option("layers", cls.info.layers, "names", LAYERS), SAMPLE]
+    of_method = options_of(cls)
+    fusing = options_of(Fusion) if takes_layers(cls.info) and not cls.info.joint else []
+    names = {option.name for option in of_method}
+    return [*shared, *of_method, *(option for option in fusing if option.name not in names)]
+
+
 def config_of(key: str) -> dict[str, Any]:
-    """All options of a method with their defaults: its own, and (for methods that take layers) the fusion's."""
-    return _config_of(methods[key])
-
-
-def _config_of(cls: type[Method]) -> dict[str, Any]:
-    info: MethodInfo = cls.info
-    shared: dict[str, Any] = {"sample": None}
-    if takes_layers(info):
-        fusing = {} if hasattr(cls, "joint") else defaults(Fusion)  # a joint method joins its layers itself
-        shared = {"layers": info.layers, **fusing, **shared}
-    return {**shared, **defaults(cls)}
+    """All options of a method with their defaults."""
+    return {option.name: option.default for option in variant_options(methods[key])}
 
 
 def takes_layers(info: MethodInfo) -> bool:
@@ -146,13 +153,13 @@ def _bind(
 ) -> Variant:
     info: MethodInfo = cls.info
     key = info.key
-    own = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    known = _config_of(cls)
-    fusing = {f.name for f in dataclasses.fields(Fusion)} & known.keys() - own
+    of_method = defaults(cls).keys()
+    known = {option.name: option.default for option in variant_options(cls)}
+    fusing = defaults(Fusion).keys() & known.keys() - of_method
     for name in options:
         if name not in known:
             raise unknown("option", f"{where}.{name}", [f"{where}.{k}" for k in known], error=ConfigError)
-    method = build(cls, {k: v for k, v in options.items() if k in own}, where=where)
+    method = build(cls, {k: v for k, v in options.items() if k in of_method}, where=where)
     fusion = build(Fusion, {k: v for k, v in options.items() if k in fusing}, where=where)
     sample = options.get("sample")
     if sample is not None and (not isinstance(sample, int) or sample < 1):
@@ -161,8 +168,8 @@ def _bind(
     if len(layers) == 1 and fusion.gamma is None and set(options) & fusing - {"gamma"}:
         idle = sorted(n for n in set(options) & fusing if options[n] != known[n])
         if idle:
-            said = ", ".join(f"{where}.{n}" for n in idle)
-            log.warning("%s: without gamma nothing is done to a single layer; left out for %s", said, layers[0])
+            names = ", ".join(f"{where}.{n}" for n in idle)
+            log.warning("%s: has no effect on a single layer without gamma; left out for %s", names, layers[0])
         options, fusion = {k: v for k, v in options.items() if k not in fusing}, Fusion()
     differing = {k: v for k, v in options.items() if k != "layers" and v != known[k]}
     at = f"@{'+'.join(layers)}" if takes_layers(info) else ""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.masks import live_channels
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from wsol.options import option
 
 
 @method(
@@ -28,7 +25,7 @@ class FEM:
     Traps: pytorch-grad-cam computes sum mean(B_k) A_k, which is another method. A flat channel has no unusual cell.
     """
 
-    kappa: float = 2.0
+    kappa: float = option(2.0, help="standard deviations above its channel's mean from which a cell votes")
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         activations = layer.activations

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
-from wsol.errors import ConfigError
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.attention import row_map
-from wsol.options import Share
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from wsol.models.attention import Attention
+from wsol.models.attention import Attention
+from wsol.options import ShareBelowOne, option
 
 
 @method(
@@ -28,20 +24,16 @@ if TYPE_CHECKING:
 class Rollout:
     """Attention rollout: attention followed through all layers and their skip connections, the same for every class.
 
-    A^l = rows of (fuse_h A^l + I), normalised;  M = (A^L ... A^1)[cls, patches]
+    A^l = rows of (fuse_h A^l + I), normalized;  M = (A^L ... A^1)[cls, patches]
 
-    Identities: with mean heads, normalising A + I is the paper's (A + I) / 2. One layer gives A[cls, patches] / 2.
+    Identities: with mean heads, normalizing A + I is the paper's (A + I) / 2. One layer gives A[cls, patches] / 2.
     Traps: `discard` is no part of the paper: that share of each layer's smallest entries, over all its rows, becomes 0.
-
-    Options: heads = mean, max, min; discard in [0, 1).
     """
 
-    heads: Literal["mean", "max", "min"] = "mean"
-    discard: Share = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.discard < 1:
-            raise ConfigError(f"rollout: discard={self.discard} is not a share in [0, 1)")
+    heads: Literal["mean", "max", "min"] = option("mean", help="how the heads are fused")
+    discard: ShareBelowOne = option(
+        0.0, help="share of each layer's smallest entries that becomes 0, below 1; not in the paper"
+    )
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         return row_map(layer, self._row, gradients=False)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.masks import weighted_map
 from wsol.models.cost import Cost
 from wsol.models.forward import target_logit, wide
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from wsol.options import option
 
 
 @method(
@@ -31,11 +30,11 @@ class ShapleyCAM:
     Identities: Grad-CAM where the Hessian is 0: score=logit behind a piecewise linear rest of the network.
     Traps: the ReLU's second derivative is 0, so on ReLU networks only log p has a Hessian. `log p` goes flat for
     confident images, `y` does not: that is why the score is their sum.
-
-    Options: score = rest (y + log p), logit, logprob.
     """
 
-    score: Literal["rest", "logit", "logprob"] = "rest"
+    score: Literal["rest", "logit", "logprob"] = option(
+        "rest", help="f: y + log p (rest), y (logit) or log p (logprob)"
+    )
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         weights = layer.once(("shapley", self.score), lambda: self._weights(layer))

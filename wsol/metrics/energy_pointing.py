@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
+from numpy.typing import NDArray
 
-from wsol.metrics._base import SHARE, Case, Columns, mean, metric
+from wsol.metrics._base import SHARE, Columns, Floats, MetricInput, mean, metric
 from wsol.metrics._common.truth import IGNORE, OBJECT, Against, truth_of
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.floating[Any]]
+from wsol.options import option
 
 
 def energy_share(map01: Floats, objects: NDArray[np.bool_], known: NDArray[np.bool_]) -> float | None:
@@ -37,17 +32,13 @@ class EnergyPointingGame:
     """The energy-based pointing game: sum of the map inside the object over the sum of the map.
 
     The map is the min-max one, so that negative values can't cancel. Ignored pixels count on neither side.
-
-    Attributes
-    ----------
-    against : the paper uses ``boxes``; ``mask`` and ``auto`` (the mask where there is one) are sharper.
     """
 
-    against: Against = "boxes"
+    against: Against = option("boxes", help="boxes as in the paper, the mask, or the mask where there is one (auto)")
 
     scores = (mean("energy", name="energy_pointing_game", label="Energy", percent=True, bounds=SHARE),)
 
-    def measure(self, case: Case) -> Columns:
+    def measure(self, case: MetricInput) -> Columns:
         """Column energy, in [0, 1], None without object pixels."""
         truth = truth_of(case, self.against)
         return {"energy": energy_share(case.map01, truth == OBJECT, truth != IGNORE)}

@@ -1,25 +1,33 @@
-"""Passes over an image at other sizes than the network's own."""
+"""Maps and images at other sizes, and passes over an image at other sizes than the network's own."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from torch import Tensor
 
 from wsol.errors import ModelError
+from wsol.methods._base import LayerFeatures
+from wsol.models.forward import ForwardPass
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from wsol.methods._base import LayerFeatures
-    from wsol.models.forward import ForwardPass
+LINEAR = ("linear", "bilinear", "trilinear")  # by the number of axes
 
 
-def resized(tensor: Tensor, size: tuple[int, int]) -> Tensor:
-    """(B, K, H, W) at another (height, width), bilinear with half-pixel centres."""
-    if tuple(tensor.shape[-2:]) == size:
+def resized(tensor: Tensor, size: tuple[int, ...], *, corners: bool = False) -> Tensor:
+    """(B, h, w) or (B, K, h, w) at another (height, width): bilinear, with half-pixel centers or `corners` aligned.
+
+    With one or three sizes, (B, n) and (B, t, h, w) alike: linear and trilinear.
+    """
+    axes = len(size)
+    if tuple(tensor.shape[-axes:]) == tuple(size):
         return tensor
-    return torch.nn.functional.interpolate(tensor, size=size, mode="bilinear", align_corners=False)
+    channels = tensor if tensor.ndim == axes + 2 else tensor[:, None]
+    found = torch.nn.functional.interpolate(channels, size=size, mode=LINEAR[axes - 1], align_corners=corners)
+    return found if tensor.ndim == axes + 2 else found[:, 0]
+
+
+def largest(maps: list[Tensor]) -> tuple[int, ...]:
+    """The size (height, width) of the map (B, h, w) with most cells; any number of axes."""
+    return tuple(max(maps, key=lambda one: one[0].numel()).shape[1:])
 
 
 def pass_at(layer: LayerFeatures, images: Tensor) -> ForwardPass:
@@ -36,13 +44,9 @@ def pass_at(layer: LayerFeatures, images: Tensor) -> ForwardPass:
         try:
             passes.append(layer.query.forward_backward(part, targets, [layer.name]))
         except AssertionError as error:  # how torchvision's and timm's transformers say it
-            raise ModelError(f"it looks at other sizes of the image, and the network refuses: {error}") from error
-    return passes[0] if len(passes) == 1 else _joined(passes, layer.name)
-
-
-def _joined(passes: list[ForwardPass], layer: str) -> ForwardPass:
+            raise ModelError(f"the method needs images of other sizes, which the network refuses: {error}") from error
     return type(passes[0])(
         torch.cat([result.logits for result in passes]),
-        {layer: torch.cat([result.activations[layer] for result in passes])},
-        {layer: torch.cat([result.gradients[layer] for result in passes])},
+        {layer.name: torch.cat([result.activations[layer.name] for result in passes])},
+        {layer.name: torch.cat([result.gradients[layer.name] for result in passes])},
     )
