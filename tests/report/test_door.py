@@ -24,5 +24,5 @@ def test_the_door_loads_nothing_until_a_name_is_asked_for() -> None:
 def test_every_name_of_the_door_is_the_one_of_its_module() -> None:
     for name in wsol.report.__all__:
         assert getattr(wsol.report, name).__name__ == name
-    with pytest.raises(AttributeError, match="module 'wsol.report' has no attribute 'summarise'"):
+    with pytest.raises(AttributeError, match=r"module 'wsol\.report' has no attribute 'summarise'"):
         wsol.report.summarise  # noqa: B018

@@ -121,10 +121,10 @@ def _meant(asked: str, measures: Sequence[str], protocols: Protocols) -> list[st
     """A measure by its name; a preset means those derived from it too where it is not there itself."""
     if asked in measures:
         return [asked]
-    found = [name for name in measures if name in protocols and protocols[name].preset == asked]
-    if not found:
+    derived = [name for name in measures if name in protocols and protocols[name].preset == asked]
+    if not derived:
         raise unknown("protocol", asked, measures)
-    return found
+    return derived
 
 
 def worth(line: Line, key: Key | None) -> float:
@@ -142,18 +142,18 @@ def baselines(blocks: Sequence[Sequence[Line]], name: str) -> list[Line]:
     ------
     UnknownName, ConfigError : no line is called so, or several, none of them in this block.
     """
-    own: list[Line | None] = []
+    bases: list[Line | None] = []
     for block in blocks:
         try:
-            own.append(find_line(block, name))
+            bases.append(find_line(block, name))
         except UnknownName:
-            own.append(None)
-    known = [line for line in own if line is not None]
+            bases.append(None)
+    known = [line for line in bases if line is not None]
     if not known:
         find_line([line for block in blocks for line in block], name)  # says what there is
-    if None in own and len(known) > 1:
+    if None in bases and len(known) > 1:
         raise ConfigError(f"{name!r} is in {len(known)} of {len(blocks)} runs; show those alone, or one run of them")
-    return [base or known[0] for base, block in zip(own, blocks, strict=True) for _ in block]
+    return [base or known[0] for base, block in zip(bases, blocks, strict=True) for _ in block]
 
 
 def find_line(lines: Sequence[Line], name: str) -> Line:

@@ -240,10 +240,10 @@ def _cell(
             return []
         draws = draw_mean(values, settings.resamples(rows), bounded=quantity.proportion)
     else:
-        found = columns_of(rows, f"{quantity.measure}/")
-        found = {name: found[name] for name in quantity.columns or found}
+        columns_read = columns_of(rows, f"{quantity.measure}/")
+        columns_read = {name: columns_read[name] for name in quantity.columns or columns_read}
         draws = draw(
-            lambda weights: reductions.reduce(quantity.reduction, found, weights.astype(np.float64)),
+            lambda weights: reductions.reduce(quantity.reduction, columns_read, weights.astype(np.float64)),
             settings.resamples(rows),
         )
         if math.isnan(draws.value):
