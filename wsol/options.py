@@ -10,6 +10,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from wsol.errors import ConfigError, unknown
@@ -223,6 +224,8 @@ def fit(value: Any, hint: Any, *, where: str) -> Any:
         return float(value)
     if hint is str and isinstance(value, str):
         return value
+    if hint is Path and isinstance(value, str):
+        return Path(value)
     if isinstance(hint, type) and not isinstance(value, str | bool) and isinstance(value, hint):
         return value
     raise _misfit(value, hint, where)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -94,6 +94,7 @@ def layer_features(
     query = ModelQuery(module, grids=grids, chunk=chunk)
     memo: Memo = {}
 
+    @cache
     def head_of(layer: str) -> Head | None:
         return None if layer == INPUT else head_behind(module, layer, images, grids=grids)
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from wsol.errors import ConfigError, first_line
 from wsol.evaluation.rows import softmax
-from wsol.localization.resize import normalise, resize
+from wsol.localization.normalize import normalize
+from wsol.localization.resize import resize
 from wsol.metrics._base import MetricInput, failed_columns, measure
 from wsol.views import boxes_on_canvas, mask_on_canvas
 
@@ -86,7 +87,7 @@ def _case(
     return MetricInput(
         image=cast("Any", maps.inputs[image] if maps.inputs else None),  # metrics of stored maps use none
         map=resized,
-        map01=np.clip(resized, 0, 1) if scores else normalise(resized, rule="minmax"),
+        map01=np.clip(resized, 0, 1) if scores else normalize(resized, rule="minmax"),
         target=one.sample.label,
         probabilities=softmax(maps.logits(image)) if maps.logits else _known_class(maps, image),
         query=cast("Any", source.query),

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cas
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol.options import component, defaults
+from wsol.options import build, component, defaults
 from wsol.registry import Registry
 from wsol.seeding import numpy_generator
 from wsol.stats import reductions
@@ -296,6 +296,17 @@ def reduction_of(metric: Metric, score: Score) -> str:
 
 
 metrics: Registry[type[Metric]] = Registry("metric", "wsol.metrics")
+
+
+def _teach(measure: str, key: str, chosen: Mapping[str, Any]) -> None:
+    """Register how a known metric's columns become numbers, for a reader of rows that hold them."""
+    if key in metrics:
+        made = build(metrics[key], chosen, where=f"metrics.{measure}")
+        for score in made.scores:
+            reduction_of(made, score)
+
+
+reductions.ask_for_unknown(_teach)
 
 C = TypeVar("C")
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wsol.errors import DataError
 from wsol.localization.levels import boxes_above
-from wsol.localization.resize import quantise
+from wsol.localization.quantize import quantize
 from wsol.metrics._base import Columns, MetricInput, mean, metric
 from wsol.options import ShareBelowOne, option
 
@@ -73,7 +73,7 @@ def tscam_box(map01: NDArray[np.floating[Any]], *, tau: float) -> NDArray[np.int
 
     The end is one past the last pixel and not clipped; an empty foreground gives 0, 0, 1, 1 (vasgaowei/TS-CAM).
     """
-    levels = quantise(map01)
+    levels = quantize(map01)
     boxes = boxes_above(levels > int(tau * levels.max()), component="largest_polygon")
     return np.asarray(boxes[0] if len(boxes) else UNIT_BOX, np.int64)
 

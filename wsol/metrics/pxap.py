@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol.localization.resize import normalise, resize
+from wsol.localization.normalize import normalize
+from wsol.localization.resize import resize
 from wsol.metrics._base import SHARE, Columns, MetricInput, Score, mean, metric
 from wsol.metrics._common.truth import BACKGROUND, OBJECT, Against, truth_of
 from wsol.options import Range, option
@@ -68,7 +69,7 @@ class PxAP:
         """Columns foreground and background (histograms), pxap_image (None without an object pixel)."""
         map01 = case.map01
         if case.raw is not None:  # the published numbers resize by cubic interpolation, then stretch
-            map01 = normalise(resize(case.raw, map01.shape[::-1], rule="cubic"), rule="minmax")
+            map01 = normalize(resize(case.raw, map01.shape[::-1], rule="cubic"), rule="minmax")
         return self._columns(map01, truth_of(case, self.against))
 
     def failed(self, case: MetricInput) -> Columns:
