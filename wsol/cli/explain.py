@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DESCRIPTION = """Draw heat maps, ground-truth boxes (green) and predicted boxes (red).
+DESCRIPTION = """Draw heat maps, ground-truth boxes (dashed) and predicted boxes (solid).
 
 An IMAGE is a file, or an image id of the dataset; files show the predicted class unless --label says otherwise.
 Everything else is chosen as for `wsol run`:
