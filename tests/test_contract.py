@@ -23,23 +23,22 @@ class Sound:
     M = mean_k A_k
     """
 
-    info: ClassVar[MethodInfo] = replace(methods["hirescam"].info, needs=frozenset({"activations"}))
+    info: ClassVar[MethodInfo] = replace(methods["lafam"].info, title="Sound")
 
     def __call__(self, features: LayerFeatures) -> Tensor:
         return features.activations.mean(1)
 
 
-class Mute(Sound):
-    """A word."""
+class Untitled(Sound):
+    info = replace(Sound.info, summary="")
+
+
+class WithoutFormula(Sound):
+    info = replace(Sound.info, formula="the mean of the activations")
 
 
 @dataclass(frozen=True)
-class Optioned(Sound):
-    """Optioned: the mean of the activations.
-
-    M = mean_k A_k
-    """
-
+class WithoutHelp(Sound):
     power: float = 1.0
 
 
@@ -132,7 +131,7 @@ def test_a_sound_method_breaks_no_rule() -> None:
         (NaNs, "gives_a_map", "values are NaN or infinite"),
         (FlatFails, "constant_images_give_a_map", "NaN or infinite"),
         (OfTheWholeBatch, "one_image_is_as_in_a_batch", "image 0 alone"),
-        (OfTheChunk, "chunks_change_nothing", "two forwards at a time"),
+        (OfTheChunk, "chunks_change_nothing", "two forward passes at a time"),
         (Global, "twice_is_the_same", "layer.generators"),
         (Seeded, "randomness_is_declared", "stochastic=True"),
         (Overwrites, "inputs_are_not_modified", "layer.activations is changed"),
@@ -141,8 +140,9 @@ def test_a_sound_method_breaks_no_rule() -> None:
         (LeavesAHook, "model_is_not_modified", "a hook is left"),
         (ChangesWeights, "model_is_not_modified", "weights or batch-norm"),
         (PutsGradients, "model_is_not_modified", ".grad of parameters|train mode|batch-norm"),
-        (Mute, "says_what_it_is", "first line"),
-        (Optioned, "says_what_it_is", "option power"),
+        (Untitled, "is_described", "first line"),
+        (WithoutFormula, "is_described", "no formula"),
+        (WithoutHelp, "is_described", r"option power has no help; write power = option\(DEFAULT, help"),
     ],
 )
 def test_a_rule_finds_who_breaks_it(method: type[Sound], rule: str, words: str) -> None:

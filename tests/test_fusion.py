@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wsol.errors import ConfigError
-from wsol.methods._fusion import Fusion, fuse_layers, normalised
+from wsol.methods._fusion import Fusion, fuse_layers, normalized
 
 DEEP = torch.tensor([[[0.0, 4.0], [1.0, 2.0]]], dtype=torch.float64)
 SHALLOW = torch.arange(64, dtype=torch.float64).reshape(1, 8, 8) / 63 * 0.01
@@ -55,12 +55,12 @@ def test_mean_and_product_are_what_they_say() -> None:
 
 def test_flat_maps_become_zeros_not_nan() -> None:
     for rule in ("max", "minmax", "percentile"):
-        assert normalised(torch.zeros(2, 3, 3), rule).abs().sum() == 0
-    assert normalised(torch.full((1, 3, 3), 7.0), "minmax").abs().sum() == 0
+        assert normalized(torch.zeros(2, 3, 3), rule).abs().sum() == 0
+    assert normalized(torch.full((1, 3, 3), 7.0), "minmax").abs().sum() == 0
 
 
 def test_percentile_stretching_saturates_the_tails() -> None:
-    stretched = normalised(torch.arange(1000.0).reshape(1, 20, 50), "percentile")
+    stretched = normalized(torch.arange(1000.0).reshape(1, 20, 50), "percentile")
     assert float(stretched.min()) == 0
     assert float(stretched.max()) == 1
     assert int((stretched == 1).sum()) == 10

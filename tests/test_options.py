@@ -9,7 +9,28 @@ from typing import Literal
 import pytest
 
 from wsol.errors import ConfigError
-from wsol.options import Count, NotNegative, PositiveShare, Share, build, defaults, fit
+from wsol.methods._base import methods
+from wsol.methods._fusion import Fusion
+from wsol.metrics._base import metrics
+from wsol.options import (
+    MISSING_VALUE,
+    Count,
+    NotNegative,
+    Option,
+    PositiveShare,
+    Share,
+    build,
+    defaults,
+    fit,
+    option,
+    options_of,
+)
+
+COMPONENTS = {
+    **{f"methods.{key}": methods[key] for key in methods},
+    **{f"metrics.{key}": metrics[key] for key in metrics},
+    "fusion": Fusion,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,3 +87,48 @@ def test_numbers_out_of_their_range_are_refused(hint: object, value: float, said
 def test_the_ends_of_a_range_belong_to_it() -> None:
     assert [fit(v, Share, where="here") for v in (0, 1)] == [0.0, 1.0]
     assert fit(1, Count, where="here") == 1
+
+
+@pytest.mark.parametrize("where", COMPONENTS)
+def test_every_option_of_everything_registered_has_help(where: str) -> None:
+    for one in options_of(COMPONENTS[where]):
+        assert len(one.help) > 10, f"{where}.{one.name} has no help; write {one.name} = option(DEFAULT, help=...)"
+        assert not one.help.endswith("."), f"{where}.{one.name}: the help is a phrase and not a sentence"
+        assert one.takes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blurred:
+    sigma: NotNegative = option(0.0, help="of the blur, in pixels")
+    border: Literal["zero", "reflect"] = option("zero", help="what is outside")
+    steps: Count | None = option(None, help="points of the curve")
+    scales: tuple[float, ...] = option((1.0, 2.0), help="sizes")
+    place: str = option(help="where it is")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sharper(Blurred):
+    sigma: NotNegative = 1.0
+    silent: bool = True
+
+
+def test_options_carry_default_type_in_words_and_help() -> None:
+    assert options_of(Blurred) == [
+        Option("sigma", 0.0, "float (0 or more)", "of the blur, in pixels"),
+        Option("border", "zero", "zero, reflect", "what is outside"),
+        Option("steps", None, "int (1 or more) or null", "points of the curve"),
+        Option("scales", (1.0, 2.0), "list of float", "sizes"),
+        Option("place", MISSING_VALUE, "str", "where it is"),
+    ]
+
+
+def test_a_new_default_keeps_the_meaning_and_no_meaning_is_made_up() -> None:
+    sharper = {one.name: one for one in options_of(Sharper)}
+    assert sharper["sigma"] == Option("sigma", 1.0, "float (0 or more)", "of the blur, in pixels")
+    assert sharper["silent"].help == ""
+
+
+def test_an_option_without_a_default_must_be_given() -> None:
+    with pytest.raises(ConfigError, match=r"blurred\.place must be given"):
+        build(Blurred, {}, where="blurred")
+    assert build(Blurred, {"place": "here"}, where="blurred").place == "here"

@@ -1,41 +1,87 @@
 """wsol: a benchmark suite for weakly supervised object localization.
 
 >>> import wsol
->>> rows = wsol.load("latest")          # doctest: +SKIP
+>>> maps = wsol.attribute(model, images, "layercam", layers="layer4", target=labels)      # doctest: +SKIP
+>>> wsol.localize(maps, sizes_wh, protocol="choe2020_v2")[0].boxes(0.2)                    # doctest: +SKIP
+>>> wsol.evaluate(model, dataset, methods=["gradcam", "layercam"]).table()                 # doctest: +SKIP
+
+Everything here is imported when it is first used: ``import wsol`` loads no torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from wsol.environment import __version__
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from wsol.api.attribute import attribute
+    from wsol.api.boxes import localize
+    from wsol.api.evaluate import evaluate
+    from wsol.api.maps import Maps
+    from wsol.api.max_box_acc import MaxBoxAcc
+    from wsol.api.pictures import overlay
+    from wsol.api.result import Result, load
+    from wsol.datasets.adapt import PythonDataset
+    from wsol.datasets.base import dataset
+    from wsol.methods import LayerFeatures, method
+    from wsol.metrics._base import metric
+    from wsol.models.registered import model
+    from wsol.models.zoo import load_classifier
+    from wsol.protocols import Protocol, protocol
+    from wsol.views import view
 
-__all__ = ["__version__", "load"]
+FACE = {  # name: the module it is in
+    "attribute": "wsol.api.attribute",
+    "localize": "wsol.api.boxes",
+    "evaluate": "wsol.api.evaluate",
+    "Maps": "wsol.api.maps",
+    "MaxBoxAcc": "wsol.api.max_box_acc",
+    "overlay": "wsol.api.pictures",
+    "Result": "wsol.api.result",
+    "load": "wsol.api.result",
+    "load_classifier": "wsol.models.zoo",
+    "PythonDataset": "wsol.datasets.adapt",
+    "LayerFeatures": "wsol.methods",
+    "Protocol": "wsol.protocols",
+    "dataset": "wsol.datasets.base",
+    "method": "wsol.methods",
+    "metric": "wsol.metrics._base",
+    "model": "wsol.models.registered",
+    "protocol": "wsol.protocols",
+    "view": "wsol.views",
+}
+
+__all__ = [
+    "LayerFeatures",
+    "Maps",
+    "MaxBoxAcc",
+    "Protocol",
+    "PythonDataset",
+    "Result",
+    "__version__",
+    "attribute",
+    "dataset",
+    "evaluate",
+    "load",
+    "load_classifier",
+    "localize",
+    "method",
+    "metric",
+    "model",
+    "overlay",
+    "protocol",
+    "view",
+]
 
 
-def load(
-    run: str | Path | Sequence[str | Path] = "latest", *, runs: str | Path = "results/runs", lists: bool = False
-) -> pd.DataFrame:
-    """All rows of one or several runs as one table: one row per image and variant.
+def __getattr__(name: str) -> Any:
+    if name not in FACE:
+        raise AttributeError(f"module 'wsol' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(FACE[name]), name)
+    return found
 
-    Columns: run, variant, method, layers, ``option.NAME``; image_id, label, predicted, probability, rank, width,
-    height; for each protocol ``NAME/tau`` (the run's best one at IoU 0.5, or the fixed one), ``NAME/iou_at_tau`` and
-    ``NAME/hit``; the columns of metrics; costs.
 
-    Parameters
-    ----------
-    run : a folder, the beginning of its name, or ``latest``; several make one table.
-    lists : keep whole curves too (thresholds, IoU, boxes, deletion), as arrays.
-
-    Raises
-    ------
-    WsolError : there is no such run, or it has no rows.
-    """
-    from wsol.report.export.frame import frame  # pandas and pyarrow only when they are used
-
-    return frame(run, runs=runs, lists=lists)
+def __dir__() -> list[str]:
+    return __all__

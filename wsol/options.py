@@ -1,6 +1,7 @@
-"""From plain values (YAML, command line) to the frozen dataclass that owns the options.
+"""Options of components: fields of a frozen dataclass, each with its default and its meaning.
 
-A name that is not a field, or a value of the wrong type, gives one sentence with the nearest name.
+Plain values (YAML, command line) become such a dataclass in `build`. A name that is not a field, or a value of the
+wrong type, gives one sentence with the nearest name.
 """
 
 from __future__ import annotations
@@ -36,15 +37,61 @@ class Range:
         """Raises ConfigError for a number outside."""
         if self.low <= value <= self.high and not (self.above and value == self.low):
             return
-        ends = [f"above {self.low:g}" if self.above else f"{self.low:g} or more"]
-        ends += [f"at most {self.high:g}"] if self.high < float("inf") else []
-        raise OutOfRange(f"{where}={value:g} is out of range; give {' and '.join(ends)}")
+        raise OutOfRange(f"{where}={value:g} is out of range; give {self}")
+
+    def __str__(self) -> str:
+        """``0 or more and at most 1``, for messages."""
+        low = f"above {self.low:g}" if self.above else f"{self.low:g} or more"
+        return low if self.high == float("inf") else f"{low} and at most {self.high:g}"
 
 
 Count = Annotated[int, Range(1)]
 NotNegative = Annotated[float, Range(0)]
 Share = Annotated[float, Range(0, 1)]
 PositiveShare = Annotated[float, Range(0, 1, above=True)]
+
+
+MISSING_VALUE = "???"  # how Hydra writes a value the user must give
+
+
+def option(default: Any = dataclasses.MISSING, *, help: str) -> Any:  # noqa: A002
+    """A field of a component: ``gamma: float | None = option(None, help="contrast of the tanh scaling")``.
+
+    Parameters
+    ----------
+    default : its value when none is given; without one it must be given.
+    help : what it means, in one phrase for ``wsol show``; units and the paper's symbol belong here.
+    """
+    return dataclasses.field(default=default, metadata={"help": help})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a component: its default (`MISSING_VALUE` where it must be given), what it takes, its meaning."""
+
+    name: str
+    default: Any
+    takes: str
+    help: str
+
+
+# Methods and metrics take it beside their own.
+SAMPLE = Option("sample", None, "int (1 or more) or null", "evaluate only that many images, the same for every variant")
+
+
+def options_of(cls: type[Any]) -> list[Option]:
+    """The options of a component's dataclass, in the order of its fields; a new default inherits the base's meaning."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    meaning = {
+        f.name: f.metadata["help"]
+        for base in reversed(cls.__mro__)
+        if dataclasses.is_dataclass(base)
+        for f in dataclasses.fields(base)
+        if "help" in f.metadata
+    }
+    return [
+        Option(name, default, in_words(hints[name]), meaning.get(name, "")) for name, default in defaults(cls).items()
+    ]
 
 
 def defaults(cls: type[Any]) -> dict[str, Any]:
@@ -60,7 +107,20 @@ def defaults(cls: type[Any]) -> dict[str, Any]:
     }
 
 
-MISSING_VALUE = "???"  # how Hydra writes a value the user must give
+def in_words(hint: Any) -> str:
+    """What a type takes, in words: ``mean, max``; ``int (1 or more) or null``; ``list of float``."""
+    origin, args = get_origin(hint), get_args(hint)
+    if hint is type(None):
+        return "null"
+    if origin is Annotated:
+        return f"{in_words(args[0])} ({', '.join(map(str, args[1:]))})"
+    if origin is Literal:
+        return ", ".join(map(str, args))
+    if origin in (Union, types.UnionType):
+        return " or ".join(map(in_words, args))
+    if origin in (tuple, list):
+        return f"list of {in_words(args[0])}"
+    return str(getattr(hint, "__name__", hint))
 
 
 def build(cls: type[T], values: Mapping[str, Any], *, where: str) -> T:

@@ -1,27 +1,28 @@
-"""What every method must keep, whatever it computes: one function a rule, each says what is broken, or nothing.
+"""What every method must keep, whatever it computes: one function per rule, which returns what is broken, or None.
 
-Our tests try every registered method on small networks; `wsol doctor method=my_cam --with my_cam.py` tries one's own.
+Our tests try every registered method on small networks; `wsol doctor method=my_cam --with my_cam.py` tries yours.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from functools import cache, partial
+from typing import TYPE_CHECKING, cast
 
 import torch
 
-from wsol.methods._base import LayerFeatures, Method, MethodInfo
+from wsol.methods._base import JointMethod, LayerFeatures, Method, MethodInfo
 from wsol.models.cost import Memo
 from wsol.models.forward import INPUT, capture
 from wsol.models.heads import head_behind
 from wsol.models.query import ModelQuery
+from wsol.options import options_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from wsol.models.heads import Head
     from wsol.models.tokens import Grid
 
 ROUNDING = 1e-9  # of the map's largest value: in float64, sums of another batch may be added up in another order
@@ -49,15 +50,9 @@ class Trial:
     def info(self) -> MethodInfo:
         return self.method.info
 
-    def raw(
-        self, images: Tensor | None = None, *, of: slice = slice(None), seed: int = 0, chunk: int = 64, named: str = ""
-    ) -> Tensor:
-        """The raw maps of a fresh pass over the images `of` the batch, or at `images` in their place.
-
-        `named` replaces the image ids' prefix.
-        """
+    def raw(self, images: Tensor | None = None, *, of: slice = slice(None), seed: int = 0, chunk: int = 64) -> Tensor:
+        """The raw maps of a fresh pass over the images `of` the batch, or over `images` in their place."""
         given = self.images if images is None else images
-        ids = [f"{named or 'image'}{i}" for i in range(len(given))][of]
         all_features = layer_features(
             self.module,
             given[of],
@@ -66,7 +61,7 @@ class Trial:
             gradients="gradients" in self.info.needs,
             seed=seed,
             chunk=chunk,
-            image_ids=ids,
+            image_ids=[f"image{i}" for i in range(len(given))][of],
             grids=self.grids,
         )
         return applied(self.method, all_features)
@@ -74,9 +69,9 @@ class Trial:
 
 def applied(method: Method, all_features: Sequence[LayerFeatures]) -> Tensor:
     """The raw map of a method that takes one layer or all of them."""
-    whole = cast(Any, method)
-    raw: Tensor = whole.joint(all_features) if hasattr(method, "joint") else whole(all_features[0])
-    return raw
+    if method.info.joint:
+        return cast(JointMethod, method).joint(all_features)
+    return method(all_features[0])
 
 
 def layer_features(
@@ -94,10 +89,15 @@ def layer_features(
     """One pass over several layers, as the evaluation makes it: one `LayerFeatures` per layer, with one shared memo."""
     classes = torch.tensor(targets, device=images.device)
     captured = [layer for layer in layers if layer != INPUT or gradients]
-    with capture(module, captured, gradients=gradients, grids=grids or {}) as forward:
+    with capture(module, captured, gradients=gradients, grids={} if grids is None else grids) as forward:
         result = forward(images, classes)
     query = ModelQuery(module, grids=grids, chunk=chunk)
     memo: Memo = {}
+
+    @cache
+    def head_of(layer: str) -> Head | None:
+        return None if layer == INPUT else head_behind(module, layer, images, grids=grids)
+
     return [
         LayerFeatures(
             name=layer,
@@ -108,7 +108,7 @@ def layer_features(
             images=images,
             image_ids=tuple(image_ids or (f"image{i}" for i in range(len(images)))),
             seed=seed,
-            head=None if layer == INPUT else head_behind(module, layer, images, grids=grids),
+            _head=partial(head_of, layer),
             query=query,
             memo=memo,
         )
@@ -120,29 +120,29 @@ def broken_map(raw: Tensor, count: int) -> str | None:
     """What is wrong with raw maps of `count` images."""
     if not isinstance(raw, torch.Tensor) or raw.ndim != 3 or len(raw) != count:
         shape = tuple(raw.shape) if isinstance(raw, torch.Tensor) else type(raw).__name__
-        return f"{count} images gave {shape}; a raw map is a tensor (images, height, width)"
+        return f"{count} images gave {shape}; return a tensor of shape (images, height, width)"
     if raw.dtype not in (torch.float32, torch.float64):
         return f"the map is {raw.dtype}; return float32 or float64"
     if raw.requires_grad:
         return "the map carries a gradient; detach it, or compute it under torch.no_grad()"
     if not bool(raw.isfinite().all()):
-        return f"{int((~raw.isfinite()).sum())} of {raw.numel()} values are NaN or infinite"
+        return f"{int((~raw.isfinite()).sum())} of {raw.numel()} values are NaN or infinite; check for division by zero"
     return None
 
 
 def gives_a_map(trial: Trial) -> str | None:
-    """One finite map (height, width) an image, without a gradient."""
+    """One finite map (height, width) per image, without a gradient."""
     return broken_map(trial.raw(), len(trial.images))
 
 
 def constant_images_give_a_map(trial: Trial) -> str | None:
-    """Images of one colour give finite maps too."""
+    """Images of one color give finite maps too."""
     values = torch.linspace(-2.5, 1, len(trial.images), dtype=trial.images.dtype, device=trial.images.device)
     return broken_map(trial.raw(values[:, None, None, None].expand_as(trial.images).clone()), len(trial.images))
 
 
 def one_image_is_as_in_a_batch(trial: Trial) -> str | None:
-    """The other images of a batch play no part."""
+    """The map of an image does not depend on the other images of its batch."""
     batch = trial.raw()
     for i in range(len(trial.images)):
         if not _near(trial.raw(of=slice(i, i + 1))[0], batch[i]):
@@ -151,12 +151,12 @@ def one_image_is_as_in_a_batch(trial: Trial) -> str | None:
 
 
 def chunks_change_nothing(trial: Trial) -> str | None:
-    """How many forwards run at a time plays no part."""
-    return None if _near(trial.raw(chunk=2), trial.raw()) else "two forwards at a time give another map than 64"
+    """The map does not depend on how many forward passes run at a time."""
+    return None if _near(trial.raw(chunk=2), trial.raw()) else "two forward passes at a time give another map than 64"
 
 
 def twice_is_the_same(trial: Trial) -> str | None:
-    """The same pass gives the same bits, whatever was drawn from torch's own generator before."""
+    """The same pass gives the same bits, whatever was drawn from torch's global generator before."""
     first = trial.raw()
     torch.rand(7)
     if torch.equal(trial.raw(), first):
@@ -165,14 +165,14 @@ def twice_is_the_same(trial: Trial) -> str | None:
 
 
 def randomness_is_declared(trial: Trial) -> str | None:
-    """A method whose map depends on the run's seed says so: stochastic=True."""
+    """A method whose map depends on the run's seed declares stochastic=True."""
     if trial.info.stochastic or torch.equal(trial.raw(seed=1), trial.raw()):
         return None
     return "another seed gives another map; declare stochastic=True"
 
 
 def inputs_are_not_modified(trial: Trial) -> str | None:
-    """Activations, gradients and logits are left alone, and the map is no view of them."""
+    """Activations, gradients and logits are not changed, and the map is not a view of them."""
     gradients = "gradients" in trial.info.needs
     all_features = layer_features(
         trial.module, trial.images, trial.targets, trial.layers, gradients=gradients, grids=trial.grids
@@ -189,7 +189,7 @@ def inputs_are_not_modified(trial: Trial) -> str | None:
 
 
 def model_is_not_modified(trial: Trial) -> str | None:
-    """Train mode, frozen parameters, weights, hooks and images come back as they were, and play no part."""
+    """Mode, `requires_grad`, weights, hooks and images are as before, and train mode does not change the map."""
     module, expected = trial.module, trial.raw()
     parameters = dict(module.named_parameters())
     before = {name: (part.training, hooks(part)) for name, part in module.named_modules()}
@@ -220,17 +220,15 @@ def model_is_not_modified(trial: Trial) -> str | None:
     return None if torch.equal(trial.images, pixels) else "the images are changed"
 
 
-def says_what_it_is(trial: Trial) -> str | None:
-    """A first line `Name: what it does`, a formula, and a word on every option."""
-    text = inspect.getdoc(type(trial.method)) or ""
-    first, *rest = text.splitlines() or [""]
-    if ": " not in first:
+def is_described(trial: Trial) -> str | None:
+    """A first line `Name: what it does`, a formula, and help for every option."""
+    info = trial.info
+    if not info.summary:
         return "the docstring's first line is not `Name: what it does`"
-    if not any("=" in line for line in rest):
-        return "the docstring has no formula"
-    options = [option.name for option in dataclasses.fields(cast(Any, trial.method))]
-    silent = [name for name in options if name not in text]
-    return f"the docstring does not say what option {silent[0]} does" if silent else None
+    if "=" not in info.formula:
+        return "the docstring has no formula, such as M = ReLU(sum_k w_k A_k), in its second paragraph"
+    silent = [option.name for option in options_of(type(trial.method)) if not option.help]
+    return f"option {silent[0]} has no help; write {silent[0]} = option(DEFAULT, help=...)" if silent else None
 
 
 def hooks(module: nn.Module) -> int:
@@ -248,9 +246,9 @@ RULES: tuple[Rule, ...] = (
     randomness_is_declared,
     inputs_are_not_modified,
     model_is_not_modified,
-    says_what_it_is,
+    is_described,
 )
 
 
-def _near(found: Tensor, expected: Tensor) -> bool:
-    return bool((found - expected).abs().max() <= ROUNDING * expected.abs().max())
+def _near(raw: Tensor, expected: Tensor) -> bool:
+    return bool((raw - expected).abs().max() <= ROUNDING * expected.abs().max())

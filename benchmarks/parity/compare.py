@@ -75,7 +75,7 @@ def parity(settings: Mapping[str, Any], *, images: int, layers: str = "last") ->
     data = match_class_indices(load_dataset(settings["dataset"]), classifier.class_names)
     samples = data.samples()[:images]
     crops = [view.inputs(data.image(sample))[0] for sample in samples]
-    inputs = extractor.tensor([extractor.normalized(crop) for crop in crops])
+    inputs = extractor.tensor([classifier.normalized(crop) for crop in crops])
     targets, ids = torch.tensor([sample.label for sample in samples]), [sample.image_id for sample in samples]
     head = head_behind(extractor.module, resolve_layer(classifier, layers), inputs[:1], grids=extractor.grids)
     cache: dict[str, NDArray[Any]] = {}

@@ -47,7 +47,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 def test_load_gives_one_row_an_image_and_variant(made_up: RunFolder) -> None:
-    rows = wsol.load(made_up.path)
+    rows = wsol.load(made_up.path).rows()
     assert len(rows) == 120
     assert set(rows["variant"]) == set(QUALITY)
     fused = rows[rows["layers"] == "stage4+stage5"]
@@ -59,7 +59,7 @@ def test_load_gives_one_row_an_image_and_variant(made_up: RunFolder) -> None:
 
 
 def test_load_keeps_curves_when_asked_and_joins_runs(made_up: RunFolder) -> None:
-    rows = wsol.load([made_up.path, made_up.name], runs=made_up.path.parent, lists=True)
+    rows = wsol.load([made_up.path, made_up.name], runs=made_up.path.parent).rows(lists=True)
     assert len(rows) == 240
     assert len(rows["choe2020_v1/iou"].iloc[0]) == 20
     with pytest.raises(OutputError, match="there is no run under"):
@@ -97,7 +97,7 @@ def test_pycocotools_finds_the_hits_of_the_exact_protocol(
     words = ["export", str(real.path), "--coco", str(place), "--variant", "gradcam", "--protocol", "exact"]
     assert main(words) == 0
     assert capsys.readouterr().out.split() == [str(place), str(tmp_path / "boxes.gt.json")]
-    rows = wsol.load(real.path)
+    rows = wsol.load(real.path).rows()
     ours = rows[rows["method"] == "gradcam"]["exact/hit"].to_list()
     hits = coco_hits(tmp_path / "boxes.gt.json", place)
     assert [hits[n] for n in range(1, 17)] == ours
@@ -149,7 +149,7 @@ def test_boxes_of_a_square_frame_are_brought_to_stored_pixels(real: RunFolder, t
         assert 0 <= x < x + width <= size["width"] + 1e-9
         assert 0 <= y < y + height <= size["height"] + 1e-9
     right = coco_hits(tmp_path / "v1.gt.json", tmp_path / "v1.json")
-    rows = wsol.load(real.path)
+    rows = wsol.load(real.path).rows()
     ours = rows[rows["variant"] == "gradcam@stage5"]["choe2020_v1/hit"].sum()
     assert abs(sum(right.values()) - ours) <= 2  # the protocol's own +1 and rounding move a few
 

@@ -153,7 +153,7 @@ def test_multirun_makes_a_run_folder_a_model_and_reports_failures(
     assert code == 1
     story = capsys.readouterr().err
     assert "1 of 2 jobs done" in story
-    assert "HeadError: cam needs one linear layer" in story
+    assert "HeadError: the method needs one linear layer" in story
     assert len(list(tmp_path.glob("shapes-*-shapes_gap-*/rows/*.parquet"))) == 4
 
 

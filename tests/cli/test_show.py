@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from wsol.cli import main
 from wsol.datasets.base import datasets
-from wsol.describe import options, parts
 from wsol.methods._base import methods
+from wsol.methods._variants import config_of
 from wsol.metrics._base import metrics
+from wsol.options import defaults
 from wsol.protocols._base import protocols
 
 CONF = sorted(p.stem for p in (Path(__file__).parents[2] / "conf" / "dataset").glob("*.yaml"))
@@ -47,7 +47,7 @@ def test_every_method_shows_its_formula_cost_and_options(name: str, capsys: pyte
     facts = shown(capsys, "method", name)
     assert facts["title"]
     assert facts["cost"]
-    assert {o["name"] for o in facts["options"]} >= {f.name for f in options(methods[name])} | {"sample"}
+    assert {o["name"] for o in facts["options"]} == set(config_of(name))
     if not name.startswith("peer"):
         assert facts["formula"]
 
@@ -63,7 +63,7 @@ def test_every_metric_shows_its_scores(name: str, capsys: pytest.CaptureFixture[
 def test_every_dataset_shows_its_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     facts = shown(capsys, "dataset", name)
     assert facts["reader"] in datasets
-    assert {o["name"] for o in facts["options"]} == {o.name for o in options(datasets[facts["reader"]])}
+    assert {o["name"] for o in facts["options"]} == set(defaults(datasets[facts["reader"]]))
 
 
 def test_a_choice_in_conf_shows_what_it_sets(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,11 +77,96 @@ def test_text_has_a_line_for_each_knob(capsys: pytest.CaptureFixture[str]) -> No
     text = capsys.readouterr().out
     assert "| tau " in text
     assert "0.15 * 255" in text
+
+
+LAYERCAM = """\
+method: layercam
+name: LayerCAM
+paper: Jiang et al., LayerCAM: Exploring Hierarchical Class Activation Maps, TIP 2021
+year: 2021
+needs: activations, gradients
+layers: last
+cost: 1F + 1B
+stochastic: false
+
+LayerCAM: each location weighted by its own positive gradient.
+
+M = ReLU(sum_k ReLU(g_k) * A_k)
+
+Identities: equals element-wise Grad-CAM where A >= 0; equals CAM with ReLU(w), up to 1/n, on a GAP head.
+
+Traps: right before a pool the gradient is a grid, because the pool sends it to one cell per window. The authors' \
+localization script takes the gradient of the pool's output, upsampled (grad_source=next_upsampled); 1F + 1B more.
+
+options
+"""
+
+
+def test_a_method_is_printed_whole(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "method", "layercam"]) == 0
     text = capsys.readouterr().out
-    assert "M = ReLU(sum_k ReLU(g_k) * A_k)" in text
-    assert "Traps: right before a pool" in text
-    assert "| grad_source" in text
+    assert text.startswith(LAYERCAM)
+    table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text[len(LAYERCAM) :].splitlines()]
+    assert table[0] == ["name", "default", "takes", "help"]
+    assert [
+        "pool",
+        "null",
+        "str or null",
+        "module name of that pool; null for the first one behind the layer",
+    ] in table
+    assert [
+        "gamma",
+        "null",
+        "float or null",
+        "contrast of the tanh scaling (2 in LayerCAM's paper); null leaves maps as they are",
+    ] in table
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "text"),
+    [
+        (
+            "cam",
+            "title",
+            "CAM: each channel weighted by the class's weight in the linear layer behind the average pooling.",
+        ),
+        ("cam", "identities", "sum of M / n = y - b (n cells); M = n Grad-CAM before the ReLU."),
+        (
+            "gradcam_pp",
+            "formula",
+            "alpha = g^2 / (2 g^2 + S_k g^3) = 1 / (2 + S_k g), S_k = sum of A_k\n"
+            "w_k = sum alpha ReLU(g);  M = ReLU(sum_k w_k A_k)",
+        ),
+        (
+            "rise",
+            "formula",
+            "M = sum_i p(x * m_i) m_i / (N p_1)\n"
+            "m_i: a coarse grid of cells kept with probability p_1, upsampled, shifted at random",
+        ),
+        (
+            "fullbox",
+            "traps",
+            "a flat map is nothing for every other method; for this one it is the box of the whole image.",
+        ),
+    ],
+)
+def test_the_docstrings_sections_are_shown_as_they_stand(
+    name: str, part: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert shown(capsys, "method", name)[part] == text
+
+
+def test_an_option_is_shown_with_its_range_and_its_meaning(capsys: pytest.CaptureFixture[str]) -> None:
+    options = {o["name"]: o for o in shown(capsys, "method", "rise")["options"]}
+    assert options["keep"] == {
+        "name": "keep",
+        "default": 0.5,
+        "takes": "float (above 0 and at most 1)",
+        "help": "p_1, chance that a cell is kept",
+    }
+    assert "gamma" not in options  # RISE takes no layers, so there is nothing to fuse
+    assert "gamma" not in {o["name"] for o in shown(capsys, "method", "zoomcam")["options"]}  # fuses its layers itself
+    assert options["sample"]["help"] == "evaluate only that many images, the same for every variant"
 
 
 @pytest.mark.parametrize(
@@ -121,42 +206,3 @@ def test_showing_and_comparing_load_no_torch() -> None:
     ]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-@dataclass(frozen=True, kw_only=True)
-class Documented:
-    """Title of one
-    or two lines.
-
-    M = a + b
-
-    Identities: the same as x; and y.
-    Traps: none of (any, kind) known.
-
-    Options: a = one (the paper, eq. 2), two; b, in pixels; c (what it is).
-    """
-
-    a: Literal["one", "two"] = "one"
-    b: int | None = None
-    c: float = 1.0
-    d: bool = False  # said here only
-
-
-def test_a_docstring_comes_apart_at_its_keywords() -> None:
-    assert parts(Documented) == {
-        "title": "Title of one or two lines.",
-        "formula": "M = a + b",
-        "identities": "the same as x; and y.",
-        "traps": "none of (any, kind) known.",
-        "options": "a = one (the paper, eq. 2), two; b, in pixels; c (what it is).",
-    }
-
-
-def test_options_find_their_meaning() -> None:
-    told = {o.name: (o.takes, o.about) for o in options(Documented)}
-    assert told == {
-        "a": ("one, two", "one (the paper, eq. 2), two"),
-        "b": ("int or null", "in pixels"),
-        "c": ("float", "(what it is)"),
-        "d": ("bool", "said here only"),
-    }

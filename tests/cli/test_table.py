@@ -157,7 +157,7 @@ def test_reading_commands_don_t_load_torch(runs: Path) -> None:
         "assert main(['table', '--by', 'method,layers,gamma', *places]) == 0\n"
         "assert main(['compare', 'cam', 'gradcam@stage5', *places]) == 0\n"
         "import wsol\n"
-        "assert len(wsol.load('latest', runs=sys.argv[1])) == 300\n"
+        "assert len(wsol.load('latest', runs=sys.argv[1]).rows()) == 300\n"
         "assert main(['export', 'latest', '--csv', sys.argv[2], '--runs', sys.argv[1]]) == 0\n"
         "assert not {'torch', 'torchvision', 'wsol.capture'} & set(sys.modules)\n"
     )

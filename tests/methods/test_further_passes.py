@@ -71,7 +71,7 @@ def test_networks_of_one_input_size_are_refused_in_a_sentence(key: str) -> None:
     features = vits.one_layer(
         vits.make_vit("torchvision"), vits.make_images(), TARGETS, "encoder.layers.encoder_layer_1"
     )
-    with pytest.raises(ModelError, match="looks at other sizes of the image, and the network refuses: Wrong image"):
+    with pytest.raises(ModelError, match="needs images of other sizes, which the network refuses: Wrong image"):
         methods[key]()(features)
 
 

@@ -16,9 +16,12 @@ from wsol.errors import ConfigError, HeadError
 from wsol.methods._base import LayerFeatures, methods
 from wsol.methods._common.bias_gradients import bias_gradients
 from wsol.methods._common.deeplift import multipliers
-from wsol.methods._common.masks import channel_scores, live_channels, minmax, target_scores
+from wsol.methods._common.gradcam_pp import WEIGHTS
+from wsol.methods._common.masks import channel_scores, live_channels, target_scores
+from wsol.methods._common.stretch import minmax
 from wsol.methods._fusion import Fusion, fuse_layers
 from wsol.models.forward import INPUT
+from wsol.testing import applied
 
 TARGETS = (0, 3, 4)
 
@@ -101,20 +104,20 @@ def test_gradcam_pp_has_a_closed_form_on_a_gap_head(gap: LayerFeatures) -> None:
     g = gap.gradients[:, :, 0, 0]
     total = gap.activations.sum((2, 3))
     closed = cells(gap) * g.relu() / (2 + g * total)
-    close(methods["gradcam_pp"]().weights(gap.activations, gap.gradients), torch.where(g > 0, closed, 0))
+    close(WEIGHTS["paper"](gap.activations, gap.gradients), torch.where(g > 0, closed, 0))
 
 
 def test_gradcam_pp_is_equation_19_without_an_epsilon(vgg: LayerFeatures) -> None:
     a, g = vgg.activations, vgg.gradients
     square = 2 * g**2 + a.sum((2, 3), keepdim=True) * g**3
     alpha = torch.where(g != 0, g**2 / torch.where(g != 0, square, 1), 0)
-    close(methods["gradcam_pp"]().weights(a, g), (alpha * g.relu()).sum((2, 3)), 1e-12)
+    close(WEIGHTS["paper"](a, g), (alpha * g.relu()).sum((2, 3)), 1e-12)
 
 
 def test_gradcam_pp_does_not_lose_small_gradients(vgg: LayerFeatures) -> None:
     small = replace(vgg, _gradients=vgg.gradients.float() * 1e-15, activations=vgg.activations.float())
     limit = (small.gradients / 2).relu().sum((2, 3))  # 2 + S g is 2 when g is nothing
-    weights = methods["gradcam_pp"]().weights(small.activations, small.gradients)
+    weights = WEIGHTS["paper"](small.activations, small.gradients)
     assert limit.amax() > 0
     np.testing.assert_allclose(weights.numpy(), limit.numpy(), rtol=1e-5)
 
@@ -129,7 +132,7 @@ def test_reciprocams_closed_form_equals_its_partial_forwards(gap: LayerFeatures,
     before = gap.query.cost
     closed = run("reciprocam", gap, score=score, kernel=kernel)
     assert gap.query.cost == before, "the closed form takes no forward"
-    close(closed, run("reciprocam", replace(gap, head=None), score=score, kernel=kernel))
+    close(closed, run("reciprocam", replace(gap, _head=lambda: None), score=score, kernel=kernel))
     assert (gap.query.cost - before).partial_forwards == 3 * cells(gap)
 
 
@@ -138,7 +141,7 @@ def test_ablationcams_closed_form_equals_its_partial_forwards(gap: LayerFeatures
     before = gap.query.cost
     closed = run("ablationcam", gap)
     assert gap.query.cost == before, "the closed form takes no forward"
-    close(closed, run("ablationcam", replace(gap, head=None, memo={})))
+    close(closed, run("ablationcam", replace(gap, _head=lambda: None, memo={})))
     assert (gap.query.cost - before).partial_forwards == int(gap.activations.flatten(2).any(2).sum())
     weights = gap.head.weight[gap.targets] * gap.activations.mean((2, 3)) / gap.scores[:, None]
     close(closed, (weights[:, :, None, None] * gap.activations).sum(1).relu())
@@ -191,7 +194,7 @@ def test_liftcam_is_the_exact_shapley_value_on_a_gap_head(gap: LayerFeatures) ->
 
 def test_liftcams_closed_form_equals_its_multipliers(gap: LayerFeatures) -> None:
     lift = methods["liftcam"]()
-    close(lift.weights(gap), lift.weights(replace(gap, head=None, memo={})))
+    close(lift.weights(gap), lift.weights(replace(gap, _head=lambda: None, memo={})))
 
 
 @pytest.mark.parametrize("score", ["prob", "logit"])
@@ -207,7 +210,7 @@ def test_shapcams_weights_add_up_to_the_score_without_the_layer(vgg: LayerFeatur
 def test_shapcam_is_liftcam_on_a_gap_head_with_the_logit(gap: LayerFeatures) -> None:
     closed = methods["shapcam"](score="logit").weights(gap)
     assert torch.equal(closed, methods["liftcam"]().weights(gap))
-    close(methods["shapcam"](score="logit", samples=2).weights(replace(gap, head=None)), closed)
+    close(methods["shapcam"](score="logit", samples=2).weights(replace(gap, _head=lambda: None)), closed)
 
 
 @pytest.mark.parametrize("layer", LAYERS[TinyVGG])
@@ -243,8 +246,8 @@ def test_finercam_with_alpha_0_is_the_base_method(vgg: LayerFeatures, base: str)
     assert (run("finercam", vgg, base=base) - run(base, vgg)).abs().max() > 1e-3
 
 
-def test_finercam_refuses_a_base_that_takes_more_than_one_look(vgg: LayerFeatures) -> None:
-    with pytest.raises(ConfigError, match=r"finercam can't run base='scorecam'.*choose one of .*gradcam"):
+def test_finercam_refuses_a_base_that_takes_more_than_one_pass(vgg: LayerFeatures) -> None:
+    with pytest.raises(ConfigError, match=r"finercam cannot run base=scorecam.*choose one of .*gradcam"):
         run("finercam", vgg, base="scorecam")
 
 
@@ -315,7 +318,7 @@ def test_gamma_changes_no_region_of_a_single_layer_at_any_threshold(vgg: LayerFe
 
 def test_cam_says_what_to_use_where_there_is_no_linear_head(vgg: LayerFeatures) -> None:
     with pytest.raises(
-        HeadError, match=r"cam needs one linear layer after average pooling.*'features\.7'.*use gradcam"
+        HeadError, match=r"the method needs one linear layer after average pooling.*'features\.7'.*use gradcam"
     ):
         run("cam", vgg)
 
@@ -381,7 +384,7 @@ def test_a_planted_object_is_found_where_it_is(key: str) -> None:
     layer = INPUT if methods[key].info.layers == "input" else "block"
     features = layer_features(Planted().double(), image, [1], [layer])
     made = methods[key](**options)
-    raw = (made.joint(features) if hasattr(made, "joint") else made(features[0]))[0]
+    raw = applied(made, features)[0]
     found = (raw > raw.amin() + (raw.amax() - raw.amin()) / 2).nonzero()
     box = [*found.amin(0).tolist(), *found.amax(0).tolist()]
     assert box == [3, 4, 8, 11]

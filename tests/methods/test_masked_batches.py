@@ -78,6 +78,7 @@ def test_with_padding_only_known_sizes_run(case: str, sizes_of: Callable[..., li
     layers = given(case, pad=True)
     query = layers[0].query
     query.logits(make_images(CHUNK))
+    assert [layer.head for layer in layers]  # found by a forward of two images, once per network and layer
     sizes = sizes_of(query, lambda: run(case, layers))
     fronts = {1} if case.split()[0] in PER_IMAGE else set()
     assert set(sizes) <= {CHUNK} | fronts

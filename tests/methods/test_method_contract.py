@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import re
 from typing import Any
 
@@ -15,17 +14,17 @@ from tests.methods.nets import LAST, LAYERS, TinyGAP, TinyVGG, layer_features, m
 from wsol.errors import HeadError
 from wsol.methods._base import methods
 from wsol.models.forward import INPUT
+from wsol.options import MISSING_VALUE, defaults, options_of
 from wsol.testing import RULES, Rule, Trial, applied, broken_map, hooks
 
 TARGETS = (0, 3, 4)
-FEW = {"samples": 2, "steps": 2, "iterations": 2, "scales": 2}
 KEYS = [k for k, cls in methods.items() if "attention" not in cls.info.needs]
 
 
 def made(key: str, **options: Any) -> Any:
-    """The method with options that keep it short."""
-    names = {f.name for f in dataclasses.fields(methods[key])}  # type: ignore[arg-type]
-    return methods[key](**{k: v for k, v in (FEW | options).items() if k in names})
+    """The method with the options that keep it short."""
+    known = defaults(methods[key])
+    return methods[key](**{k: v for k, v in {**methods[key].info.quick, **options}.items() if k in known})
 
 
 def layers_for(key: str, module: nn.Module, layer: str | None = None) -> tuple[str, ...]:
@@ -215,21 +214,24 @@ def test_the_declared_cost_is_what_is_spent(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_method_tells_what_it_is(key: str) -> None:
+def test_a_method_is_a_frozen_record_that_says_what_it_is(key: str) -> None:
+    check_record(key)
+
+
+def check_record(key: str) -> None:
     cls = methods[key]
-    text = inspect.getdoc(cls) or ""
-    lines = text.splitlines()
-    assert re.match(r"[\w\-+ ]+: .+\.$|[\w\-+ ]+: .+", lines[0]), "Name: what it does"
-    assert any("=" in line for line in lines[1:]), "a formula"
-    assert "Identities:" in text or "Traps:" in text
-    assert cls.info.key == key
-    assert re.fullmatch(r"[a-z][a-z0-9_.]*", key)
-    assert 1980 < cls.info.year < 2100
-    assert cls.info.paper
-    assert cls.info.layers in {"last", "input", "all"} or "stage" in cls.info.layers
-    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
-        assert field.default is not dataclasses.MISSING, f"option {field.name} has no default"
-        assert re.search(rf"\b{field.name}\b", text), f"the docstring does not say what option {field.name} does"
+    info = cls.info
+    assert info.key == key
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", key)
+    assert info.identities or info.traps
+    assert not {"Options:", "Attributes"} & set(cls.__doc__.split())  # options say it themselves
+    assert 1980 < info.year < 2100
+    assert info.paper
+    assert info.layers in {"last", "input", "all"} or "stage" in info.layers
+    assert info.costly == bool(re.search(r"[a-zKn] [FBP]", info.cost)), "many passes make a method costly"
+    assert info.quick.keys() <= {o.name for o in options_of(cls)}
+    for option in options_of(cls):
+        assert option.default != MISSING_VALUE, f"option {option.name} has no default"
     with pytest.raises(dataclasses.FrozenInstanceError):
         cls().anything = 1  # type: ignore[attr-defined]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsol.cli import choices
-from wsol.errors import ConfigError, DataError, WsolError, unknown
+from wsol.errors import WsolError
 from wsol.report.tables.render import check_format, write
 from wsol.runs.folder import RunFolder, open_run
 
@@ -41,30 +41,14 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--json", dest="style", action="store_const", const="json", help="same as --format json")
     chosen = parser.parse_args(choices.reading(list(words)))
     from wsol.report.numbers.choose import Choice
-    from wsol.report.numbers.failures import failures, prepared
-    from wsol.report.numbers.summary import Settings, summarise
-    from wsol.report.tables.compare import Side, compare_table, compared, image_key, images_table, most_different
+    from wsol.report.numbers.summary import Settings
+    from wsol.report.tables.compare import compare_table, compared, image_key, images_table, most_different
+    from wsol.report.tables.sides import sides
 
     check_format(chosen.style)
     found_in = [find(name, chosen.run, chosen.runs) for name in (chosen.a, chosen.b)]
-    stored = [folder.tables()[variant] for folder, variant in found_in]
-    tables = [
-        prepared(table, folder.about(), skip_failed=chosen.skip_failed)
-        for table, (folder, _) in zip(stored, found_in, strict=True)
-    ]
-    both = set(tables[0]["image_id"].to_pylist()) & set(tables[1]["image_id"].to_pylist())
-    if not both:
-        raise DataError(f"{chosen.a} and {chosen.b} have no image in common; compare variants of one data set")
     settings = Settings(n_resamples=chosen.resamples, by_class=chosen.by_class, skip_failed=chosen.skip_failed)
-    a, b = (
-        Side.of(
-            summarise(folder, variants=[variant], images=both, settings=settings),
-            variant,
-            rows.filter([i in both for i in rows["image_id"].to_pylist()]),
-            failures(whole, skipped=chosen.skip_failed),
-        )
-        for (folder, variant), rows, whole in zip(found_in, tables, stored, strict=True)
-    )
+    a, b = sides(found_in[0], found_in[1], settings)
     choice = Choice(metrics=chosen.metric, protocols=chosen.protocol, everything=chosen.all or chosen.style == "json")
     found = compared(a, b, choice)
     key = image_key(found, a) if chosen.top > 0 else None
@@ -84,6 +68,8 @@ def main(words: Sequence[str]) -> int:
 
 def find(name: str, run: str, runs: Path) -> tuple[RunFolder, str]:
     """The run and the variant key of ``variant`` or ``RUN/variant``."""
+    from wsol.report.tables.sides import variant_key
+
     place, slash, variant = name.rpartition("/")
     if slash:
         try:
@@ -94,20 +80,3 @@ def find(name: str, run: str, runs: Path) -> tuple[RunFolder, str]:
                 raise
     folder = open_run(run, runs)
     return folder, variant_key(folder, name)
-
-
-def variant_key(folder: RunFolder, name: str) -> str:
-    """The key of a variant: by its id, its short name, its method or the beginning of its id, if that says which."""
-    from wsol.report.numbers.names import short_name
-
-    variants = folder.about().variants
-    for key, variant in variants.items():
-        if name in (key, variant.id, short_name(variant)[0]):
-            return key
-    of_method = [key for key, variant in variants.items() if variant.method == name]
-    beginning = of_method or [key for key in variants if key.startswith(name)]
-    if len(beginning) == 1:
-        return beginning[0]
-    if beginning:
-        raise ConfigError(f"{name} could be {' or '.join(beginning)}; say which")
-    raise unknown("variant", name, variants, see=f"wsol table {folder.name}")

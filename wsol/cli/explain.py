@@ -114,7 +114,7 @@ def explain(
     written, arrays, failed = [], {}, []
     for name, slug in zip(images, _slugs(images), strict=True):
         image, sample = _open(name, data)
-        source = NetworkMaps(cast("Dataset", _OneImage(image)), extractor, engine.batch_size)
+        source = NetworkMaps(cast("Dataset", _OneImage(image)), classifier, extractor, engine.batch_size)
         one = source.load(sample or Sample(name, 0, np.zeros((0, 4)), image.size), [view], {"image"})
         logits = np.mean([extractor.query.logits(extractor.tensor([x])).cpu().numpy()[0] for x in one.inputs[view]], 0)
         target = label if label is not None else sample.label if sample else int(logits.argmax())

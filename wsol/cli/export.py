@@ -60,21 +60,21 @@ def main(words: Sequence[str]) -> int:
 
 
 def _rows(folder: RunFolder, csv: Path | None, parquet: Path | None) -> list[object]:
-    from wsol import load
+    from wsol.report.export.frame import frame
 
     if csv:
-        _write(csv, lambda: load(folder.path).to_csv(csv, index=False))
+        _write(csv, lambda: frame(folder.path).to_csv(csv, index=False))
     if parquet:
-        _write(parquet, lambda: load(folder.path, lists=True).to_parquet(parquet, index=False))
+        _write(parquet, lambda: frame(folder.path, lists=True).to_parquet(parquet, index=False))
     return [place for place in (csv, parquet) if place]
 
 
 def _coco(
     folder: RunFolder, place: Path, variant: str, protocol: str, tau: float | None, own: Path | None
 ) -> list[object]:
-    from wsol.cli.compare import variant_key
     from wsol.datasets.formats.coco import Coco
     from wsol.report.export.frame import coco_detections, coco_truth, single_box_protocol, slug
+    from wsol.report.tables.sides import variant_key
 
     variants = [variant_key(folder, variant)] if variant else list(folder.about().variants)
     name = single_box_protocol(folder, protocol)

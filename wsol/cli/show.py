@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from wsol.cli import choices
-from wsol.describe import Option, options, parts
 from wsol.environment import conf_dir
 from wsol.errors import unknown
-from wsol.options import MISSING_VALUE
+from wsol.options import MISSING_VALUE, SAMPLE, options_of
 from wsol.report.tables.render import print_table
 
 Facts = dict[str, Any]
@@ -47,15 +47,9 @@ def main(words: Sequence[str]) -> int:
 def method(key: str) -> Facts:
     """Formula, options with defaults, identities, traps, paper, needs and cost of a method."""
     from wsol.methods._base import methods
-    from wsol.methods._fusion import Fusion
-    from wsol.methods._variants import takes_layers
+    from wsol.methods._variants import variant_options
 
-    cls = methods[key]
-    info = cls.info
-    layered = takes_layers(info)
-    about = "stage1 ... stage5, last, all, each, or module names; joined by + they are fused"
-    every = [Option("layers", info.layers, "names", about)] if layered else []
-    every.append(Option("sample", None, "int or null", "evaluate only that many images, the same for every variant"))
+    info = methods[key].info
     return {
         "method": key,
         "name": info.name,
@@ -65,8 +59,9 @@ def method(key: str) -> Facts:
         "layers": info.layers,
         "cost": info.cost,
         "stochastic": info.stochastic,
-        **{k: v for k, v in parts(cls).items() if k != "options"},
-        "options": [asdict(o) for o in every + options(cls, shared=Fusion if layered else None)],
+        "title": f"{info.title}: {info.summary}" if info.summary else info.title,
+        **{part: text for part in ("formula", "identities", "traps") if (text := getattr(info, part))},
+        "options": [asdict(option) for option in variant_options(methods[key])],
     }
 
 
@@ -94,12 +89,12 @@ def metric(key: str) -> Facts:
         "year": info.year,
         "needs": sorted(info.needs),
         "cost": info.cost,
-        **{k: v for k, v in parts(cls).items() if k != "options"},
+        "description": inspect.getdoc(cls),
         "scores": [
             {"score": s.name, "label": s.label, "better": better[s.higher_is_better], "percent": s.percent}
             for s in cls().scores
         ],
-        "options": [asdict(o) for o in options(cls)],
+        "options": [asdict(option) for option in (SAMPLE, *options_of(cls))],
     }
 
 
@@ -114,10 +109,9 @@ def dataset(name: str) -> Facts:
         raise unknown("dataset", name, {*datasets, *presets}, see="wsol list datasets")
     reader = str(preset.get("name", name))
     cls = datasets[reader]
-    own = [asdict(o) for o in options(cls)]
-    for option in own:
-        option["default"] = preset.get(option["name"], option["default"])
-    return {"dataset": name, "reader": reader, **_comment_of(file), **parts(cls), "options": own}
+    options = [asdict(replace(o, default=preset.get(o.name, o.default))) for o in options_of(cls)]
+    description = inspect.getdoc(cls)
+    return {"dataset": name, "reader": reader, **_comment_of(file), "description": description, "options": options}
 
 
 SHOWN: Mapping[str, Callable[[str], Facts]] = {
@@ -144,12 +138,12 @@ def _comment_of(file: Path) -> Facts:
 def _print(facts: Facts) -> None:
     """Plain facts a line each, paragraphs by their names, tables below."""
     tables = {k: v for k, v in facts.items() if k in ("options", "scores", "knobs")}
-    prose = {k: v for k, v in facts.items() if k in ("title", "formula", "identities", "traps")}
+    prose = {k: v for k, v in facts.items() if k in ("title", "formula", "description", "identities", "traps")}
     for key, value in facts.items():
         if key not in tables and key not in prose:
             print(f"{key}: {_text(value)}")
     for key, value in prose.items():
-        print(f"\n{value}" if key in ("title", "formula") else f"\n{key.capitalize()}: {value}")
+        print(f"\n{value}" if key in ("title", "formula", "description") else f"\n{key.capitalize()}: {value}")
     for key, table in tables.items():
         rows = [{"knob": k, **v} for k, v in table.items()] if isinstance(table, dict) else table
         if rows:

@@ -44,7 +44,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     for name, options in chosen_methods.items():
         methods[str(options.get("method", name))]
     rules = chosen_protocols(settings)
-    chosen_metrics = tuple(_metric(name, node) for name, node in (settings.get("metrics") or {}).items())
+    chosen_metrics = tuple(chosen_metric(name, node) for name, node in (settings.get("metrics") or {}).items())
     if not rules and not chosen_metrics:
         raise ConfigError("nothing to measure: choose a protocol or a metric, for example protocol=[choe2020_v2]")
     engine = engine_of(settings)
@@ -185,7 +185,8 @@ def _protocols(name: str, node: Mapping[str, Any]) -> list[Protocol]:
     return [base.derive({**_tuples(single), **choice}) for choice in several]
 
 
-def _metric(name: str, node: Mapping[str, Any]) -> ChosenMetric:
+def chosen_metric(name: str, node: Mapping[str, Any]) -> ChosenMetric:
+    """A metric with its options, under the name that its columns start with."""
     cls = metrics[str(node.get("metric", name))]
     sample = node.get("sample")
     if sample is not None and (not isinstance(sample, int) or sample < 1):

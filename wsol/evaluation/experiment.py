@@ -113,7 +113,7 @@ class Experiment:
 
         autocast = self.numerics.precision == "bfloat16"
         extractor = MapExtractor(self.classifier, seed=self.seed, chunk=self.chunk, autocast=autocast)
-        return NetworkMaps(self.dataset, extractor, self.batch_size)
+        return NetworkMaps(self.dataset, self.classifier, extractor, self.batch_size)
 
     @cached_property
     def family(self) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def group_table(
     columns |= status | _class_columns(own, images) | _cost_columns(own, group)
     for protocol in experiment.protocols:
         if protocol.name in localizations:
-            columns |= _box_columns(protocol.name, localizations[protocol.name])
+            columns |= box_columns(protocol.name, localizations[protocol.name])
             view = experiment.view_of(protocol)
             if view != experiment.view and (logits := found[view].logits) is not None:
                 ranks = [rank_of(logits(i), one.sample.label) for i, one in enumerate(found[view].loaded)]
@@ -123,7 +123,7 @@ def _cost_columns(maps: RawMaps, group: Group) -> dict[str, pa.Array]:
     return {name: pa.array([one[name] for one in spent], pa.float64()) for name in (*COUNTED, *MEASURED)}
 
 
-def _box_columns(protocol: str, found: Localizations) -> dict[str, pa.Array]:
+def box_columns(protocol: str, found: Localizations) -> dict[str, pa.Array]:
     """Step functions of tau as columns: IoU, and the number of boxes or, where there is only one, the box."""
     columns = {"breaks": _lists(found.iou, found.iou.breaks), "iou": _lists(found.iou, found.iou.values)}
     if found.count is not None:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from wsol.methods._variants import Variant
-    from wsol.models.classifier import Classifier
     from wsol.models.heads import Head
+    from wsol.models.network import Network
 
 
 class MapExtractor:
@@ -38,30 +39,24 @@ class MapExtractor:
 
     Parameters
     ----------
-    classifier : its module runs where its parameters are, in their type.
+    network : its module runs where its parameters are, in their type.
     chunk : masked or partial forwards at a time.
     autocast : run in bfloat16.
     """
 
-    def __init__(self, classifier: Classifier, *, seed: int = 0, chunk: int = 64, autocast: bool = False) -> None:
-        self.classifier = classifier
-        self.module = classifier.module
+    def __init__(self, network: Network, *, seed: int = 0, chunk: int = 64, autocast: bool = False) -> None:
+        self.network = network
+        self.module = network.module
         self.seed = seed
         weight = next((p for p in self.module.parameters() if p.is_floating_point()), torch.zeros(()))
         self.device, self.dtype = weight.device, weight.dtype
         self.autocast = autocast
-        self.grids = Grids(classifier)
+        self.grids = Grids(network)
         self.query = ModelQuery(self.module, grids=self.grids, chunk=chunk, autocast=autocast)
         self._heads: dict[str, Head | None] = {}
         self._heights: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)  # of layers, by the input's size
         self._sizes: dict[tuple[int, int], set[int]] = defaultdict(set)  # of batches that ran, by the input's size
         self._alone: dict[object, Measured] = {}
-
-    def normalized(self, image: Any) -> NDArray[np.float32]:
-        """An RGB image as the weights want it, (h, w, 3)."""
-        mean, std = (np.asarray(v, np.float32) for v in (self.classifier.mean, self.classifier.std))
-        found: NDArray[np.float32] = (np.asarray(image, np.float32) / np.float32(255) - mean) / std
-        return found
 
     def tensor(self, inputs: Sequence[NDArray[np.float32]]) -> Tensor:
         """Inputs of one size, as `normalized` gives them, to (n, 3, h, w) on the network's device."""
@@ -78,11 +73,13 @@ class MapExtractor:
         variants: Sequence[Variant],
         *,
         measure: bool = False,
+        keep_going: bool = True,
     ) -> BatchMaps:
-        """Raw maps of every variant for (n, 3, h, w) `inputs` and their (n,) target classes.
+        """Raw maps of every variant for (n, C, *space) `inputs` and their (n,) target classes.
 
         Parameters
         ----------
+        keep_going : note where a method fails, image by image; otherwise its error is raised.
         measure : also time each variant as if it ran alone, and take its peak memory; its passes run twice more.
         """
         targets = targets.to(self.device, non_blocking=True)
@@ -100,7 +97,10 @@ class MapExtractor:
                 alone = self._cost_alone(variant, inputs, targets, measure=measure)
                 before, known = self.query.cost, set(memo)
                 with self._measured(measure) as spent:
-                    maps, wrong = self._maps_of(variant, features, inputs)
+                    if keep_going:
+                        maps, wrong = self._maps_of(variant, features, inputs)
+                    else:
+                        maps, wrong = self._computed(variant, features, inputs), {}
                 tensors[variant.id] = maps.to(wide)
                 failures |= {(variant.id, place): line for place, line in wrong.items()}
                 peaks |= dict.fromkeys(memo.keys() - known, spent.peak_mb)
@@ -149,7 +149,7 @@ class MapExtractor:
                 images=inputs,
                 image_ids=ids,
                 seed=self.seed,
-                head=self._head(layer, inputs),
+                _head=partial(self._head, layer, inputs),
                 query=self.query,
                 memo=memo,
                 used=used,
@@ -210,7 +210,7 @@ class MapExtractor:
         """Of a layer's activations for inputs of this size; ``last`` is the deepest stage."""
         known = self._heights[_size(inputs)]
         if layer not in known:
-            name = resolve_layer(self.classifier, layer)
+            name = resolve_layer(self.network, layer)
             if name not in known:
                 with capture(self.module, [name], gradients=False, grids=self.grids) as run:
                     known[name] = int(run(inputs[:1]).activations[name].shape[-2])

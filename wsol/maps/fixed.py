@@ -72,7 +72,7 @@ def _crop_map(fixed: Hashable, side: tuple[int, int]) -> NDArray[Any]:
         images=blank,
         image_ids=("",),
         seed=0,
-        head=None,
+        _head=lambda: None,
         query=ModelQuery(torch.nn.Identity()),
     )
     found: NDArray[Any] = cast("Method", fixed)(features)[0].float().numpy()

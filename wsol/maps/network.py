@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wsol.maps.batch_maps import BatchMaps
     from wsol.maps.extractor import MapExtractor
     from wsol.methods._variants import Variant
+    from wsol.models.classifier import Classifier
     from wsol.models.query import ModelQuery
     from wsol.views import View
 
@@ -37,6 +38,7 @@ class NetworkMaps:
     """
 
     dataset: Dataset
+    classifier: Classifier
     extractor: MapExtractor
     batch_size: int
 
@@ -61,7 +63,7 @@ class NetworkMaps:
     def load(self, sample: Sample, views: Sequence[View], needs: Collection[str]) -> Loaded:
         found = load_pixels(self.dataset, sample, {*needs, "image"})
         assert found.image is not None
-        inputs = {view: [self.extractor.normalized(crop) for crop in view.inputs(found.image)] for view in views}
+        inputs = {view: [self.classifier.normalized(crop) for crop in view.inputs(found.image)] for view in views}
         return replace(found, inputs=inputs, image=found.image if "image" in needs else None)
 
     def measures_costs(self, loaded: Sequence[Loaded], variants: Sequence[Variant]) -> bool:

@@ -1,17 +1,18 @@
 """The contract of a method, and the decorator that registers one.
 
-A method is a pure function of one layer's output. It returns a *raw map*: layer resolution, no ReLU beyond its
-formula, no normalization. Sizes, thresholds and boxes are the protocol's job;
-fusing layers is `wsol.methods._fusion`'s.
+A method is a pure function of one layer's output. It returns a *raw map*: layer resolution, no ReLU beyond its formula,
+no normalization. Sizes, thresholds and boxes are the protocol's job; fusing layers is `wsol.methods._fusion`'s.
 
     @method("mycam", paper="Me, 2026", year=2026)
     class MyCAM:
         '''MyCAM: each channel weighted by its mean absolute gradient.
 
-        M = ReLU(sum_k mean|g_k| A_k)
+        M = ReLU(sum_k mean|g_k|^power A_k)
+
+        Traps: the gradient's sign is lost.
         '''
 
-        power: float = 1.0  # every field is an option: methods.mycam.power=2
+        power: float = option(1.0, help="exponent of the weights")  # methods.mycam.power=2
 
         def __call__(self, layer: LayerFeatures) -> Tensor:
             weights = layer.gradients.abs().pow(self.power).mean((2, 3), keepdim=True)
@@ -20,14 +21,17 @@ fusing layers is `wsol.methods._fusion`'s.
 
 from __future__ import annotations
 
-import hashlib
+import inspect
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
 
+from wsol.errors import HeadError
 from wsol.models.cost import Cost, Memo
 from wsol.registry import Registry
+from wsol.seeding import torch_generator
 
 if TYPE_CHECKING:  # nothing here loads torch: names and facts of methods are wanted without it
     import torch
@@ -40,6 +44,10 @@ Differentiated = Literal["logit", "prob", "logprob"]
 Role = Literal["method", "control"]
 V = TypeVar("V")
 
+PART_BYTES = 128 * 2**20  # replaced activations held at a time: one copy of 64 channels of 224 x 224 has 13 MB
+ONE_PASS = frozenset({"activations", "gradients"})
+SECTIONS = ("Identities", "Traps")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodInfo:
@@ -47,9 +55,15 @@ class MethodInfo:
 
     Attributes
     ----------
+    title, summary : the docstring's first line, ``Name: what it does``.
+    formula : the paragraphs behind it, up to the first section.
+    identities, traps : the docstring's sections, which begin with ``Identities: `` and ``Traps: ``; or empty.
     needs : what it uses. Without ``gradients`` no backward is run for it.
     layers : the layers it takes when none are chosen: ``last``, ``input``, ``stage3+stage4``, ...
-    cost : forwards (F), backwards (B), partial forwards (P) for one image, K channels, n cells.
+    cost : forwards (F), backwards (B), partial forwards (P) per image, with K channels and n cells.
+    costly : takes dozens to thousands of passes per image, so that demos give it fewer images.
+    quick : options under which it takes few passes, for tests and demos.
+    joint : it sees all its layers at once and fuses them itself (`Method`).
     stochastic : draws random numbers, from (run seed, image id).
     constant_is_full : a flat map means the whole image; for all other methods it means nothing was found.
     role : ``control`` where the map is fixed or random by design: a floor, not a competitor.
@@ -57,14 +71,27 @@ class MethodInfo:
 
     key: str
     name: str
+    title: str = ""
+    summary: str = ""
+    formula: str = ""
+    identities: str = ""
+    traps: str = ""
     paper: str
     year: int
     needs: frozenset[str]
     layers: str
     cost: str
+    costly: bool = False
+    quick: Mapping[str, Any] = field(default_factory=dict)
+    joint: bool = False
     stochastic: bool = False
     constant_is_full: bool = False
     role: Role = "method"
+
+    @property
+    def one_pass(self) -> bool:
+        """Whether the shared forward and backward over a layer is all it takes."""
+        return bool(self.needs) and self.needs <= ONE_PASS and self.layers != "input"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +105,11 @@ class LayerFeatures:
     gradients : (B, K, H, W) gradient of the target logit by the activations, an error where the method does
         not declare the need.
     logits, targets : (B, C) and (B,).
-    images : (B, 3, h, w), the normalised network input.
+    images : (B, 3, h, w), the normalized network input.
     image_ids, seed : what random numbers are drawn from.
-    head : the linear head behind this layer, or None when there is none (CAM's condition).
     query : the model, for methods that need more passes than the shared one.
-    memo : results that several variants share; see `once`. used : those that others had computed for this one.
+    memo : results that several variants share; see `once`.
+    used : the keys of those that another variant had computed.
     """
 
     name: str
@@ -93,7 +120,7 @@ class LayerFeatures:
     images: torch.Tensor
     image_ids: tuple[str, ...]
     seed: int
-    head: Head | None
+    _head: Callable[[], Head | None]
     query: ModelQuery
     memo: Memo = field(default_factory=dict)
     used: set[object] = field(default_factory=set)
@@ -104,6 +131,11 @@ class LayerFeatures:
         if self._gradients is None:
             raise LookupError("this method uses gradients but does not declare needs=('activations', 'gradients')")
         return self._gradients
+
+    @property
+    def head(self) -> Head | None:
+        """The linear head behind this layer, or None when there is none (CAM's condition); found when asked for."""
+        return self._head()
 
     def gradients_of(self, score: Differentiated) -> torch.Tensor:
         """(B, K, H, W), d score / d activations; for another score than the logit, from one more pass."""
@@ -117,18 +149,40 @@ class LayerFeatures:
         )
         return result.gradients[self.name]
 
+    def parts(self, items: torch.Tensor) -> Sequence[torch.Tensor]:
+        """(n,) items in parts, so that a copy of one image's activations for each item of a part fits in memory."""
+        import torch
+
+        copy = self.activations[0].numel() * self.activations.element_size()
+        return torch.split(items, max(1, min(self.query.chunk, PART_BYTES // copy))) if len(items) else ()
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(height, width) of the network input."""
+        return self.images.shape[-2], self.images.shape[-1]
+
     @property
     def scores(self) -> torch.Tensor:
         """(B,) target logits."""
         return self.logits.gather(1, self.targets[:, None])[:, 0]
 
+    @property
+    def class_weights(self) -> torch.Tensor:
+        """(B, K) weights of the target class in the linear head. Raises HeadError where none is behind the layer."""
+        if self.head is None:
+            raise HeadError(
+                f"the method needs one linear layer after average pooling, and layer {self.name!r} is not followed by "
+                "that; use gradcam, which gives the same map as cam where there is such a head"
+            )
+        return self.head.weight.to(self.activations)[self.targets]
+
     def generators(self, salt: str = "") -> list[torch.Generator]:
-        """One CPU random generator an image, seeded by (run seed, image id, salt), so free of batch and device."""
-        return [_generator(self.seed, image_id, salt) for image_id in self.image_ids]
+        """One CPU random generator per image, seeded by (run seed, image id, salt), so free of batch and device."""
+        return [torch_generator(self.seed, image_id, salt) for image_id in self.image_ids]
 
     def run_generator(self, salt: str = "") -> torch.Generator:
         """A CPU random generator for what all images of a run share (RISE's masks), seeded by (run seed, salt)."""
-        return _generator(self.seed, "", salt)
+        return torch_generator(self.seed, "", salt)
 
     def once(self, key: object, make: Callable[[], V]) -> V:
         """`make()`, computed once for all variants of this pass that use the same `key` (layer included).
@@ -205,6 +259,8 @@ def method(
     needs: Sequence[Need] = ("activations", "gradients"),
     layers: str = "last",
     cost: str = "1F + 1B",
+    costly: bool = False,
+    quick: Mapping[str, Any] | None = None,
     stochastic: bool = False,
     constant_is_full: bool = False,
     role: Role = "method",
@@ -213,20 +269,24 @@ def method(
 
     Parameters
     ----------
-    key : the paper's name in lower case; what users type.
-    needs, layers, cost, stochastic, constant_is_full, role : see `MethodInfo`.
+    key : the paper's name in lower case; what users type. All others: see `MethodInfo`.
     """
 
     def register(cls: type[C]) -> type[C]:
         made = dataclass(frozen=True, kw_only=True)(cls)
+        _accept_shared_options(made)
         made.info = MethodInfo(  # type: ignore[attr-defined]
             key=key,
             name=cls.__name__,
+            **_stated(cls),
             paper=paper,
             year=year,
             needs=frozenset(needs),
             layers=layers,
             cost=cost,
+            costly=costly,
+            quick=quick or {},
+            joint=hasattr(cls, "joint"),
             stochastic=stochastic,
             constant_is_full=constant_is_full,
             role=role,
@@ -237,8 +297,41 @@ def method(
     return register
 
 
-def _generator(seed: int, image_id: str, salt: str) -> torch.Generator:
-    import torch
+def shared_options(method: Method) -> dict[str, Any]:
+    """The layers and fusion options that an instance was made with: ``LayerCAM(gamma=2, layers="stage3+stage5")``."""
+    return dict(getattr(method, "_shared", {}))
 
-    digest = hashlib.sha256(f"{seed}/{image_id}/{salt}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+
+def _accept_shared_options(cls: type[Any]) -> None:
+    """Let instances be made with what every method takes beside its own options: layers and the fusion's options."""
+    own = {f.name for f in fields(cls)}
+    init = cls.__init__
+
+    @wraps(init)
+    def with_shared(self: Any, **options: Any) -> None:
+        shared = {}
+        if options.keys() - own:
+            from wsol.methods._fusion import Fusion
+
+            known = {"layers", *(f.name for f in fields(Fusion))}
+            shared = {k: options.pop(k) for k in options.keys() & known - own}
+        init(self, **options)
+        object.__setattr__(self, "_shared", shared)
+
+    cls.__init__ = with_shared
+
+
+def _stated(cls: type[Any]) -> dict[str, str]:
+    """The docstring in parts: ``Title: summary``, a formula, and the sections of `SECTIONS`, lines joined in these."""
+    first, _, rest = (inspect.getdoc(cls) or "").partition("\n\n")
+    title, _, summary = " ".join(first.split()).partition(": ")
+    sections: dict[str, list[str]] = {"formula": [], **{name.lower(): [] for name in SECTIONS}}
+    current = "formula"
+    for line in rest.splitlines():
+        header, stated, text = line.partition(": ")
+        if stated and header in SECTIONS:
+            current, line = header.lower(), text
+        sections[current].append(line)
+    formula = "\n".join(sections.pop("formula")).strip()
+    flowing = {name: " ".join(" ".join(lines).split()) for name, lines in sections.items()}
+    return {"title": title or cls.__name__, "summary": summary, "formula": formula, **flowing}

@@ -1,4 +1,4 @@
-"""From one raw map a layer to one raw map: tanh scaling of shallow layers, then max, mean or product.
+"""From one raw map per layer to one raw map: tanh scaling of shallow layers, then max, mean or product.
 
 M^_l = tanh(gamma M_l / max M_l) on scaled layers, M_l / max M_l on the others, and an element-wise maximum over the
 layers at the largest layer's size (LayerCAM: Jiang et al., 2021, sec. 3.4 and eq. 9).
@@ -6,13 +6,16 @@ layers at the largest layer's size (LayerCAM: Jiang et al., 2021, sec. 3.4 and e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from wsol.errors import ConfigError
+from wsol.methods._common.sizes import largest, resized
+from wsol.methods._common.stretch import by_maximum, minmax, stretched
+from wsol.options import option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,24 +26,26 @@ SHALLOW = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fusion:
-    """How the maps of several layers become one.
+    """How the maps of several layers become one."""
 
-    Attributes
-    ----------
-    gamma : contrast of the tanh scaling; None leaves maps as they are. The paper uses 2.
-    scale : which layers are scaled: the ``shallow`` ones (the paper), ``all`` (torch-cam), ``none``, or names:
-        ``stage1+stage2``.
-    normalise : per layer and image, before scaling: divide by ``max`` (the paper), ``minmax``, ``percentile``
-        stretching between the 1st and 99th percentile, or ``none``.
-    fuse : ``max`` (the paper), ``mean`` (pytorch-grad-cam) or ``product`` (RefineCAM).
-    fuse_size : at the ``largest`` layer's size, or at the network ``input``'s.
-    """
-
-    gamma: float | None = None
-    scale: str = "shallow"
-    normalise: Literal["max", "minmax", "percentile", "none"] = "max"
-    fuse: Literal["max", "mean", "product"] = "max"
-    fuse_size: Literal["largest", "input"] = "largest"
+    gamma: float | None = option(
+        None, help="contrast of the tanh scaling (2 in LayerCAM's paper); null leaves maps as they are"
+    )
+    scale: str = option(
+        "shallow",
+        help="layers that are scaled: the shallow ones (LayerCAM's paper), all (torch-cam), none, or "
+        "names: stage1+stage2",
+    )
+    normalise: Literal["max", "minmax", "percentile", "none"] = option(
+        "max",
+        help="before scaling, per layer and image: by the maximum (paper), min-max, or the 1st to 99th percentile",
+    )
+    fuse: Literal["max", "mean", "product"] = option(
+        "max", help="maximum (LayerCAM's paper), mean (pytorch-grad-cam) or product (RefineCAM) of the layers"
+    )
+    fuse_size: Literal["largest", "input"] = option(
+        "largest", help="size of the result: the largest layer's, or the network input's"
+    )
 
     def __post_init__(self) -> None:
         if self.gamma is not None and not self.gamma > 0:
@@ -65,39 +70,33 @@ def fuse_layers(
         return maps[0]
     ready = []
     for raw, is_scaled in zip(maps, scaled, strict=True):
-        flat = normalised(raw, fusion.normalise)
+        flat = normalized(raw, fusion.normalise)
         ready.append((fusion.gamma * flat).tanh() if is_scaled and fusion.gamma is not None else flat)
     if len(ready) == 1:
         return ready[0]
-    size = input_hw if fusion.fuse_size == "input" else max((m.shape[-2:] for m in ready), key=lambda s: s[0] * s[1])
-    stack = torch.stack([upsample(m, (size[0], size[1])) for m in ready])
+    size = input_hw if fusion.fuse_size == "input" else largest(ready)
+    stack = torch.stack([resized(m, size) for m in ready])
     if fusion.fuse == "max":
         return stack.amax(0)
     return stack.mean(0) if fusion.fuse == "mean" else stack.prod(0)
 
 
-def normalised(raw: Tensor, rule: str) -> Tensor:
+def normalized(raw: Tensor, rule: str) -> Tensor:
     """(B, h, w) divided or stretched per image; a flat or empty map becomes zeros."""
-    if rule == "none":
-        return raw
+    return NORMALIZATIONS[rule](raw)
+
+
+def _by_percentiles(raw: Tensor) -> Tensor:
     flat = raw.flatten(1)
-    if rule == "max":
-        low, high = torch.zeros_like(flat[:, 0]), flat.amax(1)
-    elif rule == "minmax":
-        low, high = flat.amin(1), flat.amax(1)
-    else:
-        low, high = flat.quantile(0.01, dim=1), flat.quantile(0.99, dim=1)
-    span = (high - low)[:, None, None]
-    shifted = raw - low[:, None, None]
-    stretched = torch.where(span > 0, shifted / torch.where(span > 0, span, 1), torch.zeros_like(raw))
-    return stretched.clamp(0, 1) if rule == "percentile" else stretched
+    return stretched(raw, flat.quantile(0.01, dim=1), flat.quantile(0.99, dim=1)).clamp(0, 1)
 
 
-def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """(B, h, w) to (B, *size), bilinear with half-pixel centres (align_corners False)."""
-    if tuple(maps.shape[-2:]) == tuple(size):
-        return maps
-    return torch.nn.functional.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
+NORMALIZATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "max": by_maximum,
+    "minmax": minmax,
+    "percentile": _by_percentiles,
+    "none": lambda raw: raw,
+}
 
 
 def _is_scaled(name: str, raw: Tensor, fusion: Fusion, last_side: int) -> bool:

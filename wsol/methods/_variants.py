@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import inspect
 import itertools
@@ -17,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from wsol.errors import ConfigError, unknown
-from wsol.methods._base import Method, MethodInfo, methods
+from wsol.methods._base import Method, MethodInfo, methods, shared_options
 from wsol.methods._fusion import Fusion
-from wsol.options import build, defaults
+from wsol.options import SAMPLE, Option, build, defaults, options_of
 
 log = logging.getLogger(__name__)
 
@@ -58,15 +57,26 @@ class Variant:
         return self.id if not self.source else f"{self.id}#{self.source}"
 
 
+LAYERS = "stage1 ... stage5, last, all, each, or module names; those joined by + are fused"
+
+
+def variant_options(cls: type[Method]) -> list[Option]:
+    """All options of a method: layers and fusion where layers can be chosen, `sample`, and those of the method itself.
+
+    A joint method fuses its layers itself, so it has no options of fusion.
+    """
+    shared = [SAMPLE]
+    if takes_layers(cls.info):
+        shared = [Option("layers", cls.info.layers, "names", LAYERS), SAMPLE]
+    of_method = options_of(cls)
+    fusing = options_of(Fusion) if takes_layers(cls.info) and not cls.info.joint else []
+    names = {option.name for option in of_method}
+    return [*shared, *of_method, *(option for option in fusing if option.name not in names)]
+
+
 def config_of(key: str) -> dict[str, Any]:
-    """All options of a method with their defaults: its own, and (for methods that look at layers) the fusion's."""
-    cls = methods[key]
-    info: MethodInfo = cls.info
-    shared: dict[str, Any] = {"sample": None}
-    if takes_layers(info):
-        fusing = {} if hasattr(cls, "joint") else defaults(Fusion)  # a joint method joins its layers itself
-        shared = {"layers": info.layers, **fusing, **shared}
-    return {**shared, **defaults(cls)}
+    """`variant_options` as a mapping from name to default."""
+    return {option.name: option.default for option in variant_options(methods[key])}
 
 
 def takes_layers(info: MethodInfo) -> bool:
@@ -91,7 +101,7 @@ def expand(
         methods[key]  # a wrong name is reported before its options
         plain = {k: v for k, v in options.items() if k != "method"}
         for combination in combinations(plain, stages=stages):
-            variant = _bind(key, combination, where=f"methods.{name}", resolve=resolve, stages=stages)
+            variant = _bind(methods[key], combination, where=f"methods.{name}", resolve=resolve, stages=stages)
             variants.setdefault(variant.id, variant)
     if not variants:
         raise ConfigError("no method is chosen; say for example method=[gradcam,layercam]. See: wsol list methods")
@@ -110,18 +120,46 @@ def combinations(options: Mapping[str, Any], *, stages: Sequence[str] = ()) -> l
     return [dict(choice) for choice in itertools.product(*axes)]
 
 
-def _bind(
-    key: str, options: Mapping[str, Any], *, where: str, resolve: Callable[[str], str], stages: Sequence[str]
+def variant_of(
+    method: str | type[Method] | Method,
+    options: Mapping[str, Any],
+    *,
+    resolve: Callable[[str], str],
+    stages: Sequence[str],
 ) -> Variant:
-    cls = methods[key]
+    """One variant of a method given by its name, its class, or an instance with options of its own; see `expand`.
+
+    Raises
+    ------
+    ConfigError : a class that was not registered with `@method`, or options that don't fit.
+    """
+    given: dict[str, Any] = {}
+    if isinstance(method, str):
+        cls = methods[method]
+    elif isinstance(method, type):
+        cls = method
+    else:
+        cls, plain = type(method), defaults(type(method))
+        given = {name: getattr(method, name) for name in plain if getattr(method, name) != plain[name]}
+        given |= shared_options(method)
+    if not isinstance(getattr(cls, "info", None), MethodInfo):
+        name = cls.__name__
+        raise ConfigError(f"{name} is not registered; write @wsol.method({name.lower()!r}, ...) above the class")
+    return _bind(cls, {**given, **options}, where=f"methods.{cls.info.key}", resolve=resolve, stages=stages)
+
+
+def _bind(
+    cls: type[Method], options: Mapping[str, Any], *, where: str, resolve: Callable[[str], str], stages: Sequence[str]
+) -> Variant:
     info: MethodInfo = cls.info
-    own = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    known = config_of(key)
-    fusing = {f.name for f in dataclasses.fields(Fusion)} & known.keys() - own
+    key = info.key
+    of_method = defaults(cls).keys()
+    known = {option.name: option.default for option in variant_options(cls)}
+    fusing = defaults(Fusion).keys() & known.keys() - of_method
     for name in options:
         if name not in known:
             raise unknown("option", f"{where}.{name}", [f"{where}.{k}" for k in known], error=ConfigError)
-    method = build(cls, {k: v for k, v in options.items() if k in own}, where=where)
+    method = build(cls, {k: v for k, v in options.items() if k in of_method}, where=where)
     fusion = build(Fusion, {k: v for k, v in options.items() if k in fusing}, where=where)
     sample = options.get("sample")
     if sample is not None and (not isinstance(sample, int) or sample < 1):
@@ -130,12 +168,10 @@ def _bind(
     if len(layers) == 1 and fusion.gamma is None and set(options) & fusing - {"gamma"}:
         idle = sorted(n for n in set(options) & fusing if options[n] != known[n])
         if idle:
-            said = ", ".join(f"{where}.{n}" for n in idle)
-            log.warning("%s: without gamma nothing is done to a single layer; left out for %s", said, layers[0])
+            names = ", ".join(f"{where}.{n}" for n in idle)
+            log.warning("%s: has no effect on a single layer without gamma; left out for %s", names, layers[0])
         options, fusion = {k: v for k, v in options.items() if k not in fusing}, Fusion()
     differing = {k: v for k, v in options.items() if k != "layers" and v != known[k]}
-    source = Path(inspect.getsourcefile(cls) or "")
-    outside = "" if source.is_relative_to(PACKAGE) else hashlib.sha256(source.read_bytes()).hexdigest()[:8]
     at = f"@{'+'.join(layers)}" if takes_layers(info) else ""
     extra = f"[{','.join(f'{k}={_short(v)}' for k, v in sorted(differing.items()))}]" if differing else ""
     return Variant(
@@ -146,8 +182,21 @@ def _bind(
         fusion=fusion,
         sample=sample,
         options=differing,
-        source=outside,
+        source=_source_digest(cls),
     )
+
+
+def _source_digest(cls: type[Any]) -> str:
+    """Eight digits of what decides a method from outside the package: its file, or its text in a notebook."""
+    try:
+        file = Path(inspect.getsourcefile(cls) or "")
+        if file.is_relative_to(PACKAGE):
+            return ""
+        content = file.read_bytes() if file.is_file() else inspect.getsource(cls).encode()
+    except (OSError, TypeError):  # typed where no text is kept: the compiled calls decide
+        codes = [f.__code__ for f in vars(cls).values() if inspect.isfunction(f)]
+        content = repr([(code.co_name, code.co_code, code.co_consts, code.co_names) for code in codes]).encode()
+    return hashlib.sha256(content).hexdigest()[:8]
 
 
 def _layers(typed: Any, stages: Sequence[str]) -> tuple[str, ...]:

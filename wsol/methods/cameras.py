@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.sizes import pass_at, resized
-from wsol.options import Count
+from wsol.options import Count, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     year=2021,
     needs=("activations", "model"),
     cost="1F + scales F + scales B",
+    costly=True,
+    quick={"scales": 2},
 )
 class CAMERAS:
     """CAMERAS: activations and gradients averaged over several input sizes, then LayerCAM-like multiplied.
@@ -26,29 +28,24 @@ class CAMERAS:
 
     Identities: one scale is HiResCAM's positive part.
     Traps: the largest size costs about 17 times the pixels of the first. Reading: all sizes are upsampled to the
-    layer's largest one, not to the input's, where 2048 channels would take 400 MB an image.
-
-    Options: scales (how many sizes), largest (the last one, in input sides; the paper's 924 / 224).
+    layer's largest one, not to the input's, where 2048 channels would take 400 MB per image.
     """
 
-    scales: Count = 8
-    largest: float = 4.125
+    scales: Count = option(8, help="how many input sizes")
+    largest: float = option(4.125, help="the last size, in sides of the network input; 924 / 224 in the paper")
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        height, width = layer.images.shape[-2:]
         factors = [1 + (self.largest - 1) * i / max(1, self.scales - 1) for i in range(self.scales)]
-        activations: Tensor | None = None
-        gradients: Tensor | None = None
-        # The largest first: it sets the size.
+        activations, gradients = _pass_at(layer, factors.pop())  # the largest sets the size
         for factor in reversed(factors):
-            size = round(height * factor), round(width * factor)
-            result = pass_at(layer, resized(layer.images, size))
-            a, g = result.activations[layer.name], result.gradients[layer.name]
-            if activations is None or gradients is None:
-                activations, gradients = a, g
-            else:
-                target = activations.shape[-2], activations.shape[-1]
-                activations, gradients = activations + resized(a, target), gradients + resized(g, target)
-        assert activations is not None
-        assert gradients is not None
+            a, g = _pass_at(layer, factor)
+            activations = activations + resized(a, activations.shape[-2:])
+            gradients = gradients + resized(g, gradients.shape[-2:])
         return (activations * gradients).sum(1).relu() / self.scales**2
+
+
+def _pass_at(layer: LayerFeatures, factor: float) -> tuple[Tensor, Tensor]:
+    """Activations and gradients of the images at `factor` times their size."""
+    height, width = layer.input_size
+    result = pass_at(layer, resized(layer.images, (round(height * factor), round(width * factor))))
+    return result.activations[layer.name], result.gradients[layer.name]

@@ -1,4 +1,4 @@
-"""The centred box, a control."""
+"""The centered box, a control."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.options import PositiveShare
+from wsol.models.forward import wide
+from wsol.options import PositiveShare, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,20 +24,22 @@ if TYPE_CHECKING:
     cost="0F",
 )
 class CenterBox:
-    """Centre box: one inside a box in the middle of the image, zero outside, whatever the image shows.
+    """Center box: one inside a box in the middle of the image, zero outside, whatever the image shows.
 
     M = 1 in the middle box of `area` times the image's area and with its proportions, else 0
 
     Traps: a control. Every threshold gives the same box; `area=1` is a flat map, for which `fullbox` exists.
     """
 
-    area: PositiveShare = 0.5
+    area: PositiveShare = option(0.5, help="share of the image's area")
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        batch, _, height, width = layer.images.shape
-        dtype = layer.images.dtype if layer.images.dtype == torch.float64 else torch.float32
-        raw = torch.zeros(batch, height, width, dtype=dtype, device=layer.images.device)
-        tall, wide = (max(1, round(side * self.area**0.5)) for side in (height, width))
-        top, left = (height - tall) // 2, (width - wide) // 2
-        raw[:, top : top + tall, left : left + wide] = 1
+        raw = torch.zeros_like(wide(layer.images[:, 0]))
+        rows, columns = (self._middle(side) for side in layer.input_size)
+        raw[:, rows, columns] = 1
         return raw
+
+    def _middle(self, side: int) -> slice:
+        inside = max(1, round(side * self.area**0.5))
+        start = (side - inside) // 2
+        return slice(start, start + inside)

@@ -1,4 +1,4 @@
-"""The centred Gaussian, a control."""
+"""The centered Gaussian, a control."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.options import PositiveShare
+from wsol.models.forward import wide
+from wsol.options import PositiveShare, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @method(
     "centergauss",
-    paper="control: the centre Gaussian of Choe et al., Evaluating WSOL Methods Right, CVPR 2020, sec. 4.4",
+    paper="control: the center Gaussian of Choe et al., Evaluating WSOL Methods Right, CVPR 2020, sec. 4.4",
     role="control",
     year=2020,
     needs=(),
@@ -23,22 +24,23 @@ if TYPE_CHECKING:
     cost="0F",
 )
 class CenterGauss:
-    """Centre Gaussian: the same bump in the middle of every image, whatever the image shows.
+    """Center Gaussian: the same bump in the middle of every image, whatever the image shows.
 
     M(y, x) = exp(-(y - cy)^2 / (2 (sigma h)^2) - (x - cx)^2 / (2 (sigma w)^2))
 
-    Traps: a control. Its boxes at all thresholds are all centred boxes of the image's proportions, so `sigma` (in
+    Traps: a control. Its boxes at all thresholds are all centered boxes of the image's proportions, so `sigma` (in
     sides) does not matter under a full threshold sweep.
     """
 
-    sigma: PositiveShare = 1 / 6  # three standard deviations from the centre to the edge
+    sigma: PositiveShare = option(
+        1 / 6, help="standard deviation in sides of the image; 1/6 has three of them from the center to the edge"
+    )
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        batch, _, height, width = layer.images.shape
-        column, row = (self._bell(side, layer.images) for side in (height, width))
-        return (column[:, None] * row).repeat(batch, 1, 1)
+        images = wide(layer.images)
+        column, row = (self._bell(side).to(images) for side in layer.input_size)
+        return (column[:, None] * row).repeat(len(images), 1, 1)
 
-    def _bell(self, side: int, like: Tensor) -> Tensor:
-        steps = torch.arange(side, device=like.device, dtype=torch.float64) - (side - 1) / 2
-        dtype = like.dtype if like.dtype == torch.float64 else torch.float32
-        return torch.exp(-(steps**2) / (2 * (self.sigma * side) ** 2)).to(dtype)
+    def _bell(self, side: int) -> Tensor:
+        steps = torch.arange(side, dtype=torch.float64) - (side - 1) / 2
+        return torch.exp(-(steps**2) / (2 * (self.sigma * side) ** 2))

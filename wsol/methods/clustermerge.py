@@ -8,9 +8,9 @@ import torch
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.kmeans import kmeans
-from wsol.methods._common.masks import behind, image_masks, input_scores, live_channels, minmax
-from wsol.methods.cam import head_of
-from wsol.options import Count
+from wsol.methods._common.masks import behind, image_masks, input_scores, live_channels
+from wsol.methods._common.stretch import minmax
+from wsol.options import Count, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +24,7 @@ Confidence = Literal["masked_prob", "masked_logit", "head_weight", "gradient"]
     year=2021,
     needs=("activations", "model"),
     cost="1F + k F",
+    costly=True,
     stochastic=True,
 )
 class ClusterMerge:
@@ -36,73 +37,59 @@ class ClusterMerge:
     it is LaFAM after min-max (over live channels, where the confidence is positive); the channels' order does not
     matter.
     Traps: fewer than k clusters come out where there are fewer different channel maps.
-
-    Options: confidence = masked_prob, masked_logit (one forward a cluster), head_weight (mean class weight of the
-    cluster, no forward), gradient (mean gradient of the cluster, 1F + 1B); merge = weighted_sum, top_m (the `m` most
-    confident), max.
     """
 
-    k: Count = 10
-    confidence: Confidence = "masked_prob"
-    merge: Literal["weighted_sum", "top_m", "max"] = "weighted_sum"
-    m: Count = 3
+    k: Count = option(10, help="number of clusters")
+    confidence: Confidence = option(
+        "masked_prob",
+        help="of a cluster: score behind its mask (one forward each), mean class weight (none), mean "
+        "gradient (1F + 1B)",
+    )
+    merge: Literal["weighted_sum", "top_m", "max"] = option(
+        "weighted_sum", help="weighted sum of all sub-maps, of the `m` most confident, or their maximum"
+    )
+    m: Count = option(3, help="sub-maps that merge=top_m keeps")
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        batch, _, height, width = layer.activations.shape
-        live = live_channels(layer.activations)
-        groups = self._groups(layer, live)
-        means = {
-            image: torch.stack([mean_of(layer.activations[image, group]) for group in some])
-            for image, some in groups.items()
-        }
-        raw = torch.zeros(batch, height, width, dtype=layer.activations.dtype, device=layer.activations.device)
-        for image, confidence in self._confidences(layer, groups, means).items():
-            raw[image] = self._merged(minmax(means[image]), confidence.relu().to(raw.dtype))
+        clusters = self._clusters(layer)
+        raw = torch.zeros_like(layer.activations[:, 0])
+        if clusters:
+            image = torch.tensor([i for i, _ in clusters], device=raw.device)
+            means = torch.stack([mean_of(layer.activations[i, channels]) for i, channels in clusters])
+            confidence = self._confidence(layer, clusters, image, means).relu().to(raw.dtype)
+            for i in dict.fromkeys(image.tolist()):
+                raw[i] = self._merged(minmax(means[image == i]), confidence[image == i])
         return raw
 
-    def _groups(self, layer: LayerFeatures, live: Tensor) -> dict[int, list[Tensor]]:
-        """By image with a live channel, the channels of each cluster."""
-        groups: dict[int, list[Tensor]] = {}
+    def _clusters(self, layer: LayerFeatures) -> list[tuple[int, Tensor]]:
+        """Image and channels of each cluster, image by image."""
+        clusters: list[tuple[int, Tensor]] = []
+        live = live_channels(layer.activations)
         for image, generator in enumerate(layer.generators("clustermerge")):
             channels = live[image].nonzero()[:, 0]
             if len(channels):
                 labels = cluster(layer.activations[image, channels], self.k, generator).to(channels.device)
-                groups[image] = [channels[labels == j] for j in sorted(set(labels.tolist()))]
-        return groups
+                clusters += [(image, channels[labels == label]) for label in sorted(set(labels.tolist()))]
+        return clusters
 
-    def _confidences(
-        self, layer: LayerFeatures, groups: dict[int, list[Tensor]], means: dict[int, Tensor]
-    ) -> dict[int, Tensor]:
-        """By image, the confidence of each cluster."""
-        weights = self._channel_weights(layer)
-        if weights is not None:
-            return {i: torch.stack([weights[i, group].mean() for group in some]) for i, some in groups.items()}
-        if not means:
-            return {}
-        size = (layer.images.shape[-2], layer.images.shape[-1])
-        counts = [len(some) for some in means.values()]
-        every = torch.cat([*means.values()])
-        image = torch.tensor([*means], device=every.device).repeat_interleave(torch.tensor(counts, device=every.device))
-
-        def inputs(part: slice) -> Tensor:
-            return behind(layer.images[image[part]], image_masks(every[part], size, "norm_after_up"))
-
-        logits, probabilities = input_scores(layer, image, inputs)
-        scores = probabilities if self.confidence == "masked_prob" else logits
-        return dict(zip(means, torch.split(scores, counts), strict=True))
-
-    def _channel_weights(self, layer: LayerFeatures) -> Tensor | None:
-        """(B, K) for the confidences that need no masks."""
+    def _confidence(
+        self, layer: LayerFeatures, clusters: list[tuple[int, Tensor]], image: Tensor, means: Tensor
+    ) -> Tensor:
+        """(n,) confidence of each cluster."""
         if self.confidence == "head_weight":
-            head = head_of(layer, "clustermerge with confidence=head_weight")
-            weights: Tensor = head.weight.to(layer.activations)[layer.targets]
-            return weights
+            return torch.stack([layer.class_weights[i, channels].mean() for i, channels in clusters])
         if self.confidence == "gradient":
             result = layer.once(
                 "gradients", lambda: layer.query.forward_backward(layer.images, layer.targets, [layer.name])
             )
-            return result.gradients[layer.name].mean((2, 3))
-        return None
+            weights = result.gradients[layer.name].mean((2, 3))
+            return torch.stack([weights[i, channels].mean() for i, channels in clusters])
+
+        def inputs(part: slice) -> Tensor:
+            return behind(layer.images[image[part]], image_masks(means[part], layer.input_size, "norm_after_up"))
+
+        logits, probabilities = input_scores(layer, image, inputs)
+        return probabilities if self.confidence == "masked_prob" else logits
 
     def _merged(self, maps: Tensor, confidence: Tensor) -> Tensor:
         if self.merge == "top_m":

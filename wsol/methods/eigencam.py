@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.methods._common.principal import Sign, principal_map
+from wsol.methods._common.principal import PrincipalMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,21 +18,14 @@ if TYPE_CHECKING:
     needs=("activations",),
     cost="1F",
 )
-class EigenCAM:
+class EigenCAM(PrincipalMethod):
     """EigenCAM: the activations projected on their first principal component, the same for every class.
 
     A as n x K = U S V^T;  M = A v_1
 
     Traps: the sign of v_1 is arbitrary, and a ReLU on an unsigned map inverts it half of the time; `sign` settles it.
-    The paper does not centre; pytorch-grad-cam does (center=true).
-
-    Options: sign = maxabs (largest magnitude positive), meanact (agrees with the mean activation), none; center; relu.
+    The paper does not center; pytorch-grad-cam does (center=true).
     """
 
-    center: bool = False
-    sign: Sign = "maxabs"
-    relu: bool = False
-
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        raw = principal_map(layer.activations, centre=self.center, sign=self.sign)
-        return raw.relu() if self.relu else raw
+        return self.component(layer.activations)

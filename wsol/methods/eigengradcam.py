@@ -5,27 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.methods._common.principal import Sign, principal_map
+from wsol.methods._common.principal import PrincipalMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @method("eigengradcam", paper="Eigen Grad-CAM, as in pytorch-grad-cam (no paper of its own)", year=2021)
-class EigenGradCAM:
+class EigenGradCAM(PrincipalMethod):
     """Eigen Grad-CAM: EigenCAM of gradient times activation, so that it knows the class.
 
     M = first principal component of g * A (n x K)
 
     Traps: the sign is arbitrary, as in EigenCAM; `sign` settles it.
-
-    Options: sign = maxabs, meanact (agrees with HiResCAM), none; center; relu.
     """
 
-    center: bool = False
-    sign: Sign = "maxabs"
-    relu: bool = False
-
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        raw = principal_map(layer.gradients * layer.activations, centre=self.center, sign=self.sign)
-        return raw.relu() if self.relu else raw
+        return self.component(layer.gradients * layer.activations)

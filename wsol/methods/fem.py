@@ -8,6 +8,7 @@ import torch
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.masks import live_channels
+from wsol.options import option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +29,7 @@ class FEM:
     Traps: pytorch-grad-cam computes sum mean(B_k) A_k, which is another method. A flat channel has no unusual cell.
     """
 
-    kappa: float = 2.0
+    kappa: float = option(2.0, help="standard deviations above its channel's mean from which a cell votes")
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         activations = layer.activations

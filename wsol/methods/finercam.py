@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.methods._common.meta import base_method
-from wsol.options import Count
+from wsol.methods._common.meta import BASE, base_method
+from wsol.models.forward import target_logit
+from wsol.options import Count, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,14 +31,12 @@ class FinerCAM:
     Identities: alpha=0 is the base method.
     Traps: three definitions exist: the official alpha is 1, torch-cam takes 0.6, pytorch-grad-cam weights the classes
     by their probability (weighted=true). Neighbours are chosen by logit, not by meaning.
-
-    Options: base = any method of the shared pass (gradcam, layercam, ...); alpha; references (T); weighted.
     """
 
-    base: str = "gradcam"
-    alpha: float = 1.0
-    references: Count = 3
-    weighted: bool = False
+    base: str = option("gradcam", help=BASE)
+    alpha: float = option(1.0, help="weight of the similar classes' mean logit")
+    references: Count = option(3, help="T, how many similar classes")
+    weighted: bool = option(False, help="weight the similar classes by their probability, as pytorch-grad-cam does")
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         base = base_method(self.base, of="finercam")
@@ -48,8 +47,7 @@ class FinerCAM:
             shares = chances / chances.sum(1, keepdim=True).clamp(min=torch.finfo(chances.dtype).tiny)
 
         def finer(logits: Tensor, targets: Tensor) -> Tensor:
-            own = logits.gather(1, targets[:, None])[:, 0]
-            return own - self.alpha * (shares * logits.gather(1, similar)).sum(1)
+            return target_logit(logits, targets) - self.alpha * (shares * logits.gather(1, similar)).sum(1)
 
         key = ("finer", self.alpha, self.references, self.weighted)
         result = layer.once(

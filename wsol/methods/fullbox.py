@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods._base import LayerFeatures, method
+from wsol.models.forward import wide
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +32,4 @@ class FullBox:
     """
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        batch, _, height, width = layer.images.shape
-        dtype = layer.images.dtype if layer.images.dtype == torch.float64 else torch.float32
-        return torch.ones(batch, height, width, dtype=dtype, device=layer.images.device)
+        return torch.ones_like(wide(layer.images[:, 0]))

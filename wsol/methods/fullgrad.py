@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.methods._common.bias_gradients import bias_gradients, is_map, stretched, to_input
+from wsol.methods._common.bias_gradients import at_input, bias_gradients, is_map, magnitude
 from wsol.models.forward import INPUT
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ class FullGrad:
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         result, biases = bias_gradients(layer)
-        raw = stretched(layer.images * result.gradients[INPUT]).sum(1)
+        raw = magnitude(layer.images * result.gradients[INPUT]).sum(1)
         for name, bias in biases.items():
             if is_map(layer, name):
-                raw = raw + to_input(stretched(bias[:, None, None] * result.gradients[name]), layer).sum(1)
+                raw = raw + at_input(magnitude(bias[:, None, None] * result.gradients[name]), layer)
         return raw

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wsol.methods._base import Differentiated, LayerFeatures, method
+from wsol.methods._common.masks import weighted_sum
+from wsol.options import option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,15 +19,16 @@ class GradCAM:
     M = ReLU(sum_k mean(g_k) A_k)
 
     Identities: before the ReLU it is CAM / n on a GAP head (n cells), and equals HiResCAM and XGrad-CAM there.
-
-    Options: relu=false keeps evidence against the class, too. What is differentiated: score = logit, or prob or
-    logprob, which take 1F + 1B more; prob has the map of logprob, times p.
     """
 
-    relu: bool = True  # the paper keeps only evidence for the class
-    score: Differentiated = "logit"
+    relu: bool = option(
+        True, help="keep the positive part only, as the paper does; false keeps evidence against the class too"
+    )
+    score: Differentiated = option(
+        "logit",
+        help="what is differentiated; prob and logprob take 1F + 1B more, and prob has the map of logprob times p",
+    )
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        weights = layer.gradients_of(self.score).mean((2, 3), keepdim=True)
-        raw = (weights * layer.activations).sum(1)
+        raw = weighted_sum(layer.gradients_of(self.score).mean((2, 3)), layer.activations)
         return raw.relu() if self.relu else raw

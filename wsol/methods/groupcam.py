@@ -8,9 +8,10 @@ import torch
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.blur import blurred
-from wsol.methods._common.masks import Score, behind, minmax, quantile, sweep, target_scores, weighted_map
-from wsol.methods._fusion import upsample
-from wsol.options import Count, Share
+from wsol.methods._common.masks import SCORE, Score, behind, sweep, target_scores, weighted_map
+from wsol.methods._common.sizes import resized
+from wsol.methods._common.stretch import minmax, quantile
+from wsol.options import Count, Share, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +25,7 @@ BLUR_SIGMA, BLUR_RADIUS = 50 / 224, 25 / 224  # the official code's 51-pixel win
     year=2021,
     needs=("activations", "gradients", "model"),
     cost="1F + 1B + groups F + 1F",
+    costly=True,
 )
 class GroupCAM:
     """Group-CAM: Score-CAM with groups of gradient-weighted channels as masks, over a blurred image.
@@ -31,38 +33,34 @@ class GroupCAM:
     w_k = mean(g_k);  m_l = s(D(ReLU(sum of w_k A_k over group l))), D keeps what is above the map's `theta` quantile
     c_l = ReLU(f(x * U(m_l) + x_b * (1 - U(m_l))) - f(x_b)), x_b the blurred image;  M = ReLU(sum_l c_l m_l)
 
-    Traps: groups are neighbouring channels, in the network's order, as in the paper. An empty group gives mask 0 and
+    Traps: groups are neighboring channels, in the network's order, as in the paper. An empty group gives mask 0 and
     no weight; the official code divides 0 by 0. Reading: masks are stretched at the layer's size and upsampled after
     that, so that the raw map is the sum of the very masks that were tried.
-
-    Options: groups; theta; score = prob, logit.
     """
 
-    groups: Count = 32
-    theta: Share = 0.7
-    score: Score = "prob"
+    groups: Count = option(32, help="groups of neighboring channels")
+    theta: Share = option(0.7, help="quantile of a group's map below which its mask is 0")
+    score: Score = option("prob", help=SCORE)
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         masks = self._masks(layer)
-        size = (layer.images.shape[-2], layer.images.shape[-1])
-        short = min(size)
+        short = min(layer.input_size)
         background = blurred(layer.images, sigma=BLUR_SIGMA * short, radius=round(BLUR_RADIUS * short))
         floor = target_scores(layer.query.logits(background), layer.targets, self.score)
         used = masks.flatten(2).any(2)
 
         def inputs(image: Tensor, group: Tensor) -> Tensor:
-            fine = upsample(masks[image, group], size).to(layer.images.dtype)
+            fine = resized(masks[image, group], layer.input_size).to(layer.images.dtype)
             return behind(layer.images[image], fine) + behind(background[image], 1 - fine)
 
         scores = sweep(layer, used, inputs).of(self.score)
         weights = torch.where(used, (scores - floor[:, None]).relu(), 0)
-        return weighted_map(weights.to(masks.dtype), masks)
+        return weighted_map(weights, masks)
 
     def _masks(self, layer: LayerFeatures) -> Tensor:
         """(B, G, H, W) in [0, 1]."""
         weighted = layer.gradients.mean((2, 3), keepdim=True) * layer.activations
         groups = torch.tensor_split(weighted, min(self.groups, weighted.shape[1]), dim=1)
         summed = torch.stack([group.sum(1) for group in groups], 1).relu()
-        height, width = summed.shape[-2:]
-        limits = quantile(summed.flatten(2), self.theta)
-        return minmax(torch.where(summed > limits[:, :, None, None], summed, 0)).reshape(-1, len(groups), height, width)
+        limits = quantile(summed.flatten(2), self.theta)[:, :, None, None]
+        return minmax(torch.where(summed > limits, summed, 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wsol.methods._base import LayerFeatures, method
+from wsol.options import option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,11 +19,9 @@ class HiResCAM:
 
     Identities: sum of M = y - b where the rest of the network is linear; Grad-CAM before the ReLU on a GAP head.
     Traps: the map is signed; the paper's ReLU is for display only, so it is off here. Same as TorchRay's linear_approx.
-
-    Options: relu keeps the positive part.
     """
 
-    relu: bool = False
+    relu: bool = option(False, help="keep the positive part only")
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         raw = (layer.gradients * layer.activations).sum(1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods._base import LayerFeatures, method
+from wsol.models.forward import wide
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,33 +25,27 @@ if TYPE_CHECKING:
 class InputEdge:
     """Input edges: the image's own gradient, with no network at all.
 
-    M = sqrt(Sx^2 + Sy^2), Sobel differences of the colours' mean, borders repeated
+    M = sqrt(Sx^2 + Sy^2), Sobel differences of the colors' mean, borders repeated
 
     Traps: a control. Many input-space methods look like it, and it knows nothing of the class.
     """
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        dtype = layer.images.dtype if layer.images.dtype == torch.float64 else torch.float32
-        grey = layer.images.to(dtype).mean(1)
-        down = _difference(_smooth(grey, 2), 1)
-        across = _difference(_smooth(grey, 1), 2)
+        gray = wide(layer.images).mean(1)
+        down = _difference(_smooth(gray, 2), 1)
+        across = _difference(_smooth(gray, 1), 2)
         return (down.square() + across.square()).sqrt()
 
 
 def _smooth(maps: Tensor, dim: int) -> Tensor:
-    before, after = _neighbours(maps, dim)
-    return before + 2 * maps + after
+    return _neighbor(maps, dim, -1) + 2 * maps + _neighbor(maps, dim, 1)
 
 
 def _difference(maps: Tensor, dim: int) -> Tensor:
-    before, after = _neighbours(maps, dim)
-    return after - before
+    return _neighbor(maps, dim, 1) - _neighbor(maps, dim, -1)
 
 
-def _neighbours(maps: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Each cell's predecessor and successor along `dim`; at the border, itself."""
+def _neighbor(maps: Tensor, dim: int, step: int) -> Tensor:
+    """Each pixel's neighbor `step` further along `dim`; at the border, itself."""
     side = maps.shape[dim]
-    first, last = maps.narrow(dim, 0, 1), maps.narrow(dim, side - 1, 1)
-    before = torch.cat([first, maps.narrow(dim, 0, side - 1)], dim)
-    after = torch.cat([maps.narrow(dim, 1, side - 1), last], dim)
-    return before, after
+    return maps.index_select(dim, (torch.arange(side, device=maps.device) + step).clamp(0, side - 1))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.methods._common.color import Reduce, one_map
-from wsol.options import NotNegative
+from wsol.methods._common.color import PixelMethod, Reduce
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,21 +17,16 @@ if TYPE_CHECKING:
     year=2016,
     layers="input",
 )
-class InputXGrad:
+class InputXGrad(PixelMethod):
     """Gradient times input: each pixel's part of the score, to first order.
 
-    M = sum over colours of |x * dy/dx|
+    M = sum over colors of |x * dy/dx|
 
     Identities: integrated gradients where the gradient is the same all the way from zero; HiResCAM at the image.
-    Traps: x is the normalised image, so a pixel of the mean colour counts for nothing.
-
-    Options: reduce = max, sum, l2 over colours; abs, of each colour first; smooth_sigma, a blur in pixels.
+    Traps: x is the normalized image, so a pixel of the mean color counts for nothing.
     """
 
     reduce: Reduce = "sum"
-    abs: bool = True
-    smooth_sigma: NotNegative = 0.0
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        signal = layer.images * layer.gradients
-        return one_map(signal, reduce=self.reduce, absolute=self.abs, smooth_sigma=self.smooth_sigma)
+        return self.one_map(layer.images * layer.gradients)

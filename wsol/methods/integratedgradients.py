@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.methods._common.blur import blurred
-from wsol.methods._common.color import Reduce, one_map
-from wsol.methods.scorecam import BLUR_SIGMA
+from wsol.methods._common.baselines import Baseline, baseline_images
+from wsol.methods._common.color import PixelMethod, Reduce
 from wsol.models.forward import INPUT
-from wsol.options import Count, NotNegative
+from wsol.options import Count, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,34 +23,32 @@ if TYPE_CHECKING:
     needs=("model",),
     layers="input",
     cost="1F + steps F + steps B",
+    costly=True,
+    quick={"steps": 10},
 )
-class IntegratedGradients:
+class IntegratedGradients(PixelMethod):
     """Integrated gradients: the gradient averaged on the straight way from a baseline to the image, times that way.
 
-    I = (x - x') * mean over t of dy/dx at x' + t (x - x'), t in the middle of each step;  M = sum over colours of |I|
+    I = (x - x') * mean over t of dy/dx at x' + t (x - x'), t in the middle of each step;  M = sum over colors of |I|
 
     Identities: sum of I = y(x) - y(x'), up to the steps' error.
     Traps: without the factor (x - x'), as some code has it, the sum means nothing.
-
-    Options: steps; baseline = zero (the mean colour, in normalised values), blur; reduce, abs, smooth_sigma.
     """
 
-    steps: Count = 50
-    baseline: Literal["zero", "blur"] = "zero"
+    steps: Count = option(50, help="points on the way")
+    baseline: Baseline = option(
+        "zero", help="where it starts: zeros (the mean color in normalized values) or the blurred image"
+    )
     reduce: Reduce = "sum"
-    abs: bool = True
-    smooth_sigma: NotNegative = 0.0
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         signal = layer.once(("integrated", self.steps, self.baseline), lambda: self.attribution(layer))
-        return one_map(signal, reduce=self.reduce, absolute=self.abs, smooth_sigma=self.smooth_sigma)
+        return self.one_map(signal)
 
     def attribution(self, layer: LayerFeatures) -> Tensor:
-        """(B, 3, h, w) signed, before colours are reduced."""
+        """(B, 3, h, w) signed, before colors are reduced."""
         images = layer.images
-        start = torch.zeros_like(images)
-        if self.baseline == "blur":
-            start = blurred(images, sigma=BLUR_SIGMA * min(images.shape[-2:]))
+        start = baseline_images(images, self.baseline)
         total = torch.zeros_like(images)
         for step in range(self.steps):
             point = start + (step + 0.5) / self.steps * (images - start)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.masks import (
+    SCORE,
+    SOFTMAX,
     Score,
     behind,
+    channel_weights,
     image_masks,
-    input_scores,
     live_channels,
-    live_softmax,
+    sampled_scores,
     weighted_map,
 )
-from wsol.options import Count
+from wsol.options import Count, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     year=2020,
     needs=("activations", "model"),
     cost="1F + K samples F",
+    costly=True,
+    quick={"samples": 2},
 )
 class ISCAM:
     """IS-CAM: Score-CAM with each channel's score averaged while its mask fades in.
@@ -36,27 +38,18 @@ class ISCAM:
 
     Identities: with samples=1 it is Score-CAM.
     Traps: torch-cam adds the fractions up (0.1, 0.3, 0.6, ... 5.5 for N = 10), so its masks leave [0, 1].
-
-    Options: samples (N); score = prob, logit; channel_softmax, off for raw scores.
     """
 
-    samples: Count = 10
-    score: Score = "prob"
-    channel_softmax: bool = True
+    samples: Count = option(10, help="N, steps in which a mask fades in")
+    score: Score = option("prob", help=SCORE)
+    channel_softmax: bool = option(True, help=SOFTMAX)
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        live = live_channels(layer.activations)
-        size = (layer.images.shape[-2], layer.images.shape[-1])
-        step, image, channel = live.expand(self.samples, *live.shape).nonzero(as_tuple=True)
+        def inputs(step: Tensor, image: Tensor, channel: Tensor) -> Tensor:
+            masks = image_masks(layer.activations[image, channel], layer.input_size, "norm_after_up")
+            fraction = (step + 1).to(masks) / self.samples
+            return behind(layer.images[image], fraction[:, None, None] * masks)
 
-        def inputs(part: slice) -> Tensor:
-            masks = image_masks(layer.activations[image[part], channel[part]], size, "norm_after_up")
-            fraction = (step[part] + 1).to(masks) / self.samples
-            return behind(layer.images[image[part]], fraction[:, None, None] * masks)
-
-        logits, probabilities = input_scores(layer, image, inputs)
-        scores = torch.zeros(self.samples, *live.shape, dtype=layer.logits.dtype, device=live.device)
-        scores[step, image, channel] = probabilities if self.score == "prob" else logits
-        scores = scores.sum(0) / self.samples
-        weights = live_softmax(scores, live) if self.channel_softmax else scores
-        return weighted_map(weights.to(layer.activations.dtype), layer.activations)
+        scores = sampled_scores(layer, self.samples, inputs, self.score)
+        weights = channel_weights(scores, live_channels(layer.activations), softmax=self.channel_softmax)
+        return weighted_map(weights, layer.activations)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.methods._common.principal import Sign, signed
+from wsol.methods._common.principal import SIGN, Sign, signed
+from wsol.options import option
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SIDE = 28  # cells a side at most: the kernel is n x n, and its eigenvectors take n^3
+SIDE = 28  # cells per side at most: the kernel is n x n, and its eigenvectors take n^3
 
 
 @method(
@@ -25,16 +26,16 @@ SIDE = 28  # cells a side at most: the kernel is n x n, and its eigenvectors tak
 class KPCACAM:
     """KPCA-CAM: EigenCAM with a kernel, cells compared by tanh(x.y / K + 1) in place of x.y.
 
-    C = centred kernel of the cells (n x n);  M = v_1 sqrt(lambda_1)
+    C = centered kernel of the cells (n x n);  M = v_1 sqrt(lambda_1)
 
     Traps: the sign is arbitrary, as in EigenCAM; `sign` settles it. The sigmoid kernel is not always positive; a first
     eigenvalue that is not gives an empty map. Layers larger than 28 x 28 cells are averaged down first.
-
-    Options: kernel = sigmoid, rbf (exp(-|x - y|^2 / K)), linear; sign = maxabs, meanact, none.
     """
 
-    kernel: Literal["sigmoid", "rbf", "linear"] = "sigmoid"
-    sign: Sign = "maxabs"
+    kernel: Literal["sigmoid", "rbf", "linear"] = option(
+        "sigmoid", help="sigmoid: tanh(x.y / K + 1); rbf: exp(-|x - y|^2 / K); linear: x.y"
+    )
+    sign: Sign = option("maxabs", help=SIGN)
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         activations = layer.activations
@@ -53,8 +54,8 @@ class KPCACAM:
             kernel = torch.exp(-(squares[:, None] + squares - 2 * product) / count)
         else:
             kernel = torch.tanh(product / count + 1) if self.kernel == "sigmoid" else product
-        centred = kernel - kernel.mean(0) - kernel.mean(1, keepdim=True) + kernel.mean()
-        values, vectors = torch.linalg.eigh(centred)
+        centered = kernel - kernel.mean(0) - kernel.mean(1, keepdim=True) + kernel.mean()
+        values, vectors = torch.linalg.eigh(centered)
         noise = torch.finfo(torch.float64).eps * cells * kernel.abs().amax()
         if values[-1] <= noise:  # cells that are all alike leave rounding noise only
             return torch.zeros_like(channels[0])

@@ -13,6 +13,7 @@ from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.attention import parts, tokens_of
 from wsol.models.attention import attention_modules, capture_attention
 from wsol.models.cost import Cost
+from wsol.options import option
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -36,13 +37,12 @@ class LeGrad:
     Identities: with pool=head, s^L = y: the last layer's part is the mean of ReLU(dy/dA^L).
     Traps: s^l is not y: each layer is scored by itself, and no gradient flows from one to another. The authors' code
     starts in a late layer (start=-2 is the last two).
-
-    Options: pool = mean of all tokens, as in the paper, or what the head reads of them; start, the first layer used,
-    counted from 0, or from the end when negative.
     """
 
-    pool: Pool = "mean"
-    start: int = 0
+    pool: Pool = option(
+        "mean", help="what a layer's score is read off: the mean of all tokens (paper), or what the head reads of them"
+    )
+    start: int = option(0, help="first layer used, counted from 0, or from the end when negative")
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         tokens = tokens_of(layer)

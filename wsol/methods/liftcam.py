@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.deeplift import multipliers
+from wsol.methods._common.heads import contributions
 from wsol.methods._common.masks import weighted_map
 
 if TYPE_CHECKING:
@@ -32,12 +33,11 @@ class LIFTCAM:
     """
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        return weighted_map(self.weights(layer).to(layer.activations.dtype), layer.activations)
+        return weighted_map(self.weights(layer), layer.activations)
 
     def weights(self, layer: LayerFeatures) -> Tensor:
         """(B, K)."""
-        if layer.head is not None and layer.head.linear:
-            weights: Tensor = layer.head.weight.to(layer.activations)[layer.targets]
-            return weights * layer.activations.mean((2, 3))
+        if (closed := contributions(layer)) is not None:
+            return closed
         factors = layer.once("multipliers", lambda: multipliers(layer))
         return (layer.activations * factors).sum((2, 3))

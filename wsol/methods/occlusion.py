@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.methods._common.masks import Score, masked_scores, target_scores
-from wsol.options import PositiveShare
+from wsol.methods._common.masks import SCORE, Score, score_falls, sum_of_masks
+from wsol.options import PositiveShare, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,32 +21,25 @@ if TYPE_CHECKING:
     needs=("model",),
     layers="input",
     cost="1F + windows F",
+    costly=True,
 )
 class Occlusion:
     """Occlusion: how much the score falls when a window of the image is covered, averaged over the windows on a pixel.
 
     M = mean over windows W that contain the pixel of f(x) - f(x * (1 - 1_W))
 
-    Traps: covered means 0 in normalised values, the mean colour. The last window of a row or column is moved in to end
+    Traps: covered means 0 in normalized values, the mean color. The last window of a row or column is moved in to end
     at the border, so that each pixel is covered.
-
-    Options: window and stride as shares of the image's sides; score.
     """
 
-    window: PositiveShare = 0.25
-    stride: PositiveShare = 0.125
-    score: Score = "prob"
+    window: PositiveShare = option(0.25, help="side of the window as a share of the image's")
+    stride: PositiveShare = option(0.125, help="its step as a share of the image's side")
+    score: Score = option("prob", help=SCORE)
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        batch, _, height, width = layer.images.shape
-        masks = self.covers(height, width).to(layer.images)
-        whole = target_scores(layer.logits, layer.targets, self.score)
-        raw = torch.zeros(batch, height, width, dtype=layer.logits.dtype, device=layer.images.device)
-        falls = whole - masked_scores(layer, len(masks), lambda part: 1 - masks[part], self.score)
-        for part in layer.query.parts(len(masks)):
-            for image in range(batch):
-                raw[image] += (falls[part, image, None, None] * masks[part]).sum(0)
-        return raw / masks.sum(0).to(raw)
+        masks = self.covers(*layer.input_size).to(layer.images)
+        falls = score_falls(layer, masks, self.score)
+        return sum_of_masks(layer, falls, lambda part: masks[part]) / masks.sum(0).to(falls)
 
     def covers(self, height: int, width: int) -> Tensor:
         """(windows, h, w) of ones inside a window, row by row."""

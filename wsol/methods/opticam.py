@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.methods._common.masks import Score, minmax, target_scores
-from wsol.methods._fusion import upsample
+from wsol.methods._common.masks import SCORE, Score, target_scores, weighted_sum
+from wsol.methods._common.sizes import resized
+from wsol.methods._common.stretch import minmax
 from wsol.models.forward import INPUT
-from wsol.options import Count, NotNegative
+from wsol.options import Count, NotNegative, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +25,8 @@ BETAS, EPSILON = (0.9, 0.999), 1e-8  # Adam's usual ones (Kingma & Ba, 2015)
     year=2023,
     needs=("activations", "model"),
     cost="1F + iterations F + iterations B",
+    costly=True,
+    quick={"iterations": 20},
 )
 class OptiCAM:
     """Opti-CAM: the mix of channels through which the class is seen best, found by gradient ascent.
@@ -32,22 +35,21 @@ class OptiCAM:
 
     Traps: each image keeps its own best step and stops on its own, so the batch does not matter; the official code
     stops on the sum over the batch.
-
-    Options: iterations; rate (Adam's); score = logit, prob; tolerance: an image stops when its score changes by less
-    than this share from one step to the next (0: never).
     """
 
-    iterations: Count = 50
-    rate: NotNegative = 0.1
-    score: Score = "logit"
-    tolerance: NotNegative = 0.0
+    iterations: Count = option(50, help="gradient steps")
+    rate: NotNegative = option(0.1, help="Adam's learning rate")
+    score: Score = option("logit", help=SCORE)
+    tolerance: NotNegative = option(
+        0.0, help="an image stops when its score changes by less than this share in one step; 0 for never"
+    )
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         return self._mixed(layer, self._best(layer))
 
     def _mixed(self, layer: LayerFeatures, weights: Tensor) -> Tensor:
         """(B, K) weights before their softmax to raw maps (B, H, W)."""
-        return (weights.softmax(1)[:, :, None, None] * layer.activations.relu()).sum(1)
+        return weighted_sum(weights.softmax(1), layer.activations.relu())
 
     def _best(self, layer: LayerFeatures) -> Tensor:
         """(B, K) the weights of each image's highest score."""
@@ -73,10 +75,9 @@ class OptiCAM:
 
     def _climb(self, layer: LayerFeatures, weights: Tensor) -> tuple[Tensor, Tensor]:
         """(B,) scores behind the mixed map, and their (B, K) gradients."""
-        size = (layer.images.shape[-2], layer.images.shape[-1])
         with torch.enable_grad():
             free = weights.detach().requires_grad_()
-            mask = minmax(upsample(self._mixed(layer, free), size))
+            mask = minmax(resized(self._mixed(layer, free), layer.input_size))
         masked = (layer.images * mask.detach()[:, None].to(layer.images.dtype)).detach()
         result = layer.query.forward_backward(
             masked, layer.targets, [INPUT], score=lambda logits, targets: target_scores(logits, targets, self.score)

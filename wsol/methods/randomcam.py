@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.masks import weighted_sum
+from wsol.options import option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,15 +29,12 @@ class RandomCAM:
     M = sum_k r_k A_k
 
     Traps: a control, not a method. The numbers depend on (run seed, image id) only.
-
-    Options: relu keeps the positive part.
     """
 
-    relu: bool = False
+    relu: bool = option(False, help="keep the positive part only")
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         channels = layer.activations.shape[1]
         drawn = [torch.rand(channels, generator=g, dtype=torch.float64) for g in layer.generators("randomcam")]
-        weights = (2 * torch.stack(drawn) - 1).to(layer.activations)
-        raw = (weights[:, :, None, None] * layer.activations).sum(1)
+        raw = weighted_sum((2 * torch.stack(drawn) - 1).to(layer.activations.device), layer.activations)
         return raw.relu() if self.relu else raw

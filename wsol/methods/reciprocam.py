@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.methods._common.masks import Score
-from wsol.methods.ablationcam import part_size
-from wsol.methods.cam import before_pooling
+from wsol.methods._common.heads import before_pooling
+from wsol.methods._common.masks import SCORE, Score
+from wsol.options import option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,6 +23,7 @@ GAUSS = (0.25, 0.5, 0.25)  # 1/4 in the middle, 1/8 beside, 1/16 at the corners 
     year=2022,
     needs=("activations", "model"),
     cost="1F + n P",
+    costly=True,
 )
 class ReciproCAM:
     """Recipro-CAM: each cell's score when only that cell of the layer is kept.
@@ -31,12 +32,12 @@ class ReciproCAM:
 
     Identities: on a GAP head with the logit it is CAM after min-max, M = CAM / n + b, no forwards at all; used there.
     Traps: the map is a score, so it is signed and not zero for an empty layer.
-
-    Options: score = logit, prob; kernel = cell, or gauss3, a 3 x 3 window of 1/4, 1/8 and 1/16 round the cell.
     """
 
-    score: Score = "logit"
-    kernel: Literal["cell", "gauss3"] = "cell"
+    score: Score = option("logit", help=SCORE)
+    kernel: Literal["cell", "gauss3"] = option(
+        "cell", help="what is kept: one cell, or a 3 x 3 window of 1/4, 1/8 and 1/16"
+    )
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         batch, _, height, width = layer.activations.shape
@@ -53,18 +54,17 @@ class ReciproCAM:
         """(m, C) logits for the cells in reading order, a part at a time."""
         activations = layer.activations[image]
         if layer.head is not None and layer.head.kind != "conv":  # a ReLU on class maps does not commute with the mean
-            kept = before_pooling(layer, layer.head)[image].double()
+            kept = before_pooling(layer)[image].double()
             per_class = torch.tensordot(layer.head.weight.double(), self._spread(kept), 1).flatten(1).T
             return [per_class / len(per_class) + layer.head.bias.double()]
         cells = torch.arange(activations.shape[-2:].numel(), device=activations.device)
-        parts = []
-        for part in torch.split(cells, part_size(layer)):
-            one = torch.zeros(len(part), *activations.shape[-2:], dtype=activations.dtype, device=activations.device)
-            one.flatten(1)[torch.arange(len(part), device=part.device), part] = 1
-            parts.append(
-                layer.query.logits_from(layer.name, activations * self._spread(one)[:, None], layer.images[image])
-            )
-        return parts
+        logits = []
+        for part in layer.parts(cells):
+            windows = torch.zeros_like(activations[:1]).expand(len(part), -1, -1).clone()
+            windows.flatten(1)[torch.arange(len(part), device=part.device), part] = 1
+            kept = activations * self._spread(windows)[:, None]
+            logits.append(layer.query.logits_from(layer.name, kept, layer.images[image]))
+        return logits
 
     def _spread(self, maps: Tensor) -> Tensor:
         """(m, H, W) with each cell's value given to its window; beyond the border it is lost."""

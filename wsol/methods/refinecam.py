@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.methods._common.masks import minmax
-from wsol.methods._common.meta import base_method
-from wsol.methods._fusion import upsample
+from wsol.methods._common.meta import BASE, base_method
+from wsol.methods._common.sizes import largest, resized
+from wsol.methods._common.stretch import minmax
+from wsol.options import option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,19 +25,15 @@ class RefineCAM:
 
     Traps: it fuses its layers itself; the fusion's options do not apply. One layer with an empty map empties the
     product.
-
-    Options: base = any method of the shared pass; size = largest (of the layers, as torch-cam) or input
-    (pytorch-grad-cam).
     """
 
-    base: str = "gradcam_pp"
-    size: Literal["largest", "input"] = "largest"
+    base: str = option("gradcam_pp", help=BASE)
+    size: Literal["largest", "input"] = option(
+        "largest", help="of the result: the largest layer's (torch-cam), or the network input's (pytorch-grad-cam)"
+    )
 
     def joint(self, layers: Sequence[LayerFeatures]) -> Tensor:
         base = base_method(self.base, of="refinecam")
         maps = [minmax(base(layer)) for layer in layers]
-        shapes = [tuple(m.shape[-2:]) for m in maps]
-        height, width = max(shapes, key=lambda s: s[0] * s[1])
-        if self.size == "input":
-            height, width = layers[0].images.shape[-2:]
-        return minmax(torch.stack([upsample(m, (height, width)) for m in maps]).prod(0))
+        size = layers[0].input_size if self.size == "input" else largest(maps)
+        return minmax(torch.stack([resized(m, size) for m in maps]).prod(0))

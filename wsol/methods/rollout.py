@@ -9,7 +9,7 @@ import torch
 from wsol.errors import ConfigError
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.attention import row_map
-from wsol.options import Share
+from wsol.options import Share, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 class Rollout:
     """Attention rollout: attention followed through all layers and their skip connections, the same for every class.
 
-    A^l = rows of (fuse_h A^l + I), normalised;  M = (A^L ... A^1)[cls, patches]
+    A^l = rows of (fuse_h A^l + I), normalized;  M = (A^L ... A^1)[cls, patches]
 
-    Identities: with mean heads, normalising A + I is the paper's (A + I) / 2. One layer gives A[cls, patches] / 2.
+    Identities: with mean heads, normalizing A + I is the paper's (A + I) / 2. One layer gives A[cls, patches] / 2.
     Traps: `discard` is no part of the paper: that share of each layer's smallest entries, over all its rows, becomes 0.
-
-    Options: heads = mean, max, min; discard in [0, 1).
     """
 
-    heads: Literal["mean", "max", "min"] = "mean"
-    discard: Share = 0.0
+    heads: Literal["mean", "max", "min"] = option("mean", help="how the heads are fused")
+    discard: Share = option(
+        0.0, help="share of each layer's smallest entries that becomes 0, below 1; not in the paper"
+    )
 
     def __post_init__(self) -> None:
         if not 0 <= self.discard < 1:

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.methods._common.blur import blurred
+from wsol.methods._common.baselines import Baseline, baseline_images
 from wsol.methods._common.masks import (
+    SCORE,
+    SOFTMAX,
     Order,
     Score,
     channel_scores,
+    channel_weights,
     image_scores,
     live_channels,
-    live_softmax,
     weighted_map,
 )
-from wsol.options import Count
+from wsol.options import Count, option
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-BLUR_SIGMA = 10 / 224  # of the shorter side: 10 px at 224, as in RISE's and Fong & Vedaldi's blurred baselines
 
 
 @method(
@@ -31,6 +31,7 @@ BLUR_SIGMA = 10 / 224  # of the shorter side: 10 px at 224, as in RISE's and Fon
     year=2020,
     needs=("activations", "model"),
     cost="1F + K F",
+    costly=True,
 )
 class ScoreCAM:
     """Score-CAM: each channel weighted by the class's score when the image is seen through that channel.
@@ -42,42 +43,39 @@ class ScoreCAM:
     close to the mean activation; over logits it is close to one channel. The official code has no softmax and no
     baseline (score=prob channel_softmax=false baseline=none). Flat channels get mask 0 and no weight; the official
     code returns nothing for a flat layer, here the map is 0.
-
-    Options: score; channel_softmax; baseline subtracted from the score: none, zero (the paper's black image, in
-    normalised values), blur; mask_order: stretch after upsampling (paper) or before (torch-cam); top_n: only the
-    channels with the largest spatial standard deviation (Faster Score-CAM), N forwards.
     """
 
-    score: Score = "prob"
-    channel_softmax: bool = True
-    baseline: Literal["none", "zero", "blur"] = "zero"
-    mask_order: Order = "norm_after_up"
-    top_n: Count | None = None
+    score: Score = option("prob", help=SCORE)
+    channel_softmax: bool = option(True, help=SOFTMAX)
+    baseline: Baseline | Literal["none"] = option(
+        "zero",
+        help="whose score is subtracted: none, zeros (the paper's black image, in normalized values), or "
+        "the blurred image",
+    )
+    mask_order: Order = option("norm_after_up", help="stretch masks after upsampling (paper) or before (torch-cam)")
+    top_n: Count | None = option(
+        None,
+        help="only that many channels, those of largest spatial standard deviation (Faster Score-CAM); null for all",
+    )
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        return weighted_map(self.weights(layer).to(layer.activations.dtype), layer.activations)
+        return weighted_map(self.weights(layer), layer.activations)
 
     def weights(self, layer: LayerFeatures) -> Tensor:
         """(B, K) channel weights."""
-        used = live_channels(layer.activations)
-        wanted = None
+        used, wanted = live_channels(layer.activations), None
         if self.top_n is not None:
             wanted = most_varied(layer.activations, self.top_n)
             used = used & wanted
         scores = channel_scores(layer, order=self.mask_order, wanted=wanted).of(self.score)
-        if self.channel_softmax:  # a shift, so the baseline's forward is not spent
-            return live_softmax(scores, used)
-        return torch.where(used, scores - self._baseline(layer)[:, None], 0)
+        if self.baseline != "none" and not self.channel_softmax:  # which ignores a shift: no forward is spent on it
+            scores = scores - self._baseline(layer, self.baseline)[:, None]
+        return channel_weights(scores, used, softmax=self.channel_softmax)
 
-    def _baseline(self, layer: LayerFeatures) -> Tensor:
-        if self.baseline == "none":
-            return torch.zeros_like(layer.scores)
-        images = layer.images
-        if self.baseline == "blur":
-            images = blurred(images, sigma=BLUR_SIGMA * min(images.shape[-2:]))
-        else:
-            images = torch.zeros_like(images)
-        return layer.once(("baseline", self.baseline, self.score), lambda: image_scores(layer, images, self.score))
+    def _baseline(self, layer: LayerFeatures, baseline: Baseline) -> Tensor:
+        """(B,) score of the image without the object."""
+        images = baseline_images(layer.images, baseline)
+        return layer.once(("baseline", baseline, self.score), lambda: image_scores(layer, images, self.score))
 
 
 def most_varied(activations: Tensor, count: int) -> Tensor:

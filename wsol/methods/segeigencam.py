@@ -21,4 +21,4 @@ class SegEigenCAM:
     """
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        return principal_map(layer.gradients.abs() * layer.activations, centre=False, sign="maxabs")
+        return principal_map(layer.gradients.abs() * layer.activations, center=False, sign="maxabs")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.methods._common.masks import Score, target_scores, weighted_map
-from wsol.methods.ablationcam import part_size
-from wsol.options import Count
+from wsol.methods._common.heads import contributions
+from wsol.methods._common.masks import SCORE, Score, target_scores, weighted_map
+from wsol.options import Count, option
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     year=2022,
     needs=("activations", "model"),
     cost="1F + 1P + K samples P",
+    costly=True,
+    quick={"samples": 2},
     stochastic=True,
 )
 class ShapCAM:
@@ -33,21 +35,19 @@ class ShapCAM:
     order gives W[c, k] mean(A_k), LIFT-CAM's weight, and nothing is run.
     Traps: one order takes as many partial forwards as there are channels. All-zero channels are worth nothing and are
     left out of the orders.
-
-    Options: samples (orders); score = prob, logit.
     """
 
-    samples: Count = 10
-    score: Score = "prob"
+    samples: Count = option(10, help="orders of the channels")
+    score: Score = option("prob", help=SCORE)
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        return weighted_map(self.weights(layer).to(layer.activations.dtype), layer.activations)
+        return weighted_map(self.weights(layer), layer.activations)
 
     def weights(self, layer: LayerFeatures) -> Tensor:
         """(B, K)."""
-        if layer.head is not None and layer.head.linear and self.score == "logit":
-            weights: Tensor = layer.head.weight.to(layer.activations)[layer.targets]
-            return weights * layer.activations.mean((2, 3))
+        closed = contributions(layer) if self.score == "logit" else None
+        if closed is not None:
+            return closed
         generators = layer.generators("shapcam")
         return torch.stack([self._values(layer, image, generator) for image, generator in enumerate(generators)])
 
@@ -78,7 +78,7 @@ class ShapCAM:
     def _scores(self, layer: LayerFeatures, image: int, rows: Tensor, kept: Callable[[Tensor], Tensor]) -> Tensor:
         """(m,) scores with only some channels; `kept` tells (rows, K) which."""
         scores = []
-        for part in torch.split(rows, part_size(layer)):
+        for part in layer.parts(rows):
             activations = layer.activations[image] * kept(part)[:, :, None, None]
             logits = layer.query.logits_from(layer.name, activations, layer.images[image])
             scores.append(target_scores(logits, layer.targets[image].expand(len(logits)), self.score))

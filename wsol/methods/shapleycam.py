@@ -10,6 +10,7 @@ from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.masks import weighted_map
 from wsol.models.cost import Cost
 from wsol.models.forward import target_logit, wide
+from wsol.options import option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,11 +32,11 @@ class ShapleyCAM:
     Identities: Grad-CAM where the Hessian is 0: score=logit behind a piecewise linear rest of the network.
     Traps: the ReLU's second derivative is 0, so on ReLU networks only log p has a Hessian. `log p` goes flat for
     confident images, `y` does not: that is why the score is their sum.
-
-    Options: score = rest (y + log p), logit, logprob.
     """
 
-    score: Literal["rest", "logit", "logprob"] = "rest"
+    score: Literal["rest", "logit", "logprob"] = option(
+        "rest", help="f: y + log p (rest), y (logit) or log p (logprob)"
+    )
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         weights = layer.once(("shapley", self.score), lambda: self._weights(layer))

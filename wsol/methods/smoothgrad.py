@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.methods._common.color import Reduce, one_map
+from wsol.methods._common.color import PixelMethod
 from wsol.methods._common.noise import noisy_images
 from wsol.models.forward import INPUT
-from wsol.options import Count, NotNegative
+from wsol.options import Count, NotNegative, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,32 +23,30 @@ if TYPE_CHECKING:
     needs=("model",),
     layers="input",
     cost="1F + samples F + samples B",
+    costly=True,
+    quick={"samples": 10},
     stochastic=True,
 )
-class SmoothGrad:
+class SmoothGrad(PixelMethod):
     """SmoothGrad: the gradient averaged over noisy copies of the image.
 
-    G_i = dy/dx at x + noise_i;  M = max over colours of |mean G| (mean), mean G^2 (squared) or var G (var, VarGrad)
+    G_i = dy/dx at x + noise_i;  M = max over colors of |mean G| (mean), mean G^2 (squared) or var G (var, VarGrad)
 
     Identities: noise=0 is the vanilla gradient (mean) and its square (squared); var is then 0.
     Traps: noise has standard deviation `noise` times (max - min) of the image; the inverse, and that value as a
     variance, are in use elsewhere.
-
-    Options: samples; noise; statistic = mean, squared, var; reduce = max, sum, l2 over colours; abs, of each colour
-    first; smooth_sigma, a blur in pixels.
     """
 
-    samples: Count = 25
-    noise: NotNegative = 0.15
-    statistic: Literal["mean", "squared", "var"] = "mean"
-    reduce: Reduce = "max"
-    abs: bool = True
-    smooth_sigma: NotNegative = 0.0
+    samples: Count = option(25, help="noisy copies")
+    noise: NotNegative = option(0.15, help="standard deviation in units of the image's (max - min)")
+    statistic: Literal["mean", "squared", "var"] = option(
+        "mean", help="of the gradients: mean, mean square, or variance (VarGrad)"
+    )
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         mean, squared, var = layer.once(("smoothgrad", self.samples, self.noise), lambda: self._moments(layer))
         signal = {"mean": mean, "squared": squared, "var": var}[self.statistic].to(layer.logits.dtype)
-        return one_map(signal, reduce=self.reduce, absolute=self.abs, smooth_sigma=self.smooth_sigma)
+        return self.one_map(signal)
 
     def _moments(self, layer: LayerFeatures) -> tuple[Tensor, Tensor, Tensor]:
         """Mean, mean square and variance over the samples, (B, 3, h, w) float64, in one pass (Welford, 1962)."""

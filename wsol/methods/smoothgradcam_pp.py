@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from wsol.methods._base import LayerFeatures, method
+from wsol.methods._common.gradcam_pp import CANCELLED
 from wsol.methods._common.masks import weighted_map
 from wsol.methods._common.noise import noisy_images
-from wsol.options import Count, NotNegative
+from wsol.options import Count, NotNegative, option
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-CANCELLED = 1e-6  # as in gradcam_pp: a denominator this small against its terms is rounding noise
 
 
 @method(
@@ -23,6 +22,8 @@ CANCELLED = 1e-6  # as in gradcam_pp: a denominator this small against its terms
     year=2019,
     needs=("activations", "model"),
     cost="1F + samples F + samples B",
+    costly=True,
+    quick={"samples": 10},
     stochastic=True,
 )
 class SmoothGradCAMpp:
@@ -35,13 +36,13 @@ class SmoothGradCAMpp:
     Traps: activations, their sum S_k and the class are those of the clean image. Noise has standard deviation `noise`
     times (max - min) of the image; the inverse and absolute values are in use elsewhere. The average can make the
     denominator cancel to nothing; such a cell is left out.
-
-    Options: samples; noise; numerator = d1 (as the paper prints it) or d2 (as Grad-CAM++ would have it).
     """
 
-    samples: Count = 25
-    noise: NotNegative = 0.15
-    numerator: Literal["d1", "d2"] = "d1"
+    samples: Count = option(25, help="noisy copies")
+    noise: NotNegative = option(0.15, help="standard deviation in units of the image's (max - min)")
+    numerator: Literal["d1", "d2"] = option(
+        "d1", help="of alpha: D_1 as the paper prints it, or D_2 as Grad-CAM++ would have it"
+    )
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         first, second, third = self._derivatives(layer)
@@ -50,7 +51,7 @@ class SmoothGradCAMpp:
         usable = denominator.abs() > CANCELLED * (2 * second + (total * third).abs())
         alpha = (first if self.numerator == "d1" else second) / torch.where(usable, denominator, 1)
         weights = (torch.where(usable, alpha, 0) * first.clamp(min=0)).sum((2, 3))
-        return weighted_map(weights.to(layer.activations.dtype), layer.activations)
+        return weighted_map(weights, layer.activations)
 
     def _derivatives(self, layer: LayerFeatures) -> tuple[Tensor, Tensor, Tensor]:
         """Mean of g, g^2, g^3 over the noisy inputs, in float64: cubes of small gradients vanish in float32."""

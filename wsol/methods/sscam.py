@@ -8,15 +8,17 @@ import torch
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.masks import (
+    SCORE,
+    SOFTMAX,
     Score,
     behind,
+    channel_weights,
     image_masks,
-    input_scores,
     live_channels,
-    live_softmax,
+    sampled_scores,
     weighted_map,
 )
-from wsol.options import Count, NotNegative
+from wsol.options import Count, NotNegative, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     year=2020,
     needs=("activations", "model"),
     cost="1F + K samples F",
+    costly=True,
+    quick={"samples": 1},
     stochastic=True,
 )
 class SSCAM:
@@ -37,39 +41,31 @@ class SSCAM:
 
     Identities: with std=0 it is Score-CAM.
     Traps: no official code. Noise has standard deviation `std` in the units of what it is put on: masks in [0, 1], or
-    the normalised image. N times as many forwards as Score-CAM.
-
-    Options: noise_on = map (the paper's type 1), input (type 2); samples; std; score; channel_softmax.
+    the normalized image. N times as many forwards as Score-CAM.
     """
 
-    noise_on: Literal["map", "input"] = "map"
-    samples: Count = 35
-    std: NotNegative = 2.0
-    score: Score = "prob"
-    channel_softmax: bool = True
+    noise_on: Literal["map", "input"] = option(
+        "map", help="noise on the masks (the paper's type 1) or on the masked image (type 2)"
+    )
+    samples: Count = option(35, help="N, draws per channel")
+    std: NotNegative = option(2.0, help="standard deviation of the noise in units of what it is added to")
+    score: Score = option("prob", help=SCORE)
+    channel_softmax: bool = option(True, help=SOFTMAX)
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        live = live_channels(layer.activations)
-        sample, image, channel = live.expand(self.samples, *live.shape).nonzero(as_tuple=True)
         generators = layer.generators("sscam")
-        logits, probabilities = input_scores(
-            layer, image, lambda part: self._inputs(layer, image[part], channel[part], generators)
-        )
-        scores = torch.zeros(self.samples, *live.shape, dtype=layer.logits.dtype, device=live.device)
-        scores[sample, image, channel] = probabilities if self.score == "prob" else logits
-        scores = scores.sum(0) / self.samples
-        weights = live_softmax(scores, live) if self.channel_softmax else scores
-        return weighted_map(weights.to(layer.activations.dtype), layer.activations)
 
-    def _inputs(
-        self, layer: LayerFeatures, image: Tensor, channel: Tensor, generators: list[torch.Generator]
-    ) -> Tensor:
-        """(m, 3, h, w); each image draws its noise a channel at a time, so the number of inputs at a time is free."""
-        pixels = layer.images[image]
-        masks = image_masks(layer.activations[image, channel], (pixels.shape[-2], pixels.shape[-1]), "norm_after_up")
-        shape = masks.shape[1:] if self.noise_on == "map" else pixels.shape[1:]
-        drawn = [torch.randn(shape, generator=generators[i], dtype=torch.float64) for i in image.tolist()]
-        noise = self.std * torch.stack(drawn)
-        if self.noise_on == "map":
-            return behind(pixels, masks + noise.to(masks))
-        return behind(pixels, masks) + noise.to(pixels)
+        def inputs(sample: Tensor, image: Tensor, channel: Tensor) -> Tensor:
+            pixels = layer.images[image]
+            masks = image_masks(layer.activations[image, channel], layer.input_size, "norm_after_up")
+            shape = masks.shape[1:] if self.noise_on == "map" else pixels.shape[1:]
+            # Each image draws for one channel at a time, so that how many inputs go together changes nothing.
+            drawn = [torch.randn(shape, generator=generators[i], dtype=torch.float64) for i in image.tolist()]
+            noise = self.std * torch.stack(drawn)
+            if self.noise_on == "map":
+                return behind(pixels, masks + noise.to(masks))
+            return behind(pixels, masks) + noise.to(pixels)
+
+        scores = sampled_scores(layer, self.samples, inputs, self.score)
+        weights = channel_weights(scores, live_channels(layer.activations), softmax=self.channel_softmax)
+        return weighted_map(weights, layer.activations)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.methods._common.meta import base_method
-from wsol.methods._common.sizes import pass_at, resized
-from wsol.methods._fusion import upsample
+from wsol.methods._common.meta import BASE, base_method
+from wsol.methods._common.sizes import largest, pass_at, resized
+from wsol.options import option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,34 +30,33 @@ class TTA:
 
     M = mean over sizes s and mirrorings f of f^-1(U(base method at f(x_s)));  s in 0.9, 1, 1.1 of the input's sides
 
-    Traps: pytorch-grad-cam's version multiplies the normalised pixels by 0.9, 1 and 1.1, which is not a change of size.
+    Traps: pytorch-grad-cam's version multiplies the normalized pixels by 0.9, 1 and 1.1, which is not a change of size.
     Maps are averaged as they are, without a stretch, at the largest one's size.
-
-    Options: base = any method that needs one result.
     """
 
-    base: str = "gradcam"
+    base: str = option("gradcam", help=BASE)
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         base = base_method(self.base, of="tta")
-        height, width = layer.images.shape[-2:]
+        height, width = layer.input_size
         maps = []
         for scale in sorted(SCALES, reverse=True):
             larger = resized(layer.images, (round(height * scale), round(width * scale)))
             for mirrored in (False, True):
                 images = larger.flip(-1) if mirrored else larger
-                raw = base(self._look(layer, images))
+                raw = base(features_of(layer, images))
                 maps.append(raw.flip(-1) if mirrored else raw)
-        size = (maps[0].shape[-2], maps[0].shape[-1])
-        return torch.stack([upsample(m, size) for m in maps]).mean(0)
+        return torch.stack([resized(m, largest(maps)) for m in maps]).mean(0)
 
-    def _look(self, layer: LayerFeatures, images: Tensor) -> LayerFeatures:
-        result = pass_at(layer, images)
-        return replace(
-            layer,
-            activations=result.activations[layer.name],
-            _gradients=result.gradients[layer.name],
-            logits=result.logits,
-            images=images,
-            memo={},
-        )
+
+def features_of(layer: LayerFeatures, images: Tensor) -> LayerFeatures:
+    """The same layer for other images of the same classes."""
+    result = pass_at(layer, images)
+    return replace(
+        layer,
+        activations=result.activations[layer.name],
+        _gradients=result.gradients[layer.name],
+        logits=result.logits,
+        images=images,
+        memo={},
+    )

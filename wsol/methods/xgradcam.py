@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.options import NotNegative
+from wsol.methods._common.masks import weighted_sum
+from wsol.options import NotNegative, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,13 +22,11 @@ class XGradCAM:
 
     Identities: equals Grad-CAM and HiResCAM before the ReLU on a GAP head.
     Traps: on signed activations S_k can vanish and the weight explode; a sum of mere rounding noise gives weight 0.
-    The official code adds eps = 1e-6 to S_k; here it is an option and 0.
-
-    Options: relu=false keeps evidence against the class, too; eps.
+    The official code adds 1e-6 to S_k.
     """
 
-    relu: bool = True
-    eps: NotNegative = 0.0
+    relu: bool = option(True, help="keep the positive part only; false keeps evidence against the class too")
+    eps: NotNegative = option(0.0, help="added to S_k; 1e-6 in the official code")
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         activations = layer.activations
@@ -35,5 +34,5 @@ class XGradCAM:
         noise = torch.finfo(total.dtype).eps * activations.abs().sum((2, 3))
         usable = (total.abs() > noise) & (total + self.eps != 0)
         weights = (layer.gradients * activations).sum((2, 3)) / torch.where(usable, total + self.eps, 1)
-        raw = (torch.where(usable, weights, 0)[:, :, None, None] * activations).sum(1)
+        raw = weighted_sum(torch.where(usable, weights, 0), activations)
         return raw.relu() if self.relu else raw

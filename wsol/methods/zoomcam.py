@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from wsol.methods._base import LayerFeatures, method
-from wsol.methods._fusion import normalised, upsample
+from wsol.methods._common.sizes import largest, resized
+from wsol.methods._common.stretch import by_maximum
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +31,5 @@ class ZoomCAM:
     """
 
     def joint(self, layers: Sequence[LayerFeatures]) -> Tensor:
-        maps = [normalised((layer.gradients * layer.activations).sum(1).relu(), "max") for layer in layers]
-        height, width = max((tuple(m.shape[-2:]) for m in maps), key=lambda s: s[0] * s[1])
-        return torch.stack([upsample(m, (height, width)) for m in maps]).amax(0)
+        maps = [by_maximum((layer.gradients * layer.activations).sum(1).relu()) for layer in layers]
+        return torch.stack([resized(m, largest(maps)) for m in maps]).amax(0)

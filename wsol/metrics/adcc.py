@@ -10,6 +10,7 @@ import torch
 
 from wsol.metrics._base import SHARE, Case, Columns, Score, mean, metric
 from wsol.metrics._common.drop import average_drop, shown_only, shown_probabilities
+from wsol.options import option
 from wsol.stats.reductions import adcc
 
 if TYPE_CHECKING:
@@ -38,13 +39,11 @@ class ADCC:
 
     Coherency = (1 + Pearson(M(x), M(x * M(x)))) / 2, complexity = mean |M|, with M the min-max map, and the drop as a
     fraction. `adcc` is the mean of the images' numbers, `adcc_of_means` the harmonic mean of the three means.
-
-    Attributes
-    ----------
-    of_class : of the drop: the label's (``target``) or the predicted one (``top1``).
     """
 
-    of_class: Literal["target", "top1"] = "target"
+    of_class: Literal["target", "top1"] = option(
+        "target", help="whose probability drops: the label's (target) or the predicted one (top1)"
+    )
 
     scores = (
         mean("adcc", label="ADCC", percent=True, bounds=SHARE),

@@ -6,6 +6,7 @@ import numpy as np
 
 from wsol.errors import ConfigError
 from wsol.metrics._base import SHARE, Case, Columns, Score, mean, metric
+from wsol.options import option
 
 
 @metric(
@@ -20,13 +21,9 @@ class Classification:
 
     mAP is the mean over classes of the area under precision and recall of the images ranked by the class's probability.
     Probabilities outside an image's `keep` highest count as 0, so it is exact where the network has at most that many.
-
-    Attributes
-    ----------
-    keep : probabilities written an image.
     """
 
-    keep: int = 20
+    keep: int = option(20, help="highest probabilities written per image")
 
     scores = (
         mean("top1", name="top1_cls", label="Top-1 Cls", percent=True, proportion=True),

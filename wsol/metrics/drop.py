@@ -9,6 +9,7 @@ import numpy as np
 
 from wsol.metrics._base import SHARE, Case, Columns, mean, metric
 from wsol.metrics._common.drop import average_drop, average_gain, shown_probabilities
+from wsol.options import option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,13 +30,11 @@ class Drop:
 
     With y the probability on the image and o on image x map: AD = mean max(0, y - o) / y, IC = share of images with
     o > y, AG = mean max(0, o - y) / (1 - y).
-
-    Attributes
-    ----------
-    of_class : the label's (``target``) or the predicted one (``top1``).
     """
 
-    of_class: Literal["target", "top1"] = "target"
+    of_class: Literal["target", "top1"] = option(
+        "target", help="whose probability drops: the label's (target) or the predicted one (top1)"
+    )
 
     scores = (
         mean("drop", name="average_drop", label="Avg drop", percent=True, higher_is_better=False, bounds=SHARE),

@@ -8,6 +8,7 @@ import numpy as np
 
 from wsol.metrics._base import SHARE, Case, Columns, mean, metric
 from wsol.metrics._common.truth import IGNORE, OBJECT, Against, truth_of
+from wsol.options import option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,13 +38,9 @@ class EnergyPointingGame:
     """The energy-based pointing game: sum of the map inside the object over the sum of the map.
 
     The map is the min-max one, so that negative values can't cancel. Ignored pixels count on neither side.
-
-    Attributes
-    ----------
-    against : the paper uses ``boxes``; ``mask`` and ``auto`` (the mask where there is one) are sharper.
     """
 
-    against: Against = "boxes"
+    against: Against = option("boxes", help="boxes as in the paper, the mask, or the mask where there is one (auto)")
 
     scores = (mean("energy", name="energy_pointing_game", label="Energy", percent=True, bounds=SHARE),)
 

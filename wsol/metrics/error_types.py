@@ -10,6 +10,7 @@ from wsol.errors import ConfigError, DataError
 from wsol.localization.levels import boxes_above
 from wsol.localization.quantize import quantize
 from wsol.metrics._base import Case, Columns, mean, metric
+from wsol.options import option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,18 +92,17 @@ class ErrorTypes:
 
     Boxes follow the TS-CAM script: fixed threshold, largest contour, ground truth cut to whole pixels of the input.
     (The script divides before it multiplies, which moves one box in 20,000 by a pixel.)
-
-    Attributes
-    ----------
-    tau : threshold; the script's default. Its authors use 0.1 on CUB and 0.12 on ImageNet.
-    hit, several, part, more : the rules' levels.
     """
 
-    tau: float = 0.2
-    hit: float = 0.5
-    several: float = 0.3
-    part: float = 0.5
-    more: float = 0.7
+    tau: float = option(
+        0.2,
+        help="threshold, as a share of the map's maximum; the script's default, its authors use 0.1 on CUB "
+        "and 0.12 on ImageNet",
+    )
+    hit: float = option(0.5, help="right: IoU with some ground-truth box above this")
+    several: float = option(0.3, help="multi-instance: share covered of at least two ground-truth boxes above this")
+    part: float = option(0.5, help="part: share of the box on the best ground-truth box above this")
+    more: float = option(0.7, help="more: share covered of the best ground-truth box, this or higher")
 
     scores = tuple(
         mean(

@@ -15,6 +15,7 @@ import numpy as np
 from wsol.errors import ConfigError
 from wsol.metrics._base import SHARE, Case, Columns, digest, mean, metric, once_each
 from wsol.metrics._common.groups import CaseGroup, outputs
+from wsol.options import option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,16 +31,12 @@ if TYPE_CHECKING:
     cost="1F",
 )
 class Occlusion:
-    """Image occlusion: probability lost when {map01 >= tau} is filled with the mean colour.
+    """Image occlusion: probability lost when {map01 >= tau} is filled with the mean colour."""
 
-    Attributes
-    ----------
-    tau : level of the min-max map.
-    of_class : the label's (``target``) or the predicted one (``top1``).
-    """
-
-    tau: float = 0.5
-    of_class: Literal["target", "top1"] = "target"
+    tau: float = option(0.5, help="level of the min-max map from which pixels are hidden")
+    of_class: Literal["target", "top1"] = option(
+        "target", help="whose probability falls: the label's (target) or the predicted one (top1)"
+    )
 
     scores = (
         mean("fall", name="occlusion_drop", label="Occlusion drop", percent=True, signed=True, bounds=(-1, 1)),

@@ -9,6 +9,7 @@ import numpy as np
 from wsol.errors import ConfigError
 from wsol.metrics._base import SHARE, Case, Columns, Score, mean, metric
 from wsol.metrics._common.truth import BACKGROUND, OBJECT, Against, truth_of
+from wsol.options import option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,18 +68,14 @@ class Pixels:
     Pixel AUC, FPR and TPR are means over images. Mean IoU takes the pixels above the map's own mean: `iou` is the mean
     of the object's IoU over images, `miou` the mean of object and background IoU with the pixels of all images in one
     pool, as transformer papers report it.
-
-    Attributes
-    ----------
-    tau : level of FPR and TPR: pixels with map01 >= tau are claimed.
-    direction, eps : of the divergence; see `divergence`.
-    against : ``auto`` is the mask, or the boxes where there is none.
     """
 
-    tau: float = 0.5
-    direction: Literal["mask_map", "map_mask"] = "mask_map"
-    eps: float = EPS
-    against: Against = "auto"
+    tau: float = option(0.5, help="level of FPR and TPR: pixels at or above it are claimed")
+    direction: Literal["mask_map", "map_mask"] = option(
+        "mask_map", help="KL divergence of the map from the mask, or of the mask from the map"
+    )
+    eps: float = option(EPS, help="added to the divergence's denominator")
+    against: Against = option("auto", help="the mask, the boxes, or the mask where there is one (auto)")
 
     @property
     def scores(self) -> tuple[Score, ...]:

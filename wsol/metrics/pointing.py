@@ -10,6 +10,7 @@ import numpy as np
 from wsol.errors import ConfigError
 from wsol.metrics._base import Case, Columns, mean, metric
 from wsol.metrics._common.truth import OBJECT, Against, truth_of
+from wsol.options import option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,15 +47,14 @@ class PointingGame:
 
     The published number is the mean of per-class means in data sets with several classes an image; ours is the mean
     over images, and a run's tables can be sliced by class.
-
-    Attributes
-    ----------
-    tolerance : radius in pixels of a frame with a short side of 224; scaled with the network input's short side.
-    against : ``auto`` is the mask, or the boxes where there is none. Ignored pixels are no object.
     """
 
-    tolerance: float = TOLERANCE
-    against: Against = "auto"
+    tolerance: float = option(
+        TOLERANCE, help="radius in pixels of a frame with a short side of 224, scaled with the network input"
+    )
+    against: Against = option(
+        "auto", help="the mask, the boxes, or the mask where there is one (auto); ignored pixels are not object"
+    )
 
     scores = (mean("hit", name="pointing_game", label="Pointing", percent=True, proportion=True),)
 

@@ -11,6 +11,7 @@ from wsol.localization.normalize import normalize
 from wsol.localization.resize import resize
 from wsol.metrics._base import SHARE, Case, Columns, Score, mean, metric
 from wsol.metrics._common.truth import BACKGROUND, OBJECT, Against, truth_of
+from wsol.options import option
 from wsol.stats.reductions import pxap
 
 if TYPE_CHECKING:
@@ -56,15 +57,10 @@ class PxAP:
     """PxAP and pIoU: all pixels of the data set in one pool, so large objects count more; and PxAP an image.
 
     PxAP = sum_l P_l (R_l - R_(l-1)) over descending thresholds; pIoU = max over thresholds of the pooled IoU.
-
-    Attributes
-    ----------
-    step : distance of the thresholds.
-    against : ``mask``; ``boxes`` and ``auto`` are not the published metric.
     """
 
-    step: float = 0.001
-    against: Against = "mask"
+    step: float = option(0.001, help="distance of the thresholds")
+    against: Against = option("mask", help="the mask; boxes and auto are not the published metric")
 
     scores = (
         Score(name="pxap", label="PxAP", reduction="pxap", columns=POOLED, percent=True, bounds=SHARE),

@@ -11,6 +11,7 @@ from wsol.metrics._base import SHARE, Case, Columns, digest, mean, metric, once_
 from wsol.metrics._common.curves import map_ranks
 from wsol.metrics._common.groups import by_size
 from wsol.metrics._common.imputation import impute_linear
+from wsol.options import option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,17 +42,17 @@ class Road:
     Removed pixels are the weighted mean of their neighbours plus noise, which hides the removal's outline from the
     network. `road` = (LeRF - MoRF) / 2, each the mean over percentiles: high where what the map marks matters and what
     it leaves out doesn't. Equal pixels are removed in raster order.
-
-    Attributes
-    ----------
-    percentiles : shares of pixels removed, in per cent.
-    noise : standard deviation of the noise in units of the normalised input; drawn from (run seed, image id).
-    of_class : the label's (``target``) or the predicted one (``top1``).
     """
 
-    percentiles: tuple[float, ...] = (10, 20, 30, 40, 50, 60, 70, 80, 90)
-    noise: float = 0.01  # the authors' default
-    of_class: Literal["target", "top1"] = "target"
+    percentiles: tuple[float, ...] = option(
+        (10, 20, 30, 40, 50, 60, 70, 80, 90), help="shares of pixels removed, in per cent"
+    )
+    noise: float = option(
+        0.01, help="standard deviation of the noise in units of the normalized input; the authors' default"
+    )
+    of_class: Literal["target", "top1"] = option(
+        "target", help="whose probability: the label's (target) or the predicted one (top1)"
+    )
 
     scores = (
         mean("road", label="ROAD", bounds=(-0.5, 0.5)),

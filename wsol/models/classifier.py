@@ -6,14 +6,16 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from wsol.errors import ModelError
-from wsol.models.network import noise
+from wsol.models.network import evaluating, noise
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
 Color = tuple[float, float, float]
@@ -25,7 +27,7 @@ RANDOM_SEED = 0  # of the weights called `random`: the same network on every run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classifier:
-    """A network in eval mode, and what must be known to feed it.
+    """A network, and what must be known to feed it.
 
     Attributes
     ----------
@@ -44,6 +46,10 @@ class Classifier:
     std: Color
     weights_id: str
     class_names: tuple[str, ...] = ()
+
+    def normalized(self, image: Any) -> NDArray[np.float32]:
+        """An RGB image as the weights want it, (h, w, 3)."""
+        return normalized(image, self.mean, self.std)
 
     @property
     def example(self) -> Tensor:
@@ -71,6 +77,13 @@ def weights_id(source: str, module: nn.Module) -> str:
     return f"{source}:{digest.hexdigest()[:12]}"
 
 
+def normalized(image: Any, mean: Color, std: Color) -> NDArray[np.float32]:
+    """An RGB image of 0..255 to (h, w, 3), scaled to [0, 1], less the mean, over the deviation."""
+    center, spread = np.asarray(mean, np.float32), np.asarray(std, np.float32)
+    found: NDArray[np.float32] = (np.asarray(image, np.float32) / np.float32(255) - center) / spread
+    return found
+
+
 @contextmanager
 def seeded() -> Iterator[None]:
     """A block in which torch draws from `RANDOM_SEED`; the state outside is untouched."""
@@ -91,11 +104,10 @@ def finish(
     num_classes: int | None = None,
 ) -> Classifier:
     """A `Classifier` of a network; the number of classes is measured where nobody knows it. Raises ModelError."""
-    module.eval()
     if num_classes is None:
         weight = next(module.parameters(), torch.zeros(()))
         try:
-            with torch.no_grad():
+            with torch.no_grad(), evaluating(module):
                 logits = module(torch.zeros((1, 3, input_size, input_size), dtype=weight.dtype, device=weight.device))
         except Exception as error:  # whatever a user's network raises is about its input size, nearly always
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__

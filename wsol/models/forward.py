@@ -103,7 +103,7 @@ def capture(
     for name in layers:
         if name != INPUT and name not in modules:
             raise unknown("layer", name, [n for n in modules if n], see="wsol list layers", error=LayerError)
-    forward = Capture(model, tuple(dict.fromkeys(layers)), gradients, grids or {}, strict)
+    forward = Capture(model, tuple(dict.fromkeys(layers)), gradients, {} if grids is None else grids, strict)
     trainable = {parameter: parameter.requires_grad for parameter in model.parameters()}
     handles = []
     try:

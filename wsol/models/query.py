@@ -52,7 +52,7 @@ class ModelQuery:
         pad: bool | None = None,
     ) -> None:
         self.module = module
-        self.grids = grids or {}
+        self.grids = {} if grids is None else grids
         self.chunk = chunk
         self.autocast = autocast
         self.pad = pad

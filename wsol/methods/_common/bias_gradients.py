@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 import torch
 
 from wsol.methods._base import LayerFeatures
-from wsol.methods._common.masks import minmax
+from wsol.methods._common.sizes import resized
+from wsol.methods._common.stretch import minmax
 from wsol.models.forward import INPUT, ForwardPass
 
 if TYPE_CHECKING:
@@ -51,15 +52,14 @@ def is_map(layer: LayerFeatures, name: str) -> bool:
     return not isinstance(layer.query.module.get_submodule(name), torch.nn.Linear)
 
 
-def stretched(tensor: Tensor) -> Tensor:
-    """|.|, then min-max over all channels and cells of an image; a flat tensor becomes 0."""
+def magnitude(tensor: Tensor) -> Tensor:
+    """psi: |.|, then min-max over all channels and cells of an image; a flat tensor becomes 0."""
     return minmax(tensor.abs().flatten(1)[:, None]).reshape(tensor.shape)
 
 
-def to_input(tensor: Tensor, layer: LayerFeatures) -> Tensor:
-    """Upsampled to the input's size, bilinear with corners aligned."""
-    size = layer.images.shape[-2:]
-    return torch.nn.functional.interpolate(tensor, size=size, mode="bilinear", align_corners=True)
+def at_input(tensor: Tensor, layer: LayerFeatures) -> Tensor:
+    """(B, K, H, W) upsampled with corners aligned, as in the official code, and summed over channels."""
+    return resized(tensor, layer.input_size, corners=True).sum(1)
 
 
 class _Vectors:

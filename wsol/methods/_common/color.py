@@ -1,10 +1,12 @@
-"""From a signal at the image's colour channels to one map."""
+"""From a signal at the image's color channels to one map."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from wsol.methods._common.blur import blurred
+from wsol.options import NotNegative, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -12,17 +14,19 @@ if TYPE_CHECKING:
 Reduce = Literal["max", "sum", "l2"]
 
 
-def one_map(signal: Tensor, *, reduce: Reduce, absolute: bool, smooth_sigma: float) -> Tensor:
-    """(B, 3, h, w) to (B, h, w): absolute values or not, the colours' maximum, sum or norm, then a blur in pixels.
+@dataclass(frozen=True, kw_only=True)
+class PixelMethod:
+    """The options of methods that score pixels, whose maps are so noisy that a threshold gives thousands of boxes."""
 
-    Input-space maps are noise-like: without a blur one threshold gives thousands of boxes.
-    """
-    signal = signal.abs() if absolute else signal
-    raw = _reduced(signal, reduce)
-    return blurred(raw, sigma=smooth_sigma) if smooth_sigma > 0 else raw
+    reduce: Reduce = option("max", help="over colors: maximum, sum or Euclidean norm")
+    abs: bool = option(True, help="take the absolute value of each color first")
+    smooth_sigma: NotNegative = option(0.0, help="standard deviation of a blur of the map, in pixels; 0 for none")
 
-
-def _reduced(signal: Tensor, reduce: Reduce) -> Tensor:
-    if reduce == "l2":
-        return signal.square().sum(1).sqrt()
-    return signal.amax(1) if reduce == "max" else signal.sum(1)
+    def one_map(self, signal: Tensor) -> Tensor:
+        """(B, 3, h, w) to (B, h, w)."""
+        signal = signal.abs() if self.abs else signal
+        if self.reduce == "l2":
+            raw = signal.square().sum(1).sqrt()
+        else:
+            raw = signal.amax(1) if self.reduce == "max" else signal.sum(1)
+        return blurred(raw, sigma=self.smooth_sigma) if self.smooth_sigma > 0 else raw

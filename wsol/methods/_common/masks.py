@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.methods._fusion import upsample
+from wsol.methods._common.sizes import resized
+from wsol.methods._common.stretch import minmax
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 Order = Literal["norm_after_up", "norm_before_up"]
 Score = Literal["prob", "logit"]
+SCORE = "what is taken of the target class: softmax probability or logit"  # help of an option
+SOFTMAX = "softmax of the scores over channels; false takes them as weights"  # help of an option
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +37,10 @@ class Scores:
         return self.probabilities if score == "prob" else self.logits
 
 
-def minmax(maps: Tensor) -> Tensor:
-    """(..., H, W) stretched to [0, 1], each map alone; a flat map becomes 0."""
-    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
-    span = high - low
-    return torch.where(span > 0, (maps - low) / torch.where(span > 0, span, 1), 0)
-
-
-def quantile(values: Tensor, share: float) -> Tensor:
-    """(..., n) to (...), with linear interpolation; torch's own refuses more than 16 million values."""
-    ordered = values.sort(-1).values
-    place = share * (values.shape[-1] - 1)
-    below = int(place)
-    low, high = ordered[..., below], ordered[..., min(below + 1, values.shape[-1] - 1)]
-    return low + (place - below) * (high - low)
-
-
 def live_channels(activations: Tensor) -> Tensor:
     """(B, K) whether a channel has a shape at all: a flat one, dead or not, makes no mask.
 
-    Asked of the activations, not of their upsampling, whose rounding makes a flat channel look alive.
+    Tested on the activations and not on their upsampling, whose rounding gives a flat channel a shape.
     """
     return activations.amax((2, 3)) > activations.amin((2, 3))
 
@@ -61,8 +48,8 @@ def live_channels(activations: Tensor) -> Tensor:
 def image_masks(maps: Tensor, size: tuple[int, int], order: Order) -> Tensor:
     """(N, H, W) maps to (N, *size) masks in [0, 1]: upsampled, then stretched, or the other way round."""
     if order == "norm_before_up":
-        return upsample(minmax(maps), size)
-    return minmax(upsample(maps, size))
+        return resized(minmax(maps), size)
+    return minmax(resized(maps, size))
 
 
 def channel_scores(layer: LayerFeatures, *, order: Order, wanted: Tensor | None = None) -> Scores:
@@ -73,10 +60,9 @@ def channel_scores(layer: LayerFeatures, *, order: Order, wanted: Tensor | None 
     wanted : (B, K) the only channels to try.
     """
     live = live_channels(layer.activations)
-    size = (layer.images.shape[-2], layer.images.shape[-1])
 
     def inputs(image: Tensor, channel: Tensor) -> Tensor:
-        return behind(layer.images[image], image_masks(layer.activations[image, channel], size, order))
+        return behind(layer.images[image], image_masks(layer.activations[image, channel], layer.input_size, order))
 
     chosen = None if wanted is None else tuple(wanted.flatten().nonzero()[:, 0].tolist())
     if wanted is not None and layer.has(("channel_scores", order, None)):
@@ -122,10 +108,33 @@ def input_scores(layer: LayerFeatures, image: Tensor, inputs: Callable[[slice], 
     targets = layer.targets[image][:, None]
     logits = torch.zeros(len(image), dtype=layer.logits.dtype, device=layer.logits.device)
     probabilities = torch.zeros_like(logits)
-    for part, found in layer.query.stream(inputs(part) for part in layer.query.parts(len(image))):
-        logits[part] = found.gather(1, targets[part])[:, 0]
-        probabilities[part] = found.softmax(1).gather(1, targets[part])[:, 0]
+    for part, scores in layer.query.stream(inputs(part) for part in layer.query.parts(len(image))):
+        logits[part] = scores.gather(1, targets[part])[:, 0]
+        probabilities[part] = scores.softmax(1).gather(1, targets[part])[:, 0]
     return logits, probabilities
+
+
+def channel_weights(scores: Tensor, live: Tensor, *, softmax: bool) -> Tensor:
+    """(B, K) scores as weights of the live channels, by a softmax over these or as they are; 0 for the others."""
+    weights = scores.masked_fill(~live, -torch.inf).softmax(1) if softmax else scores
+    return torch.where(live, weights, 0)
+
+
+def sampled_scores(
+    layer: LayerFeatures, samples: int, inputs: Callable[[Tensor, Tensor, Tensor], Tensor], score: Score
+) -> Tensor:
+    """(B, K) mean scores of each live channel over `samples` inputs; 0 for the others.
+
+    Parameters
+    ----------
+    inputs : from m sample numbers, images' places in the batch and channels (in this order ascending) to (m, 3, h, w).
+    """
+    wanted = live_channels(layer.activations).expand(samples, *layer.activations.shape[:2])
+    sample, image, channel = wanted.nonzero(as_tuple=True)
+    logits, probabilities = input_scores(layer, image, lambda part: inputs(sample[part], image[part], channel[part]))
+    scores = torch.zeros(wanted.shape, dtype=layer.logits.dtype, device=layer.logits.device)
+    scores[sample, image, channel] = probabilities if score == "prob" else logits
+    return scores.sum(0) / samples
 
 
 def masked_scores(layer: LayerFeatures, count: int, masks: Callable[[slice], Tensor], score: Score) -> Tensor:
@@ -147,6 +156,22 @@ def masked_scores(layer: LayerFeatures, count: int, masks: Callable[[slice], Ten
     return (probabilities if score == "prob" else logits).view(count, batch)
 
 
+def sum_of_masks(layer: LayerFeatures, weights: Tensor, masks: Callable[[slice], Tensor]) -> Tensor:
+    """(B, h, w) sum_i w_i m_i from (count, B) weights; masks are made a slice at a time, as in `masked_scores`."""
+    raw = torch.zeros(weights.shape[1], *layer.input_size, dtype=weights.dtype, device=weights.device)
+    for part in layer.query.parts(len(weights)):
+        some = masks(part)
+        for image, total in enumerate(raw):
+            total += (weights[part, image, None, None] * some).sum(0)
+    return raw
+
+
+def score_falls(layer: LayerFeatures, covers: Tensor, score: Score) -> Tensor:
+    """(count, B) how much each image's score falls when zeros cover it where a cover (count, h, w) is 1 and not 0."""
+    kept = masked_scores(layer, len(covers), lambda part: 1 - covers[part], score)
+    return target_scores(layer.logits, layer.targets, score) - kept
+
+
 def image_scores(layer: LayerFeatures, images: Tensor, score: Score) -> Tensor:
     """(B,) target scores of other images in place of the batch's."""
     logits = layer.query.logits(images)
@@ -158,12 +183,11 @@ def target_scores(logits: Tensor, targets: Tensor, score: Score) -> Tensor:
     return (logits.softmax(1) if score == "prob" else logits).gather(1, targets[:, None])[:, 0]
 
 
+def weighted_sum(weights: Tensor, activations: Tensor) -> Tensor:
+    """sum_k w_k A_k, (B, K) and (B, K, H, W) to (B, H, W) in the activations' precision."""
+    return (weights.to(activations.dtype)[:, :, None, None] * activations).sum(1)
+
+
 def weighted_map(weights: Tensor, activations: Tensor) -> Tensor:
-    """ReLU(sum_k w_k A_k), (B, K) and (B, K, H, W) to (B, H, W)."""
-    return (weights[:, :, None, None] * activations).sum(1).relu()
-
-
-def live_softmax(scores: Tensor, live: Tensor) -> Tensor:
-    """(B, K) softmax over the live channels, 0 for the others; all 0 where none lives."""
-    weights = scores.masked_fill(~live, -torch.inf).softmax(1)
-    return torch.where(live, weights, 0)
+    """ReLU(sum_k w_k A_k), as `weighted_sum`."""
+    return weighted_sum(weights, activations).relu()

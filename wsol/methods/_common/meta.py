@@ -5,24 +5,24 @@ from __future__ import annotations
 from wsol.errors import ConfigError
 from wsol.methods._base import Method, methods
 
-LOOK = frozenset({"activations", "gradients"})
+BASE = "the method it runs: any that needs nothing but activations and gradients of one layer"
 
 
 def base_method(key: str, *, of: str) -> Method:
-    """The method `key` with its default options; a ConfigError where it needs more than activations and gradients.
+    """The method `key` with its default options; a ConfigError where it needs more than the shared pass.
 
     Parameters
     ----------
     of : the method that wants to run it, for the message.
     """
-    cls = methods[key]
-    if not _takes_one_look(cls):
-        able = ", ".join(k for k, m in methods.items() if _takes_one_look(m))
+    if not _runs(key):
+        able = ", ".join(k for k in methods if _runs(k))
         raise ConfigError(
-            f"{of} can't run base={key!r}, which takes more than one look at a layer; choose one of {able}"
+            f"{of} cannot run base={key}, which takes more than one pass over a layer; choose one of {able}"
         )
-    return cls()
+    return methods[key]()
 
 
-def _takes_one_look(cls: type[Method]) -> bool:
-    return bool(cls.info.needs) and cls.info.needs <= LOOK and cls.info.layers != "input" and not hasattr(cls, "joint")
+def _runs(key: str) -> bool:
+    info = methods[key].info
+    return info.one_pass and not info.joint

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import torch
+
+from wsol.options import option
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Sign = Literal["none", "maxabs", "meanact"]
+SIGN = "what settles the arbitrary sign: largest magnitude positive (maxabs), agreement with the mean channel (meanact)"
 
 
-def principal_map(features: Tensor, *, centre: bool, sign: Sign) -> Tensor:
+@dataclass(frozen=True, kw_only=True)
+class PrincipalMethod:
+    """The options of methods that take the first principal component."""
+
+    center: bool = option(False, help="subtract each channel's mean over the cells first, as pytorch-grad-cam does")
+    sign: Sign = option("maxabs", help=SIGN)
+    relu: bool = option(False, help="keep the positive part only")
+
+    def component(self, features: Tensor) -> Tensor:
+        """(B, K, H, W) to (B, H, W)."""
+        raw = principal_map(features, center=self.center, sign=self.sign)
+        return raw.relu() if self.relu else raw
+
+
+def principal_map(features: Tensor, *, center: bool, sign: Sign) -> Tensor:
     """(B, K, H, W) to (B, H, W): each image's n x K matrix X of cells times its first right singular vector.
 
-    Through the smaller of X'X and XX', in float64: a full SVD of n x n takes 10 GB at a 224 x 224 layer.
-
-    Parameters
-    ----------
-    centre : subtract each channel's mean over the cells first.
-    sign : what settles the vector's arbitrary sign. ``maxabs``: the cell of largest magnitude is positive; ``meanact``:
-        the map agrees with the mean over channels; ``none``: as the solver returns it.
+    Through the smaller of X'X and XX', in float64: a full SVD of n x n takes 10 GB at a 224 x 224 layer. `center` and
+    `sign` as in `PrincipalMethod`; with ``none`` the sign is as the solver returns it.
     """
     batch, _, height, width = features.shape
-    maps = [_component(one.double(), centre) for one in features.flatten(2)]
-    raw = torch.stack([signed(m, one.double(), sign) for m, one in zip(maps, features.flatten(2), strict=True)])
+    images = features.flatten(2).double()
+    raw = torch.stack([signed(_component(channels, center), channels, sign) for channels in images])
     return raw.reshape(batch, height, width).to(features.dtype)
 
 
-def _component(channels: Tensor, centre: bool) -> Tensor:
+def _component(channels: Tensor, center: bool) -> Tensor:
     """(K, n) to (n,)."""
-    if centre:
+    if center:
         channels = channels - channels.mean(1, keepdim=True)
     scale = channels.abs().amax()
     if scale == 0:
@@ -48,7 +61,7 @@ def _component(channels: Tensor, centre: bool) -> Tensor:
 
 
 def signed(component: Tensor, channels: Tensor, sign: Sign) -> Tensor:
-    """(n,) component of (K, n) channels, turned round where the rule says so."""
+    """(n,) component of (K, n) channels, negated where the rule asks for it."""
     if sign == "maxabs":
         flip = bool(-component.amin() > component.amax())
     else:

@@ -1,4 +1,4 @@
-"""Passes over an image at other sizes than the network's own."""
+"""Maps and images at other sizes, and passes over an image at other sizes than the network's own."""
 
 from __future__ import annotations
 
@@ -15,11 +15,19 @@ if TYPE_CHECKING:
     from wsol.models.forward import ForwardPass
 
 
-def resized(tensor: Tensor, size: tuple[int, int]) -> Tensor:
-    """(B, K, H, W) at another (height, width), bilinear with half-pixel centres."""
-    if tuple(tensor.shape[-2:]) == size:
+def resized(tensor: Tensor, size: tuple[int, ...], *, corners: bool = False) -> Tensor:
+    """(B, h, w) or (B, K, h, w) at another (height, width): bilinear, with half-pixel centers or `corners` aligned."""
+    if tuple(tensor.shape[-2:]) == tuple(size):
         return tensor
-    return torch.nn.functional.interpolate(tensor, size=size, mode="bilinear", align_corners=False)
+    channels = tensor if tensor.ndim == 4 else tensor[:, None]
+    found = torch.nn.functional.interpolate(channels, size=size, mode="bilinear", align_corners=corners)
+    return found if tensor.ndim == 4 else found[:, 0]
+
+
+def largest(maps: list[Tensor]) -> tuple[int, int]:
+    """(height, width) of the map with most cells."""
+    height, width = max((m.shape[-2:] for m in maps), key=lambda side: side[0] * side[1])
+    return height, width
 
 
 def pass_at(layer: LayerFeatures, images: Tensor) -> ForwardPass:
@@ -36,13 +44,9 @@ def pass_at(layer: LayerFeatures, images: Tensor) -> ForwardPass:
         try:
             passes.append(layer.query.forward_backward(part, targets, [layer.name]))
         except AssertionError as error:  # how torchvision's and timm's transformers say it
-            raise ModelError(f"it looks at other sizes of the image, and the network refuses: {error}") from error
-    return passes[0] if len(passes) == 1 else _joined(passes, layer.name)
-
-
-def _joined(passes: list[ForwardPass], layer: str) -> ForwardPass:
+            raise ModelError(f"the method needs images of other sizes, which the network refuses: {error}") from error
     return type(passes[0])(
         torch.cat([result.logits for result in passes]),
-        {layer: torch.cat([result.activations[layer] for result in passes])},
-        {layer: torch.cat([result.gradients[layer] for result in passes])},
+        {layer.name: torch.cat([result.activations[layer.name] for result in passes])},
+        {layer.name: torch.cat([result.gradients[layer.name] for result in passes])},
     )

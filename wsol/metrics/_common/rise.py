@@ -17,6 +17,7 @@ from wsol.metrics._base import SHARE, Case, Columns, digest, mean, once_each
 from wsol.metrics._common.blur import Blur, blurred, folded_kernel, gaussian_kernel
 from wsol.metrics._common.curves import Paths, Ties, area, map_ranks, path_probabilities, step_counts
 from wsol.metrics._common.groups import CaseGroup, by_size
+from wsol.options import option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,25 +36,25 @@ class DeletionInsertion:
 
     Deletion goes from the image to zeros in normalised space (the mean colour), insertion from the blurred image to the
     image; in both the most salient pixels change first. The score is the softmax probability of one class.
-
-    Attributes
-    ----------
-    steps : how many; the step is ceil(h * w / steps) pixels.
-    blur : RISE's ``folded`` kernel or the ``gaussian``, both 11 x 11 with sigma 5.
-    border : what the blur sees outside the image; RISE pads with ``zero``, which darkens towards the mean colour.
-    ties : order of equally salient pixels; see `pixel_order`.
-    spacing : points of the area ``even``, or at the ``true`` fraction of pixels changed (the last step may be shorter).
-    of_class : ``top1`` on the original image (RISE: never the label) or the ``target``.
-    keep_curves : write the curves into the rows.
     """
 
-    steps: int = 28
-    blur: Blur = "folded"
-    border: Literal["zero", "reflect"] = "zero"
-    ties: Ties = "reversed"
-    spacing: Literal["even", "true"] = "even"
-    of_class: Literal["top1", "target"] = "top1"
-    keep_curves: bool = True
+    steps: int = option(28, help="points of a curve; the step is ceil(h w / steps) pixels")
+    blur: Blur = option("folded", help="RISE's own kernel (folded) or a Gaussian, both 11 x 11 with sigma 5")
+    border: Literal["zero", "reflect"] = option(
+        "zero",
+        help="outside the image the blur sees zeros, as RISE's does, which darkens towards the mean color, "
+        "or a reflection",
+    )
+    ties: Ties = option("reversed", help="order of equally salient pixels")
+    spacing: Literal["even", "true"] = option(
+        "even",
+        help="points of the area: evenly, or at the true fraction of pixels changed (the last step may be shorter)",
+    )
+    of_class: Literal["top1", "target"] = option(
+        "top1",
+        help="whose probability: the predicted class on the original image (top1; RISE: never the label) or the label",
+    )
+    keep_curves: bool = option(True, help="write the curves into the rows")
 
     scores = (
         mean("deletion_auc", label="Deletion", higher_is_better=False, bounds=SHARE),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def frame(
     run: str | Path | Sequence[str | Path] = "latest", *, runs: str | Path = "results/runs", lists: bool = False
 ) -> pd.DataFrame:
-    """What `wsol.load` returns."""
+    """One row per image and variant, see `wsol.Result.rows`; several runs make one frame."""
     import pandas as pd
 
     names = [run] if isinstance(run, str | Path) else list(run)

@@ -1,0 +1,243 @@
+"""Raw maps of any network, in one call: the same extractor, methods and layers that the command line uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+
+from wsol.api.maps import Maps
+from wsol.errors import ConfigError, ModelError, unknown
+from wsol.maps.extractor import MapExtractor
+from wsol.methods._variants import variant_of
+from wsol.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, Color, normalized
+from wsol.models.forward import INPUT
+from wsol.models.network import AnyNetwork, Network, evaluating, noise
+from wsol.models.stages import resolve_layer, stages
+from wsol.views import View, view_named
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor, nn
+
+    from wsol.methods._base import Method
+
+    Score = Callable[[Any, Tensor], Tensor]
+    Target = int | str | Sequence[int] | Sequence[str] | Tensor | Score
+    Layers = str | nn.Module | Sequence[str | nn.Module]
+
+PREDICTED = "predicted"
+SIDE = 224  # pixels; of the input for PIL images where the network does not say another
+
+
+def attribute(
+    model: nn.Module | Classifier | str,
+    images: Tensor | Image | Sequence[Image],
+    method: str | type[Method] | Method = "layercam",
+    *,
+    layers: Layers | None = None,
+    target: Target = PREDICTED,
+    class_names: Sequence[str] = (),
+    image_ids: Sequence[str] | None = None,
+    seed: int = 0,
+    chunk: int = 64,
+    view: str = "squash",
+    input_size: int | None = None,
+    mean: Color | None = None,
+    std: Color | None = None,
+    **options: Any,
+) -> Maps:
+    """Raw maps of a batch of images: ``wsol.attribute(model, images, "layercam", layers="layer4", target=labels)``.
+
+    The network keeps its device, type, mode, hooks, memory format and parameters. It runs in eval mode meanwhile.
+
+    Parameters
+    ----------
+    model : any network, one loaded by `wsol.load_model`, or a name that `wsol list models` shows.
+    images : (B, C, *space) as the network takes them, or PIL images, which are resized and normalized.
+    method : a key (``wsol list methods``), a class registered with `@wsol.method`, or an instance of one.
+    layers : a dotted name, a module, ``stage4``, ``last``, or several, whose maps are fused; None is the method's own.
+    target : what is explained: the ``predicted`` class, a class index or name, one per image, or a function of the
+        output and the images that gives (B,) scores: for outputs that are not (B, classes).
+    class_names : by index, where targets are names.
+    image_ids : what random numbers of stochastic methods are drawn from, beside `seed`; 0, 1, ... by default.
+    view, input_size, mean, std : for PIL images, how they become input; by default what the network is known to want,
+        or 224 pixels and ImageNet's mean and deviation.
+    options : the method's own (``gamma=2``); ``wsol show method NAME`` lists them.
+
+    Raises
+    ------
+    UnknownName, ConfigError : no such method or option (nearest one given), or a target that does not fit.
+    LayerError, ModelError : no such layer, or an output that is not (B, classes) without a function as target.
+    """
+    module = unwrapped(model)
+    known = model if isinstance(model, Classifier) else None
+    names = tuple(class_names) or (known.class_names if known else ())
+    inputs, sizes, used = _inputs(module, images, known, view=view, input_size=input_size, mean=mean, std=std)
+    network = known or AnyNetwork(module, noise(module, tuple(inputs[:1].shape)))
+    variant = variant_of(
+        method,
+        {**options, **({} if layers is None else {"layers": layer_names(module, layers)})},
+        **_layer_lookup(network, method, layers),
+    )
+    given = given_classes(target, len(inputs), names)
+    with scored_by(module, target, given):
+        classes = predicted(module, inputs) if given is None else torch.tensor(given, device=inputs.device)
+        extractor = MapExtractor(network, seed=seed, chunk=chunk)
+        ids = list(image_ids) if image_ids is not None else [str(n) for n in range(len(inputs))]
+        batch = extractor.maps(inputs, classes, ids, [variant], keep_going=False)
+    raw = batch.raw(variant.id).copy()
+    return Maps(raw=raw, method=variant.id, targets=classes.cpu().numpy(), view=used, sizes_wh=sizes)
+
+
+def unwrapped(model: nn.Module | Classifier | str) -> nn.Module:
+    """The network itself: behind a name, a `Classifier`, `DataParallel`, or `torch.compile`, whose hooks never run."""
+    if isinstance(model, str):
+        from wsol.models.zoo import load_classifier
+
+        return load_classifier(model).module
+    module = model.module if isinstance(model, Classifier) else model
+    while True:
+        if isinstance(module, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
+            module = module.module
+        elif isinstance(original := getattr(module, "_orig_mod", None), torch.nn.Module):
+            module = original
+        else:
+            return module
+
+
+def layer_names(module: nn.Module, layers: Layers) -> tuple[str, ...]:
+    """Layers as names; modules by where they stand in the network. Raises ConfigError for a module of another one."""
+    several = [layers] if isinstance(layers, str | torch.nn.Module) else list(layers)
+    places = {id(part): name for name, part in module.named_modules()}
+    names: list[str] = []
+    for layer in several:
+        if isinstance(layer, str):
+            names += layer.split("+")
+        elif id(layer) in places:
+            names.append(places[id(layer)])
+        else:
+            raise ConfigError(f"layers: a {type(layer).__name__} is not a module of this {type(module).__name__}")
+    return tuple(names)
+
+
+@contextmanager
+def scored_by(module: nn.Module, target: Target, classes: Sequence[int] | None) -> Iterator[None]:
+    """Where `target` is a function of output and images, the network gives its (B, 1) scores inside the block.
+
+    A network with one output per image in a vector (regression) gives it as a column, too.
+    """
+
+    def output(part: nn.Module, args: tuple[Any, ...], given: Any) -> Any:
+        if callable(target):
+            given = target(given, args[0])
+        if not isinstance(given, torch.Tensor):
+            raise ModelError(
+                f"{type(module).__name__} returns a {type(given).__name__}; give a function of it as target, for "
+                "example target=lambda output, images: output['logits'][:, 3]"
+            )
+        given = given[:, None] if given.ndim == 1 else given
+        if given.ndim != 2:
+            what = "target returns" if callable(target) else f"{type(module).__name__} returns"
+            wanted = "one score per image, (B,)" if callable(target) else "(B, classes); or give a function as target"
+            raise ModelError(f"{what} {tuple(given.shape)}; expected {wanted}")
+        wrong = next((one for one in classes or () if not 0 <= one < given.shape[1]), None)
+        if wrong is not None:
+            raise ConfigError(f"target {wrong} is out of range; expected 0 to {given.shape[1] - 1}")
+        return given
+
+    handle = module.register_forward_hook(output)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def given_classes(target: Target, count: int, names: Sequence[str]) -> list[int] | None:
+    """Class indices of `count` images; None where the network's own prediction is meant.
+
+    Raises ConfigError where there are not as many as images, or a name is not known.
+    """
+    if callable(target):
+        return [0] * count
+    if isinstance(target, str) and target == PREDICTED:
+        return None
+    several = [target] * count if isinstance(target, int | str) or getattr(target, "ndim", 1) == 0 else list(target)
+    if len(several) != count:
+        raise ConfigError(f"target has {len(several)} classes for {count} images; give one, or one per image")
+    return [_index(one, names) for one in several]
+
+
+def predicted(module: nn.Module, inputs: Tensor) -> Tensor:
+    """(B,) the classes with the highest outputs."""
+    with torch.no_grad(), evaluating(module):
+        return cast("Tensor", module(inputs).argmax(1))
+
+
+def _index(target: Any, names: Sequence[str]) -> int:
+    if not isinstance(target, str):
+        return int(target)
+    if not names:
+        raise ConfigError(f"target={target!r}: the names of the classes are not known; give class_names=, or an index")
+    if target not in names:
+        raise unknown("class", target, list(names), error=ConfigError)
+    return list(names).index(target)
+
+
+def _layer_lookup(network: Network, method: Any, layers: Layers | None) -> dict[str, Any]:
+    """How names of layers are understood; a network is traced only where a stage is named."""
+    parts = dict(network.module.named_modules())
+    if layers is not None and all(n in parts or n == INPUT for n in layer_names(network.module, layers)):
+        return {"resolve": lambda name: name, "stages": ()}
+    return {"resolve": lambda name: resolve_layer(network, name), "stages": list(stages(network))}
+
+
+def _inputs(
+    module: nn.Module,
+    images: Tensor | Image | Sequence[Image],
+    known: Classifier | None,
+    *,
+    view: str,
+    input_size: int | None,
+    mean: Color | None,
+    std: Color | None,
+) -> tuple[Tensor, Sequence[tuple[int, int]], View | None]:
+    """The batch on the network's device and in its type; sizes and view where it was made from PIL images."""
+    weight = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(()))
+    if isinstance(images, torch.Tensor):
+        if images.ndim < 3:
+            raise ConfigError(f"images of shape {tuple(images.shape)} are not a batch; expected (B, channels, *space)")
+        return images.detach().to(weight.device, weight.dtype), (), None
+    from PIL.Image import Image
+
+    several = [images] if isinstance(images, Image) else list(images)
+    wrong = next((one for one in several if not isinstance(one, Image)), None)
+    if not several or wrong is not None:
+        what = "empty" if not several else f"of {type(wrong).__name__}"
+        raise ConfigError(f"images is {what}; expected a (B, channels, *space) tensor or PIL images")
+    side = input_size or (known.input_size if known else _configured(module, "input_size", SIDE))
+    chosen = view_named(view, side)
+    mean = mean or (known.mean if known else _configured(module, "mean", IMAGENET_MEAN))
+    std = std or (known.std if known else _configured(module, "std", IMAGENET_STD))
+    arrays = []
+    for one in several:
+        crops = chosen.inputs(one.convert("RGB"))
+        if len(crops) > 1:
+            raise ConfigError(f"view={view} makes {len(crops)} inputs per image; attribute takes a view that makes one")
+        arrays.append(normalized(crops[0], mean, std))
+    shapes = {array.shape for array in arrays}
+    if len(shapes) > 1:
+        raise ConfigError(f"view={view} gives inputs of {len(shapes)} sizes; call attribute once for each")
+    stack = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)
+    inputs = stack.to(weight.device, weight.dtype).contiguous(memory_format=torch.channels_last)
+    return inputs, [one.size for one in several], chosen
+
+
+def _configured(module: nn.Module, key: str, otherwise: Any) -> Any:
+    """What timm says of its network's input."""
+    config = getattr(module, "pretrained_cfg", None) or {}
+    value = config.get(key, otherwise) if isinstance(config, dict) else otherwise
+    return value[-1] if key == "input_size" and isinstance(value, tuple) else value

@@ -1,0 +1,137 @@
+"""MaxBoxAcc and its relatives as a running metric: update, compute, reset, merge. No torch inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import ArrayLike
+
+from wsol.api.boxes import as_array, image_maps
+from wsol.errors import ConfigError
+from wsol.evaluation.records import protocol_info, protocol_quantities
+from wsol.evaluation.rows import box_columns, classification
+from wsol.localization.localize import Localizations, localize
+from wsol.protocols._base import Protocol, named
+from wsol.report.numbers.localization import Subject, localization
+from wsol.report.numbers.summary import Settings
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from wsol.report.numbers.quantity import Cell
+    from wsol.views import View
+
+
+class MaxBoxAcc:
+    """Localization accuracy of maps that come batch by batch, by the tables' own arithmetic.
+
+    >>> metric = MaxBoxAcc("choe2020_v2")
+    >>> metric.update(np.eye(4)[None], [[[0, 0, 64, 64]]], [(64, 64)])
+    >>> round(metric.compute()["maxboxacc_v2"], 1)
+    100.0
+
+    Parameters
+    ----------
+    protocol : a name (``wsol list protocols``) or a record.
+    view : what part of the image a map covers; by default that of the maps, or the whole image.
+    """
+
+    def __init__(self, protocol: str | Protocol = "choe2020_v2", *, view: str | View | None = None) -> None:
+        self.protocol = named(protocol) if isinstance(protocol, str) else protocol
+        self.view = view
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all images."""
+        self._parts: list[Localizations] = []
+        self._classes: list[dict[str, Any]] = []
+        self._labels: list[int] = []
+
+    def update(
+        self,
+        maps: Any,
+        boxes: Sequence[ArrayLike],
+        sizes_wh: Sequence[tuple[int, int]] | None = None,
+        *,
+        labels: Sequence[int] | None = None,
+        logits: ArrayLike | None = None,
+        images: Sequence[Image] | None = None,
+    ) -> None:
+        """Add the raw maps (n, h, w) of some images.
+
+        Parameters
+        ----------
+        boxes : per image, ground truth (g, 4) in pixels of the stored image.
+        sizes_wh : width and height of the stored images; known where maps were made from PIL images.
+        labels, logits : (n,) and (n, C), for Top-1 and Top-5 Loc; `labels` alone for protocols that average classes.
+
+        Raises
+        ------
+        ConfigError : another number of images, or logits for some batches and not for others.
+        """
+        items = image_maps(maps, sizes_wh, boxes=boxes, view=self.view, images=images)
+        if logits is not None and labels is None:
+            raise ConfigError("logits need labels: give both, or neither")
+        if self._parts and bool(self._classes) != (logits is not None):
+            raise ConfigError("logits were given for some batches and not for others; give them for all, or for none")
+        if labels is None and self.protocol.average == "classes":
+            raise ConfigError(f"protocol {self.protocol.name} averages over classes: give labels")
+        if not items:
+            return
+        classes = [int(label) for label in as_array(labels)] if labels is not None else [0] * len(items)
+        if len(classes) != len(items):
+            raise ConfigError(f"labels has {len(classes)} entries for {len(items)} maps; give one per image")
+        if logits is not None:
+            rows = as_array(logits)
+            self._classes += [classification(row, label) for row, label in zip(rows, classes, strict=True)]
+        self._labels += classes
+        self._parts.append(localize(items, [self.protocol])[self.protocol.name])
+
+    def merge(self, other: MaxBoxAcc) -> None:
+        """Add the images of another one, for example of another rank. Raises ConfigError for another protocol."""
+        if other.protocol != self.protocol:
+            raise ConfigError(f"{other.protocol.name} and {self.protocol.name} are two protocols; merge within one")
+        if self._parts and other._parts and bool(self._classes) != bool(other._classes):
+            raise ConfigError("logits were given on one side and not on the other; give them on both, or on neither")
+        self._parts += other._parts
+        self._classes += other._classes
+        self._labels += other._labels
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def compute(self) -> dict[str, float]:
+        """By quantity, for example ``maxboxacc_v2``, ``maxboxacc@50``, ``gt_known_loc`` in percent, and ``best_tau``.
+
+        Raises ConfigError where there are no images yet.
+        """
+        return {cell.quantity.key: cell.value for cell in self.cells(n_resamples=1)}
+
+    def interval(self, *, n_resamples: int = 1000) -> dict[str, tuple[float, float]]:
+        """By quantity, the 95 % interval over images; the best threshold is chosen again in each resample."""
+        return {cell.quantity.key: (cell.low, cell.high) for cell in self.cells(n_resamples=n_resamples)}
+
+    def cells(self, *, n_resamples: int = 1000) -> list[Cell]:
+        """The cells of the table that `wsol table` would print for these images."""
+        if not self._parts:
+            raise ConfigError("there are no images yet; call update first")
+        columns: dict[str, Any] = {
+            "image_id": pa.array([f"{n:09d}" for n in range(len(self))]),
+            "label": pa.array(self._labels, pa.int64()),
+            **box_columns(self.protocol.name, Localizations.joined(self._parts)),
+        }
+        for name in self._classes[0] if self._classes else ():
+            columns[name] = pa.array([row[name] for row in self._classes])
+        rows = pa.table(columns)
+        subject = Subject(
+            variant="maps",
+            protocol=protocol_info(self.protocol),
+            quantities=protocol_quantities(self.protocol),
+            rows=rows,
+            validation=None,
+            slices={"": np.ones(len(rows), bool)},
+        )
+        return localization(subject, Settings(n_resamples=n_resamples))

@@ -1,0 +1,36 @@
+"""Maps stretched to [0, 1], each map alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def stretched(maps: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """(..., H, W) with `low` at 0 and `high` at 1, both (...); a map without a span becomes 0."""
+    low, span = low[..., None, None], (high - low)[..., None, None]
+    return torch.where(span > 0, (maps - low) / torch.where(span > 0, span, 1), 0)
+
+
+def minmax(maps: Tensor) -> Tensor:
+    """(..., H, W) stretched from its minimum to its maximum."""
+    return stretched(maps, maps.amin((-2, -1)), maps.amax((-2, -1)))
+
+
+def by_maximum(maps: Tensor) -> Tensor:
+    """(..., H, W) divided by its maximum; a map without a positive value becomes 0."""
+    high = maps.amax((-2, -1))
+    return stretched(maps, torch.zeros_like(high), high)
+
+
+def quantile(values: Tensor, share: float) -> Tensor:
+    """(..., n) to (...), with linear interpolation; torch's own refuses more than 16 million values."""
+    ordered = values.sort(-1).values
+    place = share * (values.shape[-1] - 1)
+    below = int(place)
+    low, high = ordered[..., below], ordered[..., min(below + 1, values.shape[-1] - 1)]
+    return low + (place - below) * (high - low)

@@ -1,0 +1,60 @@
+"""Two variants on the images they share, ready to be compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wsol.errors import ConfigError, DataError, unknown
+from wsol.report.numbers.failures import failures, prepared
+from wsol.report.numbers.names import short_name
+from wsol.report.numbers.summary import Settings, summarise
+from wsol.report.tables.compare import Side
+
+if TYPE_CHECKING:
+    from wsol.runs.folder import RunFolder
+
+
+def sides(
+    first: tuple[RunFolder, str], second: tuple[RunFolder, str], settings: Settings | None = None
+) -> tuple[Side, Side]:
+    """The numbers of two (run, variant key) on the images that both have.
+
+    Raises
+    ------
+    DataError : they have no image in common.
+    """
+    settings = settings or Settings()
+    chosen = (first, second)
+    stored = [folder.tables()[variant] for folder, variant in chosen]
+    tables = [
+        prepared(table, folder.about(), skip_failed=settings.skip_failed)
+        for table, (folder, _) in zip(stored, chosen, strict=True)
+    ]
+    both = set(tables[0]["image_id"].to_pylist()) & set(tables[1]["image_id"].to_pylist())
+    if not both:
+        raise DataError(f"{first[1]} and {second[1]} have no image in common; compare variants of one data set")
+    a, b = (
+        Side.of(
+            summarise(folder, variants=[variant], images=both, settings=settings),
+            variant,
+            rows.filter([i in both for i in rows["image_id"].to_pylist()]),
+            failures(whole, skipped=settings.skip_failed),
+        )
+        for (folder, variant), rows, whole in zip(chosen, tables, stored, strict=True)
+    )
+    return a, b
+
+
+def variant_key(folder: RunFolder, name: str) -> str:
+    """The key of a variant: by its id, its short name, its method or the beginning of its id, if that says which."""
+    variants = folder.about().variants
+    for key, variant in variants.items():
+        if name in (key, variant.id, short_name(variant)[0]):
+            return key
+    of_method = [key for key, variant in variants.items() if variant.method == name]
+    beginning = of_method or [key for key in variants if key.startswith(name)]
+    if len(beginning) == 1:
+        return beginning[0]
+    if beginning:
+        raise ConfigError(f"{name} could be {' or '.join(beginning)}; say which")
+    raise unknown("variant", name, variants, see=f"wsol table {folder.name}")
