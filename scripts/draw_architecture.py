@@ -19,6 +19,7 @@ BEGIN, END = "<!-- picture: made by scripts/draw_architecture.py -->", "<!-- end
 ROOMS = {  # bottom first: a room imports only from rooms above it in this list
     "errors": "one sentence each, with the nearest name",
     "environment": "folders and versions of the installation",
+    "seeding": "random numbers from a hash of names",
     "progress": "log lines and bars with the time left",
     "registry": "keys from file stems, entry points and --with files",
     "options": "plain values to frozen dataclasses",

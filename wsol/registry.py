@@ -82,6 +82,12 @@ class Registry(Mapping[str, T], Generic[T]):
         return {point.name: point for point in entry_points(group=f"wsol.{self.kind}s")}
 
 
+def load_plugin(kind: str, key: str) -> None:
+    """Import what an installed package offers under this key; nothing where none does."""
+    for point in entry_points(group=f"wsol.{kind}s", name=key):
+        point.load()
+
+
 def load_file(path: str | Path) -> ModuleType:
     """Import a Python file outside the package so that what it registers is known (``--with my_cam.py``)."""
     path = Path(path).resolve()

@@ -45,10 +45,10 @@ def ours(runs: Path) -> dict[str, float]:
     assert main(["reproduce", write(place, cells), f"paths.runs={runs}"]) == 0
     found = {}
     for run in runs.glob("*/run.json"):
-        from wsol.report.numbers.summary import summarise
+        from wsol.report.numbers.summary import summarize
         from wsol.runs.folder import RunFolder
 
-        for one in summarise(RunFolder(run.parent), n_resamples=20).cells:
+        for one in summarize(RunFolder(run.parent), n_resamples=20).cells:
             found[f"{one.variant}/{one.measure}/{one.metric}"] = one.value
     return found
 
@@ -92,7 +92,7 @@ def test_a_number_outside_its_tolerance_gives_exit_code_1(
     assert main(["reproduce", write(tmp_path / "b.yaml", cells), f"paths.runs={runs}"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert [head.strip() for head in lines[0].split("|")[1:-1]] == [
-        "method", "published", "ours", "difference", "tolerance", "",
+        "method", "published", "ours", "difference", "tolerance", "verdict",
     ]  # fmt: skip
     (wrong,) = (line for line in lines if line.startswith("| wrong"))
     assert "+5.00" in wrong

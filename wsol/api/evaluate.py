@@ -129,7 +129,7 @@ def _dataset(dataset: Any, class_names: Sequence[str], limit: int | None) -> Dat
             f"dataset is a {type(dataset).__name__}; expected a name, or something with len() and [index] whose items "
             "are (image, label, boxes or mask); of a DataLoader give loader.dataset"
         )
-    return PythonDataset(items=dataset, class_names=tuple(class_names), limit=limit)
+    return PythonDataset(items=dataset, names=tuple(class_names), limit=limit)
 
 
 def _classifier(

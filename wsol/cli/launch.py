@@ -64,13 +64,13 @@ def run_job(config: DictConfig) -> None:
 
 def _show(experiment: Experiment, folder: RunFolder, taus: Sequence[str], settings: Mapping[str, Any]) -> None:
     """The table of what was asked for, on stdout, and its figures."""
-    from wsol.report.numbers.summary import RESAMPLES, summarise
+    from wsol.report.numbers.summary import RESAMPLES, summarize
     from wsol.report.tables.show import show
 
     asked, measures = {v.key for v in experiment.variants}, {measure for _, measure in experiment.work}
     if settings.get("table", True):
         drawn = settings_of(taus, folder.path.parent, n_resamples=RESAMPLES, of=folder)
-        show(summarise(folder, variants=asked, measures=measures, settings=drawn), sys.stdout)
+        show(summarize(folder, variants=asked, measures=measures, settings=drawn), sys.stdout)
     if settings.get("figures"):
         from wsol.report.figures.write import write_figures
 

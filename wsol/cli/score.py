@@ -98,7 +98,7 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, b
     from wsol.datasets.annotations import read_annotations
     from wsol.environment import versions
     from wsol.evaluation.engines import run_local
-    from wsol.report.numbers.summary import summarise
+    from wsol.report.numbers.summary import summarize
     from wsol.runs.folder import RunFolder
     from wsol.runs.knobs import check_knobs
 
@@ -113,7 +113,7 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, b
     only = {measure for _, measure in experiment.work} | {"classification"}
     settings = settings_of([chosen.tau], chosen.runs, n_resamples=chosen.resamples)
     failed = bool(folder.failed(experiment.work))
-    return summarise(folder, measures=only, settings=settings), folder, experiment, failed
+    return summarize(folder, measures=only, settings=settings), folder, experiment, failed
 
 
 def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
@@ -231,7 +231,7 @@ def _metric(
     options = {**changes, **({} if chosen.step is None else {"step": chosen.step})}
     made = build(cls, options, where=f"metrics.{key}")
     if against_boxes(made):
-        other = f"{key}[against=mask]" if hasattr(made, "against") else "pxap"
+        other = f"{key}[against=mask]" if made.info.against else "pxap"
         check_boxes(list(samples.values()), chosen.annotations, masks=f"for masks use --protocol {other}")
     plain = defaults(cls)
     label = ",".join(f"{k}={v}" for k, v in sorted(options.items()) if v != plain[k])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FIELDS = ("image", "label", "boxes", "mask", "image_id")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class PythonDataset(Dataset):
     """Items of (image, label, boxes or mask), or mappings with these names, as a data set.
 
@@ -34,17 +34,20 @@ class PythonDataset(Dataset):
     items : with ``len`` and ``[index]``. An image is a PIL image, an (h, w, 3) uint8 array, or a (3, h, w) tensor with
         values in [0, 1]. Boxes are (g, 4) as x0 y0 x1 y1 in pixels; a mask is (h, w): 0 background, 1 object, 255
         ignore. ``image_id`` names it in rows; by default its index.
-    class_names : by class index.
-    name : what rows call the data set.
+    names : of the classes, by index.
     """
 
     key: ClassVar[str] = "python"
 
     items: Any
-    class_names: Sequence[str] = ()
+    names: Sequence[str] = ()
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        return self.names
 
     def read(self) -> Sequence[Sample]:
-        return self._items[0]
+        return self._known[0]
 
     def image(self, sample: Sample) -> Image:
         return as_image(self._item(sample)["image"], where=self._where(sample))
@@ -54,12 +57,15 @@ class PythonDataset(Dataset):
         return None if mask is None else np.asarray(mask, np.uint8)
 
     def fingerprint(self) -> str:
-        return self._items[2]
+        return self.digest(*self._known[2].values())
+
+    def stamp(self, sample: Sample) -> str:
+        return self._known[2][sample.image_id]
 
     @cached_property
-    def _items(self) -> tuple[tuple[Sample, ...], dict[str, int], str]:
-        """Samples, by image id the place of its item, and a hash of everything."""
-        digest = hashlib.sha256()
+    def _known(self) -> tuple[tuple[Sample, ...], dict[str, int], dict[str, str]]:
+        """Samples, and by image id the place of its item and a hash of its pixels."""
+        stamps: dict[str, str] = {}
         ids: list[str] = []
         labels: list[int] = []
         sizes: list[tuple[int, int]] = []
@@ -75,8 +81,8 @@ class PythonDataset(Dataset):
             mask = item.get("mask")
             if mask is not None and np.asarray(mask).shape != image.size[::-1]:
                 raise DataError(f"item {place}: a mask of {np.asarray(mask).shape} on an image of {image.size[::-1]}")
-            digest.update(repr((ids[-1], labels[-1], boxes[-1].tolist())).encode() + np.asarray(image).tobytes())
-            digest.update(b"" if mask is None else np.ascontiguousarray(mask).tobytes())
+            pixels = np.asarray(image).tobytes() + (b"" if mask is None else np.ascontiguousarray(mask).tobytes())
+            stamps[ids[-1]] = hashlib.sha256(pixels).hexdigest()[:16]
         if not ids:
             raise DataError("the dataset has no items")
         if len(set(ids)) < len(ids):
@@ -92,14 +98,14 @@ class PythonDataset(Dataset):
             owners,
             where="the dataset",
         )
-        return samples, {ids[n]: n for n in order}, digest.hexdigest()[:16]
+        return samples, {ids[n]: n for n in order}, stamps
 
     def _item(self, sample: Sample) -> Mapping[str, Any]:
-        place = self._items[1][sample.image_id]
+        place = self._known[1][sample.image_id]
         return _fields(self.items[place], place)
 
     def _where(self, sample: Sample) -> str:
-        return f"item {self._items[1][sample.image_id]}"
+        return f"item {self._known[1][sample.image_id]}"
 
 
 def as_image(value: Any, *, where: str) -> Image:

@@ -215,7 +215,7 @@ def _check_truth(data: Dataset, rules: Sequence[Protocol], chosen: Sequence[Chos
         check_boxes(samples, where, masks="for masks choose protocol=[] metric=[pxap]")
     for one in chosen:
         if against_boxes(one.metric):
-            other = f"metrics.{one.name}.against=mask" if hasattr(one.metric, "against") else "metric=[pxap]"
+            other = f"metrics.{one.name}.against=mask" if one.metric.info.against else "metric=[pxap]"
             check_boxes(samples, where, masks=f"{one.name} compares with boxes; for masks choose {other}")
 
 

@@ -19,7 +19,7 @@ from wsol.methods._base import methods
 from wsol.methods._variants import expand
 from wsol.published.beside import wanted_weights
 from wsol.registry import load_file
-from wsol.report.numbers.summary import summarise
+from wsol.report.numbers.summary import summarize
 from wsol.runs.folder import RunFolder
 from wsol.views import view_from
 
@@ -75,7 +75,7 @@ def run(plans: Mapping[str, Plan], cells: Sequence[Published], *, n_resamples: i
         folder.write_manifest(whole.manifest(versions()))
         run_local(whole, folder)
         variants, measures = {v.key for v in whole.variants}, {measure for _, measure in whole.work}
-        summary = summarise(folder, variants=variants, measures=measures, n_resamples=n_resamples)
+        summary = summarize(folder, variants=variants, measures=measures, n_resamples=n_resamples)
         for cell in cells:
             if cell.id in here:
                 key = here[cell.id].experiment.variants[0].key
