@@ -20,7 +20,7 @@ from wsol.methods._variants import combinations, expand
 from wsol.metrics._base import metrics
 from wsol.metrics._common.truth import against_boxes
 from wsol.models.classifier import Classifier, weights_id
-from wsol.models.randomize import randomised
+from wsol.models.randomize import randomized
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.zoo import load_classifier
 from wsol.options import build, defaults, fit
@@ -164,7 +164,7 @@ def _with_random_layers(classifier: Classifier, layers: int | str) -> Classifier
     """The network with its `layers` nearest to the head drawn at random: do the scores fall? (Adebayo et al., 2018)."""
     if layers != "all" and not isinstance(layers, int):
         raise ConfigError(f"model.randomise={layers!r} is neither a number of layers nor all")
-    with randomised(classifier.module, layers=layers) as names:  # type: ignore[arg-type]
+    with randomized(classifier.module, layers=layers if isinstance(layers, int) else None) as names:
         drawn = {key: value.clone() for key, value in classifier.module.state_dict().items()}
     classifier.module.load_state_dict(drawn)  # the block gave the trained weights back
     label = f"{classifier.weights_source}, {len(names)} layers random"
