@@ -106,9 +106,9 @@ def test_the_name_of_a_derived_protocol_says_all_of_it(changes: dict[str, object
     ("text", "said"),
     [
         ("choe2020_v3", "nearest: 'choe2020_v2'"),
-        ("choe2020_v2[normalize=max]", "nearest: 'protocols.choe2020_v2.normalise'"),
+        ("choe2020_v2[normalis=max]", "nearest: 'protocols.choe2020_v2.normalise'"),
         ("choe2020_v2[normalise=mx]", "nearest: 'max'"),
-        ("choe2020_v2[max]", "'max' is not knob=value"),
+        ("choe2020_v2[max]", "'max' is not option=value"),
         ("choe2020_v2[tau=1.5]", "tau=1.5 is not in [0, 1)"),
         ("choe2020_v2[compare=ge]", "compare=ge needs quantise=none"),
         ("choe2020_v2[refine=grabcut]", "starts from one threshold"),

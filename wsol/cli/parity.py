@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 
-from wsol.cli import choices
+from wsol.cli.options import Command
 from wsol.errors import ConfigError
+from wsol.settings import compose_settings
 
 
 def main(words: Sequence[str]) -> int:
     """Print one line a pair: correlation, largest difference, IoU of the boxes, known reason."""
-    parser = argparse.ArgumentParser(
-        prog="wsol parity",
-        description="Compare with pytorch-grad-cam, torch-cam and captum as installed (extra: peers); dataset= and "
-        "model= as for wsol run.",
+    parser = Command(
+        "parity",
+        "Compare with pytorch-grad-cam, torch-cam and captum as installed (extra: peers); dataset= and model= as for "
+        "wsol run.",
+        overrides=True,
     )
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--images", type=int, default=8, help="how many images of the dataset (default 8)")
     parser.add_argument("--layers", default="last", help="where to look (default: last)")
     parser.add_argument("--json", action="store_true")
-    chosen = parser.parse_intermixed_args(choices.load_with(list(words)))
+    chosen = parser.read(words)
     if chosen.images < 1:
         raise ConfigError(f"--images {chosen.images} is not a number of images; give a whole number above 0")
     from wsol.methods._base import methods
@@ -45,21 +46,16 @@ def main(words: Sequence[str]) -> int:
 
 
 def _compare(overrides: Sequence[str], images: int, layers: str, known: Sequence[str]) -> list[dict[str, object]]:
-    from wsol.cli.compose import compose_settings
     from wsol.datasets.labels import as_the_network_counts
-    from wsol.evaluation.build import engine_of, load_dataset, load_model, place, view_of
-    from wsol.maps.extractor import MapExtractor
+    from wsol.evaluation.build import engine_of, extractor_of, load_dataset, load_model, view_of
     from wsol.models.heads import head_behind
     from wsol.models.stages import resolve_layer, stages
     from wsol.parity import parity
 
-    settings = compose_settings(choices.rewrite(list(overrides)))
+    settings = compose_settings(overrides)
     classifier = load_model(settings["model"])
     data, engine, view = load_dataset(settings["dataset"]), engine_of(settings), view_of(settings, classifier)
-    place(classifier, engine)
-    extractor = MapExtractor(
-        classifier, seed=settings["seed"], chunk=engine.chunk, autocast=engine.precision == "bfloat16"
-    )
+    extractor = extractor_of(classifier, engine, seed=settings["seed"])
     data = as_the_network_counts(data, classifier.class_names)
     samples = data.samples()[:images]
     inputs = [view.inputs(data.image(sample))[0] for sample in samples]

@@ -39,19 +39,18 @@ def read_annotations(path: Path, *, images: Path | None = None, masks: Path | No
     ------
     DataError : there is no such path, or it has another format.
     """
-    at = None if images is None else str(images)
     if path.is_dir():
         if (path / LIST).is_file():
-            return WsolEvaluation(images=at, metadata=str(path), masks=None if masks is None else str(masks))
+            return WsolEvaluation(images=images, metadata=path, masks=masks)
         deeper = sorted(p.parent for p in path.glob(f"*/{LIST}")) or sorted(p.parent for p in path.glob(f"*/*/{LIST}"))
         hint = f"; did you mean {deeper[0]}?" if deeper else ""
         raise DataError(f"--annotations {path} has no {LIST}, and so is no wsolevaluation metadata folder{hint}")
     if not path.is_file():
         raise DataError(f"--annotations {path}: there is no such folder or file")
     if path.suffix == ".json":
-        return Coco(images=at, annotations=str(path))
+        return Coco(images=images, annotations=path)
     if path.suffix == ".csv":
-        return Folder(images=at, annotations=str(path))
+        return Folder(images=images, annotations=path)
     if path.suffix == ".npz":
         return MaskArrays(path)
     raise DataError(f"--annotations {path}: give a wsolevaluation metadata folder, a .json, a .csv or a .npz of masks")

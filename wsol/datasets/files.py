@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def existing(path: str, *, option: str, folder: bool) -> Path:
+def existing(path: Path | str, *, option: str, folder: bool) -> Path:
     """`path` as a folder or file that exists. Raises DataError with the option's name and the nearest neighbour."""
     found = Path(path).expanduser()
     if found.is_dir() if folder else found.is_file():
@@ -25,7 +25,7 @@ def existing(path: str, *, option: str, folder: bool) -> Path:
     beside = list(found.parent.iterdir()) if found.parent.is_dir() else []
     kind = "folder" if folder else "file"
     near = [str(p) for p in beside if (p.is_dir() if folder else p.is_file())]
-    raise unknown(f"{kind} for {option}:", path, near, error=DataError)
+    raise unknown(f"{kind} for {option}:", str(path), near, error=DataError)
 
 
 def read_lines(path: Path) -> list[tuple[int, str]]:
@@ -56,7 +56,7 @@ def check_present(folder: Path, files: Iterable[str], *, option: str, what: str 
         raise DataError(_missing(folder, missing, count, f"{what} are missing under {option}={folder}", option))
 
 
-def sizes_in_bytes(folder: str | None, names: Iterable[str]) -> list[str]:
+def sizes_in_bytes(folder: Path | str | None, names: Iterable[str]) -> list[str]:
     """Name and length of each file, for fingerprints: other pixels are hardly ever as many bytes. No file is opened."""
     if folder is None:
         return []
@@ -64,7 +64,7 @@ def sizes_in_bytes(folder: str | None, names: Iterable[str]) -> list[str]:
     return [f"{name}\t{(root / name).stat().st_size if (root / name).is_file() else -1}" for name in names]
 
 
-def length(folder: str | None, name: str) -> str:
+def length(folder: Path | str | None, name: str) -> str:
     """Of one file in bytes, as `sizes_in_bytes` has it; empty without a folder."""
     return "".join(line.rpartition("\t")[2] for line in sizes_in_bytes(folder, [name]))
 

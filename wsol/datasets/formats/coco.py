@@ -46,8 +46,8 @@ class Coco:
 
     key: ClassVar[str]
 
-    images: str | None
-    annotations: str
+    images: Path | None
+    annotations: Path
     label_map: Literal["contiguous", "id"] = "contiguous"
     limit: int | None = None
 

@@ -42,8 +42,8 @@ class Folder:
 
     key: ClassVar[str]
 
-    images: str | None
-    annotations: str
+    images: Path | None
+    annotations: Path
     limit: int | None = None
 
     def __post_init__(self) -> None:

@@ -40,9 +40,9 @@ class WsolEvaluation:
 
     key: ClassVar[str]
 
-    images: str | None
-    metadata: str
-    masks: str | None = None
+    images: Path | None
+    metadata: Path
+    masks: Path | None = None
     limit: int | None = None
     labels_only: bool = False
     called: str = ""
