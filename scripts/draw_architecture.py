@@ -20,6 +20,7 @@ ROOMS = {  # bottom first: a room imports only from rooms above it in this list
     "errors": "one sentence each, with the nearest name",
     "grammar": "the one spelling of a choice: name@layers[option=value]",
     "environment": "folders and versions of the installation",
+    "seeding": "random numbers from a hash of names",
     "progress": "log lines and bars with the time left",
     "registry": "keys from file stems, entry points and --with files",
     "options": "plain values to frozen dataclasses",

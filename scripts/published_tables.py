@@ -249,6 +249,7 @@ PAPERS = (
             "dataset": "imagenette2, split val, as a folder with a CSV of image_id,label,x0,y0,x1,y1: labels are "
             "ImageNet's (0, 217, 482, 491, 497, 566, 569, 571, 574, 701), boxes are not used: give the whole image",
             "model": "resnet18, mobilenet_v3_large; the package torchcam (pip install 'wsol[peers]')",
+            "plugin": "parity/peers.py",
             "weights": "torchvision's",
             "checkpoint": None,
             "data": "",

@@ -15,7 +15,7 @@ SHALLOW = torch.arange(64, dtype=torch.float64).reshape(1, 8, 8) / 63 * 0.01
 
 def fuse(maps: list[torch.Tensor], **options: object) -> torch.Tensor:
     names = [f"stage{n}" for n in range(1, len(maps) + 1)]
-    return fuse_layers(maps, Fusion(**options), names=names, last_side=2, input_hw=(16, 16))  # type: ignore[arg-type]
+    return fuse_layers(maps, Fusion(**options), names=names, last_side=2, input_size=(16, 16))  # type: ignore[arg-type]
 
 
 def test_a_single_layer_without_scaling_comes_back_untouched() -> None:

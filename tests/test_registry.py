@@ -113,7 +113,7 @@ def test_a_file_in_the_folder_is_a_component_under_its_stem(tmp_path: Path, monk
         "wsol.report.tables.table",
         "wsol.report.tables.compare",
         "wsol.report.page.html",
-        "wsol.report.page.data",
+        "wsol.report.numbers.report_data",
         "wsol.report.figures.write",
         "wsol.report.export.frame",
         "wsol.report.export.trackers",

@@ -65,7 +65,9 @@ def test_a_file_says_what_it_is_and_what_it_needs(path: Path) -> None:
     document = load(path)
     assert list(document) == ["paper", "title", "venue", "citation", "note", "needs", "cells"]
     assert all(document[name] for name in ("paper", "title", "venue", "citation", "note", "cells"))
-    assert set(document["needs"]) == {"own_models", "dataset", "model", "weights", "checkpoint", "data"}
+    needs = {"own_models", "dataset", "model", "weights", "checkpoint", "data"}
+    assert set(document["needs"]) - {"plugin"} == needs
+    assert (path.parent / document["needs"].get("plugin", "")).exists()
     assert "://" not in path.read_text(encoding="utf-8")
 
 

@@ -19,7 +19,7 @@ import wsol
 from tests.report.made_up import make_run
 from wsol.cli import main
 from wsol.errors import OutputError
-from wsol.report.numbers.summary import summarise
+from wsol.report.numbers.summary import summarize
 from wsol.runs.folder import RunFolder, open_run
 
 QUALITY = {"gradcam@stage5": 0.0, "layercam@stage4+stage5[gamma=2]": 0.1}
@@ -53,7 +53,7 @@ def test_load_gives_one_row_an_image_and_variant(made_up: RunFolder) -> None:
     fused = rows[rows["layers"] == "stage4+stage5"]
     assert set(fused["option.gamma"]) == {2}
     hits = rows.groupby("variant")["choe2020_v1/hit"].mean()
-    cells = {c.variant: c.value for c in summarise(made_up, n_resamples=10).cells if c.metric == "maxboxacc"}
+    cells = {c.variant: c.value for c in summarize(made_up, n_resamples=10).cells if c.metric == "maxboxacc"}
     assert {variant: 100 * float(hit) for variant, hit in hits.items()} == pytest.approx(cells)
     assert not any(isinstance(value, np.ndarray | list) for value in rows.iloc[0])
 
@@ -137,6 +137,28 @@ def test_each_variant_gets_its_file_and_the_first_protocol_with_one_box(real: Ru
         assert one["bbox"] == [0, 0, truth[one["image_id"]]["width"], truth[one["image_id"]]["height"]]
 
 
+def test_variants_on_fewer_images_have_the_truth_of_those_images(
+    real: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["dataset.n=16", "method=[gradcam,fullbox]", "methods.fullbox.sample=5", "protocol=[exact]", "metric=[]"]
+    assert main(["run", *words, "table=false", "gallery=0", f"paths.runs={tmp_path / 'runs'}"]) == 0
+    capsys.readouterr()
+    place = tmp_path / "b.json"
+    assert main(["export", "latest", "--runs", str(tmp_path / "runs"), "--coco", str(place)]) == 0
+    names = [tmp_path / f"b-{variant}" for variant in ("gradcam@stage5", "fullbox_sample=5")]
+    assert [f"{name}.json" for name in names] == capsys.readouterr().out.split()[:2]
+    whole, few = (json.loads(Path(f"{name}.gt.json").read_text()) for name in names)
+    assert (len(whole["images"]), len(few["images"])) == (16, 5)
+    ids = {image["file_name"]: image["id"] for image in whole["images"]}
+    assert all(ids[image["file_name"]] == image["id"] for image in few["images"])
+    assert {a["image_id"] for a in few["annotations"]} == {image["id"] for image in few["images"]}
+    found = {one["image_id"] for one in json.loads(Path(f"{names[1]}.json").read_text())}
+    assert found == {image["id"] for image in few["images"]}
+    words = ["export", "latest", "--runs", str(tmp_path / "runs"), "--variant", "fullbox", "--coco"]
+    assert main([*words, str(tmp_path / "one.json")]) == 0
+    assert json.loads((tmp_path / "one.gt.json").read_text()) == few
+
+
 def test_boxes_of_a_square_frame_are_brought_to_stored_pixels(real: RunFolder, tmp_path: Path) -> None:
     words = ["export", str(real.path), "--variant", "gradcam@stage5"]
     assert main([*words, "--protocol", "choe2020_v1", "--coco", str(tmp_path / "v1.json")]) == 0
@@ -156,7 +178,8 @@ def test_boxes_of_a_square_frame_are_brought_to_stored_pixels(real: RunFolder, t
 
 @pytest.mark.parametrize("protocol", ["exact", "choe2020_v1", "gradcam2017"])
 def test_the_boxes_in_the_rows_have_the_iou_beside_them(real: RunFolder, protocol: str) -> None:
-    from wsol.localization.iou import finish_boxes, iou
+    from wsol.localization.boxes import finish_boxes
+    from wsol.localization.iou import iou
     from wsol.protocols._base import protocols
     from wsol.views import boxes_on_canvas, view_named
 
@@ -222,7 +245,7 @@ def test_tensorboard_gets_every_number(made_up: RunFolder, tmp_path: Path) -> No
     read = EventAccumulator(str(tmp_path / made_up.name))
     read.Reload()
     (value,) = read.Tensors("choe2020_v1/maxboxacc/gradcam-stage5")
-    cells = {c.variant: c.value for c in summarise(made_up).cells if c.metric == "maxboxacc"}
+    cells = {c.variant: c.value for c in summarize(made_up).cells if c.metric == "maxboxacc"}
     assert value.tensor_proto.float_val[0] == pytest.approx(cells["gradcam@stage5"], rel=1e-6)
 
 

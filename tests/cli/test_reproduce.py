@@ -45,10 +45,10 @@ def ours(runs: Path) -> dict[str, float]:
     assert main(["reproduce", write(place, cells), f"paths.runs={runs}"]) == 0
     found = {}
     for run in runs.glob("*/run.json"):
-        from wsol.report.numbers.summary import summarise
+        from wsol.report.numbers.summary import summarize
         from wsol.runs.folder import RunFolder
 
-        for one in summarise(RunFolder(run.parent), n_resamples=20).cells:
+        for one in summarize(RunFolder(run.parent), n_resamples=20).cells:
             found[f"{one.variant}/{one.measure}/{one.metric}"] = one.value
     return found
 

@@ -29,7 +29,7 @@ from wsol.methods._common import attention as attending
 from wsol.models.attention import capture_attention
 
 TARGETS = (0, 3, 4)
-KEYS = [key for key, cls in methods.items() if "attention" in cls.info.needs and not key.startswith("peer.")]
+KEYS = [key for key, cls in methods.items() if "attention" in cls.info.needs]
 CASES: list[tuple[str, dict[str, Any], str]] = [
     (key, {}, net) for key in TWINS for net in NETS if key != "tscam" or net == "semantic"
 ]
@@ -198,7 +198,9 @@ def test_a_convolution_to_classes_that_does_not_give_the_logits_is_no_semantic_m
 
 def test_options_out_of_range_are_refused() -> None:
     for discard in (-0.1, 1.0):
-        with pytest.raises(ConfigError, match=f"discard={discard} is not a share"):
+        with pytest.raises(
+            ConfigError, match=rf"rollout\.discard={discard:g} is out of range; give 0 or more and below 1"
+        ):
             methods["rollout"](discard=discard)
     features = one_layer(make_vit("semantic"), make_images(1), [0])
     for start in (3, -4):

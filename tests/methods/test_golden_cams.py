@@ -158,5 +158,5 @@ def test_fused_layercam_is_the_stored_one(
     maps = [methods["layercam"]()(nets_layers[name]) for name in names]
     scaled = "+".join(names[:-1]) if scale == "but_deepest" else scale
     fusion = Fusion(gamma=gamma, scale=scaled, fuse_size="input")
-    fused = fuse_layers(maps, fusion, names=names, last_side=maps[-1].shape[-2], input_hw=(64, 64))
+    fused = fuse_layers(maps, fusion, names=names, last_side=maps[-1].shape[-2], input_size=(64, 64))
     agrees(fused, golden[f"{net}.fused_{kind}s_layercam_{name}"])

@@ -308,7 +308,7 @@ def test_clustermerge_does_not_depend_on_the_order_of_channels(vgg: LayerFeature
 def test_gamma_changes_no_region_of_a_single_layer_at_any_threshold(vgg: LayerFeatures, gamma: float) -> None:
     raw = run("layercam", vgg)
     scaled = fuse_layers(
-        [raw], Fusion(gamma=gamma, scale="all"), names=["last"], last_side=raw.shape[-1], input_hw=(32, 32)
+        [raw], Fusion(gamma=gamma, scale="all"), names=["last"], last_side=raw.shape[-1], input_size=(32, 32)
     )
     for before, after in zip(raw, scaled, strict=True):
         assert before.amin() == 0

@@ -18,8 +18,7 @@ from wsol.options import MISSING_VALUE, defaults, options_of
 from wsol.testing import RULES, Rule, Trial, applied, broken_map, hooks
 
 TARGETS = (0, 3, 4)
-# Peers are other projects' code behind our contract: `wsol parity` says how far off they are.
-KEYS = [k for k, cls in methods.items() if "attention" not in cls.info.needs and not k.startswith("peer.")]
+KEYS = [k for k, cls in methods.items() if "attention" not in cls.info.needs]
 
 
 def made(key: str, **options: Any) -> Any:

@@ -167,7 +167,7 @@ def test_float32_stays_within_a_ten_thousandth_of_the_twin(chosen: tuple[str, di
 
 
 def test_every_method_that_takes_no_attention_has_a_twin() -> None:
-    own = {k for k, m in methods.items() if m.__module__.startswith("wsol.methods.") and not k.startswith("peer.")}
+    own = {k for k, m in methods.items() if m.__module__.startswith("wsol.methods.")}
     own -= {k for k in own if "attention" in methods[k].info.needs}
     assert own <= set(TWINS), f"without a twin: {sorted(own - set(TWINS))}"
     assert {c[0] for c in CASES} >= own, "a twin that no case runs"

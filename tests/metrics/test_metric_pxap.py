@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.metrics.conftest import MakeCase
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError, DataError
-from wsol.metrics._base import Case
 from wsol.metrics._common.truth import boxes_to_mask, merge_masks, truth_of
 from wsol.metrics.pxap import PxAP, bin_edges, histograms
 from wsol.stats.reductions import piou, pxap
@@ -36,7 +35,7 @@ def test_ignored_pixels_are_in_no_histogram() -> None:
     assert (foreground.sum(), background.sum()) == (1, 1)
 
 
-def test_without_object_pixels_nothing_is_defined(make_case: Callable[..., Case]) -> None:
+def test_without_object_pixels_nothing_is_defined(make_case: MakeCase) -> None:
     foreground, background = histograms(np.zeros((2, 2)), np.zeros((2, 2), np.uint8), step=0.01)
     assert np.isnan(pxap(foreground, background))
     assert np.isnan(piou(foreground, background))
@@ -82,12 +81,12 @@ def test_a_step_that_gives_no_thresholds_is_refused() -> None:
         PxAP(step=0.0)
 
 
-def test_images_without_a_mask_are_refused(make_case: Callable[..., Case]) -> None:
+def test_images_without_a_mask_are_refused(make_case: MakeCase) -> None:
     with pytest.raises(DataError, match="image0 has no mask"):
         PxAP().measure(make_case(0, mask=None))
 
 
-def test_truth_is_the_mask_or_else_the_boxes(make_case: Callable[..., Case]) -> None:
+def test_truth_is_the_mask_or_else_the_boxes(make_case: MakeCase) -> None:
     case = make_case(0)
     assert truth_of(case) is case.mask
     np.testing.assert_array_equal(truth_of(case, "boxes"), slow.rasterise(case.boxes, (20, 24)))

@@ -25,6 +25,7 @@ from wsol.views import view_named
 
 TAUS = np.arange(0, 1, 0.05)
 CLASSES = ("cross", "ring", "disc", "bars")
+UNSEEN = ("star", "hook")  # classes of the data set without images here
 IDENTITY = {
     "dataset": "shapes",
     "dataset_fingerprint": "f00d",
@@ -103,7 +104,7 @@ def make_run(
     )
     rows = [row for group in by_variant.values() for row in group]
     run.write(shard, rows, frozenset((v, m) for v in quality for m in measures), about)
-    manifest = {"identity": chosen, "images": n, "class_names": CLASSES}
+    manifest = {"identity": chosen, "images": n, "class_names": (*CLASSES, *UNSEEN)}
     run.write_manifest({**manifest, "versions": {"wsol": "0.1.0", "torch": "2.15.0", "numpy": "2.4.6"}})
     return run
 

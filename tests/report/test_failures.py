@@ -15,7 +15,7 @@ from tests.report.made_up import make_run
 from tests.report.printing import body, printed
 from wsol.cli import main
 from wsol.report.numbers.quantity import Cell
-from wsol.report.numbers.summary import Settings, Summary, summarise
+from wsol.report.numbers.summary import Settings, Summary, summarize
 from wsol.runs.folder import RunFolder, Shard
 
 GRADCAM, LAYERCAM = "gradcam@stage5", "layercam@stage5"
@@ -63,7 +63,7 @@ def hits(run: RunFolder) -> np.ndarray:
 
 
 def test_a_failed_image_is_a_miss_and_counts_in_n(run: RunFolder) -> None:
-    summary, plain = summarise(run, n_resamples=20), hits(run)
+    summary, plain = summarize(run, n_resamples=20), hits(run)
     assert len(plain) == 37
     assert cell(summary, "maxboxacc").n == 40
     assert cell(summary, "maxboxacc").value == pytest.approx(100 * plain.sum(0).max() / 40)
@@ -73,25 +73,25 @@ def test_a_failed_image_is_a_miss_and_counts_in_n(run: RunFolder) -> None:
 
 
 def test_a_metric_takes_the_worse_end_of_its_range(run: RunFolder) -> None:
-    found = cell(summarise(run, n_resamples=20), "deletion_auc")
+    found = cell(summarize(run, n_resamples=20), "deletion_auc")
     known = [v for v in run.tables()[GRADCAM][DELETION].to_pylist() if v is not None]
     assert (found.n, found.value) == (40, pytest.approx((sum(known) + 3) / 40))  # less is better: 1 is the worst
 
 
 def test_the_note_tells_how_many_failed_and_the_first_of_them(run: RunFolder) -> None:
-    text = printed(summarise(run, n_resamples=20))
+    text = printed(summarize(run, n_resamples=20))
     note = "gradcam@stage5: 3 of 40 images failed (first: test/00004: RuntimeError: no map); they count as misses."
     assert note in text
     assert "layercam@stage5: " not in text
 
 
 def test_variants_are_compared_on_all_images_failed_ones_too(run: RunFolder) -> None:
-    summary = summarise(run, n_resamples=20)
+    summary = summarize(run, n_resamples=20)
     assert cell(summary, "maxboxacc").images == cell(summary, "maxboxacc", LAYERCAM).images
 
 
 def test_failed_images_can_be_left_out_and_that_is_said(run: RunFolder) -> None:
-    summary, plain = summarise(run, settings=Settings(n_resamples=20, skip_failed=True)), hits(run)
+    summary, plain = summarize(run, settings=Settings(n_resamples=20, skip_failed=True)), hits(run)
     assert cell(summary, "maxboxacc").n == 37
     assert cell(summary, "maxboxacc").value == pytest.approx(100 * plain.mean(0).max())
     assert "they are left out (--skip-failed)." in printed(summary)
@@ -99,7 +99,7 @@ def test_failed_images_can_be_left_out_and_that_is_said(run: RunFolder) -> None:
 
 def test_a_quantity_without_a_worst_value_has_no_number(tmp_path: Path) -> None:
     run = with_failures(tmp_path / "run", {DELETION: None}, ["rise2018_dataset"], bounds=False)
-    summary = summarise(run, n_resamples=20)
+    summary = summarize(run, n_resamples=20)
     assert np.isnan(cell(summary, "deletion_auc").value)
     assert cell(summary, "insertion_auc").n == 40  # whose column holds values
     text = printed(summary)

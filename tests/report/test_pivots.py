@@ -13,7 +13,7 @@ from tests.report.printing import QUALITY, body, printed
 from wsol.errors import ConfigError
 from wsol.report.numbers.choose import Choice
 from wsol.report.numbers.slices import slicer
-from wsol.report.numbers.summary import Settings, Summary, summarise
+from wsol.report.numbers.summary import Settings, Summary, summarize
 from wsol.report.tables.show import Layout
 
 
@@ -35,7 +35,7 @@ def test_networks_go_across_and_the_best_is_marked_within_each(tmp_path: Path) -
         )
         for model in ("shapes_gap", "shapes_vgg")
     ]
-    summaries = [summarise(run, n_resamples=100) for run in runs]
+    summaries = [summarize(run, n_resamples=100) for run in runs]
     lines = body(printed(summaries, layout=Layout(pivot=["auto"])))
     assert lines[0] == ["variant", "shapes_gap", "shapes_vgg"]
     assert [cell.startswith("**") for cell in lines[1]] == [False, True, True]
@@ -46,12 +46,12 @@ def test_networks_go_across_and_the_best_is_marked_within_each(tmp_path: Path) -
 
 def test_slices_go_across_and_many_of_them_become_lines(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", QUALITY)
-    sliced = summarise(run, slicer=slicer("size", run), n_resamples=20)
+    sliced = summarize(run, slicer=slicer("size", run), n_resamples=20)
     lines = body(printed(sliced, layout=Layout(pivot=["slice"])))
     assert lines[0][0] == "variant"
     assert [head.split()[0] for head in lines[0][1:]] == ["small", "medium", "large"]
     many = [f"gradcam@layer{i}" for i in range(12)]
-    wide = summarise(make_run(tmp_path / "wide", dict.fromkeys(many, 0.0)), n_resamples=20)
+    wide = summarize(make_run(tmp_path / "wide", dict.fromkeys(many, 0.0)), n_resamples=20)
     turned = body(printed(wide, layout=Layout(pivot=["layers"])))
     assert [line[0] for line in turned[1:4]] == ["layer0", "layer1", "layer2"]
     assert turned[0] == ["", "gradcam"]
@@ -62,7 +62,7 @@ def test_variants_on_a_sample_stand_below_and_n_is_that_of_the_others(tmp_path: 
     few = make_run(tmp_path / "few", {"rise@input": 0.4}, n=10)
     for row in (few.path / "rows").iterdir():
         row.rename(run.path / "rows" / f"shard-00001-{row.name[12:]}")
-    text = printed(summarise(run, slicer=slicer("size", run), n_resamples=20), layout=Layout(pivot=["auto"]))
+    text = printed(summarize(run, slicer=slicer("size", run), n_resamples=20), layout=Layout(pivot=["auto"]))
     assert [line[0] for line in body(text)[1:]] == ["layercam@stage5", "gradcam@stage5", "rise@input"]
     (said,) = (line for line in text.splitlines() if line.startswith("n: "))
     sizes = [12, 24, 24]  # of 60 images whose objects have five sizes
@@ -77,7 +77,7 @@ def test_a_pivot_has_no_baseline(summary: Summary) -> None:
 
 def test_each_run_is_compared_with_its_own_baseline(tmp_path: Path) -> None:
     summaries = [
-        summarise(
+        summarize(
             make_run(
                 tmp_path / f"shapes-test-{model}-1",
                 {"gradcam@stage5": shift, "layercam@stage5": 0.3},
@@ -113,7 +113,7 @@ def test_runs_that_differ_only_in_the_seed_are_averaged_with_their_spread(tmp_pa
         make_run(tmp_path / f"r{s}", quality, identity={"seed": s}, stochastic=["rise@input"], seed=s, noise=0.2)
         for s in range(3)
     ]
-    summaries = [summarise(run, n_resamples=100) for run in runs]
+    summaries = [summarize(run, n_resamples=100) for run in runs]
     own = [c.value for s in summaries for c in s.cells if (c.variant, c.metric) == ("rise@input", "maxboxacc")]
     found = json.loads(printed(summaries, "json", metrics=["maxboxacc"]))
     by_variant = {one["variant"]: one for one in found}
@@ -130,7 +130,7 @@ def test_runs_that_differ_only_in_the_seed_are_averaged_with_their_spread(tmp_pa
 
 def test_held_out_thresholds_stand_beside_the_usual_ones(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0, "layercam@stage5": 0.1})
-    summary = summarise(run, settings=Settings(taus=("oracle", "split-half"), n_resamples=50))
+    summary = summarize(run, settings=Settings(taus=("oracle", "split-half"), n_resamples=50))
     heads = body(printed(summary, metrics=["maxboxacc"]))[0]
     assert heads[2:4] == ["MaxBoxAcc tau oracle", "MaxBoxAcc tau split-half"]
     found = json.loads(printed(summary, "json", metrics=["maxboxacc"]))
@@ -145,7 +145,7 @@ def test_a_knob_study_shows_what_each_knob_does_to_the_score(tmp_path: Path) -> 
     run = make_run(
         tmp_path / "run", {"gradcam@stage5": 0.0, "layercam@stage5": 0.1}, protocols=("choe2020_v1", *derived)
     )
-    summary = summarise(run, n_resamples=100)
+    summary = summarize(run, n_resamples=100)
     lines = body(printed(summary))
     assert lines[0] == ["knob", "variant", "MaxBoxAcc", "difference"]
     assert [line[:2] for line in lines[1:3]] == [
@@ -172,7 +172,7 @@ def test_a_knob_study_shows_what_each_knob_does_to_the_score(tmp_path: Path) -> 
 def test_fixed_thresholds_are_not_said_to_be_the_best(tmp_path: Path) -> None:
     derived = [f"choe2020_v1[tau={tau}]" for tau in (0.1, 0.2, 0.3, 0.4)]
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, protocols=("choe2020_v1", *derived))
-    text = printed(summarise(run, n_resamples=50))
+    text = printed(summarize(run, n_resamples=50))
     assert "paired by image, in points; n = 60." in text
     assert "own best threshold" not in text
 
@@ -181,8 +181,8 @@ def test_a_slice_of_a_protocol_that_averages_over_classes_averages_over_its_own(
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, protocols=("psol2020",))
     rows = run.tables()["gradcam@stage5"].to_pylist()
     hit = {c: [row["psol2020/iou"][0] >= 0.5 for row in rows if row["label"] == c] for c in range(4)}
-    whole = {c.metric: c.value for c in summarise(run, n_resamples=20).cells}
+    whole = {c.metric: c.value for c in summarize(run, n_resamples=20).cells}
     assert whole["gt_known_loc"] == pytest.approx(100 * sum(sum(h) / len(h) for h in hit.values()) / 4)
-    sliced = summarise(run, slicer=slicer("class", run), n_resamples=20).cells
+    sliced = summarize(run, slicer=slicer("class", run), n_resamples=20).cells
     found = sorted(c.value for c in sliced if c.metric == "gt_known_loc")
     assert found == pytest.approx(sorted(100 * sum(h) / len(h) for h in hit.values()))

@@ -11,7 +11,7 @@ import pytest
 from tests.report.made_up import make_run
 from wsol.errors import DataError
 from wsol.report.numbers.slices import slicer
-from wsol.report.numbers.summary import Cell, Settings, Summary, summarise
+from wsol.report.numbers.summary import Cell, Settings, Summary, summarize
 from wsol.runs.folder import RunFolder
 
 QUALITY = {"gradcam@stage5": 0.0, "layercam@stage5": 0.1}
@@ -41,7 +41,7 @@ def iou_at(run: RunFolder, protocol: str, variant: str = "gradcam@stage5") -> np
 
 
 def test_maxboxacc_is_the_highest_share_of_hits_over_thresholds(run: RunFolder) -> None:
-    summary = summarise(run, n_resamples=50)
+    summary = summarize(run, n_resamples=50)
     iou = iou_at(run, "choe2020_v1")
     for delta in (0.3, 0.5, 0.7):
         cell = find(summary, f"maxboxacc@{round(100 * delta)}", "choe2020_v1")
@@ -53,7 +53,7 @@ def test_maxboxacc_is_the_highest_share_of_hits_over_thresholds(run: RunFolder) 
 
 
 def test_top1_loc_counts_hits_of_rightly_classified_images_at_the_threshold_of_gt_known(run: RunFolder) -> None:
-    summary = summarise(run, n_resamples=50)
+    summary = summarize(run, n_resamples=50)
     hits = iou_at(run, "choe2020_v1") >= 0.5
     best = hits.mean(0).argmax()
     right = np.array(run.tables()["gradcam@stage5"]["rank"].to_pylist()) < 1
@@ -63,7 +63,7 @@ def test_top1_loc_counts_hits_of_rightly_classified_images_at_the_threshold_of_g
 
 
 def test_a_fixed_threshold_has_no_maximum(run: RunFolder) -> None:
-    summary = summarise(run, n_resamples=50)
+    summary = summarize(run, n_resamples=50)
     own = {c.metric for c in summary.cells if c.measure == "gradcam2017"}
     assert own == {"gt_known_loc", "top1_loc", "top5_loc"}
     iou = np.array([v[0] for v in run.tables()["gradcam@stage5"]["gradcam2017/iou"].to_pylist()])
@@ -73,8 +73,8 @@ def test_a_fixed_threshold_has_no_maximum(run: RunFolder) -> None:
 
 
 def test_slices_keep_the_threshold_of_all_images_and_add_up_to_them(run: RunFolder) -> None:
-    sliced = summarise(run, slicer=slicer("size", run), n_resamples=50)
-    whole = find(summarise(run, n_resamples=50), "maxboxacc", "choe2020_v1")
+    sliced = summarize(run, slicer=slicer("size", run), n_resamples=50)
+    whole = find(summarize(run, n_resamples=50), "maxboxacc", "choe2020_v1")
     parts = [
         c for c in sliced.cells if c.variant == whole.variant and (c.measure, c.metric) == ("choe2020_v1", "maxboxacc")
     ]
@@ -105,7 +105,7 @@ def test_a_held_out_threshold_is_chosen_on_the_other_images(run: RunFolder, tmp_
         tmp_path / "val-run", QUALITY, protocols=("choe2020_v1", "choe2020_v2", "gradcam2017"), seed=5, first_image=500
     )
     settings = Settings(taus=("oracle", "val", "split-half"), validation=other, n_resamples=50)
-    summary = summarise(run, settings=settings)
+    summary = summarize(run, settings=settings)
     by_source = {
         c.tau_from: c
         for c in summary.cells
@@ -126,21 +126,21 @@ def test_a_held_out_threshold_is_chosen_on_the_other_images(run: RunFolder, tmp_
 def test_a_threshold_can_t_come_from_a_run_without_the_variant(run: RunFolder, tmp_path: Path) -> None:
     other = make_run(tmp_path / "val-run", {"cam@stage5": 0.0})
     with pytest.raises(DataError, match="run val-run has no rows of gradcam@stage5 under choe2020_v1"):
-        summarise(run, settings=Settings(taus=("val",), validation=other, n_resamples=10))
+        summarize(run, settings=Settings(taus=("val",), validation=other, n_resamples=10))
 
 
 def test_what_the_other_run_lacks_is_left_out_and_said(
     run: RunFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = make_run(tmp_path / "val-run", QUALITY, protocols=("choe2020_v1",), first_image=500)
-    summary = summarise(run, settings=Settings(taus=("val",), validation=other, n_resamples=10))
+    summary = summarize(run, settings=Settings(taus=("val",), validation=other, n_resamples=10))
     assert {c.measure for c in summary.cells if c.tau_from == "best on val-run"} == {"choe2020_v1"}
     assert "run val-run has no rows of" in caplog.text
 
 
 def test_intervals_end_where_a_share_does(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0, "cam@stage5": 0.3}, n=3)
-    cells = [c for c in summarise(run, n_resamples=20).cells if c.percent]
+    cells = [c for c in summarize(run, n_resamples=20).cells if c.percent]
     assert cells
     assert all(0 <= c.low <= c.value <= c.high <= 100 for c in cells)
 
@@ -155,7 +155,7 @@ def test_a_metric_without_a_value_on_some_images_is_averaged_over_the_others(tmp
     from wsol.runs.folder import Shard
 
     run.write(Shard(0, tuple(table["image_id"].to_pylist())), rows, frozenset(footer.work), run.about())
-    cell = find(summarise(run, n_resamples=20), "deletion_auc", "rise2018_dataset")
+    cell = find(summarize(run, n_resamples=20), "deletion_auc", "rise2018_dataset")
     assert cell.n == 6
     assert cell.value == pytest.approx(np.mean([r["rise2018_dataset/deletion_auc"] for r in rows[4:]]))
 
@@ -163,7 +163,7 @@ def test_a_metric_without_a_value_on_some_images_is_averaged_over_the_others(tmp
 def test_psol_averages_over_classes(tmp_path: Path) -> None:
     name = "choe2020_v1[average=classes]"
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, protocols=(name,), n=58)  # 15, 15, 14, 14 an class
-    cell = find(summarise(run, n_resamples=20), "maxboxacc", name)
+    cell = find(summarize(run, n_resamples=20), "maxboxacc", name)
     labels = np.arange(58) % 4
     hits = iou_at(run, name) >= 0.5
     expected = np.mean([hits[labels == c].mean(0) for c in range(4)], axis=0).max()
@@ -174,7 +174,7 @@ def test_a_run_without_rows_says_how_to_get_some(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "empty")
     run.write_manifest({"identity": {}})
     with pytest.raises(DataError, match="run empty has no rows yet; start it with: wsol run"):
-        summarise(run)
+        summarize(run)
 
 
 def test_equal_maps_are_told_by_their_digests(run: RunFolder) -> None:
@@ -194,7 +194,7 @@ def test_equal_maps_are_told_by_their_digests(run: RunFolder) -> None:
 
 def test_twins_are_told_from_rows_and_named_after_the_older_paper(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"hirescam@stage5": 0.0, "cam@stage5": "hirescam@stage5", "gradcam@stage5": 0.001})
-    assert summarise(run, n_resamples=10).same == {"hirescam@stage5": "cam@stage5"}
+    assert summarize(run, n_resamples=10).same == {"hirescam@stage5": "cam@stage5"}
 
 
 def test_a_twin_on_a_sample_of_the_images_is_found_too(tmp_path: Path) -> None:
@@ -205,3 +205,14 @@ def test_a_twin_on_a_sample_of_the_images_is_found_too(tmp_path: Path) -> None:
     tables["xgradcam@stage5"] = tables["xgradcam@stage5"].slice(5, 24)
     tables["cam@stage5"] = tables["cam@stage5"].slice(5, 24)
     assert same_rows(tables, about.variants, about.protocols) == {"xgradcam@stage5": "gradcam@stage5"}
+
+
+def test_top_5_is_left_out_where_there_are_five_classes_or_fewer(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, n=10)
+
+    def tops(names: int) -> set[str]:
+        run.write_manifest({**run.manifest, "class_names": [f"class {n}" for n in range(names)]})
+        return {c.metric for c in summarize(run, n_resamples=20).cells if c.quantity.top}
+
+    assert tops(6) == tops(0) == {"top1_loc", "top5_loc", "top1_cls", "top5_cls"}  # 0: not known
+    assert tops(5) == {"top1_loc", "top1_cls"}

@@ -15,7 +15,7 @@ from tests.report.printing import body, printed
 from wsol.errors import ConfigError, UnknownName
 from wsol.report.numbers.choose import Choice
 from wsol.report.numbers.slices import slicer
-from wsol.report.numbers.summary import Summary, summarise
+from wsol.report.numbers.summary import Summary, summarize
 from wsol.report.tables.show import Layout, show
 
 
@@ -64,7 +64,7 @@ def test_bold_is_the_best_only_where_every_other_line_is_worse_beyond_doubt(summ
 
 def test_equal_lines_share_a_rank_and_no_one_is_bold(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0, "layercam@stage5": 0.001, "fullbox": -0.6}, seed=3)
-    first, second, last = body(printed(summarise(run, n_resamples=200)))[1:]
+    first, second, last = body(printed(summarize(run, n_resamples=200)))[1:]
     assert first[0] == second[0] == "=1"
     assert last[0] == "3"
     assert first[2].endswith("¹")
@@ -155,7 +155,7 @@ def test_the_footer_says_data_weights_protocols_thresholds_and_versions(summary:
 
 
 def test_maps_of_others_have_no_price(tmp_path: Path) -> None:
-    summary = summarise(make_run(tmp_path / "run", {"maps": 0.0}), n_resamples=20)
+    summary = summarize(make_run(tmp_path / "run", {"maps": 0.0}), n_resamples=20)
     free = replace(summary, costs={"maps": dict.fromkeys(summary.costs["maps"], float("nan"))})
     assert body(printed(summary))[0][-2:] == ["F+B", "ms"]
     text = printed(free)
@@ -165,29 +165,29 @@ def test_maps_of_others_have_no_price(tmp_path: Path) -> None:
 
 def test_parts_keep_the_order_they_were_cut_in(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0})
-    sliced = summarise(run, slicer=slicer("size", run), n_resamples=20)
+    sliced = summarize(run, slicer=slicer("size", run), n_resamples=20)
     text = printed(sliced, by=["slice"])
     assert [line[0].split()[0] for line in body(text)[1:]] == ["small", "medium", "large"]
     assert "chosen again in each replicate" not in text
-    assert "chosen again in each replicate" in printed(summarise(run, n_resamples=20))
+    assert "chosen again in each replicate" in printed(summarize(run, n_resamples=20))
 
 
 def test_random_weights_are_pointed_out(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, identity={"weights": "random:12"})
-    assert "The weights are random" in printed(summarise(run, n_resamples=20))
+    assert "The weights are random" in printed(summarize(run, n_resamples=20))
 
 
 def test_a_twin_with_long_options_is_named_in_full(tmp_path: Path) -> None:
     long = "layercam@stage5[fuse=product,gamma=2,scale=shallow]"
     twin = "layercam@stage5[fuse=product,gamma=2,normalise=minmax,scale=shallow]"
-    summary = summarise(make_run(tmp_path / "run", {long: 0.0, twin: long}), n_resamples=20)
+    summary = summarize(make_run(tmp_path / "run", {long: 0.0, twin: long}), n_resamples=20)
     assert "= layercam@stage5 (a)" in printed(summary)
     assert f"= {long}" in printed(summary, by=["method", "normalise"])
 
 
 def test_long_options_move_to_the_notes(tmp_path: Path) -> None:
     long = "layercam@stage5[fuse=product,gamma=2,scale=shallow]"
-    text = printed(summarise(make_run(tmp_path / "run", {long: 0.0, "cam@stage5": 0.1}), n_resamples=20))
+    text = printed(summarize(make_run(tmp_path / "run", {long: 0.0, "cam@stage5": 0.1}), n_resamples=20))
     assert "layercam@stage5 (a)" in text
     assert "(a) fuse=product, gamma=2, scale=shallow" in text
 
@@ -195,7 +195,7 @@ def test_long_options_move_to_the_notes(tmp_path: Path) -> None:
 def test_variants_on_a_sample_have_no_rank_and_stand_behind_the_others(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0, "layercam@stage5": 0.2})
     few = make_run(tmp_path / "few", {"rise@input": 0.4, "cam@stage5": 0.0}, n=10)
-    whole, part = summarise(run, n_resamples=50), summarise(few, n_resamples=50)
+    whole, part = summarize(run, n_resamples=50), summarize(few, n_resamples=50)
     both = replace(
         whole,
         cells=whole.cells + part.cells,
@@ -211,14 +211,14 @@ def test_variants_on_a_sample_have_no_rank_and_stand_behind_the_others(tmp_path:
 
 def test_a_run_that_goes_on_says_how_far_it_is(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, n=10)
-    assert "(10 images)" in printed(summarise(run, n_resamples=20))
+    assert "(10 images)" in printed(summarize(run, n_resamples=20))
     run.write_manifest({**run.manifest, "images": 60})
-    assert "(so far 10 of 60 images)" in printed(summarise(run, n_resamples=20))
+    assert "(so far 10 of 60 images)" in printed(summarize(run, n_resamples=20))
 
 
 def test_costs_are_of_the_runs_view_where_a_protocol_has_another(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, protocols=("choe2020_v1", "layercam2021"), n=6)
     note = "layercam2021 uses view tencrop: F+B and ms are of one pass through the run's view."
-    assert note in printed(summarise(run, n_resamples=20))
+    assert note in printed(summarize(run, n_resamples=20))
     plain = make_run(tmp_path / "plain", {"gradcam@stage5": 0.0}, n=6)
-    assert "uses view" not in printed(summarise(plain, n_resamples=20))
+    assert "uses view" not in printed(summarize(plain, n_resamples=20))

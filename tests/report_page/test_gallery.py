@@ -20,7 +20,7 @@ from wsol.evaluation import shown
 from wsol.evaluation.experiment import Experiment
 from wsol.localization.frame import in_stored_pixels
 from wsol.localization.localize import ImageMap
-from wsol.localization.resize import normalise
+from wsol.localization.normalize import normalize
 from wsol.protocols._base import Protocol, protocols
 from wsol.runs import gallery
 from wsol.runs.folder import RunFolder
@@ -114,7 +114,7 @@ def test_small_maps_are_kept_as_they_are_and_large_ones_averaged(side: int, expe
     assert small.min() == 0
     assert small.max() == 255
     if side <= 56:
-        np.testing.assert_array_equal(small, np.rint(255 * normalise(raw, rule="minmax")))
+        np.testing.assert_array_equal(small, np.rint(255 * normalize(raw, rule="minmax")))
 
 
 def test_a_view_of_a_part_leaves_the_rest_of_the_map_empty() -> None:

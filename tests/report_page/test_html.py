@@ -68,7 +68,8 @@ def test_every_number_stands_in_the_table_without_a_script(text: str, run: RunFo
 def test_rows_are_best_first_with_controls_last(text: str) -> None:
     ids = re.findall(r'<tr data-variant="\d+"[^>]*><th scope="row" title="([^"]+)"', text)
     assert set(ids[-2:]) == {"centergauss", "fullbox"}
-    values = [float(v) for v in re.findall(r'<tr data-variant.*?<td data-v="([^"]*)"', text)]
+    values = [float(v) for v in re.findall(r'<tr data-variant.*?<td data-label="[^"]*" data-v="([^"]*)"', text)]
+    assert len(values) == 5
     claimed = re.findall(r'<th scope="col" data-column="0"[^>]* aria-sort="descending"', text)
     assert len(claimed) == (values == sorted(values, reverse=True))
 
@@ -146,4 +147,4 @@ def test_reporting_does_not_load_torch(run: RunFolder, tmp_path: Path) -> None:
 def test_one_image_has_no_interval_and_a_page(tmp_path: Path) -> None:
     folder = ran(made("dataset.n=1", "gallery=1", "method=[gradcam]", "metric=[drop]"), tmp_path)
     values = data_of(page(folder, n_resamples=20))["values"]
-    assert all(low <= value <= high for row in values for value, low, high in filter(None, row))  # type: ignore[attr-defined]
+    assert all(low <= value <= high for row in values for value, low, high, _ in filter(None, row))  # type: ignore[attr-defined]

@@ -126,7 +126,9 @@ def test_the_page_gets_what_the_table_says(material: ReportData) -> None:
     for row, line in zip(data["values"], material.lines, strict=True):
         for value, key in zip(row, material.keys, strict=True):
             if value is not None:
-                assert value == pytest.approx([getattr(line.cells[key], n) for n in ("value", "low", "high")], abs=1e-4)
+                assert value == pytest.approx(
+                    [getattr(line.cells[key], n) for n in ("value", "low", "high", "n")], abs=1e-4
+                )
 
 
 def test_a_method_has_one_color_and_its_variants_differ_in_dashes() -> None:

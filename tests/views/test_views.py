@@ -78,7 +78,7 @@ def test_the_canvas_shows_its_region_and_nothing_else(name: str, width: int, hei
 def test_dividing_first_moves_coordinates_by_rounding_only(c: int, width: int) -> None:
     layout = view_named("squash", 224).layout((width, 100))
     box = np.array([[min(c, width), 0, width, 50]], float)
-    first, last = boxes_on_canvas(box, layout), boxes_on_canvas(box, layout, divide_first=True)
+    first, last = boxes_on_canvas(box, layout), boxes_on_canvas(box, layout, scale="divide_first")
     np.testing.assert_allclose(first, last, rtol=1e-15)
     assert last[0, 0] == min(c, width) / width * 224
     assert first[0, 0] == min(c, width) * 224 / width

@@ -122,14 +122,14 @@ def evaluate(
 def _dataset(dataset: Any, class_names: Sequence[str], limit: int | None) -> Dataset:
     if isinstance(dataset, str):
         return build(datasets[dataset], {} if limit is None else {"limit": limit}, where="dataset")
-    if all(hasattr(dataset, name) for name in ("samples", "image", "fingerprint")):
-        return dataset  # type: ignore[no-any-return]
+    if isinstance(dataset, Dataset):
+        return dataset
     if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
         raise ConfigError(
             f"dataset is a {type(dataset).__name__}; expected a name, or something with len() and [index] whose items "
             "are (image, label, boxes or mask); of a DataLoader give loader.dataset"
         )
-    return PythonDataset(dataset, tuple(class_names), limit)
+    return PythonDataset(items=dataset, names=tuple(class_names), limit=limit)
 
 
 def _classifier(

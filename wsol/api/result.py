@@ -68,10 +68,10 @@ class Result:
         layout : as `wsol.report.tables.show.Layout` has it: ``choice``, ``pivot``, ``by_class``.
         """
         from wsol.api.table import ShownTable
-        from wsol.report.numbers.summary import summarise
+        from wsol.report.numbers.summary import summarize
         from wsol.report.tables.show import Layout, table_of_runs
 
-        found = [summarise(folder, variants=self.variants) for folder in self.folders]
+        found = [summarize(folder, variants=self.variants) for folder in self.folders]
         return ShownTable(table_of_runs(found, Layout(**layout)))
 
     def compare(self, first: str, second: str) -> ShownTable:

@@ -75,7 +75,7 @@ def explain(
     import numpy as np
 
     from wsol.datasets.base import Sample
-    from wsol.datasets.labels import as_the_network_counts
+    from wsol.datasets.labels import match_class_indices
     from wsol.evaluation.build import (
         chosen_protocols,
         engine_of,
@@ -100,7 +100,7 @@ def explain(
     view = view_under(protocol, view_of(settings, classifier))
     data = None
     if any(not Path(i).is_file() for i in images):
-        data = as_the_network_counts(load_dataset(settings["dataset"]), classifier.class_names)
+        data = match_class_indices(load_dataset(settings["dataset"]), classifier.class_names)
     tau = tau if tau is not None else 0.2 if protocol.tau == "sweep" else protocol.tau
     shown = protocol if protocol.tau in ("sweep", tau) else protocol.derive({"tau": tau})
     try:
@@ -171,7 +171,7 @@ def _heat(item: ImageMap, protocol: Protocol) -> NDArray[Any]:
     import numpy as np
 
     from wsol.localization.final_map import final_map
-    from wsol.localization.frame import frame_of
+    from wsol.localization.frame import frame_of, in_stored_pixels
 
     width, height = item.layout.stored_wh
     if item.full or not item.finite:
@@ -179,8 +179,10 @@ def _heat(item: ImageMap, protocol: Protocol) -> NDArray[Any]:
     size = frame_of(item.boxes_xyxy, item.layout, protocol).size_wh
     final = final_map(item.raw, item.layout, size, protocol).astype(np.float64)
     final /= max(float(final.max()), 1e-12)
-    x0, y0, x1, y1 = (round(v) for v in item.layout.region_xyxy)
-    if protocol.space == "original" or (x0, y0, x1, y1) == (0, 0, width, height):
+    whole = np.array([[0, 0, *size]])
+    covered = in_stored_pixels(whole, item.layout, space=protocol.space, side=protocol.side)
+    x0, y0, x1, y1 = covered[0].round().astype(int).tolist()
+    if (x0, y0, x1, y1) == (0, 0, width, height):
         return final
     heat = np.zeros((height, width))
     heat[y0:y1, x0:x1] = cv2.resize(final, (x1 - x0, y1 - y0))

@@ -69,33 +69,25 @@ def _coco(
     folder: RunFolder, place: Path, variant: str, protocol: str, tau: float | None, own: Path | None
 ) -> list[object]:
     from wsol.datasets.formats.coco import Coco
-    from wsol.report.export.frame import coco_detections, coco_truth, single_box_protocol, slug
+    from wsol.report.export.coco import coco_files, single_box_protocol
     from wsol.report.tables.sides import variant_key
 
     variants = [variant_key(folder, variant)] if variant else list(folder.about().variants)
     name = single_box_protocol(folder, protocol)
     if tau is not None and not 0 <= tau < 1:
         raise ConfigError(f"--tau {tau} is not in [0, 1)")
-    written: list[object] = []
     ids = Coco(images=None, annotations=own).coco_ids() if own else None
-    for key in variants:
-        found = coco_detections(folder, key, name, tau=tau, ids=ids)
-        file = place if len(variants) == 1 else place.with_name(f"{place.stem}-{slug(key)}{place.suffix}")
-        _write(file, lambda f=file, d=found: f.write_text(json.dumps(d)))  # type: ignore[misc]
-        written.append(file)
-    if own:
-        return written
-    beside = place.with_suffix(f".gt{place.suffix}")
-    truth = coco_truth(folder)
-    _write(beside, lambda: beside.write_text(json.dumps(truth)))
-    return [*written, beside]
+    files = coco_files(folder, variants, name, place, tau=tau, ids=ids)
+    for file, content in files.items():
+        _write(file, lambda f=file, c=content: f.write_text(json.dumps(c)))  # type: ignore[misc]
+    return list(files)
 
 
 def _track(folder: RunFolder, tensorboard: Path | None, mlflow: str | None, wandb: str | None) -> list[object]:
     from wsol.report.export.trackers import to_mlflow, to_tensorboard, to_wandb
-    from wsol.report.numbers.summary import summarise
+    from wsol.report.numbers.summary import summarize
 
-    summary = summarise(folder)
+    summary = summarize(folder)
     said: list[object] = []
     try:
         said += [to_tensorboard(summary, tensorboard)] if tensorboard else []

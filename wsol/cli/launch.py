@@ -73,12 +73,12 @@ def run_job(settings: Mapping[str, Any], *, dry: bool = False) -> float:
 
 def _show(experiment: Experiment, folder: RunFolder, taus: Sequence[str], general: General) -> float:
     """The table of what was asked for, on stdout, and its figures; returns the headline number."""
-    from wsol.report.numbers.summary import RESAMPLES, summarise
+    from wsol.report.numbers.summary import RESAMPLES, summarize
     from wsol.report.tables.show import show
 
     variants, measures = {v.key for v in experiment.variants}, {measure for _, measure in experiment.work}
     drawn = settings_of(taus, folder.path.parent, n_resamples=RESAMPLES if general.table else 1, of=folder)
-    summary = summarise(folder, variants=variants, measures=measures, settings=drawn)
+    summary = summarize(folder, variants=variants, measures=measures, settings=drawn)
     if general.table:
         show(summary, sys.stdout)
     if general.figures:

@@ -98,7 +98,7 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, b
     from wsol.datasets.annotations import read_annotations
     from wsol.environment import versions
     from wsol.evaluation.engines import run_local
-    from wsol.report.numbers.summary import summarise
+    from wsol.report.numbers.summary import summarize
     from wsol.runs.folder import RunFolder
     from wsol.runs.knobs import check_knobs
 
@@ -113,7 +113,7 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, b
     only = {measure for _, measure in experiment.work} | {"classification"}
     settings = settings_of([chosen.tau], chosen.runs, n_resamples=chosen.resamples)
     failed = bool(folder.failed(experiment.work))
-    return summarise(folder, measures=only, settings=settings), folder, experiment, failed
+    return summarize(folder, measures=only, settings=settings), folder, experiment, failed
 
 
 def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
@@ -172,12 +172,16 @@ def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
 
 def _frame_wh(sample: Sample, *, protocol: Protocol | None, side: int) -> tuple[int, int]:
     """The size at which a map is scored."""
-    return sample.size_wh if protocol is not None and protocol.space == "original" else (side, side)
+    from wsol.localization.frame import space_rules
+
+    return space_rules["square" if protocol is None else protocol.space].size_wh(sample.size_wh, side)
 
 
 def _protocol(preset: str, chosen: argparse.Namespace, samples: Mapping[str, Sample]) -> Protocol:
     """The protocol that a name stands for, with --step."""
     from wsol.datasets.checks import check_boxes
+    from wsol.localization.quantize import quantize_rules
+    from wsol.localization.refine import refines
     from wsol.metrics._base import metrics
     from wsol.protocols._base import named, protocols
 
@@ -185,12 +189,11 @@ def _protocol(preset: str, chosen: argparse.Namespace, samples: Mapping[str, Sam
         raise unknown("protocol or metric", preset, [*protocols, *metrics], see="wsol list protocols")
     protocol = named(chosen.protocol)
     if chosen.step is not None:
-        if protocol.tau != "sweep" or protocol.quantise == "none":
+        if protocol.tau != "sweep" or quantize_rules[protocol.quantise].levels is None:
             why = "is not quantized" if protocol.tau == "sweep" else f"has a fixed threshold, {protocol.tau:g}"
             raise ConfigError(f"--step {chosen.step:g} changes nothing: protocol {protocol.name} {why}")
         protocol = protocol.derive({"tau_step": chosen.step})
-    cuts = protocol.refine not in ("none", "grabcut_shallow") or (protocol.refine != "none" and chosen.shallow)
-    if cuts and chosen.images is None:
+    if refines(protocol, shallow=chosen.shallow) and chosen.images is None:
         raise ConfigError(
             f"protocol {protocol.name} refines maps by a graph cut and needs the pixels: give --images DIR"
         )
@@ -228,7 +231,7 @@ def _metric(
     options = {**changes, **({} if chosen.step is None else {"step": chosen.step})}
     made = build(cls, options, where=f"metrics.{key}")
     if against_boxes(made):
-        other = f"{key}[against=mask]" if hasattr(made, "against") else "pxap"
+        other = f"{key}[against=mask]" if made.info.against else "pxap"
         check_boxes(list(samples.values()), chosen.annotations, masks=f"for masks use --protocol {other}")
     plain = defaults(cls)
     label = ",".join(f"{k}={v}" for k, v in sorted(options.items()) if v != plain[k])

@@ -54,7 +54,8 @@ def method(key: str) -> Facts:
     from wsol.methods._base import methods
     from wsol.methods._variants import variant_options
 
-    info = methods[key].info
+    cls = methods[key]
+    info = cls.info
     return {
         "method": key,
         "name": info.name,
@@ -66,7 +67,7 @@ def method(key: str) -> Facts:
         "stochastic": info.stochastic,
         "title": f"{info.title}: {info.summary}" if info.summary else info.title,
         **{part: text for part in ("formula", "identities", "traps") if (text := getattr(info, part))},
-        "options": [asdict(option) for option in variant_options(methods[key])],
+        "options": [asdict(option) for option in variant_options(cls)],
     }
 
 

@@ -56,7 +56,7 @@ def main(words: Sequence[str]) -> int:
     chosen = parser.read(words)
     from wsol.report.numbers.choose import Choice
     from wsol.report.numbers.slices import slicer
-    from wsol.report.numbers.summary import summarise
+    from wsol.report.numbers.summary import summarize
     from wsol.report.tables.render import check_format
     from wsol.report.tables.show import Layout, show
 
@@ -71,7 +71,7 @@ def main(words: Sequence[str]) -> int:
         of=folders[0],
     )
     summaries = [
-        summarise(folder, settings=settings, slicer=slicer(chosen.slice, folder) if chosen.slice else None)
+        summarize(folder, settings=settings, slicer=slicer(chosen.slice, folder) if chosen.slice else None)
         for folder in folders
     ]
     choice = Choice(

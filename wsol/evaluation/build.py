@@ -11,7 +11,7 @@ import torch
 
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.checks import check_boxes
-from wsol.datasets.labels import as_the_network_counts
+from wsol.datasets.labels import match_class_indices
 from wsol.errors import ConfigError, DataError, unknown
 from wsol.evaluation.experiment import ChosenMetric, Experiment, Numerics
 from wsol.grammar import parse, spell
@@ -52,7 +52,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     data = load_dataset(settings["dataset"])
     _check_truth(data, rules, chosen_metrics)
     classifier = load_model(settings["model"])
-    data = as_the_network_counts(data, classifier.class_names)
+    data = match_class_indices(data, classifier.class_names)
     samples = data.samples()
     _check_labels(data, classifier, max(s.label for s in samples))
     view = view_of(settings, classifier)
@@ -223,14 +223,14 @@ def _check_truth(data: Dataset, rules: Sequence[Protocol], chosen: Sequence[Chos
         check_boxes(samples, where, masks="for masks choose protocol=[] metric=[pxap]")
     for one in chosen:
         if against_boxes(one.metric):
-            other = f"metrics.{one.name}.against=mask" if hasattr(one.metric, "against") else "metric=[pxap]"
+            other = f"metrics.{one.name}.against=mask" if one.metric.info.against else "metric=[pxap]"
             check_boxes(samples, where, masks=f"{one.name} compares with boxes; for masks choose {other}")
 
 
 def _check_labels(data: Dataset, classifier: Classifier, highest: int) -> None:
     """Raises DataError for a network of other classes; only some data sets say how many there are (`num_classes`)."""
-    known = getattr(data, "num_classes", classifier.num_classes)
-    if known != classifier.num_classes and not classifier.weights_id.startswith("random"):
+    known = data.num_classes
+    if known is not None and known != classifier.num_classes and not classifier.weights_id.startswith("random"):
         raise DataError(
             f"dataset {data.key} has {known} classes, but {classifier.name} with these weights knows "
             f"{classifier.num_classes}; choose a network trained on it, or model.num_classes={known} with your weights"

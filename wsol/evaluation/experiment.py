@@ -17,7 +17,8 @@ from wsol.evaluation.records import (
     protocol_quantities,
     variant_info,
 )
-from wsol.localization.component_rules import rule_of
+from wsol.localization.component_rules import component_rules
+from wsol.localization.refine import refines
 from wsol.maps.fixed import FixedMaps
 from wsol.runs.folder import Shard, Work, content_hash, shards
 from wsol.runs.schema import About, RunInfo
@@ -155,7 +156,7 @@ class Experiment:
 
     @property
     def split(self) -> str:
-        return str(getattr(self.dataset, "split", ""))
+        return self.dataset.split
 
     def view_of(self, protocol: Protocol) -> View:
         """The view under which a protocol is evaluated: the run's where the protocol leaves it open or has the same."""
@@ -171,8 +172,10 @@ class Experiment:
 
         if not self.protocols:
             return protocols["exact"]
-        chosen = min(self.protocols, key=lambda p: (p.refine != "none", p.several_boxes, self.view_of(p) != self.view))
-        sweepable = chosen.refine == "none" and not rule_of(chosen.component).own_levels
+        chosen = min(
+            self.protocols, key=lambda p: (refines(p, shallow=True), p.several_boxes, self.view_of(p) != self.view)
+        )
+        sweepable = not refines(chosen, shallow=True) and not component_rules[chosen.component].own_levels
         return chosen.derive({"tau": "sweep"}) if sweepable else chosen
 
     @cached_property
@@ -194,12 +197,9 @@ class Experiment:
     @cached_property
     def sample_digests(self) -> Mapping[str, str]:
         """By image id, 16 hex digits of what is known of it without opening it: facts, and what the data set stamps."""
-        stamp = getattr(self.dataset, "stamp", None)
-        whole = "" if stamp else self.dataset.fingerprint()
         return {
             i: blake2b(
-                repr((i, s.label, s.size_wh, s.boxes_xyxy.tolist(), stamp(s) if stamp else whole)).encode(),
-                digest_size=8,
+                repr((i, s.label, s.size_wh, s.boxes_xyxy.tolist(), self.dataset.stamp(s))).encode(), digest_size=8
             ).hexdigest()
             for i, s in self.samples.items()
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from wsol.errors import WsolError, first_line
+from wsol.errors import ConfigError, WsolError, first_line
 from wsol.maps.batch_maps import BatchMaps
 from wsol.maps.cost import PeakMemory, VariantCost
 from wsol.methods._base import LayerFeatures
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from wsol.methods._variants import Variant
     from wsol.models.heads import Head
     from wsol.models.network import Network
+
+
+ANY_AXES = frozenset({"activations", "gradients", "head"})  # methods that need no more take any number of axes
 
 
 class MapExtractor:
@@ -93,14 +96,15 @@ class MapExtractor:
             costs: dict[str, VariantCost] = {}
             for variant in variants:
                 used: set[object] = set()
+                _check_axes(variant, inputs)
                 features = self._features(forward, variant, inputs, targets, tuple(image_ids), memo, used)
                 alone = self._cost_alone(variant, inputs, targets, measure=measure)
                 before, known = self.query.cost, set(memo)
                 with self._measured(measure) as spent:
                     if keep_going:
-                        maps, wrong = self._maps_of(variant, features, inputs)
+                        maps, wrong = self._maps_of(variant, features, inputs, forward.spaces)
                     else:
-                        maps, wrong = self._computed(variant, features, inputs), {}
+                        maps, wrong = self._computed(variant, features, inputs, forward.spaces), {}
                 tensors[variant.id] = maps.to(wide)
                 failures |= {(variant.id, place): line for place, line in wrong.items()}
                 peaks |= dict.fromkeys(memo.keys() - known, spent.peak_mb)
@@ -120,7 +124,7 @@ class MapExtractor:
             targets = torch.cat([targets, targets[-1:].expand(len(whole) - n)])
         forward = self._pass(whole, targets, layers, gradients=gradients)
         heights = self._heights[_size(inputs)]
-        heights |= {name: int(a.shape[-2]) for name, a in forward.activations.items() if name != INPUT}
+        heights |= {name: space[-2] for name, space in forward.spaces.items() if name != INPUT and len(space) > 1}
         return forward if len(whole) == n else _first(forward, n)
 
     def _pass(self, inputs: Tensor, targets: Tensor, layers: Sequence[str], *, gradients: bool) -> ForwardPass:
@@ -158,22 +162,23 @@ class MapExtractor:
         ]
 
     def _maps_of(
-        self, variant: Variant, features: Sequence[LayerFeatures], inputs: Tensor
+        self, variant: Variant, features: Sequence[LayerFeatures], inputs: Tensor, spaces: Mapping[str, tuple[int, ...]]
     ) -> tuple[Tensor, dict[int, str]]:
-        """Raw maps (n, h, w), and by place what went wrong; a failed image's map is NaN.
+        """Raw maps (n, *grid), and by place what went wrong; a failed image's map is NaN.
 
         A method that raises on a batch is tried on its images one by one, so that the others keep theirs.
         """
         n = len(inputs)
         try:
-            return self._computed(variant, features, inputs), {}
+            return self._computed(variant, features, inputs, spaces), {}
         except Exception as error:
             if isinstance(error, WsolError) or n == 1:
                 return inputs.new_full((n, 1, 1), float("nan")), dict.fromkeys(range(n), first_line(error))
         maps: list[Tensor] = []
         wrong: dict[int, str] = {}
         for place in range(n):
-            one, failed = self._maps_of(variant, [_of_image(f, place) for f in features], inputs[place : place + 1])
+            part = [_of_image(f, place) for f in features]
+            one, failed = self._maps_of(variant, part, inputs[place : place + 1], spaces)
             maps.append(one)
             if failed:
                 wrong[place] = failed[0]
@@ -183,11 +188,15 @@ class MapExtractor:
                 wrong[place] = f"ValueError: a map of {tuple(one.shape[1:])} among maps of {tuple(size[1:])}"
         return torch.cat([m if m.shape == size else m.new_full(size, float("nan")) for m in maps]), wrong
 
-    def _computed(self, variant: Variant, features: Sequence[LayerFeatures], inputs: Tensor) -> Tensor:
+    def _computed(
+        self, variant: Variant, features: Sequence[LayerFeatures], inputs: Tensor, spaces: Mapping[str, tuple[int, ...]]
+    ) -> Tensor:
         joint = getattr(variant.method, "joint", None)
         if joint is not None:
             return _checked(joint(features), len(inputs), variant).detach()
         maps = {one.name: _checked(variant.method(one), len(inputs), variant) for one in features}
+        if inputs.ndim != 4:  # the method received cells
+            maps = {name: one.reshape(len(inputs), *spaces[name]) for name, one in maps.items()}
         if len(maps) == 1 and variant.fusion.gamma is None:
             return maps[variant.modules[0]].detach()
         return fuse_layers(
@@ -195,7 +204,7 @@ class MapExtractor:
             variant.fusion,
             names=variant.layers,
             last_side=self._height("last", inputs),
-            input_hw=(inputs.shape[-2], inputs.shape[-1]),
+            input_size=tuple(inputs.shape[2:]),
         ).detach()
 
     def is_shallow(self, variant: Variant, inputs: Tensor) -> bool:
@@ -213,7 +222,7 @@ class MapExtractor:
             name = resolve_layer(self.network, layer)
             if name not in known:
                 with capture(self.module, [name], gradients=False, grids=self.grids) as run:
-                    known[name] = int(run(inputs[:1]).activations[name].shape[-2])
+                    known[name] = run(inputs[:1]).spaces[name][-2]
             known[layer] = known[name]
         return known[layer]
 
@@ -275,6 +284,16 @@ def _layers(variants: Iterable[Variant]) -> tuple[list[str], bool]:
     return sorted({m for v in chosen for m in v.modules if m != INPUT or "gradients" in v.info.needs}), gradients
 
 
+def _check_axes(variant: Variant, inputs: Tensor) -> None:
+    """Raises ConfigError for a method of images on inputs of other than two axes of space: videos, volumes, signals."""
+    info = variant.info
+    if inputs.ndim != 4 and not (info.needs <= ANY_AXES and info.needs and info.layers != INPUT and not info.joint):
+        raise ConfigError(
+            f"{info.key} works on images, and these inputs have {inputs.ndim - 2} axes of space; for them take a "
+            "method that needs activations and gradients alone, such as gradcam, gradcam_pp, xgradcam or layercam"
+        )
+
+
 def _checked(maps: Any, n: int, variant: Variant) -> Tensor:
     """What a method returned, if it can be maps of n images."""
     if not isinstance(maps, torch.Tensor) or maps.ndim != 3 or len(maps) != n or not maps.numel():
@@ -305,7 +324,7 @@ def _first(forward: ForwardPass, n: int) -> ForwardPass:
     activations, gradients = (
         {name: tensor[:n] for name, tensor in tensors.items()} for tensors in (forward.activations, forward.gradients)
     )
-    return ForwardPass(forward.logits[:n], activations, gradients)
+    return ForwardPass(forward.logits[:n], activations, gradients, spaces=forward.spaces)
 
 
 def _size(inputs: Tensor) -> tuple[int, int]:

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from wsol.errors import ConfigError
 from wsol.methods._common.sizes import largest, resized
 from wsol.methods._common.stretch import by_maximum, minmax, stretched
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 # a layer is shallow from this ratio of sides to the deepest stage on: VGG's S1-S3 (224, 112, 56 against 14)
 SHALLOW = 4
@@ -53,9 +51,9 @@ class Fusion:
 
 
 def fuse_layers(
-    maps: Sequence[Tensor], fusion: Fusion, *, names: Sequence[str], last_side: int, input_hw: tuple[int, int]
+    maps: Sequence[Tensor], fusion: Fusion, *, names: Sequence[str], last_side: int, input_size: tuple[int, ...]
 ) -> Tensor:
-    """Raw maps [(B, h_l, w_l)], shallow to deep, to one raw map (B, H, W).
+    """Raw maps [(B, h_l, w_l)], shallow to deep, to one raw map (B, H, W); any number of axes behind the batch.
 
     A single layer that is not scaled comes back untouched: the raw map is the contract.
 
@@ -63,18 +61,18 @@ def fuse_layers(
     ----------
     names : the layers' names, for ``scale="stage1+stage2"``.
     last_side : height of the network's deepest stage, which tells the shallow layers.
-    input_hw : size of the network input.
+    input_size : of the network input, behind its channels.
     """
     scaled = [_is_scaled(name, raw, fusion, last_side) for name, raw in zip(names, maps, strict=True)]
     if len(maps) == 1 and not scaled[0]:
         return maps[0]
     ready = []
     for raw, is_scaled in zip(maps, scaled, strict=True):
-        flat = normalized(raw, fusion.normalise)
+        flat = normalized(raw.flatten(1)[..., None], fusion.normalise).reshape(raw.shape)
         ready.append((fusion.gamma * flat).tanh() if is_scaled and fusion.gamma is not None else flat)
     if len(ready) == 1:
         return ready[0]
-    size = input_hw if fusion.fuse_size == "input" else largest(ready)
+    size = input_size if fusion.fuse_size == "input" else largest(ready)
     stack = torch.stack([resized(m, size) for m in ready])
     if fusion.fuse == "max":
         return stack.amax(0)

@@ -77,7 +77,7 @@ def variant_options(cls: type[Method]) -> list[Option]:
 
 
 def config_of(key: str) -> dict[str, Any]:
-    """`variant_options` as a mapping from name to default."""
+    """All options of a method with their defaults."""
     return {option.name: option.default for option in variant_options(methods[key])}
 
 

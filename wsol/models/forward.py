@@ -19,7 +19,7 @@ import torch
 
 from wsol.errors import LayerError, unknown
 from wsol.models.network import evaluating
-from wsol.models.tokens import grid_of
+from wsol.models.tokens import CELLS, grid_of
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -41,6 +41,7 @@ class ForwardPass:
     ----------
     logits : (B, C) scores before the softmax, detached, float32 or wider.
     activations : by layer, (B, K, H, W), detached. The layer `input` is the image batch.
+    spaces : by layer, the sizes of its axes of space; with other than two, tensors are (B, K, cells, 1).
     gradients : by layer, d score / d activation, same shapes; empty when none were asked for.
     roots : with `create_graph`, by layer, the very tensors that the gradients are functions of: what a second
         derivative is taken by. They are as the network had them, of tokens or in half precision.
@@ -50,13 +51,13 @@ class ForwardPass:
     activations: Mapping[str, Tensor]
     gradients: Mapping[str, Tensor]
     roots: Mapping[str, Tensor] = field(default_factory=dict)
+    spaces: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __getitem__(self, some: slice) -> ForwardPass:
         """Some of the batch's images; without the roots, which are of all."""
         activations = {name: tensor[some] for name, tensor in self.activations.items()}
-        return ForwardPass(
-            self.logits[some], activations, {name: tensor[some] for name, tensor in self.gradients.items()}
-        )
+        gradients = {name: tensor[some] for name, tensor in self.gradients.items()}
+        return ForwardPass(self.logits[some], activations, gradients, spaces=self.spaces)
 
 
 def target_logit(logits: Tensor, targets: Tensor) -> Tensor:
@@ -167,14 +168,18 @@ class Capture:
                 kept = [self._kept[name] for name in layers]
                 gradients = torch.autograd.grad(total, kept, create_graph=create_graph, allow_unused=True)
         detach = (lambda t: t) if create_graph else torch.Tensor.detach
-        activations = {name: self._grid(name, detach(self._kept[name]), space) for name in layers}
+        laid = {name: grid_of(self.grids, name, self._kept[name], space) for name in layers}
+        activations = {name: _unfolded(name, detach(self._kept[name]), laid[name]) for name in layers}
         gradients_by_layer = {
-            name: self._grid(name, detach(torch.zeros_like(self._kept[name]) if g is None else g), space)
+            name: _unfolded(name, detach(torch.zeros_like(self._kept[name]) if g is None else g), laid[name])
             for name, g in zip(layers, gradients, strict=False)
         }
         roots = dict(self._kept) if create_graph else {}
+        spaces = {
+            name: tuple((self._kept[name] if laid[name] is CELLS else activations[name]).shape[2:]) for name in layers
+        }
         self._kept.clear()
-        return ForwardPass(wide(detach(logits)), activations, gradients_by_layer, roots)
+        return ForwardPass(wide(detach(logits)), activations, gradients_by_layer, roots, spaces)
 
     def _keep(self, name: str) -> Callable[[nn.Module, Any, Any], Any]:
         def hook(module: nn.Module, args: Any, output: Any) -> Any:
@@ -189,15 +194,16 @@ class Capture:
 
         return hook
 
-    def _grid(self, name: str, tensor: Tensor, space: tuple[int, ...]) -> Tensor:
-        if (grid := grid_of(self.grids, name, tensor, space)) is not None:
-            tensor = grid.unfold(tensor)
-        if tensor.ndim != len(space) + 2:
-            raise LayerError(
-                f"layer {name!r} has no spatial output (its shape is {tuple(tensor.shape)}); "
-                "choose a convolutional layer or block. See: wsol list layers"
-            )
-        return wide(tensor)
+
+def _unfolded(name: str, tensor: Tensor, grid: Grid | None) -> Tensor:
+    """A layer's output as (B, K, H, W)."""
+    tensor = tensor if grid is None else grid.unfold(tensor)
+    if tensor.ndim != 4:
+        raise LayerError(
+            f"layer {name!r} has no spatial output (its shape is {tuple(tensor.shape)}); "
+            "choose a convolutional layer or block. See: wsol list layers"
+        )
+    return wide(tensor)
 
 
 def wide(tensor: Tensor) -> Tensor:

@@ -25,12 +25,13 @@ class Grid:
 
     Attributes
     ----------
-    layout : ``tokens`` for (B, T, D) with the grid's rows one after the other, ``channels_last`` for (B, *grid, K).
+    layout : ``tokens`` for (B, T, D) with the grid's rows one after the other, ``channels_last`` for (B, *grid, K),
+        ``cells`` for (B, K, *grid) of other than two axes, which methods receive as (B, K, cells, 1).
     prefix : tokens in front of the grid: class, distillation, registers.
     sizes : of the grid that the tokens are, for the input it was found with; other inputs must be square.
     """
 
-    layout: Literal["tokens", "channels_last"]
+    layout: Literal["tokens", "channels_last", "cells"]
     prefix: int = 0
     sizes: tuple[int, ...] = field(default=(), compare=False)
 
@@ -38,6 +39,8 @@ class Grid:
         """(B, T, D) or (B, *grid, K) to (B, K, *grid); tokens in front are left out. Raises LayerError."""
         if self.layout == "channels_last":
             return tensor.movedim(-1, 1)
+        if self.layout == "cells":
+            return tensor.flatten(2)[..., None]
         cells = tensor.shape[1] - self.prefix if tensor.ndim == 3 else 0
         side = isqrt(max(0, cells))
         sizes = self.sizes if prod(self.sizes) == cells and self.sizes else (side, side)
@@ -56,6 +59,8 @@ class Grid:
         """
         if self.layout == "channels_last":
             return grid.movedim(1, -1)
+        if self.layout == "cells":
+            return grid.reshape(*grid.shape[:2], *like.shape[2:])
         tokens = grid.flatten(2).transpose(1, 2)
         if not self.prefix:
             return tokens
@@ -86,8 +91,11 @@ class Grids(Mapping[str, Grid]):
         return len(self._known)
 
 
+CELLS = Grid("cells")
+
+
 def grid_of(grids: Mapping[str, Grid], layer: str, output: Tensor, space: tuple[int, ...]) -> Grid | None:
-    """The grid of a layer for an input of `space`; None where its output is (B, K, *grid), which needs no trace."""
+    """The grid of a layer for an input of `space`; None where its output is (B, K, h, w), which needs no trace."""
     if output.ndim == len(space) + 2 and is_grid(tuple(output.shape[2:]), space):
-        return None
+        return None if len(space) == 2 else CELLS
     return grids.get(layer)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wsol.environment import versions
+from wsol.environment import benchmarks_dir, versions
 from wsol.errors import DataError, ModelError, WsolError
 from wsol.evaluation.build import chosen_protocols, engine_of, experiment_from, general_of, load_dataset
 from wsol.evaluation.engines import run_local
@@ -15,7 +15,8 @@ from wsol.evaluation.experiment import Experiment
 from wsol.maps.fixed import SIDE, is_fixed
 from wsol.methods._base import methods
 from wsol.methods._variants import expand
-from wsol.report.numbers.summary import summarise
+from wsol.registry import load_file
+from wsol.report.numbers.summary import summarize
 from wsol.runs.folder import RunFolder
 from wsol.settings import compose_settings
 from wsol.settings.words import Word
@@ -53,6 +54,8 @@ def plan(
     """By cell id what computes it, and by overrides why nothing does. Loads data and networks, runs nothing."""
     made: dict[tuple[str, ...], Plan] = {}
     reasons: dict[tuple[str, ...], str] = {}
+    if "plugin" in benchmark.needs:  # a file beside the tables, with the methods that they are of
+        load_file(benchmarks_dir() / benchmark.needs["plugin"])
     for words in dict.fromkeys(cell.overrides for cell in cells):
         try:
             made[words] = _planned(words, benchmark, overrides, allow_changes=allow_changes)
@@ -71,7 +74,7 @@ def run(plans: Mapping[str, Plan], cells: Sequence[Published], *, n_resamples: i
         folder.write_manifest(whole.manifest(versions()))
         run_local(whole, folder)
         variants, measures = {v.key for v in whole.variants}, {measure for _, measure in whole.work}
-        summary = summarise(folder, variants=variants, measures=measures, n_resamples=n_resamples)
+        summary = summarize(folder, variants=variants, measures=measures, n_resamples=n_resamples)
         for cell in cells:
             if cell.id in here:
                 key = here[cell.id].experiment.variants[0].key

@@ -26,6 +26,17 @@ def register(name: str, function: Reduction) -> None:
     _known[name] = function
 
 
+def ask_for_unknown(teacher: Callable[[str, str, Mapping[str, Any]], None]) -> None:
+    """Let `learn` call a function of (measure, metric, options), which registers what it knows of that metric."""
+    _teachers.append(teacher)
+
+
+def learn(measure: str, metric: str, options: Mapping[str, Any]) -> None:
+    """Let those who know a metric register its reductions."""
+    for teacher in _teachers:
+        teacher(measure, metric, options)
+
+
 def is_known(name: str) -> bool:
     """Whether `reduce` can be asked for it."""
     return name in _known
@@ -177,6 +188,7 @@ def _ratio(part: Floats, whole: Floats) -> Floats:
     return out
 
 
+_teachers: list[Callable[[str, str, Mapping[str, Any]], None]] = []
 _known: dict[str, Reduction] = {
     "mean": _mean,
     "pxap": _pooled_pxap,

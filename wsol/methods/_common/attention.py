@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import isqrt
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import torch
+from torch import Tensor, nn
 
 from wsol.errors import LayerError
 from wsol.methods._base import LayerFeatures
 from wsol.models.attention import INSTEAD, Attention, capture_attention
 from wsol.models.cost import Cost
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 PART_BYTES = 2**30  # attention and its gradients held at a time; ViT-B/16 has 44 MB an image at 224 pixels
 

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from torch import Tensor
 
 from wsol.errors import ModelError
+from wsol.methods._base import LayerFeatures
+from wsol.models.forward import ForwardPass
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from wsol.methods._base import LayerFeatures
-    from wsol.models.forward import ForwardPass
+LINEAR = ("linear", "bilinear", "trilinear")  # by the number of axes
 
 
 def resized(tensor: Tensor, size: tuple[int, ...], *, corners: bool = False) -> Tensor:
-    """(B, h, w) or (B, K, h, w) at another (height, width): bilinear, with half-pixel centers or `corners` aligned."""
-    if tuple(tensor.shape[-2:]) == tuple(size):
+    """(B, h, w) or (B, K, h, w) at another (height, width): bilinear, with half-pixel centers or `corners` aligned.
+
+    With one or three sizes, (B, n) and (B, t, h, w) alike: linear and trilinear.
+    """
+    axes = len(size)
+    if tuple(tensor.shape[-axes:]) == tuple(size):
         return tensor
-    channels = tensor if tensor.ndim == 4 else tensor[:, None]
-    found = torch.nn.functional.interpolate(channels, size=size, mode="bilinear", align_corners=corners)
-    return found if tensor.ndim == 4 else found[:, 0]
+    channels = tensor if tensor.ndim == axes + 2 else tensor[:, None]
+    found = torch.nn.functional.interpolate(channels, size=size, mode=LINEAR[axes - 1], align_corners=corners)
+    return found if tensor.ndim == axes + 2 else found[:, 0]
 
 
-def largest(maps: list[Tensor]) -> tuple[int, int]:
-    """(height, width) of the map with most cells."""
-    height, width = max((m.shape[-2:] for m in maps), key=lambda side: side[0] * side[1])
-    return height, width
+def largest(maps: list[Tensor]) -> tuple[int, ...]:
+    """The size (height, width) of the map (B, h, w) with most cells; any number of axes."""
+    return tuple(max(maps, key=lambda one: one[0].numel()).shape[1:])
 
 
 def pass_at(layer: LayerFeatures, images: Tensor) -> ForwardPass:

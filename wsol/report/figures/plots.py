@@ -35,9 +35,10 @@ def accuracy(data: ReportData, protocol: str) -> Any:
     figure, axes = plt.subplots(1, len(deltas), figsize=(PAGE, 2.5), sharey=True, squeeze=False)
     style = styles(data.variants)
     for axis, delta in zip(axes[0], deltas, strict=True):
-        for key, rows in _distinct(data, protocol):
+        for n, (key, rows) in enumerate(_distinct(data, protocol)):
             line = accuracy_line(rows, info, delta)
-            axis.plot(TAUS, 100 * line.y, **_line(style[key]), label=_name(data, key))
+            # thinner from one to the next, so that a line is seen behind another that it equals
+            axis.plot(TAUS, 100 * line.y, **_line(style[key]), linewidth=2.6 - 0.25 * n, label=_name(data, key))
             cell = data.cell(key, protocol, f"maxboxacc@{round(100 * delta)}")
             if cell is not None:
                 dot = {"fmt": "o", "color": _color(style[key]), "markersize": 3, "linewidth": 0.7}
@@ -113,61 +114,55 @@ def cost(data: ReportData) -> Any:
             points.append((key, passes, cell))
     most_images = max((cell.n for _, _, cell in points), default=0)
     points = [point for point in points if point[2].n == most_images]
-    groups: dict[float, int] = {}
-    for _, passes, _ in points:
-        groups[passes] = groups.get(passes, 0) + 1
-    figure, axis = plt.subplots(figsize=(PAGE, max(3.0, 0.4 + 0.125 * max(groups.values(), default=0))))
+    figure, axis = plt.subplots(figsize=(PAGE, max(3.0, 0.5 + 0.118 * len(points))))
     axis.set_xscale("symlog", linthresh=1)
-    most = max(groups, default=1.0)
-    ticks = [
-        0.0,
-        *(m * 10.0**power for power in range(6) for m in (1, 2, 5) if m * 10.0**power <= max(2.0, most * 1.5)),
-    ]
-    ticks = [t for t in ticks if most < 100 or t in (0, 1, 2) or np.log10(t) % 1 == 0]
+    most = max((passes for _, passes, _ in points), default=1.0)
+    ticks = [0.0, *(m * 10.0**power for power in range(6) for m in (1, 2, 5))]
+    ticks = [t for t in ticks if t <= max(2.0, most * 1.5) and (most < 100 or t <= 2 or np.log10(t) % 1 == 0)]
     axis.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axis.set_xticks([], minor=True)
-    axis.set_xlim(-0.15, max(4.0, most * 6))
+    axis.set_xlim(-0.15, max(2.2, most * 1.25))
     if not points:
         return figure
     name = in_full(points[0][2], data.summary.measures)
     axis.set(xlabel="forward and backward passes per image", ylabel=f"{name} (n = {most_images})")
     bottom, top = min(0, *(c.low for _, _, c in points)), max(c.high for _, _, c in points)
-    axis.set_ylim(bottom, bottom + (top - bottom) * 1.04)
-    gap = (axis.get_ylim()[1] - bottom) / (figure.get_figheight() * 72 - 40) * 8.2
-    heights = _apart([c.value for _, _, c in points], [passes for _, passes, _ in points], gap=gap)
+    top = bottom + (top - bottom) * 1.04
+    axis.set_ylim(bottom, top)
+    points.sort(key=lambda point: (-point[2].value, -point[1]))
+    heights = _apart([(c.value - bottom) / (top - bottom) for _, _, c in points], gap=1 / max(22, len(points)))
     for (key, passes, cell), height in zip(points, heights, strict=True):
         color = _color(style[key])
         hollow: dict[str, Any] = {"markerfacecolor": "white"} if style[key][1] else {}
-        axis.errorbar(
-            passes, cell.value, _sides(cell), fmt="o", color=color, markersize=4, linewidth=0.8, alpha=0.85, **hollow
-        )
+        axis.errorbar(passes, cell.value, _sides(cell), fmt="o", color=color, markersize=4, linewidth=0.8, **hollow)
         axis.annotate(
             _name(data, key),
             (passes, cell.value),
-            xytext=(16, (height - cell.value) / gap * 8.2),
-            textcoords="offset points",
+            xytext=(1.03, height),
+            textcoords="axes fraction",
             fontsize=6,
             va="center",
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.4, "shrinkA": 1, "shrinkB": 3},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": color,
+                "linewidth": 0.4,
+                "shrinkA": 1,
+                "shrinkB": 3,
+                "relpos": (0, 0.5),
+            },
         )
     return figure
 
 
-def _apart(values: Sequence[float], groups: Sequence[float], *, gap: float) -> list[float]:
-    """Heights of names, so that those of one group are `gap` apart and as near to their values as that allows."""
-    heights: dict[int, float] = {}
-    for group in set(groups):
-        members = sorted((n for n, g in enumerate(groups) if g == group), key=lambda n: -values[n])
-        clusters: list[list[int]] = []
-        for n in members:  # names that would touch are spread around their middle
-            clusters.append([n])
-            while len(clusters) > 1 and _end(clusters[-2], values, gap, -1) - _end(clusters[-1], values, gap, 1) < gap:
-                last = clusters.pop()
-                clusters[-1] += last
-        for cluster in clusters:
-            top = _end(cluster, values, gap, 1)
-            heights |= {n: top - gap * place for place, n in enumerate(cluster)}
-    return [heights[n] for n in range(len(values))]
+def _apart(values: Sequence[float], *, gap: float) -> list[float]:
+    """Heights of names, given from the highest value down: `gap` apart, and as near to the values as that allows."""
+    clusters: list[list[int]] = []
+    for n in range(len(values)):  # names that would touch are spread around their middle
+        clusters.append([n])
+        while len(clusters) > 1 and _end(clusters[-2], values, gap, -1) - _end(clusters[-1], values, gap, 1) < gap:
+            last = clusters.pop()
+            clusters[-1] += last
+    return [_end(cluster, values, gap, 1) - gap * place for cluster in clusters for place in range(len(cluster))]
 
 
 def _end(cluster: Sequence[int], values: Sequence[float], gap: float, side: int) -> float:

@@ -51,14 +51,16 @@ STYLE: Any = {
 def styles(variants: Mapping[str, VariantInfo]) -> dict[str, tuple[int, int]]:
     """A color and a dash for each variant: what varies decides the color.
 
-    One color per method (-1 for controls) and dashes by layers and options; of a single method, one color per variant.
+    One color per method (-1 for controls) and dashes by layers and options; in an ablation, where methods have two
+    variants or more on average, one color per variant.
     """
-    methods = {variant.method for variant in variants.values() if variant.role != "control"}
+    methods = [variant.method for variant in variants.values() if variant.role != "control"]
+    ablation = len(methods) >= 2 * len(set(methods))
     colors: dict[str, int] = {}
     dashes: dict[str, int] = {}
     found = {}
     for key, variant in variants.items():
-        shared = "" if variant.role == "control" else key if len(methods) == 1 else variant.method
+        shared = "" if variant.role == "control" else key if ablation else variant.method
         if shared:
             colors.setdefault(shared, len(colors))
         found[key] = (colors.get(shared, -1), dashes.setdefault(shared, 0))

@@ -11,7 +11,7 @@ from wsol.report.numbers.choose import Choice, headline, keys_of, ordered
 from wsol.report.numbers.failures import prepared
 from wsol.report.numbers.lines import Key, Line, lines_of
 from wsol.report.numbers.rows import known
-from wsol.report.numbers.summary import RESAMPLES, Settings, Summary, summarise
+from wsol.report.numbers.summary import RESAMPLES, Settings, Summary, summarize
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,7 +46,7 @@ class ReportData:
     ) -> ReportData:
         """Read a run, or only some of its variants and measures. Raises DataError where it has no rows."""
         settings = Settings(n_resamples=n_resamples, skip_failed=skip_failed)
-        summary = summarise(folder, variants=variants, measures=measures, settings=settings)
+        summary = summarize(folder, variants=variants, measures=measures, settings=settings)
         about, stored = folder.about(), folder.tables(variants)
         tables = {key: prepared(table, about, skip_failed=skip_failed) for key, table in stored.items()}
         return cls(folder, summary, tables)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wsol.errors import DataError
+from wsol.registry import load_plugin
 from wsol.report.numbers.aliases import same_rows
 from wsol.report.numbers.failures import Failures, failed, failures, prepared, without_value
 from wsol.report.numbers.localization import LONG, Subject, Validation, localization
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     Slices = Mapping[str, NDArray[np.bool_]]
 
-__all__ = ["COSTS", "RESAMPLES", "Cell", "Settings", "Summary", "summarise"]
+__all__ = ["COSTS", "RESAMPLES", "Cell", "Settings", "Summary", "summarize"]
 
 RESAMPLES = 1000  # bootstrap replicates; the interval's own noise is then about a tenth of its width
 COSTS = ("forwards", "backwards", "partial_forwards", "ms", "peak_mb")
@@ -145,7 +146,7 @@ def record(cell: Cell, variant: Mapping[str, Any], same_as: str = "") -> dict[st
     return found | ({"failed": cell.failed} if cell.failed else {})
 
 
-def summarise(
+def summarize(
     folder: RunFolder,
     *,
     variants: Collection[str] | None = None,
@@ -170,7 +171,7 @@ def summarise(
     DataError : there are no rows.
     """
     settings = settings or Settings(n_resamples=n_resamples, seed=seed, by_class=by_class)
-    about = folder.about()
+    about = _without_trivial(folder)
     stored = folder.tables(variants, without=LONG)
     if images is not None:
         wanted = pa.array(list(images), pa.string())
@@ -284,13 +285,9 @@ def _cell(
 def _learn_reductions(unknown: Sequence[Quantity], about: About) -> None:
     """Ask metrics from outside the package, where they are at hand, how their columns become numbers."""
     for name in dict.fromkeys(quantity.measure for quantity in unknown):
-        from wsol.evaluation.records import metric_quantities
-        from wsol.metrics._base import metrics  # numbers of the package's own metrics need no metric's file
-        from wsol.options import build
-
         info = about.metrics[name]
-        if info.key in metrics:
-            metric_quantities(name, build(metrics[info.key], info.options, where=f"metrics.{name}"))
+        load_plugin("metric", info.key)
+        reductions.learn(name, info.key, info.options)
 
 
 def _is_known(quantity: Quantity) -> bool:
@@ -299,6 +296,13 @@ def _is_known(quantity: Quantity) -> bool:
 
 def _sliced(rows: pa.Table, slicer: Callable[[pa.Table], Slices] | None) -> Slices:
     return slicer(rows) if slicer is not None else {"": np.ones(len(rows), bool)}
+
+
+def _without_trivial(folder: RunFolder) -> About:
+    """What the footers say, without Top-5 of five or fewer classes: it holds for any prediction."""
+    about, classes = folder.about(), len(folder.manifest.get("class_names", []))
+    kept = tuple(q for q in about.quantities if q.top in (None, 1) or not classes or q.top < classes)
+    return replace(about, quantities=kept)
 
 
 def _timed_apart(folder: RunFolder, variants: Collection[str]) -> bool:

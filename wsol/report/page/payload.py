@@ -82,11 +82,11 @@ def _column(data: ReportData, key: Key) -> dict[str, Any]:
 
 
 def _values(data: ReportData, variant: str, key: Key) -> list[float] | None:
-    """A number and the ends of its interval, both the number itself where there is no interval (one image)."""
+    """A number, the ends of its interval (the number itself where there is none: one image), and its images."""
     cell = data.cell(variant, key[0], key[1])
     if cell is None or math.isnan(cell.value):
         return None
-    return [_short(cell.value if math.isnan(v) else v) for v in (cell.value, cell.low, cell.high)]
+    return [*(_short(cell.value if math.isnan(v) else v) for v in (cell.value, cell.low, cell.high)), cell.n]
 
 
 def _tau_plots(data: ReportData) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -74,18 +74,14 @@ def _variants(data: ReportData) -> str:
     rows = []
     for about in data.variants.values():
         options = ", ".join(f"{k}={_in_words(v)}" for k, v in about.options.items())
-        rows.append([about.id, ", ".join(about.modules), options, about.cost, about.paper])
-    body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
+        values = (", ".join(about.modules), options, about.cost, about.paper)
+        cells = (f'<td data-label="{h}">{escape(v)}</td>' for h, v in zip(heads[1:], values, strict=True))
+        rows.append(f'<tr><th scope="row">{escape(about.id)}</th>{"".join(cells)}</tr>')
     head = "".join(f'<th scope="col">{h}</th>' for h in heads)
     return (
         '<details open><summary>Variants</summary><div class="wide"><table class="plain">'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></details>"
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></details>"
     )
-
-
-def _cells(row: Iterable[str]) -> str:
-    first, *rest = row
-    return f'<th scope="row">{escape(first)}</th>' + "".join(f"<td>{escape(value)}</td>" for value in rest)
 
 
 def _in_words(value: Any) -> str:

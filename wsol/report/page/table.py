@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from wsol.report.numbers.choose import cell_at
 from wsol.report.numbers.names import label_of, title
 from wsol.report.numbers.ranking import places
-from wsol.report.tables.overview import TIMED_APART
-from wsol.report.tables.text import FAILED, LOST, cost, has_interval, interval, number
+from wsol.report.tables.overview import TIMED_APART, in_full
+from wsol.report.tables.text import FAILED, LOST, Style, cost, has_interval, interval, number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from wsol.report.numbers.lines import Key, Line
     from wsol.report.numbers.quantity import Cell
@@ -35,6 +35,8 @@ def table_html(data: ReportData) -> str:
     keys, lines = data.keys, data.lines
     marks = {key: places(lines, key) for key in keys}
     spans = {key: _span(lines, key) for key in keys}
+    styles = {key: Style.of(line.cells[key] for line in lines if key in line.cells) for key in keys}
+    heads = {key: in_full(cell_at(lines, key), data.summary.measures) for key in keys}
     head = "".join(_head(data, n, key) for n, key in enumerate(keys))
     head += '<th scope="col" data-set="always" data-higher="1" title="images; fewer for some numbers">n</th>'
     timed = {"ms": TIMED_APART} if data.summary.timed_apart else {}
@@ -44,7 +46,7 @@ def table_html(data: ReportData) -> str:
         for name, (label, meaning, main) in COSTS.items()
     )
     body = "".join(
-        _row(n, line, variant, _twin(data, key), keys, spans, [marks[column].get(n) for column in keys])
+        _row(n, line, variant, _twin(data, key), heads, spans, styles, [marks[column].get(n) for column in keys])
         for n, ((key, variant), line) in enumerate(zip(data.variants.items(), lines, strict=True))
     )
     return (
@@ -75,18 +77,23 @@ def _row(
     line: Line,
     variant: VariantInfo,
     twin: str,
-    keys: Sequence[Key],
-    spans: dict[Key, tuple[float, float]],
+    heads: Mapping[Key, str],
+    spans: Mapping[Key, tuple[float, float]],
+    styles: Mapping[Key, Style],
     marks: Sequence[Place | None],
 ) -> str:
     name, details = label_of(variant)
     same = f'<small class="same">= {escape(twin)}</small>' if twin else ""
     control = ' class="control"' if line.control else ""
-    cells = "".join(_cell(line.cells.get(key), spans[key], mark) for key, mark in zip(keys, marks, strict=True))
-    sizes = sorted({line.cells[key].n for key in keys if key in line.cells}, reverse=True)
-    costs = f'<td data-v="{max(sizes, default=0)}">{"/".join(map(str, sizes))}</td>'
+    cells = "".join(
+        _cell(line.cells.get(key), head, spans[key], styles[key], mark)
+        for (key, head), mark in zip(heads.items(), marks, strict=True)
+    )
+    sizes = sorted({line.cells[key].n for key in heads if key in line.cells}, reverse=True)
+    costs = f'<td data-label="n" data-v="{max(sizes, default=0)}">{"/".join(map(str, sizes))}</td>'
     costs += "".join(
-        f'<td class="cost" data-v="{_sortable(line.costs[c])}">{escape(cost(line.costs[c]))}</td>' for c in COSTS
+        f'<td class="cost" data-label="{head}" data-v="{_sortable(line.costs[name])}">{cost(line.costs[name])}</td>'
+        for name, (head, _, _) in COSTS.items()
     )
     return (
         f'<tr data-variant="{place}"{control}><th scope="row" title="{escape(line.name)}">'
@@ -100,9 +107,10 @@ def _twin(data: ReportData, variant: str) -> str:
     return data.variants[data.same[variant]].id if variant in data.same else ""
 
 
-def _cell(cell: Cell | None, span: tuple[float, float], mark: Place | None) -> str:
+def _cell(cell: Cell | None, head: str, span: tuple[float, float], style: Style, mark: Place | None) -> str:
+    label = f'data-label="{escape(head)}"'
     if cell is None or math.isnan(cell.value):
-        return f'<td data-v="">{FAILED + LOST if cell and cell.failed else ""}</td>'
+        return f'<td {label} data-v="">{FAILED + LOST if cell and cell.failed else ""}</td>'
     kind = ' class="best"' if mark and mark.best else ""
     tied = '<sup title="not significantly worse than the best">1</sup>' if mark and mark.tied else ""
     meaning = escape(f"n = {cell.n}" + (f"; tau {', '.join(f'{t:.3g}' for t in cell.tau)}" if cell.tau else ""))
@@ -111,9 +119,9 @@ def _cell(cell: Cell | None, span: tuple[float, float], mark: Place | None) -> s
         low, high = span
         at = {"l": cell.low, "v": cell.value, "h": cell.high}
         whiskers = f' style="{";".join(f"--{name}:{(v - low) / (high - low):.3f}" for name, v in at.items())}"'
-        ends = f'<small class="interval">{interval(cell.low, cell.high, cell.digits)}</small>'
+        ends = f'<small class="interval">{interval(cell.low, cell.high, cell.digits, style)}</small>'
     value = number(cell.value, cell.digits)
-    return f'<td data-v="{cell.value:.6g}"{kind}{whiskers} title="{meaning}">{value}{tied}{ends}</td>'
+    return f'<td {label} data-v="{cell.value:.6g}"{kind}{whiskers} title="{meaning}">{value}{tied}{ends}</td>'
 
 
 def _span(lines: Sequence[Line], key: Key) -> tuple[float, float]:

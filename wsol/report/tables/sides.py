@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from wsol.errors import ConfigError, DataError, unknown
 from wsol.report.numbers.failures import failures, prepared
 from wsol.report.numbers.names import short_name
-from wsol.report.numbers.summary import Settings, summarise
+from wsol.report.numbers.summary import Settings, summarize
 from wsol.report.tables.compare import Side
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def sides(
         raise DataError(f"{first[1]} and {second[1]} have no image in common; compare variants of one data set")
     a, b = (
         Side.of(
-            summarise(folder, variants=[variant], images=both, settings=settings),
+            summarize(folder, variants=[variant], images=both, settings=settings),
             variant,
             rows.filter([i in both for i in rows["image_id"].to_pylist()]),
             failures(whole, skipped=settings.skip_failed),

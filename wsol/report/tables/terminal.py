@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from itertools import takewhile
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from wsol.report.tables.table import Table
+    from collections.abc import Sequence
+
+    from wsol.report.tables.table import Entry, Table
 
 WIDTH = 100  # columns, where the terminal does not say how many it has
 GAP = "  "
@@ -32,24 +33,10 @@ def as_terminal(table: Table, stream: TextIO) -> None:
             console.print(GAP.join(_aligned(table, n, text, widths[n]) for n, text in zip(shown, texts, strict=True)))
     rule = "─" * (sum(widths[n] for n in shown) + len(GAP) * (len(shown) - 1))
     console.print(rule, style="dim")
-    signs = [max((len(row[n].signs) for row in table.rows), default=0) for n in range(len(table.columns))]
     for place, row in enumerate(table.rows):
         if place in table.rules:
             console.print(rule, style="dim")
-        line, free = Text(), 0
-        for at, n in enumerate(shown):
-            if free:
-                free -= 1
-                continue
-            text = _aligned(table, n, row[n].text + row[n].signs.ljust(signs[n]), widths[n])
-            if row[n].spans:
-                behind = list(takewhile(lambda m: not row[m].text, shown[at + 1 :]))
-                free, room = len(behind), widths[n] + sum(len(GAP) + widths[m] for m in behind)
-                text = row[n].text if len(row[n].text) <= room else row[n].text[: room - 1] + "…"
-                text = text.ljust(room)
-            line.append(GAP if line else "").append(text, style="bold" if row[n].bold else "")
-        line.rstrip()
-        console.print(line)
+        console.print(_line(table, row, shown, widths))
     console.print()
     for note in table.legend:
         console.print(note, style="dim", soft_wrap=False)
@@ -59,14 +46,33 @@ def as_terminal(table: Table, stream: TextIO) -> None:
         console.print(how, style="dim", soft_wrap=False)
 
 
+def _line(table: Table, row: Sequence[Entry], shown: Sequence[int], widths: Sequence[int]) -> Text:
+    """The entries of a row below their heads; one that spans reaches over the empty ones behind it."""
+    line, places = Text(), list(shown)
+    while places:
+        n = places.pop(0)
+        text, width = row[n].text + row[n].signs.ljust(_signs(table, n)), widths[n]
+        if row[n].spans:
+            while places and not row[places[0]].text:
+                width += len(GAP) + widths[places.pop(0)]
+            text = (text if len(text) <= width else f"{text[: width - 1]}…").ljust(width)
+        line.append(GAP if line else "").append(_aligned(table, n, text, width), style="bold" if row[n].bold else "")
+    line.rstrip()
+    return line
+
+
 def _widths(table: Table) -> list[int]:
     """Of each column, marks included."""
     found = []
     for n, column in enumerate(table.columns):
-        signs = max((len(row[n].signs) for row in table.rows), default=0)
         texts = max((len(row[n].text) for row in table.rows if not row[n].spans), default=0)
-        found.append(max(len(column.head), len(column.group), texts + signs))
+        found.append(max(len(column.head), len(column.group), texts + _signs(table, n)))
     return found
+
+
+def _signs(table: Table, n: int) -> int:
+    """The characters that the marks of a column take."""
+    return max((len(row[n].signs) for row in table.rows), default=0)
 
 
 def _aligned(table: Table, n: int, text: str, width: int) -> str:

@@ -55,7 +55,7 @@ function figure(title, { controls = [], draw, caption, numbers, wide }) {
     table.replaceChildren(h("table", { class: "plain" },
       h("thead", {}, h("tr", {}, ...heads.map((head) => h("th", { scope: "col" }, head)))),
       h("tbody", {}, ...rows.map(([first, ...rest]) =>
-        h("tr", {}, h("th", { scope: "row" }, first), ...rest.map((value) => h("td", {}, value)))))));
+        h("tr", {}, h("th", { scope: "row" }, first), ...rest.map((value, n) => h("td", { "data-label": heads[n + 1] }, value)))))));
   };
   const node = h("figure", { class: wide ? "chart across" : "chart" }, h("h3", {}, title),
     controls.length ? h("div", { class: "controls" }, ...controls) : null, body, text, details);
@@ -143,7 +143,7 @@ function histogramFigure() {
       const { counts, deltas } = plots[chosen], all = inOrder().reverse().filter((v) => counts[v]);
       const left = width < 460 ? 8 : 150, row = width < 460 ? 52 : 40, top = 8, bottom = top + row * Math.max(1, all.length);
       const x = scaleOf([0, 1], [left, width - 14]);
-      const peak = Math.max(1e-9, ...all.map((v) => Math.max(...counts[v]) / sum(counts[v])));
+      const peak = Math.max(1e-9, ...all.map((v) => Math.max(...counts[v]) / sumOf(counts[v])));
       const root = svg("svg", { viewBox: `0 0 ${width} ${bottom + 42}`, width, height: bottom + 42, role: "img",
         "aria-label": `Histograms of IoU: ${all.map((v) => `${nameOf(v)}, median ${median(counts[v]).toFixed(2)}`).join("; ")}.` });
       const axes = svg("g", { class: "axes" }), grid = svg("g", { class: "grid" });
@@ -154,7 +154,7 @@ function histogramFigure() {
       axes.append(svg("text", { class: "name", x: width - 14, y: bottom + 35, "text-anchor": "end" }, "IoU with the best ground-truth box"));
       root.append(grid, axes);
       for (const [place, v] of all.entries()) {
-        const base = top + row * (place + 1), total = sum(counts[v]), bars = svg("g", { fill: colorOf(v) });
+        const base = top + row * (place + 1), total = sumOf(counts[v]), bars = svg("g", { fill: colorOf(v) });
         for (const [bin, count] of counts[v].entries()) {
           const height = count / total / peak * (row - 12);
           if (count) bars.append(svg("rect", { x: x(bin / DATA.bins) + 0.5, y: base - height, width: x(1 / DATA.bins) - x(0) - 1, height,
@@ -177,10 +177,8 @@ function histogramFigure() {
   });
 }
 
-const sum = (values) => values.reduce((one, two) => one + two, 0);
-
 function median(counts) {  // of a histogram, by its bins' middles
-  let left = sum(counts) / 2;
+  let left = sumOf(counts) / 2;
   for (const [bin, count] of counts.entries()) { left -= count; if (left <= 0) return (bin + 0.5) / counts.length; }
   return 0;
 }
@@ -227,8 +225,8 @@ function pathFigure() {
 }
 
 const COSTS = {
-  passes: ["forward and backward passes an image", (c) => c.forwards === undefined ? null : c.forwards + (c.partial_forwards ?? 0) + (c.backwards ?? 0), "log1p"],
-  ms: ["milliseconds an image", (c) => c.ms ?? null, "log"],
+  passes: ["forward and backward passes per image", (c) => c.forwards === undefined ? null : c.forwards + (c.partial_forwards ?? 0) + (c.backwards ?? 0), "log1p"],
+  ms: ["milliseconds per image", (c) => c.ms ?? null, "log"],
   peak_mb: ["peak memory, MB", (c) => c.peak_mb ?? null, "log1p"],
 };
 
@@ -238,19 +236,24 @@ function costFigure() {
   const state = { x: "passes", y: DATA.headline ?? columns[0] };
   const name = (i) => DATA.columns[i].label;
   const both = () => VARIANTS.map((variant, v) => ({ v, x: COSTS[state.x][1](variant.costs), y: DATA.values[v][state.y] }))
-    .filter((p) => p.x !== null && p.y && (COSTS[state.x][2] !== "log" || p.x > 0));
+    .filter((p) => p.x !== null && p.y && VARIANTS[p.v].same === null && (COSTS[state.x][2] !== "log" || p.x > 0));
+  const alike = () => {  // on the most images: numbers of other images can't be compared
+    const all = both(), most = Math.max(0, ...all.map((p) => p.y[3]));
+    return all.filter((p) => p.y[3] === most);
+  };
   const again = figure("Quality against cost", {
     wide: true,
     controls: [select("Quality", columns.map((i) => [i, name(i)]), state.y, (i) => { state.y = Number(i); again(); }),
       select("Cost", Object.entries(COSTS).map(([key, [label]]) => [key, label]), "passes", (key) => { state.x = key; again(); })],
     draw(width) {
-      const all = both();
+      const all = alike();
       if (!all.length) return [h("p", {}, "No variant has both numbers.")];
-      const kind = COSTS[state.x][2], xs = all.map((p) => p.x), lows = all.flatMap((p) => p.y);
+      const kind = COSTS[state.x][2], xs = all.map((p) => p.x), lows = all.flatMap((p) => p.y.slice(0, 3));
       const low = kind === "log" ? Math.min(...xs) / 1.5 : 0, high = Math.max(...xs, 1) * (kind === "log" ? 1.6 : 1.3);
       const pad = (Math.max(...lows) - Math.min(...lows)) * 0.06 || 1;
       const narrow = width < 560;
-      const plot = frame({ width, height: narrow ? 320 : 380, margin: { right: narrow ? 14 : 160 },
+      const named = all.filter((p) => all.length <= FEW || shownVariants.has(p.v)).sort((a, b) => b.y[0] - a.y[0] || b.x - a.x);
+      const plot = frame({ width, height: Math.max(narrow ? 320 : 380, 62 + 13 * named.length), margin: { right: narrow ? 112 : 190 },
         x: { domain: [low, high], label: COSTS[state.x][0], kind, ticks: decades(low, high, kind), format: (v) => v >= 1000 ? `${v / 1000}k` : String(v) },
         y: { domain: [Math.max(Math.min(0, Math.min(...lows)), Math.min(...lows) - pad), Math.max(...lows) + pad], format: (v) => String(Number(v.toFixed(3))), label: `${DATA.columns[state.y].label}${DATA.columns[state.y].higher ? "" : " (lower is better)"}` },
         label: `${name(state.y)} against ${COSTS[state.x][0]}: ${all.map((p) => `${nameOf(p.v)} ${p.y[0].toFixed(1)} at ${plain(p.x)}`).join("; ")}.` });
@@ -259,39 +262,24 @@ function costFigure() {
       let steps = "";
       for (const [i, p] of front.entries()) steps += i ? `H${plot.x(p.x)}V${plot.y(p.y[0])}` : `M${plot.x(p.x)} ${plot.y(p.y[0])}`;
       plot.inside.append(svg("path", { class: "front", d: `${steps}H${plot.right}` }));
-      const beside = dodged(all.map((p) => plot.x(p.x)));
-      const points = all.map((p, i) => ({ p, at: beside[i].at, x: beside[i].end, y: plot.y(p.y[0]), 
-        named: (!narrow && all.length <= FEW) || shownVariants.has(p.v) || (!narrow && front.includes(p)),
-        width: 7 * (VARIANTS[p.v].name.length + (narrow ? 1 : VARIANTS[p.v].details.length + 2)) }));
-      apart(points.filter(({ named }) => named), 13);
-      for (const { p, at, x, y, named } of points) {
-        const color = colorOf(p.v), dim = hovered === p.v ? 1 : hovered !== null ? 0.25 : named || all.length <= FEW ? 1 : 0.4;
+      const heights = spread(named.map((p) => plot.y(p.y[0])), 13, [plot.margin.top, plot.bottom]);
+      for (const p of all) {
+        const color = colorOf(p.v), dim = hovered === p.v ? 1 : hovered !== null ? 0.25 : named.includes(p) ? 1 : 0.4;
+        const place = named.indexOf(p), [x, y] = [plot.x(p.x), plot.y(p.y[0])];
         plot.inside.append(svg("g", { opacity: dim },
-          svg("line", { x1: at, x2: at, y1: plot.y(p.y[1]), y2: plot.y(p.y[2]), stroke: color, "stroke-width": 1.2 }),
-          svg("circle", { cx: at, cy: plot.y(p.y[0]), r: 4, fill: VARIANTS[p.v].dash ? "var(--paper)" : color, stroke: color, "stroke-width": 1.6 },
+          svg("line", { x1: x, x2: x, y1: plot.y(p.y[1]), y2: plot.y(p.y[2]), stroke: color, "stroke-width": 1.2 }),
+          svg("circle", { cx: x, cy: y, r: 4, fill: VARIANTS[p.v].dash ? "var(--paper)" : color, stroke: color, "stroke-width": 1.6 },
             svg("title", {}, `${nameOf(p.v)}: ${p.y[0]} [${p.y[1]}, ${p.y[2]}], ${plain(p.x)}`)),
-          named ? label(p.v, x, y, narrow, plot.right) : svg("g", {})));
+          ...(place < 0 ? [] : [svg("path", { class: "leader", stroke: color, d: `M${x + 5} ${y}L${plot.right + 4} ${heights[place]}` }),
+            svg("text", { class: "label", x: plot.right + 7, y: heights[place] + 4 }, VARIANTS[p.v].name,
+              narrow ? null : svg("tspan", { class: "soft", dx: 5 }, VARIANTS[p.v].details))])));
       }
       return [plot.root];
     },
-    caption: () => ["Each point is a variant with its interval; the step line joins those that nothing cheaper beats. Costs are those of the variant run alone."],
-    numbers: () => [["Variant", name(state.y), "interval", COSTS[state.x][0]], ...both().map((p) =>
+    caption: () => ["Each point is a variant with its interval; the step line joins those that nothing cheaper beats. Only variants on the same images are shown"
+      + ` (n = ${alike()[0]?.y[3] ?? 0}), and of equal ones one. Costs are those of the variant run alone.`],
+    numbers: () => [["Variant", name(state.y), "interval", COSTS[state.x][0]], ...alike().map((p) =>
       [nameOf(p.v), String(p.y[0]), `${p.y[1]} to ${p.y[2]}`, plain(p.x)])],
-  });
-}
-
-function label(variant, x, y, narrow, right) {
-  const { name, details } = VARIANTS[variant], flip = narrow && x + 9 + 7 * name.length > right;
-  const at = flip ? { x: x - 9, "text-anchor": "end" } : { x: x + 9 };
-  return svg("text", { class: "label", y: y + 4, ...at }, name, narrow ? null : svg("tspan", { class: "soft", dx: 5 }, details));
-}
-
-// Points of one cost stand side by side, so that their intervals can be seen; `end` is where the last of them stands.
-function dodged(xs) {
-  return xs.map((x, i) => {
-    const group = xs.map((other, n) => [other, n]).filter(([other]) => Math.abs(other - x) < 4).map(([, n]) => n);
-    const from = x - (group.length - 1) * 3.5;
-    return { at: Math.max(from, x - 40) + group.indexOf(i) * Math.min(7, 80 / group.length), end: x + (group.length - 1) * Math.min(3.5, 40 / group.length) };
   });
 }
 

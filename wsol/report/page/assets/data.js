@@ -3,7 +3,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const VARIANTS = DATA.variants;
 const GALLERY = DATA.gallery;
-const MISSING = 255, IOU_STEPS = 200;  // as wsol/report/payload.py packs them
+const MISSING = 255, IOU_STEPS = 200;  // as wsol/report/page/payload.py packs them
 const CACHED = 400;  // images whose maps stay unpacked
 
 function text(id) {

@@ -2,7 +2,7 @@
 
 const SIZES = { small: [0, 0.1], medium: [0.1, 0.3], large: [0.3, Infinity] };  // largest ground-truth box, share of the image
 const PRINTED = 20;  // the first cards stay drawn, so that a printed page has some
-const look = { outline: false };
+const drawing = { outline: false };
 const view = { a: 0, b: -1, step: 0, own: true, delta: 0.5, outcome: "", label: "", size: "", network: "", order: "data" };
 let cards = [];  // {image, node, button, parts}, in the data set's order; parts while the card is near the screen
 let listed = [];  // images that pass the filters, in the order shown
@@ -29,9 +29,10 @@ async function startGallery() {
   }, { rootMargin: "500px 0px" });
   cards = GALLERY.ids.map((id, image) => {
     const button = h("button", { type: "button", class: "card", tabindex: -1, onclick: () => openDetail(image) });
-    const node = h("li", { "data-image": image }, button);
+    const node = h("li", { "data-image": image }, button), card = { image, node, button, parts: null };
     near.observe(node);
-    return { image, node, button, parts: null };
+    name(card);
+    return card;
   });
   byId("cards").addEventListener("keydown", walk);
   byId("cards").addEventListener("focusin", (event) => rove(event.target.closest(".card")));
@@ -77,13 +78,21 @@ function say(card) {
     caption.className = hit ? "value hit" : "value miss";
     caption.textContent = (found.length > 1 ? "AB"[place] + " " : "") + (iou === null ? "–" : `${hit ? "●" : "○"} ${iou.toFixed(2)}`);
   }
-  const words = found.map(({ v, iou, hit }) => `${nameOf(v)}: ${iou === null ? "not evaluated" : `IoU ${iou.toFixed(2)}, ${hit ? "hit" : "miss"}`}`);
+  name(card);
+}
+
+// What a screen reader hears of a card, drawn or not.
+function name(card) {
+  const words = sides().map((v) => {
+    const iou = iouAt(card.image, v, stepOf(v)), hit = isHit(card.image, v, stepOf(v), view.delta);
+    return `${nameOf(v)}: ${iou === null ? "not evaluated" : `IoU ${iou.toFixed(2)}, ${hit ? "hit" : "miss"}`}`;
+  });
   card.button.setAttribute("aria-label", `${GALLERY.ids[card.image]}, ${classOf(GALLERY.labels[card.image])}, predicted ${classOf(GALLERY.predicted[card.image])}. ${words.join(". ")}. Open`);
 }
 
 const drawSeen = once(() => {
   for (const card of cards) {
-    if (!card.parts) continue;
+    if (!card.parts) { name(card); continue; }
     say(card);
     for (const [n, v] of sides().entries()) card.parts.exhibits[n]?.show(stepOf(v));
   }
@@ -179,7 +188,7 @@ function tools() {
     setStep(view.own ? GALLERY.best[view.a] : view.step);
     filter();
   } });
-  const opacity = h("input", { type: "range", id: "opacity", min: 0, max: 100, value: 75, "aria-label": "Opacity of the heat map, per cent" });
+  const opacity = h("input", { type: "range", id: "opacity", min: 0, max: 100, value: 75, "aria-label": "Opacity of the heat map, percent" });
   opacity.addEventListener("input", () => document.documentElement.style.setProperty("--heat", opacity.value / 100));
   byId("tools").append(
     h("div", { class: "line" },
@@ -198,7 +207,7 @@ function tools() {
     h("div", { class: "line keys" },
       check("ground truth", "gt", true, (on) => document.documentElement.classList.toggle("no-gt", !on)),
       check("predicted box", "box", true, (on) => document.documentElement.classList.toggle("no-box", !on)),
-      check("outline at τ", "", false, (on) => { look.outline = on; drawSeen(); }),
+      check("outline at τ", "", false, (on) => { drawing.outline = on; drawSeen(); }),
       h("span", { class: "scale", "aria-hidden": "true" }, "0 ", h("i", {}), " 1")));
   byId("tools").addEventListener("submit", (event) => event.preventDefault());
 }

@@ -59,7 +59,7 @@ function exhibit(image, picture, map, step) {
         if (!rect.isConnected || rect.parentNode !== lines) lines.append(rect);
       }
     });
-    path.setAttribute("d", look.outline && fine ? outline(fine, GALLERY.taus[step] * 255, wide, high) : "");
+    path.setAttribute("d", drawing.outline && fine ? outline(fine, GALLERY.taus[step] * 255, wide, high) : "");
   };
   show(step);
   return { node, show };

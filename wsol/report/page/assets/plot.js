@@ -74,16 +74,19 @@ function crosshair(plot, box, { at, values }) {
   plot.root.addEventListener("pointerleave", () => { rule.setAttribute("visibility", "hidden"); said.hidden = true; });
 }
 
-// Labels {x, y, width} that don't lie on each other: from the top, each is moved down past those it would touch.
-function apart(labels, gap) {
-  const placed = [];
-  for (const label of [...labels].sort((one, two) => one.y - two.y)) {
-    for (const other of placed) {
-      const beside = label.x > other.x + other.width || other.x > label.x + label.width;
-      if (!beside && Math.abs(label.y - other.y) < gap) label.y = other.y + gap;
-    }
-    placed.push(label);
-    placed.sort((one, two) => one.y - two.y);
+// Heights for names, given from the top down: `gap` apart, as near to their points as that allows, within [top, bottom].
+function spread(ys, gap, [top, bottom]) {
+  const clusters = [];
+  const at = (cluster, place) => sumOf(cluster) / cluster.length + (place - (cluster.length - 1) / 2) * gap;
+  for (const y of ys) {
+    clusters.push([y]);
+    while (clusters.length > 1 && at(clusters.at(-1), 0) - at(clusters.at(-2), clusters.at(-2).length - 1) < gap)
+      clusters.at(-2).push(...clusters.pop());
   }
-  return labels;
+  const heights = clusters.flatMap((cluster) => cluster.map((_, place) => at(cluster, place)));
+  for (let n = 0; n < heights.length; n++) heights[n] = Math.max(heights[n], top + n * gap);
+  for (let n = heights.length - 1; n >= 0; n--) heights[n] = Math.min(heights[n], bottom - (heights.length - 1 - n) * gap);
+  return heights;
 }
+
+const sumOf = (values) => values.reduce((one, two) => one + two, 0);

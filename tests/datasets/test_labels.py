@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 
 from wsol.datasets.formats.folder import Folder
-from wsol.datasets.labels import as_the_network_counts
+from wsol.datasets.labels import match_class_indices
 
 NETWORK = ("tench", "goldfish", "great white shark", "crane", "cock", "crane")
 
@@ -30,7 +30,7 @@ def write(tmp_path: Path):  # type: ignore[no-untyped-def]
 def test_names_of_the_network_get_its_numbers(write, caplog: pytest.LogCaptureFixture) -> None:  # type: ignore[no-untyped-def]
     data = write("Goldfish", "cock", "great_white_shark")
     assert [s.label for s in data.samples()] == [0, 1, 2]
-    found = as_the_network_counts(data, NETWORK)
+    found = match_class_indices(data, NETWORK)
     assert [s.label for s in found.samples()] == [1, 4, 2]
     assert [s.boxes_xyxy.tolist() for s in found.samples()] == [[[1, 2, 3, 4]]] * 3
     assert (found.key, tuple(found.class_names)) == ("folder", NETWORK)
@@ -45,14 +45,14 @@ def test_names_that_the_network_lacks_or_has_twice_are_told_of(  # type: ignore[
     labels: tuple[str, ...], count: int, write, caplog: pytest.LogCaptureFixture
 ) -> None:
     data = write(*labels)
-    assert as_the_network_counts(data, NETWORK) is data
+    assert match_class_indices(data, NETWORK) is data
     assert f"{count} of 2 classes of the annotations are not known to the network by name" in caplog.text
 
 
 def test_numbers_stay_as_they_are(write, caplog: pytest.LogCaptureFixture) -> None:  # type: ignore[no-untyped-def]
     numbered = write(3, 0)
-    assert as_the_network_counts(numbered, NETWORK) is numbered
+    assert match_class_indices(numbered, NETWORK) is numbered
     named = write("cock", "crane")
-    assert as_the_network_counts(named, ()) is named
-    assert as_the_network_counts(named, ("cock", "crane")) is named
+    assert match_class_indices(named, ()) is named
+    assert match_class_indices(named, ("cock", "crane")) is named
     assert caplog.text == ""

@@ -1,25 +1,23 @@
-"""What a rule makes of the nodes of a map: IoU, number of boxes and the one box at every threshold."""
+"""From the nodes of a map, each of which stands over an interval of thresholds, to values at every threshold."""
 
 from __future__ import annotations
 
 from wsol.localization.compiled import Floats, Int64, Ints, Longs, U, compiled
+from wsol.localization.component_rules import LARGEST_PIXELS, LARGEST_POLYGON
 from wsol.localization.components import FIRST, HALVES, HI, LAST, LO, PIXELS, X0, X1
-from wsol.localization.iou import best_iou
+from wsol.localization.iou import best_iou, pair_iou
 
-LARGEST_POLYGON, LARGEST_PIXELS, LARGEST_RECT, ALL, ALL_WITH_HOLES = range(5)  # places in levels.COMPONENTS
-COMPONENT, CONNECTIVITY, IOU, BOX_END, CLIP, EMPTY = range(6)  # columns of coded rules
-ZERO_BOX, UNIT_BOX, FULL_BOX, MISS = range(4)  # places in levels.EMPTIES
+COMPONENT, CONNECTIVITY, IOU, BOX_END, CLIP, HAS_EMPTY_BOX = range(6)  # columns of coded rules
 
 
 @compiled
-def empty_iou(rule: Longs, width: int, height: int, gt: Floats) -> float:
-    """IoU of the box that stands for an empty foreground, which is finished already."""
-    if rule[EMPTY] == MISS:
-        return 0.0
-    if rule[EMPTY] == FULL_BOX:
-        return best_iou(0, 0, width, height, width, height, gt, rule[IOU], rule[BOX_END], rule[CLIP])
-    side = 1 if rule[EMPTY] == UNIT_BOX else 0
-    return best_iou(0, 0, side, side, 2, 2, gt, rule[IOU], Int64(1), Int64(0))
+def empty_iou(rule: Longs, box: Floats, gt: Floats) -> float:
+    """IoU of the finished box (4,) that stands for an empty foreground with the best of `gt` (g, 4)."""
+    best = 0.0
+    if rule[HAS_EMPTY_BOX]:
+        for k in range(len(gt)):
+            best = max(best, pair_iou(box[0], box[1], box[2], box[3], gt[k], rule[IOU]))
+    return best
 
 
 @compiled
