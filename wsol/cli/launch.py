@@ -17,7 +17,7 @@ from wsol.evaluation.adopt import adopt
 from wsol.evaluation.build import experiment_from, general_of
 from wsol.evaluation.engines import Part, run_local
 from wsol.evaluation.experiment import Experiment
-from wsol.evaluation.forecast import forecast
+from wsol.evaluation.forecast import forecast, is_cheap
 from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import is_complete
 from wsol.report.tables.render import print_table
@@ -114,7 +114,7 @@ def _print_forecast(experiment: Experiment, stream: TextIO) -> None:
         )
     print_table(rows, stream)
     most = max((costs.get("peak_mb", 0.0) for costs in found.costs.values()), default=0.0)
-    print(f"\nPasses, ms and MB are per image, measured on one image on {experiment.numerics.device}.", file=stream)
+    print(f"\nPasses, ms and MB are per image, measured on few images on {experiment.numerics.device}.", file=stream)
     print(
         f"{len(experiment.samples)} images, {len(experiment.variants)} variants; {found.sentence}; "
         f"peak memory about {most:.0f} MB beside the network.",
@@ -159,7 +159,8 @@ def _run(settings: Mapping[str, Any], profile: Profile) -> tuple[Experiment, Run
         len(experiment.metrics),
         experiment.numerics.device,
     )
-    if any(node.get("optional") for node in (settings.get("methods") or {}).values()):
+    sets = any(node.get("optional") for node in (settings.get("methods") or {}).values())  # such as method=all
+    if sets and is_cheap(experiment):
         log.info("%s", forecast(experiment).sentence)
     adopt(experiment, folder)
     with redirect_stdout(sys.stderr):

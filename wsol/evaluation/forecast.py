@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment
 
 COSTS = ("forwards", "backwards", "partial_forwards", "ms", "peak_mb")
-SOON = 2.0  # seconds that a first image may take for a whole batch to be tried too
+SOON = 1.0  # seconds that an image may take for a whole batch to be tried too
+ENOUGH = 20  # images of a kind, of which a forecast evaluates two
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +44,40 @@ class Forecast:
 
 
 def forecast(experiment: Experiment) -> Forecast:
-    """Evaluate one image of each kind (those that the same work is due for), and a batch of the fast kinds."""
+    """Evaluate two images of each kind (those that the same work is due for), and a batch where they take no time."""
     trial = replace(experiment, gallery=0)
     with TemporaryDirectory() as place:
         folder = RunFolder(Path(place) / "trial")
-        kinds: dict[Hashable, list[str]] = defaultdict(list)
-        for shard in trial.shards:
-            for batch in batches(trial, shard, folder):
-                kinds[batch.kind] += [sample.image_id for sample in batch.samples]
+        shards = count()
         seconds = 0.0
-        for kind, ids in enumerate(kinds.values()):
-            taken = _seconds(trial, folder, 2 * kind, ids[:1])
-            if taken < SOON and len(ids) > 1:  # the first image compiled and warmed up
+        for ids in _kinds(trial, folder):
+            _seconds(trial, folder, next(shards), ids[:1])  # compiles and warms up
+            taken = _seconds(trial, folder, next(shards), ids[1:2] or ids[:1])
+            if taken < SOON and len(ids) > 1:
                 several = ids[: trial.batch_size]
-                taken = _seconds(trial, folder, 2 * kind + 1, several) / len(several)
+                taken = _seconds(trial, folder, next(shards), several) / len(several)
             seconds += taken * len(ids)
         costs = {
-            key: {name: max(values) for name in COSTS if (values := _numbers(table, name))}
+            key: {name: min(values) for name in COSTS if (values := _numbers(table, name))}
             for key, table in folder.tables().items()
         }
     images = {v.key: min(len(trial.samples), v.sample or len(trial.samples)) for v in trial.variants}
     return Forecast(costs, images, seconds)
+
+
+def is_cheap(experiment: Experiment) -> bool:
+    """Whether a forecast takes a small share of the run: at most a tenth of the images of each kind."""
+    with TemporaryDirectory() as place:
+        return all(len(ids) >= ENOUGH for ids in _kinds(experiment, RunFolder(Path(place) / "trial")))
+
+
+def _kinds(experiment: Experiment, folder: RunFolder) -> list[list[str]]:
+    """The image ids for which the same work is due."""
+    kinds: dict[Hashable, list[str]] = defaultdict(list)
+    for shard in experiment.shards:
+        for batch in batches(experiment, shard, folder):
+            kinds[batch.kind] += [sample.image_id for sample in batch.samples]
+    return list(kinds.values())
 
 
 def _seconds(experiment: Experiment, folder: RunFolder, index: int, image_ids: list[str]) -> float:
