@@ -9,6 +9,7 @@ import torch
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.heads import before_pooling
 from wsol.methods._common.masks import SCORE, Score
+from wsol.models.forward import class_probabilities
 from wsol.options import option
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class ReciproCAM:
         for image, target in enumerate(layer.targets.tolist()):
             done = 0
             for logits in self._logits(layer, image):
-                scores = logits.softmax(1) if self.score == "prob" else logits
+                scores = class_probabilities(logits) if self.score == "prob" else logits
                 raw[image, done : done + len(logits)] = scores[:, target].to(raw.dtype)
                 done += len(logits)
         return raw.reshape(batch, height, width)

@@ -68,14 +68,20 @@ def target_logit(logits: Tensor, targets: Tensor) -> Tensor:
     return logits.gather(1, targets[:, None])[:, 0]
 
 
+def class_probabilities(logits: Tensor) -> Tensor:
+    """(B, C) logits to (B, C) probabilities: their softmax; the sigmoid of a single one, whose softmax is always 1."""
+    return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(1)
+
+
 def target_probability(logits: Tensor, targets: Tensor) -> Tensor:
-    """(B, C) logits and (B,) classes to (B,) softmax probabilities."""
-    return target_logit(logits.softmax(1), targets)
+    """(B, C) logits and (B,) classes to (B,) probabilities."""
+    return target_logit(class_probabilities(logits), targets)
 
 
 def target_logprob(logits: Tensor, targets: Tensor) -> Tensor:
-    """(B, C) logits and (B,) classes to (B,) logarithms of softmax probabilities."""
-    return target_logit(logits.log_softmax(1), targets)
+    """(B, C) logits and (B,) classes to (B,) logarithms of probabilities."""
+    logs = torch.nn.functional.logsigmoid(logits) if logits.shape[1] == 1 else logits.log_softmax(1)
+    return target_logit(logs, targets)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
+from wsol.models.forward import target_probability
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -100,7 +102,7 @@ def path_probabilities(query: ModelQuery, paths: Paths, counts: Sequence[int] | 
     classes = paths.classes.repeat_interleave(steps)
     found = torch.empty(len(classes), dtype=torch.float64, device=device)
     for part, logits in query.stream(images(part) for part in query.parts(len(classes))):
-        found[part] = logits.softmax(1).gather(1, classes[part, None])[:, 0].double()
+        found[part] = target_probability(logits, classes[part]).double()
     return found.view(-1, steps)
 
 

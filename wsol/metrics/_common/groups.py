@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from wsol.models.forward import class_probabilities
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
@@ -59,7 +61,7 @@ def by_size(cases: Sequence[Case]) -> Iterator[CaseGroup]:
 
 
 def outputs(cases: Sequence[Case], changed: Callable[[CaseGroup], Callable[[slice], Tensor]]) -> list[NDArray[Any]]:
-    """(C,) softmax outputs in float64 for one changed image per case; all of them fill chunks together.
+    """(C,) probabilities in float64 for one changed image per case; all of them fill chunks together.
 
     Parameters
     ----------
@@ -70,5 +72,5 @@ def outputs(cases: Sequence[Case], changed: Callable[[CaseGroup], Callable[[slic
         images = changed(group)
         parts = group.query.parts(len(group.cases))
         logits = [logits for _, logits in group.query.stream(images(part) for part in parts)]
-        found |= dict(zip(group.places, torch.cat(logits).softmax(1).double().cpu().numpy(), strict=True))
+        found |= dict(zip(group.places, class_probabilities(torch.cat(logits)).double().cpu().numpy(), strict=True))
     return [found[place] for place in range(len(cases))]

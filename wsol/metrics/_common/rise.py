@@ -17,6 +17,7 @@ from wsol.metrics._base import SHARE, Case, Columns, digest, mean, once_each
 from wsol.metrics._common.blur import Blur, blurred, folded_kernel, gaussian_kernel
 from wsol.metrics._common.curves import Paths, Ties, area, map_ranks, path_probabilities, step_counts
 from wsol.metrics._common.groups import CaseGroup, by_size
+from wsol.models.forward import class_probabilities
 from wsol.options import option
 
 if TYPE_CHECKING:
@@ -134,6 +135,6 @@ class DeletionInsertion:
         for group in by_size(cases):
             blocks = (torch.stack([torch.zeros_like(blurs[place]), blurs[place]]) for place in group.places)
             logits = torch.cat([logits for _, logits in group.query.stream(blocks)])
-            ends = logits.softmax(1).double().view(-1, 2, logits.shape[1])
+            ends = class_probabilities(logits).double().view(-1, 2, logits.shape[1])
             found |= {place: (blurs[place], both) for place, both in zip(group.places, ends, strict=True)}
         return [found[place] for place in range(len(cases))]
