@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wsol.cli.compose import compose_settings
 from wsol.evaluation.build import experiment_from
 from wsol.evaluation.engines import run_local
 from wsol.evaluation.experiment import Experiment
 from wsol.runs.folder import RunFolder
+from wsol.settings import compose_settings
 
 BASE = (
     "dataset.n=12",
