@@ -15,7 +15,8 @@ def test_the_door_loads_nothing_until_a_name_is_asked_for() -> None:
         "import sys, wsol.report as r; heavy = {'torch', 'pandas', 'matplotlib', 'rich', 'PIL', 'numba'};"
         "print(sorted(heavy & set(sys.modules)));"
         "r.summarize; print(sorted(heavy & set(sys.modules)));"
-        "r.show, r.page, r.write_figures, r.coco_files; print('torch' in sys.modules, 'wsol.methods' in sys.modules)"
+        "r.show, r.render_page, r.write_figures, r.coco_files;"
+        "print('torch' in sys.modules, 'wsol.methods' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["[]", "[]", "False False"]
