@@ -208,17 +208,14 @@ def knobs(lines: Sequence[Line], study: KnobStudy) -> Any:
     names = list(study.derived)
     figure, axis = plt.subplots(figsize=(PAGE, 0.9 + 0.055 * len(names) * (len(shown) + 1)))
     for n, line in enumerate(shown):
-        here = [(place, found[name, line.name][0]) for place, name in enumerate(names) if (name, line.name) in found]
-        at = np.array([place for place, _ in here]) + 0.7 * ((n + 0.5) / len(shown) - 0.5)
-        drawn: dict[str, Any] = {
-            "color": COLORS[n % len(COLORS)],
-            "linestyle": "none",
-            "marker": "o",
-            "markersize": 2.5,
-        }
-        sides = np.hstack([_sides(cell) for _, cell in here]) if here else None
-        values = [cell.value for _, cell in here]
-        axis.errorbar(values, at, xerr=sides, markersize=2.5, linewidth=0.8, label=brief(line), **drawn)
+        cells = {place: found[name, line.name][0] for place, name in enumerate(names) if (name, line.name) in found}
+        if cells:
+            at = np.array(list(cells)) + 0.7 * ((n + 0.5) / len(shown) - 0.5)
+            values, sides = [cell.value for cell in cells.values()], np.hstack([_sides(c) for c in cells.values()])
+            color = COLORS[n % len(COLORS)]
+            axis.errorbar(
+                values, at, xerr=sides, fmt="o", color=color, markersize=2.5, linewidth=0.8, label=brief(line)
+            )
     axis.axvline(0, color="0.4", linewidth=0.6)
     axis.set_yticks(range(len(names)), [study.derived[name] for name in names])
     axis.set_ylim(len(names) - 0.4, -0.6)

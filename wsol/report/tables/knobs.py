@@ -33,9 +33,7 @@ def knob_table(lines: Sequence[Line], study: KnobStudy) -> tuple[Table, list[Key
     signed = Style.of((cell for cell, _ in differences.values()), signed=True)
     names = {study.base: f"{study.base} as published", **study.derived}
     rows: list[list[Entry]] = []
-    rules: set[int] = set()
     for protocol, name in names.items():
-        rules.add(len(rows))
         for line in variants:
             at = (protocol, line.name)
             difference = differences[at][0] if at in differences else None
@@ -59,7 +57,7 @@ def knob_table(lines: Sequence[Line], study: KnobStudy) -> tuple[Table, list[Key
         lead=[knobs_answer(differences, study, first.label)],
         marks={"*": "significant (Holm-corrected over the table, 5 %)."},
         notes=[f"Differences to {study.base}, paired by image, in points{under}; n = {first.n}."],
-        rules=frozenset(rules - {0}),
+        rules=frozenset({len(variants)}),
     )
     keys = [key for key, cell in variants[0].cells.items() if key[0] in names and cell.quantity.headline]
     return table, keys
