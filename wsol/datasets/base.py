@@ -38,7 +38,7 @@ class Sample:
     size_wh: tuple[int, int]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset(ABC):
     """A list of samples, and a way to their pixels: a frozen dataclass of options.
 
