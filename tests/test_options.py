@@ -28,6 +28,7 @@ from wsol.options import (
     options_of,
 )
 from wsol.protocols._base import Protocol, protocols
+from wsol.settings.records import Engine, General, ModelSpec, Paths
 from wsol.views import views
 
 COMPONENTS: dict[str, type[Any]] = {
@@ -35,7 +36,7 @@ COMPONENTS: dict[str, type[Any]] = {
     **{f"metrics.{key}": metrics[key] for key in metrics},
     **{f"dataset={key}": datasets[key] for key in datasets},
     **{f"view={key}": views[key] for key in views},
-    "fusion": Fusion,
+    **{record.__name__: record for record in (Fusion, Engine, ModelSpec, Paths, General)},
 }
 KNOBS = protocols["exact"].knobs.keys()
 
