@@ -146,7 +146,7 @@ def test_a_method_is_printed_whole(capsys: pytest.CaptureFixture[str]) -> None:
         (
             "fullbox",
             "traps",
-            "a flat map is nothing for every other method; for this one it is the box of the whole image.",
+            "a control. A flat map means no box for every other method, and the box of the whole image for this one.",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""A variant is a method with its layers and options: one row of a table. Lists in the configuration make several.
+"""A variant is a method with its layers and options: one row of a table. Options given as lists make several.
 
 >>> [v["gamma"] for v in combinations({"layers": "last", "gamma": [1, 2, 4]})]
 [1, 2, 4]
