@@ -1,7 +1,5 @@
 """The full-image box, a control."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Edges of the image, a control."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Occlusion of SLIC regions."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """TS-CAM's coupling."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

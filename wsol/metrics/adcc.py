@@ -1,7 +1,5 @@
 """ADCC: coherency, complexity and average drop in one number."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Average drop, increase in confidence, average gain: the class's probability on the image masked by the map."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Maps and images at other sizes, and passes over an image at other sizes than the network's own."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
