@@ -275,12 +275,13 @@ def method(
     """
 
     def register(cls: type[C]) -> type[C]:
+        stated = _stated(cls)  # a dataclass without a docstring gets one made of its fields
         made = component(cls, key)
         _accept_shared_options(made)
         made.info = MethodInfo(  # type: ignore[attr-defined]
             key=key,
             name=cls.__name__,
-            **_stated(cls),
+            **stated,
             paper=paper,
             year=year,
             needs=frozenset(needs),
@@ -301,7 +302,7 @@ def method(
 
 def _stated(cls: type[Any]) -> dict[str, str]:
     """The docstring in parts: ``Title: summary``, a formula, and the sections of `SECTIONS`, lines joined in these."""
-    first, _, rest = (inspect.getdoc(cls) or "").partition("\n\n")
+    first, _, rest = inspect.cleandoc(cls.__doc__ or "").partition("\n\n")
     title, _, summary = " ".join(first.split()).partition(": ")
     sections: dict[str, list[str]] = {"formula": [], **{name.lower(): [] for name in SECTIONS}}
     current = "formula"
