@@ -20,7 +20,7 @@ from wsol.localization.frame import FRAME_KNOBS, Frame, frame_of
 from wsol.localization.iou import iou
 from wsol.localization.iou_rules import iou_rules
 from wsol.localization.levels import BoxRule, LevelTable, sweep_levels
-from wsol.localization.on_grid import packed_hits, step_boxes, step_values
+from wsol.localization.on_grid import packed_hits
 from wsol.localization.one_by_one import counted_boxes, empty_table, table_one_by_one
 from wsol.localization.quantize import quantize_rules, rank, threshold_starts
 from wsol.localization.refine import frame_image, object_mask, refines
@@ -195,9 +195,9 @@ def _localizations(
     """What a table of n maps says on a grid of thresholds, of which each stands for the level in `starts` (n, p)."""
     deltas = np.array(hit_deltas(protocol))
     return Localizations(
-        Steps(*step_values(table.iou, starts, grid)),
-        None if table.count is None else Steps(*step_values(table.count, starts, grid)),
-        None if table.boxes is None else Steps(*step_boxes(table.boxes, starts, grid)),
+        Steps.of(table.iou, starts, grid),
+        None if table.count is None else Steps.of(table.count, starts, grid),
+        None if table.boxes is None else Steps.of(table.boxes, starts, grid),
         packed_hits(table.iou, starts, deltas, protocol.hit == "ge"),
     )
 

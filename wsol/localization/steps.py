@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wsol.localization.on_grid import Starts, step_values
+
 
 @dataclass(frozen=True, slots=True)
 class Steps:
@@ -28,6 +30,17 @@ class Steps:
     @property
     def n(self) -> int:
         return len(self.offsets) - 1
+
+    @classmethod
+    def of(cls, table: NDArray[Any], starts: Starts, points: NDArray[np.float64]) -> Steps:
+        """Of a table (n, levels) of numbers or (n, levels, 4) of boxes, on a grid of ascending thresholds (p,).
+
+        Parameters
+        ----------
+        starts : (n, p), the level that each threshold stands for.
+        """
+        breaks, values, offsets = step_values(table if table.ndim == 3 else table[..., None], starts, points)
+        return cls(breaks, values if table.ndim == 3 else values[:, 0], offsets)
 
     @classmethod
     def joined(cls, parts: Sequence[Steps]) -> Steps:

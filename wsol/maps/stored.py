@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from wsol.errors import ConfigError, MapError
-from wsol.maps.source import Loaded, RawMaps, load_pixels
+from wsol.errors import MapError
+from wsol.maps.source import Loaded, MapSource, RawMaps, load_pixels
 from wsol.methods._base import MethodInfo
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ ALWAYS = "say --normalise always for raw maps"
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoredMaps:
-    """A `MapSource`: maps from files, by image id.
+class StoredMaps(MapSource):
+    """Maps from files, by image id.
 
     Attributes
     ----------
@@ -61,13 +61,6 @@ class StoredMaps:
         parts = [self.files.fingerprint, "raw" if self.raw else "scores", "shallow" if self.shallow else ""]
         return "-".join(part for part in [*parts, self.predictions.fingerprint if self.predictions else ""] if part)
 
-    @property
-    def query(self) -> None:
-        return None
-
-    def remap(self, image: Any, sample: Sample, variant: Variant) -> NDArray[Any]:
-        raise ConfigError("there is no network behind maps from files")
-
     def load(self, sample: Sample, views: Sequence[View], needs: Collection[str]) -> Loaded:
         """Raises MapError for a map that can't be what it is taken for."""
         values = self.files.load(self.names[sample.image_id], image_id=sample.image_id)
@@ -88,9 +81,6 @@ class StoredMaps:
             shallow=frozenset(v.key for v in variants) if self.shallow else frozenset(),
             columns=[known.columns(one.sample.image_id) for one in loaded] if known else (),
         )
-
-    def measures_costs(self, loaded: Sequence[Loaded], variants: Sequence[Variant]) -> bool:
-        return False
 
     def _check_scores(self, values: NDArray[Any], sample: Sample) -> None:
         low, high, shape = values.min(), values.max(), self.frame_wh(sample)[::-1]
@@ -139,7 +129,7 @@ def check_shape(values: NDArray[Any], sample: Sample, view: View) -> None:
     apart = max((wide - 1) / width, (high - 1) / height) > min((wide + 1) / width, (high + 1) / height)
     cropped = view.cropped
     if cropped or apart:
-        fits = "a centre crop" if cropped else f"the image ({height} x {width})"
+        fits = "a center crop" if cropped else f"the image ({height} x {width})"
         raise MapError(
             f"the map of {sample.image_id!r} is {_by(values.shape)} (height x width), which fits neither a square "
             f"network input nor {fits}"

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from wsol.datasets import checks, files
-from wsol.datasets.base import Dataset, Sample, dataset
+from wsol.datasets.base import Sample, dataset
+from wsol.datasets.files import FileDataset
 from wsol.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from PIL.Image import Image
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ ROUNDING = 1.0  # pixels: published COCO boxes end up to that far outside their 
 
 
 @dataset("coco")
-class Coco(Dataset):
+class Coco(FileDataset):
     """A COCO-style set. An image with several classes is one row for each, with the id ``file#category``.
 
     Boxes are x, y, w, h in the file and half-open x, y, x + w, y + h here. Crowds are no boxes; in masks they are
@@ -37,13 +37,11 @@ class Coco(Dataset):
 
     Attributes
     ----------
-    images : folder that the file names are relative to; null where boxes are enough.
     annotations : the JSON file.
     label_map : what the network counts by: ``contiguous`` is the place of the category among the sorted ids, from 0;
         ``id`` is the category id itself.
     """
 
-    images: Path | None
     annotations: Path
     label_map: Literal["contiguous", "id"] = "contiguous"
 
@@ -56,11 +54,8 @@ class Coco(Dataset):
         names = {self._labels[c]: str(category["name"]) for c, category in self._categories.items()}
         return tuple(names.get(label, "") for label in range(max(names, default=-1) + 1))
 
-    def image(self, sample: Sample) -> Image:
-        name = self._rows[sample.image_id][0]["file_name"]
-        if self.images is None:
-            raise DataError("dataset.images=null: there are only annotations; name the folder of the images")
-        return files.open_image(Path(self.images).expanduser() / name, image_id=name, size_wh=sample.size_wh)
+    def file_name(self, sample: Sample) -> str:
+        return str(self._rows[sample.image_id][0]["file_name"])
 
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
         """Union of the class's segmentations; 255 where only a crowd of it is. None where an object has none."""
@@ -78,17 +73,13 @@ class Coco(Dataset):
         """By sample id the image's and the category's id in the file."""
         return {name: (image["id"], found[0]["category_id"]) for name, (image, found) in self._rows.items()}
 
-    def fingerprint(self) -> str:
-        shapes = [
-            json.dumps(a.get("segmentation"), sort_keys=True) for s in self.samples() for a in self._rows[s.image_id][1]
-        ]
-        names = dict.fromkeys(str(image["file_name"]) for image, _ in self._rows.values())
-        return self.digest(*shapes, *files.sizes_in_bytes(self.images, names))
+    def details(self) -> Sequence[str]:
+        objects = [a for sample in self.samples() for a in self._rows[sample.image_id][1]]
+        return [json.dumps(a.get("segmentation"), sort_keys=True) for a in objects]
 
     def stamp(self, sample: Sample) -> str:
-        image, objects = self._rows[sample.image_id]
-        shapes = json.dumps([a.get("segmentation") for a in objects], sort_keys=True)
-        return f"{files.length(self.images, str(image['file_name']))} {shapes}"
+        shapes = json.dumps([a.get("segmentation") for a in self._rows[sample.image_id][1]], sort_keys=True)
+        return f"{super().stamp(sample)} {shapes}"
 
     @cached_property
     def _coco(self) -> Any:
@@ -142,9 +133,7 @@ class Coco(Dataset):
 
     def read(self) -> Sequence[Sample]:
         rows = list(self._rows.values())
-        if self.images is not None:
-            folder = files.existing(self.images, option="dataset.images", folder=True)
-            files.check_present(folder, dict.fromkeys(image["file_name"] for image, _ in rows), option="dataset.images")
+        self.present(image["file_name"] for image, _ in rows)
         sizes = [(int(image["width"]), int(image["height"])) for image, _ in rows]
         mine = [(row, a["bbox"]) for row, (_, found) in enumerate(rows) for a in found if not a.get("iscrowd")]
         owners = np.array([row for row, _ in mine], np.int64)

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wsol.datasets import checks, files
-from wsol.datasets.base import Dataset, Sample, dataset
+from wsol.datasets.base import Sample, dataset
+from wsol.datasets.files import FileDataset
 from wsol.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from PIL.Image import Image
 
 
 @dataset("wsolevaluation")
-class WsolEvaluation(Dataset):
+class WsolEvaluation(FileDataset):
     """A split in the wsolevaluation layout: ILSVRC, CUB (boxes), OpenImages (masks), or your own.
 
     The numbers of `localization.txt` stay as they are. What they mean differs between the published splits:
@@ -29,7 +29,6 @@ class WsolEvaluation(Dataset):
 
     Attributes
     ----------
-    images : folder that the image ids are relative to; null where sizes and boxes are enough (`wsol.maps.fixed`).
     metadata : folder with image_ids.txt, class_labels.txt, image_sizes.txt, localization.txt. Where the sizes file is
         empty (OpenImages), sizes come from the images' headers.
     masks : folder that the masks in localization.txt are relative to; without it there are none.
@@ -37,7 +36,6 @@ class WsolEvaluation(Dataset):
     called : what runs and tables call it: ``ilsvrc``.
     """
 
-    images: Path | None
     metadata: Path
     masks: Path | None = None
     labels_only: bool = False
@@ -49,12 +47,8 @@ class WsolEvaluation(Dataset):
             checks.check_called(self.called)
             object.__setattr__(self, "key", self.called)
 
-    def image(self, sample: Sample) -> Image:
-        if self.images is None:
-            raise DataError("dataset.images=null: there are only sizes and boxes; name the folder of the images")
-        return files.open_image(
-            Path(self.images).expanduser() / sample.image_id, image_id=sample.image_id, size_wh=sample.size_wh
-        )
+    def file_name(self, sample: Sample) -> str:
+        return sample.image_id
 
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
         """Union of the image's masks; 255 where only an ignore mask is set.
@@ -86,7 +80,7 @@ class WsolEvaluation(Dataset):
     def stamp(self, sample: Sample) -> str:
         masks = self._mask_files.get(sample.image_id, ())
         lengths = files.sizes_in_bytes(self.masks, [name for pair in masks for name in pair if name])
-        return f"{files.length(self.images, sample.image_id)} {masks} {lengths}"
+        return f"{super().stamp(sample)} {masks} {lengths}"
 
     @cached_property
     def _folder(self) -> Path:
@@ -106,11 +100,9 @@ class WsolEvaluation(Dataset):
 
     def read(self) -> Sequence[Sample]:
         ids, place = self._ids, {image_id: i for i, image_id in enumerate(self._ids)}
-        images = None if self.images is None else files.existing(self.images, option="dataset.images", folder=True)
         labels = dict(self._table("class_labels.txt", 1))
         checks.check_all("label", ids, labels, where=self._folder / "class_labels.txt")
-        if images is not None:
-            files.check_present(images, ids, option="dataset.images")
+        images = self.present(ids)
         sizes = dict(self._table("image_sizes.txt", 2))
         if sizes:
             checks.check_all("size", ids, sizes, where=self._folder / "image_sizes.txt")
