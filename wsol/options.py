@@ -166,25 +166,26 @@ def build(cls: type[T], values: Mapping[str, Any], *, where: str) -> T:
 
     Parameters
     ----------
-    where : what the user would type before the option, for messages: ``"methods.layercam"``.
+    where : what the user would type before the option, for messages: ``"methods.layercam"``, or ``""``.
 
     Raises
     ------
     ConfigError : an unknown option (nearest one given), a missing one, or a value that doesn't fit its type.
     """
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
+    prefix = f"{where}." if where else ""
     hints = typing.get_type_hints(cls, include_extras=True)
     checked: dict[str, Any] = {}
     for name, value in values.items():
         if name not in fields:
-            raise unknown("option", f"{where}.{name}", [f"{where}.{f}" for f in fields], error=ConfigError)
+            raise unknown("option", f"{prefix}{name}", [f"{prefix}{f}" for f in fields], error=ConfigError)
         if value == MISSING_VALUE:
-            raise ConfigError(f"{where}.{name} must be given")
-        checked[name] = fit(value, hints[name], where=f"{where}.{name}")
+            raise ConfigError(f"{prefix}{name} must be given")
+        checked[name] = fit(value, hints[name], where=f"{prefix}{name}")
     for name, field in fields.items():
         needed = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if needed and name not in checked:
-            raise ConfigError(f"{where}.{name} must be given")
+            raise ConfigError(f"{prefix}{name} must be given")
     return cls(**checked)
 
 

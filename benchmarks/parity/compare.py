@@ -15,12 +15,11 @@ import torch
 
 from wsol.datasets.labels import match_class_indices
 from wsol.errors import ConfigError
-from wsol.evaluation.build import engine_of, load_dataset, load_model, place, view_of
+from wsol.evaluation.build import engine_of, extractor_of, load_dataset, load_model, view_of
 from wsol.localization.iou import iou
 from wsol.localization.localize import ImageMap, boxes_along
 from wsol.localization.normalize import normalize
 from wsol.localization.resize import resize
-from wsol.maps.extractor import MapExtractor
 from wsol.methods import methods
 from wsol.methods._variants import expand, takes_layers
 from wsol.models.heads import head_behind
@@ -68,10 +67,7 @@ def parity(settings: Mapping[str, Any], *, images: int, layers: str = "last") ->
         raise ConfigError("no other library is installed; get them with: pip install 'wsol[peers]'")
     classifier = load_model(settings["model"])
     engine, view = engine_of(settings), view_of(settings, classifier)
-    place(classifier, engine)
-    extractor = MapExtractor(
-        classifier, seed=settings["seed"], chunk=engine.chunk, autocast=engine.precision == "bfloat16"
-    )
+    extractor = extractor_of(classifier, engine, seed=settings["seed"])
     data = match_class_indices(load_dataset(settings["dataset"]), classifier.class_names)
     samples = data.samples()[:images]
     crops = [view.inputs(data.image(sample))[0] for sample in samples]

@@ -110,7 +110,7 @@ def test_the_name_of_a_derived_protocol_says_all_of_it(changes: dict[str, object
         ("choe2020_v2[merge=summ]", "there is no rule for merging crops 'summ'; nearest: 'sum'"),
         ("choe2020_v2[refine=grabcat]", "there is no refinement 'grabcat'; nearest: 'grabcut'"),
         ("choe2020_v2[normalise=mx]", "nearest: 'max'"),
-        ("choe2020_v2[max]", "'max' is not knob=value"),
+        ("choe2020_v2[max]", "'max' is not option=value"),
         ("choe2020_v2[tau=1.5]", "tau=1.5 is not in [0, 1)"),
         ("choe2020_v2[compare=ge]", "compare=ge needs quantise=none"),
         ("choe2020_v2[refine=grabcut]", "starts from one threshold"),

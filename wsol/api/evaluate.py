@@ -16,7 +16,7 @@ from wsol.datasets.base import Dataset, datasets
 from wsol.environment import versions
 from wsol.errors import ConfigError
 from wsol.evaluation.adopt import adopt
-from wsol.evaluation.build import chosen_metric, engine_of
+from wsol.evaluation.build import chosen_metric, chunk_of, engine_of
 from wsol.evaluation.engines import run_local
 from wsol.evaluation.experiment import Experiment, Numerics
 from wsol.methods._variants import variant_of
@@ -99,8 +99,8 @@ def evaluate(
         view=view_named(view, classifier.input_size),
         seed=seed,
         batch_size=engine.batch_size,
-        chunk=engine.chunk,
-        threads=engine.threads,
+        chunk=chunk_of(engine),
+        threads=engine.workers,
         gallery=gallery,
         numerics=Numerics(device="cpu" if weight is None else str(weight.device)),
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import keyword
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wsol.cli import choices
+from wsol.cli.options import Command
 from wsol.errors import ConfigError, OutputError, unknown
 
 METHOD = '''"""{title}."""
@@ -115,11 +114,11 @@ KINDS = {  # kind: (the file, words of `wsol run` that try it)
 
 def main(words: Sequence[str]) -> int:
     """Write the file and print how to run it."""
-    parser = argparse.ArgumentParser(prog="wsol new", description="Write a commented starting file.")
+    parser = Command("new", "Write a commented starting file.")
     parser.add_argument("kind", help=", ".join(KINDS))
     parser.add_argument("name", help="the key users will type, for example mycam")
     parser.add_argument("-o", "--out", type=Path, help="where (default: NAME.py)")
-    chosen = parser.parse_args(choices.load_with(list(words)))
+    chosen = parser.read(words)
     from wsol.methods._base import methods
     from wsol.metrics._base import metrics
     from wsol.protocols._base import protocols

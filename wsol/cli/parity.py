@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import sys
 from collections.abc import Sequence
 
-from wsol.cli import choices
+from wsol.cli.options import Command
 from wsol.environment import benchmarks_dir
 from wsol.errors import ConfigError
 from wsol.registry import load_file
+from wsol.settings import compose_settings
+
+DESCRIPTION = """Compare with pytorch-grad-cam, torch-cam and captum as installed (extra: peers); dataset= and model= as
+for wsol run. The other libraries' methods are in benchmarks/parity/peers.py.
+"""
 
 
 def main(words: Sequence[str]) -> int:
     """Print one row per pair: correlation, largest difference, IoU of the boxes, known reason."""
-    parser = argparse.ArgumentParser(
-        prog="wsol parity",
-        description="Compare with pytorch-grad-cam, torch-cam and captum as installed (extra: peers); dataset= and "
-        "model= as for wsol run. The other libraries' methods are in benchmarks/parity/peers.py.",
-    )
+    parser = Command("parity", DESCRIPTION, overrides=True)
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--images", type=int, default=8, help="how many images of the dataset (default 8)")
     parser.add_argument("--layers", default="last", help="the layer of both methods (default: last)")
     parser.add_argument("--json", action="store_true")
-    chosen = parser.parse_intermixed_args(choices.load_with(list(words)))
+    chosen = parser.read(words)
     if chosen.images < 1:
         raise ConfigError(f"--images {chosen.images} is not a number of images; give a whole number above 0")
     file = benchmarks_dir() / "parity" / "compare.py"
     if not file.is_file():
         raise ConfigError(f"wsol parity needs the repository's folder benchmarks/parity, and {file} does not exist")
-    from wsol.cli.compose import compose_settings
-
-    settings = compose_settings(choices.rewrite(list(chosen.overrides)))
+    settings = compose_settings(chosen.overrides)
     rows = [
         dataclasses.asdict(row) for row in load_file(file).parity(settings, images=chosen.images, layers=chosen.layers)
     ]

@@ -22,6 +22,7 @@ from wsol.maps.fixed import FixedMaps
 from wsol.runs.folder import Shard, Work, content_hash, shards
 from wsol.runs.schema import About, RunInfo
 from wsol.seeding import hash_of
+from wsol.settings.records import SHARD_SIZE
 from wsol.views import View, view_named
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from wsol.protocols._base import Protocol
 
 ROWS_VERSION = 4  # raise it when the same settings give other rows
-SHARD_SIZE = 200  # images per file of rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

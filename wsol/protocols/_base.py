@@ -8,7 +8,6 @@ Each preset is one file beside this one; yours can be anywhere (`--with my_proto
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping
@@ -18,6 +17,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import wsol.localization.cam2016_tool  # noqa: F401 - registers its component rule
 from wsol.errors import ConfigError, unknown
+from wsol.grammar import parse, spell
 from wsol.localization.boxes import box_end_rules, empty_rules
 from wsol.localization.component_rules import component_rules
 from wsol.localization.frame import rounding_rules, space_rules, truth_rules
@@ -182,9 +182,9 @@ class Protocol:
         differing = {k: v for k, v in made.knobs.items() if v != base.knobs[k]}
         if not differing:
             return base
-        label = ",".join(f"{k}={v}" for k, v in sorted(differing.items()))
         sources = {**base.sources, **dict.fromkeys(differing, CHANGED)}
-        return dataclasses.replace(made, name=f"{preset}[{label}]", sources=sources, preset=preset, changes=differing)
+        name = spell(preset, options=differing)
+        return dataclasses.replace(made, name=name, sources=sources, preset=preset, changes=differing)
 
     def __post_init__(self) -> None:
         for knob, value in self.knobs.items():
@@ -260,29 +260,7 @@ def named(name: str) -> Protocol:
     ------
     UnknownName, ConfigError : no such preset or knob (nearest one given), or a value that doesn't fit.
     """
-    preset, changes = spelled(name)
-    return protocols[preset].derive(changes)
-
-
-def spelled(name: str) -> tuple[str, dict[str, Any]]:
-    """``preset[knob=value,...]`` as the preset's name and the values. Raises ConfigError where a part has no ``=``."""
-    found = re.fullmatch(r"(\w+)\[(.*)\]", name.strip())
-    if not found:
-        return name.strip(), {}
-    changes = {}
-    for part in re.split(r",\s*(?=\w+=)", found[2]):  # not the commas inside deltas=(0.3, 0.5)
-        knob, equals, value = part.partition("=")
-        if not equals:
-            raise ConfigError(f"{name}: {part!r} is not knob=value; write for example {found[1]}[normalise=max]")
-        changes[knob.strip()] = _value(value.strip())
-    return found[1], changes
-
-
-def _value(text: str) -> Any:
-    """A value as YAML or Python writes it: numbers, true, (0.3, 0.5); all else is text."""
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+    choice = parse(name)
+    if choice.layers:
+        raise ConfigError(f"{name}: only methods take layers; write {choice.name}[knob=value]")
+    return protocols[choice.name].derive(choice.options)
