@@ -28,7 +28,7 @@ JPEG_QUALITY = 80
 
 
 def picture(sample: Sample, image: Image, logits: NDArray[Any]) -> Picture:
-    """A small copy of an image, with what the network said of it."""
+    """A small copy of an image, with what the network predicts for it."""
     from PIL import Image as Pillow
 
     small = image.convert("RGB")

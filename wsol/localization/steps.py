@@ -51,7 +51,7 @@ class Steps:
         return cls(breaks, values, offsets)
 
     def take(self, order: ArrayLike) -> Steps:
-        """The functions of some maps, in the order asked for."""
+        """The functions of some maps, in the order given."""
         chosen = np.asarray(order)
         lengths = np.diff(self.offsets)[chosen]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Maps that no image and no network decide (the centre controls): from sizes alone.
+"""Maps that no image and no network decide (the center controls): from sizes alone.
 
 They are the floor of every table, and the only numbers of a published protocol that anybody can check without images.
 """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DECIDED_BY = 64  # maps that --normalise auto decides by: the first ones, by image id
 LOWEST_PEAK = 0.5  # of scores; raw maps of small values are within [0, 1], too, and would be cut to nothing
-ALWAYS = "say --normalise always for raw maps"
+ALWAYS = "give --normalise always for raw maps"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +67,8 @@ class StoredMaps(MapSource):
         check_shape(values, sample, views[0])
         if not self.raw:
             self._check_scores(values, sample)
-        found = load_pixels(self.dataset, sample, {*needs, "image"} if self.with_images else set(needs) - {"image"})
-        return replace(found, stored=values)
+        pixels = load_pixels(self.dataset, sample, {*needs, "image"} if self.with_images else set(needs) - {"image"})
+        return replace(pixels, stored=values)
 
     def maps(self, loaded: Sequence[Loaded], view: View, variants: Sequence[Variant]) -> RawMaps:
         known = self.predictions

@@ -1,6 +1,6 @@
 """Query the model again: more forwards, partial forwards or backwards, in chunks, counted.
 
-Methods that mask, ablate, smooth or optimise get a `ModelQuery`; they never see hooks, devices or memory limits.
+Methods that mask, ablate, smooth or optimize get a `ModelQuery`; they never see hooks, devices or memory limits.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ ROUNDING = 1.0  # pixels: published COCO boxes end up to that far outside their 
 class Coco(FileDataset):
     """A COCO-style set. An image with several classes is one row for each, with the id ``file#category``.
 
-    Boxes are x, y, w, h in the file and half-open x, y, x + w, y + h here. Crowds are no boxes; in masks they are
+    Boxes are x, y, w, h in the file and half-open x, y, x + w, y + h here. Crowds have no boxes; in masks they are
     ignored pixels. Boxes without area are left out.
 
     Attributes
@@ -71,7 +71,7 @@ class Coco(FileDataset):
 
     def coco_ids(self) -> dict[str, tuple[int, int]]:
         """By sample id the image's and the category's id in the file."""
-        return {name: (image["id"], found[0]["category_id"]) for name, (image, found) in self._rows.items()}
+        return {name: (image["id"], objects[0]["category_id"]) for name, (image, objects) in self._rows.items()}
 
     def details(self) -> Sequence[str]:
         objects = [a for sample in self.samples() for a in self._rows[sample.image_id][1]]
@@ -123,10 +123,10 @@ class Coco(FileDataset):
         unique = len(set(names)) == len(names)
         rows = {}
         for image_id, image in self._coco.imgs.items():
-            classes = {c: found for c, found in by_class[image_id].items() if not all(a.get("iscrowd") for a in found)}
-            for c, found in classes.items():
+            classes = {c: some for c, some in by_class[image_id].items() if not all(a.get("iscrowd") for a in some)}
+            for c, objects in classes.items():
                 category = self._categories[c]["name"] if unique else c
-                rows[image["file_name"] if len(classes) == 1 else f"{image['file_name']}#{category}"] = (image, found)
+                rows[image["file_name"] if len(classes) == 1 else f"{image['file_name']}#{category}"] = (image, objects)
         if not rows:
             raise DataError(f"{self.annotations} has no image with a box: the dataset is empty")
         return dict(sorted(rows.items())[: self.limit])
@@ -135,13 +135,13 @@ class Coco(FileDataset):
         rows = list(self._rows.values())
         self.present(image["file_name"] for image, _ in rows)
         sizes = [(int(image["width"]), int(image["height"])) for image, _ in rows]
-        mine = [(row, a["bbox"]) for row, (_, found) in enumerate(rows) for a in found if not a.get("iscrowd")]
+        mine = [(row, a["bbox"]) for row, (_, objects) in enumerate(rows) for a in objects if not a.get("iscrowd")]
         owners = np.array([row for row, _ in mine], np.int64)
         boxes = np.array([(x, y, x + w, y + h) for _, (x, y, w, h) in mine], np.float64)
         frame = np.tile(np.array(sizes, np.float64)[owners], 2)
         inside = np.clip(boxes, 0, frame)
         boxes = np.where(np.abs(boxes - inside) <= ROUNDING, inside, boxes)
-        labels = [self._labels[found[0]["category_id"]] for _, found in rows]
+        labels = [self._labels[objects[0]["category_id"]] for _, objects in rows]
         return checks.make_samples(list(self._rows), labels, sizes, boxes, owners, where=self.annotations)
 
     def _decode(self, annotation: Mapping[str, Any]) -> NDArray[np.bool_]:
@@ -158,7 +158,7 @@ class Coco(FileDataset):
 
 
 def _check_tables(content: Any, path: Path) -> None:
-    """Raises DataError where the file is no COCO annotation, or its tables don't fit each other."""
+    """Raises DataError where the file is not a COCO annotation file, or its tables don't fit each other."""
     for table in ("images", "annotations", "categories"):
         if not isinstance(content, dict) or not isinstance(content.get(table), list):
             raise DataError(f"{path} is not a COCO annotation file: it has no list {table!r}")

@@ -1,4 +1,4 @@
-"""Your own images: a folder, and a CSV file with one box a line."""
+"""Your own images: a folder, and a CSV file with one box per line."""
 
 from __future__ import annotations
 
@@ -118,9 +118,9 @@ class Folder(FileDataset):
                 raise DataError(f"image {image!r} has two sizes in {self.annotations}: {sizes[image]} and {size}")
             boxes[image][label].append(box)
         rows = {
-            image if len(labels) == 1 else f"{image}#{label}": (image, label, found, sizes[image])
+            image if len(labels) == 1 else f"{image}#{label}": (image, label, its_boxes, sizes[image])
             for image, labels in boxes.items()
-            for label, found in labels.items()
+            for label, its_boxes in labels.items()
         }
         return dict(sorted(rows.items())[: self.limit])
 
@@ -133,7 +133,7 @@ class Folder(FileDataset):
             sizes = sizes if len(sizes) == len(rows) else files.header_sizes(folder, names)
         elif len(sizes) < len(rows):
             raise DataError(f"{self.annotations} has no columns width,height, and without images sizes are unknown")
-        owners = np.repeat(np.arange(len(rows)), [len(found) for _, _, found, _ in rows])
-        boxes = np.array([box for _, _, found, _ in rows for box in found], np.float64)
+        owners = np.repeat(np.arange(len(rows)), [len(its_boxes) for _, _, its_boxes, _ in rows])
+        boxes = np.array([box for _, _, its_boxes, _ in rows for box in its_boxes], np.float64)
         labels = [self._labels[label] for _, label, _, _ in rows]
         return checks.make_samples(list(self._rows), labels, sizes, boxes, owners, where=self.annotations)

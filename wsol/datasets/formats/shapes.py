@@ -1,8 +1,8 @@
-"""The embedded data set: drawn images with exact boxes and masks, made to show how localization fails.
+"""The embedded dataset: drawn images with exact boxes and masks, made to show how localization fails.
 
 The class of an image is a small sign on a large body, and nothing else: a map that finds only the sign, as
 discriminative maps do, gets a bad box. Bodies, distractors, textures and places know nothing of the class; the
-background does, as often as asked.
+background does, as often as `background_correlation` says.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Shapes(Dataset):
 
     Attributes
     ----------
-    seed : another seed is another data set of the same kind.
+    seed : another seed is another dataset of the same kind.
     split : ``train``, ``val`` or ``test``; they share no image.
     n : number of images; by default 6000, 1000 and 1000. The first images of a longer set are those of a shorter one,
         so that a smaller `n` is the same as a `limit`.

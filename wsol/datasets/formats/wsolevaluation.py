@@ -1,4 +1,4 @@
-"""Images with annotations in the format of clovaai/wsolevaluation (Choe et al., 2020): four text files a split."""
+"""Images with annotations in the format of clovaai/wsolevaluation (Choe et al., 2020): four text files per split."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class WsolEvaluation(FileDataset):
     metadata : folder with image_ids.txt, class_labels.txt, image_sizes.txt, localization.txt. Where the sizes file is
         empty (OpenImages), sizes come from the images' headers.
     masks : folder that the masks in localization.txt are relative to; without it there are none.
-    labels_only : don't ask for boxes or masks (training splits have none).
+    labels_only : read no boxes or masks (training splits have none).
     called : what runs and tables call it: ``ilsvrc``.
     """
 
@@ -54,7 +54,7 @@ class WsolEvaluation(FileDataset):
         """Union of the image's masks; 255 where only an ignore mask is set.
 
         Its size is that of the files, which may not be the image's: the evaluator resizes them but once, to the map's.
-        Files that differ in size are brought to the image's by nearest neighbour.
+        Files that differ in size are brought to the image's by nearest neighbor.
         """
         if self.masks is None:
             return None
@@ -140,14 +140,14 @@ class WsolEvaluation(FileDataset):
             )
         if not lines or not _are_masks(lines[0][1]):
             return {}
-        found: dict[str, list[tuple[str, str]]] = {}
+        by_image: dict[str, list[tuple[str, str]]] = {}
         for number, line in lines:
             fields = line.rsplit(",", 2)
             if len(fields) != 3 or not fields[1]:
                 raise DataError(f"{path}, line {number}: {line!r} should be image,mask,ignore")
-            found.setdefault(fields[0], []).append((fields[1], fields[2]))
-        checks.check_all("mask", self._ids, found, where=path)
-        return {i: found[i] for i in self._ids}
+            by_image.setdefault(fields[0], []).append((fields[1], fields[2]))
+        checks.check_all("mask", self._ids, by_image, where=path)
+        return {i: by_image[i] for i in self._ids}
 
     def _check_masks(self) -> None:
         if self.masks is not None:
