@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from wsol.methods._variants import Variant
     from wsol.views import View
 
-DECIDED_BY = 64  # maps that --normalise auto decides by: the first ones, by image id
+DECIDED_BY = 64  # maps that --normalize auto decides by: the first ones, by image id
 LOWEST_PEAK = 0.5  # of scores; raw maps of small values are within [0, 1], too, and would be cut to nothing
-ALWAYS = "give --normalise always for raw maps"
+ALWAYS = "give --normalize always for raw maps"
 
 
 @dataclass(frozen=True, kw_only=True)
