@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.metrics.conftest import MakeCase
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError, DataError
-from wsol.metrics._common.truth import boxes_to_mask, merge_masks, truth_of
+from wsol.metrics._common.truth import boxes_to_mask, truth_of
 from wsol.metrics.pxap import PxAP, bin_edges, histograms
 from wsol.stats.reductions import piou, pxap
 
@@ -103,22 +103,6 @@ def test_boxes_outside_the_frame_cover_nothing() -> None:
     assert boxes_to_mask(np.zeros((0, 4)), (3, 3)).sum() == 0
 
 
-def test_masks_are_united_and_ignored_where_no_object_is() -> None:
-    first, second = np.zeros((4, 4)), np.zeros((4, 4))
-    first[0, 0], second[3, 3] = 255, 1
-    ignore = np.zeros((4, 4))
-    ignore[0] = 255
-    np.testing.assert_array_equal(
-        merge_masks([first, second], ignore, size_wh=(4, 4)),
-        [[1, 255, 255, 255], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]],
-    )
-
-
-def test_masks_are_resized_by_the_nearest_rule() -> None:
-    mask = (np.random.default_rng(0).random((31, 17)) < 0.5) * 255
-    np.testing.assert_array_equal(merge_masks([mask], None, size_wh=(24, 20)), slow.nearest(mask, (24, 20)) > 0.5)
-
-
 @pytest.fixture(scope="module")
 def golden(shared: Path) -> dict[str, np.ndarray]:
     with np.load(shared / "golden" / "pxap_choe2020.npz") as arrays:
@@ -138,10 +122,3 @@ def test_histograms_and_pxap_agree_with_the_reference(
     published = json.loads((shared / "golden" / "pxap_choe2020.json").read_text())["pxap_percent"][grid]
     columns = {"foreground": foreground.tolist(), "background": background.tolist()}
     assert 100 * PxAP().scores[0].value(columns) == published
-
-
-@pytest.mark.parametrize("group", range(4))
-def test_masks_are_merged_as_the_references_loader_does(group: int, golden: dict[str, np.ndarray]) -> None:
-    instances = [golden[name] for name in sorted(golden) if name.startswith(f"png{group}_instance")]
-    found = merge_masks(instances, golden[f"png{group}_ignore"], size_wh=(224, 224))
-    np.testing.assert_array_equal(found, golden["get_mask_result"][group])

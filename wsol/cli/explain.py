@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DESCRIPTION = """Draw heat maps, ground-truth boxes (green) and predicted boxes (red).
+DESCRIPTION = """Draw heat maps, ground-truth boxes (dashed) and predicted boxes (solid).
 
 An IMAGE is a file, or an image id of the dataset; files show the predicted class unless --label says otherwise.
 Everything else is chosen as for `wsol run`:
@@ -217,10 +217,10 @@ def _open(name: str, data: Dataset | None) -> tuple[Image, Sample | None]:
 
 
 def _says(classifier: Classifier, data: Dataset | None, logits: Any, target: int) -> str:
-    from wsol.evaluation.rows import softmax
+    from wsol.evaluation.rows import probabilities_of
 
     names = list(classifier.class_names) or list(data.class_names if data else [])
-    probabilities = softmax(logits)
+    probabilities = probabilities_of(logits)
     best = int(logits.argmax())
 
     def called(c: int) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, TypeVar, dataclass_transform
 
 import numpy as np
 
 from wsol.errors import ConfigError
-from wsol.options import Count
+from wsol.options import Count, option
 from wsol.registry import Registry
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Sample:
     size_wh: tuple[int, int]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset(ABC):
     """A list of samples, and a way to their pixels: a frozen dataclass of options.
 
@@ -51,9 +51,7 @@ class Dataset(ABC):
 
     key: ClassVar[str]
 
-    limit: Count | None = field(
-        default=None, metadata={"help": "evaluate only the first samples, in the order of their ids"}
-    )
+    limit: Count | None = option(None, help="evaluate only the first samples, in the order of their ids")
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:

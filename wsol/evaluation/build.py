@@ -23,7 +23,7 @@ from wsol.metrics._common.truth import against_boxes
 from wsol.models.attention import attention_modules
 from wsol.models.classifier import Classifier, weights_id
 from wsol.models.heads import head_behind
-from wsol.models.randomize import randomised
+from wsol.models.randomize import randomized
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.tokens import Grids
 from wsol.models.zoo import load_classifier
@@ -180,7 +180,7 @@ def load_model(node: Mapping[str, Any]) -> Classifier:
 
 def _with_random_layers(classifier: Classifier, layers: int | Literal["all"]) -> Classifier:
     """The network with its `layers` nearest to the head drawn at random: do the scores fall? (Adebayo et al., 2018)."""
-    with randomised(classifier.module, layers=layers) as names:
+    with randomized(classifier.module, layers=None if layers == "all" else layers) as names:
         drawn = {key: value.clone() for key, value in classifier.module.state_dict().items()}
     classifier.module.load_state_dict(drawn)  # the block gave the trained weights back
     label = f"{classifier.weights_source}, {len(names)} layers random"

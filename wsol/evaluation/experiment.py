@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +21,7 @@ from wsol.localization.refine import refines
 from wsol.maps.fixed import FixedMaps
 from wsol.runs.folder import Shard, Work, content_hash, shards
 from wsol.runs.schema import About, RunInfo
+from wsol.seeding import hash_of
 from wsol.settings.records import SHARD_SIZE
 from wsol.views import View, view_named
 
@@ -181,7 +181,7 @@ class Experiment:
     @cached_property
     def _order(self) -> Mapping[str, int]:
         """Each image's place in one random order, the same for everyone: samples of every size are nested."""
-        shuffled = sorted(self.samples, key=lambda i: hashlib.sha256(f"{self.seed}/{i}".encode()).digest())
+        shuffled = sorted(self.samples, key=lambda i: hash_of(self.seed, i))
         return {image_id: place for place, image_id in enumerate(shuffled)}
 
     def in_sample(self, image_id: str, sample: int | None) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from wsol.errors import ConfigError, first_line
-from wsol.evaluation.rows import softmax
+from wsol.evaluation.rows import probabilities_of
 from wsol.localization.normalize import normalize
 from wsol.localization.resize import resize
 from wsol.metrics._base import MetricInput, failed_columns, measure
@@ -89,7 +89,7 @@ def _case(
         map=resized,
         map01=np.clip(resized, 0, 1) if scores else normalize(resized, rule="minmax"),
         target=one.sample.label,
-        probabilities=softmax(maps.logits(image)) if maps.logits else _known_class(maps, image),
+        probabilities=probabilities_of(maps.logits(image)) if maps.logits else _known_class(maps, image),
         query=cast("Any", source.query),
         boxes=boxes_on_canvas(one.sample.boxes_xyxy, layout, side),
         mask=None if one.mask is None else mask_on_canvas(one.mask, layout, side),

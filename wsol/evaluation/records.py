@@ -42,7 +42,7 @@ def variant_info(variant: Variant, defaults: Mapping[str, Any]) -> VariantInfo:
         key=variant.key,
         id=variant.id,
         method=info.key,
-        name=info.name,
+        name=info.title,
         layers=variant.layers if layered else (),
         modules=variant.modules if layered else (),
         options=dict(variant.options),

@@ -76,8 +76,10 @@ def rank_of(logits: NDArray[Any], label: int) -> int:
     return int((logits > logits[label]).sum() + (logits[:label] == logits[label]).sum())
 
 
-def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
-    """(C,) logits to probabilities, in float64."""
+def probabilities_of(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """(C,) logits to probabilities, in float64, as `wsol.models.forward.class_probabilities` has them."""
+    if len(logits) == 1:
+        return 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))  # the sigmoid, without overflow
     shifted = np.exp(logits.astype(np.float64) - logits.max())
     found: NDArray[np.float64] = shifted / shifted.sum()
     return found
@@ -88,7 +90,7 @@ def classification(logits: NDArray[Any], label: int) -> dict[str, Any]:
     return {
         "rank": rank_of(logits, label),
         "top": np.argsort(-logits, kind="stable")[:TOP].tolist(),
-        "probability": float(softmax(logits)[label]),
+        "probability": float(probabilities_of(logits)[label]),
     }
 
 

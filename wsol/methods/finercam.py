@@ -9,7 +9,7 @@ from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.meta import BASE, base_method
-from wsol.models.forward import target_logit
+from wsol.models.forward import class_probabilities, target_logit
 from wsol.options import Count, option
 
 
@@ -40,7 +40,7 @@ class FinerCAM:
         similar = nearest_classes(layer.logits, layer.targets, self.references)
         shares = torch.full_like(similar, 1 / max(1, similar.shape[1]), dtype=layer.logits.dtype)
         if self.weighted:
-            chances = layer.logits.softmax(1).gather(1, similar)
+            chances = class_probabilities(layer.logits).gather(1, similar)
             shares = chances / chances.sum(1, keepdim=True).clamp(min=torch.finfo(chances.dtype).tiny)
 
         def finer(logits: Tensor, targets: Tensor) -> Tensor:

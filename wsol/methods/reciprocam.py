@@ -10,6 +10,7 @@ from torch import Tensor
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.heads import before_pooling
 from wsol.methods._common.masks import SCORE, Score
+from wsol.models.forward import class_probabilities
 from wsol.options import option
 
 GAUSS = (0.25, 0.5, 0.25)  # 1/4 in the middle, 1/8 beside, 1/16 at the corners (ViT-Recipro-CAM, Byun & Lee 2023)
@@ -43,7 +44,7 @@ class ReciproCAM:
         for image, target in enumerate(layer.targets.tolist()):
             done = 0
             for logits in self._logits(layer, image):
-                scores = logits.softmax(1) if self.score == "prob" else logits
+                scores = class_probabilities(logits) if self.score == "prob" else logits
                 raw[image, done : done + len(logits)] = scores[:, target].to(raw.dtype)
                 done += len(logits)
         return raw.reshape(batch, height, width)

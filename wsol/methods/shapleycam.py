@@ -10,7 +10,7 @@ from torch import Tensor
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.masks import weighted_map
 from wsol.models.cost import Cost
-from wsol.models.forward import target_logit, wide
+from wsol.models.forward import target_logit, target_logprob, wide
 from wsol.options import option
 
 
@@ -45,7 +45,7 @@ class ShapleyCAM:
             own = target_logit(logits, targets)
             if self.score == "logit":
                 return own
-            sure = target_logit(logits.log_softmax(1), targets)
+            sure = target_logprob(logits, targets)
             return sure if self.score == "logprob" else own + sure
 
         result = layer.query.forward_backward(layer.images, layer.targets, [layer.name], score=score, create_graph=True)

@@ -64,7 +64,7 @@ class MetricInput:
     map : (h, w) float, the raw map resized to the network input, not normalized.
     map01 : (h, w) float in [0, 1], the same after min-max; a constant map is all zeros.
     target : class whose map it is: the label.
-    probabilities : (C,) softmax of the network for exactly this `image`.
+    probabilities : (C,) of the network for exactly this `image`.
     query : the network; forwards are chunked and counted.
     boxes : (g, 4) float64, ground-truth boxes x0 y0 x1 y1 in pixels of the input frame, half-open.
     mask : (h, w) uint8 in the input frame: 0 background, 1 object, 255 ignore; None where the dataset has no masks.

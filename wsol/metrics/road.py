@@ -26,6 +26,7 @@ from wsol.metrics._base import (
 from wsol.metrics._common.curves import map_ranks
 from wsol.metrics._common.groups import by_size
 from wsol.metrics._common.imputation import impute_linear
+from wsol.models.forward import class_probabilities
 from wsol.options import NotNegative, Range, option
 
 
@@ -91,7 +92,7 @@ class Road(BatchMetric):
             classes = classes.repeat_interleave(each, dim=0)
             scores = torch.empty(classes.shape, dtype=torch.float64, device=device)  # probability, and hit
             for part, logits in group.query.stream(blocks):
-                probabilities = logits.softmax(1)
+                probabilities = class_probabilities(logits)
                 scores[part, 0] = probabilities.gather(1, classes[part, :1])[:, 0].double()
                 scores[part, 1] = (probabilities.argmax(1) == classes[part, 1]).double()
             for place, both in zip(group.places, scores.view(-1, 2, each // 2, 2).cpu().numpy(), strict=True):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wsol.errors import LayerError, unknown
-from wsol.models.network import evaluating
+from wsol.models.network import evaluating, frozen
 from wsol.models.tokens import CELLS, grid_of
 
 if TYPE_CHECKING:
@@ -68,14 +68,20 @@ def target_logit(logits: Tensor, targets: Tensor) -> Tensor:
     return logits.gather(1, targets[:, None])[:, 0]
 
 
+def class_probabilities(logits: Tensor) -> Tensor:
+    """(B, C) logits to (B, C) probabilities: their softmax; the sigmoid of a single one, whose softmax is always 1."""
+    return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(1)
+
+
 def target_probability(logits: Tensor, targets: Tensor) -> Tensor:
-    """(B, C) logits and (B,) classes to (B,) softmax probabilities."""
-    return target_logit(logits.softmax(1), targets)
+    """(B, C) logits and (B,) classes to (B,) probabilities."""
+    return target_logit(class_probabilities(logits), targets)
 
 
 def target_logprob(logits: Tensor, targets: Tensor) -> Tensor:
-    """(B, C) logits and (B,) classes to (B,) logarithms of softmax probabilities."""
-    return target_logit(logits.log_softmax(1), targets)
+    """(B, C) logits and (B,) classes to (B,) logarithms of probabilities."""
+    logs = torch.nn.functional.logsigmoid(logits) if logits.shape[1] == 1 else logits.log_softmax(1)
+    return target_logit(logs, targets)
 
 
 @contextmanager
@@ -105,12 +111,9 @@ def capture(
         if name != INPUT and name not in modules:
             raise unknown("layer", name, [n for n in modules if n], see="wsol list layers", error=LayerError)
     forward = Capture(model, tuple(dict.fromkeys(layers)), gradients, {} if grids is None else grids, strict)
-    trainable = {parameter: parameter.requires_grad for parameter in model.parameters()}
     handles = []
     try:
-        with evaluating(model):
-            for parameter in trainable:
-                parameter.requires_grad_(False)  # the graph starts at the first captured layer, not at the weights
+        with evaluating(model), frozen(model):
             handles = [
                 modules[name].register_forward_hook(forward._keep(name)) for name in forward.layers if name != INPUT
             ]
@@ -118,8 +121,6 @@ def capture(
     finally:
         for handle in handles:
             handle.remove()
-        for parameter, needed in trainable.items():
-            parameter.requires_grad_(needed)
         forward._kept.clear()
 
 
@@ -156,28 +157,28 @@ class Capture:
                 images = self._kept[INPUT].clone()
             with _plain_attention() if create_graph else nullcontext():
                 logits = self.model(images)
-            layers = list(self._kept)  # in the order they were run
-            if self.strict and len(layers) < len(self.layers):
-                missing = next(name for name in self.layers if name not in self._kept)
+            kept = dict(self._kept)  # in the order they were run
+            self._kept.clear()  # asking for a grid may run the network on an example, under the same hooks
+            if self.strict and len(kept) < len(self.layers):
+                missing = next(name for name in self.layers if name not in kept)
                 raise LayerError(f"layer {missing!r} is in the network but was not run")
             gradients: tuple[Tensor | None, ...] = ()
             if self.gradients:
                 assert targets is not None
                 # Scores of different images don't mix in eval mode, so the gradient of their sum has each one's own.
                 total = score(wide(logits), targets.to(logits.device)).sum()
-                kept = [self._kept[name] for name in layers]
-                gradients = torch.autograd.grad(total, kept, create_graph=create_graph, allow_unused=True)
+                gradients = torch.autograd.grad(
+                    total, list(kept.values()), create_graph=create_graph, allow_unused=True
+                )
         detach = (lambda t: t) if create_graph else torch.Tensor.detach
-        laid = {name: grid_of(self.grids, name, self._kept[name], space) for name in layers}
-        activations = {name: _unfolded(name, detach(self._kept[name]), laid[name]) for name in layers}
+        laid = {name: grid_of(self.grids, name, tensor, space) for name, tensor in kept.items()}
+        activations = {name: _unfolded(name, detach(tensor), laid[name]) for name, tensor in kept.items()}
         gradients_by_layer = {
-            name: _unfolded(name, detach(torch.zeros_like(self._kept[name]) if g is None else g), laid[name])
-            for name, g in zip(layers, gradients, strict=False)
+            name: _unfolded(name, detach(torch.zeros_like(kept[name]) if g is None else g), laid[name])
+            for name, g in zip(kept, gradients, strict=False)
         }
-        roots = dict(self._kept) if create_graph else {}
-        spaces = {
-            name: tuple((self._kept[name] if laid[name] is CELLS else activations[name]).shape[2:]) for name in layers
-        }
+        roots = kept if create_graph else {}
+        spaces = {name: tuple((kept[name] if laid[name] is CELLS else activations[name]).shape[2:]) for name in kept}
         self._kept.clear()
         return ForwardPass(wide(detach(logits)), activations, gradients_by_layer, roots, spaces)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wsol.models.cost import Cost
-from wsol.models.forward import INPUT, ForwardPass, capture, target_logit, wide
+from wsol.models.forward import INPUT, ForwardPass, capture, class_probabilities, target_logit, wide
 from wsol.models.network import evaluating
 from wsol.models.tokens import grid_of
 
@@ -65,8 +65,8 @@ class ModelQuery:
         return torch.cat([self._forward(part) for part in torch.split(images, self.chunk)])
 
     def probabilities(self, images: Tensor) -> Tensor:
-        """(N, 3, h, w) to (N, C) softmax outputs."""
-        return self.logits(images).softmax(1)
+        """(N, 3, h, w) to (N, C) probabilities."""
+        return class_probabilities(self.logits(images))
 
     def stream(self, blocks: Iterable[Tensor]) -> Iterator[tuple[slice, Tensor]]:
         """Logits (n, C) of images that come in blocks of any length, in full chunks, and which of all images they are.

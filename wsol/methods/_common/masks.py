@@ -16,6 +16,7 @@ from torch import Tensor
 from wsol.methods._base import LayerFeatures
 from wsol.methods._common.sizes import resized
 from wsol.methods._common.stretch import minmax
+from wsol.models.forward import target_logit, target_probability
 
 Order = Literal["norm_after_up", "norm_before_up"]
 Score = Literal["prob", "logit"]
@@ -102,12 +103,12 @@ def input_scores(layer: LayerFeatures, image: Tensor, inputs: Callable[[slice], 
     image : (n,) places in the batch.
     inputs : makes a slice of the network inputs, (m, 3, h, w); called once for each chunk, in order.
     """
-    targets = layer.targets[image][:, None]
+    targets = layer.targets[image]
     logits = torch.zeros(len(image), dtype=layer.logits.dtype, device=layer.logits.device)
     probabilities = torch.zeros_like(logits)
     for part, scores in layer.query.stream(inputs(part) for part in layer.query.parts(len(image))):
-        logits[part] = scores.gather(1, targets[part])[:, 0]
-        probabilities[part] = scores.softmax(1).gather(1, targets[part])[:, 0]
+        logits[part] = target_logit(scores, targets[part])
+        probabilities[part] = target_probability(scores, targets[part])
     return logits, probabilities
 
 
@@ -176,8 +177,8 @@ def image_scores(layer: LayerFeatures, images: Tensor, score: Score) -> Tensor:
 
 
 def target_scores(logits: Tensor, targets: Tensor, score: Score) -> Tensor:
-    """(B, C) logits and (B,) classes to (B,) logits or softmax probabilities."""
-    return (logits.softmax(1) if score == "prob" else logits).gather(1, targets[:, None])[:, 0]
+    """(B, C) logits and (B,) classes to (B,) logits or probabilities."""
+    return target_probability(logits, targets) if score == "prob" else target_logit(logits, targets)
 
 
 def weighted_sum(weights: Tensor, activations: Tensor) -> Tensor:

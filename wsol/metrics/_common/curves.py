@@ -13,6 +13,7 @@ from torch import Tensor
 
 from wsol.metrics._base import MetricInput
 from wsol.metrics._common.groups import SizeGroup
+from wsol.models.forward import target_probability
 from wsol.models.query import ModelQuery
 
 Ties = Literal["reversed", "raster"]
@@ -97,7 +98,7 @@ def path_probabilities(query: ModelQuery, paths: Paths, counts: Sequence[int] | 
     classes = paths.classes.repeat_interleave(steps)
     found = torch.empty(len(classes), dtype=torch.float64, device=device)
     for part, logits in query.stream(images(part) for part in query.parts(len(classes))):
-        found[part] = logits.softmax(1).gather(1, classes[part, None])[:, 0].double()
+        found[part] = target_probability(logits, classes[part]).double()
     return found.view(-1, steps)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wsol.metrics._base import MetricInput
+from wsol.models.forward import class_probabilities
 from wsol.models.query import ModelQuery
 
 
@@ -59,7 +60,7 @@ def by_size(cases: Sequence[MetricInput]) -> Iterator[SizeGroup]:
 def outputs(
     cases: Sequence[MetricInput], changed: Callable[[SizeGroup], Callable[[slice], Tensor]]
 ) -> list[NDArray[Any]]:
-    """(C,) softmax outputs in float64 for one changed image per case; all of them fill chunks together.
+    """(C,) probabilities in float64 for one changed image per case; all of them fill chunks together.
 
     Parameters
     ----------
@@ -70,5 +71,5 @@ def outputs(
         images = changed(group)
         parts = group.query.parts(len(group.cases))
         logits = [logits for _, logits in group.query.stream(images(part) for part in parts)]
-        found |= dict(zip(group.places, torch.cat(logits).softmax(1).double().cpu().numpy(), strict=True))
+        found |= dict(zip(group.places, class_probabilities(torch.cat(logits)).double().cpu().numpy(), strict=True))
     return [found[place] for place in range(len(cases))]

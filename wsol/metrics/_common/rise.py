@@ -19,6 +19,7 @@ from wsol.metrics._base import OF_CLASS, SHARE, BatchMetric, Columns, MetricInpu
 from wsol.metrics._common.blur import Blur, blurred, folded_kernel, gaussian_kernel
 from wsol.metrics._common.curves import Paths, Ties, area, map_ranks, path_probabilities, step_counts
 from wsol.metrics._common.groups import SizeGroup, by_size
+from wsol.models.forward import class_probabilities
 from wsol.options import Range, option
 
 Curve = NDArray[np.float64]
@@ -122,6 +123,6 @@ class DeletionInsertion(BatchMetric):
         for group in by_size(cases):
             blocks = (torch.stack([torch.zeros_like(blurs[place]), blurs[place]]) for place in group.places)
             logits = torch.cat([logits for _, logits in group.query.stream(blocks)])
-            ends = logits.softmax(1).double().view(-1, 2, logits.shape[1])
+            ends = class_probabilities(logits).double().view(-1, 2, logits.shape[1])
             found |= {place: (blurs[place], both) for place, both in zip(group.places, ends, strict=True)}
         return [found[place] for place in range(len(cases))]

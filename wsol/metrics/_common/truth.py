@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal, cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,25 +46,3 @@ def boxes_to_mask(boxes: NDArray[np.floating[Any]], shape: tuple[int, int]) -> N
     for x0, y0, x1, y1 in np.asarray(boxes, np.float64).reshape(-1, 4):
         inside |= (x0 <= x) & (x < x1) & (y0 <= y) & (y < y1)
     return inside.astype(np.uint8)
-
-
-def merge_masks(
-    instances: Sequence[NDArray[Any]], ignore: NDArray[Any] | None, *, size_wh: tuple[int, int]
-) -> NDArray[np.uint8]:
-    """Stored instance masks and an ignore mask to one (h, w) uint8 of 0, 1 and 255 at `size_wh`.
-
-    Each is resized by OpenCV's nearest rule and is on above 0.5; instances are united; what is to be ignored and is no
-    object is 255 (wsolevaluation's loader for OpenImages, Choe et al., 2020).
-    """
-    width, height = size_wh
-    merged = np.zeros((height, width), np.uint8)
-    for instance in instances:
-        merged[_resized(instance, size_wh)] = OBJECT
-    if ignore is not None:
-        merged[_resized(ignore, size_wh) & (merged != OBJECT)] = IGNORE
-    return merged
-
-
-def _resized(mask: NDArray[Any], size_wh: tuple[int, int]) -> NDArray[np.bool_]:
-    found = cv2.resize(np.asarray(mask, np.float32), size_wh, interpolation=cv2.INTER_NEAREST) > 0.5
-    return np.asarray(found, dtype=bool)

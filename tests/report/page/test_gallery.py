@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.localization.one_map import boxes_at, map_of
-from tests.report_page.small_run import METHODS, NO_METRIC, made, ran
+from tests.report.small_run import METHODS, NO_METRIC, made, ran
 from wsol.datasets.base import Sample
 from wsol.errors import ConfigError
 from wsol.evaluation import shown

@@ -1,10 +1,12 @@
-"""Naive twins of the methods that need one look: loops over channels and cells, float64, from the formulas."""
+"""Naive twins of the methods that need one pass: loops over channels and cells, float64, from the formulas."""
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 
-from tests.reference.method_case import Array, Case, bilinear, relu, stretch
+from tests.reference.method_case import Array, Case, bilinear, positive, relu, stretch
+from tests.reference.twins import compare, float64_only, signed
 
 
 def weighted(case: Case, weights: list[float]) -> Array:
@@ -14,16 +16,29 @@ def weighted(case: Case, weights: list[float]) -> Array:
     return total
 
 
-def cam(case: Case, *, relu_: bool = False) -> Array:
+@compare("gap")
+@compare("gap", relu=True)
+def cam(case: Case, *, relu: bool = False) -> Array:
     assert case.head is not None
-    raw = weighted(case, [float(w) for w in case.head[0][case.target]])
-    return relu(raw) if relu_ else raw
+    return positive(weighted(case, [float(w) for w in case.head[0][case.target]]), relu)
 
 
-def gradcam(case: Case) -> Array:
-    return relu(weighted(case, [float(g.mean()) for g in case.g]))
+@compare()
+@signed
+@compare(relu=False)
+@compare(score="prob")
+@compare("vgg", score="logprob", relu=False)
+def gradcam(case: Case, *, relu: bool = True, score: str = "logit") -> Array:
+    gradients = case.g if score == "logit" else case.gradient_of(score)
+    return positive(weighted(case, [float(g.mean()) for g in gradients]), relu)
 
 
+@compare()
+@signed
+@compare(alpha="author_code")
+@compare(alpha="sum_ag3")
+@compare("vgg", "features.3", alpha="sum_ag3")
+@compare("vgg", "features.3", alpha="author_code")
 def gradcam_pp(case: Case, *, alpha: str = "paper") -> Array:
     weights = []
     for a, g in zip(case.a, case.g, strict=True):
@@ -45,18 +60,29 @@ def gradcam_pp(case: Case, *, alpha: str = "paper") -> Array:
     return relu(weighted(case, weights))
 
 
-def xgradcam(case: Case) -> Array:
-    weights = [float((g * a).sum() / a.sum()) if a.sum() != 0 else 0.0 for a, g in zip(case.a, case.g, strict=True)]
-    return relu(weighted(case, weights))
+@compare()
+@signed
+@compare(relu=False)
+@compare("vgg", eps=0.5)
+def xgradcam(case: Case, *, relu: bool = True, eps: float = 0.0) -> Array:
+    weights = []
+    for a, g in zip(case.a, case.g, strict=True):
+        weights.append(float((g * a).sum() / (a.sum() + eps)) if a.sum() != 0 else 0.0)
+    return positive(weighted(case, weights), relu)
 
 
-def hirescam(case: Case) -> Array:
+@compare()
+@signed
+@compare(relu=True)
+def hirescam(case: Case, *, relu: bool = False) -> Array:
     total = np.zeros(case.a.shape[1:])
     for a, g in zip(case.a, case.g, strict=True):
         total = total + a * g
-    return total
+    return positive(total, relu)
 
 
+@compare()
+@signed
 def elementwise(case: Case) -> Array:
     total = np.zeros(case.a.shape[1:])
     for a, g in zip(case.a, case.g, strict=True):
@@ -64,26 +90,35 @@ def elementwise(case: Case) -> Array:
     return total
 
 
-def layercam(case: Case, *, grad_source: str = "same", pool: str | None = None) -> Array:
+@compare()
+@signed
+@compare("vgg", "features.4", grad_source="next_upsampled", pool="features.5")
+@compare(score="prob")
+@compare("vgg", score="logprob")
+def layercam(case: Case, *, grad_source: str = "same", pool: str | None = None, score: str = "logit") -> Array:
     total = np.zeros(case.a.shape[1:])
-    gradients = case.g if pool is None else case.gradient(case.image, pool)
+    gradients = case.g if score == "logit" else case.gradient_of(score)
+    gradients = gradients if pool is None else case.gradient(case.image, pool)
     for a, g in zip(case.a, gradients, strict=True):
         g = g if pool is None else bilinear(g, a.shape, corners=True)
         total = total + relu(g) * a
     return relu(total)
 
 
+@compare()
 def lafam(case: Case) -> Array:
     return weighted(case, [1 / len(case.a)] * len(case.a))
 
 
-def randomcam(case: Case) -> Array:
-    import torch
-
+@compare()
+@compare(relu=True)
+def randomcam(case: Case, *, relu: bool = False) -> Array:
     r = torch.rand(len(case.a), generator=case.random("randomcam"), dtype=torch.float64)
-    return weighted(case, [2 * float(v) - 1 for v in r])
+    return positive(weighted(case, [2 * float(v) - 1 for v in r]), relu)
 
 
+@compare()
+@compare("vgg", sigma=0.4)
 def centergauss(case: Case, *, sigma: float = 1 / 6) -> Array:
     h, w = case.size
     out = np.zeros((h, w))
@@ -93,6 +128,8 @@ def centergauss(case: Case, *, sigma: float = 1 / 6) -> Array:
     return out
 
 
+@compare()
+@compare("vgg", area=0.25)
 def centerbox(case: Case, *, area: float = 0.5) -> Array:
     h, w = case.size
     tall, wide = round(h * np.sqrt(area)), round(w * np.sqrt(area))
@@ -103,6 +140,7 @@ def centerbox(case: Case, *, area: float = 0.5) -> Array:
     return out
 
 
+@compare()
 def fullbox(case: Case) -> Array:
     return np.ones(case.size)
 
@@ -123,19 +161,33 @@ def settled(m: Array, features: Array, sign: str) -> Array:
     return -m if (m * features.mean(0)).sum() < 0 else m
 
 
-def eigencam(case: Case, *, center: bool = False, sign: str = "maxabs") -> Array:
-    return first_component(case.a, center=center, sign=sign)
+@compare()
+@signed
+@compare(center=True)
+@compare(sign="meanact", center=True)
+@compare("vgg", "features.1")
+@compare(relu=True)
+def eigencam(case: Case, *, center: bool = False, sign: str = "maxabs", relu: bool = False) -> Array:
+    return positive(first_component(case.a, center=center, sign=sign), relu)
 
 
-def eigengradcam(case: Case, *, center: bool = False, sign: str = "maxabs") -> Array:
-    return first_component(case.g * case.a, center=center, sign=sign)
+@compare()
+@compare(center=True, sign="meanact")
+@compare(relu=True)
+def eigengradcam(case: Case, *, center: bool = False, sign: str = "maxabs", relu: bool = False) -> Array:
+    return positive(first_component(case.g * case.a, center=center, sign=sign), relu)
 
 
+@compare()
 def segeigencam(case: Case) -> Array:
     return first_component(np.abs(case.g) * case.a, center=False, sign="maxabs")
 
 
-def kpcacam(case: Case, *, kernel: str = "sigmoid") -> Array:
+@compare()
+@compare("vgg", kernel="rbf")
+@compare("vgg", kernel="linear")
+@compare(sign="meanact")
+def kpcacam(case: Case, *, kernel: str = "sigmoid", sign: str = "maxabs") -> Array:
     k, h, w = case.a.shape
     cells = [case.a[:, i, j] for i, j in np.ndindex(h, w)]
     n = len(cells)
@@ -147,9 +199,12 @@ def kpcacam(case: Case, *, kernel: str = "sigmoid") -> Array:
             matrix[p, q] = {"sigmoid": np.tanh(dot / k + 1), "rbf": np.exp(-away / k), "linear": dot}[kernel]
     middle = np.eye(n) - 1 / n
     values, vectors = np.linalg.eigh(middle @ matrix @ middle)
-    return settled((vectors[:, -1] * np.sqrt(values[-1])).reshape(h, w), case.a, "maxabs")
+    return settled((vectors[:, -1] * np.sqrt(values[-1])).reshape(h, w), case.a, sign)
 
 
+@float64_only
+@compare()
+@compare(kappa=0.5)
 def fem(case: Case, *, kappa: float = 2.0) -> Array:
     total = np.zeros(case.a.shape[1:])
     for a in case.a:
@@ -160,6 +215,8 @@ def fem(case: Case, *, kappa: float = 2.0) -> Array:
     return total
 
 
+@compare()
+@signed
 def normgrad(case: Case) -> Array:
     out = np.zeros(case.a.shape[1:])
     for i, j in np.ndindex(out.shape):
@@ -167,24 +224,28 @@ def normgrad(case: Case) -> Array:
     return out
 
 
+@compare()
+@compare(base="layercam", size="input")
 def refinecam(cases: list[Case], *, base: str = "gradcam_pp", size: str = "largest") -> Array:
     bases = {"gradcam_pp": gradcam_pp, "layercam": layercam}
     target = cases[0].size if size == "input" else max((c.a.shape[1:] for c in cases), key=lambda s: s[0] * s[1])
     product = np.ones(target)
-    for case in cases:
-        product = product * bilinear(stretch(bases[base](case)), target)
+    for one in cases:
+        product = product * bilinear(stretch(bases[base](one)), target)
     return stretch(product)
 
 
+@compare()
 def zoomcam(cases: list[Case]) -> Array:
     target = max((c.a.shape[1:] for c in cases), key=lambda s: s[0] * s[1])
     out = np.zeros(target)
-    for case in cases:
-        m = relu(hirescam(case))
+    for one in cases:
+        m = relu(hirescam(one))
         out = np.maximum(out, bilinear(m / m.max() if m.max() > 0 else m, target))
     return out
 
 
+@compare()
 def inputedge(case: Case) -> Array:
     grey = np.pad(case.image.mean(0), 1, mode="edge")
     out = np.zeros(case.size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from dataclasses import replace
@@ -16,22 +15,8 @@ from wsol.errors import ConfigError, UnknownName
 from wsol.report.numbers.choose import Choice
 from wsol.report.numbers.slices import slicer
 from wsol.report.numbers.summary import Summary, summarize
-from wsol.report.tables.show import Layout, show
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_the_usual_table_fits_a_terminal_of_160_columns(summary: Summary, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "160")
-    stream = Terminal()
-    show(summary, stream)
-    shown = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).splitlines()
-    (first,) = (line for line in shown if "layercam@stage4+5[gamma=2]" in line)
-    assert len(first.split()) >= 16  # name, seven numbers with their intervals and the costs, all on one line
-    assert first.rstrip().endswith(body(printed(summary))[1][-1])
+from wsol.report.tables.show import Layout
+from wsol.runs.folder import RunFolder
 
 
 def test_heads_name_the_main_numbers_of_each_protocol_once(summary: Summary) -> None:
@@ -55,7 +40,7 @@ def test_a_twin_shows_whom_it_equals_and_no_numbers(summary: Summary) -> None:
     assert set(twin[3:9]) == {""}
 
 
-def test_bold_is_the_best_only_where_every_other_line_is_worse_beyond_doubt(summary: Summary) -> None:
+def test_bold_is_the_best_only_where_every_other_line_is_worse_significantly(summary: Summary) -> None:
     best, *others = body(printed(summary))[1:]
     assert best[2].startswith("**")
     assert not any("**" in line[2] for line in others)
@@ -116,7 +101,11 @@ def test_any_number_can_order_the_lines(summary: Summary) -> None:
     lines = body(printed(summary, sort="deletion_auc"))
     values = [float(line[7].split()[0]) for line in lines[1:-1] if line[7]]
     assert values == sorted(values)
-    assert "choe2020_v2/top1_loc" not in printed(summary, sort="choe2020_v2/top1_loc")
+    assert "Ranked by Deletion rise2018_dataset: 1 + how many" in printed(summary, sort="deletion_auc")
+    text = printed(summary, sort="choe2020_v2/top1_loc")
+    values = [float(line[6].strip("*¹").split()[0]) for line in body(text)[1:-1] if line[6]]
+    assert values == sorted(values, reverse=True)
+    assert "Ranked by Top-1 Loc V2: 1 + how many variants are significantly better, = where shared." in text
     with pytest.raises(UnknownName, match="no metric 'top1_lok'; nearest: 'top1_loc'"):
         printed(summary, sort="top1_lok")
 
@@ -141,7 +130,12 @@ def test_a_baseline_turns_numbers_into_paired_differences(summary: Summary) -> N
     assert float(best.split()[0]) == pytest.approx(
         cells["layercam@stage4+stage5[gamma=2]"] - cells["gradcam@stage5"], abs=0.051
     )
-    assert lines["layercam@stage4+5[gamma=2]"][2].rstrip("*").endswith("]") or "±" in best
+    assert re.fullmatch(r"\+\d+\.\d \[\+\d+(\.\d)?, \+\d+(\.\d)?\]", best)
+    assert lines["layercam@stage4+5[gamma=2]"][2].endswith("]*")  # significant
+    assert lines["layercam@stage5"][2].endswith("]")  # and this one is not
+    assert "* significant (paired by image, Holm-corrected over the column, 5 %)." in printed(
+        summary, baseline="gradcam@stage5"
+    )
     assert float(lines["gradcam@stage5"][2].strip("*").split()[0]) == pytest.approx(cells["gradcam@stage5"], abs=0.051)
     with pytest.raises(UnknownName, match="no variant 'gradcamm'"):
         printed(summary, baseline="gradcamm")
@@ -222,3 +216,34 @@ def test_costs_are_of_the_runs_view_where_a_protocol_has_another(tmp_path: Path)
     assert note in printed(summarize(run, n_resamples=20))
     plain = make_run(tmp_path / "plain", {"gradcam@stage5": 0.0}, n=6)
     assert "uses view" not in printed(summarize(plain, n_resamples=20))
+
+
+def test_marks_are_explained_one_line_each_and_only_where_they_stand(summary: Summary, tmp_path: Path) -> None:
+    text = printed(summary)
+    assert "Bold: significantly better than all others of its column" in text
+    assert "= NAME: the same maps as NAME up to rounding" in text
+    for mark in ("†", "‡", "\n* "):
+        assert mark not in text
+    plain = printed(summarize(make_run(tmp_path / "run", {"gradcam@stage5": 0.0}), n_resamples=20))
+    for mark in ("Bold:", "¹", "= NAME"):
+        assert mark not in plain
+
+
+def test_milliseconds_of_different_runs_are_marked(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0, "layercam@stage5": 0.2})
+    text = printed(summarize(run, n_resamples=20))
+    assert body(text)[0][-1] == "ms"
+    assert "timed in different runs" not in text
+    both = printed([summarize(run, n_resamples=20), summarize(_of_other_network(tmp_path), n_resamples=20)])
+    later = make_run(tmp_path / "later", {"cam@stage5": 0.1})  # a variant that a later command added
+    for row in (later.path / "rows").iterdir():
+        row.rename(run.path / "rows" / f"{row.stem}-later.parquet")
+    added = printed(summarize(run, n_resamples=20))
+    for marked in (both, added):
+        assert body(marked)[0][-1] == "ms‡"
+        assert "‡ timed in different runs, so another load on the machine may explain a difference." in marked
+
+
+def _of_other_network(place: Path) -> RunFolder:
+    identity = {"model": "shapes_vgg", "weights": "embedded:vgg"}
+    return make_run(place / "vgg", {"gradcam@stage5": 0.0}, identity=identity)

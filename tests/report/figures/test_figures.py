@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.report_page.small_run import NO_METRIC, made, ran
+from tests.report.small_run import NO_METRIC, made, ran
 from wsol.errors import ConfigError
 from wsol.report.figures.plots import _apart
 from wsol.report.figures.style import blend

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report_page.small_run import made, ran
+from tests.report.small_run import made, ran
 from wsol.cli import main
 from wsol.report.numbers.report_data import ReportData
 from wsol.report.page.html import fill, page
@@ -55,11 +55,11 @@ def test_the_page_refers_to_nothing_outside_itself(text: str) -> None:
 
 def test_every_number_stands_in_the_table_without_a_script(text: str, run: RunFolder) -> None:
     table = text[text.index('<table id="numbers">') : text.index("</table>")]
-    material = ReportData.of(run, n_resamples=50)
+    data = ReportData.of(run, n_resamples=50)
     rows = re.findall(r"<tr data-variant.*?</tr>", table)
-    assert len(rows) == len(material.lines) == 5
-    for row, line in zip(rows, material.lines, strict=True):
-        for key in material.keys:
+    assert len(rows) == len(data.lines) == 5
+    for row, line in zip(rows, data.lines, strict=True):
+        for key in data.keys:
             if key in line.cells:
                 cell = line.cells[key]
                 assert f"{cell.value:.{cell.digits}f}".lstrip("-") in row

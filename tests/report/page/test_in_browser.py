@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.report_page.chromium import Chromium, find
+from tests.report.page.chromium import Chromium, find
 from wsol.protocols._base import protocols
 from wsol.report.numbers.report_data import ReportData
 from wsol.report.page.html import page
@@ -53,9 +53,9 @@ def kept(run: RunFolder) -> Gallery:
 
 
 @pytest.fixture(scope="session")
-def iou(kept: Gallery, material: ReportData) -> Callable[[int, int, int], float]:
+def iou(kept: Gallery, data: ReportData) -> Callable[[int, int, int], float]:
     """What the page should say: by image, variant and step of tau."""
-    ids, keys = list(kept.pictures), list(material.variants)
+    ids, keys = list(kept.pictures), list(data.variants)
     return lambda image, variant, step: float(kept.shown[keys[variant], ids[image]].iou[step])
 
 
@@ -75,8 +75,8 @@ def index(browser: Chromium) -> dict[str, Any]:
     return found
 
 
-def test_heads_are_buttons_that_sort_best_first_and_then_turn(opened: Chromium, material: ReportData) -> None:
-    place = next(n for n, key in enumerate(material.keys) if key[1] == "deletion_auc")
+def test_heads_are_buttons_that_sort_best_first_and_then_turn(opened: Chromium, data: ReportData) -> None:
+    place = next(n for n, key in enumerate(data.keys) if key[1] == "deletion_auc")
     button = f"#numbers th[data-column='{place}'] button"
     column = f"[...document.querySelectorAll('#numbers tbody tr')].map(r => Number(r.cells[{place + 1}].dataset.v))"
     opened.click(button)
@@ -105,7 +105,7 @@ def test_the_choice_of_numbers_shows_one_protocol(opened: Chromium) -> None:
 
 
 def test_the_slider_moves_boxes_and_numbers(
-    opened: Chromium, kept: Gallery, material: ReportData, iou: Callable[[int, int, int], float]
+    opened: Chromium, kept: Gallery, data: ReportData, iou: Callable[[int, int, int], float]
 ) -> None:
     drawn(opened)
     a = opened.run("Number(document.querySelector('#variant-a').value)")
@@ -124,7 +124,7 @@ def test_the_slider_moves_boxes_and_numbers(
         "Number(c.querySelector('.box:not(.rim)').getAttribute(n)))])"
     )
     assert len(found) == 9
-    ids, key = list(kept.pictures), list(material.variants)[a]
+    ids, key = list(kept.pictures), list(data.variants)[a]
     for image, said, (x, y, wide, high) in found:
         value = iou(image, a, 12)
         assert said.split() == ["●" if value >= 0.5 else "○", f"{np.floor(value * 200 + 1e-4) / 200:.2f}"]
@@ -185,8 +185,8 @@ def test_two_variants_stand_side_by_side(opened: Chromium) -> None:
     opened.wait("document.querySelectorAll('#cards .exhibit').length === 9")
 
 
-def test_the_heat_map_is_hot_where_the_map_is(opened: Chromium, kept: Gallery, material: ReportData) -> None:
-    opened.choose("#variant-a", str(list(material.variants).index("layercam@stage5")))
+def test_the_heat_map_is_hot_where_the_map_is(opened: Chromium, kept: Gallery, data: ReportData) -> None:
+    opened.choose("#variant-a", str(list(data.variants).index("layercam@stage5")))
     drawn(opened)
     opened.wait("document.querySelector('#cards canvas')")
     opacity = "[...document.querySelector('#cards canvas').getContext('2d').getImageData(0, 0, {w}, {h}).data]"
