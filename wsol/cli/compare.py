@@ -42,14 +42,14 @@ def main(words: Sequence[str]) -> int:
     settings = Settings(n_resamples=chosen.resamples, by_class=chosen.by_class, skip_failed=chosen.skip_failed)
     a, b = sides(found_in[0], found_in[1], settings)
     choice = Choice(metrics=chosen.metric, protocols=chosen.protocol, everything=chosen.all or chosen.style == "json")
-    found = compared(a, b, choice)
-    key = image_key(found, a) if chosen.top > 0 else None
+    numbers = compared(a, b, choice)
+    key = image_key(numbers, a) if chosen.top > 0 else None
     images = most_different(a, b, key, top=chosen.top) if key else []
     if chosen.style == "json":
-        said = {"a": a.name, "b": b.name, "numbers": [one.record() for one in found], "images": images}
-        print(json.dumps(said, indent=1))
+        answer = {"a": a.name, "b": b.name, "numbers": [number.record() for number in numbers], "images": images}
+        print(json.dumps(answer, indent=1))
         return 0
-    write(compare_table(found, a, b), sys.stdout, style=chosen.style)
+    write(compare_table(numbers, a, b), sys.stdout, style=chosen.style)
     if key:
         print()
         write(images_table(images, key), sys.stdout, style=chosen.style)

@@ -164,14 +164,14 @@ def _methods(settings: dict[str, Any], classifier: Classifier) -> list[Finding]:
 def _complaints(trial: Trial) -> list[str]:
     from wsol.testing import RULES
 
-    found: list[str] = []
+    complaints: list[str] = []
     for rule in RULES:
         try:
             text = rule(trial)
         except Exception as error:  # somebody's own file: whatever it raises is what is wrong, with the other rules too
-            return [*found, f"{type(error).__name__}: {error}"]
-        found += [text] if text else []
-    return found
+            return [*complaints, f"{type(error).__name__}: {error}"]
+        complaints += [text] if text else []
+    return complaints
 
 
 def _dataset(settings: dict[str, Any]) -> Finding:

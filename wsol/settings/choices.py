@@ -66,8 +66,8 @@ def config_file(group: str, name: str) -> Path | None:
 
 def config_names(group: str) -> list[str]:
     """The choices that are YAML files."""
-    found = {path.stem for folder in (conf_dir(), *_sources.folders) for path in (folder / group).glob("*.yaml")}
-    return sorted(found)
+    stems = {path.stem for folder in (conf_dir(), *_sources.folders) for path in (folder / group).glob("*.yaml")}
+    return sorted(stems)
 
 
 def about(group: str, name: str) -> str:
@@ -104,14 +104,14 @@ def registered(group: str) -> Mapping[str, Any]:
 
 def names(group: str) -> list[str]:
     """All names of a group, sorted; networks of timm (``timm/NAME``) are not listed."""
-    found = {*registered(group), *config_names(group)}
+    known = {*registered(group), *config_names(group)}
     if group == "method":
-        found |= SETS.keys()
+        known |= SETS.keys()
     if group == "model":
         from wsol.models.zoo import model_names  # torch comes with it
 
-        found |= {*model_names()}
-    return sorted(found)
+        known |= {*model_names()}
+    return sorted(known)
 
 
 def is_known(group: str, name: str) -> bool:

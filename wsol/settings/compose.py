@@ -83,11 +83,11 @@ def plain(config: DictConfig) -> dict[str, Any]:
     ConfigError : a value that refers to one that isn't there.
     """
     try:
-        found = OmegaConf.to_container(config, resolve=True)
+        settings = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError(_sentence(error)) from error
-    assert isinstance(found, dict)
-    return {key: value for key, value in _without_about(found).items() if key != "hydra"}
+    assert isinstance(settings, dict)
+    return {key: value for key, value in _without_about(settings).items() if key != "hydra"}
 
 
 def _without_about(node: Mapping[Any, Any]) -> dict[str, Any]:

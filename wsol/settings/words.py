@@ -163,7 +163,7 @@ def _as_stored(word: Word) -> Word:
     if word.group not in ("model", *SEVERAL.values()):
         return word
     head, dot, option = word.key.rpartition(".")
-    value = word.value and re.sub(rf"\b({'|'.join(STORED)})\b", lambda found: STORED[found[0]], word.value)
+    value = word.value and re.sub(rf"\b({'|'.join(STORED)})\b", lambda match: STORED[match[0]], word.value)
     return replace(word, key=f"{head}{dot}{stored(option)}", value=value if word.group != "model" else word.value)
 
 
