@@ -26,7 +26,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("a", metavar="A", help="a variant, the beginning of its id, or RUN/variant")
     parser.add_argument("b", metavar="B", help="the variant it is compared with")
     parser.add_argument("--run", default="latest", help="the run of variants that don't name theirs")
-    parser.add_argument("--metric", action="append", default=[], help="only this metric (may be repeated)")
+    parser.add_argument(
+        "--metric", action="append", default=[], help="only METRIC or PROTOCOL/METRIC (may be repeated)"
+    )
     parser.add_argument("--protocol", action="append", default=[], help="only this protocol (may be repeated)")
     parser.add_argument("--all", action="store_true", help="every number, not only the main ones")
     parser.add_argument("--top", type=int, default=10, help="how many images to list")

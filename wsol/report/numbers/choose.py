@@ -56,11 +56,12 @@ def chosen_keys(cells: Mapping[Key, Cell], protocols: Protocols, choice: Choice)
         wanted = {name for asked in choice.protocols for name in _meant(asked, measures, protocols)}
         known = [key for key in known if key[0] in wanted]
     if choice.metrics:
-        names = {m for key in known for m in (key[1], key[0])}
-        for asked in choice.metrics:
-            if asked not in names:
-                raise unknown("metric", asked, names)
-        return [key for key in known if key[1] in choice.metrics or key[0] in choice.metrics]
+        spellings = {key: {key[0], key[1], f"{key[0]}/{key[1]}"} for key in known}
+        names = {name for several in spellings.values() for name in several}
+        for name in choice.metrics:
+            if name not in names:
+                raise unknown("metric", name, names)
+        return [key for key in known if spellings[key] & set(choice.metrics)]
     if choice.everything:
         return [key for key in known if key[0] != "classification"]
     return [key for key in known if cells[key].quantity.main]
