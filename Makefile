@@ -1,4 +1,4 @@
-# make demo   set up and run the main job on the embedded data (about 3 minutes after the install, two cores)
+# make demo   set up and run the main job on the embedded data (about a minute on two idle cores after the install)
 # make test   set up and pass the tests
 # make lint   ruff and mypy --strict
 # make setup  the environment alone, in .venv

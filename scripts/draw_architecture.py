@@ -18,7 +18,9 @@ BEGIN, END = "<!-- picture: made by scripts/draw_architecture.py -->", "<!-- end
 
 ROOMS = {  # bottom first: a room imports only from rooms above it in this list
     "errors": "one sentence each, with the nearest name",
+    "grammar": "the one spelling of a choice: name@layers[option=value]",
     "environment": "folders and versions of the installation",
+    "seeding": "random numbers from a hash of names",
     "progress": "log lines and bars with the time left",
     "registry": "keys from file stems, entry points and --with files",
     "options": "plain values to frozen dataclasses",
@@ -38,6 +40,7 @@ ROOMS = {  # bottom first: a room imports only from rooms above it in this list
     "report.page": "the HTML page",
     "report.export": "COCO, data frames, trackers",
     "report": "the door to all of these",
+    "settings": "what can be chosen, and how words choose it (Hydra)",
     "evaluation": "experiment, shards, engines",
     "published": "published tables beside ours",
     "testing": "the contract that methods and metrics keep",

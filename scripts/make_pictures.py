@@ -21,7 +21,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.report_page.chromium import Chromium, find  # noqa: E402
+from tests.report.page.chromium import Chromium, find  # noqa: E402
 from wsol.cli import main as wsol  # noqa: E402
 from wsol.report.numbers.report_data import ReportData  # noqa: E402
 from wsol.report.page.html import page  # noqa: E402

@@ -161,7 +161,7 @@ def make(result: Result, out: Path, n: int | None) -> bool:
     places = [f"paths.runs={out / 'runs' / result.folder}"]
     smaller = [f"{result.limit}={n}"] if n else []
     if result.reproduces:
-        commands = [["wsol", *result.run, *smaller, *(["--anyway"] if n else [])]]
+        commands = [["wsol", *result.run, *smaller, *(["--allow-changes"] if n else [])]]
         words = [*commands[0][1:], f"paths.data={data_folder(out)}", *places]
         found = {style: said(*words, "--format", style) for style in ("md", "csv")}
     else:

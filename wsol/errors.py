@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+FEW = 8  # names that fit into a sentence
+
 
 class WsolError(Exception):
     """Base of all errors that are the input's fault: the message says what, which value, and what to do."""
@@ -56,16 +58,18 @@ class RowsFailed(WsolError):
 def unknown(
     kind: str, name: str, names: Iterable[str], *, see: str = "", error: type[WsolError] = UnknownName
 ) -> WsolError:
-    """The error for a name that isn't there, with the nearest one that is.
+    """The error for a name that isn't there, with the nearest one that is; all of a few where none is near.
 
     >>> str(unknown("method", "gradcamm", ["cam", "gradcam"]))
     "there is no method 'gradcamm'; nearest: 'gradcam'"
     """
     known = sorted(names)
-    near = get_close_matches(name, known, n=1, cutoff=0.5) or get_close_matches(name.lower(), known, n=1, cutoff=0.0)
+    near = get_close_matches(name, known, n=1, cutoff=0.5) or get_close_matches(name.lower(), known, n=1, cutoff=0.3)
     sentence = f"there is no {kind} {name!r}"
     if near:
         sentence += f"; nearest: {near[0]!r}"
+    elif 0 < len(known) <= FEW:
+        sentence += f"; there are {', '.join(known)}"
     if see:
         sentence += f". See: {see}"
     return error(sentence)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from wsol.errors import ConfigError, unknown
@@ -25,30 +26,35 @@ class OutOfRange(ConfigError):
 class Range:
     """What a number may be, as an annotation: ``samples: Annotated[int, Range(1)] = 10``.
 
-    Both ends belong to it; with `above` the lower one does not.
+    Both ends belong to it, but for the lower one with `above` and the upper one with `below`.
     """
 
     low: float
     high: float = float("inf")
     above: bool = False
+    below: bool = False
 
     def check(self, value: Any, where: str) -> None:
-        """Raises ConfigError for a number outside."""
-        if self.low <= value <= self.high and not (self.above and value == self.low):
+        """Raises OutOfRange for a number outside."""
+        at_end = (self.above and value == self.low) or (self.below and value == self.high)
+        if self.low <= value <= self.high and not at_end:
             return
         raise OutOfRange(f"{where}={value:g} is out of range; give {self}")
 
     def __str__(self) -> str:
         """``0 or more and at most 1``, for messages."""
         low = f"above {self.low:g}" if self.above else f"{self.low:g} or more"
-        return low if self.high == float("inf") else f"{low} and at most {self.high:g}"
+        if self.high == float("inf"):
+            return low
+        return f"{low} and {'below' if self.below else 'at most'} {self.high:g}"
 
 
 Count = Annotated[int, Range(1)]
 NotNegative = Annotated[float, Range(0)]
+Positive = Annotated[float, Range(0, above=True)]
 Share = Annotated[float, Range(0, 1)]
+ShareBelowOne = Annotated[float, Range(0, 1, below=True)]
 PositiveShare = Annotated[float, Range(0, 1, above=True)]
-
 
 MISSING_VALUE = "???"  # how Hydra writes a value the user must give
 
@@ -93,6 +99,39 @@ def options_of(cls: type[Any]) -> list[Option]:
     ]
 
 
+def component(cls: type[T], where: str) -> type[T]:
+    """`cls` as a frozen dataclass of options that checks its numbers against their ranges, however it is made.
+
+    Parameters
+    ----------
+    where : what it is called in messages.
+    """
+    check_more: Callable[[T], None] | None = getattr(cls, "__post_init__", None)
+
+    def __post_init__(self: T) -> None:  # noqa: N807
+        for name, hint in typing.get_type_hints(type(self), include_extras=True).items():
+            if get_origin(hint) is not typing.ClassVar:
+                _check_range(getattr(self, name), hint, f"{where}.{name}")
+        if check_more is not None:
+            check_more(self)
+
+    cls.__post_init__ = __post_init__  # type: ignore[attr-defined]
+    return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+
+
+def _check_range(value: Any, hint: Any, where: str) -> None:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        for limit in args[1:]:
+            limit.check(value, where)
+    elif origin is tuple:
+        for one in value:
+            _check_range(one, args[0], where)
+    elif origin in (Union, types.UnionType) and value is not None:
+        for option in args:
+            _check_range(value, option, where)
+
+
 def defaults(cls: type[Any]) -> dict[str, Any]:
     """Field name to default value; a field without one gets `MISSING_VALUE`."""
     return {
@@ -127,25 +166,26 @@ def build(cls: type[T], values: Mapping[str, Any], *, where: str) -> T:
 
     Parameters
     ----------
-    where : what the user would type before the option, for messages: ``"methods.layercam"``.
+    where : what the user would type before the option, for messages: ``"methods.layercam"``, or ``""``.
 
     Raises
     ------
     ConfigError : an unknown option (nearest one given), a missing one, or a value that doesn't fit its type.
     """
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
+    prefix = f"{where}." if where else ""
     hints = typing.get_type_hints(cls, include_extras=True)
     checked: dict[str, Any] = {}
     for name, value in values.items():
         if name not in fields:
-            raise unknown("option", f"{where}.{name}", [f"{where}.{f}" for f in fields], error=ConfigError)
+            raise unknown("option", f"{prefix}{name}", [f"{prefix}{f}" for f in fields], error=ConfigError)
         if value == MISSING_VALUE:
-            raise ConfigError(f"{where}.{name} must be given")
-        checked[name] = fit(value, hints[name], where=f"{where}.{name}")
+            raise ConfigError(f"{prefix}{name} must be given")
+        checked[name] = fit(value, hints[name], where=f"{prefix}{name}")
     for name, field in fields.items():
         needed = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if needed and name not in checked:
-            raise ConfigError(f"{where}.{name} must be given")
+            raise ConfigError(f"{prefix}{name} must be given")
     return cls(**checked)
 
 
@@ -185,6 +225,8 @@ def fit(value: Any, hint: Any, *, where: str) -> Any:
         return float(value)
     if hint is str and isinstance(value, str):
         return value
+    if hint is Path and isinstance(value, str):
+        return Path(value)
     if isinstance(hint, type) and not isinstance(value, str | bool) and isinstance(value, hint):
         return value
     raise _misfit(value, hint, where)

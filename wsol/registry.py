@@ -8,18 +8,22 @@ is imported when its key is asked for. Files that begin with an underscore hold 
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Generic, TypeVar
+from types import ModuleType
+from typing import Any, Generic, TypeVar
 
 from wsol.errors import ConfigError, unknown
 
 T = TypeVar("T")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Registry(Mapping[str, T], Generic[T]):
@@ -84,14 +88,14 @@ def load_plugin(kind: str, key: str) -> None:
         point.load()
 
 
-def load_file(path: str | Path) -> None:
+def load_file(path: str | Path) -> ModuleType:
     """Import a Python file outside the package so that what it registers is known (``--with my_cam.py``)."""
     path = Path(path).resolve()
     if not path.is_file():
         raise ConfigError(f"--with {path}: there is no such file")
     name = f"wsol_with_{path.stem}"
     if name in sys.modules and getattr(sys.modules[name], "__file__", None) == str(path):
-        return
+        return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ConfigError(f"--with {path}: not a Python file")
@@ -104,8 +108,80 @@ def load_file(path: str | Path) -> None:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"--with {path}: {type(error).__name__}: {error}") from error
+    return module
 
 
 def _origin(member: object) -> str:
     owner = member if isinstance(member, type) else type(member)
     return f"{owner.__module__}.{getattr(member, '__qualname__', repr(member))}"
+
+
+class Rules(Mapping[str, R], Generic[R]):
+    """The rules that one knob of a record may name, for example the IoU conventions of a protocol.
+
+    A rule is a record of facts and functions. It gets in by `put`, or a function becomes one as a decorator, wherever
+    that is: in the module that has the built-in rules, or in the protocol file that uses it.
+
+        @resize_rules.rule("lanczos")
+        def lanczos(grid, size_wh): ...
+
+    Parameters
+    ----------
+    kind : the word for one rule in messages, for example ``"IoU convention"``.
+    record : makes a rule of a function and the facts given to `rule`.
+    """
+
+    def __init__(self, kind: str, record: Callable[..., R]) -> None:
+        self.kind = kind
+        self._record = record
+        self._rules: dict[str, R] = {}
+        self._spellings: dict[str, str] = {}
+
+    def rule(self, name: str, **facts: Any) -> Callable[[F], F]:
+        """Register the decorated function under `name`. Raises ConfigError where another rule has it."""
+
+        def register(function: F) -> F:
+            self.put(name, self._record(function, **facts))
+            return function
+
+        return register
+
+    def put(self, name: str, rule: R) -> R:
+        """Register a record under `name`. Raises ConfigError where another rule has it."""
+        old = self._rules.get(name)
+        if old is not None and _facts(old) != _facts(rule):
+            raise ConfigError(f"there is already a rule {name!r} among the {self.kind}s; rename one of the two")
+        self._rules[name] = rule
+        return rule
+
+    def alias(self, spelling: str, name: str) -> None:
+        """Accept another spelling of a name."""
+        self._spellings[spelling] = name
+
+    def canonical(self, name: str) -> str:
+        """The name that a spelling stands for; the name itself if it is none."""
+        return self._spellings.get(name, name)
+
+    def check(self, value: Any, where: str) -> None:
+        """As an annotation: ``resize: Annotated[str, resize_rules]``. Raises ConfigError with the nearest name."""
+        self[self.canonical(value)]
+
+    def __getitem__(self, name: str) -> R:
+        if name not in self._rules:
+            raise unknown(self.kind, name, self._rules, error=ConfigError)
+        return self._rules[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rules)
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+
+def _facts(rule: object) -> object:
+    """What must be equal when a file registers its rules a second time; functions by their place in it."""
+    if callable(rule):
+        return getattr(rule, "__module__", ""), getattr(rule, "__qualname__", repr(rule))
+    if dataclasses.is_dataclass(rule):
+        return [_facts(getattr(rule, field.name)) for field in dataclasses.fields(rule)]
+    return rule

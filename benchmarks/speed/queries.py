@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from wsol.methods._base import methods
-from wsol.metrics._base import Case, measure, metrics
+from wsol.metrics._base import MetricInput, measure, metrics
 from wsol.models.classifier import Classifier
 from wsol.models.query import ModelQuery
 from wsol.models.stages import resolve_layer
@@ -82,10 +82,10 @@ def curves(classifier: Classifier, images: Tensor, words: argparse.Namespace) ->
     probabilities = query.probabilities(images).double().cpu().numpy()
     saliency = rng.random((words.images, words.maps, side, side))
 
-    def cases() -> list[Case]:
+    def cases() -> list[MetricInput]:
         memos: list[dict[object, object]] = [{} for _ in images]
         return [
-            Case(
+            MetricInput(
                 image=images[i],
                 map=saliency[i, m],
                 map01=saliency[i, m],

@@ -65,7 +65,9 @@ def test_a_file_says_what_it_is_and_what_it_needs(path: Path) -> None:
     document = load(path)
     assert list(document) == ["paper", "title", "venue", "citation", "note", "needs", "cells"]
     assert all(document[name] for name in ("paper", "title", "venue", "citation", "note", "cells"))
-    assert set(document["needs"]) == {"own_models", "dataset", "model", "weights", "data"}
+    needs = {"own_models", "dataset", "model", "weights", "checkpoint", "data"}
+    assert set(document["needs"]) - {"plugin"} == needs
+    assert (path.parent / document["needs"].get("plugin", "")).exists()
     assert "://" not in path.read_text(encoding="utf-8")
 
 
@@ -134,7 +136,7 @@ def test_what_runs_a_cell_exists(path: Path) -> None:
 
 def test_settings_of_each_kind_compose() -> None:
     """One cell a file and protocol through Hydra, as `wsol run` would; networks that nobody ships are left out."""
-    from wsol.cli.compose import compose_settings
+    from wsol.settings import compose_settings
 
     seen = set()
     for path in FILES:

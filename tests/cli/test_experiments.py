@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from wsol.cli.compose import compose_settings
 from wsol.environment import conf_dir
 from wsol.evaluation.build import experiment_from
+from wsol.settings import compose_settings
 
 NAMES = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 

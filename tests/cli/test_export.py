@@ -178,7 +178,8 @@ def test_boxes_of_a_square_frame_are_brought_to_stored_pixels(real: RunFolder, t
 
 @pytest.mark.parametrize("protocol", ["exact", "choe2020_v1", "gradcam2017"])
 def test_the_boxes_in_the_rows_have_the_iou_beside_them(real: RunFolder, protocol: str) -> None:
-    from wsol.localization.iou import finish_boxes, iou
+    from wsol.localization.boxes import finish_boxes
+    from wsol.localization.iou import iou
     from wsol.protocols._base import protocols
     from wsol.views import boxes_on_canvas, view_named
 

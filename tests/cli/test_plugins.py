@@ -22,7 +22,8 @@ FEW = ["dataset.n=4", "metric=[]", "protocol=[choe2020_v1]", "table=false"]
 
 def wsol(where: Path, *words: str, path: Path | None = None, code: int = 0) -> str:
     """The command in a process of its own; what it answers, or for code 2 complains of."""
-    environment = {**os.environ, "PYTHONPATH": str(path or "")}
+    paths = [str(path or ""), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     done = subprocess.run(
         [sys.executable, "-m", "wsol", *words], cwd=where, env=environment, capture_output=True, text=True, check=False
     )
@@ -90,7 +91,11 @@ def test_started_metrics_and_protocols_run_as_they_are(here: Here) -> None:
 
 def test_a_pooled_number_of_another_s_metric_needs_its_file(here: Here) -> None:
     here("new", "metric", "pooled2026", "-o", "metric.py")
-    text = Path("metric.py").read_text().replace("import Case, Columns, mean", "import Case, Columns, Score, mean")
+    text = (
+        Path("metric.py")
+        .read_text()
+        .replace("import MetricInput, Columns, mean", "import MetricInput, Columns, Score, mean")
+    )
     most = "Score(name='most', label='Most', of=lambda columns, weights: weights[:, 0] * 0 + max(columns['share']))"
     Path("metric.py").write_text(text.replace("percent=True),)", f"percent=True), {most})"))
     given = ["--with", "metric.py"]
@@ -154,7 +159,7 @@ def test_two_owners_of_a_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_new_refuses_names_and_places_that_would_not_work(tmp_path: Path) -> None:
-    assert "can't be a key" in wsol(tmp_path, "new", "method", "My-CAM", code=2)
+    assert "is not a valid key" in wsol(tmp_path, "new", "method", "My-CAM", code=2)
     wsol(tmp_path, "new", "method", "twice")
-    assert "is there already" in wsol(tmp_path, "new", "method", "twice", code=2)
+    assert "exists already" in wsol(tmp_path, "new", "method", "twice", code=2)
     assert "nearest: 'method'" in wsol(tmp_path, "new", "metod", "x", code=2)

@@ -16,7 +16,8 @@ from tests.cli.maps_scored import SIZES, TRUTH, Scored, folder_of, raw_maps, sco
 from tests.localization.one_map import curve, map_of
 from wsol.cli import main
 from wsol.evaluation import experiment
-from wsol.localization.resize import normalise, resize
+from wsol.localization.normalize import normalize
+from wsol.localization.resize import resize
 from wsol.protocols._base import named
 from wsol.runs.folder import RunFolder, open_run, shards
 
@@ -102,7 +103,7 @@ def test_raw_maps_are_measured_as_in_a_run(scored: Scored) -> None:
     scored(raw_maps(), protocol="energy_pointing")
     found = scored.rows
     for i, raw in raw_maps().items():
-        grid = normalise(resize(raw, (224, 224), rule="bilinear"), rule="minmax")
+        grid = normalize(resize(raw, (224, 224), rule="bilinear"), rule="minmax")
         (w, h), inside = SIZES[i], np.zeros((224, 224), bool)
         for x0, y0, x1, y1 in TRUTH.boxes[i]:
             x, y = np.arange(224) + 0.5, np.arange(224)[:, None] + 0.5

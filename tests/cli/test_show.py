@@ -195,12 +195,48 @@ def test_a_protocol_in_a_file_of_ones_own_is_shown(tmp_path: Path, capsys: pytes
     assert facts["knobs"]["iou"]["source"] == "no source given"
 
 
+def test_of_two_protocols_what_differs_is_shown_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown(capsys, "protocol", "choe2020_v1", "choe2020_v2") == {
+        "a": "choe2020_v1",
+        "b": "choe2020_v2",
+        "knobs": {
+            "component": {"a": "largest_polygon", "b": "all_with_holes"},
+            "headline": {"a": "at_50", "b": "mean_over_deltas"},
+        },
+    }
+
+
+@pytest.mark.parametrize("other", sorted(protocols))
+def test_the_knobs_of_both_sides_rebuild_the_other(other: str, capsys: pytest.CaptureFixture[str]) -> None:
+    differing = shown(capsys, "protocol", "exact", other)["knobs"]
+    rebuilt = protocols["exact"].derive({knob: sides["b"] for knob, sides in differing.items()})
+    assert rebuilt.knobs == protocols[other].knobs
+
+
+@pytest.mark.parametrize("knob", ["normalise", "normalize"])
+def test_derived_protocols_are_compared_by_either_spelling(knob: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "protocol", "choe2020_v2", f"choe2020_v2[{knob}=max]"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [cell.strip() for cell in lines[0].split("|")[1:-1]] == ["knob", "choe2020_v2", "choe2020_v2[normalise=max]"]
+    assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]] == [["normalise", "minmax", "max"]]
+
+
+def test_protocols_of_the_same_knobs_have_no_difference(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "protocol", "cam2016", "cam2016_text"]) == 0
+    assert "have the same knobs" in capsys.readouterr().out
+
+
+def test_two_names_are_for_protocols_only(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "method", "cam", "gradcam"]) == 2
+    assert "wsol show method takes one name, or for protocols two; got cam gradcam" in capsys.readouterr().err
+
+
 def test_showing_and_comparing_load_no_torch() -> None:
     lines = [
         "from wsol.cli import main",
         "import sys",
         "for words in (['show', 'metric', 'pxap'], ['show', 'dataset', 'coco'], ['show', 'protocol', 'exact'],",
-        "              ['diff', 'protocols', 'exact', 'cam2016'], ['list', 'protocols'], ['list', 'datasets']):",
+        "              ['show', 'protocol', 'exact', 'cam2016'], ['list', 'protocols'], ['list', 'datasets']):",
         "    assert main([*words, '--json']) == 0",
         "    assert 'torch' not in sys.modules, words",
     ]

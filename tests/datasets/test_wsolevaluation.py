@@ -6,6 +6,7 @@ import time
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 
 from tests.datasets.conftest import paint, rectangle
@@ -318,3 +319,23 @@ def test_the_open_subset_of_ilsvrc_opens(shared):
     samples = data.samples()
     assert len(samples) == 909
     assert all(data.image(sample).size == sample.size_wh for sample in samples[::40])
+
+
+@pytest.mark.parametrize("group", range(4))
+def test_masks_are_merged_as_the_published_loader_does(group, shared, tmp_path):
+    """clovaai/wsolevaluation's get_mask, of one to three instances and an ignore mask, at 224 x 224."""
+    with np.load(shared / "golden" / "pxap_choe2020.npz") as golden:
+        parts = {name: golden[name] for name in golden.files if name.startswith(f"png{group}_")}
+        expected = golden["get_mask_result"][group]
+    for name, mask in parts.items():
+        PIL.Image.fromarray(mask).save(tmp_path / f"{name}.png")
+    height, width = parts[f"png{group}_ignore"].shape
+    instances = sorted(name for name in parts if "instance" in name)
+    lines = [f"i.png,{name}.png,{f'png{group}_ignore.png' if not n else ''}" for n, name in enumerate(instances)]
+    texts = {"image_ids": "i.png", "class_labels": "i.png,0", "image_sizes": f"i.png,{width},{height}"}
+    for name, text in {**texts, "localization": "\n".join(lines)}.items():
+        (tmp_path / f"{name}.txt").write_text(text)
+    data = WsolEvaluation(images=None, metadata=tmp_path, masks=tmp_path)
+    (sample,) = data.samples()
+    merged = mask_on_canvas(data.mask(sample), view_named("squash", 224).layout(sample.size_wh))
+    np.testing.assert_array_equal(merged, expected)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from wsol.cli.compose import compose_settings
 from wsol.evaluation.build import experiment_from
 from wsol.evaluation.engines import run_local
 from wsol.evaluation.experiment import Experiment
@@ -16,6 +15,7 @@ from wsol.methods._base import methods
 from wsol.metrics._base import metrics
 from wsol.runs.folder import RunFolder
 from wsol.runs.schema import MEASURED
+from wsol.settings import compose_settings
 
 
 def made(*words: str) -> Experiment:

@@ -1,4 +1,4 @@
-"""A component rule of one's own goes through the same assembly as the compiled ones, with equal columns."""
+"""A component rule that is a function goes through the same assembly as the compiled ones, with equal columns."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from tests.evaluation.small import made, ran
 from tests.localization.one_map import boxes_at, map_of
 from wsol.errors import ConfigError
-from wsol.localization import component_rules
-from wsol.localization.component_rules import component_rule
+from wsol.localization.component_rules import component_rules
 from wsol.localization.localize import ImageMap, Localizations, localize
 from wsol.protocols._base import Protocol, named, protocols
 from wsol.views import view_named
@@ -34,15 +33,15 @@ BASES = {
 
 @pytest.fixture(scope="module", autouse=True)
 def rules() -> Iterator[None]:
-    before = dict(component_rules._rules)
+    before = dict(component_rules)
 
-    @component_rule("own_largest")
+    @component_rules.rule("own_largest")
     def own_largest(levels: NDArray[Any], t: int) -> NDArray[np.int32]:
         stats, first = components(levels > t)
         order = np.lexsort((first, -stats[:, cv2.CC_STAT_AREA]))  # of equal ones the first in raster order
         return boxes_of(stats[order[:1]])
 
-    @component_rule("own_all", several=True)
+    @component_rules.rule("own_all", several=True)
     def own_all(levels: NDArray[Any], t: int) -> NDArray[np.int32]:
         return boxes_of(components(levels > t)[0])
 
@@ -140,5 +139,5 @@ def test_an_unknown_rule_is_told_the_nearest_name() -> None:
 
 
 def test_a_second_owner_of_a_rules_name_is_refused() -> None:
-    with pytest.raises(ConfigError, match="there is a component rule 'own_all' already; rename one"):
-        component_rule("own_all")(lambda levels, t: np.zeros((0, 4), np.int32))
+    with pytest.raises(ConfigError, match="there is already a rule 'own_all' among the component rules; rename"):
+        component_rules.rule("own_all")(lambda levels, t: np.zeros((0, 4), np.int32))

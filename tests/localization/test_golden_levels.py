@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from wsol.localization.boxes import finish_boxes
 from wsol.localization.grabcut import grabcut_mask
-from wsol.localization.iou import finish_boxes, iou
+from wsol.localization.iou import iou
 from wsol.localization.levels import BoxRule, LevelTable, boxes_above, sweep_levels
-from wsol.localization.resize import resize_uint8_cubic, uint8_by_max
+from wsol.localization.normalize import uint8_by_max
+from wsol.localization.resize import resize_uint8_cubic
 
 GRIDS = ("t1000", "t100")
 MODES = ("v1", "v2")

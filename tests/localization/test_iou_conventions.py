@@ -12,7 +12,8 @@ from pycocotools import mask as coco
 
 from tests.reference.boxes import iou_of, iou_plus1
 from wsol.errors import WsolError
-from wsol.localization.iou import finish_boxes, iou
+from wsol.localization.boxes import finish_boxes
+from wsol.localization.iou import iou
 
 corner, side = st.integers(0, 9), st.integers(0, 6)
 boxes = st.lists(

@@ -70,8 +70,8 @@ def test_a_cut_has_its_protocols_seed(monkeypatch: pytest.MonkeyPatch) -> None:
         seeds.append(seed)
         return np.ones(levels.shape, bool)
 
-    monkeypatch.setattr("wsol.localization.refine.grabcut_mask", cut)
-    monkeypatch.setattr("wsol.localization.refine.colour_cut_mask", cut)
+    monkeypatch.setattr("wsol.localization.grabcut.grabcut_mask", cut)
+    monkeypatch.setattr("wsol.localization.grabcut.color_cut_mask", cut)
     rgb, grid = disc()
     for name in ("grabcut", "colour_cut"):
         boxes_at(map_of(grid, rgb=rgb), 0.5, EXACT.derive({"tau": 0.5, "refine": name, "refine_seed": 77}))

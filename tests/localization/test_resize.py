@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from tests.reference.boxes import corner_bilinear
 from wsol.errors import WsolError
-from wsol.localization.resize import normalise, resize, resize_uint8_cubic, uint8_by_max
+from wsol.localization.normalize import normalize, uint8_by_max
+from wsol.localization.resize import resize, resize_uint8_cubic
 
 RULES: list[Any] = ["cubic", "bilinear", "bilinear_corners", "nearest"]
 small_maps = hnp.arrays(
@@ -60,19 +61,19 @@ def test_nearest_takes_the_pixel_below_the_scaled_index() -> None:
 
 
 def test_minmax_spans_zero_to_one_and_gives_up_on_constants_and_nan() -> None:
-    assert normalise([[2.0, 4.0], [3.0, 6.0]], rule="minmax").tolist() == [[0, 0.5], [0.25, 1]]
-    assert normalise([[5.0, 5.0]], rule="minmax").tolist() == [[0, 0]]
-    assert normalise([[np.nan, 1.0, 2.0]], rule="minmax").tolist() == [[0, 0, 0]]
+    assert normalize([[2.0, 4.0], [3.0, 6.0]], rule="minmax").tolist() == [[0, 0.5], [0.25, 1]]
+    assert normalize([[5.0, 5.0]], rule="minmax").tolist() == [[0, 0]]
+    assert normalize([[np.nan, 1.0, 2.0]], rule="minmax").tolist() == [[0, 0, 0]]
 
 
 def test_max_clips_negatives_and_leaves_an_empty_map_empty() -> None:
-    assert normalise([[-2.0, 1.0, 4.0]], rule="max").tolist() == [[0, 0.25, 1]]
-    assert normalise([[-2.0, -1.0]], rule="max").tolist() == [[0, 0]]
+    assert normalize([[-2.0, 1.0, 4.0]], rule="max").tolist() == [[0, 0.25, 1]]
+    assert normalize([[-2.0, -1.0]], rule="max").tolist() == [[0, 0]]
 
 
 def test_percentiles_stretch_what_lies_between_them() -> None:
     grid = np.arange(101.0)[None]
-    made = normalise(grid, rule="percentile", low=20, high=80)
+    made = normalize(grid, rule="percentile", low=20, high=80)
     np.testing.assert_allclose(made[0], np.clip((np.arange(101) - 20) / 60, 0, 1), atol=1e-15)
 
 
@@ -80,7 +81,7 @@ def test_percentiles_stretch_what_lies_between_them() -> None:
 @settings(max_examples=60)
 def test_normalised_maps_stay_within_zero_and_one_and_input_is_untouched(grid: NDArray[np.float64], rule: Any) -> None:
     before = grid.copy()
-    made = normalise(grid, rule=rule)
+    made = normalize(grid, rule=rule)
     assert made.min() >= 0
     assert made.max() <= 1
     np.testing.assert_array_equal(grid, before)
@@ -106,10 +107,10 @@ def test_uint8_cubic_is_opencvs_and_saturates() -> None:
         (lambda: resize(np.zeros((0, 3)), (2, 2), rule="cubic"), "shape"),
         (lambda: resize(np.zeros((3, 3)), (0, 2), rule="cubic"), "0 x 2"),
         (lambda: resize(np.zeros((3, 3)), (2, 2), rule="bicubic"), "nearest: 'cubic'"),  # type: ignore[arg-type]
-        (lambda: normalise(np.zeros((3, 3)), rule="min_max"), "nearest: 'minmax'"),  # type: ignore[arg-type]
-        (lambda: normalise(np.full((3, 3), np.inf), rule="minmax"), "infinite"),
-        (lambda: normalise(np.full((3, 3), np.nan), rule="max"), "NaN"),
-        (lambda: normalise(np.zeros((3, 3)), rule="percentile", low=50, high=50), "low < high"),
+        (lambda: normalize(np.zeros((3, 3)), rule="min_max"), "nearest: 'minmax'"),  # type: ignore[arg-type]
+        (lambda: normalize(np.full((3, 3), np.inf), rule="minmax"), "infinite"),
+        (lambda: normalize(np.full((3, 3), np.nan), rule="max"), "NaN"),
+        (lambda: normalize(np.zeros((3, 3)), rule="percentile", low=50, high=50), "low < high"),
         (lambda: resize_uint8_cubic(np.zeros((3, 3)), (2, 2)), "uint8"),  # type: ignore[arg-type]
     ],
 )

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from wsol.cli import main
-from wsol.cli.compose import compose_settings
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation
 from wsol.errors import DataError
 from wsol.evaluation.build import experiment_from
@@ -17,6 +16,7 @@ from wsol.evaluation.shard import evaluate_shard
 from wsol.published.plan import boxes_experiment
 from wsol.runs.folder import RunFolder
 from wsol.runs.schema import COUNTED, MEASURED
+from wsol.settings import compose_settings
 
 WORDS = [
     "dataset.n=10",
@@ -80,7 +80,7 @@ def test_the_centre_baseline_of_two_thousand_images_is_that_of_the_reference_cod
     write_first(
         shared / "data/wsolevaluation_metadata" / name / "test", tmp_path / "data/metadata" / name / "test", 2000
     )
-    words = ["centre_baseline", "--only", f"{name.lower()}-", "--anyway", "--json", "--resamples", "20"]
+    words = ["centre_baseline", "--only", f"{name.lower()}-", "--allow-changes", "--json", "--resamples", "20"]
     places = [f"paths.data={tmp_path / 'data'}", f"paths.runs={tmp_path / 'runs'}"]
     assert main(["reproduce", *words, *places]) == 1  # 2,000 images are not the published split, and val is missing
     found = {one["id"]: one for one in json.loads(capsys.readouterr().out) if one["row"]["split"].startswith("test")}
@@ -96,7 +96,7 @@ def test_half_a_split_is_refused(shared: Path, tmp_path: Path, capsys: pytest.Ca
     places = [f"paths.data={tmp_path / 'data'}", f"paths.runs={tmp_path / 'runs'}"]
     assert main(["reproduce", "centre_baseline", "--only", "cub-center-baseline-maxboxaccv2-test", *places]) == 2
     told = capsys.readouterr()
-    assert "lists 30 images, and the published numbers are of 5794; add --anyway" in told.err
+    assert "lists 30 images, and the published numbers are of 5794; add --allow-changes" in told.err
     assert "centre_baseline needs data: only sizes and boxes decide the numbers." in told.err
     assert told.out == ""
 

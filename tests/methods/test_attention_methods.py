@@ -21,7 +21,8 @@ from tests.methods.vits import (
     timm_vit,
     torchvision_vit,
 )
-from tests.reference.methods_attention import TWINS, run, weights_of
+from tests.reference.methods import CASES, TWINS, TwinCase
+from tests.reference.methods_attention import run, weights_of
 from tests.test_attention import READS
 from wsol.errors import ConfigError, HeadError, LayerError
 from wsol.methods._base import methods
@@ -29,42 +30,27 @@ from wsol.methods._common import attention as attending
 from wsol.models.attention import capture_attention
 
 TARGETS = (0, 3, 4)
-KEYS = [key for key, cls in methods.items() if "attention" in cls.info.needs and not key.startswith("peer.")]
-CASES: list[tuple[str, dict[str, Any], str]] = [
-    (key, {}, net) for key in TWINS for net in NETS if key != "tscam" or net == "semantic"
-]
-CASES += [("rollout", {"heads": h, "discard": d}, "timm") for h, d in (("max", 0.0), ("min", 0.5), ("mean", 0.9))]
-CASES += [("legrad", {"pool": "head"}, net) for net in ("torchvision", "distilled", "pooled", "semantic")]
-CASES += [("legrad", {"start": s}, "timm") for s in (-1, 1)]
-
-
-def name_of(chosen: tuple[str, dict[str, Any], str]) -> str:
-    key, options, net = chosen
-    return "-".join([key, net, *(f"{k}={v}" for k, v in options.items())])
+KEYS = [key for key, cls in methods.items() if "attention" in cls.info.needs]
+ON_VITS = [chosen for chosen in CASES if chosen.net in NETS]
 
 
 def near(got: Tensor, expected: Tensor, tolerance: float = 1e-9) -> bool:
     return bool((got - expected).abs().max() <= tolerance * expected.abs().max())
 
 
-@pytest.mark.parametrize("chosen", CASES, ids=name_of)
-def test_a_method_is_its_naive_twin(chosen: tuple[str, dict[str, Any], str]) -> None:
-    key, options, net = chosen
-    module, images = make_vit(net), make_images()
-    weights = weights_of(module, READS[net], HEADS)
-    raw = methods[key](**options)(one_layer(module, images, TARGETS))
-    single = make_vit(net, dtype=torch.float32)
-    rough = methods[key](**options)(one_layer(single, images.float(), TARGETS))
+@pytest.mark.parametrize("chosen", ON_VITS, ids=str)
+def test_a_method_is_its_naive_twin(chosen: TwinCase) -> None:
+    module, images = make_vit(chosen.net), make_images()
+    weights = weights_of(module, READS[chosen.net], HEADS)
+    method = methods[chosen.key](**chosen.options)
+    raw = method(one_layer(module, images, TARGETS))
+    rough = method(one_layer(make_vit(chosen.net, dtype=torch.float32), images.float(), TARGETS))
     assert raw.shape == (3, 3, 3)
     assert bool(raw.any())
     for i, target in enumerate(TARGETS):
-        expected = torch.from_numpy(TWINS[key](weights, images[i].numpy(), target, **options))
+        expected = torch.from_numpy(TWINS[chosen.key](weights, images[i].numpy(), target, **chosen.options))
         assert near(raw[i], expected)
         assert near(rough[i].double(), expected, 1e-4)
-
-
-def test_every_method_of_attention_has_a_twin() -> None:
-    assert set(KEYS) == set(TWINS)
 
 
 # identities
@@ -198,7 +184,9 @@ def test_a_convolution_to_classes_that_does_not_give_the_logits_is_no_semantic_m
 
 def test_options_out_of_range_are_refused() -> None:
     for discard in (-0.1, 1.0):
-        with pytest.raises(ConfigError, match=f"discard={discard} is not a share"):
+        with pytest.raises(
+            ConfigError, match=rf"rollout\.discard={discard:g} is out of range; give 0 or more and below 1"
+        ):
             methods["rollout"](discard=discard)
     features = one_layer(make_vit("semantic"), make_images(1), [0])
     for start in (3, -4):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.methods.nets import LAST, LAYERS, TinyGAP, TinyVGG, layer_features, make_images, make_net
+from tests.methods.nets import LAST, LAYERS, SIDE, TinyGAP, TinyVGG, layer_features, make_images, make_net
 from wsol.errors import HeadError
 from wsol.methods._base import methods
 from wsol.models.forward import INPUT
@@ -18,8 +18,7 @@ from wsol.options import MISSING_VALUE, defaults, options_of
 from wsol.testing import RULES, Rule, Trial, applied, broken_map, hooks
 
 TARGETS = (0, 3, 4)
-# Peers are other projects' code behind our contract: `wsol parity` says how far off they are.
-KEYS = [k for k, cls in methods.items() if "attention" not in cls.info.needs and not k.startswith("peer.")]
+KEYS = [k for k, cls in methods.items() if "attention" not in cls.info.needs]
 
 
 def made(key: str, **options: Any) -> Any:
@@ -181,6 +180,12 @@ def test_no_hook_survives_an_exception(key: str, cls: type[nn.Module]) -> None:
     assert "Relu" in type(torch.nn.functional.relu(torch.tensor([1.0], requires_grad=True)).grad_fn).__name__
 
 
+COUNTED = {  # quantities of a cost that are of one method alone
+    "occlusion": lambda method: {"windows": len(method.covers(SIDE, SIDE))},
+    "regionocclusion": lambda method: {"regions": int(method.regions(make_images(1)[0]).max()) + 1},
+}
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_the_declared_cost_is_what_is_spent(key: str) -> None:
     """`cost` reads as a sum of products: K channels, n cells, and names of options, times F, B or P."""
@@ -196,7 +201,9 @@ def test_the_declared_cost_is_what_is_spent(key: str) -> None:
         pytest.skip("needs a head")
     options = {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}
     live = sum(int((s.activations.amax((2, 3)) > s.activations.amin((2, 3))).sum()) for s in all_features)
-    sizes = {"K": live, "n": all_features[0].activations.shape[-2:].numel(), "windows": 9}
+    sizes = {"K": live, "n": all_features[0].activations.shape[-2:].numel()}
+    if key in COUNTED:
+        sizes |= COUNTED[key](method)
     expected = {"F": 0.0, "B": 0.0, "P": 0.0}
     for term in info.cost.split(" + "):
         *factors, unit = re.findall(r"\d+|\w*[a-z]\w*|[KnFBP]", term)

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from wsol.metrics._base import Case
+from wsol.metrics._base import MetricInput
 from wsol.models.query import ModelQuery
 
 HEIGHT, WIDTH, CLASSES = 20, 24, 6
+MakeCase = Callable[..., MetricInput]
 
 
 @pytest.fixture(scope="session")
@@ -35,10 +36,10 @@ def net() -> torch.nn.Module:
 
 
 @pytest.fixture
-def make_case(net: torch.nn.Module) -> Callable[..., Case]:
+def make_case(net: torch.nn.Module) -> MakeCase:
     """A case with a smooth random map; any field can be given."""
 
-    def make(number: int = 0, **given: Any) -> Case:
+    def make(number: int = 0, **given: Any) -> MetricInput:
         rng = np.random.default_rng(number)
         image = torch.as_tensor(rng.normal(size=(3, HEIGHT, WIDTH)))
         coarse = torch.as_tensor(rng.normal(size=(1, 1, 5, 5)))  # drawn always: a given map changes nothing else
@@ -65,7 +66,7 @@ def make_case(net: torch.nn.Module) -> Callable[..., Case]:
             "image_id": f"image{number}",
             "seed": 0,
         }
-        return Case(**(values | given))
+        return MetricInput(**(values | given))
 
     return make
 

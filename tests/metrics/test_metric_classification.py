@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.metrics.conftest import MakeCase
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError
-from wsol.metrics._base import Case, mean
+from wsol.metrics._base import mean
 from wsol.metrics.classification import Classification
 from wsol.stats.reductions import average_precision, weighted_mean
 
@@ -76,7 +75,7 @@ def test_probabilities_that_are_not_kept_count_as_zero() -> None:
     assert found != pytest.approx(_slow_map(labels, probabilities, np.ones(30)))
 
 
-def test_top_one_and_top_five_look_at_the_ranking(make_case: Callable[..., Case]) -> None:
+def test_top_one_and_top_five_look_at_the_ranking(make_case: MakeCase) -> None:
     probabilities = np.array([0.05, 0.3, 0.2, 0.25, 0.15, 0.05])
     for target, top1, top5 in ((1, 1, 1), (3, 0, 1), (0, 0, 1), (5, 0, 0)):  # the lower index wins the tie
         columns = Classification().measure(make_case(0, target=target, probabilities=probabilities))

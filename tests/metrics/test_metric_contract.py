@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
 import torch
 
-from wsol.metrics import Case, Score, metrics
+from tests.metrics.conftest import MakeCase
+from wsol.metrics import Score, metrics
 from wsol.options import build, defaults
 
 KEYS = sorted(metrics)
@@ -24,7 +24,7 @@ MAPS = {
 }
 
 
-def _columns(key: str, make_case: Callable[..., Case], saliency: np.ndarray | None) -> dict[str, list]:
+def _columns(key: str, make_case: MakeCase, saliency: np.ndarray | None) -> dict[str, list]:
     metric = metrics[key]()
     rows = []
     for number in range(3):
@@ -54,7 +54,7 @@ def test_the_registry_has_them_all() -> None:
 
 @pytest.mark.parametrize("kind", MAPS)
 @pytest.mark.parametrize("key", KEYS)
-def test_columns_are_plain_and_finite_and_survive_json(key: str, kind: str, make_case: Callable[..., Case]) -> None:
+def test_columns_are_plain_and_finite_and_survive_json(key: str, kind: str, make_case: MakeCase) -> None:
     columns = _columns(key, make_case, MAPS[kind])
     text = json.dumps(columns, allow_nan=False)
     again = json.loads(text)
@@ -64,7 +64,7 @@ def test_columns_are_plain_and_finite_and_survive_json(key: str, kind: str, make
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_scores_under_counts_equal_scores_of_repeated_images(key: str, make_case: Callable[..., Case]) -> None:
+def test_scores_under_counts_equal_scores_of_repeated_images(key: str, make_case: MakeCase) -> None:
     columns = _columns(key, make_case, None)
     counts = np.array([[2.0, 0.0, 1.0], [1.0, 1.0, 1.0], [0.0, 3.0, 0.0]])
     for score in metrics[key]().scores:
@@ -77,7 +77,7 @@ def test_scores_under_counts_equal_scores_of_repeated_images(key: str, make_case
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_names_are_unique_and_columns_exist(key: str, make_case: Callable[..., Case]) -> None:
+def test_names_are_unique_and_columns_exist(key: str, make_case: MakeCase) -> None:
     scores: tuple[Score, ...] = metrics[key]().scores
     assert len({score.name for score in scores}) == len(scores) > 0
     columns = _columns(key, make_case, None)
@@ -106,7 +106,7 @@ def test_a_metric_is_a_frozen_record_of_options_with_a_description(key: str) -> 
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_measuring_twice_gives_the_same_row_and_leaves_the_case_alone(key: str, make_case: Callable[..., Case]) -> None:
+def test_measuring_twice_gives_the_same_row_and_leaves_the_case_alone(key: str, make_case: MakeCase) -> None:
     case = make_case(1)
     image, saliency = case.image.clone(), case.map.copy()
     first = metrics[key]().measure(case)
@@ -117,7 +117,7 @@ def test_measuring_twice_gives_the_same_row_and_leaves_the_case_alone(key: str, 
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_metrics_ask_the_model_only_if_they_say_so(key: str, make_case: Callable[..., Case]) -> None:
+def test_metrics_ask_the_model_only_if_they_say_so(key: str, make_case: MakeCase) -> None:
     case = make_case(1)
     metrics[key]().measure(case)
     assert (case.query.cost.forwards > 0) == ("model" in metrics[key].info.needs)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
+from tests.metrics.conftest import MakeCase
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError
-from wsol.metrics._base import Case
 from wsol.metrics._common.drop import average_drop, average_gain
 from wsol.metrics.adcc import ADCC, coherency
 from wsol.metrics.drop import Drop
@@ -43,9 +41,7 @@ def test_coherency_knows_same_opposite_and_constant_maps() -> None:
 
 @pytest.mark.parametrize("number", range(3))
 @pytest.mark.parametrize("of_class", ["target", "top1"])
-def test_drops_equal_the_slow_twin(
-    number: int, of_class: str, make_case: Callable[..., Case], probabilities: slow.Model
-) -> None:
+def test_drops_equal_the_slow_twin(number: int, of_class: str, make_case: MakeCase, probabilities: slow.Model) -> None:
     case = make_case(number)
     image = case.image.numpy()
     chosen = case.target if of_class == "target" else int(np.argmax(probabilities(image)))
@@ -57,7 +53,7 @@ def test_drops_equal_the_slow_twin(
     assert columns["increase"] == (1 if after > before else 0)
 
 
-def test_adcc_runs_the_method_on_what_the_map_shows(make_case: Callable[..., Case], probabilities: slow.Model) -> None:
+def test_adcc_runs_the_method_on_what_the_map_shows(make_case: MakeCase, probabilities: slow.Model) -> None:
     case = make_case(1)
     shown = slow.multiplied(case.image.numpy(), case.map01)
     columns = ADCC().measure(case)
@@ -72,7 +68,7 @@ def test_adcc_runs_the_method_on_what_the_map_shows(make_case: Callable[..., Cas
     assert columns["adcc"] == pytest.approx(3 / sum(1 / t for t in terms), abs=1e-12)
 
 
-def test_drop_and_adcc_share_their_forward(make_case: Callable[..., Case]) -> None:
+def test_drop_and_adcc_share_their_forward(make_case: MakeCase) -> None:
     case = make_case(0)
     Drop().measure(case)
     ADCC().measure(case)
@@ -91,7 +87,7 @@ def test_adcc_of_means_is_the_harmonic_mean_of_the_means() -> None:
 
 @pytest.mark.parametrize("number", range(3))
 def test_occlusion_hides_exactly_the_pixels_above_the_level(
-    number: int, make_case: Callable[..., Case], probabilities: slow.Model
+    number: int, make_case: MakeCase, probabilities: slow.Model
 ) -> None:
     case = make_case(number)
     hidden = case.image.numpy().copy()
@@ -105,13 +101,13 @@ def test_occlusion_hides_exactly_the_pixels_above_the_level(
     assert columns["right"] == int(np.argmax(after) == case.target)
 
 
-def test_a_pixel_at_the_level_itself_is_hidden(make_case: Callable[..., Case]) -> None:
+def test_a_pixel_at_the_level_itself_is_hidden(make_case: MakeCase) -> None:
     saliency = np.zeros((20, 24))
     saliency[3, 4], saliency[5, 6] = 0.5, 1.0
     assert Occlusion(tau=0.5).measure(make_case(0, map=saliency))["area"] == pytest.approx(2 / 480)
 
 
-def test_occluding_nothing_loses_nothing(make_case: Callable[..., Case]) -> None:
+def test_occluding_nothing_loses_nothing(make_case: MakeCase) -> None:
     columns = Occlusion().measure(make_case(0, map=np.ones((20, 24))))
     assert columns["fall"] == pytest.approx(0, abs=1e-12)
     assert columns["area"] == 0

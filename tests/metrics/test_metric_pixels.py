@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.metrics.conftest import MakeCase
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError
-from wsol.metrics._base import Case
 from wsol.metrics.energy_pointing import EnergyPointingGame, energy_share
 from wsol.metrics.pixels import Pixels, divergence, pixel_auc
 from wsol.metrics.pointing import PointingGame, pointing_share
@@ -33,7 +31,7 @@ def test_auc_equals_all_pairs_and_turns_with_the_map(seed: int) -> None:
 
 @pytest.mark.parametrize("number", range(3))
 @pytest.mark.parametrize("direction", ["mask_map", "map_mask"])
-def test_all_columns_equal_the_slow_twins(number: int, direction: str, make_case: Callable[..., Case]) -> None:
+def test_all_columns_equal_the_slow_twins(number: int, direction: str, make_case: MakeCase) -> None:
     case = make_case(number)
     columns = Pixels(tau=0.4, direction=direction, eps=1e-4).measure(case)
     mask = case.mask
@@ -61,13 +59,13 @@ def test_divergence_of_a_uniform_map_is_the_logarithm_of_the_share() -> None:
     assert divergence(np.ones(4), objects, direction="mask_map", eps=1e-15) == pytest.approx(np.log(4))
 
 
-def test_a_perfect_map_scores_perfectly(make_case: Callable[..., Case]) -> None:
+def test_a_perfect_map_scores_perfectly(make_case: MakeCase) -> None:
     mask = make_case(0).mask
     columns = Pixels().measure(make_case(0, map=(mask == 1).astype(float)))
     assert (columns["auc"], columns["tpr"], columns["fpr"], columns["iou"]) == (1, 1, 0, 1)
 
 
-def test_a_constant_map_claims_no_pixel_above_its_mean(make_case: Callable[..., Case]) -> None:
+def test_a_constant_map_claims_no_pixel_above_its_mean(make_case: MakeCase) -> None:
     columns = Pixels().measure(make_case(0, map=np.ones((20, 24))))
     assert (columns["tp"], columns["fp"], columns["iou"]) == (0, 0, 0)
 
@@ -121,7 +119,7 @@ def test_pointing_equals_the_slow_twin(seed: int, tolerance: float) -> None:
     assert found == pytest.approx(slow.pointing(saliency, truth, tolerance))
 
 
-def test_the_tolerance_is_in_pixels_of_a_224_frame(make_case: Callable[..., Case]) -> None:
+def test_the_tolerance_is_in_pixels_of_a_224_frame(make_case: MakeCase) -> None:
     case = make_case(0)  # short side 20
     for tolerance in (0.0, 15.0, 60.0):
         expected = slow.pointing(case.map, case.mask, tolerance * 20 / 224)
@@ -129,14 +127,14 @@ def test_the_tolerance_is_in_pixels_of_a_224_frame(make_case: Callable[..., Case
 
 
 @pytest.mark.parametrize("against", ["boxes", "mask"])
-def test_energy_equals_the_slow_twin(against: str, make_case: Callable[..., Case]) -> None:
+def test_energy_equals_the_slow_twin(against: str, make_case: MakeCase) -> None:
     case = make_case(2)
     truth = case.mask if against == "mask" else slow.rasterise(case.boxes, case.map.shape)
     expected = slow.energy(case.map01, truth)
     assert EnergyPointingGame(against=against).measure(case)["energy"] == pytest.approx(expected)
 
 
-def test_energy_does_not_exchange_x_and_y(make_case: Callable[..., Case]) -> None:
+def test_energy_does_not_exchange_x_and_y(make_case: MakeCase) -> None:
     saliency = np.zeros((20, 24))
     saliency[2, 15] = 1
     case = make_case(0, map=saliency, boxes=np.array([[14.0, 1.0, 17.0, 4.0]]))
@@ -147,7 +145,7 @@ def test_energy_does_not_exchange_x_and_y(make_case: Callable[..., Case]) -> Non
     )
 
 
-def test_an_empty_map_has_the_energy_of_a_uniform_one(make_case: Callable[..., Case]) -> None:
+def test_an_empty_map_has_the_energy_of_a_uniform_one(make_case: MakeCase) -> None:
     case = make_case(0, map=np.zeros((20, 24)), boxes=np.array([[0.0, 0.0, 12.0, 20.0]]))
     assert EnergyPointingGame().measure(case)["energy"] == 0.5
 

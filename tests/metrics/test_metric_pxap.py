@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.metrics.conftest import MakeCase
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError, DataError
-from wsol.metrics._base import Case
-from wsol.metrics._common.truth import boxes_to_mask, merge_masks, truth_of
+from wsol.metrics._common.truth import boxes_to_mask, truth_of
 from wsol.metrics.pxap import PxAP, bin_edges, histograms
 from wsol.stats.reductions import piou, pxap
 
@@ -36,7 +35,7 @@ def test_ignored_pixels_are_in_no_histogram() -> None:
     assert (foreground.sum(), background.sum()) == (1, 1)
 
 
-def test_without_object_pixels_nothing_is_defined(make_case: Callable[..., Case]) -> None:
+def test_without_object_pixels_nothing_is_defined(make_case: MakeCase) -> None:
     foreground, background = histograms(np.zeros((2, 2)), np.zeros((2, 2), np.uint8), step=0.01)
     assert np.isnan(pxap(foreground, background))
     assert np.isnan(piou(foreground, background))
@@ -82,12 +81,12 @@ def test_a_step_that_gives_no_thresholds_is_refused() -> None:
         PxAP(step=0.0)
 
 
-def test_images_without_a_mask_are_refused(make_case: Callable[..., Case]) -> None:
+def test_images_without_a_mask_are_refused(make_case: MakeCase) -> None:
     with pytest.raises(DataError, match="image0 has no mask"):
         PxAP().measure(make_case(0, mask=None))
 
 
-def test_truth_is_the_mask_or_else_the_boxes(make_case: Callable[..., Case]) -> None:
+def test_truth_is_the_mask_or_else_the_boxes(make_case: MakeCase) -> None:
     case = make_case(0)
     assert truth_of(case) is case.mask
     np.testing.assert_array_equal(truth_of(case, "boxes"), slow.rasterise(case.boxes, (20, 24)))
@@ -102,22 +101,6 @@ def test_a_box_covers_the_pixels_whose_centre_is_in_it() -> None:
 def test_boxes_outside_the_frame_cover_nothing() -> None:
     assert boxes_to_mask(np.array([[-9.0, -9.0, -1.0, -1.0]]), (3, 3)).sum() == 0
     assert boxes_to_mask(np.zeros((0, 4)), (3, 3)).sum() == 0
-
-
-def test_masks_are_united_and_ignored_where_no_object_is() -> None:
-    first, second = np.zeros((4, 4)), np.zeros((4, 4))
-    first[0, 0], second[3, 3] = 255, 1
-    ignore = np.zeros((4, 4))
-    ignore[0] = 255
-    np.testing.assert_array_equal(
-        merge_masks([first, second], ignore, size_wh=(4, 4)),
-        [[1, 255, 255, 255], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]],
-    )
-
-
-def test_masks_are_resized_by_the_nearest_rule() -> None:
-    mask = (np.random.default_rng(0).random((31, 17)) < 0.5) * 255
-    np.testing.assert_array_equal(merge_masks([mask], None, size_wh=(24, 20)), slow.nearest(mask, (24, 20)) > 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -139,10 +122,3 @@ def test_histograms_and_pxap_agree_with_the_reference(
     published = json.loads((shared / "golden" / "pxap_choe2020.json").read_text())["pxap_percent"][grid]
     columns = {"foreground": foreground.tolist(), "background": background.tolist()}
     assert 100 * PxAP().scores[0].value(columns) == published
-
-
-@pytest.mark.parametrize("group", range(4))
-def test_masks_are_merged_as_the_references_loader_does(group: int, golden: dict[str, np.ndarray]) -> None:
-    instances = [golden[name] for name in sorted(golden) if name.startswith(f"png{group}_instance")]
-    found = merge_masks(instances, golden[f"png{group}_ignore"], size_wh=(224, 224))
-    np.testing.assert_array_equal(found, golden["get_mask_result"][group])

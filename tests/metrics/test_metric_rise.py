@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tests.metrics.conftest import MakeCase
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError
-from wsol.metrics._base import Case
+from wsol.metrics._base import MetricInput
 from wsol.metrics._common.blur import blurred, folded_kernel, gaussian_kernel
 from wsol.metrics._common.curves import Paths, Ties, area, path_probabilities, pixel_order, pixel_ranks, step_counts
 from wsol.metrics._common.rise import DeletionInsertion
@@ -69,7 +70,7 @@ def test_blur_equals_the_slow_twin(border: str) -> None:
 @pytest.mark.parametrize("metric", [Rise2018Dataset(steps=9), Rise2018Single(steps=31), RiseFixed(steps=9)])
 @pytest.mark.parametrize("number", [0, 1])
 def test_curves_equal_the_slow_twin(
-    metric: DeletionInsertion, number: int, make_case: Callable[..., Case], probabilities: slow.Model
+    metric: DeletionInsertion, number: int, make_case: MakeCase, probabilities: slow.Model
 ) -> None:
     case = make_case(number)
     coarse = np.round(case.map * 2)  # many ties
@@ -91,20 +92,20 @@ def test_curves_equal_the_slow_twin(
     assert columns["insertion_minus_deletion"] == columns["insertion_auc"] - columns["deletion_auc"]
 
 
-def test_the_class_is_the_predicted_one_unless_the_target_is_asked_for(make_case: Callable[..., Case]) -> None:
+def test_the_class_is_the_predicted_one_unless_the_target_is_asked_for(make_case: MakeCase) -> None:
     case = make_case(0)
     other = make_case(0, target=(case.predicted + 1) % 6)
     assert Rise2018Dataset().measure(case) == Rise2018Dataset().measure(other)
     assert Rise2018Dataset(of_class="target").measure(other)["deletion"][0] == other.probability
 
 
-def test_chunk_size_changes_nothing(make_case: Callable[..., Case], net: torch.nn.Module) -> None:
+def test_chunk_size_changes_nothing(make_case: MakeCase, net: torch.nn.Module) -> None:
     small, large = (make_case(0, query=ModelQuery(net, chunk=chunk)) for chunk in (3, 500))
     one, many = Rise2018Dataset().measure(small), Rise2018Dataset().measure(large)
     np.testing.assert_allclose(one["insertion"], many["insertion"], atol=1e-13)
 
 
-def test_substrates_are_asked_once_an_image(make_case: Callable[..., Case]) -> None:
+def test_substrates_are_asked_once_an_image(make_case: MakeCase) -> None:
     case = make_case(0)  # 480 pixels: steps of 18, so 27 of them and 26 points between the ends
     Rise2018Dataset().measure(case)
     assert case.query.cost.forwards == 26 * 2 + 2
@@ -112,14 +113,14 @@ def test_substrates_are_asked_once_an_image(make_case: Callable[..., Case]) -> N
     assert case.query.cost.forwards == 26 * 2 * 2 + 2
 
 
-def test_sharing_substrates_changes_no_number(make_case: Callable[..., Case]) -> None:
+def test_sharing_substrates_changes_no_number(make_case: MakeCase) -> None:
     case = make_case(0)
     alone = RiseFixed().measure(case)
     Rise2018Dataset().measure(make_case(0, memo=case.memo))
     assert RiseFixed().measure(make_case(0, memo=case.memo)) == alone
 
 
-def test_curves_can_be_left_out_of_the_rows(make_case: Callable[..., Case]) -> None:
+def test_curves_can_be_left_out_of_the_rows(make_case: MakeCase) -> None:
     assert set(Rise2018Dataset(keep_curves=False).measure(make_case(0))) == {
         "deletion_auc",
         "insertion_auc",
@@ -161,11 +162,11 @@ def golden(shared: Path) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
-def order_of(case: Case, ties: Ties) -> np.ndarray:
+def order_of(case: MetricInput, ties: Ties) -> np.ndarray:
     return pixel_order(torch.as_tensor(case.map), ties=ties).numpy()
 
 
-def curves_by(case: Case, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def curves_by(case: MetricInput, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Deletion and insertion in a given order of pixels."""
     ranks = pixel_ranks(torch.as_tensor(order.astype(np.int64))[None], case.map.shape)
     return Rise2018Dataset().curves([case], lambda group: ranks)[0]
@@ -192,7 +193,7 @@ def between(
     return path_probabilities(query, paths, counts).numpy()
 
 
-def _golden_case(golden: dict[str, np.ndarray], number: int, make_case: Callable[..., Case]) -> Case:
+def _golden_case(golden: dict[str, np.ndarray], number: int, make_case: MakeCase) -> MetricInput:
     net = _RiseNet(golden).eval()
     image = torch.as_tensor(golden["images"][golden["image_of_map"][number]])
     with torch.no_grad():
@@ -201,9 +202,7 @@ def _golden_case(golden: dict[str, np.ndarray], number: int, make_case: Callable
 
 
 @pytest.mark.parametrize("number", [0, 6])
-def test_curves_agree_with_the_official_code(
-    number: int, golden: dict[str, np.ndarray], make_case: Callable[..., Case]
-) -> None:
+def test_curves_agree_with_the_official_code(number: int, golden: dict[str, np.ndarray], make_case: MakeCase) -> None:
     case = _golden_case(golden, number, make_case)
     order = order_of(case, "reversed")
     if number >= 6:  # the official order inside ties depends on the numpy build, so it is given
@@ -217,9 +216,7 @@ def test_curves_agree_with_the_official_code(
     assert area(insertion) == pytest.approx(golden["auc_ins_step1792_f64"][number], abs=1e-6)
 
 
-def test_single_image_setting_agrees_with_the_official_code(
-    golden: dict[str, np.ndarray], make_case: Callable[..., Case]
-) -> None:
+def test_single_image_setting_agrees_with_the_official_code(golden: dict[str, np.ndarray], make_case: MakeCase) -> None:
     case = _golden_case(golden, 6, make_case)
     counts = step_counts(224 * 224, Rise2018Single().steps)
     assert len(counts) == golden["scores_del_step224_f64"].shape[1]
@@ -240,7 +237,7 @@ def test_areas_agree_with_the_official_code(setting: str, golden: dict[str, np.n
 
 @pytest.mark.parametrize(("ties", "rule"), [("reversed", "flipped_stable_ascending"), ("raster", "stable_descending")])
 def test_tie_rules_agree_with_the_golden_ones(
-    ties: str, rule: str, golden: dict[str, np.ndarray], make_case: Callable[..., Case]
+    ties: str, rule: str, golden: dict[str, np.ndarray], make_case: MakeCase
 ) -> None:
     case = _golden_case(golden, 7, make_case)
     deletion, insertion, _ = curves_by(case, order_of(case, ties))
@@ -249,7 +246,7 @@ def test_tie_rules_agree_with_the_golden_ones(
 
 
 def test_maps_without_ties_measure_as_the_official_code(
-    golden: dict[str, np.ndarray], shared: Path, make_case: Callable[..., Case]
+    golden: dict[str, np.ndarray], shared: Path, make_case: MakeCase
 ) -> None:
     published = json.loads((shared / "golden" / "rise.json").read_text())["auc"]
     columns = Rise2018Dataset().measure(_golden_case(golden, 5, make_case))
@@ -263,7 +260,7 @@ def test_kernel_and_blur_agree_with_the_official_code(golden: dict[str, np.ndarr
     np.testing.assert_allclose(blur, golden["blurred_image0_channel0"], atol=2e-6)
 
 
-def test_a_path_has_its_start_and_end(net: torch.nn.Module, make_case: Callable[..., Case]) -> None:
+def test_a_path_has_its_start_and_end(net: torch.nn.Module, make_case: MakeCase) -> None:
     image = make_case(0).image
     order = np.arange(image[0].numel())
     ends = between(ModelQuery(net), image[None], torch.zeros_like(image)[None], order, [0, len(order)], 4)

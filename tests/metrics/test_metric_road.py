@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 
 import numpy as np
 import pytest
 import torch
 
+from tests.metrics.conftest import MakeCase
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError
-from wsol.metrics._base import Case
 from wsol.metrics._common.curves import pixel_ranks
 from wsol.metrics._common.imputation import impute_linear
 from wsol.metrics.road import Road, removals
@@ -97,7 +97,7 @@ def test_removals_are_nested_and_keep_at_least_one_pixel() -> None:
 
 
 @pytest.mark.parametrize("number", range(2))
-def test_curves_equal_the_slow_twin(number: int, make_case: Callable[..., Case], probabilities: slow.Model) -> None:
+def test_curves_equal_the_slow_twin(number: int, make_case: MakeCase, probabilities: slow.Model) -> None:
     case = make_case(number)
     image = case.image.numpy()
     noise = case.rng("road").normal(0, 0.05, image.shape)
@@ -118,7 +118,7 @@ def test_curves_equal_the_slow_twin(number: int, make_case: Callable[..., Case],
     assert columns["road"] == pytest.approx((columns["lerf"] - columns["morf"]) / 2)
 
 
-def test_the_noise_depends_on_image_and_seed_and_not_on_the_map(make_case: Callable[..., Case]) -> None:
+def test_the_noise_depends_on_image_and_seed_and_not_on_the_map(make_case: MakeCase) -> None:
     one, same = Road().measure(make_case(0)), Road().measure(make_case(0))
     assert one == same
     assert one != Road().measure(make_case(0, seed=1))
@@ -127,7 +127,16 @@ def test_the_noise_depends_on_image_and_seed_and_not_on_the_map(make_case: Calla
     np.testing.assert_allclose(flipped["morf_curve"], plain["lerf_curve"], atol=1e-12)
 
 
-@pytest.mark.parametrize("percentiles", [(0.0, 50.0), (100.0,), ()])
-def test_percentiles_that_remove_nothing_or_everything_are_refused(percentiles: tuple[float, ...]) -> None:
-    with pytest.raises(ConfigError, match="percentiles="):
+@pytest.mark.parametrize(
+    ("percentiles", "message"),
+    [
+        ((0.0, 50.0), "road.percentiles=0 is out of range; give above 0 and below 100"),
+        ((100.0,), "road.percentiles=100 is out of range; give above 0 and below 100"),
+        ((), "road.percentiles is empty; give at least one, for example [10,50,90]"),
+    ],
+)
+def test_percentiles_that_remove_nothing_or_everything_are_refused(
+    percentiles: tuple[float, ...], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
         Road(percentiles=percentiles)

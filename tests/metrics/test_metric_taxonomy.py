@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.metrics.conftest import MakeCase
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError, DataError
-from wsol.metrics._base import Case
 from wsol.metrics.error_types import ErrorTypes, error_type, tscam_box
 
 GT = np.array([[10, 10, 29, 29]])  # 20 x 20 pixels
@@ -82,7 +80,7 @@ def test_the_box_is_opencvs() -> None:
             assert tscam_box(map01, tau=tau).tolist() == [x, y, x + w, y + h]
 
 
-def test_each_image_is_of_one_kind(make_case: Callable[..., Case]) -> None:
+def test_each_image_is_of_one_kind(make_case: MakeCase) -> None:
     for number in range(4):
         case = make_case(number)
         columns = ErrorTypes().measure(make_case(number, target=case.predicted))
@@ -92,7 +90,7 @@ def test_each_image_is_of_one_kind(make_case: Callable[..., Case]) -> None:
         assert ErrorTypes().measure(make_case(number, target=(case.predicted + 1) % 6))["error"] == "class_wrong"
 
 
-def test_ground_truth_is_cut_to_whole_pixels_of_the_frame(make_case: Callable[..., Case]) -> None:
+def test_ground_truth_is_cut_to_whole_pixels_of_the_frame(make_case: MakeCase) -> None:
     map01 = np.zeros((20, 24))
     map01[5:16, 4:15] = 1  # 4 5 15 16 with the end that the script has: 144 pixels
     case = make_case(0, map=map01, boxes=np.array([[4.9, 5.9, 99.0, 13.9]]))  # becomes 4 5 23 13: 180 pixels

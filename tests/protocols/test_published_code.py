@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from tests.localization.one_map import boxes_at, curve, map_of
 from tests.reference import protocols as reference
+from wsol.localization.boxes import finish_boxes
 from wsol.localization.cam2016_tool import LEVELS, tool_boxes
 from wsol.localization.final_map import final_map
 from wsol.localization.frame import frame_of
-from wsol.localization.iou import finish_boxes
 from wsol.localization.localize import _foreground, localize
 from wsol.protocols._base import Protocol, protocols
 from wsol.views import view_named

@@ -31,8 +31,7 @@ def test_presets_are_frozen(name: str) -> None:
 def test_every_knob_is_described() -> None:
     assert Protocol.__doc__
     described = {line.split(" : ")[0].strip() for line in Protocol.__doc__.splitlines() if " : " in line}
-    assert set(KNOBS) - described == {"headline"}  # which is described with deltas
-    assert "`headline`" in Protocol.__doc__
+    assert described == set(KNOBS)
 
 
 def test_the_presets_are_those_the_handbook_names() -> None:
@@ -106,18 +105,22 @@ def test_the_name_of_a_derived_protocol_says_all_of_it(changes: dict[str, object
     ("text", "said"),
     [
         ("choe2020_v3", "nearest: 'choe2020_v2'"),
-        ("choe2020_v2[normalize=max]", "nearest: 'protocols.choe2020_v2.normalise'"),
+        ("choe2020_v2[normalis=max]", "nearest: 'protocols.choe2020_v2.normalise'"),
+        ("choe2020_v2[iou=plus2]", "there is no IoU convention 'plus2'; nearest: 'plus1'"),
+        ("choe2020_v2[merge=summ]", "there is no rule for merging crops 'summ'; nearest: 'sum'"),
+        ("choe2020_v2[refine=grabcat]", "there is no refinement 'grabcat'; nearest: 'grabcut'"),
         ("choe2020_v2[normalise=mx]", "nearest: 'max'"),
-        ("choe2020_v2[max]", "'max' is not knob=value"),
+        ("choe2020_v2[max]", "'max' is not option=value"),
         ("choe2020_v2[tau=1.5]", "tau=1.5 is not in [0, 1)"),
         ("choe2020_v2[compare=ge]", "compare=ge needs quantise=none"),
         ("choe2020_v2[refine=grabcut]", "starts from one threshold"),
         ("choe2020_v1[connectivity=4]", "connectivity=4 can't be had with component=largest_polygon"),
         ("layercam2021[quantise=none]", "resize_uint8 needs quantise=floor_uint8"),
         ("cam2016_code[tau=sweep]", "grey levels of its own"),
-        ("exact[candidates=2]", "candidates=2 needs component=cam2016_tool"),
-        ("exact[deltas=()]", "deltas=() are not all in (0, 1]"),
-        ("exact[tau_step=0]", "tau_step=0.0 is not in (0, 0.5]"),
+        ("exact[candidates=2]", "it needs component=cam2016_tool"),
+        ("exact[deltas=()]", "deltas=() is empty"),
+        ("exact[deltas=(0.5, 1.5)]", "deltas=1.5 is out of range"),
+        ("exact[tau_step=0]", "tau_step=0 is out of range; give above 0 and at most 0.5"),
     ],
 )
 def test_what_does_not_exist_or_fit_is_said_in_one_sentence(text: str, said: str) -> None:
@@ -125,6 +128,26 @@ def test_what_does_not_exist_or_fit_is_said_in_one_sentence(text: str, said: str
         named(text)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("american", "stored"),
+    [
+        ("choe2020_v2[normalize=max]", "choe2020_v2[normalise=max]"),
+        ("choe2020_v2[order=normalize_first]", "choe2020_v2[order=normalise_first]"),
+        ("exact[quantize=floor_uint8,compare=gt]", "exact[compare=gt,quantise=floor_uint8]"),
+        ("choe2020_v2[refine=color_cut]", "choe2020_v2[refine=colour_cut]"),
+    ],
+)
+def test_american_spellings_are_understood_and_stored_as_rows_have_them(american: str, stored: str) -> None:
+    assert named(american).name == stored
+    assert named(american) == named(stored)
+
+
+def test_a_record_made_in_code_is_checked_like_one_that_is_derived() -> None:
+    with pytest.raises(ConfigError, match="there is no resize rule 'bicubic'; nearest: 'cubic'"):
+        Protocol(name="mine", resize="bicubic")
+    assert Protocol(name="mine", tau=0.3, refine="color_cut").refine == "colour_cut"
 
 
 def test_another_record_under_a_taken_name_is_refused() -> None:

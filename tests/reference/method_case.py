@@ -1,4 +1,4 @@
-"""What a naive twin of a method gets to see: one image, in float64, and a network that answers questions about it."""
+"""What a naive twin of a method receives: one image in float64, and a network to query."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 
 class Network:
-    """A module in float64, asked one image at a time with plain autograd."""
+    """A module in float64, run on one image at a time with plain autograd."""
 
     def __init__(self, module: torch.nn.Module) -> None:
         self.module = module
@@ -30,7 +30,7 @@ class Network:
     def score(self, image: Array, target: int, kind: str) -> float:
         return self.prob(image, target) if kind == "prob" else float(self.logits(image)[target])
 
-    def look(
+    def forward_backward(
         self,
         image: Array,
         layer: str,
@@ -90,9 +90,14 @@ class Case:
     def run_random(self, salt: str) -> torch.Generator:
         return generator(f"{self.seed}//{salt}")
 
+    def gradient_of(self, score: str) -> Array:
+        """Gradient of another score than the logit at the layer."""
+        of = {"logit": lambda y: y, "prob": lambda y: torch.softmax(y, 0), "logprob": lambda y: torch.log_softmax(y, 0)}
+        return self.net.forward_backward(self.image, self.layer, lambda y: of[score](y)[self.target])[1]
+
     def gradient(self, image: Array, layer: str | None = None) -> Array:
-        """Gradient of the target logit at a layer (default: the case's own), for another image."""
-        return self.net.look(image, layer or self.layer, lambda logits: logits[self.target])[1]
+        """Gradient of the target logit at a layer (default: the case's), for another image."""
+        return self.net.forward_backward(image, layer or self.layer, lambda logits: logits[self.target])[1]
 
 
 def generator(text: str) -> torch.Generator:
@@ -107,6 +112,11 @@ def softmax(values: Array) -> Array:
 
 def relu(values: Array) -> Array:
     return np.where(values > 0, values, 0.0)
+
+
+def positive(m: Array, wanted: bool = True) -> Array:
+    """ReLU where a method's option `relu` asks for it."""
+    return np.where(m > 0, m, 0.0) if wanted else m
 
 
 def stretch(m: Array) -> Array:

@@ -6,17 +6,18 @@ are those by a table that is added to the probabilities and is zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from tests.reference.method_case import Array, relu
+from tests.reference.twins import compare
 
 EPS = 1e-6  # of every layer norm
+VITS = "torchvision timm distilled registers pooled semantic"  # as in tests.methods.vits
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,7 @@ def to_map(weights: Weights, row: Array) -> Array:
     return np.array([[patches[i * side + j] for j in range(side)] for i in range(side)])
 
 
+@compare(VITS)
 def lastattention(weights: Weights, image: Array, target: int) -> Array:
     last = arrays(run(weights, image).attention)[-1]
     row = np.zeros(last.shape[-1])
@@ -213,6 +215,10 @@ def lastattention(weights: Weights, image: Array, target: int) -> Array:
     return to_map(weights, row)
 
 
+@compare(VITS)
+@compare("timm", heads="max", discard=0.0)
+@compare("timm", heads="min", discard=0.5)
+@compare("timm", heads="mean", discard=0.9)
 def rollout(weights: Weights, image: Array, target: int, *, heads: str = "mean", discard: float = 0.0) -> Array:
     joined = None
     for layer in arrays(run(weights, image).attention):
@@ -231,6 +237,7 @@ def rollout(weights: Weights, image: Array, target: int, *, heads: str = "mean",
     return to_map(weights, joined[readers(weights)].mean(0))
 
 
+@compare(VITS)
 def attngradcam(weights: Weights, image: Array, target: int) -> Array:
     found = run(weights, image)
     last, g = arrays(found.attention)[-1], gradients(found, found.logits[target])[-1]
@@ -242,6 +249,7 @@ def attngradcam(weights: Weights, image: Array, target: int) -> Array:
     return to_map(weights, relu(row))
 
 
+@compare(VITS)
 def genericattention(weights: Weights, image: Array, target: int) -> Array:
     found = run(weights, image)
     slopes = gradients(found, found.logits[target])
@@ -252,6 +260,10 @@ def genericattention(weights: Weights, image: Array, target: int) -> Array:
     return to_map(weights, relevance[readers(weights)].mean(0))
 
 
+@compare(VITS)
+@compare("torchvision distilled pooled semantic", pool="head")
+@compare("timm", start=-1)
+@compare("timm", start=1)
 def legrad(weights: Weights, image: Array, target: int, *, pool: str = "mean", start: int = 0) -> Array:
     found = run(weights, image)
     layers = range(len(weights.blocks))[start:]
@@ -267,6 +279,7 @@ def legrad(weights: Weights, image: Array, target: int, *, pool: str = "mean", s
     return to_map(weights, total)
 
 
+@compare("semantic")
 def tscam(weights: Weights, image: Array, target: int) -> Array:
     found = run(weights, image)
     layers = arrays(found.attention)
@@ -279,13 +292,3 @@ def tscam(weights: Weights, image: Array, target: int) -> Array:
 
 def arrays(tensors: Sequence[Tensor]) -> list[Array]:
     return [t.detach().numpy() for t in tensors]
-
-
-TWINS: dict[str, Callable[..., Any]] = {
-    "lastattention": lastattention,
-    "rollout": rollout,
-    "attngradcam": attngradcam,
-    "genericattention": genericattention,
-    "legrad": legrad,
-    "tscam": tscam,
-}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from skimage.measure import label
+from skimage.segmentation import slic
 
 from tests.reference.method_case import Array, Case, bilinear, gaussian, relu, softmax, stretch
-from tests.reference.methods_one_look import weighted
+from tests.reference.methods_one_pass import weighted
+from tests.reference.twins import compare, float64_only
 
 
 def channel_mask(case: Case, k: int, order: str = "norm_after_up") -> Array | None:
@@ -26,6 +29,13 @@ def combined(case: Case, scores: list[float | None], *, channel_softmax: bool) -
     return relu(weighted(case, weights))
 
 
+@compare()
+@compare(score="logit", mask_order="norm_before_up")
+@compare(channel_softmax=False)
+@compare(channel_softmax=False, baseline="none", score="logit")
+@compare("vgg", channel_softmax=False, baseline="blur")
+@compare(top_n=3)
+@compare("vgg", "features.3")
 def scorecam(
     case: Case,
     *,
@@ -64,6 +74,11 @@ def replaced(case: Case, activation: Array, score: str) -> float:
     return float((softmax(logits) if score == "prob" else logits)[case.target])
 
 
+@compare()
+@compare(divide="norm")
+@compare(divide="none")
+@compare("vgg", "features.3")
+@compare("gap", "wide")
 def ablationcam(case: Case, *, divide: str = "score") -> Array:
     y = float(case.logits[case.target])
     weights = []
@@ -74,6 +89,9 @@ def ablationcam(case: Case, *, divide: str = "score") -> Array:
     return relu(weighted(case, weights))
 
 
+@compare()
+@compare(score="prob")
+@compare(kernel="gauss3")
 def reciprocam(case: Case, *, score: str = "logit", kernel: str = "cell") -> Array:
     out = np.zeros(case.a.shape[1:])
     h, w = out.shape
@@ -90,6 +108,9 @@ def reciprocam(case: Case, *, score: str = "logit", kernel: str = "cell") -> Arr
     return out
 
 
+@float64_only
+@compare()
+@compare(groups=3, theta=0.5, score="logit")
 def groupcam(case: Case, *, groups: int = 32, theta: float = 0.7, score: str = "prob") -> Array:
     short = min(case.size)
     sigma, radius = 50 / 224 * short, round(25 / 224 * short)
@@ -107,6 +128,9 @@ def groupcam(case: Case, *, groups: int = 32, theta: float = 0.7, score: str = "
     return relu(total)
 
 
+@compare(samples=2)
+@compare("vgg", samples=2, noise_on="input", std=0.3, score="logit")
+@compare("gap", samples=2, channel_softmax=False)
 def sscam(
     case: Case,
     *,
@@ -131,6 +155,8 @@ def sscam(
     return combined(case, scores, channel_softmax=channel_softmax)
 
 
+@compare(samples=3)
+@compare("vgg", samples=3, channel_softmax=False, score="logit")
 def iscam(case: Case, *, samples: int = 10, score: str = "prob", channel_softmax: bool = True) -> Array:
     scores: list[float | None] = []
     for k in range(len(case.a)):
@@ -143,6 +169,8 @@ def iscam(case: Case, *, samples: int = 10, score: str = "prob", channel_softmax
     return combined(case, scores, channel_softmax=channel_softmax)
 
 
+@compare(samples=12)
+@compare("vgg", samples=12, cells=5, keep=0.3, score="logit")
 def rise(case: Case, *, samples: int = 4000, cells: int = 7, keep: float = 0.5, score: str = "prob") -> Array:
     h, w = case.size
     step = int(np.ceil(h / cells)), int(np.ceil(w / cells))
@@ -158,6 +186,8 @@ def rise(case: Case, *, samples: int = 4000, cells: int = 7, keep: float = 0.5, 
     return total / (samples * keep)
 
 
+@compare()
+@compare("vgg", window=0.4, stride=0.3, score="logit")
 def occlusion(case: Case, *, window: float = 0.25, stride: float = 0.125, score: str = "prob") -> Array:
     h, w = case.size
     whole = case.net.score(case.image, case.target, score)
@@ -177,6 +207,9 @@ def percentiles(m: Array) -> Array:
     return np.zeros_like(m) if high <= low else np.clip((m - low) / (high - low), 0, 1)
 
 
+@compare()
+@compare(variant="minus")
+@compare(variant="plus_minus")
 def polycam(cases: list[Case], *, variant: str = "plus") -> Array:
     fused: Array | None = None
     for case in cases[::-1]:
@@ -196,6 +229,12 @@ def polycam(cases: list[Case], *, variant: str = "plus") -> Array:
     return fused
 
 
+@float64_only
+@compare()
+@compare(k=3)
+@compare("vgg", k=3, confidence="masked_logit", merge="max")
+@compare("vgg", k=3, confidence="gradient", merge="top_m", m=2)
+@compare("gap", k=3, confidence="head_weight")
 def clustermerge(
     case: Case, *, k: int = 10, confidence: str = "masked_prob", merge: str = "weighted_sum", m: int = 3
 ) -> Array:
@@ -204,8 +243,8 @@ def clustermerge(
     ordered = sorted(alive, key=lambda c: tuple(points[c]))
     labels = naive_kmeans([points[c] for c in ordered], min(k, len(alive)), case.random("clustermerge"))
     parts: list[tuple[float, Array]] = []
-    for label in sorted(set(labels)):
-        members = [c for c, own in zip(ordered, labels, strict=True) if own == label]
+    for cluster in sorted(set(labels)):
+        members = [c for c, own in zip(ordered, labels, strict=True) if own == cluster]
         mean = sum(case.a[c] for c in members) / len(members)
         if confidence.startswith("masked"):
             mask = stretch(bilinear(mean, case.size))
@@ -248,6 +287,8 @@ def naive_kmeans(points: list[Array], clusters: int, random: torch.Generator) ->
     return labels
 
 
+@compare()
+@compare("gap", samples=2, score="logit")
 def shapcam(case: Case, *, samples: int = 10, score: str = "prob") -> Array:
     random = case.random("shapcam")
     alive = [k for k in range(len(case.a)) if case.a[k].any()]
@@ -263,3 +304,23 @@ def shapcam(case: Case, *, samples: int = 10, score: str = "prob") -> Array:
             weights[k] += (now - last) / samples
             last = now
     return relu(weighted(case, weights))
+
+
+@compare(segments=16)
+@compare("vgg", segments=9, compactness=30.0, sigma=2.0, score="logit")
+def regionocclusion(
+    case: Case, *, segments: int = 64, compactness: float = 10.0, sigma: float = 1.0, score: str = "prob"
+) -> Array:
+    low, high = case.image.min(), case.image.max()
+    pixels = np.stack([(channel - low) / (high - low) for channel in case.image], -1)
+    regions = slic(pixels, n_segments=segments, compactness=compactness, sigma=sigma)
+    assert len(np.unique(regions)) > 1
+    assert label(regions, connectivity=1).max() == len(np.unique(regions)), "a region in several pieces"
+    whole = case.net.score(case.image, case.target, score)
+    out = np.zeros(case.size)
+    for region in np.unique(regions):
+        covered = case.image.copy()
+        for y, x in zip(*np.nonzero(regions == region), strict=True):
+            covered[:, y, x] = 0
+        out[regions == region] = whole - case.net.score(covered, case.target, score)
+    return out

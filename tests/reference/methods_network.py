@@ -1,39 +1,50 @@
-"""Naive twins of the methods that look again: at the input, at noisy inputs, at biases, at other scores."""
+"""Naive twins of the methods of further passes: at the input, at noisy inputs, at biases, at other scores."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from tests.reference.method_case import Array, Case, bilinear, gaussian, relu, softmax, stretch
-from tests.reference.methods_one_look import gradcam, gradcam_pp, hirescam, layercam, weighted
+from tests.reference.methods_one_pass import gradcam, gradcam_pp, hirescam, layercam, weighted
 from tests.reference.tape import deeplift, input_signal
+from tests.reference.twins import compare, float64_only
 
 
-def reduced(signal: Array, reduce: str = "max", abs_: bool = True) -> Array:
-    signal = np.abs(signal) if abs_ else signal
-    if reduce == "l2":
-        return np.sqrt((signal**2).sum(0))
-    return signal.max(0) if reduce == "max" else signal.sum(0)
-
-
-def vanillagrad(case: Case, *, reduce: str = "max", abs: bool = True, smooth_sigma: float = 0.0) -> Array:  # noqa: A002
-    raw = reduced(input_signal(case.net.module, case.image, case.target, "plain"), reduce, abs)
+def reduced(signal: Array, reduce: str = "max", abs: bool = True, smooth_sigma: float = 0.0) -> Array:  # noqa: A002
+    """The options of methods that score pixels: color channels to one map, and a blur."""
+    signal = np.abs(signal) if abs else signal
+    raw = {"l2": np.sqrt((signal**2).sum(0)), "max": signal.max(0), "sum": signal.sum(0)}[reduce]
     return gaussian(raw, smooth_sigma, round(4 * smooth_sigma)) if smooth_sigma else raw
 
 
-def deconvnet(case: Case) -> Array:
-    return reduced(input_signal(case.net.module, case.image, case.target, "deconvnet"))
+@compare()
+@compare("vgg", reduce="l2", smooth_sigma=1.5)
+@compare("vgg", reduce="sum", abs=False)
+def vanillagrad(case: Case, **pixels: Any) -> Array:
+    return reduced(input_signal(case.net.module, case.image, case.target, "plain"), **pixels)
 
 
-def guidedbackprop(case: Case) -> Array:
-    return reduced(input_signal(case.net.module, case.image, case.target, "guided"))
+@compare()
+@compare("gap", reduce="sum", abs=False, smooth_sigma=1.0)
+def deconvnet(case: Case, **pixels: Any) -> Array:
+    return reduced(input_signal(case.net.module, case.image, case.target, "deconvnet"), **pixels)
 
 
-def guidedgradcam(case: Case, *, up: str = "bilinear") -> Array:
+@compare()
+@compare("gap", reduce="l2", abs=False, smooth_sigma=1.0)
+def guidedbackprop(case: Case, **pixels: Any) -> Array:
+    return reduced(input_signal(case.net.module, case.image, case.target, "guided"), **pixels)
+
+
+@compare()
+@compare("vgg", up="nearest")
+@compare("gap", reduce="sum", abs=False, smooth_sigma=1.0)
+def guidedgradcam(case: Case, *, up: str = "bilinear", **pixels: Any) -> Array:
     coarse = gradcam(case)
     h, w = case.size
     if up == "bilinear":
@@ -42,11 +53,13 @@ def guidedgradcam(case: Case, *, up: str = "bilinear") -> Array:
         fine = np.array(
             [[coarse[i * coarse.shape[0] // h, j * coarse.shape[1] // w] for j in range(w)] for i in range(h)]
         )
-    return reduced(input_signal(case.net.module, case.image, case.target, "guided") * fine)
+    return reduced(input_signal(case.net.module, case.image, case.target, "guided") * fine, **pixels)
 
 
-def inputxgrad(case: Case) -> Array:
-    return reduced(case.image * case.gradient(case.image, "input"), "sum")
+@compare()
+@compare("vgg", reduce="l2", abs=False, smooth_sigma=1.0)
+def inputxgrad(case: Case, *, reduce: str = "sum", **pixels: Any) -> Array:
+    return reduced(case.image * case.gradient(case.image, "input"), reduce, **pixels)
 
 
 def noisy(case: Case, samples: int, noise: float) -> list[Array]:
@@ -58,12 +71,19 @@ def noisy(case: Case, samples: int, noise: float) -> list[Array]:
     ]
 
 
-def smoothgrad(case: Case, *, samples: int = 25, noise: float = 0.15, statistic: str = "mean") -> Array:
+@compare(samples=3)
+@compare("vgg", samples=3, statistic="squared")
+@compare("vgg", samples=3, statistic="var")
+@compare("gap", samples=2, noise=0.4, reduce="sum", abs=False, smooth_sigma=1.0)
+def smoothgrad(case: Case, *, samples: int = 25, noise: float = 0.15, statistic: str = "mean", **pixels: Any) -> Array:
     gradients = np.array([case.gradient(x, "input") for x in noisy(case, samples, noise)])
     signal = {"mean": gradients.mean(0), "squared": (gradients**2).mean(0), "var": gradients.var(0)}[statistic]
-    return reduced(signal)
+    return reduced(signal, **pixels)
 
 
+@compare(samples=3)
+@compare(samples=3, numerator="d2")
+@compare("vgg", samples=2, noise=0.4)
 def smoothgradcam_pp(case: Case, *, samples: int = 25, noise: float = 0.15, numerator: str = "d1") -> Array:
     gradients = np.array([case.gradient(x) for x in noisy(case, samples, noise)])
     d1, d2, d3 = (np.mean(gradients**power, axis=0) for power in (1, 2, 3))
@@ -78,13 +98,11 @@ def smoothgradcam_pp(case: Case, *, samples: int = 25, noise: float = 0.15, nume
     return relu(weighted(case, weights))
 
 
+@compare(steps=4)
+@compare("vgg", steps=4, baseline="blur", reduce="max")
+@compare("gap", steps=2, abs=False, smooth_sigma=1.0)
 def integratedgradients(
-    case: Case,
-    *,
-    steps: int = 50,
-    baseline: str = "zero",
-    reduce: str = "sum",
-    abs: bool = True,  # noqa: A002
+    case: Case, *, steps: int = 50, baseline: str = "zero", reduce: str = "sum", **pixels: Any
 ) -> Array:
     sigma = 10 / 224 * min(case.size)
     start = np.zeros_like(case.image)
@@ -92,7 +110,7 @@ def integratedgradients(
         start = np.stack([gaussian(c, sigma, round(4 * sigma)) for c in case.image])
     points = [start + (s + 0.5) / steps * (case.image - start) for s in range(steps)]
     mean = sum(case.gradient(p, "input") for p in points) / steps
-    return reduced((case.image - start) * mean, reduce, abs)
+    return reduced((case.image - start) * mean, reduce, **pixels)
 
 
 def biased(net: nn.Module) -> list[tuple[str, Array]]:
@@ -106,6 +124,7 @@ def biased(net: nn.Module) -> list[tuple[str, Array]]:
     return found
 
 
+@compare()
 def fullgrad(case: Case, *, biases: bool = True) -> Array:
     total = stretch(np.abs(case.image * case.gradient(case.image, "input"))).sum(0)
     for name, bias in biased(case.net.module):
@@ -116,6 +135,7 @@ def fullgrad(case: Case, *, biases: bool = True) -> Array:
     return total
 
 
+@compare()
 def simple_fullgrad(case: Case) -> Array:
     return fullgrad(case, biases=False)
 
@@ -123,6 +143,8 @@ def simple_fullgrad(case: Case) -> Array:
 VGG_PLACES = {"features.1": 1, "features.4": 4, "features.7": 7}
 
 
+@compare("vgg", "features.7")
+@compare("vgg", "features.4")
 def liftcam(case: Case) -> Array:
     """Only for a TinyVGG: the multipliers are written out by hand."""
     multipliers = deeplift(case.net.module, VGG_PLACES[case.layer], case.a, case.target)
@@ -130,10 +152,13 @@ def liftcam(case: Case) -> Array:
 
 
 def other_score(case: Case, score: Callable[[torch.Tensor], torch.Tensor]) -> Case:
-    _, gradient = case.net.look(case.image, case.layer, score)
+    _, gradient = case.net.forward_backward(case.image, case.layer, score)
     return Case(case.net, case.image, case.target, case.layer, case.a, gradient, case.head, case.image_id, case.seed)
 
 
+@compare()
+@compare(base="layercam", alpha=0.6, references=2)
+@compare(weighted=True)
 def finercam(
     case: Case, *, base: str = "gradcam", alpha: float = 1.0, references: int = 3, weighted: bool = False
 ) -> Array:
@@ -150,6 +175,8 @@ def finercam(
     return bases[base](other_score(case, score))
 
 
+@compare()
+@compare("gap", score="logprob")
 def shapleycam(case: Case, *, score: str = "rest") -> Array:
     def of(y: torch.Tensor) -> torch.Tensor:
         sure = torch.log_softmax(y, 0)[case.target]
@@ -167,12 +194,18 @@ def shapleycam(case: Case, *, score: str = "rest") -> Array:
     return relu(weighted(case, [float(c.mean()) for c in corrected]))
 
 
-def opticam(case: Case, *, iterations: int = 50, rate: float = 0.1, score: str = "logit") -> Array:
+@float64_only
+@compare(iterations=4)
+@compare("vgg", iterations=4, score="prob", rate=0.5)
+@compare(iterations=20, tolerance=0.02)
+def opticam(
+    case: Case, *, iterations: int = 50, rate: float = 0.1, score: str = "logit", tolerance: float = 0.0
+) -> Array:
     """One graph from the weights through the network."""
     a, image = torch.from_numpy(relu(case.a)), torch.from_numpy(case.image)
     w = torch.full((len(a),), 0.5, dtype=torch.float64, requires_grad=True)
     slope = curve = torch.zeros(len(a), dtype=torch.float64)
-    best, top = None, -np.inf
+    best, top, last = None, -np.inf, None
     for step in range(1, iterations + 1):
         m = (torch.softmax(w, 0)[:, None, None] * a).sum(0)
         up = nn.functional.interpolate(m[None, None], size=case.size, mode="bilinear", align_corners=False)[0, 0]
@@ -181,6 +214,9 @@ def opticam(case: Case, *, iterations: int = 50, rate: float = 0.1, score: str =
         value = (logits.softmax(0) if score == "prob" else logits)[case.target]
         if value.item() > top:
             top, best = value.item(), m.detach().numpy()
+        if last is not None and abs(value.item() - last) < tolerance * abs(last):
+            break
+        last = value.item()
         (gradient,) = torch.autograd.grad(value, w)
         slope = 0.9 * slope + 0.1 * gradient
         curve = 0.999 * curve + 0.001 * gradient**2
@@ -190,22 +226,25 @@ def opticam(case: Case, *, iterations: int = 50, rate: float = 0.1, score: str =
     return best
 
 
+@compare("vgg", scales=3, largest=2.5)
 def cameras(case: Case, *, scales: int = 8, largest: float = 4.125) -> Array:
-    looks = []
+    passes = []
     for s in range(scales):
         factor = 1 + (largest - 1) * s / (scales - 1)
         size = round(case.size[0] * factor), round(case.size[1] * factor)
         image = np.stack([bilinear(c, size) if size != case.size else c for c in case.image])
-        looks.append(case.net.look(image, case.layer, lambda y: y[case.target]))
-    target = looks[-1][0].shape[1:]
+        passes.append(case.net.forward_backward(image, case.layer, lambda y: y[case.target]))
+    target = passes[-1][0].shape[1:]
     total = np.zeros(target)
     for k in range(len(case.a)):
-        a = sum(bilinear(look[0][k], target) for look in looks) / scales
-        g = sum(bilinear(look[1][k], target) for look in looks) / scales
+        a = sum(bilinear(one[0][k], target) for one in passes) / scales
+        g = sum(bilinear(one[1][k], target) for one in passes) / scales
         total = total + a * g
     return relu(total)
 
 
+@compare()
+@compare("vgg", base="layercam")
 def tta(case: Case, *, base: str = "gradcam") -> Array:
     bases = {"gradcam": gradcam, "layercam": layercam}
     maps = []
@@ -214,7 +253,7 @@ def tta(case: Case, *, base: str = "gradcam") -> Array:
         resized = np.stack([bilinear(c, size) for c in case.image])
         for step in (1, -1):
             image = np.ascontiguousarray(resized[:, :, ::step])
-            a, g = case.net.look(image, case.layer, lambda y: y[case.target])
+            a, g = case.net.forward_backward(image, case.layer, lambda y: y[case.target])
             own = Case(case.net, image, case.target, case.layer, a, g, case.head, case.image_id, case.seed)
             maps.append(bases[base](own)[:, ::step])
     size = maps[0].shape

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.reference.metrics import nearest
 from wsol.errors import ConfigError
 from wsol.localization.final_map import final_map
 from wsol.maps.crops import merge_crops
@@ -78,7 +79,7 @@ def test_the_canvas_shows_its_region_and_nothing_else(name: str, width: int, hei
 def test_dividing_first_moves_coordinates_by_rounding_only(c: int, width: int) -> None:
     layout = view_named("squash", 224).layout((width, 100))
     box = np.array([[min(c, width), 0, width, 50]], float)
-    first, last = boxes_on_canvas(box, layout), boxes_on_canvas(box, layout, divide_first=True)
+    first, last = boxes_on_canvas(box, layout), boxes_on_canvas(box, layout, scale="divide_first")
     np.testing.assert_allclose(first, last, rtol=1e-15)
     assert last[0, 0] == min(c, width) / width * 224
     assert first[0, 0] == min(c, width) * 224 / width
@@ -162,3 +163,9 @@ def test_a_side_below_eight_pixels_is_refused() -> None:
     view_named("squash", 8)
     with pytest.raises(ConfigError, match=r"view\.side=7 is too small; expected at least 8 pixels"):
         view_named("squash", 7)
+
+
+def test_a_mask_takes_the_pixel_that_a_targets_corner_falls_in() -> None:
+    mask = np.random.default_rng(0).choice(np.array([0, 1, 255], np.uint8), (31, 17))
+    layout = view_named("squash", 24).layout((17, 31))
+    np.testing.assert_array_equal(mask_on_canvas(mask, layout, (24, 20)), nearest(mask, (24, 20)))

@@ -16,7 +16,7 @@ from wsol.datasets.base import Dataset, datasets
 from wsol.environment import versions
 from wsol.errors import ConfigError
 from wsol.evaluation.adopt import adopt
-from wsol.evaluation.build import chosen_metric, engine_of
+from wsol.evaluation.build import chosen_metric, chunk_of, engine_of
 from wsol.evaluation.engines import run_local
 from wsol.evaluation.experiment import Experiment, Numerics
 from wsol.methods._variants import variant_of
@@ -99,8 +99,8 @@ def evaluate(
         view=view_named(view, classifier.input_size),
         seed=seed,
         batch_size=engine.batch_size,
-        chunk=engine.chunk,
-        threads=engine.threads,
+        chunk=chunk_of(engine),
+        threads=engine.workers,
         gallery=gallery,
         numerics=Numerics(device="cpu" if weight is None else str(weight.device)),
     )
@@ -122,14 +122,14 @@ def evaluate(
 def _dataset(dataset: Any, class_names: Sequence[str], limit: int | None) -> Dataset:
     if isinstance(dataset, str):
         return build(datasets[dataset], {} if limit is None else {"limit": limit}, where="dataset")
-    if all(hasattr(dataset, name) for name in ("samples", "image", "fingerprint")):
-        return dataset  # type: ignore[no-any-return]
+    if isinstance(dataset, Dataset):
+        return dataset
     if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
         raise ConfigError(
             f"dataset is a {type(dataset).__name__}; expected a name, or something with len() and [index] whose items "
             "are (image, label, boxes or mask); of a DataLoader give loader.dataset"
         )
-    return PythonDataset(dataset, tuple(class_names), limit)
+    return PythonDataset(items=dataset, names=tuple(class_names), limit=limit)
 
 
 def _classifier(

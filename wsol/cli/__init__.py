@@ -1,11 +1,12 @@
 """The command line. `wsol --help` lists the commands; each is one file beside this one.
 
-Answers go to stdout, the story to stderr. Exit codes: 0 done, 1 a job failed or a number is outside its tolerance, 2
-bad usage or configuration.
+Answers are on stdout, log messages on stderr. Exit codes: 0 done, 1 a job failed or a number is outside its tolerance,
+2 bad usage or configuration.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -25,12 +26,11 @@ COMMANDS = {  # name: (what it does, an example)
     "report": ("write the page of a run, or its figures", "wsol report latest -o report.html"),
     "export": ("write rows for other tools", "wsol export latest --coco detections.json"),
     "explain": ("draw heat maps and boxes on images", "wsol explain photo.jpg --model resnet50 -o heat/"),
-    "list": ("list methods, layers, models, datasets, protocols, metrics", "wsol list layers model=resnet50"),
+    "list": ("list methods, layers, models, datasets, protocols, benchmarks ...", "wsol list layers model=resnet50"),
     "score": ("score maps made by other tools", "wsol score --maps DIR --annotations PATH --protocol choe2020_v2"),
-    "show": ("show one method, protocol, metric or data set", "wsol show method layercam"),
-    "diff": ("print what two protocols have different", "wsol diff protocols choe2020_v1 choe2020_v2"),
-    "parity": ("compare our methods with other libraries' own", "wsol parity model=shapes_vgg --images 8"),
-    "new": ("write a starting file for your own method", "wsol new method my_cam"),
+    "show": ("show one method, protocol, metric or dataset", "wsol show protocol choe2020_v1 choe2020_v2"),
+    "parity": ("compare our methods with those of other libraries", "wsol parity model=shapes_vgg --images 8"),
+    "new": ("write a starting file for a method of your own", "wsol new method my_cam"),
     "doctor": ("check the installation and the data", "wsol doctor dataset=shapes"),
 }
 
@@ -38,25 +38,35 @@ COMMANDS = {  # name: (what it does, an example)
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the console script."""
     words = [*(sys.argv[1:] if argv is None else argv)]  # the name `list` is our own command here
-    _tell_the_story()
+    configure_logging()
+    _accept_any_letter()
     try:
-        return _dispatch(words)
+        code = _dispatch(words)
+        sys.stdout.flush()
     except WsolError as error:
         print(f"wsol: {type(error).__name__}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt as error:
-        print("wsol: stopped; what was done is kept, run the same command to resume", file=sys.stderr)
+        print("wsol: stopped; run the same command to resume", file=sys.stderr)
         return getattr(error, "exit_code", 130)
     except BrokenPipeError:  # `wsol table latest | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        _drop_output()
+        print(f"wsol: can't write the answer to stdout: {error.strerror}; send it to another place", file=sys.stderr)
+        return 1
+    return code
 
 
 def _dispatch(words: list[str]) -> int:
     if "COMP_LINE" in os.environ and words[:1] in (["-sc"], ["--shell-completion"]):
-        from wsol.cli.completion import complete
+        from wsol.cli.completion import candidates
 
-        return complete(words)
+        print("\n".join(candidates(os.environ["COMP_LINE"], COMMANDS)))
+        return 0
     if not words or words[0] in ("-h", "--help", "help"):
         print(usage())
         return 0
@@ -73,8 +83,8 @@ def _dispatch(words: list[str]) -> int:
     return code
 
 
-def _tell_the_story() -> None:
-    """Our own messages to stderr; other libraries keep theirs."""
+def configure_logging() -> None:
+    """Our own log messages on stderr; other libraries keep theirs. Once per command, and in each job of a sweep."""
     log = logging.getLogger("wsol")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
@@ -83,11 +93,26 @@ def _tell_the_story() -> None:
     log.propagate = False
 
 
+def _accept_any_letter() -> None:
+    """Where stdout has no letter such as ±, print its code; where there is no stdout, print nothing."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Let what is left to print go nowhere, so that leaving Python does not fail at it again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def usage() -> str:
-    """What `wsol --help` prints: one example a command."""
+    """What `wsol --help` prints: one example per command."""
     lines = ["wsol: benchmark weakly supervised object localization", "", "usage: wsol COMMAND ...", ""]
     for name, (about, example) in COMMANDS.items():
         lines += [f"  {name:<10} {about}", f"  {'':<10}   {example}"]
-    lines += ["", "`wsol COMMAND --help` says more. Answers are on stdout, messages on stderr."]
+    lines += ["", "`wsol COMMAND --help` says more. Answers are on stdout, log messages on stderr."]
     lines += ["Exit codes: 0 done, 1 a job failed, 2 bad usage or configuration."]
+    lines += ['Completion: eval "$(wsol run -sc install=bash)"; zsh and fish too.']
     return "\n".join(lines)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsol.cli import choices
+from wsol.cli.options import Command
 from wsol.errors import WsolError
 from wsol.report.tables.render import check_format, write
 from wsol.runs.folder import RunFolder, open_run
@@ -23,23 +22,16 @@ DESCRIPTION = """Compare two variants image by image: differences with intervals
 
 def main(words: Sequence[str]) -> int:
     """Print differences, then the images that differ most."""
-    parser = argparse.ArgumentParser(
-        prog="wsol compare", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Command("compare", DESCRIPTION, reads=True).with_format().with_intervals().with_failed()
     parser.add_argument("a", metavar="A", help="a variant, the beginning of its id, or RUN/variant")
     parser.add_argument("b", metavar="B", help="the variant it is compared with")
     parser.add_argument("--run", default="latest", help="the run of variants that don't name theirs")
-    parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="where run folders are")
     parser.add_argument("--metric", action="append", default=[], help="only this metric (may be repeated)")
     parser.add_argument("--protocol", action="append", default=[], help="only this protocol (may be repeated)")
     parser.add_argument("--all", action="store_true", help="every number, not only the main ones")
     parser.add_argument("--top", type=int, default=10, help="how many images to list")
     parser.add_argument("--by-class", action="store_true", help="resample whole classes")
-    parser.add_argument("--skip-failed", action="store_true", help="leave failed images out")
-    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
-    parser.add_argument("--format", dest="style", default="auto", help="auto, md, csv, tex, html or json")
-    parser.add_argument("--json", dest="style", action="store_const", const="json", help="same as --format json")
-    chosen = parser.parse_args(choices.reading(list(words)))
+    chosen = parser.read(words)
     from wsol.report.numbers.choose import Choice
     from wsol.report.numbers.summary import Settings
     from wsol.report.tables.compare import compare_table, compared, image_key, images_table, most_different

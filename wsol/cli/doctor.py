@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import os
 import shutil
@@ -13,12 +12,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wsol.cli import choices
+from wsol.cli.options import RUNS, RUNS_DEFAULT, Command
 from wsol.environment import versions
 from wsol.errors import WsolError
+from wsol.settings import compose_settings
 
 if TYPE_CHECKING:
+    from wsol.models.classifier import Classifier
     from wsol.testing import Trial
+
+
+DESCRIPTION = """Check the installation; with dataset=... or model=... also that they load; with method=... that
+the methods keep what every method must (wsol.testing), on the network of model=...
+
+  wsol doctor
+  wsol doctor dataset=cub paths.data=/data
+  wsol doctor --with my_cam.py method=[my_cam]
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +41,14 @@ class Finding:
 
 def main(words: Sequence[str]) -> int:
     """Print findings; exit code 1 when one is bad."""
-    parser = argparse.ArgumentParser(
-        prog="wsol doctor",
-        description="Check the installation; with dataset=... or model=... also that they load; with method=my_cam"
-        " --with my_cam.py that the method keeps what every method must (wsol/contract.py), on model=... if said.",
-    )
+    parser = Command("doctor", DESCRIPTION, overrides=True)
     parser.add_argument("overrides", nargs="*", help="dataset=..., model=..., method=[...] and their options")
-    chosen = parser.parse_intermixed_args(choices.load_with(list(words)))
+    chosen = parser.read(words)
     findings = [Finding("note", " ".join(f"{k}={v}" for k, v in versions().items()))]
     findings += [_tried(check) for check in (_torch_pair, _device, _numba, _conf, _writable)]
     if chosen.overrides and all(f.state != "bad" for f in findings):
-        findings += _data(chosen.overrides)
-    for finding in findings:
+        findings += _chosen(chosen.overrides)
+    for finding in dict.fromkeys(findings):
         print(f"{finding.state:<5}{finding.text}")
     return 1 if any(f.state == "bad" for f in findings) else 0
 
@@ -104,53 +110,45 @@ def _conf() -> Finding:
 
 
 def _writable() -> Finding:
-    runs = Path("results/runs")
+    runs = Path(os.environ.get(RUNS, RUNS_DEFAULT))
     place = next(p for p in [runs, *runs.parents] if p.exists())
     if not os.access(place, os.W_OK):
         return Finding("bad", f"{place.resolve()} can't be written; choose another folder with paths.runs=DIR")
     return Finding("ok", f"{place.resolve()} can be written, {shutil.disk_usage(place).free / 2**30:.0f} GB free")
 
 
-def _data(overrides: Sequence[str]) -> list[Finding]:
-    from wsol.cli.compose import compose_settings
+def _chosen(overrides: Sequence[str]) -> list[Finding]:
+    """What the words choose: the dataset, the network, and whether the methods keep the contract on it."""
+    from wsol.evaluation.build import load_model
 
+    groups = {word.lstrip("+~").partition("=")[0].partition(".")[0].removesuffix("s") for word in overrides}
     findings: list[Finding] = []
     try:
-        settings = compose_settings(choices.rewrite(list(overrides)))
-        if any(word.startswith("dataset") for word in overrides):
+        settings = compose_settings(overrides)
+        if "dataset" in groups:
             findings.append(_dataset(settings))
-        if any(word.startswith("model") for word in overrides):
-            from wsol.evaluation.build import load_model
-
+        if groups & {"model", "method"}:
             classifier = load_model(settings["model"])
-            findings.append(
-                Finding(
-                    "ok", f"model {classifier.name}: {classifier.num_classes} classes, weights {classifier.weights_id}"
-                )
-            )
-        if any(word.startswith("method") for word in overrides):
-            findings += _methods(settings)
+            known = f"model {classifier.name}: {classifier.num_classes} classes, weights {classifier.weights_id}"
+            findings += [Finding("ok", known)] if "model" in groups else []
+        if "method" in groups:
+            findings += _methods(settings, classifier)
     except WsolError as error:
         findings.append(Finding("bad", str(error)))
     return findings
 
 
-def _methods(settings: dict[str, Any]) -> list[Finding]:
+def _methods(settings: dict[str, Any], classifier: Classifier) -> list[Finding]:
     """The contract, on random images in float64: a line for a method that keeps it, or for each rule it breaks."""
     import torch
 
-    from wsol.evaluation.build import load_model
-    from wsol.methods._variants import expand
-    from wsol.models.stages import resolve_layer, stages
+    from wsol.evaluation.build import variants_of
     from wsol.models.tokens import Grids
     from wsol.testing import RULES, Trial
 
-    classifier = load_model(settings["model"])
     side, count = classifier.input_size, min(3, classifier.num_classes)
     images = torch.randn(3, 3, side, side, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    variants = expand(
-        settings["methods"], resolve=lambda name: resolve_layer(classifier, name), stages=list(stages(classifier))
-    )
+    variants = variants_of(settings, classifier)
     known = dict(Grids(classifier))
     module = classifier.module.double().eval()
     findings: list[Finding] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import logging
 import re
@@ -12,8 +11,10 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from wsol.cli import choices
+from wsol.cli.options import Command
 from wsol.errors import ConfigError, DataError, OutputError, RowsFailed
+from wsol.settings import compose_settings
+from wsol.settings.words import is_setting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DESCRIPTION = """Draw heat maps, ground-truth boxes (green) and predicted boxes (red).
+DESCRIPTION = """Draw heat maps, ground-truth boxes (dashed) and predicted boxes (solid).
 
 An IMAGE is a file, or an image id of the dataset; files show the predicted class unless --label says otherwise.
 Everything else is chosen as for `wsol run`:
@@ -38,9 +39,7 @@ Everything else is chosen as for `wsol run`:
 
 def main(words: Sequence[str]) -> int:
     """Write PNGs and one npz; print their names."""
-    parser = argparse.ArgumentParser(
-        prog="wsol explain", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Command("explain", DESCRIPTION, overrides=True)
     parser.add_argument("words", nargs="+", metavar="IMAGE|OVERRIDE")
     parser.add_argument("-o", "--out", default="explained", help="folder for the pictures (default: explained)")
     parser.add_argument("--label", type=int, help="class index to explain (default: ground truth, else the prediction)")
@@ -50,19 +49,18 @@ def main(words: Sequence[str]) -> int:
         help="share of the maximum (default: 0.15, of gradcam2017; other protocols: theirs, else 0.2)",
     )
     parser.add_argument("--model", help="same as model=...")
-    chosen = parser.parse_intermixed_args(choices.load_with(list(words)))
-    overrides = [w for w in chosen.words if re.match(r"[~+]*[\w.@/]+=", w) and not Path(w).exists()]
-    images = [w for w in chosen.words if w not in overrides]
-    if chosen.model:
-        overrides.append(f"model={chosen.model}")
+    parser.set_defaults(overrides=[])
+    given = parser.read(words)
+    overrides = [*given.overrides, *filter(is_setting, given.words)]
+    images = [word for word in given.words if word not in overrides]
+    if given.model:
+        overrides.append(f"model={given.model}")
     if not images:
         raise ConfigError("no image given: wsol explain photo.jpg model=resnet50, or an image id of the dataset")
-    if not any(w.startswith("protocol=") for w in overrides):
+    if not any(word.startswith("protocol=") for word in overrides):
         overrides.append("protocol=[gradcam2017]")
-    with redirect_stdout(sys.stderr):  # whatever a network or another library prints is no answer of ours
-        files, failed = explain(
-            images, choices.rewrite(overrides), Path(chosen.out), label=chosen.label, tau=chosen.tau
-        )
+    with redirect_stdout(sys.stderr):  # what a network or another library prints is not an answer
+        files, failed = explain(images, overrides, Path(given.out), label=given.label, tau=given.tau)
     for file in files:
         print(file)
     if failed:
@@ -73,38 +71,36 @@ def main(words: Sequence[str]) -> int:
 def explain(
     images: Sequence[str], overrides: Sequence[str], out: Path, *, label: int | None, tau: float | None
 ) -> tuple[list[Path], list[str]]:
-    """Pictures of every chosen variant for every image; returns the files written, and what failed, each in a line."""
+    """Pictures of every chosen variant for every image; returns the files written, and a line for each that failed."""
     import numpy as np
 
-    from wsol.cli.compose import compose_settings
     from wsol.datasets.base import Sample
-    from wsol.datasets.labels import as_the_network_counts
-    from wsol.evaluation.build import chosen_protocols, engine_of, load_dataset, load_model, place, view_of
+    from wsol.datasets.labels import match_class_indices
+    from wsol.evaluation.build import (
+        chosen_protocols,
+        engine_of,
+        extractor_of,
+        load_dataset,
+        load_model,
+        variants_of,
+        view_of,
+    )
     from wsol.evaluation.experiment import view_under
     from wsol.evaluation.rows import NOT_FINITE
     from wsol.localization.frame import in_stored_pixels
     from wsol.localization.localize import boxes_along, localize
-    from wsol.maps.extractor import MapExtractor
     from wsol.maps.network import NetworkMaps
-    from wsol.methods._variants import expand
-    from wsol.models.stages import resolve_layer, stages
     from wsol.report.figures.overlay import overlay, sheet
 
     settings = compose_settings(overrides)
     protocol = chosen_protocols(settings)[0]
     classifier = load_model(settings["model"])
-    variants = expand(
-        settings["methods"], resolve=lambda name: resolve_layer(classifier, name), stages=list(stages(classifier))
-    )
-    engine = engine_of(settings)
-    place(classifier, engine)
+    variants, engine = variants_of(settings, classifier), engine_of(settings)
+    extractor = extractor_of(classifier, engine, seed=settings["seed"])
     view = view_under(protocol, view_of(settings, classifier))
     data = None
     if any(not Path(i).is_file() for i in images):
-        data = as_the_network_counts(load_dataset(settings["dataset"]), classifier.class_names)
-    extractor = MapExtractor(
-        classifier, seed=settings["seed"], chunk=engine.chunk, autocast=engine.precision == "bfloat16"
-    )
+        data = match_class_indices(load_dataset(settings["dataset"]), classifier.class_names)
     tau = tau if tau is not None else 0.2 if protocol.tau == "sweep" else protocol.tau
     shown = protocol if protocol.tau in ("sweep", tau) else protocol.derive({"tau": tau})
     try:
@@ -175,7 +171,7 @@ def _heat(item: ImageMap, protocol: Protocol) -> NDArray[Any]:
     import numpy as np
 
     from wsol.localization.final_map import final_map
-    from wsol.localization.frame import frame_of
+    from wsol.localization.frame import frame_of, in_stored_pixels
 
     width, height = item.layout.stored_wh
     if item.full or not item.finite:
@@ -183,8 +179,10 @@ def _heat(item: ImageMap, protocol: Protocol) -> NDArray[Any]:
     size = frame_of(item.boxes_xyxy, item.layout, protocol).size_wh
     final = final_map(item.raw, item.layout, size, protocol).astype(np.float64)
     final /= max(float(final.max()), 1e-12)
-    x0, y0, x1, y1 = (round(v) for v in item.layout.region_xyxy)
-    if protocol.space == "original" or (x0, y0, x1, y1) == (0, 0, width, height):
+    whole = np.array([[0, 0, *size]])
+    covered = in_stored_pixels(whole, item.layout, space=protocol.space, side=protocol.side)
+    x0, y0, x1, y1 = covered[0].round().astype(int).tolist()
+    if (x0, y0, x1, y1) == (0, 0, width, height):
         return final
     heat = np.zeros((height, width))
     heat[y0:y1, x0:x1] = cv2.resize(final, (x1 - x0, y1 - y0))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsol.cli import choices
+from wsol.cli.options import Command
 from wsol.errors import ConfigError, OutputError, WsolError
 from wsol.runs.folder import open_run
 
@@ -26,11 +25,8 @@ DESCRIPTION = """Write rows or numbers of a run for other tools.
 
 def main(words: Sequence[str]) -> int:
     """Write what is asked for; print the names of the files."""
-    parser = argparse.ArgumentParser(
-        prog="wsol export", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Command("export", DESCRIPTION, reads=True)
     parser.add_argument("run", nargs="?", default="latest", help="a run folder, the beginning of its name, or latest")
-    parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="where run folders are")
     parser.add_argument("--csv", type=Path, help="rows without curves, as CSV")
     parser.add_argument("--parquet", type=Path, help="rows with curves and boxes, as one Parquet file")
     parser.add_argument("--coco", type=Path, help="predicted boxes as COCO results (one file per variant)")
@@ -43,7 +39,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard event files")
     parser.add_argument("--mlflow", help="MLflow tracking URI")
     parser.add_argument("--wandb", help="Weights & Biases project")
-    chosen = parser.parse_args(choices.reading(list(words)))
+    chosen = parser.read(words)
     folder = open_run(chosen.run, chosen.runs)
     written: list[object] = []
     if chosen.csv or chosen.parquet:
@@ -80,7 +76,7 @@ def _coco(
     name = single_box_protocol(folder, protocol)
     if tau is not None and not 0 <= tau < 1:
         raise ConfigError(f"--tau {tau} is not in [0, 1)")
-    ids = Coco(images=None, annotations=str(own)).coco_ids() if own else None
+    ids = Coco(images=None, annotations=own).coco_ids() if own else None
     files = coco_files(folder, variants, name, place, tau=tau, ids=ids)
     for file, content in files.items():
         _write(file, lambda f=file, c=content: f.write_text(json.dumps(c)))  # type: ignore[misc]

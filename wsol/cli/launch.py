@@ -3,41 +3,48 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
-
-from omegaconf import DictConfig, OmegaConf
+from typing import TYPE_CHECKING, Any, TextIO
 
 from wsol.cli.table import VAL, settings_of
 from wsol.environment import versions
 from wsol.errors import ConfigError, RowsFailed
 from wsol.evaluation.adopt import adopt
-from wsol.evaluation.build import experiment_from
+from wsol.evaluation.build import experiment_from, general_of
 from wsol.evaluation.engines import Part, run_local
 from wsol.evaluation.experiment import Experiment
+from wsol.evaluation.forecast import forecast, is_cheap
 from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import is_complete
 from wsol.report.tables.render import print_table
 from wsol.runs.folder import RunFolder
 from wsol.runs.knobs import check_knobs
+from wsol.settings.records import General
+
+if TYPE_CHECKING:
+    from wsol.report.numbers.summary import Summary
 
 log = logging.getLogger(__name__)
 
 STUDIES = ("ablation-", "knobs-")  # figures of what an experiment varies
 
 
-def run_job(config: DictConfig) -> None:
-    """Run one composed configuration and print its table on stdout."""
-    settings, profile = _plain(config), Profile()
-    taus = settings.get("tau_from") or ["oracle"]
-    taus = [taus] if isinstance(taus, str) else [str(tau) for tau in taus]
-    chosen_on = Path(settings["paths"]["runs"])
-    settings_of(["oracle" if tau == VAL else tau for tau in taus], chosen_on, n_resamples=1)  # refuses wrong ones
-    if settings.get("figures") not in (None, "svg", "png", "pdf"):
-        raise ConfigError(f"figures={settings['figures']} is not a kind of figure; use svg, png, pdf or null")
+def run_job(settings: Mapping[str, Any], *, dry: bool = False) -> float:
+    """Run composed settings and print the table on stdout; returns the headline number, NaN where there is none.
+
+    With `dry`, print what would be run instead.
+    """
+    profile, general = Profile(), general_of(settings)
+    taus = [general.tau_from] if isinstance(general.tau_from, str) else list(general.tau_from or ["oracle"])
+    runs = Path(settings["paths"]["runs"])
+    settings_of(["oracle" if tau == VAL else tau for tau in taus], runs, n_resamples=1)  # refuses wrong ones
+    if dry:
+        _print_forecast(_experiment(settings, profile), sys.stdout)
+        return math.nan
     to_come = 0
     if VAL in taus:
         if "split" not in settings["dataset"]:
@@ -46,12 +53,13 @@ def run_job(config: DictConfig) -> None:
                 "first and give tau_from=val:RUN"
             )
         _, _, to_come = _run({**settings, "dataset": {**settings["dataset"], "split": VAL}}, profile)
-    experiment, folder, own = _run(settings, profile)
-    if not to_come + own:
+    experiment, folder, missing = _run(settings, profile)
+    value = math.nan
+    if not to_come + missing:
         with profile.stage("table"):
-            _show(experiment, folder, taus, settings)
+            value = _show(experiment, folder, taus, general)
     log.info("rows: %s", folder.path)
-    if settings.get("profile"):
+    if general.profile:
         print_table(profile.table(), sys.stderr)
     if failed := folder.failed(experiment.work):
         first = next(iter(failed))
@@ -60,33 +68,85 @@ def run_job(config: DictConfig) -> None:
             f"{len(failed)} of {len(experiment.variants)} variants failed on some images, "
             f"first {first} on {image_id}: {line}; all other rows are complete"
         )
+    return value
 
 
-def _show(experiment: Experiment, folder: RunFolder, taus: Sequence[str], settings: Mapping[str, Any]) -> None:
-    """The table of what was asked for, on stdout, and its figures."""
+def _show(experiment: Experiment, folder: RunFolder, taus: Sequence[str], general: General) -> float:
+    """The table of what was asked for, on stdout, and its figures; returns the headline number."""
     from wsol.report.numbers.summary import RESAMPLES, summarize
     from wsol.report.tables.show import show
 
-    asked, measures = {v.key for v in experiment.variants}, {measure for _, measure in experiment.work}
-    if settings.get("table", True):
-        drawn = settings_of(taus, folder.path.parent, n_resamples=RESAMPLES, of=folder)
-        show(summarize(folder, variants=asked, measures=measures, settings=drawn), sys.stdout)
-    if settings.get("figures"):
+    variants, measures = {v.key for v in experiment.variants}, {measure for _, measure in experiment.work}
+    drawn = settings_of(taus, folder.path.parent, n_resamples=RESAMPLES if general.table else 1, of=folder)
+    summary = summarize(folder, variants=variants, measures=measures, settings=drawn)
+    if general.table:
+        show(summary, sys.stdout)
+    if general.figures:
         from wsol.report.figures.write import write_figures
 
-        out, style = folder.path / "figures", str(settings["figures"])
+        out = folder.path / "figures"
         try:
-            files = write_figures(folder, out, style=style, variants=asked, measures=measures, only=STUDIES)
+            files = write_figures(
+                folder, out, style=general.figures, variants=variants, measures=measures, only=STUDIES
+            )
             log.info("figures: %s", ", ".join(map(str, files)) or "nothing was varied")
         except ConfigError as error:  # the rows are there, and matplotlib is an extra
             log.warning("no figure: %s", error)
+    return headline(summary)
+
+
+def _print_forecast(experiment: Experiment, stream: TextIO) -> None:
+    """A line per variant, then the predicted time and memory."""
+    found = forecast(experiment)
+    rows = []
+    for variant in experiment.variants:
+        costs = found.costs.get(variant.key, {})
+        rows.append(
+            {
+                "variant": variant.id,
+                "images": found.images[variant.key],
+                "forwards": _shown(costs.get("forwards")),
+                "backwards": _shown(costs.get("backwards")),
+                "partial": _shown(costs.get("partial_forwards")),
+                "ms": _shown(costs.get("ms")),
+                "peak MB": _shown(costs.get("peak_mb")),
+            }
+        )
+    print_table(rows, stream)
+    most = max((costs.get("peak_mb", 0.0) for costs in found.costs.values()), default=0.0)
+    print(f"\nPasses, ms and MB are per image, measured on few images on {experiment.numerics.device}.", file=stream)
+    print(
+        f"{len(experiment.samples)} images, {len(experiment.variants)} variants; {found.sentence}; "
+        f"peak memory about {most:.0f} MB beside the network.",
+        file=stream,
+    )
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def headline(summary: Summary) -> float:
+    """The best main number under the first measure, of methods before controls; NaN where there is none."""
+    cells = [cell for cell in summary.cells if cell.quantity.headline and math.isfinite(cell.value)]
+    first = [cell for cell in cells if cell.measure == cells[0].measure]
+    methods = [cell for cell in first if summary.variants[cell.variant].role != "control"] or first
+    values = [cell.value for cell in methods]
+    if not values:
+        return math.nan
+    return max(values) if methods[0].quantity.higher_is_better else min(values)
+
+
+def _experiment(settings: Mapping[str, Any], profile: Profile) -> Experiment:
+    """What the settings describe; a network's prints go to stderr, since they are not results."""
+    with redirect_stdout(sys.stderr), profile.stage("load data and network"):
+        return experiment_from(settings)
 
 
 def _run(settings: Mapping[str, Any], profile: Profile) -> tuple[Experiment, RunFolder, int]:
     """Compute what is missing; with the number of shards that other parts still owe."""
     part = Part.parse((settings.get("engine") or {}).get("part"))
-    with redirect_stdout(sys.stderr), profile.stage("load data and network"):  # a network's prints are not results
-        experiment = experiment_from(settings)
+    experiment = _experiment(settings, profile)
     folder = RunFolder(Path(settings["paths"]["runs"]) / experiment.folder_name)
     check_knobs({p.name: p.knobs for p in experiment.protocols}, folder.footers(), where=folder.path)
     folder.write_manifest(experiment.manifest(versions()))
@@ -99,6 +159,9 @@ def _run(settings: Mapping[str, Any], profile: Profile) -> tuple[Experiment, Run
         len(experiment.metrics),
         experiment.numerics.device,
     )
+    sets = any(node.get("optional") for node in (settings.get("methods") or {}).values())  # such as method=all
+    if sets and is_cheap(experiment):
+        log.info("%s", forecast(experiment).sentence)
     adopt(experiment, folder)
     with redirect_stdout(sys.stderr):
         run_local(experiment, folder, part, profile=profile)
@@ -107,13 +170,3 @@ def _run(settings: Mapping[str, Any], profile: Profile) -> tuple[Experiment, Run
     if to_come:
         log.info("part %s is done; the other parts still owe %d of %d shards", part, to_come, len(experiment.shards))
     return experiment, folder, to_come
-
-
-def _plain(config: DictConfig) -> dict[str, Any]:
-    try:
-        plain = OmegaConf.to_container(config, resolve=True)
-    except Exception as error:
-        raise ConfigError(" ".join(str(error).split())) from error
-    if not isinstance(plain, dict):
-        raise ConfigError("the configuration is not a mapping")
-    return {str(k): v for k, v in plain.items()}

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from wsol.cli import choices
-from wsol.environment import conf_dir
+from wsol.cli.options import Command
 from wsol.errors import ConfigError, unknown
 from wsol.report.tables.render import print_table
+from wsol.settings import choices
 
-KINDS = ("methods", "layers", "models", "datasets", "protocols", "metrics", "experiments", "views", "engines")
+Rows = list[dict[str, Any]]
+
+DESCRIPTION = """List what can be chosen.
+
+  wsol list methods
+  wsol list layers model=resnet50
+  wsol list benchmarks
+"""
 
 
 def main(words: Sequence[str]) -> int:
     """Print one kind of thing; `--json` for machines."""
-    parser = argparse.ArgumentParser(prog="wsol list", description="List what can be chosen.")
+    parser = Command("list", DESCRIPTION, overrides=True)
     parser.add_argument("kind", help=", ".join(KINDS))
     parser.add_argument("overrides", nargs="*", help="for layers: model=resnet50 [model.weights=...]")
     parser.add_argument("--json", action="store_true", help="print a list of objects")
-    rest = choices.load_with(list(words))
-    chosen = parser.parse_intermixed_args(rest)
-    kind = chosen.kind if chosen.kind.endswith("s") else f"{chosen.kind}s"
+    given = parser.read(words)
+    kind = given.kind if given.kind.endswith("s") else f"{given.kind}s"
     if kind not in KINDS:
-        raise unknown("list", chosen.kind, KINDS)
-    rows = _rows(kind, chosen.overrides)
-    if chosen.json:
+        raise unknown("list", given.kind, KINDS)
+    rows = _layers(given.overrides) if kind == "layers" else KINDS[kind]()
+    if given.json:
         json.dump(rows, sys.stdout, indent=1, default=str)
         print()
     else:
@@ -37,84 +41,119 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def _rows(kind: str, overrides: Sequence[str]) -> list[dict[str, Any]]:
-    if kind == "methods":
-        from wsol.methods._base import methods
+def _methods() -> Rows:
+    from wsol.methods._base import methods
 
-        return [
-            {
-                "method": key,
-                "name": method.info.name,
-                "paper": method.info.paper.split(",")[0],
-                "year": method.info.year,
-                "needs": " ".join(sorted(method.info.needs)),
-                "layers": method.info.layers,
-                "cost": method.info.cost,
-            }
-            for key, method in methods.items()
-        ]
-    if kind == "metrics":
-        from wsol.metrics._base import metrics
-
-        return [
-            {
-                "metric": key,
-                "about": metric.info.about,
-                "needs": " ".join(sorted(metric.info.needs)),
-                "cost": metric.info.cost,
-            }
-            for key, metric in metrics.items()
-        ]
-    if kind == "protocols":
-        from wsol.protocols._base import protocols
-
-        return [
-            {"protocol": key, "view": p.view, "tau": p.tau, "component": p.component, "paper": p.paper}
-            for key, p in protocols.items()
-        ]
-    if kind == "datasets":
-        from wsol.datasets.base import datasets
-        from wsol.options import defaults
-
-        readers = [
-            {"dataset": key, "about": _first_sentence(reader.__doc__), "options": ", ".join(defaults(reader))}
-            for key, reader in datasets.items()
-        ]
-        presets = [name for name in choices.options("dataset") if name not in datasets]
-        return readers + [
-            {"dataset": name, "about": _comment("dataset", name), "options": "those of wsolevaluation"}
-            for name in presets
-        ]
-    if kind == "models":
-        return [{"model": name} for name in choices.options("model")]
-    if kind == "layers":
-        return _layers(overrides)
-    group = kind.removesuffix("s")
-    return [{group: name, "about": _comment(group, name)} for name in choices.options(group)]
+    rows = [
+        {
+            "method": key,
+            "name": method.info.name,
+            "paper": method.info.paper.split(",")[0],
+            "year": method.info.year,
+            "needs": " ".join(sorted(method.info.needs)),
+            "layers": method.info.layers,
+            "cost": method.info.cost,
+        }
+        for key, method in methods.items()
+    ]
+    presets = [
+        {**dict.fromkeys(rows[0], ""), "method": name, "name": choices.about("method", name)}
+        for name in choices.config_names("method")
+    ]
+    sets = [{**dict.fromkeys(rows[0], ""), "method": name, "name": about} for name, about in choices.SETS.items()]
+    return [*rows, *presets, *sets]
 
 
-def _comment(group: str, name: str) -> str:
-    """What a file in conf/ says of itself: its first comment."""
-    found = re.search(r"# (?!@package)(.*)", (conf_dir() / group / f"{name}.yaml").read_text())
-    return _first_sentence(found[1]) if found else ""
+def _metrics() -> Rows:
+    from wsol.metrics._base import metrics
+
+    return [
+        {
+            "metric": key,
+            "about": metric.info.about,
+            "needs": " ".join(sorted(metric.info.needs)),
+            "cost": metric.info.cost,
+        }
+        for key, metric in metrics.items()
+    ]
 
 
-def _first_sentence(text: str | None) -> str:
+def _protocols() -> Rows:
+    from wsol.protocols._base import protocols
+
+    return [
+        {"protocol": key, "view": p.view, "tau": p.tau, "component": p.component, "paper": p.paper}
+        for key, p in protocols.items()
+    ]
+
+
+def _datasets() -> Rows:
+    from wsol.datasets.base import datasets
+    from wsol.options import defaults
+
+    rows = [
+        {"dataset": key, "about": _title(reader.__doc__), "options": ", ".join(defaults(reader))}
+        for key, reader in datasets.items()
+    ]
+    for name in choices.config_names("dataset"):
+        reader = choices.content("dataset", name)["name"]
+        rows.append({"dataset": name, "about": choices.about("dataset", name), "options": f"those of {reader}"})
+    return rows
+
+
+def _views() -> Rows:
+    from wsol.views import views
+
+    rows = [{"view": key, "about": view.about} for key, view in views.items()]
+    return rows + [{"view": name, "about": choices.about("view", name)} for name in choices.config_names("view")]
+
+
+def _benchmarks() -> Rows:
+    from wsol.published.beside import benchmark_names, load_benchmark
+
+    rows = []
+    for name in benchmark_names():
+        table = load_benchmark(name)
+        runs = sum(bool(cell.overrides) for cell in table.cells)
+        rows.append({"benchmark": name, "paper": table.paper, "cells": len(table.cells), "with ours": runs})
+    return rows
+
+
+def _layers(overrides: Sequence[str]) -> Rows:
+    from wsol.evaluation.build import load_model
+    from wsol.models.stages import list_layers
+    from wsol.settings import compose_settings
+
+    if not any(word.startswith("model=") for word in overrides):
+        raise ConfigError("say which network: wsol list layers model=resnet50")
+    model = compose_settings(overrides)["model"]
+    classifier = load_model({**model, "weights": model["weights"] or "random"})
+    return [
+        {"layer": layer, "stage": stage, "channels": shape[0], "height": shape[1], "width": shape[2]}
+        for layer, stage, shape in list_layers(classifier)
+    ]
+
+
+def _files(group: str) -> Rows:
+    return [{group: name, "about": choices.about(group, name)} for name in choices.config_names(group)]
+
+
+def _title(text: str | None) -> str:
+    """The first sentence of a docstring."""
     return (text or "").strip().split("\n")[0].split(". ")[0].rstrip(".:")
 
 
-def _layers(overrides: Sequence[str]) -> list[dict[str, Any]]:
-    from wsol.models.stages import list_layers
-    from wsol.models.zoo import load_classifier
-
-    options = dict(word.split("=", 1) for word in overrides if "=" in word)
-    name = options.pop("model", None)
-    if name is None:
-        raise ConfigError("say which network: wsol list layers model=resnet50")
-    weights = options.pop("model.weights", "embedded" if name.startswith("shapes") else "random")
-    if options:
-        raise unknown("option", next(iter(options)), ("model", "model.weights"), error=ConfigError)
-    return [
-        {"layer": layer, "stage": preset, "channels": shape[0], "height": shape[1], "width": shape[2]}
-        for layer, preset, shape in list_layers(load_classifier(name, weights=weights))
-    ]
+KINDS: Mapping[str, Callable[[], Rows]] = {
+    "methods": _methods,
+    "layers": list,
+    "models": lambda: [{"model": name} for name in choices.names("model")],
+    "datasets": _datasets,
+    "protocols": _protocols,
+    "metrics": _metrics,
+    "views": _views,
+    "experiments": lambda: _files("experiment"),
+    "engines": lambda: [
+        {"engine": key, "about": _title(engine.__doc__)} for key, engine in choices.registered("engine").items()
+    ],
+    "benchmarks": _benchmarks,
+}

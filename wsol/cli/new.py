@@ -1,14 +1,13 @@
-"""`wsol new`: a commented starting file for a method, metric or protocol of one's own."""
+"""`wsol new`: a commented starting file for your method, metric or protocol."""
 
 from __future__ import annotations
 
-import argparse
 import keyword
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wsol.cli import choices
+from wsol.cli.options import Command
 from wsol.errors import ConfigError, OutputError, unknown
 
 METHOD = '''"""{title}."""
@@ -18,28 +17,34 @@ from __future__ import annotations
 import torch
 
 from wsol.methods import LayerFeatures, method
+from wsol.options import option
 
 
 # The decorator makes a frozen dataclass of options and registers it under its key.
 #   needs   what you use: "activations", "gradients", "head" (the linear head behind the layer), "image", "model"
-#           (more forwards). Without "gradients" no backward is run for you.
-#   layers  the layers when the user names no layer: "last", "stage3+stage4", "all", or "input" for the image.
+#           (more forward passes). Without "gradients" no backward pass is run for you.
+#   layers  the layers when the user names none: "last", "stage3+stage4", "all", or "input" for the image.
 #   cost    for `wsol list methods`: F forwards, B backwards, P forwards from the layer on, K channels.
+#   costly  True where that is dozens of passes per image.
 @method("{key}", paper="me, {title}, 2026", year=2026, needs=("activations", "gradients"), cost="1F + 1B")
 class {title}:
     """{title}: each channel weighted by its mean absolute gradient.
 
     M = ReLU(sum_k mean|g_k|^power A_k)
+
+    Identities: what it equals, and where.
+    Traps: what to know before using it.
     """
 
-    power: float = 1.0  # every field is an option: methods.{key}.power=2, or a list for several rows
+    # Every field is an option: methods.{key}.power=2, or a list for several rows.
+    power: float = option(1.0, help="exponent of the weights")
 
     def __call__(self, layer: LayerFeatures) -> torch.Tensor:
         # (B, K, H, W): layer.activations, layer.gradients, of one layer for B images
         # (B, C) and (B,): layer.logits, layer.targets;  (B, 3, h, w): layer.images
-        # More forwards: layer.query.logits(images), layer.query.logits_from(layer, activations, image).
-        # Random numbers: layer.generators(), one an image, so that rows don't depend on batch or machine.
-        # Return a raw map (B, H, W): no resize, no normalisation; thresholds and boxes come later.
+        # More forward passes: layer.query.logits(images), layer.query.logits_from(layer, activations, image).
+        # Random numbers: layer.generators(), one per image, so that rows don't depend on batch or machine.
+        # Return a raw map (B, H, W): no resize, no normalization; thresholds and boxes come later.
         weights = layer.gradients.abs().mean((2, 3), keepdim=True) ** self.power
         return (weights * layer.activations).sum(1).relu()
 '''
@@ -48,13 +53,14 @@ METRIC = '''"""{title}."""
 
 from __future__ import annotations
 
-from wsol.metrics import Case, Columns, mean, metric
+from wsol.metrics import MetricInput, Columns, mean, metric
 from wsol.metrics._common.truth import boxes_to_mask
+from wsol.options import Share, option
 
 
 # The decorator makes a frozen dataclass of options and registers it under its key.
 #   needs   what you use: "boxes", "mask", "truth" (the mask, or the boxes where there is none), "model" (more
-#           forwards: case.query), "method" (the map of another image: case.remap), "probabilities".
+#           forward passes: case.query), "method" (the map of another image: case.remap), "probabilities".
 @metric(
     "{key}",
     paper="me, {title}, 2026",
@@ -68,14 +74,15 @@ class {title}:
     mean over images of |M >= level inside the boxes| / |M >= level|, M scaled to [0, 1]
     """
 
-    level: float = 0.5  # every field is an option: metrics.{key}.level=0.3
+    # Every field is an option: metrics.{key}.level=0.3. `Share` is a float from 0 to 1.
+    level: Share = option(0.5, help="level from which a pixel is bright")
 
-    # How the columns of all images become the table's numbers; `Score(of=...)` for what is more than a mean.
+    # How the columns of all images become the table's numbers; `Score(of=...)` for anything but a mean.
     scores = (mean("share", name="{key}", label="{title}", percent=True),)
 
-    def measure(self, case: Case) -> Columns:
-        # (h, w): case.map, and case.map01 scaled to [0, 1], in the frame of the network input, as case.boxes (g, 4) and
-        # case.mask are. Random numbers: case.rng(). Plain columns of this image; None is undefined and left out.
+    def measure(self, case: MetricInput) -> Columns:
+        # (h, w): case.map, and case.map01 scaled to [0, 1], in the frame of the network input, like case.boxes (g, 4)
+        # and case.mask. Random numbers: case.rng(). Return plain columns of this image; None is undefined and left out.
         shown = case.map01 >= self.level
         inside = boxes_to_mask(case.boxes, shown.shape) == 1
         return {{"share": float((shown & inside).sum() / shown.sum()) if shown.any() else None}}
@@ -85,20 +92,20 @@ PROTOCOL = '''"""{title}."""
 
 from wsol.protocols import Protocol, protocol
 
-# What isn't named is as in `exact`; all knobs, their values and what they mean: wsol show protocol exact
+# Knobs that are not given are as in `exact`; all knobs, their values and meaning: wsol show protocol exact
 protocol(
     Protocol(
         name="{key}",
         paper="me, {title}, 2026",
-        tau=0.2,  # a fixed share of the map's maximum; "sweep" takes the best of all
-        component="largest_polygon",  # whose box counts; "all" takes every component's
+        tau=0.2,  # a fixed share of the map's maximum; "sweep" tries all thresholds
+        component="largest_polygon",  # whose box counts; "all" takes the box of every component
         deltas=(0.5,),  # IoU at which a box is a hit
         sources={{"tau": "section 4.1"}},  # where the paper says so, for `wsol show protocol {key}`
     )
 )
 '''
 
-KINDS = {  # kind: (its file, how it is tried)
+KINDS = {  # kind: (the file, words of `wsol run` that try it)
     "method": (METHOD, "method=[{key},gradcam,layercam]"),
     "metric": (METRIC, "metric=[{key}] method=[gradcam,layercam]"),
     "protocol": (PROTOCOL, "protocol=[{key},choe2020_v2] method=[gradcam,layercam]"),
@@ -106,12 +113,12 @@ KINDS = {  # kind: (its file, how it is tried)
 
 
 def main(words: Sequence[str]) -> int:
-    """Write the file and say how to run it."""
-    parser = argparse.ArgumentParser(prog="wsol new", description="Write a commented starting file.")
+    """Write the file and print how to run it."""
+    parser = Command("new", "Write a commented starting file.")
     parser.add_argument("kind", help=", ".join(KINDS))
     parser.add_argument("name", help="the key users will type, for example mycam")
     parser.add_argument("-o", "--out", type=Path, help="where (default: NAME.py)")
-    chosen = parser.parse_args(choices.load_with(list(words)))
+    chosen = parser.read(words)
     from wsol.methods._base import methods
     from wsol.metrics._base import metrics
     from wsol.protocols._base import protocols
@@ -119,13 +126,13 @@ def main(words: Sequence[str]) -> int:
     if chosen.kind not in KINDS:
         raise unknown("kind of file", chosen.kind, KINDS)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", chosen.name) or keyword.iskeyword(chosen.name):
-        raise ConfigError(f"{chosen.name!r} can't be a key; use small letters, digits and _, for example my_cam")
+        raise ConfigError(f"{chosen.name!r} is not a valid key; use lower-case letters, digits and _, such as my_cam")
     taken: dict[str, Mapping[str, object]] = {"method": methods, "metric": metrics, "protocol": protocols}
     if chosen.name in taken[chosen.kind]:
         raise ConfigError(f"there is a {chosen.kind} {chosen.name!r} already; choose another name")
     place = chosen.out or Path(f"{chosen.name}.py")
     if place.exists():
-        raise OutputError(f"{place} is there already; choose another name or -o FILE")
+        raise OutputError(f"{place} exists already; choose another name, or -o FILE")
     title = "".join(part.capitalize() for part in chosen.name.split("_"))
     try:
         text, tried = KINDS[chosen.kind]

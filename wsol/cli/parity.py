@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 
-from wsol.cli import choices
+from wsol.cli.options import Command
+from wsol.environment import benchmarks_dir
 from wsol.errors import ConfigError
+from wsol.registry import load_file
+from wsol.settings import compose_settings
+
+DESCRIPTION = """Compare with pytorch-grad-cam, torch-cam and captum as installed (extra: peers); dataset= and model= as
+for wsol run. The other libraries' methods are in benchmarks/parity/peers.py.
+"""
 
 
 def main(words: Sequence[str]) -> int:
-    """Print one line a pair: correlation, largest difference, IoU of the boxes, known reason."""
-    parser = argparse.ArgumentParser(
-        prog="wsol parity",
-        description="Compare with pytorch-grad-cam, torch-cam and captum as installed (extra: peers); dataset= and "
-        "model= as for wsol run.",
-    )
+    """Print one row per pair: correlation, largest difference, IoU of the boxes, known reason."""
+    parser = Command("parity", DESCRIPTION, overrides=True)
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--images", type=int, default=8, help="how many images of the dataset (default 8)")
-    parser.add_argument("--layers", default="last", help="where to look (default: last)")
+    parser.add_argument("--layers", default="last", help="the layer of both methods (default: last)")
     parser.add_argument("--json", action="store_true")
-    chosen = parser.parse_intermixed_args(choices.load_with(list(words)))
+    chosen = parser.read(words)
     if chosen.images < 1:
         raise ConfigError(f"--images {chosen.images} is not a number of images; give a whole number above 0")
-    from wsol.methods._base import methods
-
-    known = [*methods]
-    if not any(name.startswith("peer.") for name in known):
-        raise ConfigError("no other library is installed; get them with: pip install 'wsol[peers]'")
-    with redirect_stdout(sys.stderr):  # what the other libraries print
-        rows = _compare(chosen.overrides, chosen.images, chosen.layers, known)
+    file = benchmarks_dir() / "parity" / "compare.py"
+    if not file.is_file():
+        raise ConfigError(f"wsol parity needs the repository's folder benchmarks/parity, and {file} does not exist")
+    settings = compose_settings(chosen.overrides)
+    rows = [
+        dataclasses.asdict(row) for row in load_file(file).parity(settings, images=chosen.images, layers=chosen.layers)
+    ]
     if chosen.json:
         json.dump(rows, sys.stdout, indent=1)
         print()
@@ -42,39 +43,3 @@ def main(words: Sequence[str]) -> int:
 
     print_table([{k: f"{v:.3g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows])
     return 0
-
-
-def _compare(overrides: Sequence[str], images: int, layers: str, known: Sequence[str]) -> list[dict[str, object]]:
-    from wsol.cli.compose import compose_settings
-    from wsol.datasets.labels import as_the_network_counts
-    from wsol.evaluation.build import engine_of, load_dataset, load_model, place, view_of
-    from wsol.maps.extractor import MapExtractor
-    from wsol.models.heads import head_behind
-    from wsol.models.stages import resolve_layer, stages
-    from wsol.parity import parity
-
-    settings = compose_settings(choices.rewrite(list(overrides)))
-    classifier = load_model(settings["model"])
-    data, engine, view = load_dataset(settings["dataset"]), engine_of(settings), view_of(settings, classifier)
-    place(classifier, engine)
-    extractor = MapExtractor(
-        classifier, seed=settings["seed"], chunk=engine.chunk, autocast=engine.precision == "bfloat16"
-    )
-    data = as_the_network_counts(data, classifier.class_names)
-    samples = data.samples()[:images]
-    inputs = [view.inputs(data.image(sample))[0] for sample in samples]
-    last = resolve_layer(classifier, layers)
-    one = extractor.tensor([classifier.normalized(inputs[0])])
-    if head_behind(extractor.module, last, one, grids=extractor.grids) is None:
-        known = [name for name in known if name not in ("cam", "peer.torchcam.CAM")]
-    found = parity(
-        classifier,
-        extractor,
-        inputs,
-        [sample.label for sample in samples],
-        known=known,
-        resolve=lambda name: resolve_layer(classifier, name),
-        stages=list(stages(classifier)),
-        layers=layers,
-    )
-    return [dataclasses.asdict(line) for line in found]

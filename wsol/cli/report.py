@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wsol.cli import choices
+from wsol.cli.options import Command
 from wsol.errors import ConfigError, OutputError
 from wsol.runs.folder import open_run
 
@@ -21,9 +20,7 @@ DESCRIPTION = """Write the report of a run: one HTML file with its table, curves
 
 def main(words: Sequence[str]) -> int:
     """Write the page, or with `--figures` the figures; print what was written."""
-    parser = argparse.ArgumentParser(
-        prog="wsol report", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Command("report", DESCRIPTION, reads=True).with_intervals().with_failed()
     parser.add_argument("run", nargs="?", default="latest", help="a run folder, the beginning of its name, or latest")
     parser.add_argument("-o", "--out", type=Path, help="the page (default: report.html in the run folder)")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write figures for a paper into DIR instead")
@@ -31,10 +28,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument(
         "--images", type=int, help="at most so many images in the gallery (default: all that were kept)"
     )
-    parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="where run folders are")
-    parser.add_argument("--skip-failed", action="store_true", help="leave failed images out, not as worst values")
-    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
-    chosen = parser.parse_args(choices.reading(list(words)))
+    chosen = parser.read(words)
     if chosen.style not in STYLES:
         raise ConfigError(f"--style {chosen.style} is not a kind of figure; use {', '.join(STYLES)}")
     if chosen.images is not None and chosen.images < 0:

@@ -1,103 +1,169 @@
-"""`wsol run`: a Hydra app. Overrides, `--cfg job`, `-m`, `--config-dir` and shell completion all work."""
+"""`wsol run`: a Hydra app. Overrides, `--cfg job`, `-m`, `--config-dir`, launchers and sweepers all work."""
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import textwrap
 import traceback
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from wsol.cli import choices
-from wsol.environment import conf_dir
-from wsol.errors import WsolError
+from wsol.cli.options import Command
+from wsol.errors import ConfigError, RowsFailed, WsolError
+from wsol.settings import choices
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
-HELP = """usage: wsol run [OVERRIDE ...] [--with FILE ...] [-m] [--cfg job] [--config-dir DIR]
+    from wsol.settings.compose import Request
 
-Runs every chosen method over a dataset and prints the table. The same command again computes only what is missing.
+DESCRIPTION = """Run every chosen method over a dataset and print the table. The same command resumes, and computes only
+what is missing.
 
   wsol run dataset=shapes model=shapes_gap method=[cam,gradcam,layercam]
-  wsol run method=layercam methods.layercam.layers=[stage4,stage3+stage4+stage5] methods.layercam.gamma=[1,2,4]
-  wsol run protocol=choe2020_v2 protocol.normalise=max
+  wsol run 'method=[layercam@stage4,layercam@stage3-5[gamma=2]]'
+  wsol run method=layercam methods.layercam.layers=[stage4,stage3-5] methods.layercam.gamma=[1,2,4]
+  wsol run 'protocol=choe2020_v2[normalize=max]'
+  wsol run method=fast --dry
   wsol run -m model=resnet50,vgg16 dataset=ilsvrc
+  wsol run -m 'model=resnet50[weights=a.pth],vgg16[weights=b.pth]' dataset=ilsvrc
   wsol run --with my_cam.py method=[my_cam,gradcam]
 
-A list makes several rows in one run; `-m` makes several runs. Layers joined by + are fused.
-Groups: dataset model method protocol metric engine experiment (see `wsol list ...`).
+A list makes several rows in one run; -m makes several runs. Layers joined by + are fused. A choice is written
+name@layers[option=value,...], as tables print it; layers are stage5, stage3-5, stage4+5, last, last-1, all, each.
+Groups: dataset model method protocol metric view engine experiment (see `wsol list`).
 All settings and their values: wsol run --cfg job
 """
 
 
-def main(words: Sequence[str], *, typed: str | None = None) -> int:
-    """Run one experiment, or with `-m` several; returns the exit code. `typed` is the line a shell wants completed."""
-    rest = choices.load_with(list(words))
-    if any(word in ("-h", "--help") for word in words):
-        print(HELP + names())
-        return 0
-    rest = choices.flags_first(choices.rewrite(rest))
-    choices.store(rest, typed=typed)
-    outcomes: list[tuple[str, Exception | None]] = []
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a job that failed returns, so that the other jobs of a sweep run and the sweep can count."""
 
-    def job(config: Any) -> None:
-        name = _overrides()
+    error: str
+    exit_code: int
+
+    def __float__(self) -> float:
+        """A sweeper that asks for the job's number gets the error. Raises RowsFailed."""
+        raise RowsFailed(self.error)
+
+
+def main(words: Sequence[str]) -> int:
+    """Run one experiment, or with `-m` several; returns the exit code."""
+    parser = _parser()
+    given = parser.read(words)
+    if given.help:
+        print(f"{parser.format_help()}\n{names()}")
+        return 0
+    from wsol.settings.compose import NAME, checked, explained, hydra_app
+
+    with hydra_app() as app:
+        if given.completion:
+            app.shell_completion(NAME, [given.completion])
+            return 0
+        request = checked(given.overrides, multirun=given.multirun)
+        overrides = list(request.words)
         try:
-            from wsol.cli.launch import run_job
-
-            run_job(config)
-            outcomes.append((name, None))
-        except Exception as error:  # one failed job must not stop the others of a sweep
-            outcomes.append((name, error))
-            if os.environ.get("WSOL_TRACE") or not isinstance(error, WsolError):
-                traceback.print_exc()
-
-    _hydra(job, rest)
-    failures = [(name, error) for name, error in outcomes if error is not None]
-    for name, error in failures:
-        place = f" ({name})" if len(outcomes) > 1 and name else ""
-        print(f"wsol: {type(error).__name__}: {error}{place}", file=sys.stderr)
-    if len(outcomes) > 1:
-        print(f"wsol: {len(outcomes) - len(failures)} of {len(outcomes)} jobs done", file=sys.stderr)
-    if not failures:
-        return 0
-    codes = {error.exit_code if isinstance(error, WsolError) else 1 for _, error in failures}
-    return codes.pop() if len(failures) == len(outcomes) and len(codes) == 1 else 1
+            if given.cfg:
+                app.show_cfg(NAME, overrides, given.cfg, given.package, given.resolve)
+                return 0
+            if given.info:
+                app.show_info(given.info, NAME, overrides)
+                return 0
+            job = partial(_job, sources=choices.sources(), swept=request.swept, dry=given.dry)
+            if not request.multirun:
+                return _single(app.run(NAME, job, overrides).return_value)
+            returned = app.multirun(NAME, job, overrides)
+            # None is of a sweeper that keeps the results, as Optuna's does, and raises for failures itself
+            return 0 if returned is None else _several(_flat(returned), request)
+        except WsolError:
+            raise
+        except Exception as error:  # a job's own are caught in it: this is Hydra's, a launcher's or a sweeper's
+            if os.environ.get("WSOL_TRACE"):
+                raise
+            sentence = explained(error)
+            raise (RowsFailed(str(sentence)) if request.multirun else sentence) from error
 
 
 def names() -> str:
-    """What can be chosen, own files and installed packages included."""
+    """What can be chosen, the user's own files and installed packages included."""
     lines = []
     for group in ("method", "protocol", "metric", "dataset", "view", "experiment"):
         text = f"{group}: {' '.join(choices.names(group))}"
         lines.append(textwrap.fill(text, 118, subsequent_indent="  ", break_on_hyphens=False))
-    return "\n" + "\n".join(lines) + "\nmodel: see `wsol list models`"
+    return "\n".join(lines) + "\nmodel: see `wsol list models`"
 
 
-def _hydra(job: Callable[[Any], None], words: Sequence[str]) -> None:
-    """Run `job` as Hydra would from the command line, with its errors as our sentences."""
-    import hydra
+def _parser() -> Command:
+    parser = Command("run", DESCRIPTION, overrides=True, own_help=True)
+    parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="group=NAME, group.option=VALUE, ~group")
+    parser.add_argument("-m", "--multirun", action="store_true", help="one run for each value of a,b")
+    parser.add_argument("--dry", action="store_true", help="print variants, passes, time and memory; run nothing else")
+    parser.add_argument("--cfg", "-c", choices=("job", "hydra", "all"), help="print the composed configuration")
+    parser.add_argument("--package", "-p", help="for --cfg: only this part")
+    parser.add_argument("--resolve", action="store_true", help="for --cfg: with references resolved")
+    parser.add_argument(
+        "--shell-completion", "-sc", dest="completion", help="install=SHELL or uninstall=SHELL, for eval"
+    )
+    parser.add_argument(
+        "--info",
+        choices=("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
+        help="print what Hydra knows of the configuration",
+    )
+    parser.add_argument("-h", "--help", action="store_true", help="print this and all names")
+    return parser
 
-    full = os.environ.get("HYDRA_FULL_ERROR")
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and exiting with 1
-    completing = {"-sc", "--shell-completion"} & set(words)  # the shell completes a program, which is called wsol
-    argv, sys.argv = sys.argv, ["wsol" if completing else "wsol run", *words]
+
+def _job(config: DictConfig, *, sources: choices.Sources, swept: frozenset[str], dry: bool) -> float | Failure:
+    """One run, perhaps in another process; its headline number, or how it failed."""
+    from wsol.cli import configure_logging
+    from wsol.cli.launch import run_job
+    from wsol.settings.compose import plain
+
+    configure_logging()
+    choices.use(sources.files, [str(folder) for folder in sources.folders])
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
-    except Exception as error:  # the job's own are caught in it: this is Hydra's or OmegaConf's
-        if full:
-            raise
-        raise choices.explained(error, words) from error
-    finally:
-        sys.argv = argv
-        os.environ.pop("HYDRA_FULL_ERROR")
-        if full:
-            os.environ["HYDRA_FULL_ERROR"] = full
+        return run_job(plain(config), dry=dry)
+    except Exception as error:  # one failed job must not stop the others of a sweep
+        if os.environ.get("WSOL_TRACE") or not isinstance(error, WsolError):
+            traceback.print_exc()
+        text = f"{type(error).__name__}: {error}"
+        code = error.exit_code if isinstance(error, WsolError) else 1
+        print(f"wsol: {text}{_words(swept)}", file=sys.stderr, flush=True)
+        return Failure(text, code)
 
 
-def _overrides() -> str:
+def _words(swept: frozenset[str]) -> str:
+    """The overrides by which this job differs from the others of its sweep."""
     from hydra.core.hydra_config import HydraConfig
 
-    return " ".join(HydraConfig.get().overrides.task)
+    hydra = HydraConfig.get()
+    keys = {*swept, *(hydra.sweeper.get("params") or {})}
+    found = [word for word in hydra.overrides.task if word.partition("=")[0].lstrip("+") in keys]
+    return f" ({' '.join(found)})" if found else ""
+
+
+def _single(result: float | Failure) -> int:
+    return result.exit_code if isinstance(result, Failure) else 0
+
+
+def _several(results: Sequence[Any], request: Request) -> int:
+    """Say how many jobs are done; the exit code is the failures' where all failed alike, else 1."""
+    failures = [result for result in results if isinstance(result, Failure)]
+    if not results:
+        raise ConfigError(f"0 jobs: {' '.join(request.words[1:])} leaves nothing to run")
+    print(f"wsol: {len(results) - len(failures)} of {len(results)} jobs done", file=sys.stderr)
+    codes = {failure.exit_code for failure in failures}
+    if not failures:
+        return 0
+    return codes.pop() if len(failures) == len(results) and len(codes) == 1 else 1
+
+
+def _flat(returned: Any) -> list[Any]:
+    """What the jobs returned, of a sweeper's batches of Hydra's `JobReturn`; raises what Hydra itself caught."""
+    if isinstance(returned, Iterable):
+        return [result for batch in returned for result in _flat(batch)]
+    return [returned.return_value]

@@ -14,8 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from wsol.cli import choices
+from wsol.cli.options import Command
 from wsol.errors import ConfigError, DataError, unknown
+from wsol.grammar import parse
+from wsol.report.tables.render import check_format
 
 if TYPE_CHECKING:
     from wsol.datasets.base import Dataset, Sample
@@ -40,13 +42,13 @@ ANNOTATIONS are a wsolevaluation metadata folder, a COCO .json, a .csv with imag
 for metrics a .npz of masks (0, 1, 255 ignore). A map is of the label's class. Every image needs a map, every map an
 image. Images are not needed, but for protocols that refine by a graph cut.
 
-What is done with a map (--normalise):
-  auto    as they are, without another normalisation, if the first 64 maps by id have the size they are scored at (224 x
+What is done with a map (--normalize):
+  auto    as they are, without another normalization, if the first 64 maps by id have the size they are scored at (224 x
           224 for choe2020; the image's for protocols in original pixels), are within [0, 1] and one of them reaches
-          0.5: such maps are what the published evaluators take. Otherwise resized and normalised by the protocol.
+          0.5: such maps are what the published evaluators take. Otherwise resized and normalized by the protocol.
           It is decided once for all maps, said on stderr, and a later map that doesn't fit the decision is refused.
-          A protocol whose name says how to normalise, choe2020_v2[normalise=max], does so.
-  always  resized and normalised by the protocol, whatever they look like
+          A protocol whose name says how to normalize, choe2020_v2[normalize=max], does so.
+  always  resized and normalized by the protocol, whatever they look like
   never   as they are; resized if need be, values must be within [0, 1]
 
 Held-out thresholds: score the maps of the other split under the same --name first, then these with --tau val:RUN.
@@ -59,36 +61,34 @@ METRIC_SIDE = 224  # pixels at which maps are compared with masks (Choe et al., 
 
 def main(words: Sequence[str]) -> int:
     """Score maps, keep their rows as a run, print the numbers."""
-    parser = argparse.ArgumentParser(
-        prog="wsol score", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Command("score", DESCRIPTION, reads=True).with_intervals().with_format()
     parser.add_argument("--maps", type=Path, required=True, help="see above")
     parser.add_argument("--annotations", type=Path, required=True, help="see above")
     parser.add_argument("--protocol", required=True, help="a protocol, derived ones too, or a metric such as pxap")
     parser.add_argument("--predictions", type=Path, help="CSV: image_id,top1[,top2..top5], or image_id,rank|correct")
     parser.add_argument("--images", type=Path, help="folder of the images: checks their sizes; for graph cuts")
     parser.add_argument("--masks", type=Path, help="folder of the mask files that wsolevaluation metadata list")
-    parser.add_argument("--normalise", choices=("auto", "always", "never"), default="auto", help="see above")
+    parser.add_argument(
+        "--normalize", "--normalise", choices=("auto", "always", "never"), default="auto", help="see above"
+    )
     parser.add_argument("--step", type=float, help="distance of the swept thresholds (0.01; default 0.001)")
     parser.add_argument("--view", help="what maps cover: squash (the whole image), centre, squash_centre")
     parser.add_argument("--shallow", action="store_true", help="maps are of shallow layers, which layercam2021 refines")
     parser.add_argument("--name", help="what tables call these maps (default: the name of --maps)")
-    parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="where the run folder goes")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="maps at a time")
-    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
     parser.add_argument("--tau", default="oracle", help="where swept thresholds come from: oracle, split-half, val:RUN")
-    parser.add_argument("--json", action="store_true", help="print one object: protocol, n, metrics")
-    chosen = parser.parse_args(choices.load_with([*words]))
+    chosen = parser.read(words)
     if chosen.threads < 1:
         raise ConfigError(f"--threads {chosen.threads} can do no work; give 1 or more")
     summary, folder, experiment, failed = score(chosen)
-    if chosen.json:
+    check_format(chosen.style)
+    if chosen.style == "json":
         json.dump(as_object(summary, folder, experiment, n_resamples=chosen.resamples), sys.stdout, indent=1)
         print()
     else:
         from wsol.report.tables.show import show
 
-        show([summary], sys.stdout)
+        show([summary], sys.stdout, style=chosen.style)
     return int(failed)
 
 
@@ -123,10 +123,10 @@ def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
     from wsol.maps.files import open_maps
     from wsol.maps.stored import StoredMaps, StoredVariant, looks_raw
     from wsol.metrics._base import metrics
-    from wsol.protocols._base import spelled
 
     samples = {sample.image_id: sample for sample in data.samples()}
-    preset, changes = spelled(chosen.protocol)
+    choice = parse(chosen.protocol)
+    preset, changes = choice.name, choice.options
     measured = (_metric(preset, changes, chosen, samples),) if preset in metrics else ()
     protocols = () if measured else (_protocol(preset, chosen, samples),)
     view = _view_of(chosen, protocols)
@@ -134,13 +134,13 @@ def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
     maps = open_maps(chosen.maps)
     names = maps.of(list(samples))
     predictions = read_predictions(chosen.predictions, samples) if chosen.predictions else None
-    raw = chosen.normalise == "always"
-    if chosen.normalise == "auto":
+    raw = chosen.normalize == "always"
+    if chosen.normalize == "auto":
         raw, reason = looks_raw(maps, names, list(samples.values()), frame_wh)
         if "normalise" in changes:
             raw, reason = True, "the protocol's name says how"
         done = "resized and normalized by the protocol" if raw else "taken as they are, not normalized again"
-        log.info("maps are %s: %s (--normalise always or never settles it)", done, reason)
+        log.info("maps are %s: %s (--normalize always or never settles it)", done, reason)
     if view.cropped:
         log.info("maps are taken to cover the %s crop of their images (--view squash: the whole image)", view.name)
     stored = StoredMaps(
@@ -150,7 +150,7 @@ def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
         names=names,
         frame_wh=frame_wh,
         raw=raw,
-        settled=chosen.normalise == "auto",
+        settled=chosen.normalize == "auto",
         shallow=chosen.shallow,
         with_images=chosen.images is not None,
         predictions=predictions,
@@ -172,12 +172,16 @@ def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
 
 def _frame_wh(sample: Sample, *, protocol: Protocol | None, side: int) -> tuple[int, int]:
     """The size at which a map is scored."""
-    return sample.size_wh if protocol is not None and protocol.space == "original" else (side, side)
+    from wsol.localization.frame import space_rules
+
+    return space_rules["square" if protocol is None else protocol.space].size_wh(sample.size_wh, side)
 
 
 def _protocol(preset: str, chosen: argparse.Namespace, samples: Mapping[str, Sample]) -> Protocol:
     """The protocol that a name stands for, with --step."""
     from wsol.datasets.checks import check_boxes
+    from wsol.localization.quantize import quantize_rules
+    from wsol.localization.refine import refines
     from wsol.metrics._base import metrics
     from wsol.protocols._base import named, protocols
 
@@ -185,12 +189,11 @@ def _protocol(preset: str, chosen: argparse.Namespace, samples: Mapping[str, Sam
         raise unknown("protocol or metric", preset, [*protocols, *metrics], see="wsol list protocols")
     protocol = named(chosen.protocol)
     if chosen.step is not None:
-        if protocol.tau != "sweep" or protocol.quantise == "none":
+        if protocol.tau != "sweep" or quantize_rules[protocol.quantise].levels is None:
             why = "is not quantized" if protocol.tau == "sweep" else f"has a fixed threshold, {protocol.tau:g}"
             raise ConfigError(f"--step {chosen.step:g} changes nothing: protocol {protocol.name} {why}")
         protocol = protocol.derive({"tau_step": chosen.step})
-    cuts = protocol.refine not in ("none", "grabcut_shallow") or (protocol.refine != "none" and chosen.shallow)
-    if cuts and chosen.images is None:
+    if refines(protocol, shallow=chosen.shallow) and chosen.images is None:
         raise ConfigError(
             f"protocol {protocol.name} refines maps by a graph cut and needs the pixels: give --images DIR"
         )
@@ -228,7 +231,7 @@ def _metric(
     options = {**changes, **({} if chosen.step is None else {"step": chosen.step})}
     made = build(cls, options, where=f"metrics.{key}")
     if against_boxes(made):
-        other = f"{key}[against=mask]" if hasattr(made, "against") else "pxap"
+        other = f"{key}[against=mask]" if made.info.against else "pxap"
         check_boxes(list(samples.values()), chosen.annotations, masks=f"for masks use --protocol {other}")
     plain = defaults(cls)
     label = ",".join(f"{k}={v}" for k, v in sorted(options.items()) if v != plain[k])

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
-from wsol.cli import choices
-from wsol.environment import conf_dir
-from wsol.errors import unknown
+from wsol.cli.options import Command
+from wsol.errors import ConfigError, unknown
 from wsol.options import MISSING_VALUE, SAMPLE, options_of
 from wsol.report.tables.render import print_table
+from wsol.settings import choices
 
 Facts = dict[str, Any]
+
+DESCRIPTION = """Show one thing: a method's formula, options, identities and traps; a protocol's knobs with the source
+of each; a metric; a dataset. Of two protocols, the knobs in which they differ.
+
+  wsol show method layercam
+  wsol show protocol 'choe2020_v2[normalize=max]'
+  wsol show protocol choe2020_v1 choe2020_v2
+"""
 
 
 def main(words: Sequence[str]) -> int:
     """Print what is known of one name; `--json` for machines."""
-    parser = argparse.ArgumentParser(
-        prog="wsol show",
-        description="Show one thing: a method's formula, options, identities and traps; a protocol's knobs with the "
-        "source of each; a metric; a data set.",
-        epilog="examples: wsol show method layercam | wsol show protocol 'choe2020_v2[normalise=max]'",
-    )
+    parser = Command("show", DESCRIPTION)
     parser.add_argument("kind", help=", ".join(SHOWN))
-    parser.add_argument("name")
+    parser.add_argument("name", nargs="+")
     parser.add_argument("--json", action="store_true", help="print one object")
-    chosen = parser.parse_args(choices.load_with([*words]))
+    chosen = parser.read(words)
     kind = chosen.kind.removesuffix("s")
     if kind not in SHOWN:
         raise unknown("kind of thing to show", chosen.kind, SHOWN)
-    facts = SHOWN[kind](chosen.name)
+    if len(chosen.name) == 2 and kind == "protocol":
+        return _differences(*chosen.name, as_json=chosen.json)
+    if len(chosen.name) > 1:
+        raise ConfigError(f"wsol show {kind} takes one name, or for protocols two; got {' '.join(chosen.name)}")
+    facts = SHOWN[kind](chosen.name[0])
     if chosen.json:
         json.dump(facts, sys.stdout, indent=1, default=str)
         print()
@@ -49,7 +54,8 @@ def method(key: str) -> Facts:
     from wsol.methods._base import methods
     from wsol.methods._variants import variant_options
 
-    info = methods[key].info
+    cls = methods[key]
+    info = cls.info
     return {
         "method": key,
         "name": info.name,
@@ -61,7 +67,7 @@ def method(key: str) -> Facts:
         "stochastic": info.stochastic,
         "title": f"{info.title}: {info.summary}" if info.summary else info.title,
         **{part: text for part in ("formula", "identities", "traps") if (text := getattr(info, part))},
-        "options": [asdict(option) for option in variant_options(methods[key])],
+        "options": [asdict(option) for option in variant_options(cls)],
     }
 
 
@@ -102,16 +108,17 @@ def dataset(name: str) -> Facts:
     """What a data set is and its options; for a choice in conf/ also what it sets."""
     from wsol.datasets.base import datasets
 
-    file = conf_dir() / "dataset" / f"{name}.yaml"
-    preset = _settings(file) if file.is_file() and name not in datasets else {}
-    if not preset and name not in datasets:
-        presets = (p.stem for p in file.parent.glob("*.yaml"))
-        raise unknown("dataset", name, {*datasets, *presets}, see="wsol list datasets")
-    reader = str(preset.get("name", name))
-    cls = datasets[reader]
+    preset = choices.content("dataset", name)
+    cls = datasets[preset["name"]]
     options = [asdict(replace(o, default=preset.get(o.name, o.default))) for o in options_of(cls)]
-    description = inspect.getdoc(cls)
-    return {"dataset": name, "reader": reader, **_comment_of(file), "description": description, "options": options}
+    about = {"about": preset["about"]} if "about" in preset else {}
+    return {
+        "dataset": name,
+        "reader": preset["name"],
+        **about,
+        "description": inspect.getdoc(cls),
+        "options": options,
+    }
 
 
 SHOWN: Mapping[str, Callable[[str], Facts]] = {
@@ -122,17 +129,22 @@ SHOWN: Mapping[str, Callable[[str], Facts]] = {
 }
 
 
-def _settings(file: Path) -> dict[str, Any]:
-    from omegaconf import OmegaConf
+def _differences(first: str, second: str, *, as_json: bool) -> int:
+    """Print the knobs in which two protocols differ."""
+    from wsol.protocols._base import named
 
-    loaded = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
-    return {str(k): v for k, v in loaded.items()} if isinstance(loaded, dict) else {}
-
-
-def _comment_of(file: Path) -> Facts:
-    """The first line of a conf file, which says what it is."""
-    first = file.read_text(encoding="utf-8").partition("\n")[0] if file.is_file() else ""
-    return {"about": first.lstrip("# ")} if first.startswith("#") else {}
+    one, other = named(first), named(second)
+    a, b = one.knobs, other.knobs
+    differing = {knob: (a[knob], b[knob]) for knob in a if a[knob] != b[knob]}
+    if as_json:
+        knobs = {knob: {"a": x, "b": y} for knob, (x, y) in differing.items()}
+        json.dump({"a": one.name, "b": other.name, "knobs": knobs}, sys.stdout, indent=1)
+        print()
+    elif not differing:
+        print(f"{one.name} and {other.name} have the same knobs")
+    else:
+        print_table([{"knob": knob, one.name: x, other.name: y} for knob, (x, y) in differing.items()])
+    return 0
 
 
 def _print(facts: Facts) -> None:

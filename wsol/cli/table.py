@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from wsol.cli import choices
+from wsol.cli.options import Command
 from wsol.errors import ConfigError
 from wsol.runs.folder import RunFolder, find_runs, open_run
 
@@ -33,15 +32,10 @@ DESCRIPTION = """Print the table of one or several runs.
 
 def main(words: Sequence[str]) -> int:
     """Print the table."""
-    parser = argparse.ArgumentParser(
-        prog="wsol table", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Command("table", DESCRIPTION, reads=True).with_format().with_intervals().with_failed()
     parser.add_argument(
         "run", nargs="*", default=["latest"], help="run folders, beginnings of names, * patterns, or latest"
     )
-    parser.add_argument("--runs", type=Path, default=Path("results/runs"), help="where run folders are")
-    parser.add_argument("--format", dest="style", default="auto", help="auto, md, csv, tex, html or json")
-    parser.add_argument("--json", dest="style", action="store_const", const="json", help="same as --format json")
     parser.add_argument(
         "--by", type=_names, action="extend", default=[], help="fields to group by: method, layers, model, any option"
     )
@@ -59,9 +53,7 @@ def main(words: Sequence[str]) -> int:
         "--tau", type=_names, default=["oracle"], help="oracle, split-half, val, val:RUN; several by commas"
     )
     parser.add_argument("--by-class", action="store_true", help="resample whole classes: wider, for other classes too")
-    parser.add_argument("--skip-failed", action="store_true", help="leave failed images out, not as worst values")
-    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates")
-    chosen = parser.parse_args(choices.reading(list(words)))
+    chosen = parser.read(words)
     from wsol.report.numbers.choose import Choice
     from wsol.report.numbers.slices import slicer
     from wsol.report.numbers.summary import summarize

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from PIL import Image as Pillow
 
-from wsol.datasets.base import Sample
+from wsol.datasets.base import Dataset, Sample
 from wsol.datasets.checks import make_samples
 from wsol.errors import DataError
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 FIELDS = ("image", "label", "boxes", "mask", "image_id")
 
 
-@dataclass(frozen=True, eq=False)
-class PythonDataset:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PythonDataset(Dataset):
     """Items of (image, label, boxes or mask), or mappings with these names, as a data set.
 
     Each item is read once at the start, to learn sizes, labels and boxes, and again when its pixels are needed, so that
@@ -34,18 +34,20 @@ class PythonDataset:
     items : with ``len`` and ``[index]``. An image is a PIL image, an (h, w, 3) uint8 array, or a (3, h, w) tensor with
         values in [0, 1]. Boxes are (g, 4) as x0 y0 x1 y1 in pixels; a mask is (h, w): 0 background, 1 object, 255
         ignore. ``image_id`` names it in rows; by default its index.
-    class_names : by class index.
-    name : what rows call the data set.
+    names : of the classes, by index.
     """
 
     key: ClassVar[str] = "python"
 
     items: Any
-    class_names: Sequence[str] = ()
-    limit: int | None = None
+    names: Sequence[str] = ()
 
-    def samples(self) -> Sequence[Sample]:
-        return self._read[0]
+    @property
+    def class_names(self) -> Sequence[str]:
+        return self.names
+
+    def read(self) -> Sequence[Sample]:
+        return self._known[0]
 
     def image(self, sample: Sample) -> Image:
         return as_image(self._item(sample)["image"], where=self._where(sample))
@@ -55,12 +57,15 @@ class PythonDataset:
         return None if mask is None else np.asarray(mask, np.uint8)
 
     def fingerprint(self) -> str:
-        return self._read[2]
+        return self.digest(*self._known[2].values())
+
+    def stamp(self, sample: Sample) -> str:
+        return self._known[2][sample.image_id]
 
     @cached_property
-    def _read(self) -> tuple[tuple[Sample, ...], dict[str, int], str]:
-        """Samples, by image id the place of its item, and a hash of everything."""
-        found = hashlib.sha256()
+    def _known(self) -> tuple[tuple[Sample, ...], dict[str, int], dict[str, str]]:
+        """Samples, and by image id the place of its item and a hash of its pixels."""
+        stamps: dict[str, str] = {}
         ids: list[str] = []
         labels: list[int] = []
         sizes: list[tuple[int, int]] = []
@@ -76,8 +81,8 @@ class PythonDataset:
             mask = item.get("mask")
             if mask is not None and np.asarray(mask).shape != image.size[::-1]:
                 raise DataError(f"item {place}: a mask of {np.asarray(mask).shape} on an image of {image.size[::-1]}")
-            found.update(repr((ids[-1], labels[-1], boxes[-1].tolist())).encode() + np.asarray(image).tobytes())
-            found.update(b"" if mask is None else np.ascontiguousarray(mask).tobytes())
+            pixels = np.asarray(image).tobytes() + (b"" if mask is None else np.ascontiguousarray(mask).tobytes())
+            stamps[ids[-1]] = hashlib.sha256(pixels).hexdigest()[:16]
         if not ids:
             raise DataError("the dataset has no items")
         if len(set(ids)) < len(ids):
@@ -93,14 +98,14 @@ class PythonDataset:
             owners,
             where="the dataset",
         )
-        return samples, {ids[n]: n for n in order}, found.hexdigest()[:16]
+        return samples, {ids[n]: n for n in order}, stamps
 
     def _item(self, sample: Sample) -> Mapping[str, Any]:
-        place = self._read[1][sample.image_id]
+        place = self._known[1][sample.image_id]
         return _fields(self.items[place], place)
 
     def _where(self, sample: Sample) -> str:
-        return f"item {self._read[1][sample.image_id]}"
+        return f"item {self._known[1][sample.image_id]}"
 
 
 def as_image(value: Any, *, where: str) -> Image:

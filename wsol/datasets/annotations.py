@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-LIST = "image_ids.txt"  # the file that tells a wsolevaluation metadata folder
+LIST = "image_ids.txt"  # the file by which a wsolevaluation metadata folder is known
 
 
 def read_annotations(path: Path, *, images: Path | None = None, masks: Path | None = None) -> Dataset:
-    """The data set that a path describes.
+    """The dataset that a path describes.
 
     A folder with image_ids.txt is in wsolevaluation's format, .json is COCO's, .csv has the columns
     ``image_id,label,x0,y0,x1,y1`` and, where there are no images, ``width,height``; .npz holds a mask by image id.
@@ -39,37 +39,34 @@ def read_annotations(path: Path, *, images: Path | None = None, masks: Path | No
     ------
     DataError : there is no such path, or it has another format.
     """
-    at = None if images is None else str(images)
     if path.is_dir():
         if (path / LIST).is_file():
-            return WsolEvaluation(images=at, metadata=str(path), masks=None if masks is None else str(masks))
+            return WsolEvaluation(images=images, metadata=path, masks=masks)
         deeper = sorted(p.parent for p in path.glob(f"*/{LIST}")) or sorted(p.parent for p in path.glob(f"*/*/{LIST}"))
         hint = f"; did you mean {deeper[0]}?" if deeper else ""
-        raise DataError(f"--annotations {path} has no {LIST}, and so is no wsolevaluation metadata folder{hint}")
+        raise DataError(f"--annotations {path} has no {LIST}, so it is not a wsolevaluation metadata folder{hint}")
     if not path.is_file():
         raise DataError(f"--annotations {path}: there is no such folder or file")
-    if path.suffix == ".json":
-        return Coco(images=at, annotations=str(path))
-    if path.suffix == ".csv":
-        return Folder(images=at, annotations=str(path))
-    if path.suffix == ".npz":
-        return MaskArrays(path)
-    raise DataError(f"--annotations {path}: give a wsolevaluation metadata folder, a .json, a .csv or a .npz of masks")
+    if path.suffix not in READERS:
+        raise DataError(
+            f"--annotations {path} has an unknown format; give a wsolevaluation metadata folder or a file that ends in "
+            f"{', '.join(READERS)}"
+        )
+    return READERS[path.suffix](path, images)
 
 
-@dataclass(frozen=True)
-class MaskArrays:
+@dataclass(frozen=True, kw_only=True)
+class MaskArrays(Dataset):
     """Masks in one .npz: by image id (h, w) of 0 background, 1 object, 255 ignore. All images have label 0."""
 
     path: Path
     key: ClassVar[str] = "masks"
-    class_names: ClassVar[Sequence[str]] = ()
 
-    def samples(self) -> Sequence[Sample]:
+    def read(self) -> Sequence[Sample]:
         return [Sample(name, 0, np.zeros((0, 4)), (mask.shape[1], mask.shape[0])) for name, mask in self._masks.items()]
 
     def image(self, sample: Sample) -> Image:
-        raise DataError(f"{self.path} holds masks, no images")
+        raise DataError(f"{self.path} holds masks and no images")
 
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
         return self._masks[sample.image_id]
@@ -85,12 +82,19 @@ class MaskArrays:
     def _masks(self) -> dict[str, NDArray[np.uint8]]:
         try:
             with np.load(self.path, allow_pickle=False) as stored:
-                found = {name: _mask(stored[name], name, self.path) for name in sorted(stored.files)}
+                masks = {name: _mask(stored[name], name, self.path) for name in sorted(stored.files)}
         except (OSError, ValueError) as error:
-            raise DataError(f"--annotations {self.path} is no .npz of masks: {error}") from error
-        if not found:
+            raise DataError(f"--annotations {self.path} is not a readable .npz of masks: {error}") from error
+        if not masks:
             raise DataError(f"--annotations {self.path} holds no mask")
-        return found
+        return masks
+
+
+READERS: dict[str, Callable[[Path, Path | None], Dataset]] = {
+    ".json": lambda path, images: Coco(images=images, annotations=path),
+    ".csv": lambda path, images: Folder(images=images, annotations=path),
+    ".npz": lambda path, images: MaskArrays(path=path),
+}
 
 
 def _mask(array: NDArray[Any], name: str, path: Path) -> NDArray[np.uint8]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, dataclass_transform
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, TypeVar, dataclass_transform
 
 import numpy as np
 
+from wsol.errors import ConfigError
+from wsol.options import Count, option
 from wsol.registry import Registry
 
 if TYPE_CHECKING:
@@ -33,51 +38,106 @@ class Sample:
     size_wh: tuple[int, int]
 
 
-class Dataset(Protocol):
-    """A list of samples, and a way to their pixels.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset(ABC):
+    """A list of samples, and a way to their pixels: a frozen dataclass of options.
 
-    A dataset is a frozen dataclass of options; reading annotations happens in `samples`, opening images in `image`.
+    A dataset must have `read` and `image`; the rest has defaults.
+
+    Attributes
+    ----------
+    limit : only the first samples, in the order of their ids.
     """
 
     key: ClassVar[str]
 
-    @property
-    def class_names(self) -> Sequence[str]:
-        """Readable names by class index; may be shorter than the network's list, or empty."""
+    limit: Count | None = option(None, help="evaluate only the first samples, in the order of their ids")
 
-    def samples(self) -> Sequence[Sample]:
-        """All samples, sorted by `image_id`. Raises DataError where annotations don't fit or nothing is left."""
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise ConfigError(f"dataset.limit={self.limit} leaves no image; give 1 or more, or null for all")
 
+    @abstractmethod
+    def read(self) -> Sequence[Sample]:
+        """All samples, sorted by `image_id`; those beyond the first `limit` may be left out.
+
+        Called once. Raises DataError where annotations don't fit or nothing is left.
+        """
+
+    @abstractmethod
     def image(self, sample: Sample) -> Image:
         """The image as RGB, of `sample.size_wh`. Raises DataError for a missing, corrupt or wrong-sized file."""
 
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
         """(H, W) uint8 at stored size: 0 background, 1 object, 255 ignore; None where the dataset has no masks."""
+        return None
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """Readable names by class index; may be shorter than the network's list, or empty."""
+        return ()
+
+    @property
+    def num_classes(self) -> int | None:
+        """How many classes a network must know, where that is known."""
+        return None
+
+    @property
+    def split(self) -> str:
+        """The name of the split, for folders and tables; may be empty."""
+        return ""
+
+    @property
+    def numbers_names(self) -> bool:
+        """Whether labels are names in the annotations, which the reader numbered by itself."""
+        return False
+
+    def samples(self) -> Sequence[Sample]:
+        """The samples, sorted by `image_id`; at most `limit`. Raises as `read`."""
+        return self._samples
+
+    @cached_property
+    def _samples(self) -> tuple[Sample, ...]:
+        return tuple(self.read())[: self.limit]
 
     def fingerprint(self) -> str:
         """A short hash of everything that decides rows: annotations, split, drawing parameters; not the paths."""
+        return self.digest()
 
-
-class StampedDataset(Dataset, Protocol):
-    """A data set whose images are known one by one, so that runs over more or fewer of them share rows."""
+    def digest(self, *more: str) -> str:
+        """16 hex digits over ids, labels, sizes and boxes, and whatever else decides rows."""
+        digest = hashlib.sha256("\n".join(more).encode())
+        for sample in self.samples():
+            digest.update(f"\n{sample.image_id}\t{sample.label}\t{sample.size_wh}\t".encode())
+            digest.update(np.ascontiguousarray(sample.boxes_xyxy, "<f8").tobytes())
+        return digest.hexdigest()[:16]
 
     def stamp(self, sample: Sample) -> str:
-        """What decides an image's rows beside its sample's facts, without opening it: the length of its file."""
+        """What decides an image's rows beside its sample's facts, without opening it: the length of its file.
+
+        Runs over more or fewer images share the rows of images whose stamps are equal. By default no two runs do
+        unless their datasets are equal.
+        """
+        return self._whole
+
+    @cached_property
+    def _whole(self) -> str:
+        return self.fingerprint()
 
 
 datasets: Registry[type[Dataset]] = Registry("dataset", "wsol.datasets.formats")
 
-C = TypeVar("C")
+D = TypeVar("D", bound=Dataset)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def dataset(key: str) -> Callable[[type[C]], type[C]]:
-    """Register a class as a dataset; its fields become options (`dataset.<field>=...`)."""
+def dataset(key: str) -> Callable[[type[D]], type[D]]:
+    """Register a subclass of `Dataset`; its fields become options (`dataset.<field>=...`)."""
 
-    def register(cls: type[C]) -> type[C]:
+    def register(cls: type[D]) -> type[D]:
         made = dataclass(frozen=True, kw_only=True)(cls)
-        made.key = key  # type: ignore[attr-defined]
-        datasets.add(key, made)  # type: ignore[arg-type]
+        made.key = key
+        datasets.add(key, made)
         return made
 
     return register

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -14,12 +13,6 @@ from wsol.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-def check_limit(limit: int | None) -> None:
-    """Raises ConfigError for a limit below 1."""
-    if limit is not None and limit < 1:
-        raise ConfigError(f"dataset.limit={limit} leaves no image: give 1 or more, or null for all")
 
 
 def check_called(called: str) -> None:
@@ -84,12 +77,3 @@ def make_samples(
         Sample(image_id, label, part, (int(size[0]), int(size[1])))
         for image_id, label, part, size in zip(ids, labels, parts, sizes, strict=True)
     )
-
-
-def fingerprint(samples: Sequence[Sample], *extra: str) -> str:
-    """16 hex digits over ids, labels, sizes and boxes, and whatever else decides rows."""
-    digest = hashlib.sha256("\n".join(extra).encode())
-    for sample in samples:
-        digest.update(f"\n{sample.image_id}\t{sample.label}\t{sample.size_wh}\t".encode())
-        digest.update(np.ascontiguousarray(sample.boxes_xyxy, "<f8").tobytes())
-    return digest.hexdigest()[:16]

@@ -13,19 +13,17 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def existing(path: str, *, option: str, folder: bool) -> Path:
-    """`path` as a folder or file that exists. Raises DataError with the option's name and the nearest neighbour."""
-    found = Path(path).expanduser()
-    if found.is_dir() if folder else found.is_file():
-        return found
-    if found.exists():
-        raise DataError(
-            f"{option}={path} is a {'file' if folder else 'folder'}, not a {'folder' if folder else 'file'}"
-        )
-    beside = list(found.parent.iterdir()) if found.parent.is_dir() else []
-    kind = "folder" if folder else "file"
+def existing(path: Path | str, *, option: str, folder: bool) -> Path:
+    """`path` as a folder or file that exists. Raises DataError with the option's name and the nearest path."""
+    full = Path(path).expanduser()
+    if full.is_dir() if folder else full.is_file():
+        return full
+    kind, other = ("folder", "file") if folder else ("file", "folder")
+    if full.exists():
+        raise DataError(f"{option}={path} is a {other}, not a {kind}")
+    beside = list(full.parent.iterdir()) if full.parent.is_dir() else []
     near = [str(p) for p in beside if (p.is_dir() if folder else p.is_file())]
-    raise unknown(f"{kind} for {option}:", path, near, error=DataError)
+    raise unknown(f"{kind} for {option}:", str(path), near, error=DataError)
 
 
 def read_lines(path: Path) -> list[tuple[int, str]]:
@@ -56,7 +54,7 @@ def check_present(folder: Path, files: Iterable[str], *, option: str, what: str 
         raise DataError(_missing(folder, missing, count, f"{what} are missing under {option}={folder}", option))
 
 
-def sizes_in_bytes(folder: str | None, names: Iterable[str]) -> list[str]:
+def sizes_in_bytes(folder: Path | str | None, names: Iterable[str]) -> list[str]:
     """Name and length of each file, for fingerprints: other pixels are hardly ever as many bytes. No file is opened."""
     if folder is None:
         return []
@@ -64,8 +62,8 @@ def sizes_in_bytes(folder: str | None, names: Iterable[str]) -> list[str]:
     return [f"{name}\t{(root / name).stat().st_size if (root / name).is_file() else -1}" for name in names]
 
 
-def length(folder: str | None, name: str) -> str:
-    """Of one file in bytes, as `sizes_in_bytes` has it; empty without a folder."""
+def length(folder: Path | str | None, name: str) -> str:
+    """Length of one file in bytes, as `sizes_in_bytes` has it; empty without a folder."""
     return "".join(line.rpartition("\t")[2] for line in sizes_in_bytes(folder, [name]))
 
 
@@ -84,8 +82,8 @@ def open_image(path: Path, *, image_id: str, size_wh: tuple[int, int] | None = N
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
         raise DataError(f"image {image_id!r} can't be read, the file is corrupt: {path} ({error})") from error
     if size_wh is not None and image.size != size_wh:
-        found, said = "x".join(map(str, image.size)), "x".join(map(str, size_wh))
-        raise DataError(f"image {image_id!r} is {found} pixels, but its annotation is for {said}: {path}")
+        stored_as, annotated = "x".join(map(str, image.size)), "x".join(map(str, size_wh))
+        raise DataError(f"image {image_id!r} is {stored_as} pixels, but its annotation is for {annotated}: {path}")
     return image
 
 
@@ -102,7 +100,7 @@ def _eight_bits(image: Image) -> Image:
 
 
 def header_sizes(folder: Path, files: Sequence[str]) -> list[tuple[int, int]]:
-    """Width and height of each image, from its header alone. Raises DataError for files that are no images."""
+    """Width and height of each image, from its header alone. Raises DataError for other files."""
     import PIL.Image
 
     sizes = []

@@ -4,42 +4,43 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.checks import check_boxes
-from wsol.datasets.labels import as_the_network_counts
+from wsol.datasets.labels import match_class_indices
 from wsol.errors import ConfigError, DataError, unknown
-from wsol.evaluation.experiment import SHARD_SIZE, ChosenMetric, Experiment, Numerics
-from wsol.methods._base import methods
-from wsol.methods._variants import combinations, expand
+from wsol.evaluation.experiment import ChosenMetric, Experiment, Numerics
+from wsol.grammar import parse, spell
+from wsol.maps.extractor import MapExtractor
+from wsol.methods._base import MethodInfo, methods
+from wsol.methods._variants import Variant, combinations, expand
 from wsol.metrics._base import metrics
 from wsol.metrics._common.truth import against_boxes
+from wsol.models.attention import attention_modules
 from wsol.models.classifier import Classifier, weights_id
-from wsol.models.randomize import randomised
+from wsol.models.heads import head_behind
+from wsol.models.randomize import randomized
 from wsol.models.stages import resolve_layer, stages
+from wsol.models.tokens import Grids
 from wsol.models.zoo import load_classifier
-from wsol.options import build, defaults, fit
+from wsol.options import build, defaults
 from wsol.protocols._base import Protocol, protocols
+from wsol.settings.records import Engine, General, ModelSpec
 from wsol.views import View, view_from
 
 log = logging.getLogger(__name__)
 
-CHUNK = {"cpu": 16, "cuda": 64}  # the CPU's caches like small ones: 64 took 1.7 times as long an image as 16
-KNOWN = {"dataset", "model", "methods", "protocols", "metrics", "engine", "paths", "view", "seed", "gallery"}
-SHOWN = {"table", "tau_from", "figures", "profile"}  # settings that decide no row
+CHUNK = {"cpu": 16, "cuda": 64}  # the CPU's caches like small ones: 64 took 1.7 times as long per image as 16
+GROUPS = ("dataset", "model", "methods", "protocols", "metrics", "engine", "paths", "view")
 
 
 def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     """Build everything an experiment needs; every wrong name or value ends here as a WsolError."""
-    for key in settings:
-        if key not in KNOWN | SHOWN:
-            raise unknown("setting", key, KNOWN | SHOWN, see="wsol run --cfg job", error=ConfigError)
-    seed = fit(settings["seed"], int, where="seed")
+    general = general_of(settings)
     chosen_methods = settings.get("methods") or {}
     for name, options in chosen_methods.items():
         methods[str(options.get("method", name))]
@@ -51,7 +52,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     data = load_dataset(settings["dataset"])
     _check_truth(data, rules, chosen_metrics)
     classifier = load_model(settings["model"])
-    data = as_the_network_counts(data, classifier.class_names)
+    data = match_class_indices(data, classifier.class_names)
     samples = data.samples()
     _check_labels(data, classifier, max(s.label for s in samples))
     view = view_of(settings, classifier)
@@ -61,9 +62,8 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
             f"metric {asking[0]} changes one network input, and view {view.name} has several; "
             "choose metric=[] or view=squash"
         )
-    names = stages(classifier)
     place(classifier, engine)
-    variants = expand(chosen_methods, resolve=lambda layer: resolve_layer(classifier, layer), stages=list(names))
+    variants = variants_of(settings, classifier)
     return Experiment(
         dataset=data,
         classifier=classifier,
@@ -71,14 +71,44 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
         protocols=rules,
         metrics=chosen_metrics,
         view=view,
-        seed=seed,
+        seed=general.seed,
         batch_size=engine.batch_size,
-        chunk=engine.chunk,
+        chunk=chunk_of(engine),
         shard_size=engine.shard_size,
-        threads=engine.threads,
-        gallery=_gallery(settings),
+        threads=engine.workers,
+        gallery=general.gallery,
         numerics=Numerics(device=engine.device, precision=engine.precision, tf32=engine.tf32),
     )
+
+
+def variants_of(settings: Mapping[str, Any], classifier: Classifier) -> tuple[Variant, ...]:
+    """The variants of all chosen methods on a network; of sets such as ``all``, those that the network allows."""
+    chosen = settings.get("methods") or {}
+    optional = {name for name, node in chosen.items() if node.get("optional")}
+    refused = {
+        name for name in optional if not _allows(classifier, methods[str(chosen[name].get("method", name))].info)
+    }
+    if refused:
+        log.info("%s does not allow %s; left out", classifier.name, ", ".join(sorted(refused)))
+    kept = {
+        name: {option: value for option, value in node.items() if option != "optional"}
+        for name, node in chosen.items()
+        if name not in refused
+    }
+    return expand(kept, resolve=lambda layer: resolve_layer(classifier, layer), stages=list(stages(classifier)))
+
+
+def _allows(classifier: Classifier, info: MethodInfo) -> bool:
+    """Whether a network has what a method needs: attention, or a linear head behind its last stage."""
+    if "attention" in info.needs:
+        return bool(attention_modules(classifier.module))
+    if "head" in info.needs:
+        weight = next(classifier.module.parameters())
+        side = classifier.input_size
+        images = torch.rand((2, 3, side, side), generator=torch.Generator().manual_seed(0)).to(weight)
+        layer = resolve_layer(classifier, "last")
+        return head_behind(classifier.module, layer, images, grids=dict(Grids(classifier))) is not None
+    return True
 
 
 def chosen_protocols(settings: Mapping[str, Any]) -> tuple[Protocol, ...]:
@@ -91,54 +121,47 @@ def view_of(settings: Mapping[str, Any], classifier: Classifier) -> View:
     return view_from(settings["view"], side=classifier.input_size)
 
 
+def general_of(settings: Mapping[str, Any]) -> General:
+    """The checked settings in no group. Raises ConfigError for a setting that is in none either."""
+    known = [*GROUPS, *(f.name for f in dataclasses.fields(General))]
+    for key in settings:
+        if key not in known:
+            raise unknown("setting", key, known, see="wsol run --cfg job", error=ConfigError)
+    return build(General, {key: value for key, value in settings.items() if key not in GROUPS}, where="")
+
+
 def engine_of(settings: Mapping[str, Any]) -> Engine:
-    """The checked `engine` group."""
-    return Engine(settings.get("engine") or {})
+    """The checked `engine` group, its device settled. Raises ConfigError for a device that can't be used."""
+    engine = build(Engine, settings.get("engine") or {}, where="engine")
+    device = engine.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            f"engine.device={device} can't be used: {str(error).splitlines()[0]}; try engine.device=cpu"
+        ) from error
+    return dataclasses.replace(engine, device=device)
+
+
+def chunk_of(engine: Engine) -> int:
+    """Extra forward passes at a time: the setting, or what suits the device."""
+    return engine.chunk or CHUNK["cpu" if engine.device == "cpu" else "cuda"]
 
 
 def place(classifier: Classifier, engine: Engine) -> None:
     """Put a network of our own loading where it runs: on the device, in the precision, eval mode, channels last."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = engine.tf32
     # channels last: twice as fast on the CPU for our networks (benchmarks/speed/layout.py)
     dtype = torch.float64 if engine.precision == "float64" else torch.float32
     classifier.module.to(engine.device, dtype).to(memory_format=torch.channels_last).eval()
 
 
-class Engine:
-    """Checked numbers of the `engine` group."""
-
-    def __init__(self, node: Mapping[str, Any]) -> None:
-        allowed = ("name", "device", "precision", "tf32", "batch_size", "chunk", "shard_size", "threads", "part")
-        for key in node:
-            if key not in allowed:
-                raise unknown("option", f"engine.{key}", [f"engine.{a}" for a in allowed], error=ConfigError)
-        self.batch_size = self._whole(node, "batch_size", 16)
-        self.shard_size, self.threads = (
-            self._whole(node, "shard_size", SHARD_SIZE),
-            self._whole(node, "threads", os.cpu_count() or 1),
-        )
-        self.precision = str(node.get("precision", "float32"))
-        if self.precision not in ("float32", "float64", "bfloat16"):
-            raise unknown("engine.precision", self.precision, ("float32", "float64", "bfloat16"), error=ConfigError)
-        self.device = str(node.get("device") or "auto")
-        if self.device == "auto":
-            self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            torch.zeros(1, device=self.device)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise ConfigError(f"engine.device={self.device} can't be used: {reason}; try engine.device=cpu") from error
-        self.chunk = self._whole(node, "chunk", CHUNK["cpu" if self.device == "cpu" else "cuda"])
-        self.tf32 = bool(node.get("tf32", False))
-        torch.backends.cuda.matmul.allow_tf32 = self.tf32
-        torch.backends.cudnn.allow_tf32 = self.tf32
-
-    @staticmethod
-    def _whole(node: Mapping[str, Any], key: str, default: int) -> int:
-        value = node.get(key)
-        value = default if value is None else value
-        if not isinstance(value, int) or value < 1:
-            raise ConfigError(f"engine.{key}={value!r} is not a whole number above 0")
-        return value
+def extractor_of(classifier: Classifier, engine: Engine, *, seed: int) -> MapExtractor:
+    """What computes raw maps on a network of our own loading, which is put where it runs."""
+    place(classifier, engine)
+    return MapExtractor(classifier, seed=seed, chunk=chunk_of(engine), autocast=engine.precision == "bfloat16")
 
 
 def load_dataset(node: Mapping[str, Any]) -> Dataset:
@@ -149,22 +172,15 @@ def load_dataset(node: Mapping[str, Any]) -> Dataset:
 
 def load_model(node: Mapping[str, Any]) -> Classifier:
     """The network a configuration node names, with its weights."""
-    values = dict(node)
-    name = str(values.pop("name", ""))
-    allowed = ("weights", "num_classes", "input_size", "randomise")
-    for key in values:
-        if key not in allowed:
-            raise unknown("option", f"model.{key}", [f"model.{a}" for a in allowed], error=ConfigError)
-    layers = values.pop("randomise", None)
-    classifier = load_classifier(name, **values)
-    return classifier if layers is None else _with_random_layers(classifier, layers)
+    spec = build(ModelSpec, node, where="model")
+    weights = None if spec.weights is None else str(spec.weights)
+    classifier = load_classifier(spec.name, weights=weights, num_classes=spec.num_classes, input_size=spec.input_size)
+    return classifier if spec.randomise is None else _with_random_layers(classifier, spec.randomise)
 
 
-def _with_random_layers(classifier: Classifier, layers: int | str) -> Classifier:
+def _with_random_layers(classifier: Classifier, layers: int | Literal["all"]) -> Classifier:
     """The network with its `layers` nearest to the head drawn at random: do the scores fall? (Adebayo et al., 2018)."""
-    if layers != "all" and not isinstance(layers, int):
-        raise ConfigError(f"model.randomise={layers!r} is neither a number of layers nor all")
-    with randomised(classifier.module, layers=layers) as names:  # type: ignore[arg-type]
+    with randomized(classifier.module, layers=None if layers == "all" else layers) as names:
         drawn = {key: value.clone() for key, value in classifier.module.state_dict().items()}
     classifier.module.load_state_dict(drawn)  # the block gave the trained weights back
     label = f"{classifier.weights_source}, {len(names)} layers random"
@@ -197,15 +213,7 @@ def chosen_metric(name: str, node: Mapping[str, Any]) -> ChosenMetric:
     made = build(cls, options, where=f"metrics.{name}")
     plain = {**defaults(cls), "sample": None}
     differing = {k: v for k, v in {**options, "sample": sample}.items() if v != plain[k]}
-    label = f"[{','.join(f'{k}={v}' for k, v in sorted(differing.items()))}]" if differing else ""
-    return ChosenMetric(name=f"{name}{label}", metric=made, sample=sample)
-
-
-def _gallery(settings: Mapping[str, Any]) -> int:
-    kept = settings.get("gallery", Experiment.gallery)
-    if not isinstance(kept, int) or kept < 0:
-        raise ConfigError(f"gallery={kept!r} is not a number of images; give 0 for none, or more")
-    return kept
+    return ChosenMetric(name=spell(parse(name).name, options=differing), metric=made, sample=sample)
 
 
 def _check_truth(data: Dataset, rules: Sequence[Protocol], chosen: Sequence[ChosenMetric]) -> None:
@@ -215,14 +223,14 @@ def _check_truth(data: Dataset, rules: Sequence[Protocol], chosen: Sequence[Chos
         check_boxes(samples, where, masks="for masks choose protocol=[] metric=[pxap]")
     for one in chosen:
         if against_boxes(one.metric):
-            other = f"metrics.{one.name}.against=mask" if hasattr(one.metric, "against") else "metric=[pxap]"
+            other = f"metrics.{one.name}.against=mask" if one.metric.info.against else "metric=[pxap]"
             check_boxes(samples, where, masks=f"{one.name} compares with boxes; for masks choose {other}")
 
 
 def _check_labels(data: Dataset, classifier: Classifier, highest: int) -> None:
     """Raises DataError for a network of other classes; only some data sets say how many there are (`num_classes`)."""
-    known = getattr(data, "num_classes", classifier.num_classes)
-    if known != classifier.num_classes and not classifier.weights_id.startswith("random"):
+    known = data.num_classes
+    if known is not None and known != classifier.num_classes and not classifier.weights_id.startswith("random"):
         raise DataError(
             f"dataset {data.key} has {known} classes, but {classifier.name} with these weights knows "
             f"{classifier.num_classes}; choose a network trained on it, or model.num_classes={known} with your weights"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,10 +16,13 @@ from wsol.evaluation.records import (
     protocol_quantities,
     variant_info,
 )
-from wsol.localization.component_rules import rule_of
+from wsol.localization.component_rules import component_rules
+from wsol.localization.refine import refines
 from wsol.maps.fixed import FixedMaps
 from wsol.runs.folder import Shard, Work, content_hash, shards
 from wsol.runs.schema import About, RunInfo
+from wsol.seeding import hash_of
+from wsol.settings.records import SHARD_SIZE
 from wsol.views import View, view_named
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from wsol.protocols._base import Protocol
 
 ROWS_VERSION = 4  # raise it when the same settings give other rows
-SHARD_SIZE = 200  # images per file of rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +156,7 @@ class Experiment:
 
     @property
     def split(self) -> str:
-        return str(getattr(self.dataset, "split", ""))
+        return self.dataset.split
 
     def view_of(self, protocol: Protocol) -> View:
         """The view under which a protocol is evaluated: the run's where the protocol leaves it open or has the same."""
@@ -171,14 +172,16 @@ class Experiment:
 
         if not self.protocols:
             return protocols["exact"]
-        chosen = min(self.protocols, key=lambda p: (p.refine != "none", p.several_boxes, self.view_of(p) != self.view))
-        sweepable = chosen.refine == "none" and not rule_of(chosen.component).own_levels
+        chosen = min(
+            self.protocols, key=lambda p: (refines(p, shallow=True), p.several_boxes, self.view_of(p) != self.view)
+        )
+        sweepable = not refines(chosen, shallow=True) and not component_rules[chosen.component].own_levels
         return chosen.derive({"tau": "sweep"}) if sweepable else chosen
 
     @cached_property
     def _order(self) -> Mapping[str, int]:
         """Each image's place in one random order, the same for everyone: samples of every size are nested."""
-        shuffled = sorted(self.samples, key=lambda i: hashlib.sha256(f"{self.seed}/{i}".encode()).digest())
+        shuffled = sorted(self.samples, key=lambda i: hash_of(self.seed, i))
         return {image_id: place for place, image_id in enumerate(shuffled)}
 
     def in_sample(self, image_id: str, sample: int | None) -> bool:
@@ -194,12 +197,9 @@ class Experiment:
     @cached_property
     def sample_digests(self) -> Mapping[str, str]:
         """By image id, 16 hex digits of what is known of it without opening it: facts, and what the data set stamps."""
-        stamp = getattr(self.dataset, "stamp", None)
-        whole = "" if stamp else self.dataset.fingerprint()
         return {
             i: blake2b(
-                repr((i, s.label, s.size_wh, s.boxes_xyxy.tolist(), stamp(s) if stamp else whole)).encode(),
-                digest_size=8,
+                repr((i, s.label, s.size_wh, s.boxes_xyxy.tolist(), self.dataset.stamp(s))).encode(), digest_size=8
             ).hexdigest()
             for i, s in self.samples.items()
         }

@@ -10,8 +10,9 @@ import numpy as np
 
 from wsol.errors import ConfigError, first_line
 from wsol.evaluation.rows import probabilities_of
-from wsol.localization.resize import normalise, resize
-from wsol.metrics._base import Case, failed_columns, measure
+from wsol.localization.normalize import normalize
+from wsol.localization.resize import resize
+from wsol.metrics._base import MetricInput, failed_columns, measure
 from wsol.views import boxes_on_canvas, mask_on_canvas
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def measured(
     return Measured(columns, failures)
 
 
-def _of_cases(chosen: ChosenMetric, cases: Sequence[Case]) -> list[tuple[Columns, str]]:
+def _of_cases(chosen: ChosenMetric, cases: Sequence[MetricInput]) -> list[tuple[Columns, str]]:
     """The columns of each case, and what went wrong; a failed case has the worst value that its numbers can have.
 
     A metric that raises on a batch is tried on its cases one by one, so that the others keep theirs.
@@ -77,16 +78,16 @@ def _of_cases(chosen: ChosenMetric, cases: Sequence[Case]) -> list[tuple[Columns
 
 def _case(
     experiment: Experiment, source: MapSource, maps: RawMaps, variant: Variant, image: int, memos: dict[int, Memo]
-) -> Case:
+) -> MetricInput:
     one, layout = maps.loaded[image], maps.layouts[image]
     side = layout.placements[0].side
     raw = maps.raw(variant, image)
     resized = _to_input(raw, side) if np.isfinite(raw).all() else np.full(side[::-1], np.nan)
     scores = experiment.stored is not None and not experiment.stored.raw
-    return Case(
+    return MetricInput(
         image=cast("Any", maps.inputs[image] if maps.inputs else None),  # metrics of stored maps use none
         map=resized,
-        map01=np.clip(resized, 0, 1) if scores else normalise(resized, rule="minmax"),
+        map01=np.clip(resized, 0, 1) if scores else normalize(resized, rule="minmax"),
         target=one.sample.label,
         probabilities=probabilities_of(maps.logits(image)) if maps.logits else _known_class(maps, image),
         query=cast("Any", source.query),

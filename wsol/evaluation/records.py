@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from wsol.localization.thresholds import hit_deltas, threshold_grid
 from wsol.metrics._base import reduction_of
 from wsol.options import defaults as option_defaults
+from wsol.protocols._base import headline_rules
 from wsol.runs.schema import MetricInfo, ProtocolInfo, Quantity, VariantInfo
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def variant_info(variant: Variant, defaults: Mapping[str, Any]) -> VariantInfo:
         key=variant.key,
         id=variant.id,
         method=info.key,
-        name=info.name,
+        name=info.title,
         layers=variant.layers if layered else (),
         modules=variant.modules if layered else (),
         options=dict(variant.options),
@@ -81,7 +82,7 @@ def protocol_info(protocol: Protocol, view: View | None = None) -> ProtocolInfo:
 
 def protocol_quantities(protocol: Protocol) -> tuple[Quantity, ...]:
     """MaxBoxAcc and its deltas where the threshold is swept, GT-known, Top-1 and Top-5 Loc, boxes, the threshold."""
-    swept, at_50 = protocol.tau == "sweep", protocol.headline == "at_50"
+    swept, headline = protocol.tau == "sweep", headline_rules[protocol.headline]
 
     def accuracy(key: str, label: str, *deltas: float, **fields: Any) -> Quantity:
         return Quantity(
@@ -111,13 +112,13 @@ def protocol_quantities(protocol: Protocol) -> tuple[Quantity, ...]:
         )
 
     found: list[Quantity] = []
-    if swept and at_50:
-        found.append(accuracy("maxboxacc", "MaxBoxAcc", 0.5, headline=True, main=True))
-    elif swept:
-        found.append(accuracy("maxboxacc_v2", "MaxBoxAccV2", *protocol.deltas, headline=True, main=True))
     if swept:
+        deltas = headline.deltas or protocol.deltas
+        found.append(accuracy(headline.key, headline.label, *deltas, headline=True, main=True))
         found += [accuracy(f"maxboxacc@{round(100 * d)}", f"@{d:g}", d) for d in protocol.deltas]
-    found.append(accuracy("gt_known_loc", "GT-known Loc", 0.5, headline=not swept, main=not (swept and at_50)))
+    found.append(
+        accuracy("gt_known_loc", "GT-known Loc", 0.5, headline=not swept, main=not swept or headline.deltas != (0.5,))
+    )
     found += [accuracy(f"top{n}_loc", f"Top-{n} Loc", 0.5, top=n, main=n == 1) for n in (1, 5)]
     found += [about_boxes("best_tau", "best tau", "")] if swept else []
     found += [about_boxes("boxes", "Boxes", "count")] if protocol.several_boxes else []

@@ -11,7 +11,7 @@ import numpy as np
 from wsol.evaluation.rows import classification
 from wsol.localization.frame import in_stored_pixels
 from wsol.localization.localize import ImageMap, boxes_along, localize
-from wsol.localization.resize import normalise
+from wsol.localization.normalize import normalize
 from wsol.runs.gallery import TAUS, Picture, Shown
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def small_map(raw: NDArray[Any], layout: Layout, size_wh: tuple[int, int]) -> ND
 
     Where the view shows only a part of the image, the rest is 0.
     """
-    map01 = normalise(np.nan_to_num(np.asarray(raw, np.float64), posinf=0, neginf=0), rule="minmax")
+    map01 = normalize(np.nan_to_num(np.asarray(raw, np.float64), posinf=0, neginf=0), rule="minmax")
     x0, y0, x1, y1 = layout.region_xyxy
     whole = (x0, y0, x1, y1) == (0, 0, *size_wh)
     if not whole:
@@ -87,5 +87,5 @@ def small_map(raw: NDArray[Any], layout: Layout, size_wh: tuple[int, int]) -> ND
     elif max(map01.shape) > MAP_SIDE:
         scale = MAP_SIDE / max(map01.shape)
         small = (max(1, round(map01.shape[1] * scale)), max(1, round(map01.shape[0] * scale)))
-        map01 = normalise(cv2.resize(map01, small, interpolation=cv2.INTER_AREA), rule="minmax")
+        map01 = normalize(cv2.resize(map01, small, interpolation=cv2.INTER_AREA), rule="minmax")
     return np.asarray(np.rint(255 * map01.clip(0, 1)), np.uint8)

@@ -7,22 +7,22 @@ more than half is dropped. The evaluation script takes the first box of what is 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from wsol.errors import MapError
-from wsol.localization.compiled import Ints
-from wsol.localization.levels import boxes_above
+from wsol.localization.component_rules import component_rules
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 LEVELS = (20, 100, 110)  # of 255: bbox_threshold in generate_bbox.m and ILSVRC_evaluate_bbox.m
 KEPT = 10  # the distance transform, scaled to 0..255 and rounded, must be above it
 MARGIN = 5  # boxes end this many pixels before the right and bottom edge
 
 
-def tool_boxes(levels: NDArray[Any], *, candidates: int = 1, thresholds: tuple[int, ...] = LEVELS) -> Ints:
+def tool_boxes(levels: NDArray[Any], *, candidates: int = 1, thresholds: tuple[int, ...] = LEVELS) -> NDArray[np.int32]:
     """The tool's first boxes (n, 4) of a (H, W) map of grey levels 0..255: x, y, x + w, y + h; n <= `candidates`.
 
     The tool sorts equal areas in no defined order; here the lower threshold comes first. Without any contour there is
@@ -46,8 +46,15 @@ def tool_boxes(levels: NDArray[Any], *, candidates: int = 1, thresholds: tuple[i
     return np.concatenate([np.minimum(boxes[:, :2], ends), np.maximum(boxes[:, :2], ends)], axis=1).astype(np.int32)
 
 
+@component_rules.rule("cam2016_tool", own_levels=True, on_masks="largest_pixels", candidates=2)
+def _both_boxes(levels: NDArray[Any], t: int) -> NDArray[np.int32]:
+    return tool_boxes(levels, candidates=2)
+
+
 def _core(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """What is left of a mask away from its background; all of one that has none, or is empty."""
+    import cv2
+
     if mask.all() or not mask.any():
         return mask
     found = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
@@ -57,6 +64,8 @@ def _core(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _rectangles(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     """x, y, w, h of every contour, holes too, kept off the right and bottom edge as the tool does."""
+    from wsol.localization.levels import boxes_above  # numba, which takes half a second to import
+
     boxes = boxes_above(mask, component="all_with_holes").astype(np.int64)
     size = np.array(mask.shape[::-1])
     start, extent = boxes[:, :2], boxes[:, 2:] - boxes[:, :2]

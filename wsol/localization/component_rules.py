@@ -1,10 +1,10 @@
 """The rules by which components of a thresholded map become boxes, by name.
 
 A protocol names one in its knob `component`. The built-in ones are evaluated for all thresholds at once by compiled
-code (`wsol.localization.levels`). A rule of one's own is a function that is asked at one threshold after the other:
-slower, with the same columns.
+code (`wsol.localization.levels`). Other rules are functions that are called at one threshold after the other: slower,
+with the same columns.
 
-    @component_rule("two_largest", several=True)
+    @component_rules.rule("two_largest", several=True)
     def two_largest(levels, t):
         boxes = boxes_above(levels > t, component="all")
         areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
@@ -17,68 +17,42 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wsol.errors import ConfigError, unknown
+from wsol.registry import Rules
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    BoxesOf = Callable[[NDArray[Any], int], NDArray[np.integer[Any]]]
-
 
 @dataclass(frozen=True, slots=True)
 class ComponentRule:
-    """A rule: its name, whether several boxes may count per image, and how it finds them.
+    """How boxes are chosen among the components of a foreground.
 
     Attributes
     ----------
     boxes : from whole-number levels (H, W) and a threshold t to the boxes (m, 4) of {levels > t}, half-open, x0 y0 x1
         y1; None for rules that are compiled. Where several boxes don't count, the first is the one.
+    several : all boxes count per image.
+    code : of a compiled rule, what the compiled code calls it.
+    connectivities : of foreground pixels, those that the rule knows.
     own_levels : the rule has grey levels of its own and takes no other threshold.
+    on_masks : the compiled rule that takes its place on a mask, where it has grey levels of its own.
+    candidates : how many of its boxes a protocol may let count.
     """
 
-    name: str
+    boxes: Callable[[NDArray[Any], int], NDArray[np.integer[Any]]] | None = None
     several: bool = False
-    boxes: BoxesOf | None = None
+    code: int | None = None
+    connectivities: tuple[int, ...] = (8,)
     own_levels: bool = False
+    on_masks: str = ""
+    candidates: int = 1
 
 
-_rules: dict[str, ComponentRule] = {
-    rule.name: rule
-    for rule in (
-        ComponentRule("largest_polygon"),
-        ComponentRule("largest_pixels"),
-        ComponentRule("largest_rect"),
-        ComponentRule("all", several=True),
-        ComponentRule("all_with_holes", several=True),
-    )
-}
-
-
-def _tool(levels: NDArray[Any], t: int) -> NDArray[np.integer[Any]]:
-    from wsol.localization.cam2016_tool import tool_boxes
-
-    return tool_boxes(levels, candidates=2)
-
-
-_rules["cam2016_tool"] = ComponentRule("cam2016_tool", boxes=_tool, own_levels=True)
-
-
-def component_rule(name: str, *, several: bool = False) -> Callable[[BoxesOf], BoxesOf]:
-    """Register a function as a rule that protocols may name. Raises ConfigError where the name is taken."""
-
-    def register(boxes: BoxesOf) -> BoxesOf:
-        old = _rules.get(name)
-        if old is not None and getattr(old.boxes, "__qualname__", "") != boxes.__qualname__:
-            raise ConfigError(f"there is a component rule {name!r} already; rename one")
-        _rules[name] = ComponentRule(name, several=several, boxes=boxes)
-        return boxes
-
-    return register
-
-
-def rule_of(name: str) -> ComponentRule:
-    """The rule called `name`. Raises ConfigError with the nearest name."""
-    if name not in _rules:
-        raise unknown("component rule", name, _rules, error=ConfigError)
-    return _rules[name]
+LARGEST_POLYGON, LARGEST_PIXELS, LARGEST_RECT, ALL, ALL_WITH_HOLES = range(5)  # codes; those from ALL on are `several`
+component_rules: Rules[ComponentRule] = Rules("component rule", ComponentRule)
+component_rules.put("largest_polygon", ComponentRule(code=LARGEST_POLYGON))
+component_rules.put("largest_pixels", ComponentRule(code=LARGEST_PIXELS, connectivities=(4, 8)))
+component_rules.put("largest_rect", ComponentRule(code=LARGEST_RECT))
+component_rules.put("all", ComponentRule(code=ALL, several=True, connectivities=(4, 8)))
+component_rules.put("all_with_holes", ComponentRule(code=ALL_WITH_HOLES, several=True))

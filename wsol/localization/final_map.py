@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.localization.grey import minmax_levels
-from wsol.localization.resize import OPENCV, normalise, quantise, resize, resize_uint8_cubic, uint8_by_max
+from wsol.localization.frame import space_rules
+from wsol.localization.normalize import normalize, normalize_rules, order_rules
+from wsol.localization.quantize import quantize, quantize_rules
+from wsol.localization.resize import resize, resize_rules, resize_uint8_cubic
 from wsol.localization.scratch import buffer
 
 if TYPE_CHECKING:
@@ -27,26 +29,23 @@ def final_map(raw: NDArray[Any], layout: Layout, frame_wh: tuple[int, int], prot
     Scores that are in [0, 1] already go through unchanged with ``normalise=none``, as wsolevaluation takes them.
     """
     raw = np.asarray(raw, np.float64)
-    if protocol.space == "original":
-        x0, y0, x1, y1 = (round(v) for v in layout.region_xyxy)
-        size = (x1 - x0, y1 - y0)
-    else:
-        x0, y0, size = 0, 0, frame_wh
+    x0, y0, x1, y1 = space_rules[protocol.space].region(layout, frame_wh)
+    size = (x1 - x0, y1 - y0)
     if protocol.resize_uint8:
         part: NDArray[Any] = resize_uint8_cubic(_grey_levels(raw, protocol), size)
     else:
-        if protocol.order == "normalise_first":
-            raw = normalise(raw, rule=protocol.normalise)
-        part = resize(raw, size, rule=protocol.resize)
-        if protocol.order == "resize_first":
-            part = normalise(part, rule=protocol.normalise)
+        part = order_rules[protocol.order].function(
+            raw,
+            lambda grid: resize(grid, size, rule=protocol.resize),
+            lambda grid: normalize(grid, rule=protocol.normalise),
+        )
         part = np.clip(part, 0, 1)  # cubic resize of a normalized map overshoots
-        if protocol.quantise == "floor_uint8":
-            part = quantise(part)
+        levels = quantize_rules[protocol.quantise].levels
+        part = part if levels is None else levels(part)
     if size == frame_wh:
         return part
     whole = np.zeros(frame_wh[::-1], part.dtype)
-    whole[y0 : y0 + size[1], x0 : x0 + size[0]] = part
+    whole[y0:y1, x0:x1] = part
     return whole
 
 
@@ -60,20 +59,24 @@ def level_maps(
     import cv2
 
     levels = buffer("levels", (len(raws), frame_wh[1], frame_wh[0]), np.uint8)
-    plain = (protocol.order, protocol.normalise, protocol.resize_uint8) == ("resize_first", "minmax", False)
-    if not (plain and protocol.space == "square" and protocol.resize in OPENCV):
+    region, whole = space_rules[protocol.space].region, (0, 0, *frame_wh)
+    opencv, floor_into = resize_rules[protocol.resize].opencv, normalize_rules[protocol.normalise].floor_into
+    plain = order_rules[protocol.order].normalizes_last and quantize_rules[protocol.quantise].floors
+    plain = plain and not protocol.resize_uint8 and all(region(layout, frame_wh) == whole for layout in layouts)
+    if not plain or opencv is None or floor_into is None:
         for n, (raw, layout) in enumerate(zip(raws, layouts, strict=True)):
             levels[n] = final_map(raw, layout, frame_wh, protocol)
         return levels
-    how, large = OPENCV[protocol.resize], buffer("resized", (frame_wh[1], frame_wh[0]), np.float64)
+    large = buffer("resized", (frame_wh[1], frame_wh[0]), np.float64)
     for n, raw in enumerate(raws):
-        cv2.resize(np.ascontiguousarray(raw, np.float64), frame_wh, dst=large, interpolation=how)
-        minmax_levels(large, levels[n])
+        cv2.resize(np.ascontiguousarray(raw, np.float64), frame_wh, dst=large, interpolation=opencv)
+        floor_into(large, levels[n])
     return levels
 
 
 def _grey_levels(raw: NDArray[np.float64], protocol: Protocol) -> NDArray[np.uint8]:
-    """What is resized as uint8: LayerCAM's float32 arithmetic for its own rule, plain floor(255 map) for others."""
-    if protocol.normalise == "max":
-        return uint8_by_max(raw)
-    return quantise(np.clip(normalise(raw, rule=protocol.normalise), 0, 1)).astype(np.uint8)
+    """What is resized as uint8: LayerCAM's float32 arithmetic for its own normalization, floor(255 map) for others."""
+    levels = normalize_rules[protocol.normalise].grey_levels
+    if levels is not None:
+        return levels(raw)
+    return quantize(np.clip(normalize(raw, rule=protocol.normalise), 0, 1)).astype(np.uint8)

@@ -1,6 +1,6 @@
 """Object masks by graph cut, seeded by a map: the step between map and box for maps with holes and broken outlines.
 
-The energies and the max-flow are OpenCV's in both functions. What differs is where the colour models come from.
+The energies and the max-flow are OpenCV's in both functions. What differs is where the color models come from.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from wsol.errors import ConfigError, MapError
 
 Mask = NDArray[np.bool_]
-MODEL_SIZE = 5  # Gaussians in OpenCV's colour model; its array holds 5 weights, 5 means of 3, 5 covariances of 9
+MODEL_SIZE = 5  # Gaussians in OpenCV's color model; its array holds 5 weights, 5 means of 3, 5 covariances of 9
 
 
 def grabcut_mask(
@@ -45,7 +45,7 @@ def grabcut_mask(
     return np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD))
 
 
-def colour_cut_mask(
+def color_cut_mask(
     image_rgb: NDArray[np.uint8],
     map01: NDArray[np.float64],
     *,
@@ -54,17 +54,17 @@ def colour_cut_mask(
     components: int = MODEL_SIZE,
     seed: int = 12345,
 ) -> Mask:
-    """The saliency-seeded colour cut of Simonyan et al. (2013, sec. 3.2): its largest connected foreground, (H, W).
+    """The saliency-seeded color cut of Simonyan et al. (2013, sec. 3.2): its largest connected foreground, (H, W).
 
-    Two Gaussian mixtures are fitted to the colours of the most and the least salient pixels; a graph cut then labels
-    *all* pixels by colour and contrast, so that the object can be more than its salient part. Ours: the fit (k-means,
-    then one Gaussian a cluster, not EM). OpenCV's: k-means, and GrabCut's graph (8 neighbours, gamma 50) and max-flow.
+    Two Gaussian mixtures are fitted to the colors of the most and the least salient pixels; a graph cut then labels
+    *all* pixels by color and contrast, so that the object can be more than its salient part. Ours: the fit (k-means,
+    then one Gaussian a cluster, not EM). OpenCV's: k-means, and GrabCut's graph (8 neighbors, gamma 50) and max-flow.
 
     Parameters
     ----------
     image_rgb : (H, W, 3) uint8. map01 : (H, W), any range.
-    fg_quantile, bg_quantile : quantiles of the map; foreground colours come from pixels at or above the first,
-        background colours from those at or below the second (strictly so in the paper, but maps have ties).
+    fg_quantile, bg_quantile : quantiles of the map; foreground colors come from pixels at or above the first,
+        background colors from those at or below the second (strictly so in the paper, but maps have ties).
     components : Gaussians per mixture, 1..5.
 
     A map without contrast between its quantiles gives an empty mask.
@@ -73,7 +73,7 @@ def colour_cut_mask(
     if not 0 <= bg_quantile < fg_quantile <= 1:
         raise ConfigError(f"bg_quantile={bg_quantile:g}, fg_quantile={fg_quantile:g}: need 0 <= bg < fg <= 1")
     if not 1 <= components <= MODEL_SIZE:
-        raise ConfigError(f"components={components} can't be used; OpenCV's colour model holds 1 to {MODEL_SIZE}")
+        raise ConfigError(f"components={components} can't be used; OpenCV's color model holds 1 to {MODEL_SIZE}")
     if not np.isfinite(map01).all():
         raise MapError("a map with NaN or infinite values has no quantiles")
     low, high = np.quantile(map01, (bg_quantile, fg_quantile))
@@ -83,7 +83,7 @@ def colour_cut_mask(
     cv2.setRNGSeed(seed)
     background = _mixture(image_bgr[map01 <= low], components)
     foreground = _mixture(image_bgr[map01 >= high], components)
-    # all "probable": colour and contrast decide for every pixel, seeds included
+    # all "probable": color and contrast decide for every pixel, seeds included
     labels = np.where(map01 >= high, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels = _cut(image_bgr, labels, background, foreground, 1, cv2.GC_EVAL_FREEZE_MODEL)
     return _largest_piece(labels == cv2.GC_PR_FGD)
@@ -101,9 +101,9 @@ def _no_model() -> NDArray[np.float64]:
     return np.zeros((1, 13 * MODEL_SIZE))
 
 
-def _mixture(colours: NDArray[np.uint8], components: int) -> NDArray[np.float64]:
-    """A Gaussian mixture of colours (n, 3) in OpenCV's layout: weights, means, covariances."""
-    points = colours.astype(np.float32)
+def _mixture(colors: NDArray[np.uint8], components: int) -> NDArray[np.float64]:
+    """A Gaussian mixture of colors (n, 3) in OpenCV's layout: weights, means, covariances."""
+    points = colors.astype(np.float32)
     count = min(components, len(points))
     # ten rounds, one start: what OpenCV's own GrabCut uses
     rounds = (cv2.TERM_CRITERIA_MAX_ITER, 10, 0.0)
@@ -114,7 +114,7 @@ def _mixture(colours: NDArray[np.uint8], components: int) -> NDArray[np.float64]
         mine = points[owner == k].astype(np.float64)
         if len(mine):
             weights[k], means[k] = len(mine) / len(points), mine.mean(0)
-            # white noise keeps flat colours invertible; OpenCV adds the same amount, but only to singular matrices
+            # white noise keeps flat colors invertible; OpenCV adds the same amount, but only to singular matrices
             covariances[k] = np.cov(mine.T, bias=True) + 0.01 * np.eye(3)
     return np.concatenate([weights, means.ravel(), covariances.ravel()])[None]
 

@@ -13,23 +13,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wsol.errors import ConfigError, DataError, MapError, unknown
+from wsol.errors import ConfigError, DataError, MapError
+from wsol.localization.boxes import box_end_rules, empty_box, empty_rules
 from wsol.localization.compiled import Bytes, Floats, Ints
+from wsol.localization.component_rules import ALL_WITH_HOLES, component_rules
 from wsol.localization.components import FIRST, LAST, X0, X1
 from wsol.localization.grid import HALVES_OF, seats_of, shift_of
-from wsol.localization.iou import BoxEnd, Convention, box_array
-from wsol.localization.rules import ALL, COMPONENT
+from wsol.localization.intervals import HAS_EMPTY_BOX
+from wsol.localization.iou import box_array
+from wsol.localization.iou_rules import iou_rules
 from wsol.localization.scratch import kept
 from wsol.localization.sweep import empty_scratch, mask_nodes, sweep_maps
 
-COMPONENTS = ("largest_polygon", "largest_pixels", "largest_rect", "all", "all_with_holes")
 KEPT_LEVELS = 256  # float protocols have as many levels as pixels, other ones for each map: no scratch to keep
-EMPTIES = ("zero_box", "unit_box", "full_box", "miss")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,9 @@ class BoxRule:
         ``all``: every component. ``all_with_holes``: also every hole contour, as OpenCV's contour tree has them; its
         box is the hole's, grown by one pixel on each side, because the contour runs over the pixels around the hole.
     connectivity : of foreground pixels, 8, or 4 with ``largest_pixels`` and ``all``. Holes of 8 are 4-connected.
-    iou : ``plus1``, ``plus1_open``, ``plus1_signed`` or ``continuous``, see `wsol.localization.iou`.
-    box_end, clip : ``inclusive``, ``exclusive_as_inclusive`` or ``half_open``, see `finish_boxes`.
-    empty : the box where nothing is above the threshold: ``zero_box``, ``unit_box``, ``full_box``; ``miss`` has none.
+    iou : a convention, see `wsol.localization.iou`.
+    box_end, clip : see `wsol.localization.boxes.finish_boxes`.
+    empty : the box where nothing is above the threshold, see `wsol.localization.boxes`; ``miss`` has none.
 
     Raises
     ------
@@ -65,25 +66,15 @@ class BoxRule:
 
     def __post_init__(self) -> None:
         check_component(self.component, self.connectivity)
-        for kind, name, names in (
-            ("IoU convention", self.iou, get_args(Convention)),
-            ("box end", self.box_end, get_args(BoxEnd)),
-            ("rule for an empty foreground", self.empty, EMPTIES),
-        ):
-            if name not in names:
-                raise unknown(kind, name, names, error=ConfigError)
+        for rules, name in ((iou_rules, self.iou), (box_end_rules, self.box_end), (empty_rules, self.empty)):
+            rules[name]  # raises for an unknown one
 
     @property
     def code(self) -> tuple[int, ...]:
-        """The rule as numbers, for compiled code."""
-        return (
-            COMPONENTS.index(self.component),
-            self.connectivity,
-            get_args(Convention).index(self.iou),
-            get_args(BoxEnd).index(self.box_end),
-            int(self.clip),
-            EMPTIES.index(self.empty),
-        )
+        """The rule as numbers, for compiled code: the columns of `wsol.localization.intervals` but for the last."""
+        component = component_rules[self.component].code
+        assert component is not None
+        return component, self.connectivity, iou_rules[self.iou].code, box_end_rules[self.box_end].code, int(self.clip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +95,13 @@ class LevelTable:
 
 
 def check_component(component: str, connectivity: int) -> None:
-    """Raises ConfigError for a component rule or a connectivity that isn't there, or for two that don't go together."""
-    if component not in COMPONENTS:
-        raise unknown("component rule", component, COMPONENTS, error=ConfigError)
+    """Raises ConfigError unless there is a compiled rule of that name that knows the connectivity."""
+    rule = component_rules[component]
+    if rule.code is None:
+        raise ConfigError(f"component={component!r} is not compiled; call its own function")
     if connectivity not in (4, 8):
         raise ConfigError(f"connectivity={connectivity!r} does not exist; use 8 or 4")
-    if connectivity == 4 and component not in ("largest_pixels", "all"):
+    if connectivity not in rule.connectivities:
         raise ConfigError(f"component={component!r} needs connectivity=8; with 4 use 'largest_pixels' or 'all'")
 
 
@@ -137,8 +129,12 @@ def sweep_levels(
     offsets = np.array(gt_offsets, np.int64)
     if offsets.shape != (count + 1,) or offsets[0] < 0 or offsets[-1] > len(gt) or (np.diff(offsets) < 0).any():
         raise DataError(f"gt_offsets must be {count + 1} ascending places in {len(gt)} boxes, not {offsets.tolist()}")
-    codes = np.array([rule.code for rule in rules], np.int64).reshape(-1, 6)
-    several = codes[:, COMPONENT] >= ALL
+    codes, empties = np.zeros((len(rules), HAS_EMPTY_BOX + 1), np.int64), np.zeros((len(rules), 4))
+    for k, rule in enumerate(rules):
+        box = empty_box((width, height), rule)
+        codes[k] = *rule.code, len(box)
+        empties[k, :] = box[0] if len(box) else 0
+    several = np.array([component_rules[rule.component].several for rule in rules], bool)
     shift = shift_of(width)
     # where each rule's counts or boxes go
     place = np.where(several, np.cumsum(several), np.cumsum(~several)) - 1
@@ -157,6 +153,7 @@ def sweep_levels(
         gt,
         offsets,
         codes,
+        empties,
         place,
         seats_of(8, shift),
         seats_of(4, shift),
@@ -189,17 +186,17 @@ def boxes_above(mask: NDArray[Any], *, component: str, connectivity: int = 8) ->
     if grid.ndim != 2 or grid.size == 0:
         raise MapError(f"a mask must be a (H, W) grid, not shape {grid.shape}")
     above = np.array(grid != 0, np.uint8, order="C")
-    if component.startswith("largest"):
+    if not component_rules[component].several:
         rule = BoxRule(component, connectivity, iou="continuous", box_end="half_open", clip=False, empty="miss")
         boxes = sweep_levels(above[None], (), (0, 0), (rule,), levels=2)[0].boxes
         return np.zeros((0, 4), np.int32) if boxes is None or not above.any() else boxes[0, :1]
-    found = _mask_boxes(above, connectivity)
-    if component == "all":
-        return found
+    boxes = _mask_boxes(above, connectivity)
+    if component_rules[component].code != ALL_WITH_HOLES:
+        return boxes
     holes = _mask_boxes(1 - above, 4)
     height, width = above.shape
     closed = (holes[:, :2] > 0).all(1) & (holes[:, 2] < width) & (holes[:, 3] < height)
-    return np.concatenate([found, holes[closed] + np.array([-1, -1, 1, 1], np.int32)])
+    return np.concatenate([boxes, holes[closed] + np.array([-1, -1, 1, 1], np.int32)])
 
 
 def _mask_boxes(above: Bytes, connectivity: int) -> Ints:

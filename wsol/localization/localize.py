@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.localization.asked import asked, asked_one_by_one, empty_table, full_box
-from wsol.localization.component_rules import rule_of
+from wsol.localization.boxes import full_box
+from wsol.localization.component_rules import component_rules
 from wsol.localization.final_map import MAP_KNOBS, final_map, level_maps
 from wsol.localization.frame import FRAME_KNOBS, Frame, frame_of
 from wsol.localization.iou import iou
-from wsol.localization.levels import BoxRule, LevelTable, boxes_above, sweep_levels
+from wsol.localization.iou_rules import iou_rules
+from wsol.localization.levels import BoxRule, LevelTable, sweep_levels
 from wsol.localization.on_grid import packed_hits, step_boxes, step_values
+from wsol.localization.one_by_one import counted_boxes, empty_table, table_one_by_one
+from wsol.localization.quantize import quantize_rules, rank, threshold_starts
 from wsol.localization.refine import frame_image, object_mask, refines
-from wsol.localization.resize import rank, threshold_starts
 from wsol.localization.steps import Steps
 from wsol.localization.thresholds import hit_deltas, threshold_grid
 
@@ -89,8 +91,8 @@ class Localizations:
         """Those of all parts, one after the other; all are of one protocol."""
 
         def steps(name: str) -> Steps | None:
-            found = [getattr(part, name) for part in parts]
-            return None if found[0] is None else Steps.joined(found)
+            functions = [getattr(part, name) for part in parts]
+            return None if functions[0] is None else Steps.joined(functions)
 
         hits = [part.hits for part in parts if part.hits is not None]
         return cls(
@@ -121,23 +123,19 @@ def localize(maps: Sequence[ImageMap], protocols: Sequence[Protocol]) -> dict[st
 def boxes_along(item: ImageMap, protocol: Protocol, taus: Sequence[float]) -> list[NDArray[np.int32]]:
     """At each of `taus` every box (m, 4) that counts, half-open in the protocol's frame: the boxes `localize` compares.
 
-    An empty foreground has no box here, whatever the protocol puts in its place. A rule with grey levels of its own has
+    An empty foreground has no box here, whatever the protocol puts in its place. A rule with its own grey levels has
     the same boxes at every threshold.
     """
     frame = frame_of(item.boxes_xyxy, item.layout, protocol)
-    rule, cut = rule_of(protocol.component), refines(protocol, shallow=item.shallow)
     if item.full:
         return [np.array([[0, 0, *frame.size_wh]], np.int32)] * len(taus)
     if not item.finite:
         return [np.zeros((0, 4), np.int32)] * len(taus)
     map01 = final_map(item.raw, item.layout, frame.size_wh, protocol)
-    if rule.own_levels and not cut:
-        return [asked(map01.astype(np.int32), 0, protocol)] * len(taus)
+    if _at_own_levels(protocol, shallow=item.shallow):
+        return [counted_boxes(map01.astype(np.int32), 0, protocol, protocol.component)] * len(taus)
     masks = [_foreground(map01, item, frame, protocol, tau) for tau in taus]
-    if rule.boxes is not None and not rule.own_levels:
-        return [asked(mask.astype(np.int32), 0, protocol) for mask in masks]
-    component = _compiled(protocol)
-    return [boxes_above(mask, component=component, connectivity=protocol.connectivity) for mask in masks]
+    return [counted_boxes(mask.astype(np.int32), 0, protocol, _component(protocol)) for mask in masks]
 
 
 def _sharing(protocols: Sequence[Protocol]) -> list[list[Protocol]]:
@@ -249,8 +247,8 @@ def _at_fixed(maps: Sequence[ImageMap], frames: Sequence[Frame], protocol: Proto
     finals = [
         final_map(item.raw, item.layout, frame.size_wh, protocol) for item, frame in zip(maps, frames, strict=True)
     ]
-    if rule_of(protocol.component).own_levels and not refines(protocol, shallow=maps[0].shallow):
-        return asked_one_by_one(np.stack(finals).astype(np.int32), frames, protocol, levels=1)
+    if _at_own_levels(protocol, shallow=maps[0].shallow):
+        return table_one_by_one(np.stack(finals).astype(np.int32), frames, protocol, protocol.component, levels=1)
     tau = 0.0 if protocol.tau == "sweep" else float(protocol.tau)
     masks = [_foreground(*one, protocol, tau) for one in zip(finals, maps, frames, strict=True)]
     return _tables(np.stack(masks).astype(np.uint8), frames, [protocol], levels=2)[0]
@@ -258,7 +256,7 @@ def _at_fixed(maps: Sequence[ImageMap], frames: Sequence[Frame], protocol: Proto
 
 def _foreground(map01: NDArray[Any], item: ImageMap, frame: Frame, protocol: Protocol, tau: float) -> NDArray[np.bool_]:
     """(H, W) what is above `tau` of the maximum, refined by the protocol's graph cut where it has one."""
-    if protocol.quantise != "none":
+    if quantize_rules[protocol.quantise].levels is not None:
         top = 255 if protocol.resize_uint8 else int(map01.max())
         # layercam_loc cuts at the float 0.15 * 255, wsolevaluation at the integer int(tau * max)
         above = map01 > (tau * top if protocol.resize_uint8 else int(tau * top))
@@ -271,28 +269,40 @@ def _foreground(map01: NDArray[Any], item: ImageMap, frame: Frame, protocol: Pro
     return np.asarray(above)
 
 
+def _at_own_levels(protocol: Protocol, *, shallow: bool) -> bool:
+    """Whether the component rule takes the map itself, at grey levels of its own, and not a foreground."""
+    return component_rules[protocol.component].own_levels and not refines(protocol, shallow=shallow)
+
+
+def _component(protocol: Protocol) -> str:
+    """The component rule of a foreground."""
+    return component_rules[protocol.component].on_masks or protocol.component
+
+
 def _tables(
     ranks: NDArray[Any], frames: Sequence[Frame], protocols: Sequence[Protocol], *, levels: int
 ) -> list[LevelTable]:
-    """A table for each protocol: by one compiled sweep for the rules that have one, by asking the others."""
-    swept = [p for p in protocols if rule_of(p.component).boxes is None or rule_of(p.component).own_levels]
+    """A table for each protocol: by one compiled sweep for all whose rules are compiled, one by one for the others."""
     boxes = np.concatenate([frame.gt_boxes for frame in frames])
     offsets = np.cumsum([0] + [len(frame.gt_boxes) for frame in frames])
+    swept = [p for p in protocols if _compiled(p)]
     tables = iter(sweep_levels(ranks, boxes, offsets, [_box_rule(p) for p in swept], levels=levels) if swept else ())
-    return [next(tables) if p in swept else asked_one_by_one(ranks, frames, p, levels=levels) for p in protocols]
+    return [
+        next(tables) if _compiled(p) else table_one_by_one(ranks, frames, p, _component(p), levels=levels)
+        for p in protocols
+    ]
+
+
+def _compiled(protocol: Protocol) -> bool:
+    return component_rules[_component(protocol)].code is not None and iou_rules[protocol.iou].function is None
 
 
 def _box_rule(protocol: Protocol) -> BoxRule:
     return BoxRule(
-        component=_compiled(protocol),
+        component=_component(protocol),
         connectivity=protocol.connectivity,
         iou=protocol.iou,
         box_end=protocol.box_end,
         clip=protocol.clip,
         empty=protocol.empty,
     )
-
-
-def _compiled(protocol: Protocol) -> str:
-    """The component rule of a mask: the tool of CAM 2016 has levels of its own, and takes the largest of a cut."""
-    return "largest_pixels" if rule_of(protocol.component).own_levels else protocol.component

@@ -7,19 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from wsol.localization.compiled import Bytes, Floats, Ints, Longs, compiled
+from wsol.localization.component_rules import ALL, ALL_WITH_HOLES, LARGEST_POLYGON
 from wsol.localization.components import Enclosed, Forest, component_nodes, empty_forest
 from wsol.localization.grid import Grid, empty_grid, enter, sort
 from wsol.localization.holes import empty_enclosed, enclose, hole_nodes
-from wsol.localization.rules import (
-    ALL,
-    ALL_WITH_HOLES,
-    COMPONENT,
-    CONNECTIVITY,
-    LARGEST_POLYGON,
-    empty_iou,
-    score_all,
-    score_largest,
-)
+from wsol.localization.intervals import COMPONENT, CONNECTIVITY, empty_iou, score_all, score_largest
 
 
 class Scratch(NamedTuple):
@@ -67,6 +59,7 @@ def sweep_maps(
     gt: Floats,
     offsets: Longs,
     rules: Longs,
+    empties: Floats,
     place: Longs,
     seats8: Ints,
     seats4: Ints,
@@ -83,7 +76,8 @@ def sweep_maps(
     Parameters
     ----------
     small, large : (n, H, W) the ranks, in one of the two; the other has no maps. So there is one type to compile for.
-    rules : (k, 6) coded rules. place : (k,) where in `count` or `boxes` a rule's results go.
+    rules : (k, 6) coded rules. empties : (k, 4) finished boxes that stand for an empty foreground.
+    place : (k,) where in `count` or `boxes` a rule's results go.
     iou : (k, n, levels). count : (rules with several boxes, n, levels). boxes : (rules with one, n, levels, 4).
     """
     byte = len(small) > 0
@@ -154,7 +148,7 @@ def sweep_maps(
                         iou[k, i],
                         boxes[place[k], i],
                     )
-                iou[k, i, top:] = empty_iou(rule, width, height, boxes_of_map)
+                iou[k, i, top:] = empty_iou(rule, empties[k], boxes_of_map)
     return lowest, highest
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wsol.localization.resize import resize
+from wsol.views import merge_rules
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,18 +19,19 @@ def merge_crops(raws: list[NDArray[np.floating]], layout: Layout, *, rule: str =
     """Raw maps of the crops, in the order of the placements, to one raw map of the canvas.
 
     A single upright crop keeps its own resolution. Otherwise each map is brought to its crop's size (bilinear, corners
-    aligned, as layercam_loc does), mirrored back, pasted and summed without dividing by coverage.
+    aligned, as layercam_loc does), mirrored back, and merged into the canvas.
 
     Parameters
     ----------
-    rule : ``sum`` the maps (Jiang et al., 2021), or ``sum_abs`` their absolute values (Zhou et al., 2016).
+    rule : a name in `wsol.views.merge_rules`.
     """
+    merge = merge_rules[rule]
     if layout.whole:
-        return raws[0] if rule == "sum" else np.abs(raws[0])
+        return merge.each(raws[0])
     canvas = np.zeros(layout.canvas_wh[::-1], np.float64)
     for raw, placement in zip(raws, layout.placements, strict=True):
         x0, y0, x1, y1 = placement.box
-        part = resize(np.asarray(raw, np.float64), (x1 - x0, y1 - y0), rule="bilinear_corners")
-        part = part if rule == "sum" else np.abs(part)
-        canvas[y0:y1, x0:x1] += part[:, ::-1] if placement.mirrored else part
+        part = merge.each(resize(np.asarray(raw, np.float64), (x1 - x0, y1 - y0), rule="bilinear_corners"))
+        below = canvas[y0:y1, x0:x1]
+        merge.into(below, part[:, ::-1] if placement.mirrored else part, out=below)
     return canvas

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from wsol.methods._base import JointMethod
     from wsol.methods._variants import Variant
     from wsol.models.heads import Head
     from wsol.models.network import Network
@@ -192,8 +193,8 @@ class MapExtractor:
     def _computed(
         self, variant: Variant, features: Sequence[LayerFeatures], inputs: Tensor, spaces: Mapping[str, tuple[int, ...]]
     ) -> Tensor:
-        joint = getattr(variant.method, "joint", None)
-        if joint is not None:
+        if variant.info.joint:
+            joint = cast("JointMethod", variant.method).joint
             return _checked(joint(features), len(inputs), variant).detach()
         maps = {one.name: _checked(variant.method(one), len(inputs), variant) for one in features}
         if inputs.ndim != 4:  # the method received cells

@@ -24,12 +24,13 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
 
 from wsol.errors import HeadError
 from wsol.models.cost import Cost, Memo
+from wsol.options import component, defaults
 from wsol.registry import Registry
 from wsol.seeding import torch_generator
 
@@ -169,12 +170,13 @@ class LayerFeatures:
     @property
     def class_weights(self) -> torch.Tensor:
         """(B, K) weights of the target class in the linear head. Raises HeadError where none is behind the layer."""
-        if self.head is None:
+        head = self.head
+        if head is None:
             raise HeadError(
                 f"the method needs one linear layer after average pooling, and layer {self.name!r} is not followed by "
                 "that; use gradcam, which gives the same map as cam where there is such a head"
             )
-        return self.head.weight.to(self.activations)[self.targets]
+        return head.weight.to(self.activations)[self.targets]
 
     def generators(self, salt: str = "") -> list[torch.Generator]:
         """One CPU random generator per image, seeded by (run seed, image id, salt), so free of batch and device."""
@@ -273,7 +275,7 @@ def method(
     """
 
     def register(cls: type[C]) -> type[C]:
-        made = dataclass(frozen=True, kw_only=True)(cls)
+        made = component(cls, key)
         _accept_shared_options(made)
         made.info = MethodInfo(  # type: ignore[attr-defined]
             key=key,
@@ -297,30 +299,6 @@ def method(
     return register
 
 
-def shared_options(method: Method) -> dict[str, Any]:
-    """The layers and fusion options that an instance was made with: ``LayerCAM(gamma=2, layers="stage3+stage5")``."""
-    return dict(getattr(method, "_shared", {}))
-
-
-def _accept_shared_options(cls: type[Any]) -> None:
-    """Let instances be made with what every method takes beside its own options: layers and the fusion's options."""
-    own = {f.name for f in fields(cls)}
-    init = cls.__init__
-
-    @wraps(init)
-    def with_shared(self: Any, **options: Any) -> None:
-        shared = {}
-        if options.keys() - own:
-            from wsol.methods._fusion import Fusion
-
-            known = {"layers", *(f.name for f in fields(Fusion))}
-            shared = {k: options.pop(k) for k in options.keys() & known - own}
-        init(self, **options)
-        object.__setattr__(self, "_shared", shared)
-
-    cls.__init__ = with_shared
-
-
 def _stated(cls: type[Any]) -> dict[str, str]:
     """The docstring in parts: ``Title: summary``, a formula, and the sections of `SECTIONS`, lines joined in these."""
     first, _, rest = (inspect.getdoc(cls) or "").partition("\n\n")
@@ -335,3 +313,27 @@ def _stated(cls: type[Any]) -> dict[str, str]:
     formula = "\n".join(sections.pop("formula")).strip()
     flowing = {name: " ".join(" ".join(lines).split()) for name, lines in sections.items()}
     return {"title": title or cls.__name__, "summary": summary, "formula": formula, **flowing}
+
+
+def shared_options(method: Method) -> dict[str, Any]:
+    """The layers and fusion options that an instance was made with: ``LayerCAM(gamma=2, layers="stage3+stage5")``."""
+    return dict(getattr(method, "_shared", {}))
+
+
+def _accept_shared_options(cls: type[Any]) -> None:
+    """Let instances be made with what every method takes beside its own options: layers and the fusion's options."""
+    of_method = defaults(cls).keys()
+    init = cls.__init__
+
+    @wraps(init)
+    def with_shared(self: Any, **options: Any) -> None:
+        shared = {}
+        if options.keys() - of_method:
+            from wsol.methods._fusion import Fusion
+
+            known = {"layers", *defaults(Fusion)}
+            shared = {k: options.pop(k) for k in options.keys() & known - of_method}
+        init(self, **options)
+        object.__setattr__(self, "_shared", shared)
+
+    cls.__init__ = with_shared

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from wsol.errors import ConfigError
 from wsol.methods._common.sizes import largest, resized
 from wsol.methods._common.stretch import by_maximum, minmax, stretched
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 # a layer is shallow from this ratio of sides to the deepest stage on: VGG's S1-S3 (224, 112, 56 against 14)
 SHALLOW = 4

@@ -10,12 +10,14 @@ import hashlib
 import inspect
 import itertools
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wsol.errors import ConfigError, unknown
+from wsol.errors import ConfigError, LayerError, unknown
+from wsol.grammar import parse_layers, spell
 from wsol.methods._base import Method, MethodInfo, methods, shared_options
 from wsol.methods._fusion import Fusion
 from wsol.options import SAMPLE, Option, build, defaults, options_of
@@ -75,7 +77,7 @@ def variant_options(cls: type[Method]) -> list[Option]:
 
 
 def config_of(key: str) -> dict[str, Any]:
-    """`variant_options` as a mapping from name to default."""
+    """All options of a method with their defaults."""
     return {option.name: option.default for option in variant_options(methods[key])}
 
 
@@ -109,14 +111,15 @@ def expand(
 
 
 def combinations(options: Mapping[str, Any], *, stages: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The product over all options given as lists; ``layers=each`` is the list of all stages."""
+    """The product over all options given as lists; ``each`` among the layers is every stage on its own."""
     axes = []
     for name, value in options.items():
-        if name == "layers" and value == "each":
-            value = list(stages)
-        if isinstance(value, list | tuple) and not value:
+        values = value if isinstance(value, list | tuple) else [value]
+        if not values:
             raise ConfigError(f"{name}=[] leaves nothing to run; give at least one value")
-        axes.append([(name, v) for v in value] if isinstance(value, list | tuple) else [(name, value)])
+        if name == "layers":
+            values = [layers for v in values for layers in (stages if v == "each" else [v])]
+        axes.append([(name, v) for v in values])
     return [dict(choice) for choice in itertools.product(*axes)]
 
 
@@ -172,10 +175,8 @@ def _bind(
             log.warning("%s: has no effect on a single layer without gamma; left out for %s", names, layers[0])
         options, fusion = {k: v for k, v in options.items() if k not in fusing}, Fusion()
     differing = {k: v for k, v in options.items() if k != "layers" and v != known[k]}
-    at = f"@{'+'.join(layers)}" if takes_layers(info) else ""
-    extra = f"[{','.join(f'{k}={_short(v)}' for k, v in sorted(differing.items()))}]" if differing else ""
     return Variant(
-        id=f"{key}{at}{extra}",
+        id=spell(key, layers if takes_layers(info) else (), differing, _short),
         method=method,
         layers=layers,
         modules=tuple(resolve(layer) for layer in layers),
@@ -200,12 +201,22 @@ def _source_digest(cls: type[Any]) -> str:
 
 
 def _layers(typed: Any, stages: Sequence[str]) -> tuple[str, ...]:
-    """``stage3+last`` to names; a list inside the list of variants is a fused set, too."""
-    names = [str(t) for t in typed] if isinstance(typed, list | tuple) else str(typed).split("+")
+    """``stage3-4+last`` to names; a list inside the list of variants is a fused set, too."""
     out: list[str] = []
-    for name in names:
-        out += list(stages) if name == "all" else [stages[-1] if name == "last" and stages else name]
-    return tuple(dict.fromkeys(n.strip() for n in out))
+    for name in parse_layers("+".join(map(str, typed)) if isinstance(typed, list | tuple) else str(typed)):
+        out += list(stages) if name == "all" else [_from_last(name, stages)]
+    return tuple(dict.fromkeys(out))
+
+
+def _from_last(name: str, stages: Sequence[str]) -> str:
+    """``last`` and ``last-1`` as the stages they are; other names as they are. Raises LayerError."""
+    counted = re.fullmatch(r"last(?:-(\d+))?", name)
+    if not counted or not stages:
+        return name
+    back = int(counted[1] or 0)
+    if back >= len(stages):
+        raise LayerError(f"layer {name!r}: the network has {len(stages)} stages; give last-{len(stages) - 1} or later")
+    return stages[-1 - back]
 
 
 def _short(value: Any) -> str:

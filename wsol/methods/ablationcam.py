@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.heads import contributions
 from wsol.methods._common.masks import weighted_map
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.sizes import pass_at, resized
-from wsol.options import Count, option
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from wsol.options import Count, Positive, option
 
 
 @method(
@@ -32,7 +29,7 @@ class CAMERAS:
     """
 
     scales: Count = option(8, help="how many input sizes")
-    largest: float = option(4.125, help="the last size, in sides of the network input; 924 / 224 in the paper")
+    largest: Positive = option(4.125, help="the last size, in sides of the network input; 924 / 224 in the paper")
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         factors = [1 + (self.largest - 1) * i / max(1, self.scales - 1) for i in range(self.scales)]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.kmeans import kmeans
 from wsol.methods._common.masks import behind, image_masks, input_scores, live_channels
 from wsol.methods._common.stretch import minmax
 from wsol.options import Count, option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Confidence = Literal["masked_prob", "masked_logit", "head_weight", "gradient"]
 
@@ -77,7 +75,8 @@ class ClusterMerge:
     ) -> Tensor:
         """(n,) confidence of each cluster."""
         if self.confidence == "head_weight":
-            return torch.stack([layer.class_weights[i, channels].mean() for i, channels in clusters])
+            weights = layer.class_weights
+            return torch.stack([weights[i, channels].mean() for i, channels in clusters])
         if self.confidence == "gradient":
             result = layer.once(
                 "gradients", lambda: layer.query.forward_backward(layer.images, layer.targets, [layer.name])

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.meta import BASE, base_method
 from wsol.models.forward import class_probabilities, target_logit
 from wsol.options import Count, option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
 from wsol.methods._base import Differentiated, LayerFeatures, method
 from wsol.methods._common.masks import weighted_sum
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method("gradcam", paper="Selvaraju et al., Grad-CAM, ICCV 2017, eq. 1-2", year=2017)

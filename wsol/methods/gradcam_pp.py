@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.gradcam_pp import WEIGHTS
 from wsol.methods._common.masks import weighted_map
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method("gradcam_pp", paper="Chattopadhyay et al., Grad-CAM++, WACV 2018, eq. 19", year=2018)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.blur import blurred
@@ -12,9 +11,6 @@ from wsol.methods._common.masks import SCORE, Score, behind, sweep, target_score
 from wsol.methods._common.sizes import resized
 from wsol.methods._common.stretch import minmax, quantile
 from wsol.options import Count, Share, option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 BLUR_SIGMA, BLUR_RADIUS = 50 / 224, 25 / 224  # the official code's 51-pixel window of sigma 50 at 224
 

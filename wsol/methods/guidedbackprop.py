@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.color import PixelMethod
 from wsol.methods._common.relu_rules import ruled_gradient
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method(

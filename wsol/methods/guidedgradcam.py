@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.color import PixelMethod
@@ -13,9 +14,6 @@ from wsol.methods._common.relu_rules import ruled_gradient
 from wsol.methods.gradcam import GradCAM
 from wsol.models.forward import INPUT
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method(

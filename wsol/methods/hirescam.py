@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method("hirescam", paper="Draelos & Carin, Use HiResCAM instead of Grad-CAM, 2020, eq. 4", year=2020)

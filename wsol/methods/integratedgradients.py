@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.baselines import Baseline, baseline_images
 from wsol.methods._common.color import PixelMethod, Reduce
 from wsol.models.forward import INPUT
 from wsol.options import Count, option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.masks import (
@@ -17,9 +17,6 @@ from wsol.methods._common.masks import (
     weighted_map,
 )
 from wsol.options import Count, option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method(

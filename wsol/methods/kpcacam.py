@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.principal import SIGN, Sign, signed
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 SIDE = 28  # cells per side at most: the kernel is n x n, and its eigenvectors take n^3
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method(

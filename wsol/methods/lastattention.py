@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.attention import row_map
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from wsol.models.attention import Attention
+from wsol.models.attention import Attention
 
 
 @method(

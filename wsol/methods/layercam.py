@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+from torch import Tensor
 
 from wsol.errors import ConfigError
 from wsol.methods._base import Differentiated, LayerFeatures, method
 from wsol.methods._common.layercam_authors import gradients_behind_pool
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method("layercam", paper="Jiang et al., LayerCAM: Exploring Hierarchical Class Activation Maps, TIP 2021", year=2021)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
+from torch import Tensor, nn
 
 from wsol.errors import ConfigError, LayerError
 from wsol.methods._base import LayerFeatures, method
@@ -14,9 +15,6 @@ from wsol.methods._common.attention import parts, tokens_of
 from wsol.models.attention import attention_modules, capture_attention
 from wsol.models.cost import Cost
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 Pool = Literal["mean", "head"]
 

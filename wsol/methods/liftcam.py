@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.deeplift import multipliers
 from wsol.methods._common.heads import contributions
 from wsol.methods._common.masks import weighted_map
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method(

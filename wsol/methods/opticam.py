@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.masks import SCORE, Score, target_scores, weighted_sum
@@ -12,9 +11,6 @@ from wsol.methods._common.sizes import resized
 from wsol.methods._common.stretch import minmax
 from wsol.models.forward import INPUT
 from wsol.options import Count, NotNegative, option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # Adam's usual ones (Kingma & Ba, 2015)
 

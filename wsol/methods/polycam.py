@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.masks import (
@@ -20,9 +21,6 @@ from wsol.methods._common.masks import (
 from wsol.methods._common.sizes import resized
 from wsol.methods._common.stretch import quantile, stretched
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 LOW, HIGH = 0.001, 0.999  # the paper's percentiles, 0.1 and 99.9
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.heads import before_pooling
 from wsol.methods._common.masks import SCORE, Score
 from wsol.models.forward import class_probabilities
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 GAUSS = (0.25, 0.5, 0.25)  # 1/4 in the middle, 1/8 beside, 1/16 at the corners (ViT-Recipro-CAM, Byun & Lee 2023)
 
@@ -54,10 +52,11 @@ class ReciproCAM:
     def _logits(self, layer: LayerFeatures, image: int) -> list[Tensor]:
         """(m, C) logits for the cells in reading order, a part at a time."""
         activations = layer.activations[image]
-        if layer.head is not None and layer.head.kind != "conv":  # a ReLU on class maps does not commute with the mean
+        head = layer.head
+        if head is not None and head.kind != "conv":  # a ReLU on class maps does not commute with the mean
             kept = before_pooling(layer)[image].double()
-            per_class = torch.tensordot(layer.head.weight.double(), self._spread(kept), 1).flatten(1).T
-            return [per_class / len(per_class) + layer.head.bias.double()]
+            per_class = torch.tensordot(head.weight.double(), self._spread(kept), 1).flatten(1).T
+            return [per_class / len(per_class) + head.bias.double()]
         cells = torch.arange(activations.shape[-2:].numel(), device=activations.device)
         logits = []
         for part in layer.parts(cells):

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.meta import BASE, base_method
 from wsol.methods._common.sizes import largest, resized
 from wsol.methods._common.stretch import minmax
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method("refinecam", paper="RefineCAM, as in torch-cam and pytorch-grad-cam, 2025", year=2025, layers="all")

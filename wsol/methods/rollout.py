@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
-from wsol.errors import ConfigError
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.attention import row_map
-from wsol.options import Share, option
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from wsol.models.attention import Attention
+from wsol.models.attention import Attention
+from wsol.options import ShareBelowOne, option
 
 
 @method(
@@ -35,13 +31,9 @@ class Rollout:
     """
 
     heads: Literal["mean", "max", "min"] = option("mean", help="how the heads are fused")
-    discard: Share = option(
+    discard: ShareBelowOne = option(
         0.0, help="share of each layer's smallest entries that becomes 0, below 1; not in the paper"
     )
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.discard < 1:
-            raise ConfigError(f"rollout: discard={self.discard} is not a share in [0, 1)")
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         return row_map(layer, self._row, gradients=False)

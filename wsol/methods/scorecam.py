@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.baselines import Baseline, baseline_images
@@ -20,9 +21,6 @@ from wsol.methods._common.masks import (
     weighted_map,
 )
 from wsol.options import Count, option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method(

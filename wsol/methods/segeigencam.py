@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.principal import principal_map
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method("segeigencam", paper="Seg-Eigen-CAM, 2025", year=2025)

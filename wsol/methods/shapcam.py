@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Generator, Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.heads import contributions
 from wsol.methods._common.masks import SCORE, Score, target_scores, weighted_map
 from wsol.options import Count, option
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
 
 
 @method(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.bias_gradients import at_input, bias_gradients, is_map, magnitude
 from wsol.models.forward import INPUT
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.gradcam_pp import CANCELLED
 from wsol.methods._common.masks import weighted_map
 from wsol.methods._common.noise import noisy_images
 from wsol.options import Count, NotNegative, option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from wsol.errors import HeadError
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.attention import attention_pass, parts, tokens_of
 from wsol.models.attention import Attention
 from wsol.models.heads import ROUNDING
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method(

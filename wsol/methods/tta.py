@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.meta import BASE, base_method
 from wsol.methods._common.sizes import largest, pass_at, resized
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 SCALES = (0.9, 1.0, 1.1)  # pytorch-grad-cam's `aug_smooth` values, there factors of the pixel values
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.color import PixelMethod
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method(

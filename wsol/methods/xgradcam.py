@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.masks import weighted_sum
 from wsol.options import NotNegative, option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method("xgradcam", paper="Fu et al., Axiom-based Grad-CAM, BMVC 2020, eq. 8", year=2020)

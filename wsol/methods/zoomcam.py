@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
 from wsol.methods._common.sizes import largest, resized
 from wsol.methods._common.stretch import by_maximum
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @method(

@@ -1,5 +1,5 @@
-"""Metrics on maps: faithfulness, plausibility, classification. `base` has the contract; one idea a file."""
+"""Metrics of maps: faithfulness, plausibility, classification. One file per metric; `_base` has the contract."""
 
-from wsol.metrics._base import Case, Columns, Metric, MetricInfo, Score, mean, metric, metrics
+from wsol.metrics._base import Columns, Metric, MetricInfo, MetricInput, Score, mean, metric, metrics
 
-__all__ = ["Case", "Columns", "Metric", "MetricInfo", "Score", "mean", "metric", "metrics"]
+__all__ = ["Columns", "Metric", "MetricInfo", "MetricInput", "Score", "mean", "metric", "metrics"]

@@ -2,22 +2,23 @@
 
 A metric has two halves. `measure` takes one image and one variant and returns plain *columns* that go into the row,
 where they are stored as ``<key>/<column>``. `scores` says, without torch and at any later time, how the columns of all
-images become numbers. A score takes a weight an image, so that a bootstrap can draw the images again.
+images become numbers. A score takes a weight per image, so that a bootstrap can draw the images again.
 
     @metric("focus", paper="Me, 2026", year=2026, needs=("boxes",), about="Share of the bright part in the boxes.")
     class Focus:
         '''Focus: how much of what the map shows is on the object.'''
 
-        tau: float = 0.5  # every field is an option: metrics.focus.tau=0.3
+        tau: Share = option(0.5, help="level from which a pixel is bright")  # metrics.focus.tau=0.3
 
         scores = (mean("focus", label="Focus", percent=True),)
 
-        def measure(self, case: Case) -> Columns:
+        def measure(self, case: MetricInput) -> Columns:
             shown = case.map01 >= self.tau
             inside = boxes_to_mask(case.boxes, shown.shape) == 1
             return {"focus": float(shown[inside].sum() / shown.sum()) if shown.any() else None}
 
-A metric that queries the model may have `measure_batch` beside it, see `BatchMetric`, so that forwards fill chunks.
+A metric that queries the model is a `BatchMetric` with a `measure_batch` in place of `measure`, so that forward passes
+of many images and variants fill chunks.
 Undefined values are None in a column, and a mean leaves them out. Values that are shown as percentages are fractions in
 columns and scores; the table multiplies.
 """
@@ -25,37 +26,42 @@ columns and scores; the table multiplies.
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
 
 import numpy as np
+from numpy.typing import NDArray
 
-from wsol.options import build
+from wsol.options import build, component, defaults
 from wsol.registry import Registry
+from wsol.seeding import numpy_generator
 from wsol.stats import reductions
 
 if TYPE_CHECKING:
     import torch
-    from numpy.typing import NDArray
 
     from wsol.models.query import ModelQuery
     from wsol.stats.reductions import Reduction
 
 Need = Literal["model", "method", "mask", "boxes", "truth", "probabilities"]
+Floats = NDArray[np.floating[Any]]
+OfClass = Literal["target", "top1"]
+OF_CLASS = "whose probability: the label's (target), or the predicted class's (top1)"  # help of an option
 Columns = dict[str, Any]  # plain values: float, int, bool, str, None, or lists of them
 SHARE = (0.0, 1.0)  # the bounds of a share
 V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One image under one variant: all that a metric may know.
+class MetricInput:
+    """One image under one variant: what a metric receives.
 
     Attributes
     ----------
-    image : (3, h, w), the normalised network input, on the network's device. Its zeros are the mean colour.
-    map : (h, w) float, the raw map resized to the network input, not normalised.
+    image : (3, h, w), the normalized network input, on the network's device. Its zeros are the mean color.
+    map : (h, w) float, the raw map resized to the network input, not normalized.
     map01 : (h, w) float in [0, 1], the same after min-max; a constant map is all zeros.
     target : class whose map it is: the label.
     probabilities : (C,) of the network for exactly this `image`.
@@ -69,17 +75,17 @@ class Case:
     """
 
     image: torch.Tensor
-    map: NDArray[np.floating[Any]]
-    map01: NDArray[np.floating[Any]]
+    map: Floats
+    map01: Floats
     target: int
-    probabilities: NDArray[np.floating[Any]]
+    probabilities: Floats
     query: ModelQuery
     boxes: NDArray[np.float64]
     mask: NDArray[np.uint8] | None
-    remap: Callable[[torch.Tensor], NDArray[np.floating[Any]]]
+    remap: Callable[[torch.Tensor], Floats]
     image_id: str
     seed: int
-    raw: NDArray[np.floating[Any]] | None = None
+    raw: Floats | None = None
     memo: dict[object, Any] = field(default_factory=dict)
 
     @property
@@ -92,14 +98,13 @@ class Case:
         """Probability of `target` on the original image."""
         return float(self.probabilities[self.target])
 
-    def class_of(self, which: Literal["target", "top1"]) -> int:
-        """The class a score is taken of: the label's, or the predicted one (RISE: never the label)."""
+    def class_of(self, which: OfClass) -> int:
+        """The class whose probability a metric takes: the label, or the predicted one."""
         return self.target if which == "target" else self.predicted
 
     def rng(self, salt: str = "") -> np.random.Generator:
         """Random numbers from (run seed, image id, salt): independent of batch, shard and device."""
-        digest = hashlib.sha256(f"{self.seed}/{self.image_id}/{salt}".encode()).digest()
-        return np.random.default_rng(int.from_bytes(digest[:16], "little"))
+        return numpy_generator(self.seed, self.image_id, salt)
 
     def once(self, key: object, make: Callable[[], V]) -> V:
         """`make()`, computed once for all variants of this image. The key must name every option it depends on."""
@@ -109,11 +114,11 @@ class Case:
 
 
 def once_each(
-    cases: Sequence[Case], key: Callable[[Case], object], make: Callable[[list[Case]], Sequence[V]]
+    cases: Sequence[MetricInput], key: Callable[[MetricInput], object], make: Callable[[list[MetricInput]], Sequence[V]]
 ) -> list[V]:
-    """As `Case.once` for many cases: `make` gets one case for each key that its image lacks, all of them together."""
+    """As `MetricInput.once` for many: `make` gets one case for each key that its image lacks, all of them together."""
     keys = [key(case) for case in cases]
-    missing: dict[tuple[int, object], Case] = {}
+    missing: dict[tuple[int, object], MetricInput] = {}
     for case, k in zip(cases, keys, strict=True):
         if k not in case.memo:
             missing.setdefault((id(case.memo), k), case)
@@ -218,9 +223,10 @@ class MetricInfo:
     Attributes
     ----------
     needs : ``model`` forwards; ``method`` runs the variant again on another image (`remap`); ``mask``; ``boxes``;
-        ``truth`` is a mask or, where there is none, the boxes; ``probabilities`` alone: the map is not looked at.
+        ``truth`` is a mask or, where there is none, the boxes; ``probabilities`` alone: the map plays no part.
     about : one sentence for lists.
-    cost : forwards for one image and variant, in words.
+    cost : forward passes per image and variant, in words.
+    against : it has the option `against`, which chooses between mask and boxes.
     """
 
     key: str
@@ -230,6 +236,7 @@ class MetricInfo:
     needs: frozenset[str]
     about: str
     cost: str = "0"
+    against: bool = False
 
 
 class Metric(Protocol):
@@ -241,31 +248,37 @@ class Metric(Protocol):
     def scores(self) -> tuple[Score, ...]:
         """The numbers it gives; a class attribute, or a property where they depend on options."""
 
-    def measure(self, case: Case) -> Columns:
+    def measure(self, case: MetricInput) -> Columns:
         """The columns of one image and variant: always the same names, JSON-able values."""
 
 
-class BatchMetric(Metric, Protocol):
-    """A metric that measures many images and variants together, which fills whole chunks of forwards."""
+class BatchMetric(ABC):
+    """A metric that measures many images and variants together, which fills whole chunks of forward passes."""
 
-    def measure_batch(self, cases: Sequence[Case]) -> list[Columns]:
-        """As `measure` of each case, which are of any images, sizes and variants, in any order."""
+    @abstractmethod
+    def measure_batch(self, cases: Sequence[MetricInput]) -> list[Columns]:
+        """The columns of each case; these are of any images, sizes and variants, in any order."""
+
+    def measure(self, case: MetricInput) -> Columns:
+        """The columns of one image and variant."""
+        return self.measure_batch([case])[0]
 
 
-def measure(metric: Metric, cases: Sequence[Case]) -> list[Columns]:
+def measure(metric: Metric, cases: Sequence[MetricInput]) -> list[Columns]:
     """The columns of every case, all of them together where the metric can do that."""
-    together: Callable[[Sequence[Case]], list[Columns]] | None = getattr(metric, "measure_batch", None)
-    return [metric.measure(case) for case in cases] if together is None else together(cases)
+    if isinstance(metric, BatchMetric):
+        return metric.measure_batch(cases)
+    return [metric.measure(case) for case in cases]
 
 
-def failed_columns(metric: Metric, case: Case) -> Columns:
+def failed_columns(metric: Metric, case: MetricInput) -> Columns:
     """The columns of an image whose map failed, so that it stays among the n: as bad as a map can be.
 
     Means are at the worse end of their bounds, and None where there is none; columns that no mean is of are left out. A
     metric with pooled numbers has a method `failed(case)` of its own; one that takes no map is measured as always. The
     case's `map`, `map01` and `raw` hold NaN.
     """
-    own: Callable[[Case], Columns] | None = getattr(metric, "failed", None)
+    own: Callable[[MetricInput], Columns] | None = getattr(metric, "failed", None)
     if own is not None:
         return own(case)
     if metric.info.needs == {"probabilities"}:
@@ -305,9 +318,16 @@ def metric(
     """Register a class as a metric. Its fields become options (`metrics.<key>.<field>=...`); see `MetricInfo`."""
 
     def register(cls: type[C]) -> type[C]:
-        made = dataclass(frozen=True, kw_only=True)(cls)
+        made = component(cls, key)
         made.info = MetricInfo(  # type: ignore[attr-defined]
-            key=key, name=cls.__name__, paper=paper, year=year, needs=frozenset(needs), about=about, cost=cost
+            key=key,
+            name=cls.__name__,
+            paper=paper,
+            year=year,
+            needs=frozenset(needs),
+            about=about,
+            cost=cost,
+            against="against" in defaults(made),
         )
         metrics.add(key, made)  # type: ignore[arg-type]
         scores = getattr(made, "scores", ())

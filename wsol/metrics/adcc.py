@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from wsol.metrics._base import SHARE, Case, Columns, Score, mean, metric
+from wsol.metrics._base import OF_CLASS, SHARE, BatchMetric, Columns, Floats, MetricInput, OfClass, Score, mean, metric
 from wsol.metrics._common.drop import average_drop, shown_only, shown_probabilities
 from wsol.options import option
 from wsol.stats.reductions import adcc
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.floating[Any]]
 
 
 def coherency(first: Floats, second: Floats) -> float:
@@ -34,16 +29,14 @@ def coherency(first: Floats, second: Floats) -> float:
     about="Harmonic mean of coherency, 1 - complexity and 1 - average drop.",
     cost="1F, and the method once more",
 )
-class ADCC:
+class ADCC(BatchMetric):
     """ADCC: coherency of the map with the map of what it shows, its complexity, and the average drop, in one number.
 
     Coherency = (1 + Pearson(M(x), M(x * M(x)))) / 2, complexity = mean |M|, with M the min-max map, and the drop as a
     fraction. `adcc` is the mean of the images' numbers, `adcc_of_means` the harmonic mean of the three means.
     """
 
-    of_class: Literal["target", "top1"] = option(
-        "target", help="whose probability drops: the label's (target) or the predicted one (top1)"
-    )
+    of_class: OfClass = option("target", help=OF_CLASS)
 
     scores = (
         mean("adcc", label="ADCC", percent=True, bounds=SHARE),
@@ -59,19 +52,15 @@ class ADCC:
         mean("complexity", label="Complexity", percent=True, higher_is_better=False, bounds=SHARE),
     )
 
-    def measure(self, case: Case) -> Columns:
-        """Columns coherency, complexity, drop and adcc, all in [0, 1]."""
-        return self.measure_batch([case])[0]
-
-    def measure_batch(self, cases: Sequence[Case]) -> list[Columns]:
-        """As `measure`; the method runs on one image at a time."""
+    def measure_batch(self, cases: Sequence[MetricInput]) -> list[Columns]:
+        """Columns coherency, complexity, drop and adcc, all in [0, 1]. The method runs on one image at a time."""
         return [self._columns(case, after) for case, after in zip(cases, shown_probabilities(cases), strict=True)]
 
-    def failed(self, case: Case) -> Columns:
+    def failed(self, case: MetricInput) -> Columns:
         """Columns at their worst; the drop is of a mean of means alone."""
         return {"coherency": 0.0, "complexity": 1.0, "drop": 1.0, "adcc": 0.0}
 
-    def _columns(self, case: Case, probabilities: NDArray[np.float64]) -> Columns:
+    def _columns(self, case: MetricInput, probabilities: NDArray[np.float64]) -> Columns:
         of_class = case.class_of(self.of_class)
         drop = average_drop(float(case.probabilities[of_class]), float(probabilities[of_class]))
         shown = shown_only(case.image, torch.as_tensor(case.map01, device=case.image.device))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
-from wsol.errors import ConfigError
-from wsol.metrics._base import SHARE, Case, Columns, Score, mean, metric
-from wsol.options import option
+from wsol.metrics._base import SHARE, Columns, MetricInput, Score, mean, metric
+from wsol.options import Range, option
 
 
 @metric(
@@ -23,7 +24,7 @@ class Classification:
     Probabilities outside an image's `keep` highest count as 0, so it is exact where the network has at most that many.
     """
 
-    keep: int = option(20, help="highest probabilities written per image")
+    keep: Annotated[int, Range(5)] = option(20, help="how many of the highest probabilities are written per image")
 
     scores = (
         mean("top1", name="top1_cls", label="Top-1 Cls", percent=True, proportion=True),
@@ -38,11 +39,7 @@ class Classification:
         ),
     )
 
-    def __post_init__(self) -> None:
-        if self.keep < 5:
-            raise ConfigError(f"keep={self.keep} is too few for Top-5; give 5 or more")
-
-    def measure(self, case: Case) -> Columns:
+    def measure(self, case: MetricInput) -> Columns:
         """Columns label, top1, top5 (0 or 1), classes and probabilities (the `keep` highest, falling)."""
         best = np.argsort(-case.probabilities, kind="stable")[: self.keep]
         return {

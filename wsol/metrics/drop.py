@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from wsol.metrics._base import SHARE, Case, Columns, mean, metric
+from wsol.metrics._base import OF_CLASS, SHARE, BatchMetric, Columns, MetricInput, OfClass, mean, metric
 from wsol.metrics._common.drop import average_drop, average_gain, shown_probabilities
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.floating[Any]]
 
 
 @metric(
@@ -25,16 +20,14 @@ if TYPE_CHECKING:
     about="Average drop, increase in confidence and average gain when the image is multiplied by its map.",
     cost="1F",
 )
-class Drop:
+class Drop(BatchMetric):
     """Average Drop, Increase in Confidence and Average Gain, from one more forward.
 
     With y the probability on the image and o on image x map: AD = mean max(0, y - o) / y, IC = share of images with
     o > y, AG = mean max(0, o - y) / (1 - y).
     """
 
-    of_class: Literal["target", "top1"] = option(
-        "target", help="whose probability drops: the label's (target) or the predicted one (top1)"
-    )
+    of_class: OfClass = option("target", help=OF_CLASS)
 
     scores = (
         mean("drop", name="average_drop", label="Avg drop", percent=True, higher_is_better=False, bounds=SHARE),
@@ -42,15 +35,11 @@ class Drop:
         mean("gain", name="average_gain", label="Avg gain", percent=True, bounds=SHARE),
     )
 
-    def measure(self, case: Case) -> Columns:
+    def measure_batch(self, cases: Sequence[MetricInput]) -> list[Columns]:
         """Columns drop, increase (0 or 1), gain, and before and after, the probabilities."""
-        return self.measure_batch([case])[0]
-
-    def measure_batch(self, cases: Sequence[Case]) -> list[Columns]:
-        """As `measure`."""
         return [self._columns(case, after) for case, after in zip(cases, shown_probabilities(cases), strict=True)]
 
-    def _columns(self, case: Case, probabilities: NDArray[np.float64]) -> Columns:
+    def _columns(self, case: MetricInput, probabilities: NDArray[np.float64]) -> Columns:
         of_class = case.class_of(self.of_class)
         before, after = float(case.probabilities[of_class]), float(probabilities[of_class])
         return {

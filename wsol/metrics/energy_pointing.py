@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
+from numpy.typing import NDArray
 
-from wsol.metrics._base import SHARE, Case, Columns, mean, metric
+from wsol.metrics._base import SHARE, Columns, Floats, MetricInput, mean, metric
 from wsol.metrics._common.truth import IGNORE, OBJECT, Against, truth_of
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.floating[Any]]
 
 
 def energy_share(map01: Floats, objects: NDArray[np.bool_], known: NDArray[np.bool_]) -> float | None:
@@ -44,7 +38,7 @@ class EnergyPointingGame:
 
     scores = (mean("energy", name="energy_pointing_game", label="Energy", percent=True, bounds=SHARE),)
 
-    def measure(self, case: Case) -> Columns:
+    def measure(self, case: MetricInput) -> Columns:
         """Column energy, in [0, 1], None without object pixels."""
         truth = truth_of(case, self.against)
         return {"energy": energy_share(case.map01, truth == OBJECT, truth != IGNORE)}

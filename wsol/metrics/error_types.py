@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
-from wsol.errors import ConfigError, DataError
+from wsol.errors import DataError
 from wsol.localization.levels import boxes_above
-from wsol.localization.resize import quantise
-from wsol.metrics._base import Case, Columns, mean, metric
-from wsol.options import option
+from wsol.localization.quantize import quantize
+from wsol.metrics._base import Columns, MetricInput, mean, metric
+from wsol.options import ShareBelowOne, option
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Boxes = NDArray[np.floating[Any]] | NDArray[np.integer[Any]]
+Boxes = NDArray[np.floating[Any]] | NDArray[np.integer[Any]]
 
 ErrorType = Literal["right", "class_wrong", "multi_instance", "part", "more", "wrong"]
 LABELS = {
@@ -55,10 +53,10 @@ def error_type(
         raise DataError("an error type needs at least one ground-truth box")
     if not class_right:
         return "class_wrong"
-    found = np.asarray(box, np.float64)
-    low, high = np.maximum(found[:2], truth[:, :2]), np.minimum(found[2:], truth[:, 2:])
+    predicted = np.asarray(box, np.float64)
+    low, high = np.maximum(predicted[:2], truth[:, :2]), np.minimum(predicted[2:], truth[:, 2:])
     shared = np.maximum(high - low + 1, 0).prod(1)
-    gt_area, area = (truth[:, 2:] - truth[:, :2] + 1).prod(1), (found[2:] - found[:2] + 1).prod()
+    gt_area, area = (truth[:, 2:] - truth[:, :2] + 1).prod(1), (predicted[2:] - predicted[:2] + 1).prod()
     iou = shared / (gt_area + area - shared)
     best = int(iou.argmax())
     if iou[best] > hit:
@@ -75,7 +73,7 @@ def tscam_box(map01: NDArray[np.floating[Any]], *, tau: float) -> NDArray[np.int
 
     The end is one past the last pixel and not clipped; an empty foreground gives 0, 0, 1, 1 (vasgaowei/TS-CAM).
     """
-    levels = quantise(map01)
+    levels = quantize(map01)
     boxes = boxes_above(levels > int(tau * levels.max()), component="largest_polygon")
     return np.asarray(boxes[0] if len(boxes) else UNIT_BOX, np.int64)
 
@@ -94,15 +92,17 @@ class ErrorTypes:
     (The script divides before it multiplies, which moves one box in 20,000 by a pixel.)
     """
 
-    tau: float = option(
+    tau: ShareBelowOne = option(
         0.2,
         help="threshold, as a share of the map's maximum; the script's default, its authors use 0.1 on CUB "
         "and 0.12 on ImageNet",
     )
-    hit: float = option(0.5, help="right: IoU with some ground-truth box above this")
-    several: float = option(0.3, help="multi-instance: share covered of at least two ground-truth boxes above this")
-    part: float = option(0.5, help="part: share of the box on the best ground-truth box above this")
-    more: float = option(0.7, help="more: share covered of the best ground-truth box, this or higher")
+    hit: ShareBelowOne = option(0.5, help="right: IoU with some ground-truth box above this")
+    several: ShareBelowOne = option(
+        0.3, help="multi-instance: share covered of two or more ground-truth boxes above this"
+    )
+    part: ShareBelowOne = option(0.5, help="part: share of the box on the best ground-truth box above this")
+    more: ShareBelowOne = option(0.7, help="more: share covered of the best ground-truth box, this or higher")
 
     scores = tuple(
         mean(
@@ -116,16 +116,11 @@ class ErrorTypes:
         for kind in get_args(ErrorType)
     )
 
-    def __post_init__(self) -> None:
-        for name in ("tau", "hit", "several", "part", "more"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"{name}={getattr(self, name)} is not in [0, 1); give a share")
-
-    def measure(self, case: Case) -> Columns:
-        """Columns error (the kind's name) and one column a kind, 0 or 1."""
+    def measure(self, case: MetricInput) -> Columns:
+        """Columns error (the kind's name) and one column per kind, 0 or 1."""
         height, width = case.map.shape
         last = np.array([width - 1, height - 1] * 2)
-        found = error_type(
+        kind = error_type(
             tscam_box(case.map01, tau=self.tau),
             np.clip(np.trunc(case.boxes), 0, last),
             class_right=case.predicted == case.target,
@@ -134,12 +129,12 @@ class ErrorTypes:
             part=self.part,
             more=self.more,
         )
-        return _columns(found)
+        return _columns(kind)
 
-    def failed(self, case: Case) -> Columns:
-        """A map that failed found nothing; where the class is wrong, too, that is the error."""
+    def failed(self, case: MetricInput) -> Columns:
+        """A map that failed localizes nothing; where the class is wrong too, that is the error."""
         return _columns("wrong" if case.predicted == case.target else "class_wrong")
 
 
-def _columns(found: ErrorType) -> Columns:
-    return {"error": found} | {kind: int(kind == found) for kind in get_args(ErrorType)}
+def _columns(error: ErrorType) -> Columns:
+    return {"error": error} | {kind: int(kind == error) for kind in get_args(ErrorType)}

@@ -1,21 +1,31 @@
 """Occlusion: hide what the map marks and see what is left of the class.
 
 The LayerCAM paper (Jiang et al., 2021) judges maps by occluding the image where they are high; its exact settings were
-not at hand. Our reading: pixels with map01 >= tau become the mean colour, and the probability of the class falls the
+not at hand. Our reading: pixels with map01 >= tau become the mean color, and the probability of the class falls the
 more, the more of its evidence was there. A larger region tends to hide more, so the area is written beside the drop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wsol.errors import ConfigError
-from wsol.metrics._base import SHARE, Case, Columns, digest, mean, metric, once_each
-from wsol.metrics._common.groups import CaseGroup, outputs
-from wsol.options import option
+from wsol.metrics._base import (
+    OF_CLASS,
+    SHARE,
+    BatchMetric,
+    Columns,
+    MetricInput,
+    OfClass,
+    digest,
+    mean,
+    metric,
+    once_each,
+)
+from wsol.metrics._common.groups import SizeGroup, outputs
+from wsol.options import PositiveShare, option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,13 +40,11 @@ if TYPE_CHECKING:
     about="Fall of the class probability when the pixels above a level of the map are hidden.",
     cost="1F",
 )
-class Occlusion:
-    """Image occlusion: probability lost when {map01 >= tau} is filled with the mean colour."""
+class Occlusion(BatchMetric):
+    """Image occlusion: probability lost when {map01 >= tau} is filled with the mean color."""
 
-    tau: float = option(0.5, help="level of the min-max map from which pixels are hidden")
-    of_class: Literal["target", "top1"] = option(
-        "target", help="whose probability falls: the label's (target) or the predicted one (top1)"
-    )
+    tau: PositiveShare = option(0.5, help="level of the min-max map from which pixels are hidden")
+    of_class: OfClass = option("target", help=OF_CLASS)
 
     scores = (
         mean("fall", name="occlusion_drop", label="Occlusion drop", percent=True, signed=True, bounds=(-1, 1)),
@@ -51,18 +59,13 @@ class Occlusion:
         ),
     )
 
-    def __post_init__(self) -> None:
-        if not 0 < self.tau <= 1:
-            raise ConfigError(f"tau={self.tau} is no level of a map in [0, 1]; give a number above 0 and at most 1")
+    def measure_batch(self, cases: Sequence[MetricInput]) -> list[Columns]:
+        """Columns fall (y - o, in [-1, 1]), after (o), area (in [0, 1]) and right (1 if the label is still first).
 
-    def measure(self, case: Case) -> Columns:
-        """Columns fall (y - o, in [-1, 1]), after (o), area (in [0, 1]) and right (1 if the label is still first)."""
-        return self.measure_batch([case])[0]
+        Equal maps of one image are measured once.
+        """
 
-    def measure_batch(self, cases: Sequence[Case]) -> list[Columns]:
-        """As `measure`; equal maps of one image are measured once."""
-
-        def changed(group: CaseGroup) -> Callable[[slice], Tensor]:
+        def changed(group: SizeGroup) -> Callable[[slice], Tensor]:
             def hidden(part: slice) -> Tensor:
                 where = group.stack(lambda case: np.asarray(case.map01 >= self.tau), part)
                 return group.images[group.image[part]].masked_fill(where[:, None], 0.0)
@@ -74,7 +77,7 @@ class Occlusion:
         )
         return [self._columns(case, left) for case, left in zip(cases, after, strict=True)]
 
-    def _columns(self, case: Case, after: NDArray[np.float64]) -> Columns:
+    def _columns(self, case: MetricInput, after: NDArray[np.float64]) -> Columns:
         of_class = case.class_of(self.of_class)
         return {
             "fall": float(case.probabilities[of_class] - after[of_class]),

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from wsol.errors import ConfigError
-from wsol.metrics._base import SHARE, Case, Columns, Score, mean, metric
+from wsol.metrics._base import SHARE, Columns, Floats, MetricInput, Score, mean, metric
 from wsol.metrics._common.truth import BACKGROUND, OBJECT, Against, truth_of
-from wsol.options import option
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.floating[Any]]
+from wsol.options import Positive, PositiveShare, option
 
 EPS = 1e-7  # our choice; no paper fixes the divergence's
 
@@ -60,7 +55,7 @@ def confusion(claimed: NDArray[np.bool_], objects: NDArray[np.bool_]) -> tuple[i
     paper="pixel AUC, FPR, TPR: common; KL: Bylinskii et al., 2019; mIoU at the mean: Chefer et al., CVPR 2021",
     year=2021,
     needs=("truth",),
-    about="Pixel AUC an image, FPR and TPR at a level, KL divergence, IoU above the map's mean.",
+    about="Pixel AUC per image, FPR and TPR at a level, KL divergence, IoU above the map's mean.",
 )
 class Pixels:
     """The map as a classifier of pixels, and as a density; ignored pixels are left out.
@@ -70,11 +65,11 @@ class Pixels:
     pool, as transformer papers report it.
     """
 
-    tau: float = option(0.5, help="level of FPR and TPR: pixels at or above it are claimed")
+    tau: PositiveShare = option(0.5, help="level of FPR and TPR: pixels at or above it are claimed")
     direction: Literal["mask_map", "map_mask"] = option(
         "mask_map", help="KL divergence of the map from the mask, or of the mask from the map"
     )
-    eps: float = option(EPS, help="added to the divergence's denominator")
+    eps: Positive = option(EPS, help="added to the divergence's denominator")
     against: Against = option("auto", help="the mask, the boxes, or the mask where there is one (auto)")
 
     @property
@@ -96,13 +91,7 @@ class Pixels:
             ),
         )
 
-    def __post_init__(self) -> None:
-        if not 0 < self.tau <= 1:
-            raise ConfigError(f"tau={self.tau} is no level of a map in [0, 1]; give a number above 0 and at most 1")
-        if not self.eps > 0:
-            raise ConfigError(f"eps={self.eps} lets the divergence be infinite; give a number above 0")
-
-    def measure(self, case: Case) -> Columns:
+    def measure(self, case: MetricInput) -> Columns:
         """Columns auc, tpr, fpr, kl, iou (None where undefined) and the counts tp, fp, fn, tn above the mean."""
         truth = truth_of(case, self.against)
         known = (truth == OBJECT) | (truth == BACKGROUND)
@@ -118,7 +107,7 @@ class Pixels:
         tp, fp, fn, tn = confusion(map01 > np.mean(case.map01, dtype=np.float64), objects)
         return columns | {"iou": tp / (tp + fn + fp) if tp + fn else None, "tp": tp, "fp": fp, "fn": fn, "tn": tn}
 
-    def failed(self, case: Case) -> Columns:
+    def failed(self, case: MetricInput) -> Columns:
         """Columns of the worst map: all of the background and nothing of the object; the divergence has no worst."""
         truth = truth_of(case, self.against)
         objects, background = int((truth == OBJECT).sum()), int((truth == BACKGROUND).sum())

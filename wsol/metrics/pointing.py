@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from wsol.errors import ConfigError
-from wsol.metrics._base import Case, Columns, mean, metric
+from wsol.metrics._base import Columns, Floats, MetricInput, mean, metric
 from wsol.metrics._common.truth import OBJECT, Against, truth_of
-from wsol.options import option
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.floating[Any]]
+from wsol.options import NotNegative, option
 
 TOLERANCE = 15.0  # pixels; Zhang et al., 2018, on images with a short side of 224 (TorchRay)
 FRAME = 224
@@ -45,11 +38,11 @@ def pointing_share(saliency: Floats, objects: NDArray[np.bool_], *, tolerance: f
 class PointingGame:
     """The pointing game: a hit where the map's maximum is within a circle of the object.
 
-    The published number is the mean of per-class means in data sets with several classes an image; ours is the mean
+    The published number is the mean of per-class means in data sets with several classes per image; ours is the mean
     over images, and a run's tables can be sliced by class.
     """
 
-    tolerance: float = option(
+    tolerance: NotNegative = option(
         TOLERANCE, help="radius in pixels of a frame with a short side of 224, scaled with the network input"
     )
     against: Against = option(
@@ -58,11 +51,7 @@ class PointingGame:
 
     scores = (mean("hit", name="pointing_game", label="Pointing", percent=True, proportion=True),)
 
-    def __post_init__(self) -> None:
-        if self.tolerance < 0:
-            raise ConfigError(f"tolerance={self.tolerance} is no radius; give a number of pixels, 0 or above")
-
-    def measure(self, case: Case) -> Columns:
+    def measure(self, case: MetricInput) -> Columns:
         """Columns hit (in [0, 1], None without object pixels) and ties, the number of maxima."""
         objects = truth_of(case, self.against) == OBJECT
         scaled = self.tolerance * min(case.map.shape) / FRAME

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from wsol.errors import ConfigError
-from wsol.localization.resize import normalise, resize
-from wsol.metrics._base import SHARE, Case, Columns, Score, mean, metric
+from wsol.localization.normalize import normalize
+from wsol.localization.resize import resize
+from wsol.metrics._base import SHARE, Columns, MetricInput, Score, mean, metric
 from wsol.metrics._common.truth import BACKGROUND, OBJECT, Against, truth_of
-from wsol.options import option
+from wsol.options import Range, option
 from wsol.stats.reductions import pxap
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 POOLED = ("foreground", "background")
 
@@ -53,12 +51,12 @@ def histograms(
     about="Pixel average precision and best pixel IoU, pooled over the data set; ignore regions dropped.",
 )
 class PxAP:
-    """PxAP and pIoU: all pixels of the data set in one pool, so large objects count more; and PxAP an image.
+    """PxAP and pIoU: all pixels of the data set in one pool, so large objects count more; and PxAP per image.
 
     PxAP = sum_l P_l (R_l - R_(l-1)) over descending thresholds; pIoU = max over thresholds of the pooled IoU.
     """
 
-    step: float = option(0.001, help="distance of the thresholds")
+    step: Annotated[float, Range(0, 0.5, above=True)] = option(0.001, help="distance of the thresholds")
     against: Against = option("mask", help="the mask; boxes and auto are not the published metric")
 
     scores = (
@@ -67,18 +65,14 @@ class PxAP:
         mean("pxap_image", label="PxAP / image", percent=True, bounds=SHARE),
     )
 
-    def __post_init__(self) -> None:
-        if not 0 < self.step <= 0.5:
-            raise ConfigError(f"step={self.step} gives no thresholds; give a number above 0 and at most 0.5")
-
-    def measure(self, case: Case) -> Columns:
+    def measure(self, case: MetricInput) -> Columns:
         """Columns foreground and background (histograms), pxap_image (None without an object pixel)."""
         map01 = case.map01
         if case.raw is not None:  # the published numbers resize by cubic interpolation, then stretch
-            map01 = normalise(resize(case.raw, map01.shape[::-1], rule="cubic"), rule="minmax")
+            map01 = normalize(resize(case.raw, map01.shape[::-1], rule="cubic"), rule="minmax")
         return self._columns(map01, truth_of(case, self.against))
 
-    def failed(self, case: Case) -> Columns:
+    def failed(self, case: MetricInput) -> Columns:
         """Columns of the worst map: the object in the lowest bin, the background in the highest."""
         truth = truth_of(case, self.against)
         return self._columns(np.where(truth == OBJECT, 0.0, bin_edges(self.step)[-1]), truth)

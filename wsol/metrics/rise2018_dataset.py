@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from wsol.metrics._base import metric
 from wsol.metrics._common.rise import PAPER, DeletionInsertion
+from wsol.options import Range
 
 
 @metric(
@@ -12,9 +15,9 @@ from wsol.metrics._common.rise import PAPER, DeletionInsertion
     year=2018,
     needs=("model",),
     about="Deletion and insertion as in the paper's tables: 28 steps (1792 pixels at 224 x 224).",
-    cost="54F, and 2F an image",
+    cost="54F, and 2F per image",
 )
 class Rise2018Dataset(DeletionInsertion):
     """Deletion and insertion, the setting of RISE's data-set numbers."""
 
-    steps: int = 28
+    steps: Annotated[int, Range(2)] = 28

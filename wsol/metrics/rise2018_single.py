@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from wsol.metrics._base import metric
 from wsol.metrics._common.rise import PAPER, DeletionInsertion
+from wsol.options import Range
 
 
 @metric(
@@ -12,9 +15,9 @@ from wsol.metrics._common.rise import PAPER, DeletionInsertion
     year=2018,
     needs=("model",),
     about="Deletion and insertion as in the paper's single-image plots: 224 steps (224 pixels at 224 x 224).",
-    cost="446F, and 2F an image",
+    cost="446F, and 2F per image",
 )
 class Rise2018Single(DeletionInsertion):
     """Deletion and insertion, the setting of RISE's single-image plots."""
 
-    steps: int = 224
+    steps: Annotated[int, Range(2)] = 224

@@ -16,7 +16,7 @@ from wsol.metrics._common.rise import PAPER, DeletionInsertion
     year=2018,
     needs=("model",),
     about="Deletion and insertion with a true Gaussian, ties in raster order and areas on true fractions.",
-    cost="54F, and 2F an image",
+    cost="54F, and 2F per image",
 )
 class RiseFixed(DeletionInsertion):
     """Deletion and insertion as RISE's text describes them; our choice where its code differs."""

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import Annotated
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from wsol.errors import ConfigError
-from wsol.metrics._base import SHARE, Case, Columns, digest, mean, metric, once_each
+from wsol.metrics._base import (
+    OF_CLASS,
+    SHARE,
+    BatchMetric,
+    Columns,
+    MetricInput,
+    OfClass,
+    digest,
+    mean,
+    metric,
+    once_each,
+)
 from wsol.metrics._common.curves import map_ranks
 from wsol.metrics._common.groups import by_size
 from wsol.metrics._common.imputation import impute_linear
 from wsol.models.forward import class_probabilities
-from wsol.options import option
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
-    from torch import Tensor
+from wsol.options import NotNegative, Range, option
 
 
 def removals(ranks: Tensor, percentiles: Sequence[float]) -> Tensor:
@@ -37,23 +45,21 @@ def removals(ranks: Tensor, percentiles: Sequence[float]) -> Tensor:
     about="Class probability after noisy linear imputation of the most, and of the least, relevant pixels.",
     cost="18F, and 18 linear solves",
 )
-class Road:
+class Road(BatchMetric):
     """ROAD: probability kept when the most relevant pixels go first (MoRF) and when the least relevant do (LeRF).
 
-    Removed pixels are the weighted mean of their neighbours plus noise, which hides the removal's outline from the
+    Removed pixels are the weighted mean of their neighbors plus noise, which hides the removal's outline from the
     network. `road` = (LeRF - MoRF) / 2, each the mean over percentiles: high where what the map marks matters and what
     it leaves out doesn't. Equal pixels are removed in raster order.
     """
 
-    percentiles: tuple[float, ...] = option(
+    percentiles: tuple[Annotated[float, Range(0, 100, above=True, below=True)], ...] = option(
         (10, 20, 30, 40, 50, 60, 70, 80, 90), help="shares of pixels removed, in per cent"
     )
-    noise: float = option(
+    noise: NotNegative = option(
         0.01, help="standard deviation of the noise in units of the normalized input; the authors' default"
     )
-    of_class: Literal["target", "top1"] = option(
-        "target", help="whose probability: the label's (target) or the predicted one (top1)"
-    )
+    of_class: OfClass = option("target", help=OF_CLASS)
 
     scores = (
         mean("road", label="ROAD", bounds=(-0.5, 0.5)),
@@ -66,21 +72,17 @@ class Road:
     )
 
     def __post_init__(self) -> None:
-        wrong = [p for p in self.percentiles if not 0 < p < 100]
-        if wrong or not self.percentiles:
-            raise ConfigError(f"percentiles={list(self.percentiles)} must be between 0 and 100, both left out")
-        if self.noise < 0:
-            raise ConfigError(f"noise={self.noise} is no deviation; give 0 or more")
+        if not self.percentiles:
+            raise ConfigError("road.percentiles is empty; give at least one, for example [10,50,90]")
 
-    def measure(self, case: Case) -> Columns:
-        """Columns road, morf, lerf, morf_right, lerf_right, and the curves morf_curve and lerf_curve by percentile."""
-        return self.measure_batch([case])[0]
+    def measure_batch(self, cases: Sequence[MetricInput]) -> list[Columns]:
+        """Columns road, morf, lerf, morf_right, lerf_right, and the curves morf_curve and lerf_curve by percentile.
 
-    def measure_batch(self, cases: Sequence[Case]) -> list[Columns]:
-        """As `measure`; equal maps of one image are measured once."""
+        Equal maps of one image are measured once.
+        """
         return [dict(found) for found in once_each(cases, lambda case: (self, digest(case.map)), self._measured)]
 
-    def _measured(self, cases: Sequence[Case]) -> list[Columns]:
+    def _measured(self, cases: Sequence[MetricInput]) -> list[Columns]:
         found: dict[int, Columns] = {}
         for group in by_size(cases):
             ranks = [map_ranks(group, ranked, ties="raster") for ranked in (lambda c: c.map, lambda c: -c.map)]
@@ -97,12 +99,12 @@ class Road:
                 found[place] = self._columns(*both)
         return [found[place] for place in range(len(cases))]
 
-    def _removed(self, case: Case, most: Tensor, least: Tensor) -> Tensor:
+    def _removed(self, case: MetricInput, most: Tensor, least: Tensor) -> Tensor:
         """(2 P, 3, h, w): the most relevant pixels removed, then the least."""
         removed = torch.cat([removals(ranks, self.percentiles) for ranks in (most, least)])
         return impute_linear(case.image, removed) + self._noise(case) * removed[:, None]
 
-    def _noise(self, case: Case) -> Tensor:
+    def _noise(self, case: MetricInput) -> Tensor:
         def drawn() -> Tensor:
             noise = torch.as_tensor(case.rng("road").normal(0, self.noise, case.image.shape), dtype=case.image.dtype)
             return noise.to(case.image.device)

@@ -21,7 +21,7 @@ import torch
 
 from wsol.errors import LayerError
 from wsol.models.forward import target_logit, wide
-from wsol.models.network import evaluating
+from wsol.models.network import evaluating, frozen
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from wsol.models.forward import Score
 
-INSTEAD = "use a method that looks at a layer, such as gradcam, layercam or eigencam"
+INSTEAD = "use a method of layers, such as gradcam, layercam or eigencam"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Attention:
     ----------
     logits : (B, C), detached, float32 or wider.
     names : of the attention modules, in the order they ran.
-    probabilities : L times (B, heads, T, T), detached; row q says where query token q looks, and sums to 1.
+    probabilities : L times (B, heads, T, T), detached; row q is the attention of query token q, and sums to 1.
     gradients : L times (B, heads, T, T), d score / d probability; empty when none were asked for.
     """
 
@@ -62,8 +62,8 @@ def capture_attention(model: nn.Module, *, gradients: bool = True) -> Iterator[A
     ------
     LayerError : the network has no attention, or (when called) none from every token to every token.
     """
-    found = attention_modules(model)
-    if not found:
+    modules = attention_modules(model)
+    if not modules:
         raise LayerError(
             f"{type(model).__name__} has no attention that can be seen (no torch.nn.MultiheadAttention, and no module "
             f"that passes its probabilities through `attn_drop`); {INSTEAD}"
@@ -71,10 +71,10 @@ def capture_attention(model: nn.Module, *, gradients: bool = True) -> Iterator[A
     forward = AttentionCapture(model, gradients)
     with ExitStack() as stack:
         stack.enter_context(evaluating(model))
-        stack.enter_context(_frozen(model))
+        stack.enter_context(frozen(model))
         stack.enter_context(_unfused(model))
         stack.callback(forward.clear)
-        for name, module in found.items():
+        for name, module in modules.items():
             for handle in forward.hook(name, module):
                 stack.callback(handle.remove)
         yield forward
@@ -110,17 +110,17 @@ class AttentionCapture:
             logits = self.run(images.detach().requires_grad_(self.gradients).clone())
             self._check(len(images))
             names, kept, edges = zip(*self._kept, strict=True)
-            slopes: list[Tensor] = []
+            gradients: list[Tensor] = []
             if self.gradients:
                 assert targets is not None
                 total = score(wide(logits), targets.to(logits.device)).sum()
-                found = torch.autograd.grad(total, edges, allow_unused=True)
-                slopes = [
-                    torch.zeros_like(p) if g is None else g.reshape(p.shape) for p, g in zip(kept, found, strict=True)
+                by_edge = torch.autograd.grad(total, edges, allow_unused=True)
+                gradients = [
+                    torch.zeros_like(p) if g is None else g.reshape(p.shape) for p, g in zip(kept, by_edge, strict=True)
                 ]
         self.clear()
         probabilities = tuple(wide(p.detach()) for p in kept)
-        return Attention(wide(logits.detach()), names, probabilities, tuple(wide(g) for g in slopes))
+        return Attention(wide(logits.detach()), names, probabilities, tuple(wide(g) for g in gradients))
 
     def clear(self) -> None:
         """Forget what was kept."""
@@ -188,19 +188,6 @@ def _behind_view(weights: Tensor) -> GradientEdge:
     if node is None:
         raise RuntimeError("torch.nn.MultiheadAttention has changed: its weights don't come from a softmax")
     return torch.autograd.graph.GradientEdge(node, 0)
-
-
-@contextmanager
-def _frozen(model: nn.Module) -> Iterator[None]:
-    """Weights without gradients for the length of a block."""
-    trainable = {parameter: parameter.requires_grad for parameter in model.parameters()}
-    try:
-        for parameter in trainable:
-            parameter.requires_grad_(False)
-        yield
-    finally:
-        for parameter, needed in trainable.items():
-            parameter.requires_grad_(needed)
 
 
 @contextmanager

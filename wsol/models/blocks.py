@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from wsol.models.network import zeros_filled
 from wsol.models.outline import outline
 
 if TYPE_CHECKING:
@@ -73,15 +74,11 @@ def _deepest_with_gradient(network: Network, end: str, blocks: Sequence[str]) ->
 
         return hook
 
-    draw = torch.Generator().manual_seed(0)
-    weights = dict(network.module.named_parameters())
-    # Untrained transformers have a head of zeros, through which nothing has a gradient.
-    filled = {n: torch.randn(w.shape, generator=draw).to(w) for n, w in weights.items() if not bool(w.detach().any())}
     handles = [modules[name].register_forward_hook(keep(name)) for name in candidates]
     try:
         with torch.enable_grad():
             images = network.example.detach().clone().requires_grad_()
-            logits = torch.func.functional_call(network.module, filled, (images,))
+            logits = torch.func.functional_call(network.module, zeros_filled(network.module), (images,))
             gradients = torch.autograd.grad(logits.sum(), list(kept.values()), allow_unused=True)
     finally:
         for handle in handles:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wsol.errors import LayerError, unknown
-from wsol.models.network import evaluating
+from wsol.models.network import evaluating, frozen
 from wsol.models.tokens import CELLS, grid_of
 
 if TYPE_CHECKING:
@@ -111,12 +111,9 @@ def capture(
         if name != INPUT and name not in modules:
             raise unknown("layer", name, [n for n in modules if n], see="wsol list layers", error=LayerError)
     forward = Capture(model, tuple(dict.fromkeys(layers)), gradients, {} if grids is None else grids, strict)
-    trainable = {parameter: parameter.requires_grad for parameter in model.parameters()}
     handles = []
     try:
-        with evaluating(model):
-            for parameter in trainable:
-                parameter.requires_grad_(False)  # the graph starts at the first captured layer, not at the weights
+        with evaluating(model), frozen(model):
             handles = [
                 modules[name].register_forward_hook(forward._keep(name)) for name in forward.layers if name != INPUT
             ]
@@ -124,8 +121,6 @@ def capture(
     finally:
         for handle in handles:
             handle.remove()
-        for parameter, needed in trainable.items():
-            parameter.requires_grad_(needed)
         forward._kept.clear()
 
 

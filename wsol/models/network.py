@@ -51,6 +51,29 @@ def space_of(tensor: Tensor) -> tuple[int, ...]:
     return tuple(tensor.shape[2:])
 
 
+def zeros_filled(module: nn.Module) -> dict[str, Tensor]:
+    """By name, seeded noise in place of each parameter that is all zeros, for `torch.func.functional_call`.
+
+    Untrained transformers have a head of zeros, through which nothing has a gradient.
+    """
+    draw = torch.Generator().manual_seed(0)
+    zeros = {name: value for name, value in module.named_parameters() if not bool(value.detach().any())}
+    return {name: torch.randn(value.shape, generator=draw).to(value) for name, value in zeros.items()}
+
+
+@contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """Weights without gradients for the length of a block: a graph then starts at what is captured."""
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in trainable:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in trainable:
+            parameter.requires_grad_(True)
+
+
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Eval mode for the length of a block: in train mode batch norm mixes images and dropout draws numbers."""

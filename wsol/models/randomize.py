@@ -1,27 +1,24 @@
-"""Randomise a network layer by layer from its head down, for as long as a block lasts (Adebayo et al., 2018).
+"""Randomize a network layer by layer from its head down, for as long as a block lasts (Adebayo et al., 2018).
 
 A map that stays as good on random weights shows edges, not what the network has learned.
 
->>> with randomised(model, layers=3, seed=0) as names:      # doctest: +SKIP
+>>> with randomized(model, layers=3, seed=0) as names:      # doctest: +SKIP
 ...     maps = method(model)        # the three layers nearest to the head are random
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
-from wsol.errors import ConfigError, unknown
+from wsol.errors import ConfigError
+from wsol.seeding import numpy_generator
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-How = Literal["normal", "shuffle"]
 
 
 def layers_from_head(model: nn.Module) -> tuple[str, ...]:
@@ -35,46 +32,32 @@ def layers_from_head(model: nn.Module) -> tuple[str, ...]:
 
 
 @contextmanager
-def randomised(
-    model: nn.Module,
-    *,
-    layers: int | Literal["all"] = "all",
-    only: str | None = None,
-    how: How = "normal",
-    seed: int = 0,
-) -> Iterator[tuple[str, ...]]:
-    """Replace parameters in place; yields the names of the randomised layers. All is as before when the block ends.
+def randomized(model: nn.Module, *, layers: int | None = None, seed: int = 0) -> Iterator[tuple[str, ...]]:
+    """Replace parameters in place; yields the names of the randomized layers. All is as before when the block ends.
 
-    Each parameter's numbers come from (seed, its name) alone, so one layer more keeps what the others drew: a cascade.
-    Running statistics and other buffers stay.
+    Each parameter is drawn from a normal distribution of its own mean and deviation, so that activations keep their
+    scale; one of equal values stays as it is. Its numbers come from (seed, its name) alone, so one layer more keeps
+    what the others drew: a cascade. Running statistics and other buffers stay.
 
     Parameters
     ----------
-    layers : how many layers from the head down, or ``all``.
-    only : one layer by name instead, the others stay trained (independent randomisation).
-    how : ``normal`` draws with the parameter's own mean and deviation, so that activations keep their scale;
-        ``shuffle`` permutes its values. A parameter of equal values stays as it is under both.
+    layers : how many layers from the head down; None for all.
 
     Raises
     ------
-    ConfigError : a number of layers the network doesn't have, or an unknown layer (nearest one given).
+    ConfigError : a number of layers the network doesn't have.
     """
     names = layers_from_head(model)
-    if only is not None:
-        if only not in names:
-            raise unknown("layer with weights", only, names, error=ConfigError)
-        names = (only,)
-    elif layers != "all":
-        if not 0 <= layers <= len(names):
-            raise ConfigError(f"layers={layers}: the network has {len(names)} layers with weights; give 0 to that many")
-        names = names[:layers]
+    if layers is not None and not 0 <= layers <= len(names):
+        raise ConfigError(f"layers={layers}: the network has {len(names)} layers with weights; give 0 to that many")
+    names = names[:layers]
     kept: list[tuple[Tensor, Tensor]] = []
     try:
         with torch.no_grad():
             for name in names:
                 for part, parameter in model.get_submodule(name).named_parameters(recurse=False):
                     kept.append((parameter, parameter.detach().clone()))
-                    parameter.copy_(_drawn(parameter, f"{name}.{part}", how=how, seed=seed))
+                    parameter.copy_(_drawn(parameter, f"{name}.{part}", seed=seed))
         yield names
     finally:
         with torch.no_grad():
@@ -82,12 +65,7 @@ def randomised(
                 owner.copy_(before)
 
 
-def _drawn(parameter: Tensor, name: str, *, how: How, seed: int) -> Tensor:
-    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
-    rng = np.random.default_rng(int.from_bytes(digest[:16], "little"))
+def _drawn(parameter: Tensor, name: str, *, seed: int) -> Tensor:
     values = parameter.detach().double().cpu().numpy()
-    if how == "shuffle":
-        drawn = rng.permutation(values.ravel()).reshape(values.shape)
-    else:
-        drawn = rng.normal(values.mean(), values.std(), values.shape)
+    drawn = numpy_generator(seed, name).normal(values.mean(), values.std(), values.shape)
     return torch.as_tensor(drawn, dtype=parameter.dtype, device=parameter.device)

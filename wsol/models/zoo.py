@@ -32,6 +32,11 @@ def model_names() -> list[str]:
     return sorted(name for source in _sources() for name in source.names())
 
 
+def is_model(name: str) -> bool:
+    """Whether `load_classifier` knows the name; no other network's source is asked."""
+    return any(source.knows(name) for source in _sources())
+
+
 def _sources() -> Iterator[Source]:
     """The modules that can load a network, each imported when the ones before it don't know the name."""
     for name in SOURCES:

@@ -8,99 +8,141 @@ Each preset is one file beside this one; yours can be anywhere (`--with my_proto
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Annotated, Any, Literal, get_type_hints
 
+import wsol.localization.cam2016_tool  # noqa: F401 - registers its component rule
 from wsol.errors import ConfigError, unknown
-from wsol.localization.component_rules import rule_of
-from wsol.options import build
-from wsol.registry import Registry
-from wsol.views import views
+from wsol.grammar import parse, spell
+from wsol.localization.boxes import box_end_rules, empty_rules
+from wsol.localization.component_rules import component_rules
+from wsol.localization.frame import rounding_rules, space_rules, truth_rules
+from wsol.localization.iou_rules import iou_rules
+from wsol.localization.normalize import normalize_rules, order_rules
+from wsol.localization.quantize import quantize_rules
+from wsol.localization.refine import refine_rules
+from wsol.localization.resize import resize_rules
+from wsol.options import Count, PositiveShare, Range, build, fit
+from wsol.registry import Registry, Rules
+from wsol.views import merge_rules, scale_rules, views
 
 CHANGED = "changed from the preset"  # the source of a derived protocol's own knobs
 NO_CUT = {"refine": "no graph cut", "refine_seed": "not used: no graph cut"}  # sources, for presets without one
+
+
+@dataclass(frozen=True, slots=True)
+class HeadlineRule:
+    """The main number of a protocol whose threshold is swept.
+
+    Attributes
+    ----------
+    key, label : of the number, in files and in tables.
+    deltas : the IoU thresholds whose accuracies it averages; empty for all of the protocol's.
+    """
+
+    key: str
+    label: str
+    deltas: tuple[float, ...] = ()
+
+
+headline_rules: Rules[HeadlineRule] = Rules("headline", HeadlineRule)
+headline_rules.put("at_50", HeadlineRule("maxboxacc", "MaxBoxAcc", (0.5,)))
+headline_rules.put("mean_over_deltas", HeadlineRule("maxboxacc_v2", "MaxBoxAccV2"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
     """The knobs. `wsol show protocol NAME` prints them with the source of each.
 
+    Most knobs name a rule. What rules there are, and how to add one, stands in the module given behind the knob: a
+    rule can be registered in the protocol's own file.
+
     Attributes
     ----------
     view : how images become network input, or ``any`` when the protocol leaves it to the run.
-    merge : maps of several crops are added on the canvas as they are (``sum``), or their absolute values (``sum_abs``).
+    merge : how maps of several crops are added on the canvas, as they are (``sum``) or their absolute values
+        (``sum_abs``); `wsol.views.merge_rules`.
     space : where boxes are compared: on a square of `side` pixels over the view's canvas (``square``), or in
-        ``original`` pixels.
+        ``original`` pixels; `wsol.localization.frame`.
     side : of that square.
-    resize : map to that size: ``cubic`` and ``bilinear`` with half-pixel centres, ``bilinear_corners`` with aligned
-        corners, ``nearest``.
-    resize_uint8 : resize the quantised map (fixed point, OpenCV) rather than the float one.
+    resize : map to that size: ``cubic`` and ``bilinear`` with half-pixel centers, ``bilinear_corners`` with aligned
+        corners, ``nearest``; `wsol.localization.resize`.
+    resize_uint8 : resize the quantized map (fixed point, OpenCV) rather than the float one.
     normalise : ``minmax`` (flat maps become zeros), ``max`` (negative values to zero, divide by the maximum),
-        ``percentile``, ``none``.
-    order : normalise before or after the resize.
-    quantise : ``floor_uint8`` is floor(255 map); ``none`` keeps floats.
+        ``percentile``, ``none``; `wsol.localization.normalize`. May be written ``normalize``.
+    order : normalize before (``normalise_first``) or after the resize (``resize_first``).
+    quantise : ``floor_uint8`` is floor(255 map); ``none`` keeps floats; `wsol.localization.quantize`. May be written
+        ``quantize``.
     tau : ``sweep`` over all thresholds, or one fixed share of the map's maximum.
-    tau_step : step of the swept grid for quantised maps; float maps are swept at every distinct value.
+    tau_step : step of the swept grid for quantized maps; float maps are swept at every distinct value.
     compare : foreground is ``gt`` (map > tau) or ``ge`` (map >= tau).
     connectivity : of foreground pixels, 8 or 4.
-    component : whose box counts, a name of `wsol.localization.component_rules`: ``largest_polygon``,
-        ``largest_pixels``, ``largest_rect``, ``all``, ``all_with_holes`` (every contour as OpenCV's tree has them),
-        ``cam2016_tool`` (the box generator published with CAM, see `wsol.protocols.cam2016`), or one of your own.
+    component : whose box counts: ``largest_polygon``, ``largest_pixels``, ``largest_rect``, ``all``,
+        ``all_with_holes`` (every contour as OpenCV's tree has them), ``cam2016_tool`` (the box generator published with
+        CAM, see `wsol.protocols.cam2016`); `wsol.localization.component_rules`.
     candidates : how many of the tool's boxes count, 1 or 2.
-    box_end : ``exclusive_as_inclusive`` keeps x + w as the inclusive end: boxes are one pixel too big on two sides.
+    box_end : ``exclusive_as_inclusive`` keeps x + w as the inclusive end: boxes are one pixel too large on two sides;
+        ``inclusive``, ``half_open``; `wsol.localization.boxes`.
     clip : cut boxes at the last pixel.
-    empty : the box when nothing is above the threshold; ``miss`` has none.
+    empty : the box when nothing is above the threshold: ``zero_box``, ``unit_box``, ``full_box``, or none (``miss``);
+        `wsol.localization.boxes`.
     iou : ``plus1`` counts inclusive pixels, ``plus1_open`` too but zero for boxes that only touch, ``plus1_signed``
-        lets two negative sides of the overlap make a positive area, ``continuous`` has no +1.
+        lets two negative sides of the overlap make a positive area, ``continuous`` has no +1;
+        `wsol.localization.iou_rules`.
     hit : IoU ``ge`` delta or ``gt`` delta.
     topk_hit : the same for Top-1 and Top-5 Loc, where a code differs there.
-    gt_boxes : ``any`` box of the class, or only the ``first``.
+    gt_boxes : ``any`` box of the class, or only the ``first``; `wsol.localization.frame`.
     gt_origin : what the annotation calls the first pixel; 1 is subtracted from ground-truth coordinates.
-    gt_scale : c * side / W (``multiply_first``) or c / W * side (``divide_first``): truncation tells them apart.
-    gt_rounding : ``trunc`` cuts scaled ground-truth coordinates to integers, ``trunc_inside`` also at the last pixel.
+    gt_scale : c * side / W (``multiply_first``) or c / W * side (``divide_first``): truncation tells them apart;
+        `wsol.views.scale_rules`.
+    gt_rounding : ``trunc`` cuts scaled ground-truth coordinates to integers, ``trunc_inside`` also at the last pixel;
+        ``none``; `wsol.localization.frame`.
     refine : a graph cut between map and box: ``grabcut`` (OpenCV, one iteration; ``grabcut_shallow`` only on shallow
-        layers), or ``colour_cut`` (Simonyan et al., 2013), which looks at quantiles of the map and not at tau.
+        layers), or ``colour_cut`` (Simonyan et al., 2013), which uses quantiles of the map and not tau; ``none``;
+        `wsol.localization.refine`.
     refine_seed : OpenCV's random state before each cut.
     average : accuracy over all ``images``, or the mean over ``classes`` of their accuracies.
-    deltas : IoU thresholds reported; `headline` is the main number: accuracy at delta 0.5, or the mean over deltas.
+    deltas : IoU thresholds reported.
+    headline : the main number of a swept protocol: accuracy at delta 0.5 (``at_50``), or the mean over `deltas`
+        (``mean_over_deltas``); `headline_rules`.
     """
 
     name: str
     paper: str = ""
     view: str = "any"
-    merge: Literal["sum", "sum_abs"] = "sum"
-    space: Literal["square", "original"] = "original"
-    side: int = 224
-    resize: Literal["cubic", "bilinear", "bilinear_corners", "nearest"] = "bilinear"
+    merge: Annotated[str, merge_rules] = "sum"
+    space: Annotated[str, space_rules] = "original"
+    side: Count = 224
+    resize: Annotated[str, resize_rules] = "bilinear"
     resize_uint8: bool = False
-    normalise: Literal["minmax", "max", "percentile", "none"] = "minmax"
-    order: Literal["resize_first", "normalise_first"] = "resize_first"
-    quantise: Literal["floor_uint8", "none"] = "none"
+    normalise: Annotated[str, normalize_rules] = field(default="minmax", metadata={"spelling": "normalize"})
+    order: Annotated[str, order_rules] = "resize_first"
+    quantise: Annotated[str, quantize_rules] = field(default="none", metadata={"spelling": "quantize"})
     tau: float | Literal["sweep"] = "sweep"
-    tau_step: float = 0.001
+    tau_step: Annotated[float, Range(0, 0.5, above=True)] = 0.001
     compare: Literal["gt", "ge"] = "ge"
     connectivity: Literal[4, 8] = 8
-    component: str = "largest_pixels"
-    candidates: Literal[1, 2] = 1
-    box_end: Literal["inclusive", "exclusive_as_inclusive", "half_open"] = "half_open"
+    component: Annotated[str, component_rules] = "largest_pixels"
+    candidates: Count = 1
+    box_end: Annotated[str, box_end_rules] = "half_open"
     clip: bool = False
-    empty: Literal["zero_box", "unit_box", "full_box", "miss"] = "miss"
-    iou: Literal["plus1", "plus1_open", "plus1_signed", "continuous"] = "continuous"
+    empty: Annotated[str, empty_rules] = "miss"
+    iou: Annotated[str, iou_rules] = "continuous"
     hit: Literal["ge", "gt"] = "ge"
     topk_hit: Literal["same", "ge", "gt"] = "same"
-    gt_boxes: Literal["any", "first"] = "any"
+    gt_boxes: Annotated[str, truth_rules] = "any"
     gt_origin: Literal[0, 1] = 0
-    gt_scale: Literal["multiply_first", "divide_first"] = "multiply_first"
-    gt_rounding: Literal["trunc", "trunc_inside", "none"] = "none"
-    refine: Literal["none", "grabcut", "grabcut_shallow", "colour_cut"] = "none"
+    gt_scale: Annotated[str, scale_rules] = "multiply_first"
+    gt_rounding: Annotated[str, rounding_rules] = "none"
+    refine: Annotated[str, refine_rules] = "none"
     refine_seed: int = 12345
     average: Literal["images", "classes"] = "images"
-    deltas: tuple[float, ...] = (0.3, 0.5, 0.7)  # MaxBoxAccV2, Choe et al. 2020, sec. 4
-    headline: Literal["at_50", "mean_over_deltas"] = "at_50"
+    deltas: tuple[PositiveShare, ...] = (0.3, 0.5, 0.7)  # MaxBoxAccV2, Choe et al. 2020, sec. 4
+    headline: Annotated[str, headline_rules] = "at_50"
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)  # knob -> where it is stated
     preset: str = field(default="", compare=False)  # what it is derived from, and by which knobs
     changes: Mapping[str, Any] = field(default_factory=dict, compare=False)
@@ -114,7 +156,7 @@ class Protocol:
     @property
     def several_boxes(self) -> bool:
         """Whether more than one box counts per image."""
-        return rule_of(self.component).several or self.candidates > 1
+        return component_rules[self.component].several or self.candidates > 1
 
     def derive(self, changes: Mapping[str, Any]) -> Protocol:
         """This protocol with other knobs, under a name that says so: ``choe2020_v2[normalise=max]``.
@@ -126,11 +168,13 @@ class Protocol:
         ConfigError : an unknown knob (nearest one given), or values that don't go together.
         """
         known = self.knobs
-        for knob in changes:
-            if knob not in known:
-                names = [f"protocols.{self.name}.{k}" for k in known]
+        values = dict(known)
+        for knob, value in changes.items():
+            name = _spellings().get(knob, knob)
+            if name not in known:
+                names = [f"protocols.{self.name}.{k}" for k in (*known, *_spellings())]
                 raise unknown("option", f"protocols.{self.name}.{knob}", names, error=ConfigError)
-        values = {**known, **{k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}}
+            values[name] = tuple(value) if isinstance(value, list) else value
         made = build(Protocol, {**values, "name": self.name, "paper": self.paper}, where=f"protocols.{self.name}")
         # named by the values as they were understood, so that tau=0 and tau=0.0 are one protocol
         preset = self.preset or self.name
@@ -138,34 +182,57 @@ class Protocol:
         differing = {k: v for k, v in made.knobs.items() if v != base.knobs[k]}
         if not differing:
             return base
-        label = ",".join(f"{k}={v}" for k, v in sorted(differing.items()))
         sources = {**base.sources, **dict.fromkeys(differing, CHANGED)}
-        return dataclasses.replace(made, name=f"{preset}[{label}]", sources=sources, preset=preset, changes=differing)
+        name = spell(preset, options=differing)
+        return dataclasses.replace(made, name=name, sources=sources, preset=preset, changes=differing)
 
     def __post_init__(self) -> None:
-        rule_of(self.component)
+        for knob, value in self.knobs.items():
+            hint = _hints()[knob]
+            fit(value, hint, where=f"protocols.{self.name}.{knob}")
+            for rules in (r for r in getattr(hint, "__metadata__", ()) if isinstance(r, Rules)):
+                object.__setattr__(self, knob, rules.canonical(value))
         if self.view != "any" and self.view not in views:
             raise unknown("view", self.view, ["any", *views], error=ConfigError)
+        component, refine = component_rules[self.component], refine_rules[self.refine]
+        quantized = quantize_rules[self.quantise].levels is not None
         for problem, wrong in {
             f"tau={self.tau} is not in [0, 1)": self.tau != "sweep" and not 0 <= self.tau < 1,
-            f"tau_step={self.tau_step} is not in (0, 0.5]": not 0 < self.tau_step <= 0.5,
-            f"side={self.side} is no size": self.side < 1,
-            f"deltas={self.deltas} are not all in (0, 1]": not self.deltas or not all(0 < d <= 1 for d in self.deltas),
-            "compare=ge needs quantise=none; quantised maps are cut with gt": self.compare == "ge"
-            and self.quantise != "none",
-            "resize_uint8 needs quantise=floor_uint8": self.resize_uint8 and self.quantise == "none",
-            f"connectivity=4 can't be had with component={self.component}; use largest_pixels or all": (
-                self.connectivity == 4 and self.component not in ("largest_pixels", "all")
+            f"deltas={self.deltas} is empty": not self.deltas,
+            "compare=ge needs quantise=none; quantized maps are cut with gt": self.compare == "ge" and quantized,
+            "resize_uint8 needs quantise=floor_uint8": self.resize_uint8 and not quantized,
+            f"connectivity={self.connectivity} can't be had with component={self.component}; use "
+            f"{_names(k for k, r in component_rules.items() if self.connectivity in r.connectivities)}": (
+                self.connectivity not in component.connectivities
             ),
-            "component=cam2016_tool has grey levels of its own; it needs quantise=floor_uint8 and a tau that is not "
-            "swept": self.component == "cam2016_tool" and (self.quantise == "none" or self.tau == "sweep"),
-            "candidates=2 needs component=cam2016_tool": self.candidates == 2 and self.component != "cam2016_tool",
+            f"component={self.component} has grey levels of its own; it needs quantise=floor_uint8 and a tau that is "
+            "not swept": component.own_levels and (not quantized or self.tau == "sweep"),
+            f"candidates={self.candidates} is more than component={self.component} has; it needs component="
+            f"{_names(k for k, r in component_rules.items() if self.candidates <= r.candidates)}": (
+                self.candidates > component.candidates
+            ),
             f"refine={self.refine} starts from one threshold; give a fixed one, for example tau=0.15": (
-                self.refine.startswith("grabcut") and self.tau == "sweep"
+                refine.from_threshold and self.tau == "sweep"
             ),
         }.items():
             if wrong:
                 raise ConfigError(f"protocol {self.name}: {problem}")
+
+
+@lru_cache(maxsize=1)
+def _hints() -> dict[str, Any]:
+    return get_type_hints(Protocol, include_extras=True)
+
+
+@lru_cache(maxsize=1)
+def _spellings() -> dict[str, str]:
+    """Other spellings of knobs, with the knob's name."""
+    fields = dataclasses.fields(Protocol)
+    return {f.metadata["spelling"]: f.name for f in fields if "spelling" in f.metadata}
+
+
+def _names(names: Iterable[str]) -> str:
+    return " or ".join(names) or "another rule"
 
 
 protocols: Registry[Protocol] = Registry("protocol", "wsol.protocols")
@@ -193,29 +260,7 @@ def named(name: str) -> Protocol:
     ------
     UnknownName, ConfigError : no such preset or knob (nearest one given), or a value that doesn't fit.
     """
-    preset, changes = spelled(name)
-    return protocols[preset].derive(changes)
-
-
-def spelled(name: str) -> tuple[str, dict[str, Any]]:
-    """``preset[knob=value,...]`` as the preset's name and the values. Raises ConfigError where a part has no ``=``."""
-    found = re.fullmatch(r"(\w+)\[(.*)\]", name.strip())
-    if not found:
-        return name.strip(), {}
-    changes = {}
-    for part in re.split(r",\s*(?=\w+=)", found[2]):  # not the commas inside deltas=(0.3, 0.5)
-        knob, equals, value = part.partition("=")
-        if not equals:
-            raise ConfigError(f"{name}: {part!r} is not knob=value; write for example {found[1]}[normalise=max]")
-        changes[knob.strip()] = _value(value.strip())
-    return found[1], changes
-
-
-def _value(text: str) -> Any:
-    """A value as YAML or Python writes it: numbers, true, (0.3, 0.5); all else is text."""
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+    choice = parse(name)
+    if choice.layers:
+        raise ConfigError(f"{name}: only methods take layers; write {choice.name}[knob=value]")
+    return protocols[choice.name].derive(choice.options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +51,12 @@ class Benchmark:
     needs: Mapping[str, Any]
     cells: tuple[Published, ...]
 
+    @property
+    def checkpoint(self) -> str | None:
+        """What ``model.weights`` must be: a name; ``FILE``, the user's; None where the network's default serves."""
+        found: str | None = self.needs.get("checkpoint")
+        return found
+
     def chosen(self, patterns: Sequence[str]) -> tuple[Published, ...]:
         """The cells whose id has one of the patterns in it; all without a pattern."""
         found = tuple(c for c in self.cells if not patterns or any(p in c.id for p in patterns))
@@ -95,6 +100,11 @@ class Ours:
         return found | {"difference": self.difference, "verdict": self.verdict, "reason": self.reason or self.cell.note}
 
 
+def benchmark_names() -> list[str]:
+    """The tables in benchmarks/."""
+    return sorted(path.stem for path in benchmarks_dir().glob("*.yaml"))
+
+
 def load_benchmark(name: str) -> Benchmark:
     """A file of benchmarks/, by path or by name (``choe2020``). Raises ConfigError for one that can't be read."""
     known = {path.stem: path for path in benchmarks_dir().glob("*.yaml")}
@@ -114,19 +124,8 @@ def load_benchmark(name: str) -> Benchmark:
 
 def needed(benchmark: Benchmark) -> list[str]:
     """What a user must have, as sentences."""
-    said = {name: text for name, text in benchmark.needs.items() if text and name != "own_models"}
-    return [f"{benchmark.name} needs {name}: {text}." for name, text in said.items()]
-
-
-def wanted_weights(benchmark: Benchmark) -> str | None:
-    """What ``model.weights`` must be: a name; ``FILE``, the user's; or None where the network's default serves.
-
-    Tables say it in words: ``torchvision's IMAGENET1K_V1 (model.weights=IMAGENET1K_V1)``, ``trained by you ...``.
-    """
-    text = str(benchmark.needs.get("weights", ""))
-    if found := re.search(r"model\.weights=(\w+)", text):
-        return found[1]
-    return None if not text or re.match(r"any|torchvision", text) else "FILE"
+    texts = {name: benchmark.needs.get(name) for name in ("dataset", "model", "weights", "data")}
+    return [f"{benchmark.name} needs {name}: {text}." for name, text in texts.items() if text]
 
 
 def ours_from(cell: Published, cells: Mapping[str, Cell]) -> Ours:
@@ -147,10 +146,10 @@ def ours_from(cell: Published, cells: Mapping[str, Cell]) -> Ours:
     return Ours(cell=cell, value=scale * value, low=scale * low, high=scale * high, n=mine.n)
 
 
-def reproduction_table(found: Sequence[Ours], benchmark: Benchmark, *, anyway: Sequence[str] | None = None) -> Table:
+def reproduction_table(found: Sequence[Ours], benchmark: Benchmark, *, changes: Sequence[str] | None = None) -> Table:
     """Published and ours, one row per cell; what all cells share is said below.
 
-    `anyway` are the settings that were changed; None where everything was held to be as published.
+    `changes` are the settings that were changed; None where all are as published.
     """
     fields = [name for name in SHOWN if len({str(one.cell.row.get(name, "")) for one in found}) > 1]
     columns = [Column(name, numeric=False) for name in fields or ["cell"]]
@@ -160,15 +159,13 @@ def reproduction_table(found: Sequence[Ours], benchmark: Benchmark, *, anyway: S
     for one in found:
         digits = 4 if one.cell.unit == "fraction" else 2
         ends = "" if one.low is None or one.high is None else f" {interval(one.low, one.high, digits)}"
-        ours = (
-            Entry(_shown(one.value, digits) + ends, one.value, one.low, one.high) if one.value is not None else Entry()
-        )
+        number_and_ends = Entry(_shown(one.value, digits) + ends, one.value, one.low, one.high)
         within = "" if one.cell.tolerance is None else f"±{one.cell.tolerance:g}"
         rows.append(
             [
                 *words(*([str(one.cell.row.get(name, "")) for name in fields] or [one.cell.id])),
                 Entry(_shown(one.cell.published, digits), one.cell.published),
-                ours,
+                Entry("-") if one.value is None else number_and_ends,
                 Entry(_shown(one.difference, digits, signed=True), one.difference),
                 Entry(within, one.cell.tolerance),
                 Entry(one.verdict, one.verdict, marks=(BEST,) if one.verdict == "outside" else ()),
@@ -178,10 +175,9 @@ def reproduction_table(found: Sequence[Ours], benchmark: Benchmark, *, anyway: S
     counts = sorted({one.n for one in found if one.n is not None})
     images = "-".join(f"{n:,}" for n in dict.fromkeys((counts[0], counts[-1]))) if counts else "no"
     lead = []
-    if anyway is not None:
-        lead = [
-            f"--anyway: data, weights or settings may not be the published ones ({' '.join(anyway) or 'as given'})."
-        ]
+    if changes is not None:
+        given = " ".join(changes) or "as given"
+        lead = [f"--allow-changes: data, weights or settings may not be the published ones ({given})."]
     notes = [f"{benchmark.paper}: {benchmark.title} ({benchmark.venue}).", benchmark.note, f"Ours: {images} images."]
     notes += [f"All cells: {', '.join(shared)}."] if shared and fields else []
     units = {one.cell.unit for one in found}

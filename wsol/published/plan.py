@@ -7,26 +7,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wsol.cli import choices
-from wsol.cli.compose import compose_settings
-from wsol.environment import versions
+from wsol.environment import benchmarks_dir, versions
 from wsol.errors import DataError, ModelError, WsolError
-from wsol.evaluation.build import chosen_protocols, engine_of, experiment_from, load_dataset
+from wsol.evaluation.build import chosen_protocols, engine_of, experiment_from, general_of, load_dataset
 from wsol.evaluation.engines import run_local
 from wsol.evaluation.experiment import Experiment
 from wsol.maps.fixed import SIDE, is_fixed
 from wsol.methods._base import methods
 from wsol.methods._variants import expand
-from wsol.published.beside import wanted_weights
+from wsol.registry import load_file
 from wsol.report.numbers.summary import summarize
 from wsol.runs.folder import RunFolder
+from wsol.settings import compose_settings
+from wsol.settings.words import Word
 from wsol.views import view_from
 
 if TYPE_CHECKING:
     from wsol.published.beside import Benchmark, Published
     from wsol.report.numbers.quantity import Cell
 
-WHOLE = {  # images of the published splits, by the end of their metadata folder (handbook: protocols 17.1)
+WHOLE = {  # images of the published splits, by the end of their metadata folder (Choe et al., 2020)
     "ILSVRC/test": 50_000,
     "ILSVRC/val": 10_000,
     "CUB/test": 5_794,
@@ -49,14 +49,16 @@ class Plan:
 
 
 def plan(
-    cells: Sequence[Published], benchmark: Benchmark, overrides: Sequence[str], *, anyway: bool
+    cells: Sequence[Published], benchmark: Benchmark, overrides: Sequence[str], *, allow_changes: bool
 ) -> tuple[dict[str, Plan], dict[tuple[str, ...], str]]:
     """By cell id what computes it, and by overrides why nothing does. Loads data and networks, runs nothing."""
     made: dict[tuple[str, ...], Plan] = {}
     reasons: dict[tuple[str, ...], str] = {}
+    if "plugin" in benchmark.needs:  # a file beside the tables, with the methods that they are of
+        load_file(benchmarks_dir() / benchmark.needs["plugin"])
     for words in dict.fromkeys(cell.overrides for cell in cells):
         try:
-            made[words] = _planned(words, benchmark, overrides, anyway=anyway)
+            made[words] = _planned(words, benchmark, overrides, allow_changes=allow_changes)
         except WsolError as error:
             reasons[words] = str(error)
     return {cell.id: made[cell.overrides] for cell in cells if cell.overrides in made}, reasons
@@ -82,61 +84,61 @@ def run(plans: Mapping[str, Plan], cells: Sequence[Published], *, n_resamples: i
     return found
 
 
-def _planned(words: Sequence[str], benchmark: Benchmark, overrides: Sequence[str], *, anyway: bool) -> Plan:
-    changed = {word.partition("=")[0].lstrip("+~") for word in overrides}
-    whole = [word for word in words if word.partition("=")[0] not in changed] + list(overrides)
-    settings = compose_settings(choices.rewrite(whole))
+def _planned(words: Sequence[str], benchmark: Benchmark, overrides: Sequence[str], *, allow_changes: bool) -> Plan:
+    changed = {Word.of(word).key for word in overrides}
+    settings = compose_settings([word for word in words if Word.of(word).key not in changed] + list(overrides))
     runs = Path(settings["paths"]["runs"])
     chosen = [str(options.get("method", name)) for name, options in (settings.get("methods") or {}).items()]
     if not settings.get("metrics") and all(is_fixed(methods[name].info) for name in chosen):
         experiment = boxes_experiment(settings)
     else:
         if settings["model"].get("weights") is None:
-            settings["model"]["weights"] = _weights(benchmark, settings["model"]["name"], anyway=anyway)
+            settings["model"]["weights"] = _weights(benchmark, settings["model"]["name"], allow_changes=allow_changes)
         experiment = experiment_from(settings)
-        if experiment.weights_name.startswith("random") and not anyway:
+        if experiment.weights_name.startswith("random") and not allow_changes:
             raise ModelError(f"random weights compute no number of {benchmark.name}; give model.weights=FILE")
-    _check_images(settings["dataset"], len(experiment.samples), anyway=anyway)  # reads the annotations: now or never
+    _check_images(
+        settings["dataset"], len(experiment.samples), allow_changes=allow_changes
+    )  # reads the annotations: now or never
     return Plan(experiment, runs)
 
 
-def _weights(benchmark: Benchmark, model: str, *, anyway: bool) -> str | None:
+def _weights(benchmark: Benchmark, model: str, *, allow_changes: bool) -> str | None:
     """What to load where nobody said: what the table names, else the network's own if they may stand in."""
-    wanted = wanted_weights(benchmark)
-    if wanted == "FILE" and not anyway:
+    wanted = benchmark.checkpoint
+    if wanted == "FILE" and not allow_changes:
         needs = benchmark.needs.get("weights")
         raise ModelError(f"{model} needs other weights than its default ones ({needs}); give model.weights=FILE")
     return None if wanted == "FILE" else wanted
 
 
-def _check_images(node: Mapping[str, Any], count: int, *, anyway: bool) -> None:
+def _check_images(node: Mapping[str, Any], count: int, *, allow_changes: bool) -> None:
     """Refuse half a split: published numbers are of all its images, or of those that the table's own limit leaves."""
     metadata = Path(str(node.get("metadata", "")))
     whole = WHOLE.get("/".join(metadata.parts[-2:]))
-    if whole is not None and not anyway and count != min(whole, node.get("limit") or whole):
+    if whole is not None and not allow_changes and count != min(whole, node.get("limit") or whole):
         raise DataError(
             f"{metadata} lists {count} images, and the published numbers are of {whole}; "
-            "add --anyway to compare all the same"
+            "add --allow-changes to compare anyway"
         )
 
 
 def boxes_experiment(settings: Mapping[str, Any]) -> Experiment:
     """The experiment of methods that need neither images nor a network."""
     node = dict(settings["dataset"])
-    if node.get("name") == "wsolevaluation":
+    if "images" in node:
         node["images"] = None
-    engine = engine_of(settings)
-    view = dict(settings["view"])
+    engine, general = engine_of(settings), general_of(settings)
     return Experiment(
         dataset=load_dataset(node),
         classifier=None,
         variants=expand(settings["methods"], resolve=lambda layer: layer, stages=[]),
         protocols=chosen_protocols(settings),
         metrics=(),
-        view=view_from(view, side=SIDE),
-        seed=int(settings["seed"]),
+        view=view_from(settings["view"], side=SIDE),
+        seed=general.seed,
         shard_size=engine.shard_size,
-        threads=engine.threads,
+        threads=engine.workers,
     )
 
 

@@ -96,6 +96,7 @@ class VariantInfo:
     Attributes
     ----------
     key : what rows are stored under: the id, and the source's hash for methods outside the package.
+    name : as its paper writes it, ``Grad-CAM++``; method : the registry's key.
     layers, modules : as typed and as dotted names; both empty for methods without layers.
     options : those that differ from the defaults; defaults : all of them, the method's and the fusion's.
     idle : options that do nothing in this variant, whatever their value: those of a fusion of one layer.

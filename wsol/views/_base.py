@@ -10,11 +10,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, dataclass_transform
 
 from wsol.errors import ConfigError
 from wsol.options import build
 from wsol.registry import Registry
+from wsol.views._merge import merge_rules
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -74,11 +75,11 @@ class View(ABC):
     ----------
     name, about : its key, and what it does in a few words.
     side : side of the network input in pixels.
-    merge : how maps of several crops are added, see `wsol.maps.crops.merge_crops`.
+    merge : how maps of several crops are added, a name in `merge_rules`.
     """
 
     side: int
-    merge: str = "sum"
+    merge: Annotated[str, merge_rules] = "sum"
 
     name: ClassVar[str]
     about: ClassVar[str]
@@ -86,6 +87,7 @@ class View(ABC):
     def __post_init__(self) -> None:
         if self.side < 8:
             raise ConfigError(f"view.side={self.side} is too small; expected at least 8 pixels")
+        merge_rules.check(self.merge, "view.merge")
 
     @abstractmethod
     def layout(self, size_wh: tuple[int, int]) -> Layout:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from wsol.registry import Rules
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -12,28 +15,43 @@ if TYPE_CHECKING:
     from wsol.views._base import Layout
 
 
+Scale = Callable[[Any, Any, Any], Any]
+
+# from coordinates, the sizes of what they are in, and the sizes of the target; the two differ in the last bit, and so
+# in what they are truncated to
+scale_rules: Rules[Scale] = Rules("rule for scaling coordinates", lambda function: function)
+
+
+@scale_rules.rule("multiply_first")
+def _multiply_first(c: Any, stored: Any, target: Any) -> Any:
+    return c * target / stored  # clovaai/wsolevaluation
+
+
+@scale_rules.rule("divide_first")
+def _divide_first(c: Any, stored: Any, target: Any) -> Any:
+    return c / stored * target  # vasgaowei/TS-CAM
+
+
 def boxes_on_canvas(
     boxes_xyxy: NDArray[np.float64],
     layout: Layout,
     size_wh: tuple[int, int] | None = None,
     *,
-    divide_first: bool = False,
+    scale: str = "multiply_first",
 ) -> NDArray[np.float64]:
     """Boxes (g, 4) of the stored image in pixels of a `size_wh` canvas (default: the layout's), clipped to it.
 
-    A coordinate c becomes c * W / w for a stored width w and a canvas width W, multiplied before it is divided as the
-    2020 protocol does; `divide_first` is (c / w) * W, as TS-CAM does. They differ in the last bit, and so in what they
-    are truncated to. On a cropped canvas the crop's offset is taken off behind that.
+    `scale` names one of `scale_rules`. On a cropped canvas the crop's offset is subtracted after scaling.
     """
     boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
     canvas, stored, resized = (_twice(wh) for wh in (layout.canvas_wh, layout.stored_wh, layout.resized_wh))
     frame = canvas if size_wh is None else _twice(size_wh)
     whole = layout.resized_wh == layout.canvas_wh
     target = frame if whole else resized
-    scaled = boxes / stored * target if divide_first else boxes * target / stored
+    scaled = scale_rules[scale](boxes, stored, target)
     if not whole:
         scaled = (scaled - (*layout.offset, *layout.offset)) * (frame / canvas)
-    return scaled.clip(0, frame)
+    return np.asarray(scaled.clip(0, frame), np.float64)
 
 
 def _twice(size_wh: tuple[int, int]) -> NDArray[np.float64]:
@@ -44,7 +62,7 @@ def _twice(size_wh: tuple[int, int]) -> NDArray[np.float64]:
 def mask_on_canvas(
     mask: NDArray[np.uint8], layout: Layout, size_wh: tuple[int, int] | None = None
 ) -> NDArray[np.uint8]:
-    """(H, W) mask of the stored image on a `size_wh` canvas, by nearest neighbour: 0, 1 and 255 stay what they are.
+    """(H, W) mask of the stored image on a `size_wh` canvas, by nearest neighbor: 0, 1 and 255 stay what they are.
 
     The mask may have another size than the image; it covers all of it.
     """

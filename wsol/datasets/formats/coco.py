@@ -11,12 +11,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from wsol.datasets import checks, files
-from wsol.datasets.base import Sample, dataset
+from wsol.datasets.base import Dataset, Sample, dataset
 from wsol.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ ROUNDING = 1.0  # pixels: published COCO boxes end up to that far outside their 
 
 
 @dataset("coco")
-class Coco:
+class Coco(Dataset):
     """A COCO-style set. An image with several classes is one row for each, with the id ``file#category``.
 
     Boxes are x, y, w, h in the file and half-open x, y, x + w, y + h here. Crowds are no boxes; in masks they are
@@ -41,31 +41,20 @@ class Coco:
     annotations : the JSON file.
     label_map : what the network counts by: ``contiguous`` is the place of the category among the sorted ids, from 0;
         ``id`` is the category id itself.
-    limit : only the first rows, in the order of their ids.
     """
 
-    key: ClassVar[str]
-
-    images: str | None
-    annotations: str
+    images: Path | None
+    annotations: Path
     label_map: Literal["contiguous", "id"] = "contiguous"
-    limit: int | None = None
-
-    def __post_init__(self) -> None:
-        checks.check_limit(self.limit)
 
     @property
-    def counted(self) -> bool:
-        """Whether the label numbers are our own, for the categories in their order."""
+    def numbers_names(self) -> bool:
         return self.label_map == "contiguous"
 
     @property
     def class_names(self) -> Sequence[str]:
         names = {self._labels[c]: str(category["name"]) for c, category in self._categories.items()}
         return tuple(names.get(label, "") for label in range(max(names, default=-1) + 1))
-
-    def samples(self) -> Sequence[Sample]:
-        return self._samples
 
     def image(self, sample: Sample) -> Image:
         name = self._rows[sample.image_id][0]["file_name"]
@@ -91,10 +80,10 @@ class Coco:
 
     def fingerprint(self) -> str:
         shapes = [
-            json.dumps(a.get("segmentation"), sort_keys=True) for s in self._samples for a in self._rows[s.image_id][1]
+            json.dumps(a.get("segmentation"), sort_keys=True) for s in self.samples() for a in self._rows[s.image_id][1]
         ]
         names = dict.fromkeys(str(image["file_name"]) for image, _ in self._rows.values())
-        return checks.fingerprint(self._samples, *shapes, *files.sizes_in_bytes(self.images, names))
+        return self.digest(*shapes, *files.sizes_in_bytes(self.images, names))
 
     def stamp(self, sample: Sample) -> str:
         image, objects = self._rows[sample.image_id]
@@ -151,8 +140,7 @@ class Coco:
             raise DataError(f"{self.annotations} has no image with a box: the dataset is empty")
         return dict(sorted(rows.items())[: self.limit])
 
-    @cached_property
-    def _samples(self) -> tuple[Sample, ...]:
+    def read(self) -> Sequence[Sample]:
         rows = list(self._rows.values())
         if self.images is not None:
             folder = files.existing(self.images, option="dataset.images", folder=True)

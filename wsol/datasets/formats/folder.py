@@ -7,16 +7,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wsol.datasets import checks, files
-from wsol.datasets.base import Sample, dataset
+from wsol.datasets.base import Dataset, Sample, dataset
 from wsol.errors import DataError, unknown
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from PIL.Image import Image
 
 COLUMNS = ("image_id", "label", "x0", "y0", "x1", "y1")
@@ -25,7 +24,7 @@ Size = tuple[int, int]
 
 
 @dataset("folder")
-class Folder:
+class Folder(Dataset):
     """Images in a folder with a CSV of boxes: `image_id,label,x0,y0,x1,y1`, several lines for several boxes.
 
     An image with several labels is one row for each, with the id ``file#label``. Boxes are pixels of the stored image,
@@ -37,29 +36,18 @@ class Folder:
     ----------
     images : folder that image_id is relative to; null where boxes are enough and the file has sizes.
     annotations : the CSV file, with a header line. With columns `width,height` no image is opened to learn its size.
-    limit : only the first rows, in the order of their ids.
     """
 
-    key: ClassVar[str]
-
-    images: str | None
-    annotations: str
-    limit: int | None = None
-
-    def __post_init__(self) -> None:
-        checks.check_limit(self.limit)
+    images: Path | None
+    annotations: Path
 
     @property
-    def counted(self) -> bool:
-        """Whether the label numbers are our own, for names in the file."""
+    def numbers_names(self) -> bool:
         return not self._numbered
 
     @property
     def class_names(self) -> Sequence[str]:
         return () if self._numbered else tuple(self._labels)
-
-    def samples(self) -> Sequence[Sample]:
-        return self._samples
 
     def image(self, sample: Sample) -> Image:
         name = self._rows[sample.image_id][0]
@@ -67,12 +55,9 @@ class Folder:
             raise DataError("dataset.images=null: there are only annotations; name the folder of the images")
         return files.open_image(Path(self.images).expanduser() / name, image_id=name, size_wh=sample.size_wh)
 
-    def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
-        return None
-
     def fingerprint(self) -> str:
         names = dict.fromkeys(image for image, _, _, _ in self._rows.values())
-        return checks.fingerprint(self._samples, *files.sizes_in_bytes(self.images, names))
+        return self.digest(*files.sizes_in_bytes(self.images, names))
 
     def stamp(self, sample: Sample) -> str:
         return files.length(self.images, self._rows[sample.image_id][0])
@@ -150,8 +135,7 @@ class Folder:
         }
         return dict(sorted(rows.items())[: self.limit])
 
-    @cached_property
-    def _samples(self) -> tuple[Sample, ...]:
+    def read(self) -> Sequence[Sample]:
         rows = list(self._rows.values())
         names = [image for image, _, _, _ in rows]
         sizes = [size for _, _, _, size in rows if size is not None]

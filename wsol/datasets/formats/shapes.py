@@ -13,11 +13,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wsol.datasets.base import Sample, dataset
+from wsol.datasets.base import Dataset, Sample, dataset
 from wsol.datasets.shapes.dice import Dice
 from wsol.datasets.shapes.glyphs import GLYPHS
 from wsol.datasets.shapes.scene import Recipe, Scene, paint_scene, plan_scene
@@ -39,7 +39,7 @@ RANGES = {
 
 
 @dataset("shapes")
-class Shapes:
+class Shapes(Dataset):
     """Drawn objects whose class is decided by a small sign on a class-neutral body.
 
     An image is a pure function of the options, the split and its index. Each decision has its own random stream, so
@@ -49,7 +49,8 @@ class Shapes:
     ----------
     seed : another seed is another data set of the same kind.
     split : ``train``, ``val`` or ``test``; they share no image.
-    n : number of images; by default 6000, 1000 and 1000. The first images of a longer set are those of a shorter one.
+    n : number of images; by default 6000, 1000 and 1000. The first images of a longer set are those of a shorter one,
+        so that a smaller `n` is the same as a `limit`.
     background_correlation : share of images on the background of their class, in [0, 1]; 0.1 is chance.
     part_scale : side of the sign over the longer side of the body, in [0.1, 0.6].
     two_instances : share of images with two objects of the class, in [0, 1].
@@ -58,8 +59,6 @@ class Shapes:
         an image, each fits its half of it.
     texture : contrast of the patterns on backgrounds and bodies, 0 (flat) to 2; 1 is as designed.
     """
-
-    key: ClassVar[str]
 
     seed: int = 0
     split: str = "test"
@@ -72,6 +71,7 @@ class Shapes:
     texture: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.split not in SPLIT_SIZES:
             raise unknown("split of shapes", self.split, SPLIT_SIZES, error=ConfigError)
         if self.n is not None and self.n < 1:
@@ -99,9 +99,6 @@ class Shapes:
     def class_names(self) -> Sequence[str]:
         return GLYPHS
 
-    def samples(self) -> Sequence[Sample]:
-        return self._samples
-
     def image(self, sample: Sample) -> Image:
         import PIL.Image
 
@@ -111,16 +108,19 @@ class Shapes:
         return self.scene(sample).mask()
 
     def fingerprint(self) -> str:
-        options = asdict(self) | {"n": self._size, "drawing": DRAWING_VERSION}
-        return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
+        return self._hash(self._size)
 
     def stamp(self, sample: Sample) -> str:
         return self._drawing
 
     @cached_property
     def _drawing(self) -> str:
-        """The options that images are drawn by: all but their number."""
-        options = {**asdict(self), "n": None, "drawing": DRAWING_VERSION}
+        return self._hash(None)
+
+    def _hash(self, count: int | None) -> str:
+        """Of the options that images are drawn by and, where given, of their number."""
+        options = asdict(self) | {"n": count, "drawing": DRAWING_VERSION}
+        del options["limit"]
         return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
 
     def scene(self, sample: Sample) -> Scene:
@@ -132,7 +132,8 @@ class Shapes:
 
     @property
     def _size(self) -> int:
-        return SPLIT_SIZES[self.split] if self.n is None else self.n
+        size = SPLIT_SIZES[self.split] if self.n is None else self.n
+        return size if self.limit is None else min(size, self.limit)
 
     @cached_property
     def _recipe(self) -> Recipe:
@@ -145,15 +146,14 @@ class Shapes:
             texture=self.texture,
         )
 
-    @cached_property
-    def _samples(self) -> tuple[Sample, ...]:
+    def read(self) -> Sequence[Sample]:
         digits = max(5, len(str(self._size - 1)))  # sorted by id is sorted by index
         samples = []
         for index in range(self._size):
             scene = self._scene(index)
             boxes = np.array([body.box_xyxy for body in scene.bodies], np.float64)
             samples.append(Sample(f"{self.split}/{index:0{digits}d}", scene.label, boxes, scene.size_wh))
-        return tuple(samples)
+        return samples
 
     def _scene(self, index: int) -> Scene:
         split = Dice("shapes", self.seed, self.split)

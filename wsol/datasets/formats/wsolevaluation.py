@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wsol.datasets import checks, files
-from wsol.datasets.base import Sample, dataset
+from wsol.datasets.base import Dataset, Sample, dataset
 from wsol.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataset("wsolevaluation")
-class WsolEvaluation:
+class WsolEvaluation(Dataset):
     """A split in the wsolevaluation layout: ILSVRC, CUB (boxes), OpenImages (masks), or your own.
 
     The numbers of `localization.txt` stay as they are. What they mean differs between the published splits:
@@ -33,32 +33,21 @@ class WsolEvaluation:
     metadata : folder with image_ids.txt, class_labels.txt, image_sizes.txt, localization.txt. Where the sizes file is
         empty (OpenImages), sizes come from the images' headers.
     masks : folder that the masks in localization.txt are relative to; without it there are none.
-    limit : only the first images, in the order of their ids.
     labels_only : don't ask for boxes or masks (training splits have none).
     called : what runs and tables call it: ``ilsvrc``.
     """
 
-    key: ClassVar[str]
-
-    images: str | None
-    metadata: str
-    masks: str | None = None
-    limit: int | None = None
+    images: Path | None
+    metadata: Path
+    masks: Path | None = None
     labels_only: bool = False
     called: str = ""
 
     def __post_init__(self) -> None:
-        checks.check_limit(self.limit)
+        super().__post_init__()
         if self.called:
             checks.check_called(self.called)
             object.__setattr__(self, "key", self.called)
-
-    @property
-    def class_names(self) -> Sequence[str]:
-        return ()  # the format has none
-
-    def samples(self) -> Sequence[Sample]:
-        return self._samples
 
     def image(self, sample: Sample) -> Image:
         if self.images is None:
@@ -92,7 +81,7 @@ class WsolEvaluation:
         lines = [f"{i},{m},{g}" for i in self._ids for m, g in self._mask_files.get(i, ())]
         masks = {name for i in self._ids for pair in self._mask_files.get(i, ()) for name in pair if name}
         sizes = files.sizes_in_bytes(self.images, self._ids) + files.sizes_in_bytes(self.masks, sorted(masks))
-        return checks.fingerprint(self._samples, *lines, *sizes)
+        return self.digest(*lines, *sizes)
 
     def stamp(self, sample: Sample) -> str:
         masks = self._mask_files.get(sample.image_id, ())
@@ -115,8 +104,7 @@ class WsolEvaluation:
             raise DataError(f"{len(twice)} images are listed twice in {path}, first {twice[0]!r}")
         return tuple(sorted(ids)[: self.limit])
 
-    @cached_property
-    def _samples(self) -> tuple[Sample, ...]:
+    def read(self) -> Sequence[Sample]:
         ids, place = self._ids, {image_id: i for i, image_id in enumerate(self._ids)}
         images = None if self.images is None else files.existing(self.images, option="dataset.images", folder=True)
         labels = dict(self._table("class_labels.txt", 1))

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import isqrt
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import torch
+from torch import Tensor, nn
 
 from wsol.errors import LayerError
 from wsol.methods._base import LayerFeatures
 from wsol.models.attention import INSTEAD, Attention, capture_attention
 from wsol.models.cost import Cost
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
+from wsol.models.network import noise, zeros_filled
 
 PART_BYTES = 2**30  # attention and its gradients held at a time; ViT-B/16 has 44 MB an image at 224 pixels
 
@@ -99,17 +97,11 @@ def attention_pass(layer: LayerFeatures, part: slice, *, gradients: bool) -> Att
 
 
 def _probe(layer: LayerFeatures) -> Tokens:
-    module, draw = layer.query.module, torch.Generator().manual_seed(0)
-    noise = torch.randn((1, *layer.images.shape[1:]), generator=draw).to(layer.images)
-    # Untrained transformers have a head of zeros, through which nothing has a gradient.
-    filled = {
-        name: torch.randn(value.shape, generator=draw).to(value)
-        for name, value in module.named_parameters()
-        if not bool(value.detach().any())
-    }
+    module = layer.query.module
+    image, filled = noise(module, (1, *layer.images.shape[1:])), zeros_filled(module)
     with capture_attention(module) as forward:
         forward.run = lambda x: torch.func.functional_call(module, filled, (x,))
-        probed = forward(noise, torch.zeros(1, dtype=torch.long), score=lambda logits, _: logits.square().sum(1))
+        probed = forward(image, torch.zeros(1, dtype=torch.long), score=lambda logits, _: logits.square().sum(1))
     name, last = probed.names[-1], probed.probabilities[-1]
     grid = layer.query.grids.get(name)
     count = last.shape[-1] - (grid.prefix if grid is not None else 0)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from wsol.methods._common.blur import blurred
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Baseline = Literal["zero", "blur"]
 BLUR_SIGMA = 10 / 224  # of the shorter side: 10 px at 224, as in RISE's and Fong & Vedaldi's blurred baselines

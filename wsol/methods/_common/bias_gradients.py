@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch
+from torch import Tensor, nn
 
 from wsol.methods._base import LayerFeatures
 from wsol.methods._common.sizes import resized
 from wsol.methods._common.stretch import minmax
 from wsol.models.forward import INPUT, ForwardPass
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from wsol.models.tokens import Grid
+from wsol.models.tokens import Grid
 
 
 def bias_gradients(layer: LayerFeatures) -> tuple[ForwardPass, dict[str, Tensor]]:

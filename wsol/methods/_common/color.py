@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+from torch import Tensor
 
 from wsol.methods._common.blur import blurred
 from wsol.options import NotNegative, option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Reduce = Literal["max", "sum", "l2"]
 

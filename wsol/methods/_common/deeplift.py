@@ -9,16 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from wsol.methods._base import LayerFeatures
+from wsol.methods._common.relu_rules import IN_PLACE, PLAIN
 from wsol.models.forward import INPUT, target_logit
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
+POOLS = (torch.max_pool2d, functional.max_pool2d)
+RELUS = (*PLAIN, *IN_PLACE)
+CAPPED = (functional.relu6, functional.hardtanh, functional.leaky_relu, functional.hardswish)
+SMOOTH = (functional.silu, functional.gelu, torch.sigmoid, Tensor.sigmoid, torch.tanh, Tensor.tanh)
+ELEMENTWISE = (*RELUS, *CAPPED, *SMOOTH)
 SAME = 8  # unit roundoffs: two values this close are equal, and their slope is the derivative
 
 
@@ -103,13 +108,13 @@ class Pooled(torch.autograd.Function):
 class Rescale(torch.overrides.TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
-        if func in _pools() and not kwargs.get("return_indices"):
+        if func in POOLS and not kwargs.get("return_indices"):
             x, rest = args[0], args[1:]
             if len(x) % 2 == 0:
                 kwargs.pop("return_indices", None)
-                pool = torch.nn.functional.max_pool2d_with_indices
+                pool = functional.max_pool2d_with_indices
                 return Pooled.apply(x, lambda t: pool(t, *rest[:5], **kwargs))
-        if func not in _elementwise() or len(args[0]) % 2:
+        if func not in ELEMENTWISE or len(args[0]) % 2:
             return func(*args, **kwargs)
         inplace = kwargs.pop("inplace", False) or func.__name__.endswith("_")
         # A copy: some take `inplace` as a positional argument, or have no other form.
@@ -119,15 +124,3 @@ class Rescale(torch.overrides.TorchFunctionMode):
 
 def _apart(a: Tensor, b: Tensor) -> Tensor:
     return (a - b).abs() > SAME * torch.finfo(a.dtype).eps * torch.maximum(a.abs(), b.abs())
-
-
-def _pools() -> tuple[Any, ...]:
-    return (torch.max_pool2d, torch.nn.functional.max_pool2d)
-
-
-def _elementwise() -> tuple[Any, ...]:
-    functional, tensor = torch.nn.functional, torch.Tensor
-    relus = (functional.relu, torch.relu, tensor.relu, functional.relu_, torch.relu_, tensor.relu_)
-    capped = (functional.relu6, functional.hardtanh, functional.leaky_relu, functional.hardswish)
-    smooth = (functional.silu, functional.gelu, torch.sigmoid, tensor.sigmoid, torch.tanh, tensor.tanh)
-    return (*relus, *capped, *smooth)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from wsol.methods._base import LayerFeatures
+from wsol.methods._base import LayerFeatures
 
 
 def contributions(layer: LayerFeatures) -> Tensor | None:
     """(B, K) W[c, k] mean(A_k), each channel's part of the target logit; None where the head is not linear in A."""
-    if layer.head is None or not layer.head.linear:
-        return None
-    return layer.class_weights * layer.activations.mean((2, 3))
+    head = layer.head
+    return layer.class_weights * layer.activations.mean((2, 3)) if head is not None and head.linear else None
 
 
 def before_pooling(layer: LayerFeatures) -> Tensor:
     """(B, K, H, W) what the head averages: the activations, or their ReLU where the network has one (DenseNet)."""
-    return layer.activations.relu() if layer.head and layer.head.kind == "relu_linear" else layer.activations
+    head = layer.head
+    return layer.activations.relu() if head is not None and head.kind == "relu_linear" else layer.activations

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
+from torch import Generator, Tensor
 
 ROUNDS = 100  # Lloyd's rounds at most; ten clusters of unit vectors settle in about ten
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from torch import Tensor
 
 from wsol.errors import ConfigError
+from wsol.methods._base import LayerFeatures
 from wsol.methods._common.sizes import resized
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from wsol.methods._base import LayerFeatures
 
 
 def gradients_behind_pool(layer: LayerFeatures, pool: str | None) -> Tensor:

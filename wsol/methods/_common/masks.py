@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
+from wsol.methods._base import LayerFeatures
 from wsol.methods._common.sizes import resized
 from wsol.methods._common.stretch import minmax
 from wsol.models.forward import target_logit, target_probability
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from wsol.methods._base import LayerFeatures
 
 Order = Literal["norm_after_up", "norm_before_up"]
 Score = Literal["prob", "logit"]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from wsol.methods._base import LayerFeatures
+from wsol.methods._base import LayerFeatures
 
 
 def noisy_images(layer: LayerFeatures, *, samples: int, noise: float, salt: str = "noise") -> Iterator[Tensor]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from wsol.options import option
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Sign = Literal["none", "maxabs", "meanact"]
 SIGN = "what settles the arbitrary sign: largest magnitude positive (maxabs), agreement with the mean channel (meanact)"

@@ -1,45 +1,33 @@
 """Backward passes with another rule at the ReLUs: DeconvNet and guided backpropagation.
 
 The rule is put in while the block lasts, for modules and functions, in place or not, without touching the network: no
-hook, no copy, nothing to restore. Capped ReLUs (ReLU6) have it, too; smooth activations (SiLU, GELU) keep their
+hook, no copy, nothing to restore. Capped ReLUs (ReLU6) follow it too; smooth activations (SiLU, GELU) keep their
 gradient.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 from wsol.methods._base import LayerFeatures
 from wsol.models.forward import INPUT
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 Rule = Literal["deconvnet", "guided"]
+PLAIN = (torch.nn.functional.relu, torch.relu, torch.Tensor.relu)
+IN_PLACE = (torch.nn.functional.relu_, torch.relu_, torch.Tensor.relu_)
 
 
 def ruled_gradient(layer: LayerFeatures, rule: Rule) -> Tensor:
     """(B, 3, h, w) what the rule sends back to the image from the target logit: one forward and one backward."""
 
     def run() -> Tensor:
-        with relu_rule(rule):
+        with RuleMode(rule):
             return layer.query.forward_backward(layer.images, layer.targets, [INPUT]).gradients[INPUT]
 
     return layer.once(("relu_rule", rule), run)
-
-
-@contextmanager
-def relu_rule(rule: Rule) -> Iterator[None]:
-    """Every ReLU run inside the block sends back by `rule`, however the backward pass is started.
-
-    ``deconvnet``: R_in = ReLU(R_out), whatever the forward pass saw; ``guided``: R_in = 1[x > 0] ReLU(R_out).
-    """
-    with RuleMode(rule):
-        yield
 
 
 class Ruled(torch.autograd.Function):
@@ -56,6 +44,11 @@ class Ruled(torch.autograd.Function):
 
 
 class RuleMode(torch.overrides.TorchFunctionMode):
+    """Every ReLU run inside the block sends back by `rule`, however the backward pass is started.
+
+    ``deconvnet``: R_in = ReLU(R_out), whatever the forward pass saw; ``guided``: R_in = 1[x > 0] ReLU(R_out).
+    """
+
     def __init__(self, rule: Rule) -> None:
         super().__init__()
         self.rule = rule
@@ -67,13 +60,13 @@ class RuleMode(torch.overrides.TorchFunctionMode):
             return func(*args, **kwargs)
         x = args[0] if args else kwargs["input"]
         out = Ruled.apply(x, high, self.rule)
-        inplace = func in _in_place() or kwargs.get("inplace") or (len(args) > 1 and args[-1] is True)
+        inplace = func in IN_PLACE or kwargs.get("inplace") or (len(args) > 1 and args[-1] is True)
         return x.copy_(out) if inplace else out
 
 
 def _cap(func: Any, args: Any, kwargs: Any) -> float | None:
     """Upper end of a (capped) ReLU; None for any other function."""
-    if func in _plain() or func in _in_place():
+    if func in PLAIN or func in IN_PLACE:
         return float("inf")
     if func is torch.nn.functional.relu6:
         return 6.0
@@ -82,11 +75,3 @@ def _cap(func: Any, args: Any, kwargs: Any) -> float | None:
         high = kwargs.get("max_val", args[2] if len(args) > 2 else 1.0)
         return float(high) if low == 0 else None
     return None
-
-
-def _plain() -> tuple[Any, ...]:
-    return (torch.nn.functional.relu, torch.relu, torch.Tensor.relu)
-
-
-def _in_place() -> tuple[Any, ...]:
-    return (torch.nn.functional.relu_, torch.relu_, torch.Tensor.relu_)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from wsol.errors import ModelError
+from wsol.models.forward import ForwardPass
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from wsol.methods._base import LayerFeatures
-    from wsol.models.forward import ForwardPass
-
 
 LINEAR = ("linear", "bilinear", "trilinear")  # by the number of axes
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor
 
 SIDE, SIGMA = 11, 5.0  # RISE's insertion substrate (Petsiuk et al., 2018; eclique/RISE)
 TRUNCATE = 4  # scipy.ndimage cuts a Gaussian at four sigma
@@ -21,7 +19,7 @@ def folded_kernel(*, side: int = SIDE, sigma: float = SIGMA) -> NDArray[np.float
     """(side, side) float32: what the official code convolves with.
 
     It blurs a unit impulse on a side x side grid with a Gaussian that is mirrored at the grid's borders, so that all
-    that would lie outside is folded back in: almost a box filter (centre over corner is 1.14 instead of 2.72).
+    that would lie outside is folded back in: almost a box filter (center over corner is 1.14 instead of 2.72).
     """
     radius = int(TRUNCATE * sigma + 0.5)
     offsets = np.arange(-radius, radius + 1)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
+from wsol.metrics._base import MetricInput
+from wsol.metrics._common.groups import SizeGroup
 from wsol.models.forward import target_probability
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
-    from torch import Tensor
-
-    from wsol.metrics._base import Case
-    from wsol.metrics._common.groups import CaseGroup
-    from wsol.models.query import ModelQuery
+from wsol.models.query import ModelQuery
 
 Ties = Literal["reversed", "raster"]
 
@@ -45,7 +41,7 @@ def pixel_ranks(order: Tensor, size: tuple[int, int]) -> Tensor:
     return ranks.scatter_(-1, order, places.expand(order.shape)).view(*order.shape[:-1], *size)
 
 
-def map_ranks(group: CaseGroup, saliency: Callable[[Case], NDArray[Any]], *, ties: Ties) -> Tensor:
+def map_ranks(group: SizeGroup, saliency: Callable[[MetricInput], NDArray[Any]], *, ties: Ties) -> Tensor:
     """(J, h, w) when each pixel's turn comes by a (h, w) map of each case; sorted a chunk of maps at a time."""
     ranks = []
     for part in group.query.parts(len(group.cases)):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.metrics._base import Case, digest, once_each
-from wsol.metrics._common.groups import CaseGroup, outputs
+from wsol.metrics._base import MetricInput, digest, once_each
+from wsol.metrics._common.groups import SizeGroup, outputs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def shown_only(images: Tensor, maps01: Tensor) -> Tensor:
-    """(..., 3, h, w): images times their min-max maps; what a map hides becomes the mean colour."""
+    """(..., 3, h, w): images times their min-max maps; what a map hides becomes the mean color."""
     return images * maps01.to(images.dtype).unsqueeze(-3)
 
 
-def shown_probabilities(cases: Sequence[Case]) -> list[NDArray[np.float64]]:
+def shown_probabilities(cases: Sequence[MetricInput]) -> list[NDArray[np.float64]]:
     """(C,) outputs for `shown_only`, computed once for all metrics and for variants with the same map."""
 
-    def changed(group: CaseGroup) -> Callable[[slice], Tensor]:
+    def changed(group: SizeGroup) -> Callable[[slice], Tensor]:
         return lambda part: shown_only(group.images[group.image[part]], group.stack(lambda c: c.map01, part))
 
     return once_each(cases, lambda case: ("shown", digest(case.map01)), lambda some: outputs(some, changed))

@@ -1,26 +1,23 @@
-"""Cases of one input size side by side on the device, and the outputs for one changed image of each."""
+"""Metric inputs of one size side by side on the device, and the outputs for one changed image of each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
+from wsol.metrics._base import MetricInput
 from wsol.models.forward import class_probabilities
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from torch import Tensor
-
-    from wsol.metrics._base import Case
-    from wsol.models.query import ModelQuery
+from wsol.models.query import ModelQuery
 
 
 @dataclass(frozen=True, slots=True)
-class CaseGroup:
+class SizeGroup:
     """J cases whose inputs have one size.
 
     Attributes
@@ -29,7 +26,7 @@ class CaseGroup:
     images : (I, 3, h, w), each once; image : (J,) which of them a case is of.
     """
 
-    cases: list[Case]
+    cases: list[MetricInput]
     places: list[int]
     images: Tensor
     image: Tensor
@@ -38,7 +35,7 @@ class CaseGroup:
     def query(self) -> ModelQuery:
         return self.cases[0].query
 
-    def stack(self, values: Callable[[Case], NDArray[Any]], part: slice = slice(None)) -> Tensor:
+    def stack(self, values: Callable[[MetricInput], NDArray[Any]], part: slice = slice(None)) -> Tensor:
         """(J, ...) on the device, copied there at once."""
         stacked = torch.as_tensor(np.stack([values(case) for case in self.cases[part]]))
         if self.images.is_cuda:  # else the copy would wait for all forwards before it
@@ -46,7 +43,7 @@ class CaseGroup:
         return stacked.to(self.images.device, non_blocking=True)
 
 
-def by_size(cases: Sequence[Case]) -> Iterator[CaseGroup]:
+def by_size(cases: Sequence[MetricInput]) -> Iterator[SizeGroup]:
     """Cases grouped by the size of their input and by the network they query."""
     groups: dict[object, list[int]] = {}
     for place, case in enumerate(cases):
@@ -57,10 +54,12 @@ def by_size(cases: Sequence[Case]) -> Iterator[CaseGroup]:
         number = {memo: n for n, memo in enumerate(first)}
         images = torch.stack([*first.values()])
         image = torch.tensor([number[id(case.memo)] for case in some], device=images.device)
-        yield CaseGroup(some, places, images, image)
+        yield SizeGroup(some, places, images, image)
 
 
-def outputs(cases: Sequence[Case], changed: Callable[[CaseGroup], Callable[[slice], Tensor]]) -> list[NDArray[Any]]:
+def outputs(
+    cases: Sequence[MetricInput], changed: Callable[[SizeGroup], Callable[[slice], Tensor]]
+) -> list[NDArray[Any]]:
     """(C,) probabilities in float64 for one changed image per case; all of them fill chunks together.
 
     Parameters

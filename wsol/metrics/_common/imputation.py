@@ -1,6 +1,6 @@
-"""Fill removed pixels from their neighbours: ROAD's linear imputation, all removals of an image in one solve.
+"""Fill removed pixels from their neighbors: ROAD's linear imputation, all removals of an image in one solve.
 
-Every removed pixel is the mean of its eight neighbours, the direct ones at twice the weight of the others: a Laplace
+Every removed pixel is the mean of its eight neighbors, the direct ones at twice the weight of the others: a Laplace
 equation with the kept pixels as its boundary. It is solved by conjugate gradients with a multigrid cycle before each
 step, about a dozen whatever the size of the hole; on a GPU all removals and channels go together.
 """
@@ -8,16 +8,13 @@ step, about a dozen whatever the size of the hole; on a GPU all removals and cha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from wsol.errors import ConfigError
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-DIRECT, DIAGONAL = 1 / 6, 1 / 12  # weights of the neighbours (Rong et al., 2022)
+DIRECT, DIAGONAL = 1 / 6, 1 / 12  # weights of the neighbors (Rong et al., 2022)
 DAMPING = 0.8  # of the Jacobi sweeps
 COARSEST = 4  # a grid is not halved below this side
 SWEEPS = 16  # on the coarsest grid
@@ -29,7 +26,7 @@ CACHED = 1 << 17  # numbers an array may have on a CPU; measured at 224 x 224
 def impute_linear(image: Tensor, removed: Tensor, *, tolerance: float = TOLERANCE) -> Tensor:
     """(3, h, w) and P masks (P, h, w) to (P, 3, h, w), same dtype: removed pixels imputed, the others untouched.
 
-    Weights of neighbours outside the image go to those inside. Half precision is solved in float32.
+    Weights of neighbors outside the image go to those inside. Half precision is solved in float32.
 
     Raises
     ------
@@ -49,13 +46,13 @@ def _imputed(image: Tensor, removed: Tensor, tolerance: float) -> Tensor:
     # The mean of what is kept goes out first: less to solve for, and flat images are exact.
     level = ((1 - unknown) * image).sum((2, 3), keepdim=True) / (1 - unknown).sum((2, 3), keepdim=True)
     known = (1 - unknown) * (image - level)
-    solved = _solve(_grids(unknown), unknown * _neighbours(known), tolerance)
+    solved = _solve(_grids(unknown), unknown * _neighbors(known), tolerance)
     return torch.where(removed[:, None], solved + level, image)
 
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """One resolution: which cells are unknown (P, 1, h, w), their neighbours' weight, and their prolongation's."""
+    """One resolution: which cells are unknown (P, 1, h, w), their neighbors' weight, and their prolongation's."""
 
     unknown: Tensor
     weight: Tensor
@@ -103,7 +100,7 @@ def _grids(unknown: Tensor) -> list[_Grid]:
     grids = []
     while True:
         height, width = unknown.shape[-2:]
-        weight = _neighbours(inside).clamp_min(DIAGONAL)
+        weight = _neighbors(inside).clamp_min(DIAGONAL)
         smaller = torch.nn.functional.pad(inside, (0, width % 2, 0, height % 2))
         coarse_inside = torch.nn.functional.max_pool2d(smaller, 2)
         spread = _prolong(coarse_inside, (height, width))
@@ -116,12 +113,12 @@ def _grids(unknown: Tensor) -> list[_Grid]:
 
 
 def _apply(grid: _Grid, x: Tensor) -> Tensor:
-    """What is left over when each unknown cell is compared with its neighbours; symmetric and positive."""
-    return grid.unknown * (grid.weight * x - _neighbours(x))
+    """What is left over when each unknown cell is compared with its neighbors; symmetric and positive."""
+    return grid.unknown * (grid.weight * x - _neighbors(x))
 
 
-def _neighbours(x: Tensor) -> Tensor:
-    """Weighted sum of the eight neighbours, nothing outside."""
+def _neighbors(x: Tensor) -> Tensor:
+    """Weighted sum of the eight neighbors, nothing outside."""
     padded = torch.nn.functional.pad(x, (1, 1, 1, 1))
     sides = padded[..., :, :-2] + padded[..., :, 2:]
     columns = DIAGONAL * sides + DIRECT * padded[..., :, 1:-1]

@@ -6,40 +6,36 @@ a box filter and whose order inside ties is reversed; `rise_fixed` mends both.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
-from wsol.errors import ConfigError
-from wsol.metrics._base import SHARE, Case, Columns, digest, mean, once_each
+from wsol.metrics._base import OF_CLASS, SHARE, BatchMetric, Columns, MetricInput, OfClass, digest, mean, once_each
 from wsol.metrics._common.blur import Blur, blurred, folded_kernel, gaussian_kernel
 from wsol.metrics._common.curves import Paths, Ties, area, map_ranks, path_probabilities, step_counts
-from wsol.metrics._common.groups import CaseGroup, by_size
+from wsol.metrics._common.groups import SizeGroup, by_size
 from wsol.models.forward import class_probabilities
-from wsol.options import option
+from wsol.options import Range, option
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
-    from torch import Tensor
-
-    Curve = NDArray[np.float64]
+Curve = NDArray[np.float64]
 
 PAPER = "Petsiuk, Das and Saenko, RISE, BMVC 2018"
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeletionInsertion:
+class DeletionInsertion(BatchMetric):
     """Deletion and insertion curves of one map, and the areas under them.
 
-    Deletion goes from the image to zeros in normalised space (the mean colour), insertion from the blurred image to the
+    Deletion goes from the image to zeros in normalized space (the mean color), insertion from the blurred image to the
     image; in both the most salient pixels change first. The score is the softmax probability of one class.
     """
 
-    steps: int = option(28, help="points of a curve; the step is ceil(h w / steps) pixels")
+    steps: Annotated[int, Range(2)] = option(28, help="points of a curve; the step is ceil(h w / steps) pixels")
     blur: Blur = option("folded", help="RISE's own kernel (folded) or a Gaussian, both 11 x 11 with sigma 5")
     border: Literal["zero", "reflect"] = option(
         "zero",
@@ -51,10 +47,7 @@ class DeletionInsertion:
         "even",
         help="points of the area: evenly, or at the true fraction of pixels changed (the last step may be shorter)",
     )
-    of_class: Literal["top1", "target"] = option(
-        "top1",
-        help="whose probability: the predicted class on the original image (top1; RISE: never the label) or the label",
-    )
+    of_class: OfClass = option("top1", help=f"{OF_CLASS}; RISE never takes the label")
     keep_curves: bool = option(True, help="write the curves into the rows")
 
     scores = (
@@ -63,16 +56,11 @@ class DeletionInsertion:
         mean("insertion_minus_deletion", label="Ins - Del", bounds=(-1, 1)),
     )
 
-    def __post_init__(self) -> None:
-        if self.steps < 2:
-            raise ConfigError(f"steps={self.steps} makes no curve; give a whole number above 1")
+    def measure_batch(self, cases: Sequence[MetricInput]) -> list[Columns]:
+        """Columns deletion_auc, insertion_auc, insertion_minus_deletion, and the curves `deletion`, `insertion`.
 
-    def measure(self, case: Case) -> Columns:
-        """Columns deletion_auc, insertion_auc, insertion_minus_deletion, and the curves `deletion`, `insertion`."""
-        return self.measure_batch([case])[0]
-
-    def measure_batch(self, cases: Sequence[Case]) -> list[Columns]:
-        """As `measure`; equal maps of one image are measured once."""
+        Equal maps of one image are measured once.
+        """
         curves = once_each(
             cases,
             lambda case: (self._curves_of, digest(case.map)),
@@ -94,7 +82,7 @@ class DeletionInsertion:
         return "rise curves", self.steps, self.blur, self.border, self.ties, self.of_class
 
     def curves(
-        self, cases: Sequence[Case], ranks: Callable[[CaseGroup], Tensor]
+        self, cases: Sequence[MetricInput], ranks: Callable[[SizeGroup], Tensor]
     ) -> list[tuple[Curve, Curve, NDArray[np.int64]]]:
         """Probabilities (n + 1,) along deletion and insertion of each case, and the pixels changed.
 
@@ -127,7 +115,7 @@ class DeletionInsertion:
                 found[place] = np.concatenate([[whole], deletion]), rising, counts
         return [found[place] for place in range(len(cases))]
 
-    def _substrates(self, cases: Sequence[Case]) -> list[tuple[Tensor, Tensor]]:
+    def _substrates(self, cases: Sequence[MetricInput]) -> list[tuple[Tensor, Tensor]]:
         """The blurred image, and the outputs (2, C) for zeros and for it: the same for every map of the image."""
         kernel = folded_kernel() if self.blur == "folded" else gaussian_kernel()
         blurs = [blurred(case.image, kernel, border=self.border) for case in cases]

@@ -16,8 +16,10 @@ from wsol.errors import DataError
 from wsol.registry import load_plugin
 from wsol.report.numbers.aliases import same_rows
 from wsol.report.numbers.failures import Failures, failed, failures, prepared, without_value
+from wsol.report.numbers.lines import lines_of
 from wsol.report.numbers.localization import LONG, Subject, Validation, localization
 from wsol.report.numbers.quantity import Cell, cell_of, without_number
+from wsol.report.numbers.records import records
 from wsol.report.numbers.rows import columns_of, images_of, known, median, numbers, rank_depth, rows_of
 from wsol.stats import reductions
 from wsol.stats.bootstrap import draw, draw_mean
@@ -111,39 +113,7 @@ class Summary:
 
     def records(self) -> list[dict[str, Any]]:
         """One plain object per cell, as `wsol table --format json` prints them."""
-        info = self.info
-        shared = {"dataset": info.dataset, "model": info.network, "weights": info.weights, "seed": info.seed}
-        return [
-            record(cell, described(self.variants[cell.variant]), self.same.get(cell.variant, ""))
-            | shared
-            | {"run": self.run}
-            for cell in self.cells
-        ]
-
-
-def described(variant: VariantInfo) -> dict[str, Any]:
-    """What records say of a variant."""
-    layers, options = "+".join(variant.layers), dict(variant.options)
-    return {"variant": variant.id, "method": variant.method, "layers": layers, "options": options}
-
-
-def record(cell: Cell, variant: Mapping[str, Any], same_as: str = "") -> dict[str, Any]:
-    """A cell as a plain object; unknown numbers are None, since JSON has no NaN."""
-    found = dict(variant) | {
-        "protocol": cell.measure,
-        "metric": cell.metric,
-        "value": _finite(cell.value),
-        "low": _finite(cell.low),
-        "high": _finite(cell.high),
-        "n": cell.n,
-        "percent": cell.percent,
-        "tau": list(cell.tau),
-        "tau_from": cell.tau_from,
-        "slice": cell.slice,
-        "higher_is_better": cell.higher_is_better,
-        "same_as": same_as,
-    }
-    return found | ({"failed": cell.failed} if cell.failed else {})
+        return records(lines_of([self]))
 
 
 def summarize(
@@ -154,9 +124,7 @@ def summarize(
     images: Collection[str] | None = None,
     slicer: Callable[[pa.Table], Slices] | None = None,
     settings: Settings | None = None,
-    n_resamples: int = RESAMPLES,
-    seed: int = 0,
-    by_class: bool = False,
+    **chosen: Any,
 ) -> Summary:
     """Numbers of a run folder.
 
@@ -164,13 +132,13 @@ def summarize(
     ----------
     variants, measures, images : only these (variant keys; protocol and metric names; image ids).
     slicer : from a variant's rows to named masks over them: numbers of each part of the images instead of all.
-    settings : everything else; `n_resamples`, `seed` and `by_class` alone will do for the usual table.
+    settings : how numbers are drawn; or `chosen`, fields of `Settings`.
 
     Raises
     ------
     DataError : there are no rows.
     """
-    settings = settings or Settings(n_resamples=n_resamples, seed=seed, by_class=by_class)
+    settings = settings or Settings(**chosen)
     about = _without_trivial(folder)
     stored = folder.tables(variants, without=LONG)
     if images is not None:
@@ -309,7 +277,3 @@ def _timed_apart(folder: RunFolder, variants: Collection[str]) -> bool:
     """Whether the files of rows hold different variants: each command writes all of its own into one file."""
     together = {frozenset(variant for variant, _ in footer.work) & set(variants) for footer in folder.footers()}
     return len(together) > 1
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -94,56 +94,42 @@ def _tau_plots(data: ReportData) -> list[dict[str, Any]]:
     for name, protocol in data.summary.protocols.items():
         if not is_swept(protocol):
             continue
-        deltas = protocol.knobs["deltas"]
-        lines: dict[str, list[Any]] = {str(d): [None] * len(data.variants) for d in deltas}
-        best: dict[str, list[Any]] = {str(d): [None] * len(data.variants) for d in deltas}
-        places = {key: n for n, key in enumerate(data.variants)}
-        for key, rows in data.of_protocol(name):
-            for delta in deltas:
-                line = accuracy_line(rows, protocol, delta)
-                lines[str(delta)][places[key]] = np.rint(1e4 * line.y).astype(int).tolist()
-                cell = data.cell(key, name, f"maxboxacc@{round(100 * delta)}")
-                if cell is not None:
-                    best[str(delta)][places[key]] = [_short(v) for v in (cell.tau[0], cell.value, cell.low, cell.high)]
+        rows, lines, best = dict(data.of_protocol(name)), {}, {}
+        for delta in protocol.knobs["deltas"]:
+            cells = {key: data.cell(key, name, f"maxboxacc@{round(100 * delta)}") for key in rows}
+            curves = {key: np.rint(1e4 * accuracy_line(rows[key], protocol, delta).y).astype(int) for key in rows}
+            lines[str(delta)] = [curves[key].tolist() if key in rows else None for key in data.variants]
+            best[str(delta)] = [
+                [_short(v) for v in (cell.tau[0], cell.value, cell.low, cell.high)] if cell else None
+                for cell in (cells.get(key) for key in data.variants)
+            ]
         plots.append({"protocol": name, "lines": lines, "best": best})
     return plots
 
 
 def _histograms(data: ReportData) -> list[dict[str, Any]]:
     plots = []
-    places = {key: n for n, key in enumerate(data.variants)}
     for name, protocol in data.summary.protocols.items():
-        counts: list[Any] = [None] * len(places)
-        taus: list[Any] = [None] * len(places)
-        for key, rows in data.of_protocol(name):
-            histogram, tau = iou_histogram(rows, protocol)
-            counts[places[key]], taus[places[key]] = histogram.tolist(), _short(tau)
-        plots.append(
-            {
-                "protocol": name,
-                "counts": counts,
-                "taus": taus,
-                "deltas": list(protocol.knobs["deltas"]),
-            }
-        )
+        found = {key: iou_histogram(rows, protocol) for key, rows in data.of_protocol(name)}
+        counts = [found[key][0].tolist() if key in found else None for key in data.variants]
+        taus = [_short(found[key][1]) if key in found else None for key in data.variants]
+        plots.append({"protocol": name, "counts": counts, "taus": taus, "deltas": list(protocol.knobs["deltas"])})
     return plots
 
 
 def _paths(data: ReportData) -> list[dict[str, Any]]:
     plots = []
     for metric in data.summary.metrics:
-        found: dict[str, list[Any]] = {}
-        for path in PATHS:
-            lines = [path_line(data.tables[key], metric, path) for key in data.variants]
-            if any(line is not None for line in lines):
-                found[path] = [
-                    None
-                    if line is None or line.low is None or line.high is None
-                    else [[_short(v) for v in part] for part in (line.y, line.low, line.high)]
-                    for line in lines
-                ]
-        if found:
-            plots.append({"metric": metric, "lines": found})
+        lines = {path: [path_line(data.tables[key], metric, path) for key in data.variants] for path in PATHS}
+        found = {
+            path: [
+                [[_short(v) for v in part] for part in (c.y, c.low, c.high) if part is not None] if c else None
+                for c in curves
+            ]
+            for path, curves in lines.items()
+            if any(curves)
+        }
+        plots += [{"metric": metric, "lines": found}] if found else []
     return plots
 
 

@@ -71,7 +71,7 @@ def overview(
         for n, row in enumerate(rows)
     ]
     columns += number_columns(keys, lines, measures, best_by)
-    for place, column in enumerate(zip(*(_numbers(rows, key, bases) for key in keys), strict=True)):
+    for place, column in enumerate(zip(*(number_entries(rows, key, bases) for key in keys), strict=True)):
         row = rows[place]
         if row.same_as:
             twin = twin_name(row, lines, options if names else None)
@@ -152,7 +152,7 @@ def twin_name(row: Line, lines: Iterable[Line], options: dict[str, str] | None =
     return _name(twin, options if options is not None else {})
 
 
-def _numbers(rows: Sequence[Line], key: Key, bases: Sequence[Line]) -> list[Entry]:
+def number_entries(rows: Sequence[Line], key: Key, bases: Sequence[Line] = ()) -> list[Entry]:
     """The entries of one column: numbers with marks, or differences to the baseline."""
     marks = places(rows, key)
     beyond = against(rows, key, bases) if bases else {}

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from wsol.errors import ConfigError
 from wsol.report.numbers.choose import Choice, baselines, headline, keys_of, worth
-from wsol.report.numbers.lines import RUN_FIELDS, Line, group_lines, grouped, lines_of
-from wsol.report.numbers.paired import apart
+from wsol.report.numbers.lines import Line, group_lines, grouped, lines_of
+from wsol.report.numbers.records import records
 from wsol.report.numbers.studies import knob_study
-from wsol.report.numbers.summary import described, record
 from wsol.report.tables.footer import beside, footer
 from wsol.report.tables.knobs import knob_table
 from wsol.report.tables.overview import overview
@@ -23,7 +21,6 @@ from wsol.report.tables.table import Table
 
 if TYPE_CHECKING:
     from wsol.report.numbers.names import Measures
-    from wsol.report.numbers.quantity import Cell
     from wsol.report.numbers.summary import Summary
     from wsol.runs.schema import ProtocolInfo
 
@@ -69,10 +66,7 @@ def table_of_runs(summaries: Sequence[Summary], layout: Layout, *, programs: boo
     lines, choice = _lines(summaries, layout), layout.choice
     protocols, measures = _protocols(summaries), _measures(summaries)
     if programs:
-        table = Table(columns=(), rows=(), numbers=records(lines, summaries, choice))
-        if not table.numbers:
-            raise ConfigError("nothing is left to show; ask for fewer conditions")
-        return table
+        return _numbers(lines, protocols, choice)
     keys, differing = keys_of(lines, protocols, choice), beside(summaries)
     study = None if choice.by or choice.metrics or layout.pivot or len(summaries) > 1 else knob_study(protocols)
     if study:
@@ -89,43 +83,20 @@ def table_of_runs(summaries: Sequence[Summary], layout: Layout, *, programs: boo
     return replace(table, notes=notes)
 
 
-def records(lines: Sequence[Line], summaries: Sequence[Summary], choice: Choice) -> list[dict[str, Any]]:
-    """One plain object per number."""
-    wanted = None
+def _numbers(lines: Sequence[Line], protocols: Mapping[str, ProtocolInfo], choice: Choice) -> Table:
+    """All numbers that are asked for, one plain object each."""
+    keys = None
     if choice.metrics or choice.protocols:
-        everything = Choice(metrics=choice.metrics, protocols=choice.protocols, everything=True)
-        wanted = set(keys_of(lines, _protocols(summaries), everything))
-    blocks = grouped(lines, lambda line: line.fields.get("run"))
-    bases = baselines(blocks, choice.baseline) if choice.baseline else []
-    lines = [line for block in blocks for line in block] if bases else lines
-    found = []
-    for n, line in enumerate(lines):
-        run = {name: line.fields.get(name) for name in RUN_FIELDS}
-        about: dict[str, Any] = {"variant": line.name}
-        about |= {name: line.fields.get(name) for name in ("method", "layers")} | {"options": {}}
-        about |= described(line.variant) if line.variant else {}
-        for key, cell in line.cells.items():
-            if wanted is None or key in wanted:
-                seeds = {"seeds": cell.seeds, "seed_std": cell.spread} if cell.seeds > 1 else {}
-                spent = {name: value if math.isfinite(value) else None for name, value in line.costs.items()}
-                paired = difference_to(cell, bases[n].cells.get(key), bases[n].name) if bases else {}
-                found.append(record(cell, about, line.same_as) | run | spent | seeds | paired)
-    return found
-
-
-def difference_to(cell: Cell, base: Cell | None, name: str) -> dict[str, Any]:
-    """The paired difference of a number to that of a baseline; nothing where they are not of the same images."""
-    pair = apart(cell, base) if cell is not base else None
-    if pair is None:
-        return {}
-    points, found = pair
-    return {
-        "baseline": name,
-        "difference": points.value,
-        "difference_low": points.low,
-        "difference_high": points.high,
-        "p": found.p,
-    }
+        keys = keys_of(lines, protocols, Choice(metrics=choice.metrics, protocols=choice.protocols, everything=True))
+    bases: Sequence[Line] = ()
+    if choice.baseline:
+        blocks = grouped(lines, lambda line: line.fields.get("run"))
+        bases = baselines(blocks, choice.baseline)
+        lines = [line for block in blocks for line in block]
+    found = records(lines, keys=keys, bases=bases)
+    if not found:
+        raise ConfigError("nothing is left to show; ask for fewer conditions")
+    return Table(columns=(), rows=(), numbers=found)
 
 
 def _protocols(summaries: Sequence[Summary]) -> dict[str, ProtocolInfo]:

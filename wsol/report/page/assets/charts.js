@@ -253,7 +253,8 @@ function costFigure() {
       const pad = (Math.max(...lows) - Math.min(...lows)) * 0.06 || 1;
       const narrow = width < 560;
       const named = all.filter((p) => all.length <= FEW || shownVariants.has(p.v)).sort((a, b) => b.y[0] - a.y[0] || b.x - a.x);
-      const plot = frame({ width, height: Math.max(narrow ? 320 : 380, 62 + 13 * named.length), margin: { right: narrow ? 112 : 190 },
+      const longest = Math.max(0, ...named.map((p) => VARIANTS[p.v].name.length + (narrow ? 0 : VARIANTS[p.v].details.length)));
+      const plot = frame({ width, height: Math.max(narrow ? 320 : 380, 62 + 13 * named.length), margin: { right: 22 + 6.4 * longest },
         x: { domain: [low, high], label: COSTS[state.x][0], kind, ticks: decades(low, high, kind), format: (v) => v >= 1000 ? `${v / 1000}k` : String(v) },
         y: { domain: [Math.max(Math.min(0, Math.min(...lows)), Math.min(...lows) - pad), Math.max(...lows) + pad], format: (v) => String(Number(v.toFixed(3))), label: `${DATA.columns[state.y].label}${DATA.columns[state.y].higher ? "" : " (lower is better)"}` },
         label: `${name(state.y)} against ${COSTS[state.x][0]}: ${all.map((p) => `${nameOf(p.v)} ${p.y[0].toFixed(1)} at ${plain(p.x)}`).join("; ")}.` });

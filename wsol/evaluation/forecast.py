@@ -1,0 +1,97 @@
+"""What a run will take, from a trial on a few of its images: passes, time and memory per variant."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from wsol.evaluation.shard import batches, evaluate
+from wsol.runs.folder import RunFolder, Shard
+
+if TYPE_CHECKING:
+    from wsol.evaluation.experiment import Experiment
+
+COSTS = ("forwards", "backwards", "partial_forwards", "ms", "peak_mb")
+SOON = 1.0  # seconds that an image may take for a whole batch to be tried too
+ENOUGH = 20  # images of a kind, of which a forecast evaluates two
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What the trial measured.
+
+    Attributes
+    ----------
+    costs : by variant key, `COSTS` of one image, without those that were not measured.
+    images : by variant key, on how many images it is evaluated.
+    seconds : of the whole run on this machine, as predicted.
+    """
+
+    costs: Mapping[str, Mapping[str, float]]
+    images: Mapping[str, int]
+    seconds: float
+
+    @property
+    def sentence(self) -> str:
+        """The predicted time, in words."""
+        return f"predicted time: about {_duration(self.seconds)} on this machine"
+
+
+def forecast(experiment: Experiment) -> Forecast:
+    """Evaluate two images of each kind (those that the same work is due for), and a batch where they take no time."""
+    trial = replace(experiment, gallery=0)
+    with TemporaryDirectory() as place:
+        folder = RunFolder(Path(place) / "trial")
+        shards = count()
+        seconds = 0.0
+        for ids in _kinds(trial, folder):
+            _seconds(trial, folder, next(shards), ids[:1])  # compiles and warms up
+            taken = _seconds(trial, folder, next(shards), ids[1:2] or ids[:1])
+            if taken < SOON and len(ids) > 1:
+                several = ids[: trial.batch_size]
+                taken = _seconds(trial, folder, next(shards), several) / len(several)
+            seconds += taken * len(ids)
+        costs = {
+            key: {name: min(values) for name in COSTS if (values := _numbers(table, name))}
+            for key, table in folder.tables().items()
+        }
+    images = {v.key: min(len(trial.samples), v.sample or len(trial.samples)) for v in trial.variants}
+    return Forecast(costs, images, seconds)
+
+
+def is_cheap(experiment: Experiment) -> bool:
+    """Whether a forecast takes a small share of the run: at most a tenth of the images of each kind."""
+    with TemporaryDirectory() as place:
+        return all(len(ids) >= ENOUGH for ids in _kinds(experiment, RunFolder(Path(place) / "trial")))
+
+
+def _kinds(experiment: Experiment, folder: RunFolder) -> list[list[str]]:
+    """The image ids for which the same work is due."""
+    kinds: dict[Hashable, list[str]] = defaultdict(list)
+    for shard in experiment.shards:
+        for batch in batches(experiment, shard, folder):
+            kinds[batch.kind] += [sample.image_id for sample in batch.samples]
+    return list(kinds.values())
+
+
+def _seconds(experiment: Experiment, folder: RunFolder, index: int, image_ids: list[str]) -> float:
+    started = time.perf_counter()
+    evaluate(experiment, [Shard(index, tuple(sorted(image_ids)))], folder)
+    return time.perf_counter() - started
+
+
+def _numbers(table: object, name: str) -> list[float]:
+    values = table[name].to_pylist() if name in table.column_names else []  # type: ignore[attr-defined,index]
+    return [float(value) for value in values if value is not None]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

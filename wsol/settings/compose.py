@@ -1,0 +1,147 @@
+"""Compose settings with Hydra: once checked, words become plain values. The only door to Hydra in the package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from wsol.environment import conf_dir
+from wsol.errors import ConfigError, WsolError, unknown
+from wsol.settings import choices, words
+from wsol.settings.source import address
+from wsol.settings.words import Word
+
+NAME = "config"  # conf/config.yaml
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Checked words for Hydra, and whether they ask for several runs; `swept` are the keys that differ between runs."""
+
+    words: tuple[str, ...]
+    multirun: bool
+    swept: frozenset[str]
+
+
+def compose_settings(overrides: Sequence[str]) -> dict[str, Any]:
+    """Overrides to plain settings, as one run has them. Raises WsolError with the nearest name for what is wrong."""
+    with hydra_app():
+        request = checked(overrides)
+        return plain(_composed(request.words))
+
+
+@contextmanager
+def hydra_app() -> Iterator[Any]:
+    """A block in which Hydra reads our configuration; gives its application (``run``, ``multirun``, ``show_cfg``)."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="wsol"):
+        yield GlobalHydra.instance().hydra
+
+
+def checked(typed: Sequence[str], *, multirun: bool = False) -> Request:
+    """Words as Hydra reads them, after every name and key is found to exist. Inside `hydra_app`. Raises WsolError.
+
+    The choices are composed alone first: what they offer is what the other words may set.
+    """
+    given = [Word.of(text) for text in typed]
+    searched = [address(), *(f"file://{folder}" for folder in choices.sources().folders)]
+    search = f"hydra.searchpath=[{','.join(map(words.quoted, searched))}]"
+    multirun = multirun or _asks_for_several(given, search)
+    groups = words.group_words(given, multirun=multirun)
+    others = words.other_words(given)
+    _check_plugins(others)
+    # one composition for each value of the longest sweep: every choice is composed at least once
+    alternatives = [list(map(str, words.single(word))) for word in groups]
+    rows = list(zip_longest(*alternatives)) or [()]
+    settings = []
+    for row in rows:
+        first = [value if value is not None else values[0] for value, values in zip(row, alternatives, strict=True)]
+        settings.append(_plain_choices([search, *first]))
+    words.check_keys(others, settings)
+    others = [words.readable(word, given, multirun=multirun) for word in others]
+    swept = {word.key for word in [*groups, *others] if len(words.single(word)) > 1}
+    return Request((search, *map(str, [*groups, *others])), multirun, frozenset(swept))
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """A composed configuration as plain values, without what files say of themselves (``about``).
+
+    Raises
+    ------
+    ConfigError : a value that refers to one that isn't there.
+    """
+    try:
+        found = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(_sentence(error)) from error
+    assert isinstance(found, dict)
+    return {key: value for key, value in _without_about(found).items() if key != "hydra"}
+
+
+def _without_about(node: Mapping[Any, Any]) -> dict[str, Any]:
+    kept = {str(key): value for key, value in node.items() if key != "about"}
+    return {key: _without_about(value) if isinstance(value, Mapping) else value for key, value in kept.items()}
+
+
+def explained(error: BaseException) -> WsolError:
+    """What is left to go wrong in Hydra after our checks, as one sentence: files of the user's, and values' types."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, WsolError):
+            return cause
+        if isinstance(cause, yaml.MarkedYAMLError) and cause.problem_mark:
+            mark = cause.problem_mark
+            return ConfigError(f"{mark.name}:{mark.line + 1}: this is not valid YAML: {cause.problem}")
+        cause = cause.__cause__ or cause.__context__
+    return ConfigError(_sentence(error))
+
+
+def _composed(overrides: Sequence[str], *, with_hydra: bool = False) -> DictConfig:
+    try:
+        return compose(NAME, overrides=list(overrides), return_hydra_config=with_hydra)
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError) as error:
+        raise explained(error) from error
+
+
+def _plain_choices(overrides: Sequence[str]) -> dict[str, Any]:
+    """What the choices alone compose to; values that refer to others stay as they are."""
+    settings = OmegaConf.to_container(_composed(overrides), resolve=False)
+    assert isinstance(settings, dict)
+    if settings.get("experiment") is not None:
+        raise ConfigError("the first line of an experiment's file must be '# @package _global_'")
+    return {str(key): value for key, value in settings.items()}
+
+
+def _asks_for_several(given: Sequence[Word], search: str) -> bool:
+    """Whether an experiment sweeps of itself (``hydra.mode: MULTIRUN``)."""
+    if not words.chosen(given, "experiment"):
+        return False
+    groups = words.group_words([word for word in given if word.key == "experiment"], multirun=False)
+    mode = _composed([search, *map(str, groups)], with_hydra=True).hydra.mode
+    return mode is not None and mode.name == "MULTIRUN"
+
+
+def _check_plugins(given: Sequence[Word]) -> None:
+    """``hydra/launcher=joblib`` and the like must be installed."""
+    for word in given:
+        if not word.key.startswith("hydra/") or word.value is None:
+            continue
+        known = GlobalHydra.instance().config_loader().get_group_options(word.key)
+        if word.value not in known:
+            kind = word.key.partition("/")[2]
+            see = f"a plug-in of Hydra's is a package of its own, such as hydra-{word.value}-{kind}"
+            raise unknown(word.key, word.value, known, see=see)
+
+
+def _sentence(error: BaseException) -> str:
+    return " ".join(str(error).split("\n")[0].split())

@@ -1,0 +1,66 @@
+"""The settings that belong to no component, as frozen dataclasses. Imports no torch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from wsol.options import Count, Range, option
+
+SHARD_SIZE = 200  # images per file of rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """The `model` group: a network by name. None leaves an option to the architecture and its weights."""
+
+    name: str = option("", help="a network, see wsol list models")
+    weights: Path | str | None = option(None, help="random, a name such as DEFAULT, or a file of weights")
+    num_classes: Count | None = option(None, help="number of classes")
+    input_size: Count | None = option(None, help="side of the square network input in pixels")
+    randomise: int | Literal["all"] | None = option(None, help="layers from the head down to draw at random, or all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """All work in this process, on one device.
+
+    The `engine` group: where and in which portions the work is done.
+    """
+
+    name: str = option("local", help="an engine, see wsol list engines")
+    device: str = option("auto", help="auto (cuda when there is one, else cpu), cpu, cuda, cuda:1, mps")
+    precision: Literal["float32", "float64", "bfloat16"] = option("float32", help="bfloat16 by autocast")
+    tf32: bool = option(False, help="whether CUDA may multiply float32 in TF32")
+    batch_size: Count = option(16, help="network inputs per batch")
+    chunk: Count | None = option(None, help="extra forward passes at a time; null is 16 on the CPU, 64 on CUDA")
+    shard_size: Count = option(SHARD_SIZE, help="images per file of rows")
+    threads: Count | None = option(None, help="for reading images and finding boxes; null is one per core")
+    part: str | None = option(None, help="2/8: only the second of eight shares of the shards")
+
+    @property
+    def workers(self) -> int:
+        """`threads`, or one per core."""
+        return self.threads or os.cpu_count() or 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths:
+    """The `paths` group."""
+
+    runs: Path = option(Path("results/runs"), help="folder of run folders; the variable WSOL_RUNS changes the default")
+    data: Path = option(Path("data"), help="folder of datasets")
+
+
+@dataclass(frozen=True, kw_only=True)
+class General:
+    """The settings in no group."""
+
+    seed: int = option(0, help="of all random numbers")
+    table: bool = option(True, help="print the table when done")
+    tau_from: str | tuple[str, ...] | None = option("oracle", help="oracle, split-half, val or val:RUN")
+    figures: Literal["svg", "png", "pdf"] | None = option(None, help="draw what the run varies, in this format")
+    profile: bool = option(False, help="print where the time went, by stage")
+    gallery: Annotated[int, Range(0)] = option(60, help="images kept with their maps for `wsol report`")

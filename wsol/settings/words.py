@@ -1,0 +1,239 @@
+"""From words as people type them to words as Hydra reads them, checked against the registries and fields first.
+
+Three things are made easier than in Hydra's own grammar: a choice may be spelled with its layers and options
+(``method=layercam@stage3-5[gamma=2]``), a path may have any letter in it, and ``protocol.tau=0.2`` is for every
+protocol that is chosen.
+"""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from wsol.errors import ConfigError, unknown
+from wsol.grammar import STORED, split, stored
+from wsol.settings import choices
+from wsol.settings.choices import GROUPS, SEVERAL
+from wsol.settings.records import Engine, General, ModelSpec, Paths
+
+RECORDS: Mapping[str, type] = {"model": ModelSpec, "engine": Engine, "paths": Paths}
+NEEDED = ("dataset", "model", "view", "engine", "paths", "seed")  # what no run can do without
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One override: ``+key=value`` or ``~key``; `sign` is what stands in front of the key."""
+
+    sign: str
+    key: str
+    value: str | None
+
+    @classmethod
+    def of(cls, text: str) -> Word:
+        """Raises ConfigError for a word without a key."""
+        key, equals, value = text.partition("=")
+        bare = key.lstrip("+~")
+        sign = key[: len(key) - len(bare)]
+        if not bare or (not equals and sign != "~"):
+            raise ConfigError(f"{text!r} is not a setting; write name=value, for example dataset=shapes")
+        return cls(sign, bare, value if equals else None)
+
+    @property
+    def group(self) -> str:
+        """The first part of the key: ``methods`` of ``methods.layercam.gamma``, ``hydra`` of ``hydra/launcher``."""
+        return re.split(r"[./@]", self.key, maxsplit=1)[0]
+
+    def __str__(self) -> str:
+        return self.sign + self.key + ("" if self.value is None else f"={self.value}")
+
+
+def is_setting(text: str) -> bool:
+    """Whether a word sets something, or else names an image, a file or a run."""
+    key, equals, _ = text.partition("=")
+    first = Word("", key.lstrip("+~"), None).group
+    known = {*GROUPS, *SEVERAL.values(), *(f.name for f in fields(General)), "hydra"}
+    return (bool(equals) or key.startswith("~")) and (first in known or not Path(text).exists())
+
+
+def moves_no_number(word: Word) -> bool:
+    """Whether a setting only says where things are, or what is shown."""
+    if word.group == "dataset":
+        option = word.key.partition(".")[2]
+        return any(holds_path(reader, option) for reader in choices.registered("dataset").values())
+    return word.group in ("paths", "engine") or word.key in ("table", "gallery")
+
+
+def chosen(words: Iterable[Word], group: str) -> list[str]:
+    """The names that words choose of a group, sweeps included."""
+    values = [word.value for word in words if word.key == group and word.value and not word.sign.startswith("~")]
+    return [name for value in values for part in split(value) for name in _names(part)]
+
+
+def group_words(words: Sequence[Word], *, multirun: bool) -> list[Word]:
+    """The choices of groups, each name checked and quoted. Raises UnknownName or ConfigError."""
+    return [_chosen_word(word, multirun=multirun) for word in words if word.key in GROUPS]
+
+
+def _chosen_word(word: Word, *, multirun: bool) -> Word:
+    if word.value is None:
+        if word.key in NEEDED:
+            raise ConfigError(f"{word}: a run needs a {word.key}; choose another one with {word.key}=NAME")
+        return word
+    if word.value in ("null", ""):
+        return word
+    if re.fullmatch(r"(choice|glob|shuffle|sort)\(.*\)", word.value):  # Hydra's own ways to sweep
+        return word
+    parts = split(word.value)
+    if len(parts) > 1 and not multirun:
+        all_in_one = f"{word.key}=[{word.value}] for all in one run, or " if word.key in SEVERAL else ""
+        raise ConfigError(f"{word}: write {all_in_one}add -m for a run each")
+    return replace(word, value=",".join(_choice(word, part) for part in parts))
+
+
+def _choice(word: Word, part: str) -> str:
+    """One name, or a list of names in brackets, as Hydra reads it."""
+    names = _names(part)
+    for name in names:
+        choices.check(word.key, name)
+    if not part.startswith("["):
+        return quoted(names[0]) if names else "null"
+    if word.key not in SEVERAL and word.key != "experiment":
+        several = f"{word.key}={','.join(names)}"
+        raise ConfigError(f"{word}: a run has one {word.key}; add -m and write {several} for a run each")
+    return f"[{','.join(map(quoted, names))}]"
+
+
+def _names(part: str) -> list[str]:
+    inner = split(part[1:-1]) if part.startswith("[") and part.endswith("]") else [part]
+    return [name.strip("'\"") for name in inner]
+
+
+def other_words(words: Sequence[Word]) -> list[Word]:
+    """All other settings, shorthands written out. Raises ConfigError for what no run can do without."""
+    others = [word for word in words if word.key not in GROUPS]
+    for word in others:
+        if word.value is None and word.key in NEEDED:
+            raise ConfigError(f"{word}: a run needs {word.key}; give another value with {word.key}=VALUE")
+    return [_as_stored(single) for word in others for single in _written_out(word, words)]
+
+
+def readable(word: Word, words: Sequence[Word], *, multirun: bool) -> Word:
+    """A setting as Hydra's grammar has it, paths quoted; `words` are all, for the dataset. Raises ConfigError."""
+    if word.value is not None and _is_path(word, words):
+        word = replace(word, value=_path(word.value, multirun=multirun))
+    if parsed(str(word)).is_sweep_override() and not multirun:
+        raise ConfigError(f"{word}: write {word.key}=[{word.value}] for all in one run, or add -m for a run each")
+    return word
+
+
+def _written_out(word: Word, words: Sequence[Word]) -> list[Word]:
+    """``protocol.tau=0.2`` for every chosen protocol; ``method.layers=...`` and ``metric.sample=...`` likewise."""
+    group, _, option = word.key.partition(".")
+    if group not in SEVERAL or not option:
+        return [word]
+    names = chosen(words, group)
+    if not names:
+        raise ConfigError(
+            f"{word}: say which {group} it is for: {group}=NAME, or {SEVERAL[group]}.NAME.{option}={word.value}"
+        )
+    for name in names:
+        if not choices.check(group, name).is_name:
+            raise ConfigError(f"{word}: {name} has options of its own; write {option}={word.value} in its brackets")
+    return [replace(word, key=f"{SEVERAL[group]}.{name}.{option}") for name in names]
+
+
+def _as_stored(word: Word) -> Word:
+    """``normalize`` and the like in the spelling that rows have."""
+    if word.group not in ("model", *SEVERAL.values()):
+        return word
+    head, dot, option = word.key.rpartition(".")
+    value = word.value and re.sub(rf"\b({'|'.join(STORED)})\b", lambda found: STORED[found[0]], word.value)
+    return replace(word, key=f"{head}{dot}{stored(option)}", value=value if word.group != "model" else word.value)
+
+
+def _is_path(word: Word, words: Sequence[Word]) -> bool:
+    """Whether the field that a word sets holds a path."""
+    group, _, option = word.key.partition(".")
+    records = [RECORDS[group]] if group in RECORDS else []
+    if group == "dataset":
+        registry = choices.registered("dataset")
+        names = [choices.check(group, name).name for name in chosen(words, group)] or ["shapes"]
+        readers = [name if name in registry else str(choices.content(group, name).get("name")) for name in names]
+        records = [registry[reader] for reader in readers]
+    return any(holds_path(record, option) for record in records)
+
+
+def holds_path(record: type, option: str) -> bool:
+    """Whether a field of a dataclass may be a path, by its type."""
+    if not is_dataclass(record) or option not in {f.name for f in fields(record)}:
+        return False
+    hint = typing.get_type_hints(record)[option]
+    return hint is Path or Path in typing.get_args(hint)
+
+
+def _path(value: str, *, multirun: bool) -> str:
+    """A path in quotes; with ``-m`` several, where no file has all of it as its name."""
+    if value == "null" or re.fullmatch(r"'.*'|\".*\"", value):
+        return value
+    several = multirun and "," in value and not Path(value).expanduser().exists()
+    return ",".join(map(quoted, split(value))) if several else quoted(value)
+
+
+def quoted(text: str) -> str:
+    """`text` as one word of Hydra's grammar."""
+    if re.fullmatch(r"[A-Za-z_][\w/.-]*", text, re.ASCII):
+        return text
+    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
+    return "'" + re.sub(r"(\\+)$", r"\1\1", escaped) + "'"
+
+
+def parsed(text: str) -> Override:
+    """A word in Hydra's grammar. Raises ConfigError."""
+    try:
+        return OverridesParser.create().parse_overrides([text])[0]
+    except HydraException as error:
+        _, _, value = text.partition("=")
+        raise ConfigError(
+            f"{text!r} can't be read; a value with special letters needs quotes: \"'{value}'\""
+        ) from error
+
+
+def single(word: Word) -> list[Word]:
+    """A word that sweeps, as one word for each of its values; other words alone."""
+    if word.value is None:
+        return [word]
+    override = parsed(str(word))
+    if not override.is_sweep_override() or not override.is_discrete_sweep():
+        return [word]
+    return [replace(word, value=value) for value in override.sweep_string_iterator()]
+
+
+def check_keys(words: Sequence[Word], settings: Sequence[Mapping[str, Any]]) -> None:
+    """Every key must be a setting under one of the composed choices. Raises ConfigError with the nearest one."""
+    known = {key for one in settings for key in _keys(one)}
+    for word in words:
+        if word.group == "hydra" or word.key in known:
+            continue
+        kind = {setting: group for group, setting in SEVERAL.items()}.get(word.group, "")
+        name = word.key.partition(".")[2].partition(".")[0]
+        here = [key for one in settings for key in (one.get(word.group) or {})] if kind else []
+        if name and kind and name not in here and choices.is_known(kind, name):
+            added = ",".join(dict.fromkeys([*here, name]))
+            raise ConfigError(f"{word.key} is an option of {name}, which is not chosen; add it: {kind}=[{added}]")
+        what = "option" if "." in word.key else "setting"
+        raise unknown(what, word.key, known, see="wsol run --cfg job", error=ConfigError)
+
+
+def _keys(node: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
+    for key, value in node.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _keys(value, f"{prefix}{key}.")
