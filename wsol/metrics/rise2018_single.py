@@ -1,7 +1,5 @@
 """Deletion and insertion as in RISE's plots of single images (Petsiuk et al., 2018)."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from wsol.metrics._base import metric

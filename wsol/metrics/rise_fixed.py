@@ -1,7 +1,5 @@
 """Deletion and insertion as RISE's text describes them (Petsiuk et al., 2018)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from wsol.metrics._base import metric

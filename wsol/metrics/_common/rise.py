@@ -4,8 +4,6 @@ Three readings under their own names. `rise2018_dataset` and `rise2018_single` f
 a box filter and whose order inside ties is reversed; `rise_fixed` mends both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal

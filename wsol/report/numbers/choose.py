@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wsol.errors import ConfigError, UnknownName, unknown
+from wsol.grammar import parse
 from wsol.report.numbers.lines import Key, Line, check_fields, value_of
 from wsol.report.numbers.names import natural, short_name
 from wsol.report.numbers.quantity import Cell
@@ -56,11 +57,12 @@ def chosen_keys(cells: Mapping[Key, Cell], protocols: Protocols, choice: Choice)
         wanted = {name for asked in choice.protocols for name in _meant(asked, measures, protocols)}
         known = [key for key in known if key[0] in wanted]
     if choice.metrics:
-        names = {m for key in known for m in (key[1], key[0])}
-        for asked in choice.metrics:
-            if asked not in names:
-                raise unknown("metric", asked, names)
-        return [key for key in known if key[1] in choice.metrics or key[0] in choice.metrics]
+        spellings = {key: {key[0], key[1], f"{key[0]}/{key[1]}"} for key in known}
+        names = {name for several in spellings.values() for name in several}
+        for name in choice.metrics:
+            if name not in names:
+                raise unknown("metric", name, names)
+        return [key for key in known if spellings[key] & set(choice.metrics)]
     if choice.everything:
         return [key for key in known if key[0] != "classification"]
     return [key for key in known if cells[key].quantity.main]
@@ -163,19 +165,19 @@ def find_line(lines: Sequence[Line], name: str) -> Line:
 
 
 def named_variant(name: str, variants: Mapping[str, VariantInfo | None], *, see: str = "") -> str:
-    """The key of a variant: by its id, its short name, its method or the beginning of its key, if that says which.
+    """The key of a variant: by its id however it is spelled, its method or the beginning of its key, if unambiguous.
 
     Raises
     ------
     ConfigError : several fit. UnknownName : none does; `see` says where to look.
     """
     for key, variant in variants.items():
-        if name == key or (variant and name in (variant.id, short_name(variant)[0])):
+        if name == key or (variant and (name == short_name(variant)[0] or parse(name) == parse(variant.id))):
             return key
     fitting = [key for key, variant in variants.items() if variant and variant.method == name]
     fitting = fitting or [key for key in variants if key.startswith(name)]
     if len(fitting) > 1:
-        raise ConfigError(f"{name} could be {' or '.join(fitting)}; say which")
+        raise ConfigError(f"{name} could be {' or '.join(fitting)}; give the whole name")
     if not fitting:
         raise unknown("variant", name, variants, see=see)
     return fitting[0]
