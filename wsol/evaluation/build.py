@@ -11,7 +11,7 @@ import torch
 
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.checks import check_boxes
-from wsol.datasets.labels import match_class_indices
+from wsol.datasets.labels import label_mapping, match_class_indices
 from wsol.errors import ConfigError, DataError, unknown
 from wsol.evaluation.experiment import ChosenMetric, Experiment, Numerics
 from wsol.grammar import parse, spell
@@ -53,6 +53,8 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     _check_truth(data, rules, chosen_metrics)
     classifier = load_model(settings["model"])
     data = match_class_indices(data, classifier.class_names)
+    if mapping := label_mapping(data):
+        log.info("labels of %s are names, as class indices: %s", data.key, mapping)
     samples = data.samples()
     _check_labels(data, classifier, max(s.label for s in samples))
     view = view_of(settings, classifier)

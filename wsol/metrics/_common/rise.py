@@ -24,6 +24,7 @@ from wsol.options import Range, option
 Curve = NDArray[np.float64]
 
 PAPER = "Petsiuk, Das and Saenko, RISE, BMVC 2018"
+CURVES = {"deletion": "share of pixels deleted", "insertion": "share of pixels inserted"}
 
 
 @dataclass(frozen=True, kw_only=True)
