@@ -16,7 +16,7 @@ import torch
 from wsol.errors import ConfigError, WsolError, first_line
 from wsol.maps.batch_maps import BatchMaps
 from wsol.maps.cost import PeakMemory, VariantCost
-from wsol.methods._base import LayerFeatures
+from wsol.methods._features import LayerFeatures
 from wsol.methods._fusion import SHALLOW, fuse_layers
 from wsol.models.cost import Memo
 from wsol.models.forward import INPUT, ForwardPass, capture

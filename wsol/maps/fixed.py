@@ -48,7 +48,7 @@ def is_fixed(info: MethodInfo) -> bool:
 def _crop_map(fixed: Hashable, side: tuple[int, int]) -> NDArray[Any]:
     import torch
 
-    from wsol.methods._base import LayerFeatures
+    from wsol.methods._features import LayerFeatures
     from wsol.models.query import ModelQuery
 
     blank = torch.zeros(1, 3, side[1], side[0])
