@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from wsol.datasets.base import Dataset, Sample
 from wsol.errors import DataError, unknown
+from wsol.options import option
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -18,14 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FileDataset(Dataset):
-    """A dataset of image files in a folder.
+    """A dataset of image files in a folder."""
 
-    Attributes
-    ----------
-    images : folder that file names are relative to; None where sizes and boxes are enough.
-    """
-
-    images: Path | None
+    images: Path | None = option(
+        help="folder that file names are relative to; null where the annotations have sizes and boxes are enough"
+    )
 
     @abstractmethod
     def file_name(self, sample: Sample) -> str:

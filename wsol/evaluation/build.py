@@ -11,7 +11,7 @@ import torch
 
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.checks import check_boxes
-from wsol.datasets.labels import match_class_indices
+from wsol.datasets.labels import label_mapping, match_class_indices
 from wsol.errors import ConfigError, DataError, unknown
 from wsol.evaluation.experiment import ChosenMetric, Experiment, Numerics
 from wsol.grammar import parse, spell
@@ -27,7 +27,7 @@ from wsol.models.randomize import randomized
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.tokens import Grids
 from wsol.models.zoo import load_classifier
-from wsol.options import build, defaults
+from wsol.options import Count, build, defaults, fit
 from wsol.protocols._base import Protocol, protocols
 from wsol.settings.records import Engine, General, ModelSpec
 from wsol.views import View, view_from
@@ -53,6 +53,8 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     _check_truth(data, rules, chosen_metrics)
     classifier = load_model(settings["model"])
     data = match_class_indices(data, classifier.class_names)
+    if mapping := label_mapping(data):
+        log.info("labels of %s are names, as class indices: %s", data.key, mapping)
     samples = data.samples()
     _check_labels(data, classifier, max(s.label for s in samples))
     view = view_of(settings, classifier)
@@ -204,11 +206,7 @@ def _protocols(name: str, node: Mapping[str, Any]) -> list[Protocol]:
 def chosen_metric(name: str, node: Mapping[str, Any]) -> ChosenMetric:
     """A metric with its options, under the name that its columns start with."""
     cls = metrics[str(node.get("metric", name))]
-    sample = node.get("sample")
-    if sample is not None and (not isinstance(sample, int) or sample < 1):
-        raise ConfigError(
-            f"metrics.{name}.sample={sample!r} is not a number of images; give a whole number above 0, or null"
-        )
+    sample = fit(node.get("sample"), Count | None, where=f"metrics.{name}.sample")
     options = _tuples({k: v for k, v in node.items() if k not in ("metric", "sample")})
     made = build(cls, options, where=f"metrics.{name}")
     plain = {**defaults(cls), "sample": None}

@@ -21,6 +21,7 @@ from wsol.methods._fusion import SHALLOW, fuse_layers
 from wsol.models.cost import Memo
 from wsol.models.forward import INPUT, ForwardPass, capture
 from wsol.models.heads import head_behind
+from wsol.models.network import running
 from wsol.models.query import ModelQuery, padded
 from wsol.models.stages import resolve_layer
 from wsol.models.tokens import Grids
@@ -129,7 +130,7 @@ class MapExtractor:
         return forward if len(whole) == n else _first(forward, n)
 
     def _pass(self, inputs: Tensor, targets: Tensor, layers: Sequence[str], *, gradients: bool) -> ForwardPass:
-        with capture(self.module, layers, gradients=gradients, grids=self.grids) as run:
+        with capture(self.module, layers, gradients=gradients, grids=self.grids) as run, running(self.module, inputs):
             return run(inputs, targets if gradients else None)
 
     def _features(

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from wsol.errors import LayerError, unknown
-from wsol.models.blocks import block_stages
+from wsol.models.blocks import block_stages, with_gradient
 from wsol.models.forward import INPUT
 from wsol.models.outline import Output, outline
 
@@ -63,6 +63,11 @@ def resolve_layer(network: Network, name: str) -> str:
         return list(presets.values())[-1]
     if name in presets:
         return presets[name]
+    if name == "last":
+        raise LayerError(
+            f"no stage of {network.name} has an output of the input's proportions, so there is no last one; name a "
+            f"layer, for example one of model.named_modules(). See: wsol list layers model={network.name}"
+        )
     dotted = _from_the_end(network.module, name)
     outputs = outline(network)
     modules = dict(network.module.named_modules())
@@ -110,7 +115,8 @@ def _resolution_stages(network: Network) -> list[str]:
         else:
             ends.append(unit)
             first_side = unit.side
-    return [unit.name for unit in ends]
+    names = [unit.name for unit in ends]
+    return [*names[:-1], with_gradient(network, names[-1])] if names else []
 
 
 def _units(module: nn.Module, prefix: str, outputs: Mapping[str, Output], side_in: int) -> list[Output]:

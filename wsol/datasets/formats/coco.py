@@ -19,6 +19,7 @@ from wsol.datasets import checks, files
 from wsol.datasets.base import Sample, dataset
 from wsol.datasets.files import FileDataset
 from wsol.errors import DataError
+from wsol.options import option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,16 +35,13 @@ class Coco(FileDataset):
 
     Boxes are x, y, w, h in the file and half-open x, y, x + w, y + h here. Crowds have no boxes; in masks they are
     ignored pixels. Boxes without area are left out.
-
-    Attributes
-    ----------
-    annotations : the JSON file.
-    label_map : what the network counts by: ``contiguous`` is the place of the category among the sorted ids, from 0;
-        ``id`` is the category id itself.
     """
 
-    annotations: Path
-    label_map: Literal["contiguous", "id"] = "contiguous"
+    annotations: Path = option(help="the JSON file")
+    label_map: Literal["contiguous", "id"] = option(
+        "contiguous",
+        help="label numbers: the category's place among the sorted ids (contiguous), or its id",
+    )
 
     @property
     def numbers_names(self) -> bool:

@@ -15,6 +15,7 @@ from wsol.datasets import checks, files
 from wsol.datasets.base import Sample, dataset
 from wsol.datasets.files import FileDataset
 from wsol.errors import DataError, unknown
+from wsol.options import option
 
 if TYPE_CHECKING:
     pass
@@ -32,13 +33,11 @@ class Folder(FileDataset):
     right and bottom at most its width and height; what they mean (inclusive or half-open) stays as in the file. Labels
     are whole numbers, as the network counts from 0; if none is one, they are names, numbered in alphabetical order as
     torchvision's ImageFolder does.
-
-    Attributes
-    ----------
-    annotations : the CSV file, with a header line. With columns `width,height` no image is opened to learn its size.
     """
 
-    annotations: Path
+    annotations: Path = option(
+        help="the CSV file with a header line; with columns width,height no image is opened for its size"
+    )
 
     @property
     def numbers_names(self) -> bool:

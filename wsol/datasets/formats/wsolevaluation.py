@@ -14,6 +14,7 @@ from wsol.datasets import checks, files
 from wsol.datasets.base import Sample, dataset
 from wsol.datasets.files import FileDataset
 from wsol.errors import DataError
+from wsol.options import option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,20 +27,15 @@ class WsolEvaluation(FileDataset):
     The numbers of `localization.txt` stay as they are. What they mean differs between the published splits:
     ILSVRC has the XML's xmin, ymin, xmax, ymax; CUB has x, y, x + w, y + h. Splits with masks have no boxes, so
     `boxes_xyxy` is (0, 4) there.
-
-    Attributes
-    ----------
-    metadata : folder with image_ids.txt, class_labels.txt, image_sizes.txt, localization.txt. Where the sizes file is
-        empty (OpenImages), sizes come from the images' headers.
-    masks : folder that the masks in localization.txt are relative to; without it there are none.
-    labels_only : read no boxes or masks (training splits have none).
-    called : what runs and tables call it: ``ilsvrc``.
     """
 
-    metadata: Path
-    masks: Path | None = None
-    labels_only: bool = False
-    called: str = ""
+    metadata: Path = option(
+        help="folder with image_ids.txt, class_labels.txt, image_sizes.txt and localization.txt; where the sizes "
+        "file is empty (OpenImages), sizes come from the images"
+    )
+    masks: Path | None = option(None, help="folder that the masks in localization.txt are relative to; null for none")
+    labels_only: bool = option(False, help="do not require boxes or masks, which training splits have none of")
+    called: str = option("", help="what runs and tables call it, for example ilsvrc")
 
     def __post_init__(self) -> None:
         super().__post_init__()
