@@ -226,7 +226,7 @@ def _check_truth(data: Dataset, rules: Sequence[Protocol], chosen: Sequence[Chos
 
 
 def _check_labels(data: Dataset, classifier: Classifier, highest: int) -> None:
-    """Raises DataError for a network of other classes; only some data sets say how many there are (`num_classes`)."""
+    """Raises DataError for a network of other classes; only some datasets say how many there are (`num_classes`)."""
     known = data.num_classes
     if known is not None and known != classifier.num_classes and not classifier.weights_id.startswith("random"):
         raise DataError(

@@ -86,9 +86,9 @@ class ModelQuery:
     def logits_from(self, layer: str, activations: Tensor, image: Tensor) -> Tensor:
         """Logits (N, C) of the network run on from `layer` with N outputs (N, K, H, W) in its place; image (3, h, w).
 
-        The part before the layer runs once a chunk, for a single image; what bypasses the layer (a residual branch)
-        broadcasts. Networks that concatenate past the layer (DenseNet) run the front for every copy; the first chunk
-        tells which a network is.
+        The part before the layer runs once per chunk, for a single image; what bypasses the layer (a residual branch)
+        broadcasts. Networks that concatenate past the layer (DenseNet) run the front for every copy, from the first
+        chunk in which that shows.
         """
         if layer == INPUT:
             return self.logits(activations)
