@@ -45,9 +45,7 @@ def main(words: Sequence[str]) -> int:
     )
     parser.add_argument("--sort", default="", help="metric, or protocol/metric, to order by")
     parser.add_argument("--baseline", default="", help="variant that the others are shown as differences to")
-    parser.add_argument(
-        "--metric", type=_names, action="extend", default=[], help="only METRIC or PROTOCOL/METRIC"
-    )
+    parser.add_argument("--metric", type=_names, action="extend", default=[], help="only METRIC or PROTOCOL/METRIC")
     parser.add_argument("--protocol", type=_names, action="extend", default=[], help="only these protocols")
     parser.add_argument("--all", action="store_true", help="every number, not only the main ones")
     parser.add_argument("--slice", default="", help="class, size, instances or correct")

@@ -27,7 +27,7 @@ from wsol.models.randomize import randomized
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.tokens import Grids
 from wsol.models.zoo import load_classifier
-from wsol.options import build, defaults
+from wsol.options import Count, build, defaults, fit
 from wsol.protocols._base import Protocol, protocols
 from wsol.settings.records import Engine, General, ModelSpec
 from wsol.views import View, view_from
@@ -206,11 +206,7 @@ def _protocols(name: str, node: Mapping[str, Any]) -> list[Protocol]:
 def chosen_metric(name: str, node: Mapping[str, Any]) -> ChosenMetric:
     """A metric with its options, under the name that its columns start with."""
     cls = metrics[str(node.get("metric", name))]
-    sample = node.get("sample")
-    if sample is not None and (not isinstance(sample, int) or sample < 1):
-        raise ConfigError(
-            f"metrics.{name}.sample={sample!r} is not a number of images; give a whole number above 0, or null"
-        )
+    sample = fit(node.get("sample"), Count | None, where=f"metrics.{name}.sample")
     options = _tuples({k: v for k, v in node.items() if k not in ("metric", "sample")})
     made = build(cls, options, where=f"metrics.{name}")
     plain = {**defaults(cls), "sample": None}

@@ -130,7 +130,14 @@ def metric_info(name: str, metric: Metric, sample: int | None = None) -> MetricI
     options = dataclasses.asdict(metric)  # type: ignore[call-overload]
     usual = option_defaults(type(metric))
     changes = {option: value for option, value in options.items() if value != usual.get(option)}
-    return MetricInfo(name=name, key=metric.info.key, options=options, changes=changes, sample=sample)
+    return MetricInfo(
+        name=name,
+        key=metric.info.key,
+        options=options,
+        changes=changes,
+        sample=sample,
+        curves=dict(metric.info.curves),
+    )
 
 
 def metric_quantities(name: str, metric: Metric) -> tuple[Quantity, ...]:

@@ -9,7 +9,7 @@ __all__ = ["LayerFeatures", "Method", "MethodInfo", "method", "methods"]
 
 
 def __getattr__(name: str) -> Any:
-    """The contract, when it is first asked for: what only names this package needs no torch."""
+    """Import the contract on first use: importing the package alone needs no torch."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from wsol.methods import _base as base

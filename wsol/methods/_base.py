@@ -64,9 +64,9 @@ class MethodInfo:
     cost : forwards (F), backwards (B), partial forwards (P) per image, with K channels and n cells.
     costly : takes dozens to thousands of passes per image, so that demos give it fewer images.
     quick : options under which it takes few passes, for tests and demos.
-    joint : it sees all its layers at once and fuses them itself (`Method`).
+    joint : it receives all its layers at once and fuses them itself (`Method`).
     stochastic : draws random numbers, from (run seed, image id).
-    constant_is_full : a flat map means the whole image; for all other methods it means nothing was found.
+    constant_is_full : a flat map means the whole image; for all other methods it means that there is no box.
     role : ``control`` where the map is fixed or random by design: a floor, not a competitor.
     """
 
@@ -97,7 +97,7 @@ class MethodInfo:
 
 @dataclass(frozen=True, slots=True)
 class LayerFeatures:
-    """One layer in one forward and backward pass over a batch of B images: all that a method may know.
+    """One layer in one forward and backward pass over a batch of B images: what a method receives.
 
     Attributes
     ----------
@@ -135,7 +135,7 @@ class LayerFeatures:
 
     @property
     def head(self) -> Head | None:
-        """The linear head behind this layer, or None when there is none (CAM's condition); found when asked for."""
+        """The linear head behind this layer, or None where there is none (CAM's condition); found when it is needed."""
         return self._head()
 
     def gradients_of(self, score: Differentiated) -> torch.Tensor:
@@ -275,12 +275,13 @@ def method(
     """
 
     def register(cls: type[C]) -> type[C]:
+        stated = _stated(cls)  # a dataclass without a docstring gets one made of its fields
         made = component(cls, key)
         _accept_shared_options(made)
         made.info = MethodInfo(  # type: ignore[attr-defined]
             key=key,
             name=cls.__name__,
-            **_stated(cls),
+            **stated,
             paper=paper,
             year=year,
             needs=frozenset(needs),
@@ -301,7 +302,7 @@ def method(
 
 def _stated(cls: type[Any]) -> dict[str, str]:
     """The docstring in parts: ``Title: summary``, a formula, and the sections of `SECTIONS`, lines joined in these."""
-    first, _, rest = (inspect.getdoc(cls) or "").partition("\n\n")
+    first, _, rest = inspect.cleandoc(cls.__doc__ or "").partition("\n\n")
     title, _, summary = " ".join(first.split()).partition(": ")
     sections: dict[str, list[str]] = {"formula": [], **{name.lower(): [] for name in SECTIONS}}
     current = "formula"

@@ -1,7 +1,5 @@
 """Clusters of channel maps, merged by confidence."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

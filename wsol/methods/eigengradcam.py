@@ -1,7 +1,5 @@
 """Eigen Grad-CAM."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method

@@ -1,7 +1,5 @@
 """Finer-CAM."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch

@@ -1,7 +1,5 @@
 """Grad-CAM++."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from torch import Tensor

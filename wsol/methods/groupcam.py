@@ -1,7 +1,5 @@
 """Group-CAM."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

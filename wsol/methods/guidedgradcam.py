@@ -1,7 +1,5 @@
 """Guided Grad-CAM."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """HiResCAM."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method

@@ -1,7 +1,5 @@
 """Gradient times input."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method

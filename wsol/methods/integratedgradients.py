@@ -1,7 +1,5 @@
 """Integrated gradients."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Attention of the last layer."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method
@@ -18,7 +16,7 @@ from wsol.models.attention import Attention
     cost="2F",
 )
 class LastAttention:
-    """Last-layer attention: where the class token looks, the same for every class.
+    """Last-layer attention: what the class token attends to, the same for every class.
 
     M = mean_h A^L[cls, patches]
 

@@ -1,7 +1,5 @@
 """LeGrad."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -68,7 +66,7 @@ class LeGrad:
 
 
 def blocks_of(module: nn.Module) -> tuple[str, ...]:
-    """Names of the blocks, one a layer of attention; raises LayerError where they are not items of one list."""
+    """Names of the blocks, one per layer of attention; raises LayerError where they are not items of one list."""
     names = [name.rpartition(".")[0] for name in attention_modules(module)]
     while len({name.rpartition(".")[0] for name in names}) > 1:
         names = [name.rpartition(".")[0] for name in names]

@@ -1,7 +1,5 @@
 """Poly-CAM."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

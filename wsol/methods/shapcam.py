@@ -1,7 +1,5 @@
 """SHAP-CAM."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -1,7 +1,5 @@
 """ShapleyCAM."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

@@ -1,7 +1,5 @@
 """Simple FullGrad."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from wsol.methods._base import LayerFeatures, method

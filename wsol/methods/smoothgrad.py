@@ -1,7 +1,5 @@
 """SmoothGrad, its square and VarGrad."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

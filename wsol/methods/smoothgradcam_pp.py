@@ -1,7 +1,5 @@
 """Smooth Grad-CAM++."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

@@ -1,7 +1,5 @@
 """SS-CAM."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

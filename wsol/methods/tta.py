@@ -1,7 +1,5 @@
 """Test-time augmentation of another method."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch

@@ -1,7 +1,5 @@
 """Zoom-CAM."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -227,6 +227,7 @@ class MetricInfo:
     about : one sentence for lists.
     cost : forward passes per image and variant, in words.
     against : it has the option `against`, which chooses between mask and boxes.
+    curves : columns that hold one curve per image over [0, 1], by name what the axis below it says.
     """
 
     key: str
@@ -237,6 +238,7 @@ class MetricInfo:
     about: str
     cost: str = "0"
     against: bool = False
+    curves: Mapping[str, str] = field(default_factory=dict)
 
 
 class Metric(Protocol):
@@ -313,7 +315,14 @@ C = TypeVar("C")
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def metric(
-    key: str, *, paper: str, year: int, needs: Sequence[Need], about: str, cost: str = "0"
+    key: str,
+    *,
+    paper: str,
+    year: int,
+    needs: Sequence[Need],
+    about: str,
+    cost: str = "0",
+    curves: Mapping[str, str] | None = None,
 ) -> Callable[[type[C]], type[C]]:
     """Register a class as a metric. Its fields become options (`metrics.<key>.<field>=...`); see `MetricInfo`."""
 
@@ -328,6 +337,7 @@ def metric(
             about=about,
             cost=cost,
             against="against" in defaults(made),
+            curves=curves or {},
         )
         metrics.add(key, made)  # type: ignore[arg-type]
         scores = getattr(made, "scores", ())

@@ -1,7 +1,5 @@
 """ADCC: coherency, complexity and average drop in one number."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,7 +28,7 @@ def coherency(first: Floats, second: Floats) -> float:
     cost="1F, and the method once more",
 )
 class ADCC(BatchMetric):
-    """ADCC: coherency of the map with the map of what it shows, its complexity, and the average drop, in one number.
+    """ADCC: coherency of the map with that of the image masked by it, complexity, and average drop, in one number.
 
     Coherency = (1 + Pearson(M(x), M(x * M(x)))) / 2, complexity = mean |M|, with M the min-max map, and the drop as a
     fraction. `adcc` is the mean of the images' numbers, `adcc_of_means` the harmonic mean of the three means.

@@ -1,7 +1,5 @@
 """Classification beside localization, from the same forward: Top-1, Top-5 and mean average precision."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import numpy as np

@@ -1,6 +1,4 @@
-"""Average drop, increase in confidence, average gain: what is left of the class in what the map shows."""
-
-from __future__ import annotations
+"""Average drop, increase in confidence, average gain: the class's probability on the image masked by the map."""
 
 from collections.abc import Sequence
 

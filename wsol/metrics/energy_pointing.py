@@ -1,7 +1,5 @@
 """The energy-based pointing game: how much of the map is on the object?"""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

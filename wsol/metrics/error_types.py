@@ -1,7 +1,5 @@
 """Why a localization fails: TS-CAM's error types (Gao et al., ICCV 2021)."""
 
-from __future__ import annotations
-
 from typing import Any, Literal, get_args
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Maps against the object pixel by pixel: AUC, false and true positives, divergence, IoU at the mean."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

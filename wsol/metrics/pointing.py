@@ -1,7 +1,5 @@
 """The pointing game: is the map's peak on the object?"""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """PxAP: area under precision and recall of pixels, pooled over a data set (Choe et al., 2020, for OpenImages30k)."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """ROAD (Rong et al., ICML 2022): remove the most or the least relevant pixels, and impute them from the rest."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated
 

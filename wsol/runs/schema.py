@@ -151,6 +151,7 @@ class MetricInfo:
     ----------
     name : what columns start with. changes : the options that differ from the defaults.
     sample : how many images it was measured on, None for all.
+    curves : columns that hold one curve per image over [0, 1], by name what the axis below it says.
     """
 
     name: str
@@ -158,6 +159,7 @@ class MetricInfo:
     options: Mapping[str, Any] = field(default_factory=dict)
     changes: Mapping[str, Any] = field(default_factory=dict)
     sample: int | None = None
+    curves: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

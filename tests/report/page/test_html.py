@@ -15,13 +15,13 @@ import pytest
 from tests.report.small_run import made, ran
 from wsol.cli import main
 from wsol.report.numbers.report_data import ReportData
-from wsol.report.page.html import fill, page
+from wsol.report.page.html import fill, render_page
 from wsol.runs.folder import RunFolder
 
 
 @pytest.fixture(scope="module")
 def text(run: RunFolder) -> str:
-    return page(run, n_resamples=50)
+    return render_page(run, n_resamples=50)
 
 
 class Elements(HTMLParser):
@@ -80,7 +80,7 @@ def test_names_from_the_data_cannot_become_markup(run: RunFolder, tmp_path: Path
     shutil.copytree(run.path, copy.path)
     manifest = copy.manifest
     copy.write_manifest({**manifest, "class_names": [evil] * 10, "identity": {**manifest["identity"], "weights": evil}})
-    made = page(copy, n_resamples=20)
+    made = render_page(copy, n_resamples=20)
     assert "<script>alert" not in made
     data = data_of(made)
     assert isinstance(data["gallery"], dict)
@@ -96,7 +96,7 @@ def test_what_is_filled_in_is_not_filled_again() -> None:
 def test_a_run_without_a_gallery_still_has_a_page(run: RunFolder, tmp_path: Path) -> None:
     copy = RunFolder(tmp_path / run.name)
     shutil.copytree(run.path, copy.path, ignore=shutil.ignore_patterns("gallery"))
-    made = page(copy, n_resamples=20)
+    made = render_page(copy, n_resamples=20)
     assert data_of(made)["gallery"] is None
 
 
@@ -146,5 +146,5 @@ def test_reporting_does_not_load_torch(run: RunFolder, tmp_path: Path) -> None:
 
 def test_one_image_has_no_interval_and_a_page(tmp_path: Path) -> None:
     folder = ran(made("dataset.n=1", "gallery=1", "method=[gradcam]", "metric=[drop]"), tmp_path)
-    values = data_of(page(folder, n_resamples=20))["values"]
+    values = data_of(render_page(folder, n_resamples=20))["values"]
     assert all(low <= value <= high for row in values for value, low, high, _ in filter(None, row))  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ import pytest
 from tests.report.page.chromium import Chromium, find
 from wsol.protocols._base import protocols
 from wsol.report.numbers.report_data import ReportData
-from wsol.report.page.html import page
+from wsol.report.page.html import render_page
 from wsol.runs import gallery
 from wsol.runs.folder import RunFolder, Shard
 from wsol.runs.gallery import Gallery, Picture, Shown
@@ -32,7 +32,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 @pytest.fixture(scope="session")
 def file(run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("page") / "report.html"
-    place.write_text(page(run, n_resamples=50), encoding="utf-8")
+    place.write_text(render_page(run, n_resamples=50), encoding="utf-8")
     return place
 
 
@@ -373,7 +373,7 @@ def test_a_page_without_a_gallery_says_so(browser: Chromium, run: RunFolder, tmp
     (bare.path / "rows").symlink_to(run.path / "rows")
     (bare.path / "run.json").write_text((run.path / "run.json").read_text())
     place = tmp_path / "bare.html"
-    place.write_text(page(bare, n_resamples=20))
+    place.write_text(render_page(bare, n_resamples=20))
     browser.open(place)
     assert browser.run("document.querySelector('#count').textContent").startswith("This run kept no images")
     assert browser.run("getComputedStyle(document.querySelector('#tools')).display") == "none"
@@ -397,7 +397,7 @@ def test_two_thousand_images_cost_only_those_on_screen(
     ]
     gallery.write(big, Shard(0, tuple(ids)), protocols["choe2020_v1"], pictures, shown)
     place = tmp_path / "big.html"
-    place.write_text(page(big, n_resamples=20))
+    place.write_text(render_page(big, n_resamples=20))
     browser.open(place)
     assert len(listed(browser)) == 2000
     browser.run("document.querySelector('#cards li:last-child').scrollIntoView()")

@@ -18,6 +18,7 @@ import numpy as np
 from wsol.datasets import checks, files
 from wsol.datasets.base import Dataset, Sample, dataset
 from wsol.errors import DataError
+from wsol.options import option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,18 +35,14 @@ class Coco(Dataset):
 
     Boxes are x, y, w, h in the file and half-open x, y, x + w, y + h here. Crowds are no boxes; in masks they are
     ignored pixels. Boxes without area are left out.
-
-    Attributes
-    ----------
-    images : folder that the file names are relative to; null where boxes are enough.
-    annotations : the JSON file.
-    label_map : what the network counts by: ``contiguous`` is the place of the category among the sorted ids, from 0;
-        ``id`` is the category id itself.
     """
 
-    images: Path | None
-    annotations: Path
-    label_map: Literal["contiguous", "id"] = "contiguous"
+    images: Path | None = option(help="folder that the file names are relative to; null where boxes are enough")
+    annotations: Path = option(help="the JSON file")
+    label_map: Literal["contiguous", "id"] = option(
+        "contiguous",
+        help="label numbers: the category's place among the sorted ids (contiguous), or its id",
+    )
 
     @property
     def numbers_names(self) -> bool:

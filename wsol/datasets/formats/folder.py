@@ -14,6 +14,7 @@ import numpy as np
 from wsol.datasets import checks, files
 from wsol.datasets.base import Dataset, Sample, dataset
 from wsol.errors import DataError, unknown
+from wsol.options import option
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,15 +32,14 @@ class Folder(Dataset):
     right and bottom at most its width and height; what they mean (inclusive or half-open) stays as in the file. Labels
     are whole numbers, as the network counts from 0; if none is one, they are names, numbered in alphabetical order as
     torchvision's ImageFolder does.
-
-    Attributes
-    ----------
-    images : folder that image_id is relative to; null where boxes are enough and the file has sizes.
-    annotations : the CSV file, with a header line. With columns `width,height` no image is opened to learn its size.
     """
 
-    images: Path | None
-    annotations: Path
+    images: Path | None = option(
+        help="folder that image_id is relative to; null where boxes are enough and the file has sizes"
+    )
+    annotations: Path = option(
+        help="the CSV file with a header line; with columns width,height no image is opened for its size"
+    )
 
     @property
     def numbers_names(self) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from wsol.datasets import checks, files
 from wsol.datasets.base import Dataset, Sample, dataset
 from wsol.errors import DataError
+from wsol.options import option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,22 +27,18 @@ class WsolEvaluation(Dataset):
     The numbers of `localization.txt` stay as they are. What they mean differs between the published splits:
     ILSVRC has the XML's xmin, ymin, xmax, ymax; CUB has x, y, x + w, y + h. Splits with masks have no boxes, so
     `boxes_xyxy` is (0, 4) there.
-
-    Attributes
-    ----------
-    images : folder that the image ids are relative to; null where sizes and boxes are enough (`wsol.maps.fixed`).
-    metadata : folder with image_ids.txt, class_labels.txt, image_sizes.txt, localization.txt. Where the sizes file is
-        empty (OpenImages), sizes come from the images' headers.
-    masks : folder that the masks in localization.txt are relative to; without it there are none.
-    labels_only : don't ask for boxes or masks (training splits have none).
-    called : what runs and tables call it: ``ilsvrc``.
     """
 
-    images: Path | None
-    metadata: Path
-    masks: Path | None = None
-    labels_only: bool = False
-    called: str = ""
+    images: Path | None = option(
+        help="folder that the image ids are relative to; null where sizes and boxes are enough"
+    )
+    metadata: Path = option(
+        help="folder with image_ids.txt, class_labels.txt, image_sizes.txt and localization.txt; where the sizes "
+        "file is empty (OpenImages), sizes come from the images"
+    )
+    masks: Path | None = option(None, help="folder that the masks in localization.txt are relative to; null for none")
+    labels_only: bool = option(False, help="do not require boxes or masks, which training splits have none of")
+    called: str = option("", help="what runs and tables call it, for example ilsvrc")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,7 +1,5 @@
 """What methods of transformers share: the tokens that the head reads, the grid of the patches, passes in parts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import isqrt

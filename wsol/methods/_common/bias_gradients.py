@@ -1,7 +1,5 @@
 """Gradients behind every bias of a network: what FullGrad adds up."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import cast
 

@@ -5,8 +5,6 @@ a max pool each window's change goes to the winners of both sides. Linear layers
 add up to y - y_0 wherever only these are between the layer and the logit (Shrikumar et al., 2017).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any

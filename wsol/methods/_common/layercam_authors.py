@@ -1,7 +1,5 @@
 """The gradient that LayerCAM's authors' localization script takes: of the next pool's output, upsampled."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -4,8 +4,6 @@ The Score-CAM family shares this: one sweep of masked forwards gives logits and 
 uses the same masks. Masks and masked images exist one chunk at a time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal

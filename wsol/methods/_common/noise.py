@@ -1,7 +1,5 @@
 """Noisy copies of images, the same for an image whatever the batch."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

@@ -5,8 +5,6 @@ hook, no copy, nothing to restore. Capped ReLUs (ReLU6) follow it too; smooth ac
 gradient.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import torch

@@ -4,8 +4,6 @@ Three readings under their own names. `rise2018_dataset` and `rise2018_single` f
 a box filter and whose order inside ties is reversed; `rise_fixed` mends both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -25,6 +23,7 @@ from wsol.options import Range, option
 Curve = NDArray[np.float64]
 
 PAPER = "Petsiuk, Das and Saenko, RISE, BMVC 2018"
+CURVES = {"deletion": "share of pixels deleted", "insertion": "share of pixels inserted"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,9 +60,9 @@ def lines_of(summaries: Sequence[Summary]) -> list[Line]:
     for group in grouped(summaries, apart_from_seed):
         of_seeds = [_of_run(summary) for summary in group]
         if len({run_fields(summary)["seed"] for summary in group}) < len(group) or len(group) == 1:
-            lines += [line for one in of_seeds for line in one]
+            lines += [line for run in of_seeds for line in run]
             continue
-        by_name = grouped([line for one in of_seeds for line in one], lambda n: (n.name, str(n.fields["slice"])))
+        by_name = grouped([line for run in of_seeds for line in run], lambda n: (n.name, str(n.fields["slice"])))
         lines += [_over_seeds(same) for same in by_name]
     return lines
 
@@ -129,11 +129,11 @@ def _of_run(summary: Summary) -> list[Line]:
         for part in slices:
             if (variant, part) not in cells:
                 continue
-            own = {"variant": about.id, "method": about.method, "layers": "+".join(about.layers), "slice": part}
+            about_line = {"variant": about.id, "method": about.method, "layers": "+".join(about.layers), "slice": part}
             lines.append(
                 Line(
                     name=about.id,
-                    fields={**about.options, **inherited, **own},
+                    fields={**about.options, **inherited, **about_line},
                     cells=cells[variant, part],
                     costs=summary.costs[variant],
                     control=about.role == "control",
@@ -178,9 +178,9 @@ def _mean(lines: Sequence[Line]) -> Line:
     """The mean over lines of every number that all of them have on the same images."""
     cells = {}
     for key in lines[0].cells:
-        found = [line.cells[key] for line in lines if key in line.cells]
-        if len(found) == len(lines) and len({c.images for c in found}) == 1 and all(c.draws for c in found):
-            cells[key] = _averaged(found)
+        alike = [line.cells[key] for line in lines if key in line.cells]
+        if len(alike) == len(lines) and len({c.images for c in alike}) == 1 and all(c.draws for c in alike):
+            cells[key] = _averaged(alike)
     costs = {name: float(np.mean([line.costs[name] for line in lines])) for name in lines[0].costs}
     common = {k: v for k, v in lines[0].fields.items() if all(line.fields.get(k) == v for line in lines)}
     return Line(

@@ -158,15 +158,15 @@ def number_entries(rows: Sequence[Line], key: Key, bases: Sequence[Line] = ()) -
     beyond = against(rows, key, bases) if bases else {}
     style = Style.of(row.cells[key] for row in rows if key in row.cells)
     signed = Style.of((cell for cell, _ in beyond.values()), signed=True)
-    found = []
+    entries = []
     for n, row in enumerate(rows):
         at = marks_at(marks.get(n))
         if n in beyond:
             cell, significant = beyond[n]
-            found.append(entry(cell, signed, marks=("*",) if significant else ()))
+            entries.append(entry(cell, signed, marks=("*",) if significant else ()))
         else:
-            found.append(entry(row.cells.get(key), style, marks=() if beyond else at))
-    return found
+            entries.append(entry(row.cells.get(key), style, marks=() if beyond else at))
+    return entries
 
 
 def _answers(rows: Sequence[Line], key: Key, measures: Measures) -> list[str]:

@@ -93,10 +93,10 @@ def _numbers(lines: Sequence[Line], protocols: Mapping[str, ProtocolInfo], choic
         blocks = grouped(lines, lambda line: line.fields.get("run"))
         bases = baselines(blocks, choice.baseline)
         lines = [line for block in blocks for line in block]
-    found = records(lines, keys=keys, bases=bases)
-    if not found:
+    numbers = records(lines, keys=keys, bases=bases)
+    if not numbers:
         raise ConfigError("nothing is left to show; ask for fewer conditions")
-    return Table(columns=(), rows=(), numbers=found)
+    return Table(columns=(), rows=(), numbers=numbers)
 
 
 def _protocols(summaries: Sequence[Summary]) -> dict[str, ProtocolInfo]:
