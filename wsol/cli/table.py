@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wsol.cli.options import Command
 from wsol.errors import ConfigError
+from wsol.grammar import stored
 from wsol.runs.folder import RunFolder, find_runs, open_run
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def main(words: Sequence[str]) -> int:
     choice = Choice(
         metrics=chosen.metric,
         protocols=chosen.protocol,
-        by=chosen.by,
+        by=[stored(name) for name in chosen.by],
         sort=chosen.sort,
         baseline=chosen.baseline,
         everything=chosen.all,

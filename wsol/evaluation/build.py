@@ -64,7 +64,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
             f"metric {asking[0]} changes one network input, and view {view.name} has several; "
             "choose metric=[] or view=squash"
         )
-    place(classifier, engine)
+    to_device(classifier, engine)
     variants = variants_of(settings, classifier)
     return Experiment(
         dataset=data,
@@ -152,7 +152,7 @@ def chunk_of(engine: Engine) -> int:
     return engine.chunk or CHUNK["cpu" if engine.device == "cpu" else "cuda"]
 
 
-def place(classifier: Classifier, engine: Engine) -> None:
+def to_device(classifier: Classifier, engine: Engine) -> None:
     """Put a network of our own loading where it runs: on the device, in the precision, eval mode, channels last."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = engine.tf32
     # channels last: twice as fast on the CPU for our networks (benchmarks/speed/layout.py)
@@ -162,7 +162,7 @@ def place(classifier: Classifier, engine: Engine) -> None:
 
 def extractor_of(classifier: Classifier, engine: Engine, *, seed: int) -> MapExtractor:
     """What computes raw maps on a network of our own loading, which is put where it runs."""
-    place(classifier, engine)
+    to_device(classifier, engine)
     return MapExtractor(classifier, seed=seed, chunk=chunk_of(engine), autocast=engine.precision == "bfloat16")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wsol.errors import ConfigError, UnknownName, unknown
-from wsol.grammar import parse
+from wsol.grammar import same_choice
 from wsol.report.numbers.lines import Key, Line, check_fields, value_of
 from wsol.report.numbers.names import natural, short_name
 from wsol.report.numbers.quantity import Cell
@@ -175,7 +175,7 @@ def named_variant(name: str, variants: Mapping[str, VariantInfo | None], *, see:
     ConfigError : several fit. UnknownName : none does; `see` says where to look.
     """
     for key, variant in variants.items():
-        if name == key or (variant and (name == short_name(variant)[0] or parse(name) == parse(variant.id))):
+        if name == key or (variant and (name == short_name(variant)[0] or same_choice(name, variant.id))):
             return key
     fitting = [key for key, variant in variants.items() if variant and variant.method == name]
     fitting = fitting or [key for key in variants if key.startswith(name)]
