@@ -155,7 +155,7 @@ def _trace(module: nn.Module, example: Tensor) -> Mapping[str, Output]:
 
 def _final_linear(module: nn.Module, outputs: Mapping[str, Output], classes: int) -> Iterator[str]:
     """Linear layers and convolutions to the classes, behind which no other module's output has space."""
-    for name, output in reversed(outputs.items()):
+    for name, output in reversed(list(outputs.items())):
         if output.layout == "none":
             continue
         part = module.get_submodule(name)
