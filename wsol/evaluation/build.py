@@ -174,7 +174,14 @@ def load_model(node: Mapping[str, Any]) -> Classifier:
     """The network a configuration node names, with its weights."""
     spec = build(ModelSpec, node, where="model")
     weights = None if spec.weights is None else str(spec.weights)
-    classifier = load_classifier(spec.name, weights=weights, num_classes=spec.num_classes, input_size=spec.input_size)
+    own = {"text": None if spec.text is None else str(spec.text), "tower": spec.tower}
+    classifier = load_classifier(
+        spec.name,
+        weights=weights,
+        num_classes=spec.num_classes,
+        input_size=spec.input_size,
+        **{name: value for name, value in own.items() if value is not None},
+    )
     return classifier if spec.randomise is None else _with_random_layers(classifier, spec.randomise)
 
 
