@@ -37,6 +37,11 @@ def knows(name: str) -> bool:
     return name in names()
 
 
+def options(name: str) -> tuple[str, ...]:
+    """None."""
+    return ()
+
+
 def load(name: str, *, weights: str | None, num_classes: int | None, input_size: int | None) -> Classifier:
     """See `wsol.models.zoo.load_classifier`. `weights` may name a member of the architecture's weights enum.
 
