@@ -246,13 +246,14 @@ def _cell(
             values = (values < quantity.top).astype(float)
         if not len(values):
             return []
-        draws = draw_mean(values, settings.resamples(rows), bounded=quantity.proportion)
+        draws = draw_mean(values, settings.resamples(rows), bounded=quantity.proportion, bounds=quantity.bounds)
     else:
         columns_read = columns_of(rows, f"{quantity.measure}/")
         columns_read = {name: columns_read[name] for name in quantity.columns or columns_read}
         draws = draw(
             lambda weights: reductions.reduce(quantity.reduction, columns_read, weights.astype(np.float64)),
             settings.resamples(rows),
+            bounds=quantity.bounds,
         )
         if math.isnan(draws.value):
             return []
