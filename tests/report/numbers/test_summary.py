@@ -17,6 +17,7 @@ from wsol.report.numbers.aliases import aliases
 from wsol.report.numbers.slices import slicer
 from wsol.report.numbers.summary import Cell, Settings, Summary, summarize
 from wsol.runs.folder import RunFolder, Shard
+from wsol.stats.intervals import wilson
 
 QUALITY = {"gradcam@stage5": 0.0, "layercam@stage5": 0.1}
 
@@ -74,6 +75,10 @@ def test_a_fixed_threshold_has_no_maximum(run: RunFolder) -> None:
     cell = find(summary, "gt_known_loc", "gradcam2017")
     assert cell.value == pytest.approx(100 * (iou >= 0.5).mean())
     assert (cell.tau, cell.tau_from) == ((0.15,), "fixed 0.15")
+    low, high = wilson(float((iou >= 0.5).sum()), 60)
+    assert (cell.low, cell.high) == pytest.approx((100 * low, 100 * high))
+    text = printed(summary, protocols=["gradcam2017"])
+    assert "over images: Wilson's for shares at a fixed threshold." in text
 
 
 def test_slices_keep_the_threshold_of_all_images_and_add_up_to_them(run: RunFolder) -> None:
@@ -87,6 +92,7 @@ def test_slices_keep_the_threshold_of_all_images_and_add_up_to_them(run: RunFold
     assert sum(c.n * c.value for c in parts) == pytest.approx(60 * whole.value)
     assert {c.tau for c in parts} == {whole.tau}
     assert {c.tau_from for c in parts} == {"best on all images"}
+    assert {c.draws.interval for c in parts if c.draws} == {"rechosen"}
 
 
 def test_slices_by_class_objects_and_correctness_name_what_they_hold(run: RunFolder) -> None:
@@ -170,6 +176,8 @@ def test_psol_averages_over_classes(tmp_path: Path) -> None:
     hits = iou_at(run, name) >= 0.5
     expected = np.mean([hits[labels == c].mean(0) for c in range(4)], axis=0).max()
     assert cell.value == pytest.approx(100 * expected)
+    assert cell.draws is not None
+    assert cell.draws.interval == "rechosen"
 
 
 def test_a_run_without_rows_says_how_to_get_some(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from wsol.report.numbers.choose import cell_at
 from wsol.report.numbers.lines import apart_from_seed, grouped, run_fields
 from wsol.report.numbers.quantity import Cell
 from wsol.report.tables.text import interval, number
+from wsol.stats.draws import INTERVALS
 
 if TYPE_CHECKING:
     from wsol.report.numbers.lines import Key, Line
@@ -119,17 +120,10 @@ def intervals(cells: Collection[Cell], *, by_class: bool) -> str:
     units = "Percentages; numbers with three digits are fractions of 1."
     if len(digits) == 1:
         units = "Percentages." if 1 in digits else "Fractions of 1."
-    draws = [cell.draws for cell in cells if cell.draws is not None]
-    shares = [one for one in draws if one.bounded and one.contact is None]
-    kinds = {
-        "bootstrap with the best threshold chosen again in each replicate": any(d.contact is not None for d in draws),
-        "Wilson's for shares at a fixed threshold": bool(shares),
-        "Student's for means": any(not d.bounded and d.influence is not None for d in draws),
-        "bootstrap for pooled scores": any(d.influence is None for d in draws),
-    }
+    there = {cell.draws.interval for cell in cells if cell.draws is not None}
     drawn = "classes" if by_class else "images"
-    said = "; ".join(kind for kind, there in kinds.items() if there)
-    return f"{units} Intervals: 95 %, over {drawn}: {said}."
+    kinds = "; ".join(words for kind, words in INTERVALS.items() if kind in there)
+    return f"{units} Intervals: 95 %, over {drawn}: {kinds}."
 
 
 def _versions(summaries: Sequence[Summary]) -> list[str]:
