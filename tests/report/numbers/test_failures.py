@@ -80,7 +80,10 @@ def test_a_metric_takes_the_worse_end_of_its_range(run: RunFolder) -> None:
 
 def test_the_note_tells_how_many_failed_and_the_first_of_them(run: RunFolder) -> None:
     text = printed(summarize(run, n_resamples=20))
-    note = "gradcam@stage5: 3 of 40 images failed (first: test/00004: RuntimeError: no map); they count as misses."
+    note = (
+        "gradcam@stage5: 3 of 40 images failed (first: test/00004: RuntimeError: no map); "
+        "they count as misses, in metrics as the worst value."
+    )
     assert note in text
     assert "layercam@stage5: " not in text
 
@@ -117,3 +120,28 @@ def test_the_commands_end_well(run: RunFolder, capsys: pytest.CaptureFixture[str
     assert {r["n"] for r in found if r["variant"] == GRADCAM} == {37}
     assert main(["report", "-o", str(run.path / "r.html"), *fast]) == 0
     assert "3 of 40 images failed" in (run.path / "r.html").read_text()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_value_that_is_not_finite_is_the_worst_and_said(tmp_path: Path, value: float) -> None:
+    run = make_run(tmp_path / "run", {GRADCAM: 0.0, LAYERCAM: 0.1}, rise=True, n=10)
+    rows = [row for table in run.tables().values() for row in table.to_pylist()]
+    rows[0][DELETION] = rows[1]["rise2018_dataset/insertion_minus_deletion"] = value
+    about = run.about()
+    unbounded = [
+        dataclasses.replace(q, bounds=None, main=True) if q.key == "insertion_minus_deletion" else q
+        for q in about.quantities
+    ]
+    about = dataclasses.replace(about, quantities=tuple(unbounded))
+    ids = tuple(sorted({row["image_id"] for row in rows}))
+    run.write(Shard(0, ids), rows, frozenset(run.footers()[0].work), about)
+    summary, skipped = summarize(run, n_resamples=20), summarize(run, n_resamples=20, skip_failed=True)
+    known = [row[DELETION] for row in rows[1:10]]
+    found = cell(summary, "deletion_auc")
+    assert (found.n, found.value, found.not_finite) == (10, pytest.approx((sum(known) + 1) / 10), 1)
+    assert (cell(skipped, "deletion_auc").n, cell(skipped, "deletion_auc").value) == (9, pytest.approx(np.mean(known)))
+    lost = cell(summary, "insertion_minus_deletion")
+    assert (lost.n, lost.failed, np.isnan(lost.value)) == (10, 1, True)
+    text = printed(summary)
+    assert f"{GRADCAM}: 1 of 10 values of Deletion are not finite; they count as the worst." in text
+    assert "failed†" in text

@@ -186,3 +186,14 @@ def test_a_slice_of_a_protocol_that_averages_over_classes_averages_over_its_own(
     sliced = summarize(run, slicer=slicer("class", run), n_resamples=20).cells
     found = sorted(c.value for c in sliced if c.metric == "gt_known_loc")
     assert found == pytest.approx(sorted(100 * sum(h) / len(h) for h in hit.values()))
+
+
+def test_a_pivot_explains_its_blanks_twins_and_columns_without_marks(tmp_path: Path) -> None:
+    qualities = {"gradcam@a": 0.0, "gradcam@b": 0.001, "cam@a": "gradcam@a", "rise": 0.3}
+    text = printed(summarize(make_run(tmp_path / "run", qualities), n_resamples=100), layout=Layout(pivot=["layers"]))
+    assert "= NAME: the same maps as NAME up to rounding" in text
+    assert "Blank: no such number in the rows." in text
+    assert "Rows are ordered by the mean of their numbers, controls last." in text
+    two = {"gradcam@a": 0.0, "layercam@a": 0.001}
+    text = printed(summarize(make_run(tmp_path / "two", two, seed=3), n_resamples=100), layout=Layout(pivot=["layers"]))
+    assert "No marks in a: nothing differs significantly from the best." in text

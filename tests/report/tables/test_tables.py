@@ -16,7 +16,7 @@ from wsol.report.numbers.choose import Choice
 from wsol.report.numbers.slices import slicer
 from wsol.report.numbers.summary import Summary, summarize
 from wsol.report.tables.show import Layout
-from wsol.runs.folder import RunFolder
+from wsol.runs.folder import RunFolder, Shard
 
 
 def test_heads_name_the_main_numbers_of_each_protocol_once(summary: Summary) -> None:
@@ -162,7 +162,7 @@ def test_parts_keep_the_order_they_were_cut_in(tmp_path: Path) -> None:
     sliced = summarize(run, slicer=slicer("size", run), n_resamples=20)
     text = printed(sliced, by=["slice"])
     assert [line[0].split()[0] for line in body(text)[1:]] == ["small", "medium", "large"]
-    assert "chosen again in each replicate" not in text
+    assert "bootstrap with the best threshold chosen again in each replicate" in text
     assert "chosen again in each replicate" in printed(summarize(run, n_resamples=20))
 
 
@@ -247,3 +247,27 @@ def test_milliseconds_of_different_runs_are_marked(tmp_path: Path) -> None:
 def _of_other_network(place: Path) -> RunFolder:
     identity = {"model": "shapes_vgg", "weights": "embedded:vgg"}
     return make_run(place / "vgg", {"gradcam@stage5": 0.0}, identity=identity)
+
+
+def test_columns_without_marks_say_why(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"cam@s": 0.0, "gradcam@s": 0.0, "rise": 0.001}, rise=True, seed=3)
+    about = run.about()
+    aimless = [replace(q, higher_is_better=None) if q.key == "insertion_auc" else q for q in about.quantities]
+    tables = run.tables()
+    rows = [row for table in tables.values() for row in table.to_pylist()]
+    for row in rows[:5]:
+        row["rise2018_dataset/deletion_auc"] = None
+    about = replace(about, quantities=tuple(aimless))
+    ids = tuple(tables["rise"]["image_id"].to_pylist())
+    run.write(Shard(0, ids), rows, frozenset(run.footers()[0].work), about)
+    text = printed(summarize(run, n_resamples=100))
+    assert "No marks in Insertion: neither higher nor lower is better." in text
+    assert "No marks in MaxBoxAcc, Top-1 Loc: nothing differs significantly from the best." in text
+    assert "Deletion: only rows of the same images are compared." in text
+    assert "no mark at all" not in text
+
+
+def test_a_table_of_differences_says_which_numbers_are_none(summary: Summary) -> None:
+    text = printed(summary, baseline="gradcam@stage5")
+    assert "Numbers of the baseline itself, and of rows on other images than its own, are not differences." in text
+    assert "= NAME: the same maps as NAME up to rounding" in text

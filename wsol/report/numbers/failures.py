@@ -29,7 +29,11 @@ class Failures:
 
     def sentence(self, variant: str) -> str:
         """What stands under the table."""
-        done = "they are left out (--skip-failed)" if self.skipped else "they count as misses"
+        done = (
+            "they are left out (--skip-failed)"
+            if self.skipped
+            else "they count as misses, in metrics as the worst value"
+        )
         counted = f"{variant}: {self.count} of {self.images} images failed"
         return f"{counted} (first: {self.image_id}: {self.error}); {done}."
 
@@ -74,10 +78,17 @@ def with_worst(table: pa.Table, about: About) -> pa.Table:
         table = _filled(table, f"{name}/iou", bad, [0.0])
         table = _filled(table, f"{name}/rank", bad, NO_RANK)
     for quantity in about.quantities:
-        if quantity.column and quantity.bounds and quantity.higher_is_better is not None:
-            worst = quantity.bounds[0 if quantity.higher_is_better else 1]
+        worst = worst_of(quantity)
+        if quantity.column and worst is not None:
             table = _filled(table, quantity.column, failed(table, quantity.measure), worst)
     return _filled(table, "rank", failed(table), NO_RANK)
+
+
+def worst_of(quantity: Quantity) -> float | None:
+    """What an image without a value counts as; None where there is no worst value."""
+    if quantity.bounds is None or quantity.higher_is_better is None:
+        return None
+    return quantity.bounds[0 if quantity.higher_is_better else 1]
 
 
 def without_value(rows: pa.Table, quantity: Quantity, columns: Iterable[str]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -97,11 +97,17 @@ def check_fields(lines: Iterable[Line], names: Sequence[str]) -> None:
 
 
 def group_lines(lines: Sequence[Line], by: Sequence[str], *, pick: Callable[[Line], float] | None = None) -> list[Line]:
-    """One line for every combination of the fields `by`: the mean of its lines, or the one that `pick` values most."""
+    """One line for every combination of the fields `by`: the mean of its lines, or the one that `pick` values most.
+
+    Controls are never averaged with methods: where both have the same fields they are a line of their own, which says
+    so in the last of them.
+    """
     check_fields(lines, by)
     merged = []
-    for group in grouped(lines, lambda line: tuple(str(value_of(line, name)) for name in by)):
+    for group, beside_methods in _apart_from_controls(lines, by):
         fields = {name: value_of(group[0], name) for name in by}
+        if beside_methods:
+            fields[by[-1]] = f"{fields[by[-1]]} (controls)".strip()
         distinct = [line for line in group if not line.same_as] or group
         if len(group) == 1:
             line = group[0]
@@ -111,6 +117,13 @@ def group_lines(lines: Sequence[Line], by: Sequence[str], *, pick: Callable[[Lin
             line = distinct[0] if len(distinct) == 1 else _mean(distinct)
         merged.append(replace(line, fields={**line.fields, **fields}))
     return merged
+
+
+def _apart_from_controls(lines: Sequence[Line], by: Sequence[str]) -> Iterator[tuple[list[Line], bool]]:
+    """Lines with the same fields, methods and controls apart; whether they are controls where there are methods too."""
+    for place in grouped(lines, lambda line: tuple(str(value_of(line, name)) for name in by)):
+        kinds = grouped(place, lambda line: line.control)
+        yield from ((kind, len(kinds) > 1 and kind[0].control and bool(by)) for kind in kinds)
 
 
 def grouped(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
@@ -165,6 +178,10 @@ def _over_seeds(lines: Sequence[Line]) -> Line:
     for key, cell in first.cells.items():
         others = [line.cells[key] for line in lines if key in line.cells]
         draws = [other.draws for other in others if other.draws is not None]
+        lost = next((other for other in others if other.failed), None)
+        if lost is not None:
+            cells[key] = lost
+            continue
         if len(draws) < len(lines) or len({other.images for other in others}) > 1:
             cells[key] = cell
             continue
@@ -180,7 +197,10 @@ def _mean(lines: Sequence[Line]) -> Line:
     cells = {}
     for key in lines[0].cells:
         alike = [line.cells[key] for line in lines if key in line.cells]
-        if len(alike) == len(lines) and len({c.images for c in alike}) == 1 and all(c.draws for c in alike):
+        lost = next((cell for cell in alike if cell.failed), None)
+        if lost is not None:
+            cells[key] = lost
+        elif len(alike) == len(lines) and len({c.images for c in alike}) == 1 and all(c.draws for c in alike):
             cells[key] = _averaged(alike)
     costs = {name: float(np.mean([line.costs[name] for line in lines])) for name in lines[0].costs}
     common = {k: v for k, v in lines[0].fields.items() if all(line.fields.get(k) == v for line in lines)}

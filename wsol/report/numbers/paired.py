@@ -7,6 +7,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+
 from wsol.report.numbers.quantity import Cell
 from wsol.stats.paired import difference, holm
 from wsol.stats.ties import ALPHA
@@ -26,8 +28,9 @@ def apart(cell: Cell | None, base: Cell | None) -> tuple[Cell, Difference] | Non
         return None
     test = difference(cell.draws, base.draws)
     scale = 100.0 if cell.percent else 1.0
-    most = 100.0 if cell.percent else math.inf  # of a difference of two shares
-    low, high = max(-most, scale * test.low), min(most, scale * test.high)
+    ends = cell.quantity.bounds or ((0.0, 1.0) if cell.percent and not cell.quantity.signed else (0.0, math.inf))
+    most = scale * (ends[1] - ends[0])  # of a difference of two such numbers
+    low, high = (float(end) for end in np.clip([scale * test.low, scale * test.high], -most, most))
     points = replace(cell, value=scale * test.value, low=low, high=high, draws=None, seeds=1)
     return points, test
 

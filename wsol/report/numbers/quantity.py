@@ -28,6 +28,7 @@ class Cell:
     slice : which part of the images, ``""`` for all.
     images : stands for the images and their order; cells with equal ones can be compared image by image.
     failed : images that failed and for which the quantity has no worst value: then there is no number.
+    not_finite : values that are NaN or infinite and count as the worst value.
     draws : replicates for paired comparisons.
     spread : standard deviation over seeds, where the number is a mean over `seeds` of them.
     """
@@ -44,6 +45,7 @@ class Cell:
     slice: str = ""
     images: str = ""
     failed: int = 0
+    not_finite: int = 0
     draws: Draws | None = field(default=None, repr=False, compare=False)
     spread: float = float("nan")
     seeds: int = 1
@@ -98,6 +100,7 @@ def cell_of(
     chosen_on: str = "",
     slice_: str = "",
     images: str = "",
+    not_finite: int = 0,
 ) -> Cell:
     """The cell of a statistic's draws.
 
@@ -122,6 +125,7 @@ def cell_of(
         chosen_on=chosen_on,
         slice=slice_,
         images=images,
+        not_finite=not_finite,
         draws=draws,
     )
 

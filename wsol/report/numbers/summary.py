@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from wsol.errors import DataError
 from wsol.registry import load_plugin
 from wsol.report.numbers.aliases import aliases, repeated
-from wsol.report.numbers.failures import Failures, failed, failures, prepared, without_value
+from wsol.report.numbers.failures import Failures, failed, failures, prepared, without_value, worst_of
 from wsol.report.numbers.lines import lines_of
 from wsol.report.numbers.localization import LONG, Subject, Validation, localization
 from wsol.report.numbers.quantity import Cell, cell_of, without_number
@@ -235,17 +235,25 @@ def _cell(
     key: str, quantity: Quantity, rows: pa.Table, columns: Sequence[str], slice_: str, settings: Settings
 ) -> list[Cell]:
     """One cell, or none where no image has a value."""
+    not_finite = 0
     if quantity.reduction in ("mean", "rank"):
         rows = known(rows, *columns)
         values = numbers(rows, columns[0]) if len(rows) else np.zeros(0)
-        if not np.isfinite(values).all():
-            rows, values = rows.filter(np.isfinite(values)), values[np.isfinite(values)]
+        bad = ~np.isfinite(values)
+        if bad.any() and settings.skip_failed:
+            rows, values, bad = rows.filter(pa.array(~bad)), values[~bad], bad[~bad]
+        if bad.any():
+            worst = worst_of(quantity)
+            if worst is None:
+                return [without_number(key, quantity, n=len(rows), failed=int(bad.sum()), slice_=slice_)]
+            values = np.where(bad, worst, values)
         if quantity.top is not None:
             if quantity.top > rank_depth(rows):
                 return []
             values = (values < quantity.top).astype(float)
         if not len(values):
             return []
+        not_finite = int(bad.sum())
         draws = draw_mean(values, settings.resamples(rows), bounded=quantity.proportion, bounds=quantity.bounds)
     else:
         columns_read = columns_of(rows, f"{quantity.measure}/")
@@ -257,7 +265,9 @@ def _cell(
         )
         if math.isnan(draws.value):
             return []
-    return [cell_of(draws, variant=key, quantity=quantity, slice_=slice_, images=images_of(rows))]
+    return [
+        cell_of(draws, variant=key, quantity=quantity, slice_=slice_, images=images_of(rows), not_finite=not_finite)
+    ]
 
 
 def _learn_reductions(unknown: Sequence[Quantity], about: About) -> None:

@@ -43,6 +43,11 @@ def footer(
     notes += [found.sentence(s.variants[key].id) for s in summaries for key, found in s.failures.items()]
     notes += [sentence for s in summaries for sentence in _about_maps(s)]
     shown = [line.cells[key] for line in lines for key in keys if key in line.cells]
+    notes += dict.fromkeys(
+        f"{cell.variant}: {cell.not_finite} of {cell.n} values of {cell.label} are not finite; they count as the worst."
+        for cell in shown
+        if cell.not_finite
+    )
     notes.append(intervals(shown, by_class=by_class))
     if costed and any(not math.isnan(line.costs["ms"]) for line in lines):
         notes.append("F+B: forward passes (partial ones too) + backward passes per image; ms: median per image.")

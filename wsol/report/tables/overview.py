@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TIMED_APART = "‡"
 MARKS = {
     BEST: "significantly better than all others of its column (paired tests, Holm-corrected, 5 %).",
-    TIED: "not significantly worse than the best of its column; no mark at all: no significant difference to it.",
+    TIED: "not significantly worse than the best of its column.",
     "*": "significant (paired by image, Holm-corrected over the column, 5 %).",
     LOST: "{} of {} images failed and this quantity has no worst value.",
     TIMED_APART: "timed in different runs, so another load on the machine may explain a difference.",
@@ -70,7 +70,8 @@ def overview(
         ]
         for n, row in enumerate(rows)
     ]
-    columns += number_columns(keys, lines, measures, best_by)
+    of_numbers = number_columns(keys, lines, measures, best_by)
+    columns += of_numbers
     for place, column in enumerate(zip(*(number_entries(rows, key, bases) for key in keys), strict=True)):
         row = rows[place]
         if row.same_as:
@@ -93,8 +94,21 @@ def overview(
             "= where shared."
         )
     notes = [f"({mark}) {text}" for text, mark in options.items()]
-    if any(row.same_as for row in rows):
-        notes.append("= NAME: the same maps as NAME up to rounding, and so the same numbers.")
+    notes += twins_note(rows)
+    notes += (
+        []
+        if bases
+        else unmarked_notes(
+            [
+                (f"{column.label} {column.group}".strip(), rows, key)
+                for key, column in zip(keys, of_numbers, strict=True)
+            ]
+        )
+    )
+    if bases:
+        notes.append("Numbers of the baseline itself, and of rows on other images than its own, are not differences.")
+    if ranks and any(n not in ranks and not row.same_as for n, row in enumerate(rows)):
+        notes.append("No rank: nothing of the same images to compare with, or no number.")
     notes += [] if varying else [_same_sizes(keys, [next(iter(found)) for found in sizes], lines)]
     most = max((row.cells[best_by].n for row in rows if best_by in row.cells), default=0) if best_by else 0
     kinds = [(row.control, is_sample(row, best_by, most)) for row in rows]
@@ -137,6 +151,39 @@ def marks_of(rows: Iterable[Line], keys: Sequence[Key]) -> dict[str, str]:
     cells = [row.cells[key] for row in rows for key in keys if key in row.cells]
     lost = dict.fromkeys((cell.failed, cell.n) for cell in cells if cell.failed)
     return {**MARKS, LOST: " ".join(MARKS[LOST].format(*counts) for counts in lost)}
+
+
+def twins_note(rows: Iterable[Line]) -> list[str]:
+    """What ``= NAME`` means, where it stands."""
+    if not any(row.same_as for row in rows):
+        return []
+    return [
+        "= NAME: the same maps as NAME up to rounding, and so the same numbers; it takes no part in tests and ranks."
+    ]
+
+
+def unmarked_notes(columns: Iterable[tuple[str, Sequence[Line], Key]]) -> list[str]:
+    """Why columns of (title, lines, key) have no marks, and which of them compare only some of their lines."""
+    plain, equal, apart = list[str](), list[str](), list[str]()
+    for name, rows, key in columns:
+        taking = [row for row in rows if key in row.cells and not row.same_as and row.cells[key].draws is not None]
+        found = places(rows, key)
+        if len(taking) < 2:
+            continue
+        if cell_at(taking, key).higher_is_better is None:
+            plain.append(name)
+        elif len(found) < len(taking):
+            apart.append(name)
+        elif not any(place.best or place.tied for place in found.values()):
+            equal.append(name)
+    reasons = {
+        "neither higher nor lower is better": plain,
+        "nothing differs significantly from the best": equal,
+    }
+    notes = [f"No marks in {', '.join(dict.fromkeys(names))}: {why}." for why, names in reasons.items() if names]
+    if apart:
+        notes.append(f"{', '.join(dict.fromkeys(apart))}: only rows of the same images are compared.")
+    return notes
 
 
 def marks_at(place: Place | None) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from wsol.report.numbers.choose import NOTHING, Choice, cell_at, headline, is_sa
 from wsol.report.numbers.lines import Key, Line, check_fields, grouped, value_of
 from wsol.report.numbers.names import natural, plain, short_layers, short_name
 from wsol.report.numbers.ranking import places
-from wsol.report.tables.overview import in_full, marks_at, marks_of, twin_name
+from wsol.report.tables.overview import in_full, marks_at, marks_of, twin_name, twins_note, unmarked_notes
 from wsol.report.tables.table import BEST, TIED, Column, Entry, Table, words
 from wsol.report.tables.text import Style, entry
 
@@ -62,13 +62,19 @@ def pivot_table(
     if turned:
         columns, body = _turned(columns, body, len(down))
     arrow = ", lower is better" if cell.higher_is_better is False else ""
-    by = "" if choice.by else " Rows are ordered by their mean."
+    by = "" if choice.by else " Rows are ordered by the mean of their numbers, controls last."
     lead = [f"{in_full(cell, measures)}{arrow}; threshold: {cell.tau_from or 'none'}.{by}"]
     if len(set(sizes.values())) > 1:
         lead.append("n: " + ", ".join(f"{' '.join(values)} {n}" for values, n in sizes.items()) + ".")
     else:
         lead.append(f"n = {next(iter(sizes.values()))} images each.")
-    notes = []
+    by_column = [[line for line in rows if _values(line, across) == values] for values in spread]
+    notes = twins_note(rows)
+    notes += unmarked_notes(
+        [(" ".join(values) or "-", column, key) for values, column in zip(spread, by_column, strict=True)]
+    )
+    if any(not entry.text for row in body for entry in row[len(down) if not turned else 1 :]):
+        notes.append("Blank: no such number in the rows.")
     if any(is_sample(line, key, sizes[_values(line, across)]) for line in rows):
         notes.append("Rows on fewer images stand below the others and have no marks.")
     side = "row" if turned else "column"
