@@ -267,3 +267,25 @@ def test_a_path_has_its_start_and_end(net: torch.nn.Module, make_case: MakeCase)
     with torch.no_grad():
         expected = net(torch.stack([image, torch.zeros_like(image)])).softmax(1)[:, 4].numpy()
     np.testing.assert_allclose(ends[0], expected, atol=1e-14)
+
+
+@pytest.mark.parametrize("kind", [Rise2018Dataset, Rise2018Single, RiseFixed])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (2, 2)])
+def test_the_smallest_images_have_both_curves(
+    make_case: MakeCase, kind: type[DeletionInsertion], shape: tuple[int, int]
+) -> None:
+    image = torch.as_tensor(np.random.default_rng(0).normal(size=(3, *shape)))
+    case = make_case(map=np.arange(shape[0] * shape[1], dtype=float).reshape(shape), image=image)
+    columns = kind().measure(case)
+    assert len(columns["deletion"]) == len(columns["insertion"]) == 1 + shape[0] * shape[1]
+    assert 0 <= columns["deletion_auc"] <= 1
+    assert columns["deletion"][0] == columns["insertion"][-1] == pytest.approx(case.probabilities.max())
+
+
+@pytest.mark.parametrize("shape", [(6, 9), (17, 12)])
+def test_a_reflected_border_is_that_of_torch_where_the_image_is_large_enough(shape: tuple[int, int]) -> None:
+    image = torch.as_tensor(np.random.default_rng(1).normal(size=(3, *shape)))
+    kernel = gaussian_kernel()
+    padded = torch.nn.functional.pad(image[:, None], (5, 5, 5, 5), mode="reflect")
+    expected = torch.nn.functional.conv2d(padded, torch.as_tensor(kernel, dtype=torch.float64)[None, None])[:, 0]
+    assert torch.equal(blurred(image, kernel, border="reflect"), expected)

@@ -14,7 +14,7 @@ FRAME = 224
 
 
 def pointing_share(saliency: Floats, objects: NDArray[np.bool_], *, tolerance: float) -> float | None:
-    """Share of the map's maxima that lie within `tolerance` pixels of an object pixel: 0 or 1 without ties.
+    """Share of the map's maxima on an object pixel or less than `tolerance` pixels from one: 0 or 1 without ties.
 
     Counting any tied maximum as a hit would let constant maps score 100 %, as in Quantus. None without object pixels.
     """
@@ -23,7 +23,7 @@ def pointing_share(saliency: Floats, objects: NDArray[np.bool_], *, tolerance: f
     peaks = saliency == saliency.max()
     away = cv2.distanceTransform((~objects).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     # Squared distances between pixels are whole numbers; float32 roots are not.
-    near = np.rint(np.asarray(away, np.float64) ** 2) <= tolerance**2
+    near = objects | (np.rint(np.asarray(away, np.float64) ** 2) < tolerance**2)  # TorchRay: < and not <=
     return float(near[peaks].mean())
 
 
@@ -32,7 +32,7 @@ def pointing_share(saliency: Floats, objects: NDArray[np.bool_], *, tolerance: f
     paper="Zhang et al., Excitation Backprop, IJCV 2018; tolerance as in TorchRay",
     year=2018,
     needs=("truth",),
-    about="Is the maximum of the map on the object, or within 15 pixels of it? Ties score the share inside.",
+    about="Is the maximum of the map on the object, or less than 15 pixels from it? Ties score the share inside.",
 )
 class PointingGame:
     """The pointing game: a hit where the map's maximum is within a circle of the object.

@@ -43,9 +43,19 @@ def blurred(image: Tensor, kernel: NDArray[Any], *, border: Literal["zero", "ref
     """
     weight = torch.as_tensor(kernel, dtype=torch.float64, device=image.device)[None, None]
     pad = kernel.shape[0] // 2
-    mode = "constant" if border == "zero" else "reflect"
-    padded = torch.nn.functional.pad(image.double()[:, None], (pad, pad, pad, pad), mode=mode)
+    if border == "zero":
+        padded = torch.nn.functional.pad(image.double()[:, None], (pad, pad, pad, pad))
+    else:
+        rows, columns = (_reflected(pad, size, image.device) for size in image.shape[1:])
+        padded = image.double()[:, rows][:, None, :, columns]
     return torch.nn.functional.conv2d(padded, weight)[:, 0].to(image.dtype)
+
+
+def _reflected(pad: int, size: int, device: torch.device) -> Tensor:
+    """Positions -pad..size+pad-1 of d c b | a b c d | c b a, again and again where the image is smaller than that."""
+    period = max(2 * (size - 1), 1)
+    index = torch.arange(-pad, size + pad, device=device) % period
+    return torch.where(index < size, index, period - index)
 
 
 def _mirrored(index: NDArray[Any], side: int) -> NDArray[Any]:

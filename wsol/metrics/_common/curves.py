@@ -97,7 +97,7 @@ def path_probabilities(query: ModelQuery, paths: Paths, counts: Sequence[int] | 
     found = torch.empty(len(classes), dtype=torch.float64, device=device)
     for part, logits in query.stream(images(part) for part in query.parts(len(classes))):
         found[part] = target_probability(logits, classes[part]).double()
-    return found.view(-1, steps)
+    return found.view(len(paths.classes), steps)
 
 
 def area(scores: NDArray[np.float64], *, at: NDArray[np.floating[Any]] | None = None) -> float:
