@@ -14,7 +14,7 @@ from wsol.stats.paired import difference
 from wsol.stats.resamples import Resamples
 from wsol.stats.skewed import KEPT, bounded_mean, is_skewed, zero_mean_p
 
-SAMPLES = 200
+SAMPLES = 400
 Numbers = Callable[[np.random.Generator, int], NDArray[np.float64]]
 MADE: dict[str, tuple[Numbers, float]] = {
     "95 % zeros": (lambda rng, n: (rng.random(n) < 0.05) * rng.random(n), 0.025),
@@ -35,10 +35,10 @@ def test_of_bits_the_interval_is_that_of_clopper_and_pearson(hits: int, n: int) 
 @pytest.mark.parametrize("n", [8, 20])
 @pytest.mark.parametrize("kind", MADE)
 def test_intervals_of_few_skewed_numbers_cover_their_mean(kind: str, n: int) -> None:
-    """95 % shows as 95 +- 1.5 in 200 samples; Student's interval covers 32 and 56 % of the first kind."""
+    """95 % shows as 95 +- 1.1 in 400 samples; Student's interval covers 32 and 56 % of the first kind."""
     rng, (numbers, truth) = np.random.default_rng(n), MADE[kind]
     found = [draw_mean(numbers(rng, n), Resamples(n, 1), bounds=(0, 1)).estimate() for _ in range(SAMPLES)]
-    assert np.mean([one.low <= truth <= one.high for one in found]) >= 0.92
+    assert np.mean([one.low <= truth <= one.high for one in found]) >= 0.925
     assert all(0 <= one.low < one.high <= 1 and one.low <= one.value <= one.high for one in found)
 
 
@@ -56,7 +56,7 @@ def test_a_constant_and_many_zeros_with_the_same_mean_are_rarely_told_apart(n: i
 
 def test_a_clear_difference_of_skewed_numbers_is_still_found() -> None:
     rng = np.random.default_rng(0)
-    apart = np.where(np.arange(60) < 50, 0.3, 0.0) + 0.01 * rng.random(60)
+    apart = np.where(np.arange(60) < 57, 0.3, 0.0) + 0.01 * rng.random(60)
     assert is_skewed(apart)
     assert zero_mean_p(apart, -1, 1) < 0.01
 

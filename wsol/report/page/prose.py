@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from wsol.report.numbers.choose import cell_at
 from wsol.report.numbers.lines import run_fields
 from wsol.report.tables.footer import footer
-from wsol.report.tables.overview import TIMED_APART, in_full, marks_of
+from wsol.report.tables.overview import TIMED_APART, in_full, marks_of, twins_note, unmarked_notes
 from wsol.report.tables.table import BEST, TIED
 from wsol.report.tables.text import LOST, interval, number
 
@@ -41,7 +42,8 @@ def notes(data: ReportData) -> str:
     marks.append("Whiskers under the numbers: the interval within the column’s range.")
     marks += [f"{LOST} {meanings[LOST]}"] if meanings[LOST] else []
     marks += [f"{TIMED_APART} {meanings[TIMED_APART]}"] if data.summary.timed_apart else []
-    lines = footer([data.summary], data.lines, data.keys)
+    shown = [(in_full(cell_at(data.lines, key), data.summary.measures), data.lines, key) for key in data.main_keys]
+    lines = [*twins_note(data.lines), *unmarked_notes(shown), *footer([data.summary], data.lines, data.keys)]
     return "".join(f"<p>{line}</p>" for line in [*marks, *map(escape, lines)])
 
 
