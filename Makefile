@@ -1,5 +1,6 @@
 # make demo   set up and run the main job on the embedded data (about a minute on two idle cores after the install)
 # make test   set up and pass the tests
+# make test-all  all of them, with every method on every kind of network
 # make lint   ruff and mypy --strict
 # make setup  the environment alone, in .venv
 # make clean  remove the environment and results/runs
@@ -11,7 +12,7 @@ STAMP  := $(VENV)/.installed
 UV     := $(shell command -v uv 2>/dev/null)
 PACKAGES := -c constraints.txt -e ".[figures,timm]" --group dev
 
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test test-all lint clean
 help:
 	@sed -n 's/^# //p' Makefile
 
@@ -35,6 +36,9 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -q -n 2
+
+test-all: setup
+	$(BIN)/python -m pytest -q -n 2 -m ""
 
 lint: setup
 	$(BIN)/ruff check .

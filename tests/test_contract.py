@@ -12,7 +12,8 @@ from torch import Tensor
 
 from tests.methods.nets import TinyGAP, make_images, make_net
 from wsol import testing as contract
-from wsol.methods._base import LayerFeatures, MethodInfo, _stated, method, methods
+from wsol.methods._base import MethodInfo, _stated, method, methods
+from wsol.methods._features import LayerFeatures
 from wsol.testing import RULES, Trial
 
 

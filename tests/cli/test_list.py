@@ -62,4 +62,4 @@ def test_data_sets_are_the_readers_and_the_choices_in_conf(capsys: pytest.Captur
 
 def test_choices_say_what_their_file_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "views"]) == 0
-    assert "| squash_centre | squash to 256/224 of the input, centre crop " in capsys.readouterr().out
+    assert "| squash_centre | squash to 256/224 of the input, center crop " in capsys.readouterr().out

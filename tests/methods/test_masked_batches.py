@@ -13,7 +13,8 @@ from torch import Tensor
 from tests.methods.nets import LAYERS, TinyGAP, TinyVGG, layer_features, make_images, make_net
 from tests.reference.methods import CASES as TWIN_CASES
 from tests.reference.methods import TwinCase
-from wsol.methods._base import LayerFeatures, methods
+from wsol.methods._base import methods
+from wsol.methods._features import LayerFeatures
 from wsol.models.forward import INPUT
 from wsol.models.query import ModelQuery
 from wsol.testing import applied

@@ -15,7 +15,7 @@ from wsol.maps.extractor import MapExtractor
 from wsol.methods._variants import variant_of
 from wsol.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, Color, normalized
 from wsol.models.forward import INPUT
-from wsol.models.network import AnyNetwork, Network, evaluating, noise
+from wsol.models.network import AnyNetwork, Network, evaluating, noise, running
 from wsol.models.stages import resolve_layer, stages
 from wsol.views import View, view_named
 
@@ -173,7 +173,7 @@ def given_classes(target: Target, count: int, names: Sequence[str]) -> list[int]
 
 def predicted(module: nn.Module, inputs: Tensor) -> Tensor:
     """(B,) the classes with the highest outputs."""
-    with torch.no_grad(), evaluating(module):
+    with torch.no_grad(), evaluating(module), running(module, inputs):
         return cast("Tensor", module(inputs).argmax(1))
 
 

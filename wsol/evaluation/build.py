@@ -135,16 +135,24 @@ def general_of(settings: Mapping[str, Any]) -> General:
 def engine_of(settings: Mapping[str, Any]) -> Engine:
     """The checked `engine` group, its device settled. Raises ConfigError for a device that can't be used."""
     engine = build(Engine, settings.get("engine") or {}, where="engine")
-    device = engine.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    auto = "cuda" if torch.cuda.is_available() else "cpu"
+    return dataclasses.replace(engine, device=usable_device(auto if engine.device == "auto" else engine.device))
+
+
+def usable_device(name: str) -> str:
+    """`name`; ``cpu``, with a warning, where the device has no float64, in which methods and metrics sum (Apple's mps).
+
+    Raises ConfigError for a device that this machine does not have.
+    """
     try:
-        torch.zeros(1, device=device)
+        torch.zeros(1, dtype=torch.float64, device=name)
+    except TypeError:
+        log.warning("engine.device=%s has no float64, which methods and metrics need; running on cpu instead", name)
+        return "cpu"
     except (RuntimeError, AssertionError) as error:
-        raise ConfigError(
-            f"engine.device={device} can't be used: {str(error).splitlines()[0]}; try engine.device=cpu"
-        ) from error
-    return dataclasses.replace(engine, device=device)
+        reason = str(error).partition("\n")[0].partition(". ")[0]
+        raise ConfigError(f"engine.device={name} can't be used: {reason}; try engine.device=cpu") from error
+    return name
 
 
 def chunk_of(engine: Engine) -> int:
@@ -176,7 +184,14 @@ def load_model(node: Mapping[str, Any]) -> Classifier:
     """The network a configuration node names, with its weights."""
     spec = build(ModelSpec, node, where="model")
     weights = None if spec.weights is None else str(spec.weights)
-    classifier = load_classifier(spec.name, weights=weights, num_classes=spec.num_classes, input_size=spec.input_size)
+    own = {"text": None if spec.text is None else str(spec.text), "tower": spec.tower}
+    classifier = load_classifier(
+        spec.name,
+        weights=weights,
+        num_classes=spec.num_classes,
+        input_size=spec.input_size,
+        **{name: value for name, value in own.items() if value is not None},
+    )
     return classifier if spec.randomise is None else _with_random_layers(classifier, spec.randomise)
 
 
@@ -226,7 +241,7 @@ def _check_truth(data: Dataset, rules: Sequence[Protocol], chosen: Sequence[Chos
 
 
 def _check_labels(data: Dataset, classifier: Classifier, highest: int) -> None:
-    """Raises DataError for a network of other classes; only some data sets say how many there are (`num_classes`)."""
+    """Raises DataError for a network of other classes; only some datasets say how many there are (`num_classes`)."""
     known = data.num_classes
     if known is not None and known != classifier.num_classes and not classifier.weights_id.startswith("random"):
         raise DataError(

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.models.forward import wide
 from wsol.options import PositiveShare, option
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.bias_gradients import at_input, bias_gradients, is_map, magnitude
 from wsol.models.forward import INPUT
 

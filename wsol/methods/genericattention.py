@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.attention import row_map
 from wsol.models.attention import Attention
 

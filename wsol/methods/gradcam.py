@@ -2,8 +2,9 @@
 
 from torch import Tensor
 
-from wsol.methods._base import Differentiated, LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.masks import weighted_sum
+from wsol.methods._features import Differentiated
 from wsol.options import option
 
 

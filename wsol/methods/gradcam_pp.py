@@ -4,7 +4,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.gradcam_pp import WEIGHTS
 from wsol.methods._common.masks import weighted_map
 from wsol.options import option

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from wsol.errors import ConfigError, LayerError
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.attention import parts, tokens_of
 from wsol.models.attention import attention_modules, capture_attention
 from wsol.models.cost import Cost

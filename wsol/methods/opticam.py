@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.masks import SCORE, Score, target_scores, weighted_sum
 from wsol.methods._common.sizes import resized
 from wsol.methods._common.stretch import minmax

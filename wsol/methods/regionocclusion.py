@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.masks import SCORE, Score, behind, sweep, target_scores
 from wsol.methods._common.stretch import minmax
 from wsol.options import Count, NotNegative, Positive, option

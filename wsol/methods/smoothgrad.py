@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.color import PixelMethod
 from wsol.methods._common.noise import noisy_images
 from wsol.models.forward import INPUT

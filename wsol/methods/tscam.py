@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from wsol.errors import HeadError
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.attention import attention_pass, parts, tokens_of
 from wsol.models.attention import Attention
 from wsol.models.heads import ROUNDING

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wsol.metrics._base import OF_CLASS, SHARE, BatchMetric, Columns, Floats, MetricInput, OfClass, Score, mean, metric
+from wsol.metrics._base import OF_CLASS, BatchMetric, Columns, Floats, MetricInput, OfClass, metric
 from wsol.metrics._common.drop import average_drop, shown_only, shown_probabilities
+from wsol.metrics._scores import SHARE, Score, mean
 from wsol.options import option
 from wsol.stats.reductions import adcc
 

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import numpy as np
 
-from wsol.metrics._base import SHARE, Columns, MetricInput, Score, mean, metric
+from wsol.metrics._base import Columns, MetricInput, metric
+from wsol.metrics._scores import SHARE, Score, mean
 from wsol.options import Range, option
 
 

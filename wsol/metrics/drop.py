@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol.metrics._base import OF_CLASS, SHARE, BatchMetric, Columns, MetricInput, OfClass, mean, metric
+from wsol.metrics._base import OF_CLASS, BatchMetric, Columns, MetricInput, OfClass, metric
 from wsol.metrics._common.drop import average_drop, average_gain, shown_probabilities
+from wsol.metrics._scores import SHARE, mean
 from wsol.options import option
 
 

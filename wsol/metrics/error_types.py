@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from wsol.errors import DataError
 from wsol.localization.levels import boxes_above
 from wsol.localization.quantize import quantize
-from wsol.metrics._base import Columns, MetricInput, mean, metric
+from wsol.metrics._base import Columns, MetricInput, metric
+from wsol.metrics._scores import mean
 from wsol.options import ShareBelowOne, option
 
 Boxes = NDArray[np.floating[Any]] | NDArray[np.integer[Any]]

@@ -21,22 +21,40 @@ STAGES = 5  # as many as a usual CNN has resolutions
 def block_stages(network: Network) -> list[str]:
     """Five of the blocks of a transformer that keeps one resolution, or nothing for other networks."""
     outputs = outline(network)
-    modules = dict(network.module.named_modules())
-    runs: dict[tuple[str, type], list[str]] = {}
-    for name, output in outputs.items():
-        if output.layout == "tokens" and any(True for _ in modules[name].children()):
-            runs.setdefault((_parent(name), type(modules[name])), []).append(name)
+    runs = _runs(network)
     blocks = max(runs.values(), key=len, default=[])  # siblings of one class
     grids = {outputs[name].grid for run in runs.values() for name in run}
     if len(blocks) < 3 or len(grids) > 1:
         return []  # a pyramid of tokens has stages like any other
     count = min(STAGES, len(blocks))
     chosen = [blocks[round((i + 1) * len(blocks) / count) - 1] for i in range(count)]
-    return [*chosen[:-1], _deepest_with_gradient(network, blocks)]
+    return [*chosen[:-1], _deepest_with_gradient(network, blocks[-1], blocks)]
 
 
-def _deepest_with_gradient(network: Network, blocks: Sequence[str]) -> str:
-    """The deepest layer whose patch tokens have a gradient.
+def with_gradient(network: Network, last: str) -> str:
+    """`last`, the end of a pyramid's last stage, or a layer before it where the patches of `last` have no gradient.
+
+    Only a network with tokens in front of the patches, or with several outputs per stage, can leave the patches unread.
+    """
+    outputs = outline(network)
+    if not (outputs[last].prefix or outputs[last].is_first):
+        return last
+    runs = [r for r in _runs(network).values() if len(r) > 1 and outputs[r[-1]].grid == outputs[last].grid]
+    return _deepest_with_gradient(network, last, runs[-1]) if runs else last
+
+
+def _runs(network: Network) -> dict[tuple[str, type], list[str]]:
+    """Siblings of one class that put out tokens, by their parent and class, in order of execution."""
+    modules = dict(network.module.named_modules())
+    runs: dict[tuple[str, type], list[str]] = {}
+    for name, output in outline(network).items():
+        if output.layout == "tokens" and any(True for _ in modules[name].children()):
+            runs.setdefault((_parent(name), type(modules[name])), []).append(name)
+    return runs
+
+
+def _deepest_with_gradient(network: Network, end: str, blocks: Sequence[str]) -> str:
+    """The deepest layer whose patch tokens have a gradient: `end`, or one of the last of the `blocks` before it.
 
     Behind the last attention a network that reads its class token alone gives the patches none: there it is the norm in
     front of that attention, the usual choice (jacobgil/pytorch-grad-cam), else the block before.
@@ -47,7 +65,7 @@ def _deepest_with_gradient(network: Network, blocks: Sequence[str]) -> str:
     norms = [
         n for n in outputs if _parent(n) == last and "norm" in type(modules[n]).__name__.lower() and outputs[n].side
     ]
-    candidates = [last, *reversed(norms), blocks[-2]]
+    candidates = list(dict.fromkeys([end, last, *reversed(norms), *blocks[-2:-1]]))
     kept: dict[str, Tensor] = {}
 
     def keep(name: str) -> Any:
@@ -66,7 +84,7 @@ def _deepest_with_gradient(network: Network, blocks: Sequence[str]) -> str:
         for handle in handles:
             handle.remove()
     patches = {n: g[:, outputs[n].prefix :] for n, g in zip(kept, gradients, strict=True) if g is not None}
-    return next((n for n in candidates if n in patches and bool(patches[n].any())), last)
+    return next((n for n in candidates if n in patches and bool(patches[n].any())), end)
 
 
 def _parent(name: str) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
+from wsol.errors import ModelError, WsolError, first_line
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -83,3 +85,17 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
+
+
+@contextmanager
+def running(model: nn.Module, images: Tensor) -> Iterator[None]:
+    """A block whose errors are the network's own: a ModelError says that it does not take these `images`."""
+    try:
+        yield
+    except (WsolError, torch.cuda.OutOfMemoryError):
+        raise
+    except Exception as error:  # networks refuse a size by assertions, by shapes that don't fit, by errors of their own
+        shape = tuple(images.shape)
+        raise ModelError(
+            f"{type(model).__name__} can't run on images of shape {shape} ({first_line(error)}); try another size"
+        ) from error

@@ -5,7 +5,7 @@ Stages, grids and `wsol list layers` are read off this, so no architecture needs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from wsol.models.network import evaluating, space_of
+from wsol.models.network import evaluating, running, space_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,7 +35,9 @@ class Output:
     layout : where the axes of space are; ``none`` where there are none.
     channels, grid : K, and the sizes of the axes of space (height and width); 0 and () for ``none``.
     prefix : tokens in front of the grid.
-    is_class_map : its average or maximum (of its ReLU) is the logits: a head that classifies first and pools then.
+    is_class_map : its average or maximum (of its ReLU) is the logits, or it is a linear layer to the classes behind
+        which nothing has space: a head that classifies first and pools then.
+    is_first : the module returns several tensors, of which this is the first.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Output:
     grid: tuple[int, ...]
     prefix: int
     is_class_map: bool
+    is_first: bool = False
 
     @property
     def side(self) -> int:
@@ -102,6 +105,11 @@ def layout_of(
             prefix = shape[1] - prod(grid)
             if 0 <= prefix <= MAX_PREFIX and prod(grid) > 1:
                 return "tokens", shape[2], grid, prefix
+        grid = min(grids, key=prod, default=())
+        while prod(grid) > max(1, shape[1]):  # attention that halves its own grid (LeViT)
+            grid = tuple(-(-size // 2) for size in grid)
+            if prod(grid) == shape[1] > 1:
+                return "tokens", shape[2], grid, 0
     return "none", 0, (), 0
 
 
@@ -123,13 +131,13 @@ def _trace(module: nn.Module, example: Tensor) -> Mapping[str, Output]:
                 # Taken now: an in-place ReLU behind this module would change it.
                 pooled[name] = [first.mean(axes), first.relu().mean(axes), first.amax(axes)]
             outputs.pop(name, None)  # so that the last run decides the order
-            outputs[name] = Output(name, tuple(first.shape), layout, channels, grid, prefix, False)
+            outputs[name] = Output(name, tuple(first.shape), layout, channels, grid, prefix, False, first is not output)
 
         return hook
 
     handles = [part.register_forward_hook(keep(name)) for name, part in module.named_modules() if name]
     try:
-        with evaluating(module), torch.no_grad():
+        with evaluating(module), torch.no_grad(), running(module, example):
             logits = module(example)
     finally:
         for handle in handles:
@@ -139,4 +147,18 @@ def _trace(module: nn.Module, example: Tensor) -> Mapping[str, Output]:
             c.shape == logits.shape and torch.allclose(c, logits, rtol=1e-4, atol=1e-6) for c in candidates
         ):
             outputs[name] = replace(outputs[name], is_class_map=True)
+    if isinstance(logits, torch.Tensor):
+        for name in _final_linear(module, outputs, logits.shape[-1]):
+            outputs[name] = replace(outputs[name], is_class_map=True)
     return outputs
+
+
+def _final_linear(module: nn.Module, outputs: Mapping[str, Output], classes: int) -> Iterator[str]:
+    """Linear layers and convolutions to the classes, behind which no other module's output has space."""
+    for name, output in reversed(list(outputs.items())):
+        if output.layout == "none":
+            continue
+        part = module.get_submodule(name)
+        if not isinstance(part, torch.nn.Linear | torch.nn.Conv2d) or output.channels != classes:
+            return
+        yield name

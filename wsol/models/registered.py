@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
@@ -35,6 +35,8 @@ class Maker:
 
 models: Registry[Maker] = Registry("model", "wsol.models.networks")
 
+COMMON = ("weights", "num_classes", "input_size")  # options of every network
+
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -53,7 +55,9 @@ def model(
         def mynet(*, num_classes: int = 10) -> nn.Module: ...
 
     The weights are those of the file `trained`, or else those the function returns; `model.weights=mynet.pth` takes
-    another file's. The function gets `num_classes` if it has such a parameter and the number is known.
+    another file's. The function gets `num_classes` if it has such a parameter and the number is known. Further
+    parameters are options of the network (``model.text=birds.npy``); one with `weights` and `input_size` gets what the
+    user gave, loads them itself and returns a `Classifier`.
     """
 
     def register(make: F) -> F:
@@ -74,15 +78,30 @@ def knows(name: str) -> bool:
     return name in models
 
 
-def load(name: str, *, weights: str | None, num_classes: int | None, input_size: int | None) -> Classifier:
+def options(name: str) -> list[str]:
+    """The parameters of the network's function, but those that every network has."""
+    return [p for p in inspect.signature(models[name].make).parameters if p not in COMMON]
+
+
+def load(
+    name: str, *, weights: str | None, num_classes: int | None, input_size: int | None, **options: Any
+) -> Classifier:
     """A registered network with its own weights, ``random`` ones or a file's. Raises ModelError."""
     maker = models[name]
     record: list[Classifier] = []
+    parameters = inspect.signature(maker.make).parameters
+    if "weights" in parameters:
+        with seeded():
+            made = maker.make(weights=weights, input_size=input_size, **options)
+        if not isinstance(made, Classifier):
+            raise ModelError(f"model {maker.name!r} ({maker.source}) takes weights, so it must return a Classifier")
+        weights_files.check_count(f"model {maker.name!r}", made.num_classes, num_classes)
+        return made
 
     def build(classes: int | None) -> nn.Module:
-        takes = "num_classes" in inspect.signature(maker.make).parameters
+        given = options if classes is None or "num_classes" not in parameters else {**options, "num_classes": classes}
         with seeded():
-            made = maker.make(num_classes=classes) if takes and classes is not None else maker.make()
+            made = maker.make(**given)
         if isinstance(made, Classifier):
             record[:] = [made]
             return made.module

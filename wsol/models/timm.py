@@ -24,6 +24,11 @@ def knows(name: str) -> bool:
     return name.startswith("timm/")
 
 
+def options(name: str) -> tuple[str, ...]:
+    """None."""
+    return ()
+
+
 def load(name: str, *, weights: str | None, num_classes: int | None, input_size: int | None) -> Classifier:
     """See `wsol.models.zoo.load_classifier`. `weights=DEFAULT` are timm's own; a tag in the name chooses one."""
     try:

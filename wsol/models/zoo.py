@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import torch
 
@@ -23,7 +23,12 @@ class Source(Protocol):
     def knows(self, name: str) -> bool:
         """Whether `load` can be asked for `name`."""
 
-    def load(self, name: str, *, weights: str | None, num_classes: int | None, input_size: int | None) -> Classifier:
+    def options(self, name: str) -> Sequence[str]:
+        """What `load` takes for `name` beside weights, number of classes and input size."""
+
+    def load(
+        self, name: str, *, weights: str | None, num_classes: int | None, input_size: int | None, **options: Any
+    ) -> Classifier:
         """See `load_classifier`."""
 
 
@@ -50,6 +55,7 @@ def load_classifier(
     num_classes: int | None = None,
     input_size: int | None = None,
     device: str = "cpu",
+    **options: Any,
 ) -> Classifier:
     """The network called `name` with its weights.
 
@@ -58,9 +64,11 @@ def load_classifier(
     weights : ``random`` (seeded), a name the architecture's own library knows (``DEFAULT``, ``IMAGENET1K_V1``), or a
         path to a .pth, .pt or .safetensors file. None is the default: trained weights wherever they exist.
     num_classes, input_size : None takes the checkpoint's, and then the architecture's.
+    options : what the network's own function takes beside these: ``text="birds.npy"`` for ``clip``.
 
     Raises
     ------
+    ConfigError : an option that the network does not take.
     UnknownName : no such model (nearest one given).
     ModelError : weights that can't be found, read or loaded, or with another number of classes.
     """
@@ -70,7 +78,11 @@ def load_classifier(
     source = next((source for source in _sources() if source.knows(name)), None)
     if source is None:
         raise unknown("model", name, model_names(), see="wsol list models")
-    made = source.load(name, weights=weights, num_classes=num_classes, input_size=input_size)
+    for option in options:
+        if option not in source.options(name):
+            known = ["weights", "num_classes", "input_size", *source.options(name)]
+            raise unknown(f"option of {name}", f"model.{option}", [f"model.{k}" for k in known], error=ConfigError)
+    made = source.load(name, weights=weights, num_classes=num_classes, input_size=input_size, **options)
     try:
         made.module.to(torch.device(device)).eval()
     except (RuntimeError, AssertionError) as error:

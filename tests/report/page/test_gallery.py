@@ -202,8 +202,8 @@ def test_reading_a_gallery_imports_neither_torch_nor_numba(run: RunFolder) -> No
         f"kept = gallery.read(RunFolder(Path({str(run.path)!r})));"
         "print(len(kept.shown), 'torch' in sys.modules or 'numba' in sys.modules)"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert said.split() == ["45", "False"]
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.split() == ["45", "False"]
 
 
 def _plain(folder: RunFolder) -> dict[str, object]:

@@ -117,7 +117,7 @@ def test_latest_and_out_are_understood(run: RunFolder, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "output"),
     [
         (["report", "nothing", "--runs", "{here}"], "there is no run"),
         (["report", "{run}", "--style", "gif"], "--style gif is not a kind of figure; use png, svg, pdf"),
@@ -126,12 +126,12 @@ def test_latest_and_out_are_understood(run: RunFolder, tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_get_a_sentence(
-    words: list[str], said: str, run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], output: str, run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
     places = {"here": str(tmp_path), "run": str(run.path), "file": str(tmp_path / "file")}
     assert main([word.format(**places) for word in words]) == 2
-    assert said in capsys.readouterr().err
+    assert output in capsys.readouterr().err
 
 
 def test_reporting_does_not_load_torch(run: RunFolder, tmp_path: Path) -> None:
@@ -140,8 +140,8 @@ def test_reporting_does_not_load_torch(run: RunFolder, tmp_path: Path) -> None:
         f"main(['report', {str(run.path)!r}, '-o', {str(tmp_path / 'r.html')!r}, '--resamples', '20']);"
         "print('torch' in sys.modules)"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert said.split()[-1] == "False"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.split()[-1] == "False"
 
 
 def test_one_image_has_no_interval_and_a_page(tmp_path: Path) -> None:

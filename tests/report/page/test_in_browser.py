@@ -116,7 +116,7 @@ def test_the_slider_moves_boxes_and_numbers(
     step = opened.run("Number(document.querySelector('#tau').value)")
     assert step == 12
     assert not opened.run("document.querySelector('#own').checked")
-    opened.wait(f"document.querySelector('#tau-said').textContent === '{kept.taus[12]:.3f}'")
+    opened.wait(f"document.querySelector('#tau-value').textContent === '{kept.taus[12]:.3f}'")
     opened.run("new Promise(requestAnimationFrame)")
     found = opened.run(
         "[...document.querySelectorAll('#cards .card[data-drawn]')].map(c => [Number(c.closest('li').dataset.image),"
@@ -125,9 +125,9 @@ def test_the_slider_moves_boxes_and_numbers(
     )
     assert len(found) == 9
     ids, key = list(kept.pictures), list(data.variants)[a]
-    for image, said, (x, y, wide, high) in found:
+    for image, shown, (x, y, wide, high) in found:
         value = iou(image, a, 12)
-        assert said.split() == ["●" if value >= 0.5 else "○", f"{np.floor(value * 200 + 1e-4) / 200:.2f}"]
+        assert shown.split() == ["●" if value >= 0.5 else "○", f"{np.floor(value * 200 + 1e-4) / 200:.2f}"]
         box = kept.shown[key, ids[image]].boxes[12]
         np.testing.assert_allclose([x, y, x + wide, y + high], box, atol=0.01)
 

@@ -1,8 +1,8 @@
-"""The embedded data set: drawn images with exact boxes and masks, made to show how localization fails.
+"""The embedded dataset: drawn images with exact boxes and masks, made to show how localization fails.
 
 The class of an image is a small sign on a large body, and nothing else: a map that finds only the sign, as
 discriminative maps do, gets a bad box. Bodies, distractors, textures and places know nothing of the class; the
-background does, as often as asked.
+background does, as often as `background_correlation` says.
 """
 
 from __future__ import annotations

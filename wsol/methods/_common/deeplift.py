@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from wsol.methods._base import LayerFeatures
 from wsol.methods._common.relu_rules import IN_PLACE, PLAIN
+from wsol.methods._features import LayerFeatures
 from wsol.models.forward import INPUT, target_logit
 
 POOLS = (torch.max_pool2d, functional.max_pool2d)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures
+from wsol.methods._features import LayerFeatures
 
 
 def contributions(layer: LayerFeatures) -> Tensor | None:

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from wsol.errors import ConfigError
-from wsol.methods._base import LayerFeatures
 from wsol.methods._common.sizes import resized
+from wsol.methods._features import LayerFeatures
 
 
 def gradients_behind_pool(layer: LayerFeatures, pool: str | None) -> Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures
+from wsol.methods._features import LayerFeatures
 
 
 def noisy_images(layer: LayerFeatures, *, samples: int, noise: float, salt: str = "noise") -> Iterator[Tensor]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures
+from wsol.methods._features import LayerFeatures
 from wsol.models.forward import INPUT
 
 Rule = Literal["deconvnet", "guided"]

@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wsol.metrics._base import OF_CLASS, SHARE, BatchMetric, Columns, MetricInput, OfClass, digest, mean, once_each
+from wsol.metrics._base import OF_CLASS, BatchMetric, Columns, MetricInput, OfClass, digest, once_each
 from wsol.metrics._common.blur import Blur, blurred, folded_kernel, gaussian_kernel
 from wsol.metrics._common.curves import Paths, Ties, area, map_ranks, path_probabilities, step_counts
 from wsol.metrics._common.groups import SizeGroup, by_size
+from wsol.metrics._scores import SHARE, mean
 from wsol.models.forward import class_probabilities
 from wsol.options import Range, option
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     Protocols = Mapping[str, ProtocolInfo]
 
 
+NOTHING = "no number is left to show; leave out --metric, --protocol, --slice or --by"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """What the reader wants to see.

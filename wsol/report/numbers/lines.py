@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -39,14 +39,17 @@ class Line:
     costs: Mapping[str, float]
     control: bool = False
     same_as: str = ""
-    stochastic: bool = False
     about: VariantInfo | None = None
-    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def variant(self) -> VariantInfo | None:
         """The one variant that it stands for, or None where it is a mean over several."""
         return self.about if self.about is not None and self.about.id == self.name else None
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """All options of its method with their defaults; none where it stands for several methods."""
+        return self.about.defaults if self.about is not None and "method" in self.fields else {}
 
 
 def key_of(cell: Cell) -> Key:
@@ -138,9 +141,7 @@ def _of_run(summary: Summary) -> list[Line]:
                     costs=summary.costs[variant],
                     control=about.role == "control",
                     same_as=summary.variants[summary.same[variant]].id if variant in summary.same else "",
-                    stochastic=about.stochastic,
                     about=about,
-                    defaults=about.defaults,
                 )
             )
     return lines
@@ -158,7 +159,7 @@ def _over_seeds(lines: Sequence[Line]) -> Line:
     Numbers on a sample of the images can't be averaged, since the sample follows from the seed too.
     """
     first = lines[0]
-    if not first.stochastic or len(lines) == 1:
+    if first.about is None or not first.about.stochastic or len(lines) == 1:
         return first
     cells = {}
     for key, cell in first.cells.items():
@@ -190,7 +191,6 @@ def _mean(lines: Sequence[Line]) -> Line:
         costs=costs,
         control=all(line.control for line in lines),
         about=lines[0].about,
-        defaults=lines[0].defaults if "method" in common else {},
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from wsol.errors import ConfigError
-from wsol.report.numbers.choose import Choice, baselines, cell_at, headline, is_sample, ordered
+from wsol.report.numbers.choose import NOTHING, Choice, baselines, cell_at, headline, is_sample, ordered
 from wsol.report.numbers.lines import Key, Line, grouped, value_of
 from wsol.report.numbers.names import plain, short_layers, short_name, title
 from wsol.report.numbers.paired import against
@@ -48,7 +48,7 @@ def overview(
     timed_apart : whether milliseconds were measured in different runs.
     """
     if not lines or not keys:
-        raise ConfigError("nothing is left to show; ask for fewer conditions")
+        raise ConfigError(NOTHING)
     best_by = headline(keys, lines, choice.sort)
     blocks = [ordered(block, best_by, choice) for block in _blocks(lines, beside)]
     rows = [line for block in blocks for line in block]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wsol.errors import ConfigError
-from wsol.report.numbers.choose import Choice, cell_at, headline, is_sample, ordered
+from wsol.report.numbers.choose import NOTHING, Choice, cell_at, headline, is_sample, ordered
 from wsol.report.numbers.lines import Key, Line, check_fields, grouped, value_of
 from wsol.report.numbers.names import natural, plain, short_layers, short_name
 from wsol.report.numbers.ranking import places
@@ -43,7 +43,7 @@ def pivot_table(
         )
     key = headline(keys, lines, choice.sort)
     if key is None:
-        raise ConfigError("nothing is left to show; ask for fewer conditions")
+        raise ConfigError(NOTHING)
     across = _fields(fields, differing, lines)
     down = list(choice.by) or _down(lines, across, differing)
     check_fields(lines, [*across, *down])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TextIO
 
 from wsol.errors import ConfigError
-from wsol.report.numbers.choose import Choice, baselines, headline, keys_of, worth
+from wsol.report.numbers.choose import NOTHING, Choice, baselines, headline, keys_of, worth
 from wsol.report.numbers.lines import Line, group_lines, grouped, lines_of
 from wsol.report.numbers.records import records
 from wsol.report.numbers.studies import knob_study
@@ -95,7 +95,7 @@ def _numbers(lines: Sequence[Line], protocols: Mapping[str, ProtocolInfo], choic
         lines = [line for block in blocks for line in block]
     numbers = records(lines, keys=keys, bases=bases)
     if not numbers:
-        raise ConfigError("nothing is left to show; ask for fewer conditions")
+        raise ConfigError(NOTHING)
     return Table(columns=(), rows=(), numbers=numbers)
 
 

@@ -1,6 +1,6 @@
 // The four figures of the page and the legend they share.
 
-const FIRST_SHOWN = 6;  // lines that can still be told apart
+const FIRST_SHOWN = 6;  // lines that can still be distinguished
 const FEW = 14;  // variants that can all be named in one plot
 const MOST = Math.max(...VARIANTS.map((variant) => variant.images));
 const shownVariants = new Set();
@@ -98,7 +98,7 @@ function tauFigure() {
       offer.done ??= (offer(), true);
       const seen = (v) => chosen()[v] && (shownVariants.has(v) || VARIANTS[v].images === MOST);
       const high = Math.max(10, ...VARIANTS.flatMap((_, v) => seen(v) ? [Math.max(...chosen()[v]) / 100, best()[v]?.[3] ?? 0] : []));
-      const plot = frame({ width, height: 300, label: said(), x: { domain: [0, 1], label: "threshold τ" },
+      const plot = frame({ width, height: 300, label: summary(), x: { domain: [0, 1], label: "threshold τ" },
         y: { domain: [0, Math.min(100, high * 1.05)], label: "% of images" } });
       for (const [v, ys] of chosen().entries())
         if (ys && !shownVariants.has(v) && VARIANTS[v].images === MOST) plot.inside.append(line(plot, v, xs, ys.map((y) => y / 100), { faint: true }));
@@ -126,7 +126,7 @@ function tauFigure() {
           ...[0, 20, 40, 60, 80, 100, 120, 140].map((i) => (chosen()[v][i] / 100).toFixed(1))];
       })],
   });
-  function said() {
+  function summary() {
     const tops = inOrder().reverse().filter((v) => best()[v]).map((v) => `${nameOf(v)} ${best()[v][1].toFixed(1)} at ${best()[v][0].toFixed(2)}`);
     return `Accuracy at IoU ${state.delta} over the threshold. Maxima: ${tops.join("; ") || "none"}.`;
   }
