@@ -49,11 +49,11 @@ def checksums(folder: RunFolder) -> list[tuple[int, tuple[tuple[str, str], ...],
 
 @contextmanager
 def own_components() -> Iterator[None]:
-    """Methods and metrics that are registered in the block are forgotten behind it."""
-    before = [(registry, {**registry}) for registry in (methods, metrics)]  # all are imported, so that none is lost
+    """Methods and metrics that a test registers in the block are forgotten after it; the package's own stay."""
     try:
         yield
     finally:
-        for registry, members in before:
-            registry._members.clear()
-            registry._members.update(members)
+        for registry in (methods, metrics):
+            for name, member in list(registry._members.items()):
+                if not member.__module__.startswith(f"{registry.package}."):
+                    del registry._members[name]
