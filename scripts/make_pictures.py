@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 from tests.report.page.chromium import Chromium, find  # noqa: E402
 from wsol.cli import main as wsol  # noqa: E402
 from wsol.report.numbers.report_data import ReportData  # noqa: E402
-from wsol.report.page.html import page  # noqa: E402
+from wsol.report.page.html import render_page  # noqa: E402
 from wsol.runs import gallery  # noqa: E402
 from wsol.runs.folder import RunFolder, open_run  # noqa: E402
 
@@ -92,7 +92,7 @@ def main() -> int:
     _sheet(folder, chosen.out / "maps.jpg")
     with tempfile.TemporaryDirectory() as scratch, Chromium(binary, Path(scratch)) as browser:
         file, shot = Path(scratch) / "report.html", Path(scratch) / "shot.png"
-        file.write_text(page(folder), encoding="utf-8")
+        file.write_text(render_page(folder), encoding="utf-8")
         for name, (show, height, dark) in SHOTS.items():
             browser.open(file, width=WIDTH, height=height, dark=dark)
             show(browser)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from tests.methods.nets import TinyGAP, make_images, make_net
 from wsol import testing as contract
-from wsol.methods._base import LayerFeatures, MethodInfo, methods
+from wsol.methods._base import MethodInfo, _stated, method, methods
+from wsol.methods._features import LayerFeatures
 from wsol.testing import RULES, Trial
 
 
@@ -156,3 +157,42 @@ def test_the_network_is_whole_after_a_rule_has_tried_it() -> None:
     contract.model_is_not_modified(tried)
     assert not any(part.training for part in tried.module.modules())
     assert all(parameter.requires_grad for parameter in tried.module.parameters())
+
+
+def test_a_method_without_a_docstring_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(methods, "_members", {**methods._members})
+
+    @method("silent2026", paper="me", year=2026)
+    class Silent:
+        power: float = 1.0
+
+        def __call__(self, layer: LayerFeatures) -> Tensor:
+            return layer.activations.mean(1)
+
+    assert (Silent.info.title, Silent.info.summary, Silent.info.formula) == ("Silent", "", "")
+    assert "first line" in (contract.is_described(trial(Silent())) or "")
+
+
+def test_the_docstring_comes_apart_at_its_sections() -> None:
+    stated = _stated(Documented)
+    assert stated == {
+        "title": "Documented",
+        "summary": "two lines of a summary.",
+        "formula": "M = a + b\nc: the rest",
+        "identities": "the same as x; and y.",
+        "traps": "none of (any: kind) known.",
+    }
+
+
+class Documented:
+    """Documented: two lines
+    of a summary.
+
+    M = a + b
+    c: the rest
+
+    Identities: the same as x; and
+    y.
+    Traps: none of
+    (any: kind) known.
+    """

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
+from wsol.datasets.base import datasets
 from wsol.errors import ConfigError
+from wsol.localization.resize import resize_rules
 from wsol.methods._base import methods
 from wsol.methods._fusion import Fusion
 from wsol.metrics._base import metrics
@@ -25,12 +27,18 @@ from wsol.options import (
     option,
     options_of,
 )
+from wsol.protocols._base import Protocol, protocols
+from wsol.settings.records import Engine, General, ModelSpec, Paths
+from wsol.views import views
 
-COMPONENTS = {
+COMPONENTS: dict[str, type[Any]] = {
     **{f"methods.{key}": methods[key] for key in methods},
     **{f"metrics.{key}": metrics[key] for key in metrics},
-    "fusion": Fusion,
+    **{f"dataset={key}": datasets[key] for key in datasets},
+    **{f"view={key}": views[key] for key in views},
+    **{record.__name__: record for record in (Fusion, Engine, ModelSpec, Paths, General)},
 }
+KNOBS = protocols["exact"].knobs.keys()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +118,13 @@ class Blurred:
 class Sharper(Blurred):
     sigma: NotNegative = 1.0
     silent: bool = True
+
+
+def test_every_knob_of_a_protocol_has_help_and_names_its_rules() -> None:
+    knobs = {one.name: one for one in options_of(Protocol) if one.name in KNOBS}
+    assert knobs.keys() == KNOBS
+    assert [name for name, knob in knobs.items() if len(knob.help) <= 10] == []
+    assert knobs["resize"].takes == ", ".join(resize_rules)
 
 
 def test_options_carry_default_type_in_words_and_help() -> None:

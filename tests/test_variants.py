@@ -69,7 +69,7 @@ def test_fixed_maps_have_no_layers() -> None:
         ),
         ({"layercam": {"gamma": []}}, ConfigError, r"gamma=\[\] leaves nothing to run"),
         ({"layercam": {"fuse": "min"}}, ConfigError, "no value for methods.layercam.fuse 'min'"),
-        ({"layercam": {"sample": 0}}, ConfigError, "methods.layercam.sample=0 is not a number of images"),
+        ({"layercam": {"sample": 0}}, ConfigError, "methods.layercam.sample=0 is out of range; give 1 or more"),
         ({}, ConfigError, "no method is chosen"),
     ],
 )

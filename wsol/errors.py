@@ -64,7 +64,7 @@ def unknown(
     "there is no method 'gradcamm'; nearest: 'gradcam'"
     """
     known = sorted(names)
-    near = get_close_matches(name, known, n=1, cutoff=0.5) or get_close_matches(name.lower(), known, n=1, cutoff=0.3)
+    near = get_close_matches(name, known, n=1, cutoff=0.5) or get_close_matches(name.lower(), known, n=1, cutoff=0.4)
     sentence = f"there is no {kind} {name!r}"
     if near:
         sentence += f"; nearest: {near[0]!r}"

@@ -87,6 +87,14 @@ def parse_options(text: str, where: str) -> dict[str, Any]:
     return options
 
 
+def same_choice(one: str, other: str) -> bool:
+    """Whether two spellings stand for the same name, layers and options."""
+    try:
+        return one == other or parse(one) == parse(other)
+    except ConfigError:  # the beginning of a name, for example
+        return False
+
+
 def spell(
     name: str, layers: Iterable[str] = (), options: Mapping[str, Any] | None = None, shown: Callable[[Any], str] = str
 ) -> str:

@@ -59,15 +59,16 @@ PositiveShare = Annotated[float, Range(0, 1, above=True)]
 MISSING_VALUE = "???"  # how Hydra writes a value the user must give
 
 
-def option(default: Any = dataclasses.MISSING, *, help: str) -> Any:  # noqa: A002
+def option(default: Any = dataclasses.MISSING, *, help: str, **facts: Any) -> Any:  # noqa: A002
     """A field of a component: ``gamma: float | None = option(None, help="contrast of the tanh scaling")``.
 
     Parameters
     ----------
     default : its value when none is given; without one it must be given.
     help : what it means, in one phrase for ``wsol show``; units and the paper's symbol belong here.
+    facts : other metadata, for example ``spelling``, another name that is accepted.
     """
-    return dataclasses.field(default=default, metadata={"help": help})
+    return dataclasses.field(default=default, metadata={"help": help, **facts})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -151,7 +152,9 @@ def in_words(hint: Any) -> str:
     if hint is type(None):
         return "null"
     if origin is Annotated:
-        return f"{in_words(args[0])} ({', '.join(map(str, args[1:]))})"
+        limits = [", ".join(limit) if isinstance(limit, Mapping) else str(limit) for limit in args[1:]]
+        named = any(isinstance(limit, Mapping) for limit in args[1:])  # the rules that a knob may name
+        return limits[0] if named else f"{in_words(args[0])} ({', '.join(limits)})"
     if origin is Literal:
         return ", ".join(map(str, args))
     if origin in (Union, types.UnionType):

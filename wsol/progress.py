@@ -71,11 +71,11 @@ class Progress:
         """By the pace of each kind; a kind not seen yet goes at the pace of all others, scaled by its guess."""
         work = sum(images * self._guess[kind] for kind, (images, _) in self._seen.items())
         pace = sum(seconds for _, seconds in self._seen.values()) / work if work else 0.0
-        found = 0.0
+        seconds = 0.0
         for kind, images in self._left.items():
-            own = self._seen.get(kind)
-            found += images * (own[1] / own[0] if own else pace * self._guess[kind])
-        return found
+            seen = self._seen.get(kind)
+            seconds += images * (seen[1] / seen[0] if seen else pace * self._guess[kind])
+        return seconds
 
     def advance(self, kind: Hashable, images: int) -> None:
         """`images` more of a kind are done."""

@@ -74,8 +74,9 @@ class Registry(Mapping[str, T], Generic[T]):
 
     @cached_property
     def _files(self) -> frozenset[str]:
-        folder = Path(importlib.import_module(self.package).__path__[0])
-        return frozenset(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+        folders = map(Path, importlib.import_module(self.package).__path__)
+        files = (path for folder in folders for path in folder.glob("*.py"))
+        return frozenset(path.stem for path in files if not path.stem.startswith("_"))
 
     @cached_property
     def _entry_points(self) -> dict[str, EntryPoint]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
-from wsol.methods._base import JointMethod, LayerFeatures, Method, MethodInfo
+from wsol.methods._base import JointMethod, Method, MethodInfo
+from wsol.methods._features import LayerFeatures
 from wsol.models.cost import Memo
 from wsol.models.forward import INPUT, capture
 from wsol.models.heads import head_behind

@@ -29,7 +29,7 @@ import PIL.Image
 import torch
 
 from wsol.datasets.base import Sample
-from wsol.evaluation.build import Engine, place
+from wsol.evaluation.build import engine_of, to_device
 from wsol.evaluation.experiment import Experiment, Numerics
 from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import evaluate
@@ -98,7 +98,7 @@ def experiment_of(
 ) -> Experiment:
     """The run that is timed."""
     classifier = load_classifier(network, weights=weights)
-    place(classifier, Engine({"device": device}))
+    to_device(classifier, engine_of({"engine": {"device": device}}))
     variants = expand(
         {method: {"layers": list(LAYERS[network])} for method in METHODS},
         resolve=lambda name: resolve_layer(classifier, name),

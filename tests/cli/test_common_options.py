@@ -95,7 +95,7 @@ def test_a_dry_run_says_what_a_run_takes_and_leaves_nothing(tmp_path: Path, caps
     assert cells[3][:5] == [
         "scorecam@stage5[sample=2,top_n=5]",
         "2",
-        "7",
+        "6",
         "0",
         "0",
     ]  # the image's own and 5 masks, and the baseline

@@ -265,7 +265,7 @@ def test_a_protocol_and_a_metric_of_ones_own_are_one_file_each(scored: Scored) -
     found = scored.values(scores(), "--with", str(scored.at / "my_protocol.py"), protocol="scored2026")
     assert set(found) == {"gt_known_loc"}
     (scored.at / "my_metric.py").write_text(
-        "from wsol.metrics._base import mean, metric\n"
+        "from wsol.metrics import mean, metric\n"
         "@metric('brightness2026', paper='me', year=2026, needs=('truth',), about='Mean of the map.')\n"
         "class Brightness:\n"
         "    '''Brightness.'''\n"

@@ -66,7 +66,7 @@ def test_two_images_cannot_share_a_map(scored: Scored) -> None:
 def test_a_later_map_that_does_not_fit_the_decision_is_refused(scored: Scored, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wsol.maps.stored.DECIDED_BY", 2)  # a.jpg and b/0.jpeg
     high = folder_of(broken("f.jpg", scores()["f.jpg"] * 3), scored.at / "high")
-    assert "the map of 'f.jpg' spans 0 to 3, outside [0, 1]; say --normalise always" in scored.refused(high)
+    assert "the map of 'f.jpg' spans 0 to 3, outside [0, 1]; give --normalize always" in scored.refused(high)
     small = folder_of(broken("f.jpg", np.eye(7)), scored.at / "small")
     assert "the map of 'f.jpg' is 7 x 7" in scored.refused(small)
     assert scored(small, "--normalise", "never")["n"] == 5
@@ -116,7 +116,7 @@ def test_masks_without_an_object_give_no_number(scored: Scored) -> None:
     [
         (["--step", "0.01"], "gradcam2017", "--step 0.01 changes nothing: protocol gradcam2017 has a fixed threshold"),
         (["--step", "0.01"], "exact", "protocol exact is not quantized"),
-        (["--step", "2"], "choe2020_v1", "tau_step=2.0 is not in (0, 0.5]"),
+        (["--step", "2"], "choe2020_v1", "tau_step=2 is out of range; give above 0 and at most 0.5"),
         (["--threads", "0"], "choe2020_v1", "--threads 0"),
         (["--view", "center"], "choe2020_v1", "nearest: 'centre'"),
         ([], "choe2020", "nearest: 'choe2020_v2'"),

@@ -146,7 +146,7 @@ def test_a_method_is_printed_whole(capsys: pytest.CaptureFixture[str]) -> None:
         (
             "fullbox",
             "traps",
-            "a flat map is nothing for every other method; for this one it is the box of the whole image.",
+            "a control. A flat map means no box for every other method, and the box of the whole image for this one.",
         ),
     ],
 )
@@ -191,7 +191,12 @@ def test_a_protocol_in_a_file_of_ones_own_is_shown(tmp_path: Path, capsys: pytes
         "protocol(Protocol(name='shown2026', tau=0.3, sources={'tau': 'my paper, sec. 3'}))\n"
     )
     facts = shown(capsys, "protocol", "shown2026", "--with", str(file))
-    assert facts["knobs"]["tau"] == {"value": 0.3, "source": "my paper, sec. 3"}
+    assert facts["knobs"]["tau"] == {
+        "value": 0.3,
+        "source": "my paper, sec. 3",
+        "takes": "float or sweep",
+        "help": "sweep over all thresholds, or one fixed share of the map's maximum",
+    }
     assert facts["knobs"]["iou"]["source"] == "no source given"
 
 

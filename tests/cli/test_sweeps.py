@@ -37,7 +37,7 @@ def test_a_job_that_fails_does_not_stop_the_others(
     printed = capfd.readouterr().err
     assert code == 1
     assert "wsol: RowsFailed: 1 of 1 variants failed on some images" in printed
-    assert "HeadError: cam needs one linear layer" in printed
+    assert "HeadError: the method needs one linear layer" in printed
     assert "all other rows are complete (model=shapes_vgg)\n" in printed  # the swept word alone
     assert printed.index("(model=shapes_vgg)") < printed.index("-shapes_gap-")  # when it happens
     assert printed.rstrip().endswith("wsol: 1 of 2 jobs done")

@@ -98,7 +98,7 @@ def test_slices_are_columns(said) -> None:  # type: ignore[no-untyped-def]
         (["table", "--tau", "best"], "tau best: choose oracle, split-half, or val:RUN"),
         (["table", "--metric", "top1"], "there is no metric 'top1'; nearest: 'top1_"),
         (["table", "--protocol", "exakt"], "there is no protocol 'exakt'"),
-        (["compare", "gradcam", "cam"], "gradcam could be gradcam@stage4 or gradcam@stage5; say which"),
+        (["compare", "gradcam", "cam"], "gradcam could be gradcam@stage4 or gradcam@stage5; give the whole name"),
         (["compare", "cam", "layercamm"], "there is no variant 'layercamm'"),
         (["compare", "cam", "cam", "--metric", "nope"], "there is no metric 'nope'"),
     ],

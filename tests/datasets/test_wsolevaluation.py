@@ -118,7 +118,7 @@ def test_the_fingerprint_does_not_depend_on_paths(write, tmp_path):
         ({"labels": LABELS.replace(",7", ",-7")}, "'a/1.png' has label -7"),
         ({"sizes": SIZES.replace("8,6", "8,0")}, r"'a/1.png' has size \(8, 0\)"),
         ({"boxes": BOXES.replace("1,1,1,1", "1,1,x,1")}, "line 4: 'a/1.png,1,1,x,1' should be image,number"),
-        ({"boxes": BOXES.replace("1,1,1,1", "1,1,nan,1")}, "a coordinate that is no number"),
+        ({"boxes": BOXES.replace("1,1,1,1", "1,1,nan,1")}, "a coordinate that is not a number"),
         ({"boxes": BOXES.replace("1,1,1,1", "3,1,2,4")}, r"box \[3, 1, 2, 4\] of image 'a/1.png' .* is inverted"),
         ({"boxes": BOXES.replace("1,1,1,1", "1,1,9,4")}, "'a/1.png' .* reaches outside its 8x6 image"),
         ({"boxes": BOXES.replace("1,1,1,1", "-1,1,2,4")}, r"box \[-1, 1, 2, 4\] .* reaches outside"),

@@ -49,16 +49,11 @@ def checksums(folder: RunFolder) -> list[tuple[int, tuple[tuple[str, str], ...],
 
 @contextmanager
 def own_components() -> Iterator[None]:
-    """Methods and metrics that are registered in the block are forgotten behind it, by Hydra too."""
-    from hydra.core.config_store import ConfigStore
-
-    groups = ConfigStore.instance().repo
-    before = [(registry, dict(registry._members)) for registry in (methods, metrics)]
+    """Methods and metrics that a test registers in the block are forgotten after it; the package's own stay."""
     try:
         yield
     finally:
-        for registry, members in before:
-            for name in registry._members.keys() - members.keys():
-                groups.get(registry.kind, {}).pop(f"{name}.yaml", None)
-            registry._members.clear()
-            registry._members.update(members)
+        for registry in (methods, metrics):
+            for name, member in list(registry._members.items()):
+                if not member.__module__.startswith(f"{registry.package}."):
+                    del registry._members[name]

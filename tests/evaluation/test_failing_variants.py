@@ -22,7 +22,8 @@ OWN = '''
 import numpy as np
 import torch
 from wsol.methods._base import method
-from wsol.metrics._base import mean, metric
+from wsol.metrics._base import metric
+from wsol.metrics._scores import mean
 
 
 def plain(layer):

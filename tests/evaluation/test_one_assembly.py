@@ -17,7 +17,8 @@ from tests.evaluation.small import made, own_components, ran
 from wsol.cli.explain import explain
 from wsol.evaluation.experiment import Experiment
 from wsol.localization.frame import in_stored_pixels
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods._base import method
+from wsol.methods._features import LayerFeatures
 from wsol.protocols._base import Protocol, named, protocols
 from wsol.runs import gallery
 

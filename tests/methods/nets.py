@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from wsol.methods._base import LayerFeatures
+from wsol.methods._features import LayerFeatures
 from wsol.testing import layer_features
 
 CLASSES = 5

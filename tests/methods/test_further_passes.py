@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from tests.methods import nets, vits
 from wsol.errors import ModelError
-from wsol.methods._base import LayerFeatures, methods
+from wsol.methods._base import methods
 from wsol.methods._common.sizes import pass_at
+from wsol.methods._features import LayerFeatures
 from wsol.models.forward import capture, target_logit
 from wsol.testing import layer_features
 

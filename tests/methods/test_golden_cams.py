@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from tests.methods.nets import layer_features
-from wsol.methods._base import LayerFeatures, methods
+from wsol.methods._base import methods
+from wsol.methods._features import LayerFeatures
 from wsol.methods._fusion import Fusion, fuse_layers
 
 Golden = Mapping[str, np.ndarray]

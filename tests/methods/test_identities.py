@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from tests.methods.nets import LAYERS, TinyGAP, TinyVGG, layer_features, make_images, make_net, one_layer
 from wsol.errors import ConfigError, HeadError
-from wsol.methods._base import LayerFeatures, methods
+from wsol.methods._base import methods
 from wsol.methods._common.bias_gradients import bias_gradients
 from wsol.methods._common.deeplift import multipliers
 from wsol.methods._common.gradcam_pp import WEIGHTS
 from wsol.methods._common.masks import channel_scores, live_channels, target_scores
 from wsol.methods._common.stretch import minmax
+from wsol.methods._features import LayerFeatures
 from wsol.methods._fusion import Fusion, fuse_layers
 from wsol.models.forward import INPUT
 from wsol.testing import applied

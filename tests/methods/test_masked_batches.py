@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,78 +11,78 @@ import torch
 from torch import Tensor
 
 from tests.methods.nets import LAYERS, TinyGAP, TinyVGG, layer_features, make_images, make_net
-from wsol.methods._base import LayerFeatures, methods
+from tests.reference.methods import CASES as TWIN_CASES
+from tests.reference.methods import TwinCase
+from wsol.methods._base import methods
+from wsol.methods._features import LayerFeatures
 from wsol.models.forward import INPUT
 from wsol.models.query import ModelQuery
 from wsol.testing import applied
 
 TARGETS = (1, 3, 0, 4, 2)
 CHUNK = 8
-CASES = {
-    "scorecam": {},
-    "scorecam logit top_n": {"score": "logit", "top_n": 3, "channel_softmax": False, "baseline": "blur"},
-    "sscam": {"samples": 3},
-    "sscam input": {"samples": 3, "noise_on": "input", "score": "logit"},
-    "iscam": {"samples": 3},
-    "groupcam": {"groups": 4},
-    "polycam": {"variant": "plus_minus"},
-    "clustermerge": {"k": 3},
-    "clustermerge logit": {"k": 3, "confidence": "masked_logit"},
-    "rise": {"samples": 13},
-    "occlusion": {},
-    "ablationcam": {},
-    "reciprocam": {},
-    "shapcam": {"samples": 3},
-}
-PER_IMAGE = ("ablationcam", "reciprocam", "shapcam")  # from the layer on, of one image
 
 
-def given(case: str, *, pad: bool, chunk: int = CHUNK, of: slice = slice(None)) -> list[LayerFeatures]:
-    key = case.split()[0]
-    layers = {"rise": [INPUT], "occlusion": [INPUT], "polycam": list(LAYERS[TinyVGG])}.get(key, ["features.7"])
+def queries(chosen: TwinCase) -> bool:
+    """Whether a method makes many forward passes and no backward pass with these options."""
+    info = methods[chosen.key].info
+    unmasked = chosen.options.get("confidence") in ("head_weight", "gradient")
+    return info.costly and not re.search(r"[a-z] B", info.cost) and not unmasked
+
+
+CASES = [*{f"{chosen.key} {chosen.options}": chosen for chosen in TWIN_CASES if queries(chosen)}.values()]
+SWEEPS = [chosen for chosen in CASES if "P" not in methods[chosen.key].info.cost]
+# The others run on from the layer, for one image at a time; the part before it runs once per chunk.
+
+
+def given(chosen: TwinCase, *, pad: bool, chunk: int = CHUNK, of: slice = slice(None)) -> list[LayerFeatures]:
+    layers = {"input": [INPUT], "all": list(LAYERS[TinyVGG])}.get(methods[chosen.key].info.layers, ["features.7"])
     images = make_images(len(TARGETS))
     ids = [f"image{i}" for i in range(len(TARGETS))][of]
     found = layer_features(make_net(TinyVGG), images[of], TARGETS[of], layers, chunk=chunk, image_ids=ids)
     query = ModelQuery(found[0].query.module, chunk=chunk, pad=pad)
-    return [replace(layer, query=query) for layer in found]
+    return [replace(layer, query=query, _head=lambda: None) for layer in found]  # the search for one runs the network
 
 
-def run(case: str, layers: list[LayerFeatures]) -> Tensor:
-    return applied(methods[case.split()[0]](**CASES[case]), layers)
+def run(chosen: TwinCase, layers: list[LayerFeatures]) -> Tensor:
+    return applied(methods[chosen.key](**chosen.options), layers)
 
 
 @pytest.mark.parametrize("pad", [False, True])
-@pytest.mark.parametrize("case", CASES)
-def test_a_batch_gives_the_maps_of_one_image_at_a_time(case: str, pad: bool) -> None:
-    layers = given(case, pad=pad)
-    batch, spent = run(case, layers), layers[0].query.cost
-    alone = [given(case, pad=False, chunk=64, of=slice(i, i + 1)) for i in range(len(TARGETS))]
-    maps = torch.cat([run(case, one) for one in alone])
+@pytest.mark.parametrize("chosen", CASES, ids=str)
+def test_a_batch_gives_the_maps_of_one_image_at_a_time(chosen: TwinCase, pad: bool) -> None:
+    layers = given(chosen, pad=pad)
+    batch, spent = run(chosen, layers), layers[0].query.cost
+    alone = [given(chosen, pad=False, chunk=64, of=slice(i, i + 1)) for i in range(len(TARGETS))]
+    maps = torch.cat([run(chosen, one) for one in alone])
     assert (batch - maps).abs().max() <= 1e-9 * maps.abs().max()
     costs = [one[0].query.cost for one in alone]
     assert spent.partial_forwards == sum(cost.partial_forwards for cost in costs)
-    if case.split()[0] not in PER_IMAGE:  # whose fronts run once a chunk
+    if chosen in SWEEPS:
         assert spent.forwards == sum(cost.forwards for cost in costs)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.split()[0] not in PER_IMAGE])
-def test_all_chunks_but_the_last_of_a_layer_are_full(case: str, sizes_of: Callable[..., list[int]]) -> None:
-    layers = given(case, pad=False)
-    sizes = sizes_of(layers[0].query, lambda: run(case, layers))
-    sweeps = {"polycam": 2 * len(layers), "groupcam": 2, "scorecam logit top_n": 2}.get(case, 1)
-    assert sum(size != CHUNK for size in sizes) <= sweeps
+@pytest.mark.parametrize("chosen", SWEEPS, ids=str)
+def test_all_chunks_but_the_last_of_a_sweep_are_full(
+    chosen: TwinCase, sizes_of: Callable[..., list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = given(chosen, pad=False)
+    sweeps: list[str] = []
+    for name in ("stream", "logits"):
+        plain = getattr(ModelQuery, name)
+        monkeypatch.setattr(ModelQuery, name, lambda *a, name=name, plain=plain: (sweeps.append(name), plain(*a))[1])
+    sizes = sizes_of(layers[0].query, lambda: run(chosen, layers))
+    assert 0 < sum(size == CHUNK for size in sizes) >= len(sizes) - len(sweeps)
     assert sum(sizes) == layers[0].query.cost.forwards
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_with_padding_only_known_sizes_run(case: str, sizes_of: Callable[..., list[int]]) -> None:
-    layers = given(case, pad=True)
+@pytest.mark.parametrize("chosen", CASES, ids=str)
+def test_with_padding_only_known_sizes_run(chosen: TwinCase, sizes_of: Callable[..., list[int]]) -> None:
+    layers = given(chosen, pad=True)
     query = layers[0].query
     query.logits(make_images(CHUNK))
-    assert [layer.head for layer in layers]  # found by a forward of two images, once per network and layer
-    sizes = sizes_of(query, lambda: run(case, layers))
-    fronts = {1} if case.split()[0] in PER_IMAGE else set()
-    assert set(sizes) <= {CHUNK} | fronts
+    sizes = sizes_of(query, lambda: run(chosen, layers))
+    assert set(sizes) <= {CHUNK} | (set() if chosen in SWEEPS else {1})
 
 
 def test_partial_forwards_of_images_with_fewer_channels_take_a_known_size() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.models.conftest import wrap
-from wsol.methods._base import LayerFeatures
+from wsol.methods._features import LayerFeatures
 from wsol.models.forward import INPUT
 from wsol.models.tokens import Grid, Grids
 from wsol.testing import layer_features

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.metrics.conftest import MakeCase
 from tests.reference import metrics as slow
 from wsol.errors import ConfigError
-from wsol.metrics._base import mean
+from wsol.metrics._scores import mean
 from wsol.metrics.classification import Classification
 from wsol.stats.reductions import average_precision, weighted_mean
 

@@ -68,7 +68,7 @@ def test_a_torchvision_network_takes_the_classes_of_a_file(tmp_path):
         (lambda s: {**s, "fc.bias": torch.full((4,), torch.nan)}, "'fc.bias' has values that are not finite"),
         (lambda _: {"state_dict": {}}, "holds no state dict"),
         (lambda _: [1, 2], "holds no state dict: it is list"),
-        (lambda s: {**s, "epoch": 3}, "'epoch' is no tensor"),
+        (lambda s: {**s, "epoch": 3}, "'epoch' is not a tensor"),
         (lambda _: Path("/"), "not a plain state dict"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from wsol.cli import main
 from wsol.errors import ConfigError, WsolError
 from wsol.settings import choices, compose_settings
-from wsol.settings.words import holds_path, is_setting
+from wsol.settings.words import RECORDS, Word, holds_path, is_setting
 
 SPECIAL = ["a=b", "a, b", "[a]", "{a}", "it's", 'say "x"', "a b", "ünï (1)", "$a", "a\\", "'a'b", "100%", "~a", "a:b"]
 
@@ -30,13 +30,13 @@ def test_a_path_may_have_any_letter(key: str, name: str, tmp_path: Path) -> None
 
 
 def test_fields_of_type_path_are_the_paths() -> None:
-    readers = choices.registered("dataset")
-    paths = {name: {f.name for f in fields(reader) if holds_path(reader, f.name)} for name, reader in readers.items()}
+    records = [("dataset", reader) for reader in choices.registered("dataset").values()] + [*RECORDS.items()]
+    names = [f"{group}.{f.name}" for group, record in records for f in fields(record)]
+    paths = {name for name in names if holds_path(Word("", name, ""))}
     assert paths == {
-        "coco": {"images", "annotations"},
-        "folder": {"images", "annotations"},
-        "shapes": set(),
-        "wsolevaluation": {"images", "metadata", "masks"},
+        *(f"dataset.{name}" for name in ("images", "annotations", "metadata", "masks")),
+        *(f"paths.{name}" for name in ("runs", "data")),
+        "model.weights",
     }
 
 

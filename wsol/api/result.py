@@ -91,12 +91,12 @@ class Result:
     def report(self, path: str | Path) -> Path:
         """Write the HTML page of the run; returns its path. Raises OutputError where it can't be written."""
         from wsol.errors import OutputError
-        from wsol.report.page.html import page
+        from wsol.report.page.html import render_page
 
         place = Path(path)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(page(self.folder), encoding="utf-8")
+            place.write_text(render_page(self.folder), encoding="utf-8")
         except OSError as error:
             raise OutputError(f"can't write {place}: {error.strerror}; choose another file") from error
         return place

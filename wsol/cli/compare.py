@@ -26,7 +26,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("a", metavar="A", help="a variant, the beginning of its id, or RUN/variant")
     parser.add_argument("b", metavar="B", help="the variant it is compared with")
     parser.add_argument("--run", default="latest", help="the run of variants that don't name theirs")
-    parser.add_argument("--metric", action="append", default=[], help="only this metric (may be repeated)")
+    parser.add_argument(
+        "--metric", action="append", default=[], help="only METRIC or PROTOCOL/METRIC (may be repeated)"
+    )
     parser.add_argument("--protocol", action="append", default=[], help="only this protocol (may be repeated)")
     parser.add_argument("--all", action="store_true", help="every number, not only the main ones")
     parser.add_argument("--top", type=int, default=10, help="how many images to list")
@@ -42,14 +44,14 @@ def main(words: Sequence[str]) -> int:
     settings = Settings(n_resamples=chosen.resamples, by_class=chosen.by_class, skip_failed=chosen.skip_failed)
     a, b = sides(found_in[0], found_in[1], settings)
     choice = Choice(metrics=chosen.metric, protocols=chosen.protocol, everything=chosen.all or chosen.style == "json")
-    found = compared(a, b, choice)
-    key = image_key(found, a) if chosen.top > 0 else None
+    numbers = compared(a, b, choice)
+    key = image_key(numbers, a) if chosen.top > 0 else None
     images = most_different(a, b, key, top=chosen.top) if key else []
     if chosen.style == "json":
-        said = {"a": a.name, "b": b.name, "numbers": [one.record() for one in found], "images": images}
-        print(json.dumps(said, indent=1))
+        answer = {"a": a.name, "b": b.name, "numbers": [number.record() for number in numbers], "images": images}
+        print(json.dumps(answer, indent=1))
         return 0
-    write(compare_table(found, a, b), sys.stdout, style=chosen.style)
+    write(compare_table(numbers, a, b), sys.stdout, style=chosen.style)
     if key:
         print()
         write(images_table(images, key), sys.stdout, style=chosen.style)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -126,7 +125,7 @@ def _chosen(overrides: Sequence[str]) -> list[Finding]:
     try:
         settings = compose_settings(overrides)
         if "dataset" in groups:
-            findings.append(_dataset(settings))
+            findings += _dataset(settings)
         if groups & {"model", "method"}:
             classifier = load_model(settings["model"])
             known = f"model {classifier.name}: {classifier.num_classes} classes, weights {classifier.weights_id}"
@@ -164,17 +163,18 @@ def _methods(settings: dict[str, Any], classifier: Classifier) -> list[Finding]:
 def _complaints(trial: Trial) -> list[str]:
     from wsol.testing import RULES
 
-    found: list[str] = []
+    complaints: list[str] = []
     for rule in RULES:
         try:
             text = rule(trial)
         except Exception as error:  # somebody's own file: whatever it raises is what is wrong, with the other rules too
-            return [*found, f"{type(error).__name__}: {error}"]
-        found += [text] if text else []
-    return found
+            return [*complaints, f"{type(error).__name__}: {error}"]
+        complaints += [text] if text else []
+    return complaints
 
 
-def _dataset(settings: dict[str, Any]) -> Finding:
+def _dataset(settings: dict[str, Any]) -> list[Finding]:
+    from wsol.datasets.labels import label_mapping
     from wsol.evaluation.build import load_dataset
 
     data = load_dataset(settings["dataset"])
@@ -183,9 +183,7 @@ def _dataset(settings: dict[str, Any]) -> Finding:
         data.image(sample)
     labels = len({s.label for s in samples})
     boxes = sum(len(s.boxes_xyxy) for s in samples)
-    print(f"{samples[0].image_id} ... {samples[-1].image_id}", file=sys.stderr)
-    return Finding(
-        "ok",
-        f"dataset {data.key}: {len(samples)} samples, {labels} classes, {boxes} boxes; "
-        "first, middle and last image open",
-    )
+    text = f"dataset {data.key}: {len(samples)} samples, {labels} classes, {boxes} boxes; first, middle and last open"
+    mapping = label_mapping(data)
+    names = [Finding("note", f"labels are names, as class indices: {mapping}")] if mapping else []
+    return [Finding("ok", f"{text}: {samples[0].image_id} ... {samples[-1].image_id}"), *names]

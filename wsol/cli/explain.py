@@ -128,11 +128,11 @@ def explain(
                 failed.append(f"{variant.id} on {name}: {line}")
                 continue
             arrays[f"{name}/{variant.id}"] = item.raw
-            found = localize([item], [shown])[shown.name]
+            localization = localize([item], [shown])[shown.name]
             boxes = boxes_along(item, shown, [tau])[0]
             caption = variant.id
             if len(item.boxes_xyxy):
-                caption += f"  IoU {found.iou.at(tau).max():.2f} at tau {tau:g}"
+                caption += f"  IoU {localization.iou.at(tau).max():.2f} at tau {tau:g}"
             picture = overlay(
                 image,
                 _heat(item, shown),
@@ -191,13 +191,13 @@ def _heat(item: ImageMap, protocol: Protocol) -> NDArray[Any]:
 
 def _slugs(names: Sequence[str]) -> list[str]:
     """File names for images; those that would be equal are counted."""
-    found: list[str] = []
+    slugs: list[str] = []
     for name in names:
         slug, n = _slug(name), 2
-        while slug in found:
+        while slug in slugs:
             slug, n = f"{_slug(name)}-{n}", n + 1
-        found.append(slug)
-    return found
+        slugs.append(slug)
+    return slugs
 
 
 def _open(name: str, data: Dataset | None) -> tuple[Image, Sample | None]:
@@ -207,13 +207,13 @@ def _open(name: str, data: Dataset | None) -> tuple[Image, Sample | None]:
 
         return open_image(Path(name), image_id=name), None
     assert data is not None
-    found = {s.image_id: s for s in data.samples()}
-    if name not in found:
+    samples = {s.image_id: s for s in data.samples()}
+    if name not in samples:
         from difflib import get_close_matches
 
-        near = get_close_matches(name, found, n=1, cutoff=0) or list(found)[:1]
+        near = get_close_matches(name, samples, n=1, cutoff=0) or list(samples)[:1]
         raise DataError(f"{name!r} is neither a file nor an image id of dataset {data.key}; nearest id: {near[0]!r}")
-    return data.image(found[name]), found[name]
+    return data.image(samples[name]), samples[name]
 
 
 def _says(classifier: Classifier, data: Dataset | None, logits: Any, target: int) -> str:

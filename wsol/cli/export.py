@@ -66,7 +66,7 @@ def _rows(folder: RunFolder, csv: Path | None, parquet: Path | None) -> list[obj
 
 
 def _coco(
-    folder: RunFolder, place: Path, variant: str, protocol: str, tau: float | None, own: Path | None
+    folder: RunFolder, place: Path, variant: str, protocol: str, tau: float | None, reference: Path | None
 ) -> list[object]:
     from wsol.datasets.formats.coco import Coco
     from wsol.report.export.coco import coco_files, single_box_protocol
@@ -76,7 +76,7 @@ def _coco(
     name = single_box_protocol(folder, protocol)
     if tau is not None and not 0 <= tau < 1:
         raise ConfigError(f"--tau {tau} is not in [0, 1)")
-    ids = Coco(images=None, annotations=own).coco_ids() if own else None
+    ids = Coco(images=None, annotations=reference).coco_ids() if reference else None
     files = coco_files(folder, variants, name, place, tau=tau, ids=ids)
     for file, content in files.items():
         _write(file, lambda f=file, c=content: f.write_text(json.dumps(c)))  # type: ignore[misc]
@@ -88,16 +88,16 @@ def _track(folder: RunFolder, tensorboard: Path | None, mlflow: str | None, wand
     from wsol.report.numbers.summary import summarize
 
     summary = summarize(folder)
-    said: list[object] = []
+    written: list[object] = []
     try:
-        said += [to_tensorboard(summary, tensorboard)] if tensorboard else []
-        said += [f"mlflow run {to_mlflow(summary, mlflow)}"] if mlflow else []
-        said += [f"wandb run {to_wandb(summary, wandb)}"] if wandb else []
+        written += [to_tensorboard(summary, tensorboard)] if tensorboard else []
+        written += [f"mlflow run {to_mlflow(summary, mlflow)}"] if mlflow else []
+        written += [f"wandb run {to_wandb(summary, wandb)}"] if wandb else []
     except WsolError:
         raise
     except Exception as error:  # theirs, of any kind: a server that isn't there, a store that can't be written
         raise OutputError(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else error}") from error
-    return said
+    return written
 
 
 def _write(place: Path, write: Callable[[], object]) -> None:

@@ -97,14 +97,14 @@ def _show(experiment: Experiment, folder: RunFolder, taus: Sequence[str], genera
 
 def _print_forecast(experiment: Experiment, stream: TextIO) -> None:
     """A line per variant, then the predicted time and memory."""
-    found = forecast(experiment)
+    prediction = forecast(experiment)
     rows = []
     for variant in experiment.variants:
-        costs = found.costs.get(variant.key, {})
+        costs = prediction.costs.get(variant.key, {})
         rows.append(
             {
                 "variant": variant.id,
-                "images": found.images[variant.key],
+                "images": prediction.images[variant.key],
                 "forwards": _shown(costs.get("forwards")),
                 "backwards": _shown(costs.get("backwards")),
                 "partial": _shown(costs.get("partial_forwards")),
@@ -113,10 +113,10 @@ def _print_forecast(experiment: Experiment, stream: TextIO) -> None:
             }
         )
     print_table(rows, stream)
-    most = max((costs.get("peak_mb", 0.0) for costs in found.costs.values()), default=0.0)
+    most = max((costs.get("peak_mb", 0.0) for costs in prediction.costs.values()), default=0.0)
     print(f"\nPasses, ms and MB are per image, measured on few images on {experiment.numerics.device}.", file=stream)
     print(
-        f"{len(experiment.samples)} images, {len(experiment.variants)} variants; {found.sentence}; "
+        f"{len(experiment.samples)} images, {len(experiment.variants)} variants; {prediction.sentence}; "
         f"peak memory about {most:.0f} MB beside the network.",
         file=stream,
     )

@@ -12,8 +12,6 @@ from wsol.errors import ConfigError, OutputError, unknown
 
 METHOD = '''"""{title}."""
 
-from __future__ import annotations
-
 import torch
 
 from wsol.methods import LayerFeatures, method
@@ -50,8 +48,6 @@ class {title}:
 '''
 
 METRIC = '''"""{title}."""
-
-from __future__ import annotations
 
 from wsol.metrics import MetricInput, Columns, mean, metric
 from wsol.metrics._common.truth import boxes_to_mask

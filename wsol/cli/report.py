@@ -42,10 +42,10 @@ def main(words: Sequence[str]) -> int:
             print(file)
         if chosen.out is None:
             return 0
-    from wsol.report.page.html import page
+    from wsol.report.page.html import render_page
 
     place = chosen.out or folder.path / "report.html"
-    text = page(folder, images=chosen.images, **drawn)
+    text = render_page(folder, images=chosen.images, **drawn)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")

@@ -142,8 +142,8 @@ def _words(swept: frozenset[str]) -> str:
 
     hydra = HydraConfig.get()
     keys = {*swept, *(hydra.sweeper.get("params") or {})}
-    found = [word for word in hydra.overrides.task if word.partition("=")[0].lstrip("+") in keys]
-    return f" ({' '.join(found)})" if found else ""
+    differing = [word for word in hydra.overrides.task if word.partition("=")[0].lstrip("+") in keys]
+    return f" ({' '.join(differing)})" if differing else ""
 
 
 def _single(result: float | Failure) -> int:

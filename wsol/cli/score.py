@@ -46,7 +46,7 @@ What is done with a map (--normalize):
   auto    as they are, without another normalization, if the first 64 maps by id have the size they are scored at (224 x
           224 for choe2020; the image's for protocols in original pixels), are within [0, 1] and one of them reaches
           0.5: such maps are what the published evaluators take. Otherwise resized and normalized by the protocol.
-          It is decided once for all maps, said on stderr, and a later map that doesn't fit the decision is refused.
+          It is decided once for all maps, logged, and a later map that doesn't fit the decision is refused.
           A protocol whose name says how to normalize, choe2020_v2[normalize=max], does so.
   always  resized and normalized by the protocol, whatever they look like
   never   as they are; resized if need be, values must be within [0, 1]
@@ -208,8 +208,8 @@ def _view_of(chosen: argparse.Namespace, protocols: Sequence[Protocol]) -> View:
     side = protocols[0].side if protocols else METRIC_SIDE
     if chosen.view:
         return view_named(chosen.view, side)
-    own = protocols[0].view if protocols else "any"
-    covered = None if own == "any" else view_named(own, side)
+    named = protocols[0].view if protocols else "any"
+    covered = None if named == "any" else view_named(named, side)
     return covered if covered and covered.cropped else view_named("squash", side)
 
 
@@ -254,13 +254,13 @@ def as_object(summary: Summary, folder: RunFolder, experiment: Experiment, *, n_
     ``top1_loc`` and ``top5_loc`` are at the threshold of ``gt_known_loc``; ``top1_loc_max`` and ``top5_loc_max`` have
     each their own best one, as some codes report them.
     """
-    found = {record["metric"]: record for record in summary.records()}
+    records = {record["metric"]: record for record in summary.records()}
     measure = next(name for _, name in experiment.work)
-    if not found:
+    if not records:
         raise DataError(f"{measure} has no value for any of the {len(experiment.samples)} images")
-    told = {name: {key: record[key] for key in ("value", "low", "high")} for name, record in found.items()}
-    n = max(record["n"] for record in found.values())
-    return {"protocol": measure, "n": n, "metrics": told | _own_maxima(folder, experiment, n_resamples)}
+    numbers = {name: {key: record[key] for key in ("value", "low", "high")} for name, record in records.items()}
+    n = max(record["n"] for record in records.values())
+    return {"protocol": measure, "n": n, "metrics": numbers | _own_maxima(folder, experiment, n_resamples)}
 
 
 def _own_maxima(folder: RunFolder, experiment: Experiment, n_resamples: int) -> dict[str, dict[str, float]]:
@@ -275,11 +275,12 @@ def _own_maxima(folder: RunFolder, experiment: Experiment, n_resamples: int) -> 
     info = folder.about().protocols[protocols[0].name]
     rows = folder.tables()[stored.label]
     curves, ranks = curves_of(rows, info), numbers(rows, "rank")
-    told = {}
+    maxima = {}
     for top in (1, 5):
         if top <= rank_depth(rows):
             hits = curves.where(ranks < top)
             best = draw_best(hits, 0.5, Resamples(hits.n, n_resamples, 0), ge=info.knobs["hit"] == "ge")["maxboxacc"]
-            found = best.estimate()
-            told[f"top{top}_loc_max"] = {"value": 100 * found.value, "low": 100 * found.low, "high": 100 * found.high}
-    return told
+            estimate = best.estimate()
+            ends = {name: 100 * getattr(estimate, name) for name in ("value", "low", "high")}
+            maxima[f"top{top}_loc_max"] = ends
+    return maxima

@@ -76,7 +76,16 @@ def protocol(name: str) -> Facts:
     from wsol.protocols._base import named
 
     record = named(name)
-    knobs = {k: {"value": v, "source": record.sources.get(k, "no source given")} for k, v in record.knobs.items()}
+    meaning = {option.name: option for option in options_of(type(record))}
+    knobs = {
+        k: {
+            "value": v,
+            "source": record.sources.get(k, "no source given"),
+            "takes": meaning[k].takes,
+            "help": meaning[k].help,
+        }
+        for k, v in record.knobs.items()
+    }
     return {"protocol": record.name, "paper": record.paper, "knobs": knobs}
 
 

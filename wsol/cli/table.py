@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wsol.cli.options import Command
 from wsol.errors import ConfigError
+from wsol.grammar import stored
 from wsol.runs.folder import RunFolder, find_runs, open_run
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def main(words: Sequence[str]) -> int:
     )
     parser.add_argument("--sort", default="", help="metric, or protocol/metric, to order by")
     parser.add_argument("--baseline", default="", help="variant that the others are shown as differences to")
-    parser.add_argument("--metric", type=_names, action="extend", default=[], help="only these metrics")
+    parser.add_argument("--metric", type=_names, action="extend", default=[], help="only METRIC or PROTOCOL/METRIC")
     parser.add_argument("--protocol", type=_names, action="extend", default=[], help="only these protocols")
     parser.add_argument("--all", action="store_true", help="every number, not only the main ones")
     parser.add_argument("--slice", default="", help="class, size, instances or correct")
@@ -77,7 +78,7 @@ def main(words: Sequence[str]) -> int:
     choice = Choice(
         metrics=chosen.metric,
         protocols=chosen.protocol,
-        by=chosen.by,
+        by=[stored(name) for name in chosen.by],
         sort=chosen.sort,
         baseline=chosen.baseline,
         everything=chosen.all,
@@ -127,22 +128,22 @@ def sibling(run: RunFolder | None, runs: Path) -> RunFolder:
 
     mine = identity(run)
     candidates = [other for other in find_runs("*", runs) if other.name != run.name and identity(other) == mine]
-    found = [other for other in candidates if any(footer.run.split == VAL for footer in other.footers())]
-    if not found:
+    siblings = [other for other in candidates if any(footer.run.split == VAL for footer in other.footers())]
+    if not siblings:
         raise ConfigError(
             f"there is no run of the {VAL} split like {run.name} in {runs}: run it with dataset.split={VAL}, or name "
             "one, val:RUN"
         )
-    return found[-1]
+    return siblings[-1]
 
 
 def open_runs(names: Sequence[str], runs: Path) -> list[RunFolder]:
     """Several runs, each once; a name with ``*`` is all that fit, oldest first."""
-    found: list[RunFolder] = []
+    folders: list[RunFolder] = []
     for name in names:
         fitting = find_runs(name, runs) if "*" in name else []
-        found += fitting or [open_run(name, runs)]
-    return list({folder.path.resolve(): folder for folder in found}.values())
+        folders += fitting or [open_run(name, runs)]
+    return list({folder.path.resolve(): folder for folder in folders}.values())
 
 
 def _names(text: str) -> list[str]:

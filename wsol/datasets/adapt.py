@@ -1,4 +1,4 @@
-"""Images that are held in Python as a data set: a torch Dataset, a list of samples, or anything that can be indexed."""
+"""Images that are held in Python as a dataset: a torch Dataset, a list of samples, or anything that can be indexed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIELDS = ("image", "label", "boxes", "mask", "image_id")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PythonDataset(Dataset):
-    """Items of (image, label, boxes or mask), or mappings with these names, as a data set.
+    """Items of (image, label, boxes or mask), or mappings with these names, as a dataset.
 
     Each item is read once at the start, to learn sizes, labels and boxes, and again when its pixels are needed, so that
     a dataset that reads files holds none of them. Its transform must therefore not be random.

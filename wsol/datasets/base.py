@@ -43,10 +43,6 @@ class Dataset(ABC):
     """A list of samples, and a way to their pixels: a frozen dataclass of options.
 
     A dataset must have `read` and `image`; the rest has defaults.
-
-    Attributes
-    ----------
-    limit : only the first samples, in the order of their ids.
     """
 
     key: ClassVar[str]

@@ -61,16 +61,16 @@ def make_samples(
         raise DataError(f"image {ids[negative]!r} has label {labels[negative]} in {where}; labels count from 0")
     frame = sizes[owners]
     checks = (
-        ("has a coordinate that is no number", ~np.isfinite(boxes_xyxy).all(1)),
+        ("has a coordinate that is not a number", ~np.isfinite(boxes_xyxy).all(1)),
         ("is inverted: boxes are x0,y0,x1,y1", (boxes_xyxy[:, 2:] < boxes_xyxy[:, :2]).any(1)),
         ("reaches outside its {} image", (boxes_xyxy[:, :2] < 0).any(1) | (boxes_xyxy[:, 2:] > frame).any(1)),
     )
     for complaint, wrong in checks:
         for index in np.flatnonzero(wrong)[:1]:
             box = ", ".join(f"{v:g}" for v in boxes_xyxy[index])
-            said = complaint.format("x".join(map(str, frame[index])))
+            sentence = complaint.format("x".join(map(str, frame[index])))
             more = f" ({wrong.sum()} boxes do)" if wrong.sum() > 1 else ""
-            raise DataError(f"box [{box}] of image {ids[owners[index]]!r} in {where} {said}{more}")
+            raise DataError(f"box [{box}] of image {ids[owners[index]]!r} in {where} {sentence}{more}")
     order = np.argsort(owners, kind="stable")  # boxes of an image stay in the file's order
     parts = np.split(boxes_xyxy[order], np.cumsum(np.bincount(owners, minlength=len(ids)))[:-1])
     return tuple(

@@ -3,14 +3,56 @@
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wsol.datasets.base import Dataset, Sample
 from wsol.errors import DataError, unknown
+from wsol.options import option
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FileDataset(Dataset):
+    """A dataset of image files in a folder."""
+
+    images: Path | None = option(
+        help="folder that file names are relative to; null where the annotations have sizes and boxes are enough"
+    )
+
+    @abstractmethod
+    def file_name(self, sample: Sample) -> str:
+        """The image file of a sample, relative to `images`."""
+
+    def image(self, sample: Sample) -> Image:
+        if self.images is None:
+            raise DataError("dataset.images=null: there are only sizes and boxes; name the folder of the images")
+        name = self.file_name(sample)
+        return open_image(Path(self.images).expanduser() / name, image_id=name, size_wh=sample.size_wh)
+
+    def present(self, names: Iterable[str]) -> Path | None:
+        """The folder of the images, which must hold these files; None where there is none. Raises DataError."""
+        if self.images is None:
+            return None
+        folder = existing(self.images, option="dataset.images", folder=True)
+        check_present(folder, dict.fromkeys(names), option="dataset.images")
+        return folder
+
+    def fingerprint(self) -> str:
+        names = dict.fromkeys(self.file_name(sample) for sample in self.samples())
+        return self.digest(*self.details(), *sizes_in_bytes(self.images, names))
+
+    def details(self) -> Sequence[str]:
+        """What decides rows beside samples and the lengths of the image files."""
+        return ()
+
+    def stamp(self, sample: Sample) -> str:
+        return length(self.images, self.file_name(sample))
 
 
 def existing(path: Path | str, *, option: str, folder: bool) -> Path:

@@ -86,5 +86,14 @@ def match_class_indices(data: Dataset, class_names: Sequence[str]) -> Dataset:
     return data
 
 
+def label_mapping(data: Dataset, *, most: int = 10) -> str:
+    """``0 cat, 1 dog, ...``: the class indices of a dataset whose reader numbered names; empty for others."""
+    if not data.numbers_names:
+        return ""
+    used = sorted({sample.label for sample in data.samples()})
+    names = [f"{label} {data.class_names[label]}" for label in used]
+    return ", ".join(names[:most]) + (f", ... ({len(names)} classes)" if len(names) > most else "")
+
+
 def _plain(name: str) -> str:
     return " ".join(name.replace("_", " ").casefold().split())

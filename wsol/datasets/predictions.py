@@ -1,4 +1,4 @@
-"""What a network said of each image, from a CSV file: for Top-1 and Top-5 Loc of maps that come without it."""
+"""What a network predicted for each image, from a CSV file: for Top-1 and Top-5 Loc of maps that come without it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Predictions:
     fingerprint: str
 
     def columns(self, image_id: str) -> dict[str, Any]:
-        """What the row of an image says of its class."""
+        """The columns of an image's row that hold its class."""
         return {"rank": self.ranks[image_id], "rank_depth": self.depth}
 
 
@@ -67,8 +67,8 @@ def read_predictions(path: Path, samples: Mapping[str, Sample]) -> Predictions:
             ranks[image_id] = _rank(line, samples[image_id].label, top)
         except (TypeError, ValueError) as error:
             number = numbered[reader.line_num - 1][0]
-            said = ",".join(str(v) for v in line.values())
-            raise DataError(f"{path}, line {number}: {said!r} doesn't fit {','.join(header)}") from error
+            text = ",".join(str(v) for v in line.values())
+            raise DataError(f"{path}, line {number}: {text!r} doesn't fit {','.join(header)}") from error
     missing = [i for i in samples if i not in ranks]
     if missing:
         raise DataError(f"{len(missing)} of {len(samples)} images have no prediction in {path}, first {missing[0]!r}")

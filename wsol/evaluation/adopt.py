@@ -1,7 +1,7 @@
 """Rows of other runs that are this run's own: a run over more images of the same set takes the rows that exist.
 
 Another run folder under the same network, view, seed and numerics may hold images of this run, whatever the number of
-images was there. An image is the same where its facts and what its data set stamps it with are.
+images was there. An image is the same where its facts and what its dataset stamps it with are.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _adopt_from(sister: RunFolder, experiment: Experiment, folder: RunFolder) ->
 def _family(folder: RunFolder) -> object:
     try:
         return folder.manifest.get("family")
-    except OutputError:  # a damaged manifest tells of no rows
+    except OutputError:  # a damaged manifest counts as no rows
         return None
 
 

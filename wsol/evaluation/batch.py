@@ -109,38 +109,38 @@ class BatchEvaluation:
         """Maps and metrics now; returns the calls that find boxes, and what makes rows of their results."""
         if batch.idle:
             return [], lambda _: BatchRows(batch=batch)
-        found: dict[View, RawMaps] = {}
+        by_view: dict[View, RawMaps] = {}
         for view in self._views(batch):
             with self.profile.stage("network"):
-                found[view] = self.source.maps(loaded, view, self._of_view(batch, view))
+                by_view[view] = self.source.maps(loaded, view, self._of_view(batch, view))
         groups = self._groups(batch)
         with self.profile.stage("metrics"):
-            own = found[self.experiment.view]
+            maps = by_view[self.experiment.view]
             memos: dict[int, Memo] = {}
-            metrics = [measured(self.experiment, self.source, group, own, memos) for group in groups]
+            metrics = [measured(self.experiment, self.source, group, maps, memos) for group in groups]
         calls: list[Callable[[], Any]] = []
         sizes: list[list[tuple[View, int]]] = []
         for group in groups:
             sizes.append([])
-            for view, maps in found.items():
+            for view, maps in by_view.items():
                 protocols = self._protocols(group.due, view)
                 if protocols or view == self.experiment.view:
                     tasks = [group.pairs[start : start + TASK] for start in range(0, len(group.pairs), TASK)]
                     calls += [partial(self._scored, maps, pairs, protocols) for pairs in tasks]
                     sizes[-1].append((view, len(tasks)))
-        kept = self._kept(batch, found)
-        return [*calls, *kept], partial(self._join, batch, found, groups, metrics, sizes)
+        kept = self._kept(batch, by_view)
+        return [*calls, *kept], partial(self._join, batch, by_view, groups, metrics, sizes)
 
     def _join(
         self,
         batch: Batch,
-        found: Mapping[View, RawMaps],
+        by_view: Mapping[View, RawMaps],
         groups: Sequence[Group],
         metrics: Sequence[Measured],
         sizes: Sequence[Sequence[tuple[View, int]]],
         parts: list[Any],
     ) -> BatchRows:
-        own, tables, at = self.experiment.view, [], 0
+        tables, at = [], 0
         failed: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for group, measures, tasks in zip(groups, metrics, sizes, strict=True):
             localizations: dict[str, Localizations] = {}
@@ -150,10 +150,10 @@ class BatchEvaluation:
                 at += count
                 for name in scored[0].localizations:
                     localizations[name] = Localizations.joined([part.localizations[name] for part in scored])
-                if view == own or not any(digests):
+                if view == self.experiment.view or not any(digests):
                     digests = [one for part in scored for one in part.digests]
                 finite = [a and b for a, b in zip(finite, (one for p in scored for one in p.finite), strict=True)]
-            table, wrong = group_table(self.experiment, group, found, localizations, measures, digests, finite)
+            table, wrong = group_table(self.experiment, group, by_view, localizations, measures, digests, finite)
             tables.append(table)
             for key, lines in wrong.items():
                 failed[key] += lines
@@ -166,17 +166,17 @@ class BatchEvaluation:
         items = [maps.image_map(variant, image) for variant, image in pairs]
         return Scored(localize(items, protocols), [digest(item.raw) for item in items], [i.finite for i in items])
 
-    def _kept(self, batch: Batch, found: Mapping[View, RawMaps]) -> list[Callable[[], Any]]:
+    def _kept(self, batch: Batch, by_view: Mapping[View, RawMaps]) -> list[Callable[[], Any]]:
         """Calls that make what the gallery lacks of this batch."""
         if not batch.unseen:
             return []
         protocol = self.experiment.gallery_protocol
-        maps, own = found[self.experiment.view_of(protocol)], found[self.experiment.view]
+        maps, pixels = by_view[self.experiment.view_of(protocol)], by_view[self.experiment.view]
         calls: list[Callable[[], Any]] = []
         for image, sample in enumerate(batch.samples):
             for key in sorted(batch.unseen.get(sample.image_id, ())):
                 if key == PICTURE:
-                    calls.append(partial(self._picture, own, image))
+                    calls.append(partial(self._picture, pixels, image))
                 else:
                     calls.append(partial(self._shown, maps, self.variants[key], image, protocol))
         return calls

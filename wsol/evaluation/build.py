@@ -11,7 +11,7 @@ import torch
 
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.checks import check_boxes
-from wsol.datasets.labels import match_class_indices
+from wsol.datasets.labels import label_mapping, match_class_indices
 from wsol.errors import ConfigError, DataError, unknown
 from wsol.evaluation.experiment import ChosenMetric, Experiment, Numerics
 from wsol.grammar import parse, spell
@@ -27,7 +27,7 @@ from wsol.models.randomize import randomized
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.tokens import Grids
 from wsol.models.zoo import load_classifier
-from wsol.options import build, defaults
+from wsol.options import Count, build, defaults, fit
 from wsol.protocols._base import Protocol, protocols
 from wsol.settings.records import Engine, General, ModelSpec
 from wsol.views import View, view_from
@@ -53,6 +53,8 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     _check_truth(data, rules, chosen_metrics)
     classifier = load_model(settings["model"])
     data = match_class_indices(data, classifier.class_names)
+    if mapping := label_mapping(data):
+        log.info("labels of %s are names, as class indices: %s", data.key, mapping)
     samples = data.samples()
     _check_labels(data, classifier, max(s.label for s in samples))
     view = view_of(settings, classifier)
@@ -62,7 +64,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
             f"metric {asking[0]} changes one network input, and view {view.name} has several; "
             "choose metric=[] or view=squash"
         )
-    place(classifier, engine)
+    to_device(classifier, engine)
     variants = variants_of(settings, classifier)
     return Experiment(
         dataset=data,
@@ -158,7 +160,7 @@ def chunk_of(engine: Engine) -> int:
     return engine.chunk or CHUNK["cpu" if engine.device == "cpu" else "cuda"]
 
 
-def place(classifier: Classifier, engine: Engine) -> None:
+def to_device(classifier: Classifier, engine: Engine) -> None:
     """Put a network of our own loading where it runs: on the device, in the precision, eval mode, channels last."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = engine.tf32
     # channels last: twice as fast on the CPU for our networks (benchmarks/speed/layout.py)
@@ -168,7 +170,7 @@ def place(classifier: Classifier, engine: Engine) -> None:
 
 def extractor_of(classifier: Classifier, engine: Engine, *, seed: int) -> MapExtractor:
     """What computes raw maps on a network of our own loading, which is put where it runs."""
-    place(classifier, engine)
+    to_device(classifier, engine)
     return MapExtractor(classifier, seed=seed, chunk=chunk_of(engine), autocast=engine.precision == "bfloat16")
 
 
@@ -219,11 +221,7 @@ def _protocols(name: str, node: Mapping[str, Any]) -> list[Protocol]:
 def chosen_metric(name: str, node: Mapping[str, Any]) -> ChosenMetric:
     """A metric with its options, under the name that its columns start with."""
     cls = metrics[str(node.get("metric", name))]
-    sample = node.get("sample")
-    if sample is not None and (not isinstance(sample, int) or sample < 1):
-        raise ConfigError(
-            f"metrics.{name}.sample={sample!r} is not a number of images; give a whole number above 0, or null"
-        )
+    sample = fit(node.get("sample"), Count | None, where=f"metrics.{name}.sample")
     options = _tuples({k: v for k, v in node.items() if k not in ("metric", "sample")})
     made = build(cls, options, where=f"metrics.{name}")
     plain = {**defaults(cls), "sample": None}
@@ -243,7 +241,7 @@ def _check_truth(data: Dataset, rules: Sequence[Protocol], chosen: Sequence[Chos
 
 
 def _check_labels(data: Dataset, classifier: Classifier, highest: int) -> None:
-    """Raises DataError for a network of other classes; only some data sets say how many there are (`num_classes`)."""
+    """Raises DataError for a network of other classes; only some datasets say how many there are (`num_classes`)."""
     known = data.num_classes
     if known is not None and known != classifier.num_classes and not classifier.weights_id.startswith("random"):
         raise DataError(

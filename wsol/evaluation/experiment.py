@@ -196,7 +196,7 @@ class Experiment:
 
     @cached_property
     def sample_digests(self) -> Mapping[str, str]:
-        """By image id, 16 hex digits of what is known of it without opening it: facts, and what the data set stamps."""
+        """By image id, 16 hex digits of what is known of it without opening it: facts, and what the dataset stamps."""
         return {
             i: blake2b(
                 repr((i, s.label, s.size_wh, s.boxes_xyxy.tolist(), self.dataset.stamp(s))).encode(), digest_size=8

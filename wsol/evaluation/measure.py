@@ -49,8 +49,8 @@ def measured(
             if experiment.in_sample(maps.loaded[image].sample.image_id, chosen.sample)
         ]
         cases = [_case(experiment, source, maps, *group.pairs[place], memos) for place in places]
-        for place, (found, wrong) in zip(places, _of_cases(chosen, cases), strict=True):
-            columns[place] |= {f"{chosen.name}/{name}": value for name, value in found.items()}
+        for place, (values, wrong) in zip(places, _of_cases(chosen, cases), strict=True):
+            columns[place] |= {f"{chosen.name}/{name}": value for name, value in values.items()}
             failures[place] |= {chosen.name: wrong} if wrong else {}
     return Measured(columns, failures)
 
@@ -60,20 +60,20 @@ def _of_cases(chosen: ChosenMetric, cases: Sequence[MetricInput]) -> list[tuple[
 
     A metric that raises on a batch is tried on its cases one by one, so that the others keep theirs.
     """
-    found: list[tuple[Columns, str]] = [(failed_columns(chosen.metric, case), "") for case in cases]
+    results: list[tuple[Columns, str]] = [(failed_columns(chosen.metric, case), "") for case in cases]
     whole = [n for n, case in enumerate(cases) if np.isfinite(case.map).all()]
     try:
         for n, columns in zip(whole, measure(chosen.metric, [cases[n] for n in whole]), strict=True):
-            found[n] = columns, ""
+            results[n] = columns, ""
     except ConfigError:
         raise
     except Exception:
         for n in whole:
             try:
-                found[n] = measure(chosen.metric, [cases[n]])[0], ""
+                results[n] = measure(chosen.metric, [cases[n]])[0], ""
             except Exception as error:
-                found[n] = found[n][0], first_line(error)
-    return found
+                results[n] = results[n][0], first_line(error)
+    return results
 
 
 def _case(
@@ -105,8 +105,7 @@ def _known_class(maps: RawMaps, image: int) -> NDArray[np.float64]:
     """Probabilities that say no more than whether the label is the first class; without predictions it is."""
     label = maps.loaded[image].sample.label
     right = not maps.columns or maps.columns[image]["rank"] == 0
-    found: NDArray[np.float64] = np.eye(label + 2)[label + (not right)]
-    return found
+    return np.asarray(np.eye(label + 2)[label + (not right)])
 
 
 def _to_input(raw: NDArray[Any], side: tuple[int, int]) -> NDArray[Any]:

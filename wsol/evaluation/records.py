@@ -111,18 +111,18 @@ def protocol_quantities(protocol: Protocol) -> tuple[Quantity, ...]:
             main=key == "boxes",
         )
 
-    found: list[Quantity] = []
+    quantities: list[Quantity] = []
     if swept:
         deltas = headline.deltas or protocol.deltas
-        found.append(accuracy(headline.key, headline.label, *deltas, headline=True, main=True))
-        found += [accuracy(f"maxboxacc@{round(100 * d)}", f"@{d:g}", d) for d in protocol.deltas]
-    found.append(
+        quantities.append(accuracy(headline.key, headline.label, *deltas, headline=True, main=True))
+        quantities += [accuracy(f"maxboxacc@{round(100 * d)}", f"@{d:g}", d) for d in protocol.deltas]
+    quantities.append(
         accuracy("gt_known_loc", "GT-known Loc", 0.5, headline=not swept, main=not swept or headline.deltas != (0.5,))
     )
-    found += [accuracy(f"top{n}_loc", f"Top-{n} Loc", 0.5, top=n, main=n == 1) for n in (1, 5)]
-    found += [about_boxes("best_tau", "best tau", "")] if swept else []
-    found += [about_boxes("boxes", "Boxes", "count")] if protocol.several_boxes else []
-    return tuple(found)
+    quantities += [accuracy(f"top{n}_loc", f"Top-{n} Loc", 0.5, top=n, main=n == 1) for n in (1, 5)]
+    quantities += [about_boxes("best_tau", "best tau", "")] if swept else []
+    quantities += [about_boxes("boxes", "Boxes", "count")] if protocol.several_boxes else []
+    return tuple(quantities)
 
 
 def metric_info(name: str, metric: Metric, sample: int | None = None) -> MetricInfo:
@@ -130,14 +130,21 @@ def metric_info(name: str, metric: Metric, sample: int | None = None) -> MetricI
     options = dataclasses.asdict(metric)  # type: ignore[call-overload]
     usual = option_defaults(type(metric))
     changes = {option: value for option, value in options.items() if value != usual.get(option)}
-    return MetricInfo(name=name, key=metric.info.key, options=options, changes=changes, sample=sample)
+    return MetricInfo(
+        name=name,
+        key=metric.info.key,
+        options=options,
+        changes=changes,
+        sample=sample,
+        curves=dict(metric.info.curves),
+    )
 
 
 def metric_quantities(name: str, metric: Metric) -> tuple[Quantity, ...]:
     """The numbers of a metric; the first two belong into the usual table."""
-    found = []
+    quantities = []
     for place, score in enumerate(metric.scores):
-        found.append(
+        quantities.append(
             Quantity(
                 measure=name,
                 key=score.name,
@@ -153,4 +160,4 @@ def metric_quantities(name: str, metric: Metric) -> tuple[Quantity, ...]:
                 main=place < 2,
             )
         )
-    return tuple(found)
+    return tuple(quantities)

@@ -39,7 +39,7 @@ class Group:
 def group_table(
     experiment: Experiment,
     group: Group,
-    found: Mapping[View, RawMaps],
+    by_view: Mapping[View, RawMaps],
     localizations: Mapping[str, Localizations],
     metrics: Measured,
     digests: Sequence[str],
@@ -51,20 +51,20 @@ def group_table(
     ----------
     localizations, digests, finite : in the order of the group's pairs.
     """
-    own = found[experiment.view]
+    maps = by_view[experiment.view]
     images = [image for _, image in group.pairs]
-    columns = _image_columns(own, [v.key for v, _ in group.pairs], images)
+    columns = _image_columns(maps, [v.key for v, _ in group.pairs], images)
     ids = columns["image_id"].to_pylist()
     columns["sample_digest"] = pa.array([experiment.sample_digests[image_id] for image_id in ids], pa.string())
     columns["map_digest"] = pa.array(digests, pa.string())
-    status, failed = _status(group, found, metrics, finite)
-    columns |= status | _class_columns(own, images) | _cost_columns(own, group)
+    status, failed = _status(group, by_view, metrics, finite)
+    columns |= status | _class_columns(maps, images) | _cost_columns(maps, group)
     for protocol in experiment.protocols:
         if protocol.name in localizations:
             columns |= box_columns(protocol.name, localizations[protocol.name])
             view = experiment.view_of(protocol)
-            if view != experiment.view and (logits := found[view].logits) is not None:
-                ranks = [rank_of(logits(i), one.sample.label) for i, one in enumerate(found[view].loaded)]
+            if view != experiment.view and (logits := by_view[view].logits) is not None:
+                ranks = [rank_of(logits(i), one.sample.label) for i, one in enumerate(by_view[view].loaded)]
                 columns[f"{protocol.name}/rank"] = pa.array([ranks[image] for image in images])
     for name in dict.fromkeys(name for row in metrics.columns for name in row):
         columns[name] = pa.array([row.get(name) for row in metrics.columns])
@@ -81,8 +81,7 @@ def probabilities_of(logits: NDArray[Any]) -> NDArray[np.float64]:
     if len(logits) == 1:
         return 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))  # the sigmoid, without overflow
     shifted = np.exp(logits.astype(np.float64) - logits.max())
-    found: NDArray[np.float64] = shifted / shifted.sum()
-    return found
+    return np.asarray(shifted / shifted.sum())
 
 
 def classification(logits: NDArray[Any], label: int) -> dict[str, Any]:
@@ -125,21 +124,24 @@ def _cost_columns(maps: RawMaps, group: Group) -> dict[str, pa.Array]:
     return {name: pa.array([one[name] for one in spent], pa.float64()) for name in (*COUNTED, *MEASURED)}
 
 
-def box_columns(protocol: str, found: Localizations) -> dict[str, pa.Array]:
+def box_columns(protocol: str, localized: Localizations) -> dict[str, pa.Array]:
     """Step functions of tau as columns: IoU, and the number of boxes or, where there is only one, the box."""
-    columns = {"breaks": _lists(found.iou, found.iou.breaks), "iou": _lists(found.iou, found.iou.values)}
-    if found.count is not None:
+    columns = {
+        "breaks": _lists(localized.iou, localized.iou.breaks),
+        "iou": _lists(localized.iou, localized.iou.values),
+    }
+    if localized.count is not None:
         columns |= {
-            "count_breaks": _lists(found.count, found.count.breaks),
-            "count": _lists(found.count, found.count.values),
+            "count_breaks": _lists(localized.count, localized.count.breaks),
+            "count": _lists(localized.count, localized.count.values),
         }
-    if found.boxes is not None:
-        offsets = found.boxes.offsets * 4
-        columns["box_breaks"] = _lists(found.boxes, found.boxes.breaks)
-        columns["boxes"] = pa.ListArray.from_arrays(offsets, np.ascontiguousarray(found.boxes.values).reshape(-1))
-    if found.hits is not None:
-        packed = [row.tobytes() for row in found.hits]
-        columns["hits"] = pa.array(packed, pa.binary(found.hits.shape[1]))
+    if localized.boxes is not None:
+        offsets = localized.boxes.offsets * 4
+        columns["box_breaks"] = _lists(localized.boxes, localized.boxes.breaks)
+        columns["boxes"] = pa.ListArray.from_arrays(offsets, np.ascontiguousarray(localized.boxes.values).reshape(-1))
+    if localized.hits is not None:
+        packed = [row.tobytes() for row in localized.hits]
+        columns["hits"] = pa.array(packed, pa.binary(localized.hits.shape[1]))
     return {f"{protocol}/{name}": column for name, column in columns.items()}
 
 
@@ -148,18 +150,18 @@ def _lists(steps: Steps, values: NDArray[Any]) -> pa.Array:
 
 
 def _status(
-    group: Group, found: Mapping[View, RawMaps], metrics: Measured, finite: Sequence[bool]
+    group: Group, by_view: Mapping[View, RawMaps], metrics: Measured, finite: Sequence[bool]
 ) -> tuple[dict[str, pa.Array], dict[str, list[tuple[str, str]]]]:
     """The columns of `STATUS`, and what failed by variant."""
     errors: list[str | None] = []
     names: list[list[str]] = []
     wrong: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for place, (variant, image) in enumerate(group.pairs):
-        image_id = next(iter(found.values())).loaded[image].sample.image_id
+        image_id = next(iter(by_view.values())).loaded[image].sample.image_id
         line = next(
             (
                 maps.failures[variant.key, image_id]
-                for maps in found.values()
+                for maps in by_view.values()
                 if (variant.key, image_id) in maps.failures
             ),
             None,

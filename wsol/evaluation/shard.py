@@ -185,20 +185,20 @@ class _Writer:
             return
         if self._pictures or self._shown:
             gallery.write(self.folder, shard, self.experiment.gallery_protocol, self._pictures, self._shown)
-        for left, found in self._waiting.items():
+        for left, waiting in self._waiting.items():
             if left:
-                ids = [sample.image_id for rows in found for sample in rows.batch.samples]
+                ids = [sample.image_id for rows in waiting for sample in rows.batch.samples]
                 whole = set(ids) == set(shard.image_ids)
                 self.folder.write(
-                    shard, self._ordered(found), left, self.experiment.about(), image_ids=() if whole else sorted(ids)
+                    shard, self._ordered(waiting), left, self.experiment.about(), image_ids=() if whole else sorted(ids)
                 )
         self._waiting.clear()
         self._pictures, self._shown = [], []
         self._written = time.monotonic()
 
-    def _ordered(self, found: Sequence[BatchRows]) -> pa.Table:
+    def _ordered(self, waiting: Sequence[BatchRows]) -> pa.Table:
         """All rows, variant by variant, each in the order of image ids."""
-        tables = [rows.table for rows in found if rows.table is not None]
+        tables = [rows.table for rows in waiting if rows.table is not None]
         if not tables:
             return NO_ROWS
         rows = pa.concat_tables(tables, promote_options="permissive")

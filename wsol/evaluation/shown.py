@@ -28,7 +28,7 @@ JPEG_QUALITY = 80
 
 
 def picture(sample: Sample, image: Image, logits: NDArray[Any]) -> Picture:
-    """A small copy of an image, with what the network said of it."""
+    """A small copy of an image, with what the network predicts for it."""
     from PIL import Image as Pillow
 
     small = image.convert("RGB")
@@ -50,9 +50,9 @@ def picture(sample: Sample, image: Image, logits: NDArray[Any]) -> Picture:
 
 def shown(sample: Sample, variant: str, item: ImageMap, protocol: Protocol) -> Shown:
     """A raw map as the gallery keeps it, with its boxes and IoU along TAUS: those of the row."""
-    found = localize([item], [protocol])[protocol.name]
-    if found.boxes is not None:
-        each = [box[None] if box.any() else box[:0].reshape(0, 4) for box in found.boxes.at(TAUS)[0]]
+    localized = localize([item], [protocol])[protocol.name]
+    if localized.boxes is not None:
+        each = [box[None] if box.any() else box[:0].reshape(0, 4) for box in localized.boxes.at(TAUS)[0]]
     elif protocol.tau == "sweep":
         each = boxes_along(item, protocol, TAUS)
     else:
@@ -65,7 +65,7 @@ def shown(sample: Sample, variant: str, item: ImageMap, protocol: Protocol) -> S
         map=small,
         boxes=np.rint(np.concatenate(stored)).astype(np.int32),
         counts=np.array([len(boxes) for boxes in each], np.int32),
-        iou=found.iou.at(TAUS)[0].astype(np.float32),
+        iou=localized.iou.at(TAUS)[0].astype(np.float32),
     )
 
 

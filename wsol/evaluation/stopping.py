@@ -12,7 +12,7 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasat
 
 
 class Stopped(KeyboardInterrupt):
-    """The process was told to end; `exit_code` is what shells expect: 128 and the signal's number."""
+    """A signal ended the process; `exit_code` is what shells expect: 128 and the signal's number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)

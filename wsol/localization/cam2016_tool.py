@@ -57,8 +57,10 @@ def _core(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
     if mask.all() or not mask.any():
         return mask
-    found = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    distance = np.sqrt(np.rint(found.astype(np.float64) ** 2))  # squares are whole numbers: OpenCV's float32 is undone
+    rounded = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = np.sqrt(
+        np.rint(rounded.astype(np.float64) ** 2)
+    )  # squares are whole numbers: OpenCV's float32 is undone
     return np.asarray(np.floor(distance * (255.0 / distance.max()) + 0.5) > KEPT)
 
 
@@ -75,7 +77,7 @@ def _rectangles(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
 def _without_overlaps(rects: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """What merging with the first rectangle leaves of the others, in order.
 
-    The tool erases while it counts on, and so never looks at the rectangle behind an erased one.
+    The tool erases while it counts on, and so never compares the rectangle behind an erased one.
     """
     first, left, skip = rects[0], [], False
     for rect in rects[1:]:

@@ -107,8 +107,8 @@ def _mixture(colors: NDArray[np.uint8], components: int) -> NDArray[np.float64]:
     count = min(components, len(points))
     # ten rounds, one start: what OpenCV's own GrabCut uses
     rounds = (cv2.TERM_CRITERIA_MAX_ITER, 10, 0.0)
-    found: Any = cv2.kmeans(points, count, None, rounds, 1, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
-    owner = found[1][:, 0]
+    clusters: Any = cv2.kmeans(points, count, None, rounds, 1, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
+    owner = clusters[1][:, 0]
     weights, means, covariances = np.zeros(MODEL_SIZE), np.zeros((MODEL_SIZE, 3)), np.zeros((MODEL_SIZE, 3, 3))
     for k in range(count):
         mine = points[owner == k].astype(np.float64)

@@ -1,8 +1,8 @@
 """The holes of every threshold of a map: 4-connected regions of background that don't touch the border.
 
 The sweep of the components run backwards: pixels leave the foreground from low to high, and regions of background grow.
-One that meets the border is no hole from then on, and need not be followed further. All pixels of a hole meet it at the
-same level, so the map with its holes filled at every threshold is known as well.
+One that meets the border is not a hole from then on, and need not be followed further. All pixels of a hole meet it
+at the same level, so the map with its holes filled at every threshold is known as well.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def enclose(grid: Grid, forest: Forest, halves: Ints, filled: Ints, inside: Ints
     values, height, width, shift = grid.values, grid.height, grid.width, U(grid.shift)
     stride = U(1) << shift
     filled[:] = values
-    found = U(0)
+    count = U(0)
     for y in range(1, height + 1):
         for x in range(1, width + 1):
             p = (U(y) << shift) + U(x)
@@ -149,11 +149,11 @@ def enclose(grid: Grid, forest: Forest, halves: Ints, filled: Ints, inside: Ints
                 filled[p] = grow[root, HI]
                 anchor[p] = grow[root, START] - Int32(stride)
                 area[U(anchor[p])] = 0
-                inside[found] = p
-                found += U(1)
+                inside[count] = p
+                count += U(1)
     neighbors_before(filled, height, width, grid.shift, bits)
     first[:] = 0
-    for k in range(found):
+    for k in range(count):
         p = U(inside[k])
         area[U(anchor[p])] += halves[U(bits[p])]
         bits[p] = 0

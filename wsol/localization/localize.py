@@ -20,7 +20,7 @@ from wsol.localization.frame import FRAME_KNOBS, Frame, frame_of
 from wsol.localization.iou import iou
 from wsol.localization.iou_rules import iou_rules
 from wsol.localization.levels import BoxRule, LevelTable, sweep_levels
-from wsol.localization.on_grid import packed_hits, step_boxes, step_values
+from wsol.localization.on_grid import packed_hits
 from wsol.localization.one_by_one import counted_boxes, empty_table, table_one_by_one
 from wsol.localization.quantize import quantize_rules, rank, threshold_starts
 from wsol.localization.refine import frame_image, object_mask, refines
@@ -82,9 +82,13 @@ class Localizations:
     hits: NDArray[np.uint8] | None
 
     def take(self, order: NDArray[np.integer[Any]]) -> Localizations:
-        """Those of some maps, in the order asked for."""
+        """Those of some maps, in the order given."""
         count, boxes = (None if steps is None else steps.take(order) for steps in (self.count, self.boxes))
         return Localizations(self.iou.take(order), count, boxes, None if self.hits is None else self.hits[order])
+
+    def without_hits(self) -> Localizations:
+        """Those of a protocol for which every float is a threshold."""
+        return Localizations(self.iou, self.count, self.boxes, None)
 
     @classmethod
     def joined(cls, parts: Sequence[Localizations]) -> Localizations:
@@ -115,8 +119,8 @@ def localize(maps: Sequence[ImageMap], protocols: Sequence[Protocol]) -> dict[st
     for group in _sharing(protocols):
         for start in range(0, len(maps), TOGETHER):
             together = maps[start : start + TOGETHER]
-            for protocol, found in zip(group, _of_group(together, group), strict=True):
-                parts[protocol.name].append(found)
+            for protocol, localized in zip(group, _of_group(together, group), strict=True):
+                parts[protocol.name].append(localized)
     return {protocol.name: Localizations.joined(parts[protocol.name]) for protocol in protocols}
 
 
@@ -174,9 +178,9 @@ def _of_group(maps: Sequence[ImageMap], group: Sequence[Protocol]) -> list[Local
             starts = (grid * tops[:, None].astype(np.float64)).astype(np.int64)  # the reference's int(tau * max)
             tables = _tables(levels, truth, group, levels=LEVELS)
             parts.append([_localizations(t, starts, grid, p) for t, p in zip(tables, group, strict=True)])
-    joined = [Localizations.joined(found) for found in zip(*parts, strict=True)]
+    joined = [Localizations.joined(of_protocol) for of_protocol in zip(*parts, strict=True)]
     order = np.argsort(np.concatenate(list(alike.values())), kind="stable")
-    return [found if len(parts) == 1 else found.take(order) for found in joined]
+    return [whole if len(parts) == 1 else whole.take(order) for whole in joined]
 
 
 def _frames(maps: Sequence[ImageMap], protocol: Protocol) -> list[Frame]:
@@ -195,9 +199,9 @@ def _localizations(
     """What a table of n maps says on a grid of thresholds, of which each stands for the level in `starts` (n, p)."""
     deltas = np.array(hit_deltas(protocol))
     return Localizations(
-        Steps(*step_values(table.iou, starts, grid)),
-        None if table.count is None else Steps(*step_values(table.count, starts, grid)),
-        None if table.boxes is None else Steps(*step_boxes(table.boxes, starts, grid)),
+        Steps.of(table.iou, starts, grid),
+        None if table.count is None else Steps.of(table.count, starts, grid),
+        None if table.boxes is None else Steps.of(table.boxes, starts, grid),
         packed_hits(table.iou, starts, deltas, protocol.hit == "ge"),
     )
 
@@ -224,8 +228,8 @@ def _constant(table: LevelTable, protocol: Protocol) -> Localizations:
     """Of maps whose boxes are the same at every threshold."""
     grid = threshold_grid(protocol)
     points = np.zeros(1) if grid is None else grid
-    found = _localizations(table, np.zeros((len(table.iou), len(points)), np.int64), points, protocol)
-    return found if grid is not None else Localizations(found.iou, found.count, found.boxes, None)
+    constant = _localizations(table, np.zeros((len(table.iou), len(points)), np.int64), points, protocol)
+    return constant if grid is not None else constant.without_hits()
 
 
 def _of_floats(item: ImageMap, frame: Frame, protocol: Protocol) -> Localizations:
@@ -238,8 +242,7 @@ def _of_floats(item: ImageMap, frame: Frame, protocol: Protocol) -> Localization
         levels, grid = len(values) + 1, threshold_starts(values, compare=protocol.compare)
     wide = np.append(grid[1:] > grid[:-1], True) & (grid < 1)  # from 1 on nothing is left
     table = _tables(ranks[None], [frame], [protocol], levels=levels)[0]
-    found = _localizations(table, np.flatnonzero(wide)[None], grid[wide], protocol)
-    return Localizations(found.iou, found.count, found.boxes, None)
+    return _localizations(table, np.flatnonzero(wide)[None], grid[wide], protocol).without_hits()
 
 
 def _at_fixed(maps: Sequence[ImageMap], frames: Sequence[Frame], protocol: Protocol) -> LevelTable:

@@ -14,35 +14,19 @@ Starts = NDArray[np.int64]  # (n, p): the level that each of p thresholds stands
 
 @compiled
 def step_values(table: NDArray[Any], starts: Starts, points: Floats) -> tuple[Floats, NDArray[Any], Ints]:
-    """Breaks, values and offsets of n step functions: table (n, levels) at the levels of ascending `points` (p,)."""
-    n, p = starts.shape
-    breaks, values, offsets = np.empty(n * p), np.empty(n * p, table.dtype), np.zeros(n + 1, np.int32)
-    made = 0
-    for i in range(n):
-        for j in range(p):
-            value = table[i, starts[i, j]]
-            if j == 0 or value != values[made - 1]:
-                breaks[made], values[made] = points[j], value
-                made += 1
-        offsets[i + 1] = made
-    return breaks[:made].copy(), values[:made].copy(), offsets
-
-
-@compiled
-def step_boxes(table: Ints, starts: Starts, points: Floats) -> tuple[Floats, Ints, Ints]:
-    """`step_values` of a table of boxes (n, levels, 4)."""
-    n, p = starts.shape
-    breaks, values, offsets = np.empty(n * p), np.empty((n * p, 4), np.int32), np.zeros(n + 1, np.int32)
+    """Breaks, values and offsets of n step functions: table (n, levels, c) at the levels of ascending `points` (p,)."""
+    (n, p), c = starts.shape, table.shape[2]
+    breaks, values, offsets = np.empty(n * p), np.empty((n * p, c), table.dtype), np.zeros(n + 1, np.int32)
     made = 0
     for i in range(n):
         for j in range(p):
             t = starts[i, j]
             changed = j == 0
-            for k in range(4):
+            for k in range(c):
                 changed = changed or table[i, t, k] != values[made - 1, k]
             if changed:
                 breaks[made] = points[j]
-                for k in range(4):
+                for k in range(c):
                     values[made, k] = table[i, t, k]
                 made += 1
         offsets[i + 1] = made

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wsol.localization.on_grid import Starts, step_values
+
 
 @dataclass(frozen=True, slots=True)
 class Steps:
@@ -30,6 +32,17 @@ class Steps:
         return len(self.offsets) - 1
 
     @classmethod
+    def of(cls, table: NDArray[Any], starts: Starts, points: NDArray[np.float64]) -> Steps:
+        """Of a table (n, levels) of numbers or (n, levels, 4) of boxes, on a grid of ascending thresholds (p,).
+
+        Parameters
+        ----------
+        starts : (n, p), the level that each threshold stands for.
+        """
+        breaks, values, offsets = step_values(table if table.ndim == 3 else table[..., None], starts, points)
+        return cls(breaks, values if table.ndim == 3 else values[:, 0], offsets)
+
+    @classmethod
     def joined(cls, parts: Sequence[Steps]) -> Steps:
         """The functions of all parts, one after the other."""
         lengths = np.concatenate([np.diff(part.offsets) for part in parts])
@@ -38,7 +51,7 @@ class Steps:
         return cls(breaks, values, offsets)
 
     def take(self, order: ArrayLike) -> Steps:
-        """The functions of some maps, in the order asked for."""
+        """The functions of some maps, in the order given."""
         chosen = np.asarray(order)
         lengths = np.diff(self.offsets)[chosen]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)

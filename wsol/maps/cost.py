@@ -37,7 +37,7 @@ class VariantCost:
     def of(
         cls, needs: Collection[str], further: Cost, images: int, *, measured: tuple[float, float] | None
     ) -> VariantCost:
-        """Of one image in a batch: the pass that every variant with needs has, and what it asked for beyond that.
+        """Of one image in a batch: the pass that every variant with needs has, and what it spent beyond that.
 
         Parameters
         ----------

@@ -16,7 +16,7 @@ import torch
 from wsol.errors import ConfigError, WsolError, first_line
 from wsol.maps.batch_maps import BatchMaps
 from wsol.maps.cost import PeakMemory, VariantCost
-from wsol.methods._base import LayerFeatures
+from wsol.methods._features import LayerFeatures
 from wsol.methods._fusion import SHALLOW, fuse_layers
 from wsol.models.cost import Memo
 from wsol.models.forward import INPUT, ForwardPass, capture
@@ -251,19 +251,19 @@ class MapExtractor:
     @contextmanager
     def _measured(self, measure: bool) -> Iterator[Measured]:
         """A block whose seconds and peak memory are known behind it; without `measure` nothing waits for the device."""
-        found = Measured()
+        spent = Measured()
         if not measure:
-            yield found
+            yield spent
             return
         self.query.timed = True
         try:
             with PeakMemory(self.device) as memory:
                 started = self._now()
-                yield found
-                found.seconds = self._now() - started
+                yield spent
+                spent.seconds = self._now() - started
         finally:
             self.query.timed = False
-        found.peak_mb = memory.peak_mb
+        spent.peak_mb = memory.peak_mb
 
     def _now(self) -> float:
         if self.device.type == "cuda":
@@ -299,8 +299,8 @@ def _check_axes(variant: Variant, inputs: Tensor) -> None:
 def _checked(maps: Any, n: int, variant: Variant) -> Tensor:
     """What a method returned, if it can be maps of n images."""
     if not isinstance(maps, torch.Tensor) or maps.ndim != 3 or len(maps) != n or not maps.numel():
-        found = tuple(maps.shape) if isinstance(maps, torch.Tensor) else type(maps).__name__
-        raise ValueError(f"{variant.info.key} returned {found}; expected raw maps of shape ({n}, h, w)")
+        given = tuple(maps.shape) if isinstance(maps, torch.Tensor) else type(maps).__name__
+        raise ValueError(f"{variant.info.key} returned {given}; expected raw maps of shape ({n}, h, w)")
     return maps
 
 

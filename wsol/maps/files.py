@@ -56,21 +56,21 @@ class MapFiles:
         DataError : an image has no map, or a map belongs to no image; how many, and the first.
         """
         known = set(self.names)
-        found = {i: name for i in image_ids for name in (_stem(i), i) if name in known}
-        missing = [i for i in image_ids if i not in found]
+        by_id = {i: name for i in image_ids for name in (_stem(i), i) if name in known}
+        missing = [i for i in image_ids if i not in by_id]
         if missing:
             raise DataError(self._missing(missing, len(image_ids)))
-        if len(set(found.values())) < len(found):
+        if len(set(by_id.values())) < len(by_id):
             owners: dict[str, str] = {}
-            a, b = next((owners[n], i) for i, n in found.items() if owners.setdefault(n, i) != i)
-            raise DataError(f"images {a!r} and {b!r} would share the map {found[b]!r}; name maps by the whole id")
-        extra = sorted(known - set(found.values()))
+            a, b = next((owners[n], i) for i, n in by_id.items() if owners.setdefault(n, i) != i)
+            raise DataError(f"images {a!r} and {b!r} would share the map {by_id[b]!r}; name maps by the whole id")
+        extra = sorted(known - set(by_id.values()))
         if extra:
             raise DataError(
                 f"{len(extra)} of {len(known)} maps in {self.path} belong to no image of the annotations, "
                 f"first {extra[0]!r}"
             )
-        return found
+        return by_id
 
     def _missing(self, missing: Sequence[str], count: int) -> str:
         first = missing[0]
@@ -80,9 +80,9 @@ class MapFiles:
         if deeper is not None and self.path.is_dir():
             folder = next(deeper.removesuffix(tail) for tail in tails if deeper.endswith(tail))
             return f"{sentence}; did you mean --maps {self.path / folder}?"
-        looked = f"{first}.npy" if self.path.is_dir() else first
+        expected = f"{first}.npy" if self.path.is_dir() else first
         near = f"; the first map there is {self.names[0]!r}" if self.names else "; there is no map at all"
-        return f"{sentence} (looked for {looked!r}{near})"
+        return f"{sentence} (expected {expected!r}{near})"
 
 
 def checked(array: NDArray[Any], *, image_id: str) -> Map:
@@ -123,26 +123,26 @@ def _folder(path: Path) -> MapFiles:
                 files[(below / name).as_posix().removesuffix(".npy")] = (Path(parent) / name).stat()
     if not files:
         raise DataError(f"--maps {path} has no .npy file in it")
-    told = {name: f"{stat.st_size}/{stat.st_mtime_ns}" for name, stat in files.items()}
+    stamps = {name: f"{stat.st_size}/{stat.st_mtime_ns}" for name, stat in files.items()}
 
     def array(name: str) -> NDArray[Any]:
         return np.asarray(np.load(path / f"{name}.npy", allow_pickle=False))
 
-    return MapFiles(path, tuple(sorted(files)), _hash(told), array)
+    return MapFiles(path, tuple(sorted(files)), _hash(stamps), array)
 
 
 def _archive(path: Path) -> MapFiles:
     try:
         stored = np.load(path, allow_pickle=False)
     except Exception as error:
-        raise MapError(f"--maps {path} is no .npz archive: {error}") from error
+        raise MapError(f"--maps {path} is not a readable .npz archive: {error}") from error
     lock = Lock()  # one zip file, several threads
 
     def array(name: str) -> NDArray[Any]:
         with lock:
             return np.asarray(stored[name])
 
-    return MapFiles(path, tuple(sorted(stored.files)), _hash(_told(path, stored.files)), array)
+    return MapFiles(path, tuple(sorted(stored.files)), _hash(_file_stamps(path, stored.files)), array)
 
 
 def _tensors(path: Path) -> MapFiles:
@@ -152,14 +152,14 @@ def _tensors(path: Path) -> MapFiles:
         stored = safe_open(path, framework="numpy")
         names = sorted(str(n) for n in stored.keys())  # type: ignore[no-untyped-call]  # noqa: SIM118
     except Exception as error:
-        raise MapError(f"--maps {path} is no safetensors file: {error}") from error
+        raise MapError(f"--maps {path} is not a readable safetensors file: {error}") from error
 
     def array(name: str) -> NDArray[Any]:
         if stored.get_slice(name).get_dtype() == "BF16":  # type: ignore[no-untyped-call]
             return _bfloat16(path, name)
         return np.asarray(stored.get_tensor(name))  # type: ignore[no-untyped-call]
 
-    return MapFiles(path, tuple(names), _hash(_told(path, names)), array)
+    return MapFiles(path, tuple(names), _hash(_file_stamps(path, names)), array)
 
 
 def _bfloat16(path: Path, name: str) -> NDArray[np.float32]:
@@ -173,13 +173,13 @@ def _bfloat16(path: Path, name: str) -> NDArray[np.float32]:
     return (halves << 16).view(np.float32).reshape(about["shape"])
 
 
-def _told(path: Path, names: Iterable[str]) -> dict[str, str]:
+def _file_stamps(path: Path, names: Iterable[str]) -> dict[str, str]:
     stat = path.stat()
     return dict.fromkeys(names, f"{stat.st_size}/{stat.st_mtime_ns}")
 
 
-def _hash(told: Mapping[str, str]) -> str:
-    text = "\n".join(f"{name}\t{told[name]}" for name in sorted(told))
+def _hash(stamps: Mapping[str, str]) -> str:
+    text = "\n".join(f"{name}\t{stamps[name]}" for name in sorted(stamps))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Maps that no image and no network decide (the centre controls): from sizes alone.
+"""Maps that no image and no network decide (the center controls): from sizes alone.
 
 They are the floor of every table, and the only numbers of a published protocol that anybody can check without images.
 """
@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from wsol.errors import ConfigError
-from wsol.maps.source import Loaded, RawMaps
+from wsol.maps.source import Loaded, MapSource, RawMaps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,16 +23,9 @@ if TYPE_CHECKING:
 SIDE = 224  # of the view, where no network says otherwise: the 2020 protocol's
 
 
-@dataclass(frozen=True, slots=True)
-class FixedMaps:
-    """A `MapSource` for methods that give the same map for every image of one size; no image is opened."""
-
-    @property
-    def query(self) -> None:
-        return None
-
-    def remap(self, image: Any, sample: Sample, variant: Variant) -> NDArray[Any]:
-        raise ConfigError("there is no network behind these maps")
+@dataclass(frozen=True)
+class FixedMaps(MapSource):
+    """For methods that give the same map for every image of one size; no image is opened."""
 
     def load(self, sample: Sample, views: Sequence[View], needs: Collection[str]) -> Loaded:
         return Loaded(sample=sample)
@@ -46,9 +38,6 @@ class FixedMaps:
 
         return RawMaps(view=view, loaded=loaded, layouts=layouts, crops=crops)
 
-    def measures_costs(self, loaded: Sequence[Loaded], variants: Sequence[Variant]) -> bool:
-        return False
-
 
 def is_fixed(info: MethodInfo) -> bool:
     """Whether a method gives the same map for every image of one size."""
@@ -59,7 +48,7 @@ def is_fixed(info: MethodInfo) -> bool:
 def _crop_map(fixed: Hashable, side: tuple[int, int]) -> NDArray[Any]:
     import torch
 
-    from wsol.methods._base import LayerFeatures
+    from wsol.methods._features import LayerFeatures
     from wsol.models.query import ModelQuery
 
     blank = torch.zeros(1, 3, side[1], side[0])
@@ -75,5 +64,5 @@ def _crop_map(fixed: Hashable, side: tuple[int, int]) -> NDArray[Any]:
         _head=lambda: None,
         query=ModelQuery(torch.nn.Identity()),
     )
-    found: NDArray[Any] = cast("Method", fixed)(features)[0].float().numpy()
-    return found
+    raw: NDArray[Any] = cast("Method", fixed)(features)[0].float().numpy()
+    return raw

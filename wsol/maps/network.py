@@ -1,4 +1,4 @@
-"""A network as a source of raw maps: images of a data set, under any view, in batches of one size."""
+"""A network as a source of raw maps: images of a dataset, under any view, in batches of one size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from wsol.maps.cost import VariantCost
-from wsol.maps.source import Loaded, RawMaps, load_pixels
+from wsol.maps.source import Loaded, MapSource, RawMaps, load_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,8 +29,8 @@ MEASURED_BATCHES = 3  # of each input size: the first one also pays for what the
 
 
 @dataclass
-class NetworkMaps:
-    """A `MapSource`: images of a data set through a network.
+class NetworkMaps(MapSource):
+    """Images of a dataset through a network.
 
     Attributes
     ----------
@@ -47,24 +47,22 @@ class NetworkMaps:
 
     @property
     def query(self) -> ModelQuery:
-        """For metrics."""
         return self.extractor.query
 
     def remap(self, image: Tensor, sample: Sample, variant: Variant) -> NDArray[Any]:
-        """The raw map (h, w) of another (3, h, w) network input, for a sample's label."""
         maps = self.extractor.maps(
             image[None].to(self.extractor.dtype), torch.tensor([sample.label]), [sample.image_id], [variant]
         )
         if maps.failures:
             raise RuntimeError(next(iter(maps.failures.values())))
-        found: NDArray[Any] = maps.raw(variant.id)[0]
-        return found
+        raw: NDArray[Any] = maps.raw(variant.id)[0]
+        return raw
 
     def load(self, sample: Sample, views: Sequence[View], needs: Collection[str]) -> Loaded:
-        found = load_pixels(self.dataset, sample, {*needs, "image"})
-        assert found.image is not None
-        inputs = {view: [self.classifier.normalized(crop) for crop in view.inputs(found.image)] for view in views}
-        return replace(found, inputs=inputs, image=found.image if "image" in needs else None)
+        pixels = load_pixels(self.dataset, sample, {*needs, "image"})
+        assert pixels.image is not None
+        inputs = {view: [self.classifier.normalized(crop) for crop in view.inputs(pixels.image)] for view in views}
+        return replace(pixels, inputs=inputs, image=pixels.image if "image" in needs else None)
 
     def measures_costs(self, loaded: Sequence[Loaded], variants: Sequence[Variant]) -> bool:
         sizes = {crop.shape[:2] for one in loaded for crops in one.inputs.values() for crop in crops}

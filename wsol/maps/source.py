@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wsol.errors import ConfigError
 from wsol.localization.localize import ImageMap
 from wsol.maps.crops import merge_crops
 
@@ -56,7 +58,7 @@ class RawMaps:
     crops : from a variant and an image's place to the (h, w) maps of its crops, in the order of the placements.
     failures : by (variant key, image id), the first line of what went wrong.
     shallow : keys of variants whose layers are all shallow.
-    logits : from an image's place to (C,), the mean over crops; None where no network was asked.
+    logits : from an image's place to (C,), the mean over crops; None where there is no network.
     columns : what the source itself knows of each image's class.
     costs : by variant key, for each image what its map cost; empty where nothing was counted.
     inputs : the first network input of each image, on the network's device.
@@ -93,27 +95,32 @@ class RawMaps:
         )
 
 
-class MapSource(Protocol):
-    """Where raw maps come from.
+class MapSource(ABC):
+    """Where raw maps come from; by default there is no network behind them.
 
     `load` is called from worker threads, one image at a time; `maps` from one thread, in the order of the images.
     """
 
-    @property
-    def query(self) -> ModelQuery | None:
-        """The network, for metrics; None where there is none."""
-
-    def remap(self, image: Tensor, sample: Sample, variant: Variant) -> NDArray[Any]:
-        """The raw map (h, w) of another (3, h, w) network input, for a sample's label."""
-
+    @abstractmethod
     def load(self, sample: Sample, views: Sequence[View], needs: Collection[str]) -> Loaded:
         """What `maps` needs of an image; `needs` adds ``image`` and ``mask`` where evaluation wants them."""
 
+    @abstractmethod
     def maps(self, loaded: Sequence[Loaded], view: View, variants: Sequence[Variant]) -> RawMaps:
         """Raw maps of all variants for a batch of images."""
 
+    @property
+    def query(self) -> ModelQuery | None:
+        """The network, for metrics; None where there is none."""
+        return None
+
+    def remap(self, image: Tensor, sample: Sample, variant: Variant) -> NDArray[Any]:
+        """The raw map (h, w) of another (3, h, w) network input, for a sample's label."""
+        raise ConfigError("there is no network behind these maps")
+
     def measures_costs(self, loaded: Sequence[Loaded], variants: Sequence[Variant]) -> bool:
         """Whether `maps` would now measure time and memory, so that nothing else should run beside it."""
+        return False
 
 
 def load_pixels(dataset: Dataset, sample: Sample, needs: Collection[str]) -> Loaded:
@@ -132,6 +139,6 @@ def load_pixels(dataset: Dataset, sample: Sample, needs: Collection[str]) -> Loa
 def digest(array: NDArray[Any]) -> str:
     """16 hex digits of an array's type, shape and values."""
     plain = np.ascontiguousarray(array)
-    found = blake2b(f"{plain.dtype.str}{plain.shape}".encode(), digest_size=8)
-    found.update(plain.view(np.uint8).reshape(-1).data)
-    return found.hexdigest()
+    digest = blake2b(f"{plain.dtype.str}{plain.shape}".encode(), digest_size=8)
+    digest.update(plain.view(np.uint8).reshape(-1).data)
+    return digest.hexdigest()

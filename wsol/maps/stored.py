@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from wsol.errors import ConfigError, MapError
-from wsol.maps.source import Loaded, RawMaps, load_pixels
+from wsol.errors import MapError
+from wsol.maps.source import Loaded, MapSource, RawMaps, load_pixels
 from wsol.methods._base import MethodInfo
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from wsol.methods._variants import Variant
     from wsol.views import View
 
-DECIDED_BY = 64  # maps that --normalise auto decides by: the first ones, by image id
+DECIDED_BY = 64  # maps that --normalize auto decides by: the first ones, by image id
 LOWEST_PEAK = 0.5  # of scores; raw maps of small values are within [0, 1], too, and would be cut to nothing
-ALWAYS = "say --normalise always for raw maps"
+ALWAYS = "give --normalize always for raw maps"
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoredMaps:
-    """A `MapSource`: maps from files, by image id.
+class StoredMaps(MapSource):
+    """Maps from files, by image id.
 
     Attributes
     ----------
@@ -61,21 +61,14 @@ class StoredMaps:
         parts = [self.files.fingerprint, "raw" if self.raw else "scores", "shallow" if self.shallow else ""]
         return "-".join(part for part in [*parts, self.predictions.fingerprint if self.predictions else ""] if part)
 
-    @property
-    def query(self) -> None:
-        return None
-
-    def remap(self, image: Any, sample: Sample, variant: Variant) -> NDArray[Any]:
-        raise ConfigError("there is no network behind maps from files")
-
     def load(self, sample: Sample, views: Sequence[View], needs: Collection[str]) -> Loaded:
         """Raises MapError for a map that can't be what it is taken for."""
         values = self.files.load(self.names[sample.image_id], image_id=sample.image_id)
         check_shape(values, sample, views[0])
         if not self.raw:
             self._check_scores(values, sample)
-        found = load_pixels(self.dataset, sample, {*needs, "image"} if self.with_images else set(needs) - {"image"})
-        return replace(found, stored=values)
+        pixels = load_pixels(self.dataset, sample, {*needs, "image"} if self.with_images else set(needs) - {"image"})
+        return replace(pixels, stored=values)
 
     def maps(self, loaded: Sequence[Loaded], view: View, variants: Sequence[Variant]) -> RawMaps:
         known = self.predictions
@@ -88,9 +81,6 @@ class StoredMaps:
             shallow=frozenset(v.key for v in variants) if self.shallow else frozenset(),
             columns=[known.columns(one.sample.image_id) for one in loaded] if known else (),
         )
-
-    def measures_costs(self, loaded: Sequence[Loaded], variants: Sequence[Variant]) -> bool:
-        return False
 
     def _check_scores(self, values: NDArray[Any], sample: Sample) -> None:
         low, high, shape = values.min(), values.max(), self.frame_wh(sample)[::-1]
@@ -139,7 +129,7 @@ def check_shape(values: NDArray[Any], sample: Sample, view: View) -> None:
     apart = max((wide - 1) / width, (high - 1) / height) > min((wide + 1) / width, (high + 1) / height)
     cropped = view.cropped
     if cropped or apart:
-        fits = "a centre crop" if cropped else f"the image ({height} x {width})"
+        fits = "a center crop" if cropped else f"the image ({height} x {width})"
         raise MapError(
             f"the map of {sample.image_id!r} is {_by(values.shape)} (height x width), which fits neither a square "
             f"network input nor {fits}"

@@ -4,8 +4,6 @@ M^_l = tanh(gamma M_l / max M_l) on scaled layers, M_l / max M_l on the others, 
 layers at the largest layer's size (LayerCAM: Jiang et al., 2021, sec. 3.4 and eq. 9).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal

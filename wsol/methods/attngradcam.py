@@ -1,10 +1,8 @@
 """Grad-CAM on attention."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.attention import row_map, tokens_of
 from wsol.models.attention import Attention
 

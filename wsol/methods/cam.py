@@ -1,10 +1,8 @@
 """CAM."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.heads import before_pooling
 from wsol.methods._common.masks import weighted_sum
 from wsol.options import option

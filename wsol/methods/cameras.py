@@ -1,10 +1,8 @@
 """CAMERAS."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.sizes import pass_at, resized
 from wsol.options import Count, Positive, option
 

@@ -1,11 +1,9 @@
 """The centered box, a control."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.models.forward import wide
 from wsol.options import PositiveShare, option
 
@@ -20,7 +18,7 @@ from wsol.options import PositiveShare, option
     cost="0F",
 )
 class CenterBox:
-    """Center box: one inside a box in the middle of the image, zero outside, whatever the image shows.
+    """Center box: 1 inside a box in the middle of the image, 0 outside, the same for every image.
 
     M = 1 in the middle box of `area` times the image's area and with its proportions, else 0
 

@@ -1,11 +1,9 @@
 """The centered Gaussian, a control."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.models.forward import wide
 from wsol.options import PositiveShare, option
 
@@ -20,7 +18,7 @@ from wsol.options import PositiveShare, option
     cost="0F",
 )
 class CenterGauss:
-    """Center Gaussian: the same bump in the middle of every image, whatever the image shows.
+    """Center Gaussian: a Gaussian in the middle of the image, the same for every image.
 
     M(y, x) = exp(-(y - cy)^2 / (2 (sigma h)^2) - (x - cx)^2 / (2 (sigma w)^2))
 

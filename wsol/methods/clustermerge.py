@@ -1,13 +1,11 @@
 """Clusters of channel maps, merged by confidence."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.kmeans import kmeans
 from wsol.methods._common.masks import behind, image_masks, input_scores, live_channels
 from wsol.methods._common.stretch import minmax

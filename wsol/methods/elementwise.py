@@ -1,10 +1,8 @@
 """Element-wise Grad-CAM."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 
 
 @method("elementwise", paper="element-wise Grad-CAM, as in pytorch-grad-cam (no paper of its own)", year=2021)

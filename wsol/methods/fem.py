@@ -1,11 +1,9 @@
 """FEM."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.masks import live_channels
 from wsol.options import option
 

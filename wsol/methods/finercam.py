@@ -1,13 +1,11 @@
 """Finer-CAM."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.meta import BASE, base_method
 from wsol.models.forward import class_probabilities, target_logit
 from wsol.options import Count, option

@@ -1,11 +1,9 @@
 """The full-image box, a control."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.models.forward import wide
 
 
@@ -20,11 +18,11 @@ from wsol.models.forward import wide
     constant_is_full=True,
 )
 class FullBox:
-    """Full box: the whole image, whatever it shows.
+    """Full box: the whole image as the box.
 
     M = 1 everywhere
 
-    Traps: a flat map is nothing for every other method; for this one it is the box of the whole image.
+    Traps: a control. A flat map means no box for every other method, and the box of the whole image for this one.
     """
 
     def __call__(self, layer: LayerFeatures) -> Tensor:

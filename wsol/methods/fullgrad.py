@@ -1,10 +1,8 @@
 """FullGrad."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.bias_gradients import at_input, bias_gradients, is_map, magnitude
 from wsol.models.forward import INPUT
 

@@ -1,10 +1,8 @@
 """Generic attention explainability."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.attention import row_map
 from wsol.models.attention import Attention
 
@@ -34,6 +32,6 @@ class GenericAttention:
 def _row(attention: Attention, readers: Tensor) -> Tensor:
     row = readers.expand(len(attention.logits), 1, -1)
     layers = list(zip(attention.probabilities, attention.gradients, strict=True))
-    for probabilities, gradients in reversed(layers):  # R is a product of I + C^l, of which one row is asked for
+    for probabilities, gradients in reversed(layers):  # R is a product of I + C^l, of which one row is needed
         row = row + row @ (gradients * probabilities).relu().mean(1)
     return row[:, 0]

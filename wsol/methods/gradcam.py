@@ -1,11 +1,10 @@
 """Grad-CAM."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
-from wsol.methods._base import Differentiated, LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.masks import weighted_sum
+from wsol.methods._features import Differentiated
 from wsol.options import option
 
 

@@ -1,12 +1,10 @@
 """Grad-CAM++."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.gradcam_pp import WEIGHTS
 from wsol.methods._common.masks import weighted_map
 from wsol.options import option

@@ -1,11 +1,9 @@
 """Group-CAM."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.blur import blurred
 from wsol.methods._common.masks import SCORE, Score, behind, sweep, target_scores, weighted_map
 from wsol.methods._common.sizes import resized

@@ -1,14 +1,12 @@
 """Guided Grad-CAM."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.color import PixelMethod
 from wsol.methods._common.relu_rules import ruled_gradient
 from wsol.methods.gradcam import GradCAM

@@ -1,11 +1,9 @@
 """Edges of the image, a control."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.models.forward import wide
 
 
@@ -23,7 +21,7 @@ class InputEdge:
 
     M = sqrt(Sx^2 + Sy^2), Sobel differences of the colors' mean, borders repeated
 
-    Traps: a control. Many input-space methods look like it, and it knows nothing of the class.
+    Traps: a control. Many input-space methods resemble it, and it does not depend on the class.
     """
 
     def __call__(self, layer: LayerFeatures) -> Tensor:

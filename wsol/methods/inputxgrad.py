@@ -1,10 +1,8 @@
 """Gradient times input."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.color import PixelMethod, Reduce
 
 

@@ -1,11 +1,9 @@
 """Integrated gradients."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.baselines import Baseline, baseline_images
 from wsol.methods._common.color import PixelMethod, Reduce
 from wsol.models.forward import INPUT

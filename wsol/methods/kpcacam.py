@@ -1,13 +1,11 @@
 """KPCA-CAM."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.principal import SIGN, Sign, signed
 from wsol.options import option
 

@@ -1,10 +1,8 @@
 """Attention of the last layer."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.attention import row_map
 from wsol.models.attention import Attention
 
@@ -18,7 +16,7 @@ from wsol.models.attention import Attention
     cost="2F",
 )
 class LastAttention:
-    """Last-layer attention: where the class token looks, the same for every class.
+    """Last-layer attention: what the class token attends to, the same for every class.
 
     M = mean_h A^L[cls, patches]
 

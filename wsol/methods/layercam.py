@@ -1,14 +1,13 @@
 """LayerCAM."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from torch import Tensor
 
 from wsol.errors import ConfigError
-from wsol.methods._base import Differentiated, LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.layercam_authors import gradients_behind_pool
+from wsol.methods._features import Differentiated
 from wsol.options import option
 
 

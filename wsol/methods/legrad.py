@@ -1,7 +1,5 @@
 """LeGrad."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -10,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from wsol.errors import ConfigError, LayerError
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.attention import parts, tokens_of
 from wsol.models.attention import attention_modules, capture_attention
 from wsol.models.cost import Cost
@@ -68,7 +66,7 @@ class LeGrad:
 
 
 def blocks_of(module: nn.Module) -> tuple[str, ...]:
-    """Names of the blocks, one a layer of attention; raises LayerError where they are not items of one list."""
+    """Names of the blocks, one per layer of attention; raises LayerError where they are not items of one list."""
     names = [name.rpartition(".")[0] for name in attention_modules(module)]
     while len({name.rpartition(".")[0] for name in names}) > 1:
         names = [name.rpartition(".")[0] for name in names]

@@ -1,11 +1,9 @@
 """Occlusion."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.masks import SCORE, Score, score_falls, sum_of_masks
 from wsol.options import PositiveShare, option
 

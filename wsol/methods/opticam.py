@@ -1,11 +1,9 @@
 """Opti-CAM."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.masks import SCORE, Score, target_scores, weighted_sum
 from wsol.methods._common.sizes import resized
 from wsol.methods._common.stretch import minmax
@@ -25,7 +23,7 @@ BETAS, EPSILON = (0.9, 0.999), 1e-8  # Adam's usual ones (Kingma & Ba, 2015)
     quick={"iterations": 20},
 )
 class OptiCAM:
-    """Opti-CAM: the mix of channels through which the class is seen best, found by gradient ascent.
+    """Opti-CAM: the weighted sum of channels that, as a mask, gives the highest score, by gradient ascent.
 
     M(w) = sum_k softmax(w)_k ReLU(A_k);  w* = argmax_w f(x * s(U(M(w)))), Adam from equal weights;  M = M(w*)
 

@@ -1,14 +1,12 @@
 """RefineCAM."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.meta import BASE, base_method
 from wsol.methods._common.sizes import largest, resized
 from wsol.methods._common.stretch import minmax

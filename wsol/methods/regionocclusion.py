@@ -1,11 +1,9 @@
 """Occlusion of SLIC regions."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.masks import SCORE, Score, behind, sweep, target_scores
 from wsol.methods._common.stretch import minmax
 from wsol.options import Count, NotNegative, Positive, option
@@ -26,9 +24,9 @@ class RegionOcclusion:
 
     M = f(x) - f(x * (1 - 1_R)) on each region R of the image, R from SLIC
 
-    Traps: covered means 0 in normalized values, the mean color. A region that is of that color already has value 0.
-    SLIC sees each image stretched from its least to its greatest value to 0 and 1, and returns fewer or more regions
-    than asked for. Objects that need several regions at once show only what one region alone takes away.
+    Traps: covered means 0 in normalized values, the mean color. A region of that color has value 0.
+    SLIC segments each image stretched to [0, 1], and may return fewer or more regions than `segments`. Where several
+    regions carry the same evidence, none of them alone lowers the score.
     """
 
     segments: Count = option(64, help="about how many regions")

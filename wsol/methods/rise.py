@@ -1,11 +1,9 @@
 """RISE."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.masks import SCORE, Score, masked_scores, sum_of_masks
 from wsol.options import Count, PositiveShare, option
 

@@ -1,13 +1,11 @@
 """Attention rollout."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.attention import row_map
 from wsol.models.attention import Attention
 from wsol.options import ShareBelowOne, option

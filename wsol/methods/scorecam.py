@@ -1,13 +1,11 @@
 """Score-CAM."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.baselines import Baseline, baseline_images
 from wsol.methods._common.masks import (
     SCORE,
@@ -32,7 +30,7 @@ from wsol.options import Count, option
     costly=True,
 )
 class ScoreCAM:
-    """Score-CAM: each channel weighted by the class's score when the image is seen through that channel.
+    """Score-CAM: each channel weighted by the class's score on the image masked by that channel.
 
     H_k = s(U(A_k)), s = min-max;  S_k = f(x * H_k) - f(x_b);  w = softmax_k(S) or S;  M = ReLU(sum_k w_k A_k)
 

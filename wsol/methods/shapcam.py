@@ -1,13 +1,11 @@
 """SHAP-CAM."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch
 from torch import Generator, Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.heads import contributions
 from wsol.methods._common.masks import SCORE, Score, target_scores, weighted_map
 from wsol.options import Count, option

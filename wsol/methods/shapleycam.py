@@ -1,13 +1,11 @@
 """ShapleyCAM."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.masks import weighted_map
 from wsol.models.cost import Cost
 from wsol.models.forward import target_logit, target_logprob, wide

@@ -1,13 +1,11 @@
 """Smooth Grad-CAM++."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.gradcam_pp import CANCELLED
 from wsol.methods._common.masks import weighted_map
 from wsol.methods._common.noise import noisy_images

@@ -1,14 +1,12 @@
 """TS-CAM's coupling."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from wsol.errors import HeadError
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.attention import attention_pass, parts, tokens_of
 from wsol.models.attention import Attention
 from wsol.models.heads import ROUNDING
@@ -23,29 +21,29 @@ from wsol.models.heads import ROUNDING
     cost="2F",
 )
 class TSCAM:
-    """TS-CAM: the class token's attention, where to look, times the semantic map, which class a patch speaks for.
+    """TS-CAM: the class token's attention to each patch, times the semantic map, the patch's score for the class.
 
     M = mean_l mean_h A^l[cls, patches] * S_c;  S = conv(patch tokens), whose mean over patches is the logits
 
     Identities: with equal attention everywhere it is the semantic map alone.
     Traps: for networks that carry such a map (a convolution from patch tokens to classes, then average pooling), and
-    trained so. The class token looks and is not read. S is signed, and so is M.
+    trained so. The class token attends, but the head does not read it. S is signed, and so is M.
     """
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         tokens = tokens_of(layer)
         if tokens.prefix < 1:
-            raise HeadError("TS-CAM needs a class token, which this network has not; use cam or gradcam")
+            raise HeadError("TS-CAM needs a class token, and this network has none; use cam or gradcam")
         maps = []
         for part in parts(layer, gradients=False):
-            attention, semantic = _look(layer, part)
+            attention, semantic = _attention_and_semantic_map(layer, part)
             where = torch.stack([p[:, :, 0].mean(1) for p in attention.probabilities]).mean(0)
             what = semantic[torch.arange(len(semantic)), layer.targets[part]]
             maps.append(tokens.to_map(where) * what)
         return torch.cat(maps)
 
 
-def _look(layer: LayerFeatures, part: slice) -> tuple[Attention, Tensor]:
+def _attention_and_semantic_map(layer: LayerFeatures, part: slice) -> tuple[Attention, Tensor]:
     """Attention, and the semantic map (B, C, side, side): the class maps whose spatial mean gave the logits."""
     kept: list[Tensor] = []
 
@@ -67,8 +65,8 @@ def _look(layer: LayerFeatures, part: slice) -> tuple[Attention, Tensor]:
         if semantic.shape[-2:] == (side, side) and _gives(semantic, attention.logits):
             return attention, semantic.to(attention.logits)
     raise HeadError(
-        "TS-CAM needs a convolution from patch tokens to class maps whose mean is the logits, which this network has "
-        "not; use genericattention or rollout"
+        "TS-CAM needs a convolution from patch tokens to class maps whose mean is the logits, and this network has "
+        "none; use genericattention or rollout"
     )
 
 

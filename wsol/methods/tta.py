@@ -1,13 +1,11 @@
 """Test-time augmentation of another method."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.meta import BASE, base_method
 from wsol.methods._common.sizes import largest, pass_at, resized
 from wsol.options import option

@@ -1,13 +1,11 @@
 """Zoom-CAM."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures, method
+from wsol.methods import LayerFeatures, method
 from wsol.methods._common.sizes import largest, resized
 from wsol.methods._common.stretch import by_maximum
 

@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, cas
 import numpy as np
 from numpy.typing import NDArray
 
+from wsol.metrics._scores import Score
 from wsol.options import build, component, defaults
 from wsol.registry import Registry
 from wsol.seeding import numpy_generator
@@ -43,14 +44,12 @@ if TYPE_CHECKING:
     import torch
 
     from wsol.models.query import ModelQuery
-    from wsol.stats.reductions import Reduction
 
 Need = Literal["model", "method", "mask", "boxes", "truth", "probabilities"]
 Floats = NDArray[np.floating[Any]]
 OfClass = Literal["target", "top1"]
 OF_CLASS = "whose probability: the label's (target), or the predicted class's (top1)"  # help of an option
 Columns = dict[str, Any]  # plain values: float, int, bool, str, None, or lists of them
-SHARE = (0.0, 1.0)  # the bounds of a share
 V = TypeVar("V")
 
 
@@ -134,89 +133,6 @@ def digest(values: NDArray[Any]) -> bytes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """One number of a table, from the columns of all images.
-
-    Attributes
-    ----------
-    name : what users type and what json shows, for example ``deletion_auc``; unique in its metric.
-    label : the table's head: ``Deletion``.
-    reduction : how columns become the number, by a name of `wsol.stats.reductions`; empty for a function `of` its own.
-    columns : the names of the columns it takes; empty for all of the metric's.
-    of : (columns, weights (r, n)) to (r,): the number under each of r weightings of the n images; NaN where undefined.
-        Weights of one give the plain number, counts of a bootstrap draw give that replicate's. Columns hold only images
-        that were measured, at least one. Given by `reduction` where there is one.
-    percent : the number is a fraction that tables multiply by 100.
-    higher_is_better : None where neither is.
-    bounds : the lowest and highest value of the number, and of its column, as a fraction; None where there is none.
-    signed : a percentage that may be below 0 or above 100; the intervals of others end there.
-    proportion : the column holds 0 and 1 (ties may share a hit), so that Wilson's interval applies.
-    """
-
-    name: str
-    label: str
-    reduction: str = ""
-    columns: tuple[str, ...] = ()
-    of: Reduction = field(default=None, compare=False, repr=False)  # type: ignore[assignment]  # set below
-    percent: bool = False
-    higher_is_better: bool | None = True
-    bounds: tuple[float, float] | None = None
-    proportion: bool = False
-    signed: bool = False
-
-    def __post_init__(self) -> None:
-        if self.reduction:
-            object.__setattr__(self, "of", self._reduced)
-        elif self.of is None:
-            raise ValueError(f"score {self.name!r} needs reduction= or of=")
-
-    @property
-    def column(self) -> str | None:
-        """The column whose mean it is, for paired tests and slices; None for pooled numbers."""
-        return self.columns[0] if self.reduction == "mean" else None
-
-    @property
-    def worst(self) -> float | None:
-        """The end of the bounds that a failed image counts as; None where there is none."""
-        if self.bounds is None or self.higher_is_better is None:
-            return None
-        return self.bounds[0] if self.higher_is_better else self.bounds[1]
-
-    def value(self, columns: Mapping[str, Sequence[Any]]) -> float:
-        """The plain number: every image counts once."""
-        n = len(next(iter(columns.values())))
-        return float(self.of(columns, np.ones((1, n)))[0])
-
-    def _reduced(self, columns: Mapping[str, Sequence[Any]], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return reductions.reduce(self.reduction, {name: columns[name] for name in self.columns}, weights)
-
-
-def mean(
-    column: str,
-    *,
-    label: str,
-    name: str | None = None,
-    percent: bool = False,
-    higher_is_better: bool | None = True,
-    bounds: tuple[float, float] | None = None,
-    proportion: bool = False,
-    signed: bool = False,
-) -> Score:
-    """The mean of a column over the images where it is defined; a proportion lies between 0 and 1."""
-    return Score(
-        name=name or column,
-        label=label,
-        reduction="mean",
-        columns=(column,),
-        percent=percent,
-        higher_is_better=higher_is_better,
-        bounds=SHARE if proportion and bounds is None else bounds,
-        proportion=proportion,
-        signed=signed,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricInfo:
     """What is known of a metric without running it.
 
@@ -227,6 +143,7 @@ class MetricInfo:
     about : one sentence for lists.
     cost : forward passes per image and variant, in words.
     against : it has the option `against`, which chooses between mask and boxes.
+    curves : columns that hold one curve per image over [0, 1], by name what the axis below it says.
     """
 
     key: str
@@ -237,6 +154,7 @@ class MetricInfo:
     about: str
     cost: str = "0"
     against: bool = False
+    curves: Mapping[str, str] = field(default_factory=dict)
 
 
 class Metric(Protocol):
@@ -313,7 +231,14 @@ C = TypeVar("C")
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def metric(
-    key: str, *, paper: str, year: int, needs: Sequence[Need], about: str, cost: str = "0"
+    key: str,
+    *,
+    paper: str,
+    year: int,
+    needs: Sequence[Need],
+    about: str,
+    cost: str = "0",
+    curves: Mapping[str, str] | None = None,
 ) -> Callable[[type[C]], type[C]]:
     """Register a class as a metric. Its fields become options (`metrics.<key>.<field>=...`); see `MetricInfo`."""
 
@@ -328,6 +253,7 @@ def metric(
             about=about,
             cost=cost,
             against="against" in defaults(made),
+            curves=curves or {},
         )
         metrics.add(key, made)  # type: ignore[arg-type]
         scores = getattr(made, "scores", ())

@@ -1,15 +1,14 @@
 """ADCC: coherency, complexity and average drop in one number."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wsol.metrics._base import OF_CLASS, SHARE, BatchMetric, Columns, Floats, MetricInput, OfClass, Score, mean, metric
+from wsol.metrics._base import OF_CLASS, BatchMetric, Columns, Floats, MetricInput, OfClass, metric
 from wsol.metrics._common.drop import average_drop, shown_only, shown_probabilities
+from wsol.metrics._scores import SHARE, Score, mean
 from wsol.options import option
 from wsol.stats.reductions import adcc
 
@@ -30,7 +29,7 @@ def coherency(first: Floats, second: Floats) -> float:
     cost="1F, and the method once more",
 )
 class ADCC(BatchMetric):
-    """ADCC: coherency of the map with the map of what it shows, its complexity, and the average drop, in one number.
+    """ADCC: coherency of the map with that of the image masked by it, complexity, and average drop, in one number.
 
     Coherency = (1 + Pearson(M(x), M(x * M(x)))) / 2, complexity = mean |M|, with M the min-max map, and the drop as a
     fraction. `adcc` is the mean of the images' numbers, `adcc_of_means` the harmonic mean of the three means.

@@ -1,12 +1,11 @@
 """Classification beside localization, from the same forward: Top-1, Top-5 and mean average precision."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import numpy as np
 
-from wsol.metrics._base import SHARE, Columns, MetricInput, Score, mean, metric
+from wsol.metrics._base import Columns, MetricInput, metric
+from wsol.metrics._scores import SHARE, Score, mean
 from wsol.options import Range, option
 
 

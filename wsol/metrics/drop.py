@@ -1,14 +1,13 @@
-"""Average drop, increase in confidence, average gain: what is left of the class in what the map shows."""
-
-from __future__ import annotations
+"""Average drop, increase in confidence, average gain: the class's probability on the image masked by the map."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol.metrics._base import OF_CLASS, SHARE, BatchMetric, Columns, MetricInput, OfClass, mean, metric
+from wsol.metrics._base import OF_CLASS, BatchMetric, Columns, MetricInput, OfClass, metric
 from wsol.metrics._common.drop import average_drop, average_gain, shown_probabilities
+from wsol.metrics._scores import SHARE, mean
 from wsol.options import option
 
 

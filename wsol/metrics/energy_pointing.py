@@ -1,12 +1,11 @@
 """The energy-based pointing game: how much of the map is on the object?"""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol.metrics._base import SHARE, Columns, Floats, MetricInput, mean, metric
+from wsol.metrics._base import Columns, Floats, MetricInput, metric
 from wsol.metrics._common.truth import IGNORE, OBJECT, Against, truth_of
+from wsol.metrics._scores import SHARE, mean
 from wsol.options import option
 
 

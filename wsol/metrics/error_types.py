@@ -1,7 +1,5 @@
 """Why a localization fails: TS-CAM's error types (Gao et al., ICCV 2021)."""
 
-from __future__ import annotations
-
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -10,7 +8,8 @@ from numpy.typing import NDArray
 from wsol.errors import DataError
 from wsol.localization.levels import boxes_above
 from wsol.localization.quantize import quantize
-from wsol.metrics._base import Columns, MetricInput, mean, metric
+from wsol.metrics._base import Columns, MetricInput, metric
+from wsol.metrics._scores import mean
 from wsol.options import ShareBelowOne, option
 
 Boxes = NDArray[np.floating[Any]] | NDArray[np.integer[Any]]

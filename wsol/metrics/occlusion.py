@@ -12,19 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wsol.metrics._base import (
-    OF_CLASS,
-    SHARE,
-    BatchMetric,
-    Columns,
-    MetricInput,
-    OfClass,
-    digest,
-    mean,
-    metric,
-    once_each,
-)
+from wsol.metrics._base import OF_CLASS, BatchMetric, Columns, MetricInput, OfClass, digest, metric, once_each
 from wsol.metrics._common.groups import SizeGroup, outputs
+from wsol.metrics._scores import SHARE, mean
 from wsol.options import PositiveShare, option
 
 if TYPE_CHECKING:

@@ -1,14 +1,13 @@
 """Maps against the object pixel by pixel: AUC, false and true positives, divergence, IoU at the mean."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol.metrics._base import SHARE, Columns, Floats, MetricInput, Score, mean, metric
+from wsol.metrics._base import Columns, Floats, MetricInput, metric
 from wsol.metrics._common.truth import BACKGROUND, OBJECT, Against, truth_of
+from wsol.metrics._scores import SHARE, Score, mean
 from wsol.options import Positive, PositiveShare, option
 
 EPS = 1e-7  # our choice; no paper fixes the divergence's

@@ -1,13 +1,12 @@
 """The pointing game: is the map's peak on the object?"""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol.metrics._base import Columns, Floats, MetricInput, mean, metric
+from wsol.metrics._base import Columns, Floats, MetricInput, metric
 from wsol.metrics._common.truth import OBJECT, Against, truth_of
+from wsol.metrics._scores import mean
 from wsol.options import NotNegative, option
 
 TOLERANCE = 15.0  # pixels; Zhang et al., 2018, on images with a short side of 224 (TorchRay)

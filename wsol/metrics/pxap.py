@@ -1,7 +1,5 @@
 """PxAP: area under precision and recall of pixels, pooled over a data set (Choe et al., 2020, for OpenImages30k)."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import numpy as np
@@ -9,8 +7,9 @@ from numpy.typing import NDArray
 
 from wsol.localization.normalize import normalize
 from wsol.localization.resize import resize
-from wsol.metrics._base import SHARE, Columns, MetricInput, Score, mean, metric
+from wsol.metrics._base import Columns, MetricInput, metric
 from wsol.metrics._common.truth import BACKGROUND, OBJECT, Against, truth_of
+from wsol.metrics._scores import SHARE, Score, mean
 from wsol.options import Range, option
 from wsol.stats.reductions import pxap
 

@@ -1,11 +1,9 @@
 """Deletion and insertion as in RISE's tables (Petsiuk et al., 2018)."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from wsol.metrics._base import metric
-from wsol.metrics._common.rise import PAPER, DeletionInsertion
+from wsol.metrics._common.rise import CURVES, PAPER, DeletionInsertion
 from wsol.options import Range
 
 
@@ -16,6 +14,7 @@ from wsol.options import Range
     needs=("model",),
     about="Deletion and insertion as in the paper's tables: 28 steps (1792 pixels at 224 x 224).",
     cost="54F, and 2F per image",
+    curves=CURVES,
 )
 class Rise2018Dataset(DeletionInsertion):
     """Deletion and insertion, the setting of RISE's data-set numbers."""

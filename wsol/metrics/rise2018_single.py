@@ -1,11 +1,9 @@
 """Deletion and insertion as in RISE's plots of single images (Petsiuk et al., 2018)."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from wsol.metrics._base import metric
-from wsol.metrics._common.rise import PAPER, DeletionInsertion
+from wsol.metrics._common.rise import CURVES, PAPER, DeletionInsertion
 from wsol.options import Range
 
 
@@ -16,6 +14,7 @@ from wsol.options import Range
     needs=("model",),
     about="Deletion and insertion as in the paper's single-image plots: 224 steps (224 pixels at 224 x 224).",
     cost="446F, and 2F per image",
+    curves=CURVES,
 )
 class Rise2018Single(DeletionInsertion):
     """Deletion and insertion, the setting of RISE's single-image plots."""

@@ -1,7 +1,5 @@
 """ROAD (Rong et al., ICML 2022): remove the most or the least relevant pixels, and impute them from the rest."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -11,21 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wsol.errors import ConfigError
-from wsol.metrics._base import (
-    OF_CLASS,
-    SHARE,
-    BatchMetric,
-    Columns,
-    MetricInput,
-    OfClass,
-    digest,
-    mean,
-    metric,
-    once_each,
-)
+from wsol.metrics._base import OF_CLASS, BatchMetric, Columns, MetricInput, OfClass, digest, metric, once_each
 from wsol.metrics._common.curves import map_ranks
 from wsol.metrics._common.groups import by_size
 from wsol.metrics._common.imputation import impute_linear
+from wsol.metrics._scores import SHARE, mean
 from wsol.models.forward import class_probabilities
 from wsol.options import NotNegative, Range, option
 

@@ -80,8 +80,8 @@ def weights_id(source: str, module: nn.Module) -> str:
 def normalized(image: Any, mean: Color, std: Color) -> NDArray[np.float32]:
     """An RGB image of 0..255 to (h, w, 3), scaled to [0, 1], less the mean, over the deviation."""
     center, spread = np.asarray(mean, np.float32), np.asarray(std, np.float32)
-    found: NDArray[np.float32] = (np.asarray(image, np.float32) / np.float32(255) - center) / spread
-    return found
+    normalized: NDArray[np.float32] = (np.asarray(image, np.float32) / np.float32(255) - center) / spread
+    return normalized
 
 
 @contextmanager

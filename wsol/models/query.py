@@ -1,6 +1,6 @@
 """Query the model again: more forwards, partial forwards or backwards, in chunks, counted.
 
-Methods that mask, ablate, smooth or optimise get a `ModelQuery`; they never see hooks, devices or memory limits.
+Methods that mask, ablate, smooth or optimize get a `ModelQuery`; they never see hooks, devices or memory limits.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class ModelQuery:
         self.timed = False
         self.cost = Cost()
         self._sizes: dict[object, set[int]] = defaultdict(set)
+        self._concatenated: set[str] = set()  # layers past which one image's outputs don't broadcast
 
     def logits(self, images: Tensor) -> Tensor:
         """(N, 3, h, w) to (N, C), no graph, no hooks."""
@@ -85,8 +86,9 @@ class ModelQuery:
     def logits_from(self, layer: str, activations: Tensor, image: Tensor) -> Tensor:
         """Logits (N, C) of the network run on from `layer` with N outputs (N, K, H, W) in its place; image (3, h, w).
 
-        The part before the layer runs once a chunk, for a single image; what bypasses the layer (a residual branch)
-        broadcasts. Networks that concatenate past the layer (DenseNet) run the front for every copy.
+        The part before the layer runs once per chunk, for a single image; what bypasses the layer (a residual branch)
+        broadcasts. Networks that concatenate past the layer (DenseNet) run the front for every copy, from the first
+        chunk in which that shows.
         """
         if layer == INPUT:
             return self.logits(activations)
@@ -96,15 +98,18 @@ class ModelQuery:
             self.cost += Cost(partial_forwards=len(some))
             part, n = self._padded(some, layer)
             with torch.no_grad(), evaluating(self.module), self._precision(image):
-                try:
-                    logits.append(self._run_replaced(module, layer, part, image[None])[:n])
-                    self.cost += Cost(forwards=1)
-                except RuntimeError as error:
-                    if len(part) == 1 or isinstance(error, torch.cuda.OutOfMemoryError):
-                        raise
-                    copies = image.expand(len(part), *image.shape)
-                    logits.append(self._run_replaced(module, layer, part, copies)[:n])
-                    self.cost += Cost(forwards=n)
+                if layer not in self._concatenated:
+                    try:
+                        logits.append(self._run_replaced(module, layer, part, image[None])[:n])
+                        self.cost += Cost(forwards=1)
+                        continue
+                    except RuntimeError as error:
+                        if len(part) == 1 or isinstance(error, torch.cuda.OutOfMemoryError):
+                            raise
+                        self._concatenated.add(layer)
+                copies = image.expand(len(part), *image.shape)
+                logits.append(self._run_replaced(module, layer, part, copies)[:n])
+                self.cost += Cost(forwards=n)
         return torch.cat(logits)
 
     def forward_backward(

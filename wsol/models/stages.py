@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from wsol.models.network import Network
 
-SAME_STAGE = 0.75  # a side above this share of the stage's first is no new stage: unpadded convolutions cut an edge off
+SAME_STAGE = (
+    0.75  # a side above this share of the stage's first is not a new stage: unpadded convolutions cut an edge off
+)
 NOT_UNITS = re.compile(
     r"pool|blur|dropout|droppath|identity|flatten|permute", re.IGNORECASE
 )  # nothing computed, or resampled
@@ -105,15 +107,15 @@ def _own_names(network: Network) -> list[str]:
 def _resolution_stages(network: Network) -> list[str]:
     """The last unit at each resolution."""
     units = _units(network.module, "", outline(network), network.example.shape[-1])
-    found: list[Output] = []
+    ends: list[Output] = []
     first_side = 0
     for unit in units:
-        if found and unit.side > SAME_STAGE * first_side:
-            found[-1] = unit
+        if ends and unit.side > SAME_STAGE * first_side:
+            ends[-1] = unit
         else:
-            found.append(unit)
+            ends.append(unit)
             first_side = unit.side
-    names = [unit.name for unit in found]
+    names = [unit.name for unit in ends]
     return [*names[:-1], with_gradient(network, names[-1])] if names else []
 
 
@@ -158,14 +160,14 @@ def _spans(part: nn.Module, name: str, outputs: Mapping[str, Output], side_in: i
 def _parts(module: nn.Module, prefix: str, outputs: Mapping[str, Output]) -> list[tuple[str, nn.Module]]:
     """(dotted name, module) of the parts that ran, in order of execution; parts of mere lists count as its own."""
     order = {name: place for place, name in enumerate(outputs)}
-    found: list[tuple[str, nn.Module]] = []
+    parts: list[tuple[str, nn.Module]] = []
     for key, part in module.named_children():
         name = f"{prefix}.{key}" if prefix else key
         if name in outputs:
-            found.append((name, part))
+            parts.append((name, part))
         else:
-            found += _parts(part, name, outputs)
-    return sorted(found, key=lambda item: order[item[0]])
+            parts += _parts(part, name, outputs)
+    return sorted(parts, key=lambda item: order[item[0]])
 
 
 def _resamples(part: nn.Module) -> bool:

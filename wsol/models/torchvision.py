@@ -47,16 +47,16 @@ def load(name: str, *, weights: str | None, num_classes: int | None, input_size:
 
     A local file that is called as torchvision calls its download is known to be that: it gets the same preprocessing.
     """
-    own = torchvision.models.get_model_weights(name)
+    offered = torchvision.models.get_model_weights(name)
     wanted = weights or "DEFAULT"
-    if wanted in own.__members__:
-        return _pretrained(name, own[wanted], num_classes, input_size)
+    if wanted in offered.__members__:
+        return _pretrained(name, offered[wanted], num_classes, input_size)
     if wanted == "DEFAULT":
         raise ModelError(f"torchvision has no weights for {name}; give model.weights=random or a file")
-    official = next((w for w in own if Path(w.url).name == Path(wanted).name), None)
+    official = next((w for w in offered if Path(w.url).name == Path(wanted).name), None)
     if wanted != "random" and "/" not in wanted and not Path(wanted).suffix:
         raise unknown(
-            f"weights file, nor set of weights of {name},", wanted, ["random", *own.__members__], error=ModelError
+            f"weights file, nor set of weights of {name},", wanted, ["random", *offered.__members__], error=ModelError
         )
     side = input_size or (_preset(official).crop_size[0] if official else INPUT_SIZES.get(name, 224))
     options = _options(name, side)
@@ -70,13 +70,13 @@ def load(name: str, *, weights: str | None, num_classes: int | None, input_size:
                     torch.nn.init.trunc_normal_(part.weight, std=0.02)
         return finish(name, module, "random", side, IMAGENET_MEAN, IMAGENET_STD, num_classes=num_classes or NUM_CLASSES)
     if name in AUXILIARY:
-        # Torchvision's own files were trained elsewhere, on another normalisation, and the network has to undo ours.
+        # Torchvision's own files were trained elsewhere, on another normalization, and the network has to undo ours.
         options["transform_input"] = official is not None
         options["aux_logits"] = any(k.startswith(AUXILIARY[name]) for k in weights_files.read_state(wanted))
     module, source = weights_files.load_file(
         lambda classes: _build(name, classes, options), wanted, num_classes=num_classes, name=name
     )
-    mean, std = _normalisation(official) if official else (IMAGENET_MEAN, IMAGENET_STD)
+    mean, std = _normalization(official) if official else (IMAGENET_MEAN, IMAGENET_STD)
     return finish(name, module, source, side, mean, std, _class_names(official))
 
 
@@ -95,13 +95,13 @@ def _pretrained(name: str, weights: WeightsEnum, num_classes: int | None, input_
         module = torchvision.models.get_model(name, weights=weights, progress=False)
     except Exception as error:  # no network, a broken download, a damaged cache: each library raises its own
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        found = "can't be read" if cached.is_file() else "could not be downloaded"
+        state = "can't be read" if cached.is_file() else "could not be downloaded"
         raise ModelError(
-            f"{where} {found} ({reason}); put the file from {weights.url} at {cached}, "
+            f"{where} {state} ({reason}); put the file from {weights.url} at {cached}, "
             f"or give a local one with model.weights=PATH, or model.weights=random"
         ) from error
     weights_files.check_finite(module, where)
-    mean, std = _normalisation(weights)
+    mean, std = _normalization(weights)
     return finish(name, module, weights.name, input_size or side, mean, std, categories, num_classes=len(categories))
 
 
@@ -123,7 +123,7 @@ def _preset(weights: WeightsEnum) -> Any:
     return weights.transforms()
 
 
-def _normalisation(weights: WeightsEnum) -> tuple[Color, Color]:
+def _normalization(weights: WeightsEnum) -> tuple[Color, Color]:
     preset = _preset(weights)
     return (preset.mean[0], preset.mean[1], preset.mean[2]), (preset.std[0], preset.std[1], preset.std[2])
 
@@ -133,5 +133,5 @@ def _class_names(weights: WeightsEnum | None) -> tuple[str, ...]:
 
 
 def _usable(name: str) -> list[str]:
-    own = torchvision.models.get_model_weights(name)
-    return [w.name for w in own if _class_names(w)]
+    offered = torchvision.models.get_model_weights(name)
+    return [w.name for w in offered if _class_names(w)]

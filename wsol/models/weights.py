@@ -26,7 +26,7 @@ def load_file(
 ) -> tuple[nn.Module, str]:
     """The network `build(number of classes or None)` with the weights in `path`, and the file's name as their source.
 
-    Where no number was asked for, the network is built with the file's.
+    Where no number is given, the network is built with the file's.
     """
     state = read_state(path)
     module = build(num_classes)
@@ -141,7 +141,9 @@ def _unwrap(content: Any, path: str) -> dict[str, Tensor]:
     state = {str(k): v for k, v in content.items() if isinstance(v, torch.Tensor)}
     if len(state) != len(content):
         other = next(k for k, v in content.items() if not isinstance(v, torch.Tensor))
-        raise ModelError(f"{path} is not a state dict: its entry {other!r} is no tensor; save model.state_dict() alone")
+        raise ModelError(
+            f"{path} is not a state dict: its entry {other!r} is not a tensor; save model.state_dict() alone"
+        )
     for prefix in PREFIXES:
         if all(k.startswith(prefix) for k in state):
             state = {k.removeprefix(prefix): v for k, v in state.items()}

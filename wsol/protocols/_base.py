@@ -26,7 +26,7 @@ from wsol.localization.normalize import normalize_rules, order_rules
 from wsol.localization.quantize import quantize_rules
 from wsol.localization.refine import refine_rules
 from wsol.localization.resize import resize_rules
-from wsol.options import Count, PositiveShare, Range, build, fit
+from wsol.options import Count, PositiveShare, Range, build, fit, option
 from wsol.registry import Registry, Rules
 from wsol.views import merge_rules, scale_rules, views
 
@@ -58,91 +58,91 @@ headline_rules.put("mean_over_deltas", HeadlineRule("maxboxacc_v2", "MaxBoxAccV2
 class Protocol:
     """The knobs. `wsol show protocol NAME` prints them with the source of each.
 
-    Most knobs name a rule. What rules there are, and how to add one, stands in the module given behind the knob: a
-    rule can be registered in the protocol's own file.
-
-    Attributes
-    ----------
-    view : how images become network input, or ``any`` when the protocol leaves it to the run.
-    merge : how maps of several crops are added on the canvas, as they are (``sum``) or their absolute values
-        (``sum_abs``); `wsol.views.merge_rules`.
-    space : where boxes are compared: on a square of `side` pixels over the view's canvas (``square``), or in
-        ``original`` pixels; `wsol.localization.frame`.
-    side : of that square.
-    resize : map to that size: ``cubic`` and ``bilinear`` with half-pixel centers, ``bilinear_corners`` with aligned
-        corners, ``nearest``; `wsol.localization.resize`.
-    resize_uint8 : resize the quantized map (fixed point, OpenCV) rather than the float one.
-    normalise : ``minmax`` (flat maps become zeros), ``max`` (negative values to zero, divide by the maximum),
-        ``percentile``, ``none``; `wsol.localization.normalize`. May be written ``normalize``.
-    order : normalize before (``normalise_first``) or after the resize (``resize_first``).
-    quantise : ``floor_uint8`` is floor(255 map); ``none`` keeps floats; `wsol.localization.quantize`. May be written
-        ``quantize``.
-    tau : ``sweep`` over all thresholds, or one fixed share of the map's maximum.
-    tau_step : step of the swept grid for quantized maps; float maps are swept at every distinct value.
-    compare : foreground is ``gt`` (map > tau) or ``ge`` (map >= tau).
-    connectivity : of foreground pixels, 8 or 4.
-    component : whose box counts: ``largest_polygon``, ``largest_pixels``, ``largest_rect``, ``all``,
-        ``all_with_holes`` (every contour as OpenCV's tree has them), ``cam2016_tool`` (the box generator published with
-        CAM, see `wsol.protocols.cam2016`); `wsol.localization.component_rules`.
-    candidates : how many of the tool's boxes count, 1 or 2.
-    box_end : ``exclusive_as_inclusive`` keeps x + w as the inclusive end: boxes are one pixel too large on two sides;
-        ``inclusive``, ``half_open``; `wsol.localization.boxes`.
-    clip : cut boxes at the last pixel.
-    empty : the box when nothing is above the threshold: ``zero_box``, ``unit_box``, ``full_box``, or none (``miss``);
-        `wsol.localization.boxes`.
-    iou : ``plus1`` counts inclusive pixels, ``plus1_open`` too but zero for boxes that only touch, ``plus1_signed``
-        lets two negative sides of the overlap make a positive area, ``continuous`` has no +1;
-        `wsol.localization.iou_rules`.
-    hit : IoU ``ge`` delta or ``gt`` delta.
-    topk_hit : the same for Top-1 and Top-5 Loc, where a code differs there.
-    gt_boxes : ``any`` box of the class, or only the ``first``; `wsol.localization.frame`.
-    gt_origin : what the annotation calls the first pixel; 1 is subtracted from ground-truth coordinates.
-    gt_scale : c * side / W (``multiply_first``) or c / W * side (``divide_first``): truncation tells them apart;
-        `wsol.views.scale_rules`.
-    gt_rounding : ``trunc`` cuts scaled ground-truth coordinates to integers, ``trunc_inside`` also at the last pixel;
-        ``none``; `wsol.localization.frame`.
-    refine : a graph cut between map and box: ``grabcut`` (OpenCV, one iteration; ``grabcut_shallow`` only on shallow
-        layers), or ``colour_cut`` (Simonyan et al., 2013), which uses quantiles of the map and not tau; ``none``;
-        `wsol.localization.refine`.
-    refine_seed : OpenCV's random state before each cut.
-    average : accuracy over all ``images``, or the mean over ``classes`` of their accuracies.
-    deltas : IoU thresholds reported.
-    headline : the main number of a swept protocol: accuracy at delta 0.5 (``at_50``), or the mean over `deltas`
-        (``mean_over_deltas``); `headline_rules`.
+    Most knobs name a rule of the registry in their annotation, whose module says how to add one; a rule can also be
+    registered in the protocol's own file.
     """
 
     name: str
     paper: str = ""
-    view: str = "any"
-    merge: Annotated[str, merge_rules] = "sum"
-    space: Annotated[str, space_rules] = "original"
-    side: Count = 224
-    resize: Annotated[str, resize_rules] = "bilinear"
-    resize_uint8: bool = False
-    normalise: Annotated[str, normalize_rules] = field(default="minmax", metadata={"spelling": "normalize"})
-    order: Annotated[str, order_rules] = "resize_first"
-    quantise: Annotated[str, quantize_rules] = field(default="none", metadata={"spelling": "quantize"})
-    tau: float | Literal["sweep"] = "sweep"
-    tau_step: Annotated[float, Range(0, 0.5, above=True)] = 0.001
-    compare: Literal["gt", "ge"] = "ge"
-    connectivity: Literal[4, 8] = 8
-    component: Annotated[str, component_rules] = "largest_pixels"
-    candidates: Count = 1
-    box_end: Annotated[str, box_end_rules] = "half_open"
-    clip: bool = False
-    empty: Annotated[str, empty_rules] = "miss"
-    iou: Annotated[str, iou_rules] = "continuous"
-    hit: Literal["ge", "gt"] = "ge"
-    topk_hit: Literal["same", "ge", "gt"] = "same"
-    gt_boxes: Annotated[str, truth_rules] = "any"
-    gt_origin: Literal[0, 1] = 0
-    gt_scale: Annotated[str, scale_rules] = "multiply_first"
-    gt_rounding: Annotated[str, rounding_rules] = "none"
-    refine: Annotated[str, refine_rules] = "none"
-    refine_seed: int = 12345
-    average: Literal["images", "classes"] = "images"
-    deltas: tuple[PositiveShare, ...] = (0.3, 0.5, 0.7)  # MaxBoxAccV2, Choe et al. 2020, sec. 4
-    headline: Annotated[str, headline_rules] = "at_50"
+    view: str = option("any", help="how images become network input, or any where the protocol leaves it to the run")
+    merge: Annotated[str, merge_rules] = option(
+        "sum", help="how maps of several crops are added on the canvas: as they are, or their absolute values"
+    )
+    space: Annotated[str, space_rules] = option(
+        "original", help="where boxes are compared: on a square over the view's canvas, or in original pixels"
+    )
+    side: Count = option(224, help="side of that square in pixels")
+    resize: Annotated[str, resize_rules] = option(
+        "bilinear", help="map to that size: half-pixel centers, but aligned corners for bilinear_corners"
+    )
+    resize_uint8: bool = option(False, help="resize the quantized map (fixed point, OpenCV) and not the float one")
+    normalise: Annotated[str, normalize_rules] = option(
+        "minmax",
+        help="of the map: by min-max (flat maps become zeros), by the maximum (negative values become zero), "
+        "by percentiles, or none; also written normalize",
+        spelling="normalize",
+    )
+    order: Annotated[str, order_rules] = option("resize_first", help="normalize before or after the resize")
+    quantise: Annotated[str, quantize_rules] = option(
+        "none", help="floor_uint8 is floor(255 map), none keeps floats; also written quantize", spelling="quantize"
+    )
+    tau: float | Literal["sweep"] = option(
+        "sweep", help="sweep over all thresholds, or one fixed share of the map's maximum"
+    )
+    tau_step: Annotated[float, Range(0, 0.5, above=True)] = option(
+        0.001, help="step of the swept grid for quantized maps; float maps are swept at every distinct value"
+    )
+    compare: Literal["gt", "ge"] = option("ge", help="foreground is map > tau (gt) or map >= tau (ge)")
+    connectivity: Literal[4, 8] = option(8, help="of foreground pixels")
+    component: Annotated[str, component_rules] = option(
+        "largest_pixels",
+        help="whose box counts; all_with_holes takes every contour of OpenCV's tree, cam2016_tool the box "
+        "generator published with CAM",
+    )
+    candidates: Count = option(1, help="how many of the component rule's boxes count")
+    box_end: Annotated[str, box_end_rules] = option(
+        "half_open",
+        help="exclusive_as_inclusive keeps x + w as the inclusive end: boxes are one pixel too large on two sides",
+    )
+    clip: bool = option(False, help="cut boxes at the last pixel")
+    empty: Annotated[str, empty_rules] = option(
+        "miss", help="the box when nothing is above the threshold; miss has none"
+    )
+    iou: Annotated[str, iou_rules] = option(
+        "continuous",
+        help="plus1 counts inclusive pixels, plus1_open too but 0 for boxes that only touch, plus1_signed lets "
+        "two negative sides of an overlap make a positive area, continuous adds no 1",
+    )
+    hit: Literal["ge", "gt"] = option("ge", help="IoU >= delta (ge) or > delta (gt)")
+    topk_hit: Literal["same", "ge", "gt"] = option(
+        "same", help="the same for Top-1 and Top-5 Loc, where a code differs there"
+    )
+    gt_boxes: Annotated[str, truth_rules] = option("any", help="any box of the class, or only the first")
+    gt_origin: Literal[0, 1] = option(
+        0, help="what the annotation calls the first pixel; 1 is subtracted from ground-truth coordinates"
+    )
+    gt_scale: Annotated[str, scale_rules] = option(
+        "multiply_first",
+        help="c * side / W (multiply_first) or c / W * side (divide_first); truncated, they differ",
+    )
+    gt_rounding: Annotated[str, rounding_rules] = option(
+        "none", help="trunc cuts scaled ground-truth coordinates to integers, trunc_inside also at the last pixel"
+    )
+    refine: Annotated[str, refine_rules] = option(
+        "none",
+        help="a graph cut between map and box: one iteration of OpenCV's GrabCut (grabcut_shallow on shallow "
+        "layers only), or colour_cut (Simonyan et al., 2013), which uses quantiles of the map and not tau",
+    )
+    refine_seed: int = option(12345, help="OpenCV's random state before each cut")
+    average: Literal["images", "classes"] = option(
+        "images", help="accuracy over all images, or the mean over classes of their accuracies"
+    )
+    deltas: tuple[PositiveShare, ...] = option(
+        (0.3, 0.5, 0.7), help="IoU thresholds reported; MaxBoxAccV2's (Choe et al. 2020, sec. 4)"
+    )
+    headline: Annotated[str, headline_rules] = option(
+        "at_50", help="the main number of a swept protocol: accuracy at delta 0.5, or the mean over deltas"
+    )
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)  # knob -> where it is stated
     preset: str = field(default="", compare=False)  # what it is derived from, and by which knobs
     changes: Mapping[str, Any] = field(default_factory=dict, compare=False)

@@ -1,4 +1,4 @@
-"""What one would do with a free hand: original pixels, no quantisation, every distinct threshold, half-open boxes."""
+"""What one would do with a free hand: original pixels, no quantization, every distinct threshold, half-open boxes."""
 
 from wsol.protocols._base import NO_CUT, Protocol, protocol
 
@@ -32,7 +32,7 @@ EXACT = protocol(
             "hit": f"{OURS}: >= delta",
             "topk_hit": f"{OURS}: same as GT-known Loc",
             "gt_boxes": f"{OURS}: any of the class",
-            "gt_origin": f"{OURS}: annotations as the data set's reader gives them",
+            "gt_origin": f"{OURS}: annotations as the dataset's reader gives them",
             "gt_scale": "not used: nothing is scaled",
             "gt_rounding": f"{OURS}: none",
             "average": f"{OURS}: all images count once",

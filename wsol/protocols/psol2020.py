@@ -31,7 +31,7 @@ PSOL2020 = protocol(
         deltas=(0.5,),
         sources={
             **NO_CUT,
-            "view": f"{EVAL}: squash to 256 x 256, centre crop 224 (classes too, unless --ten-crop)",
+            "view": f"{EVAL}: squash to 256 x 256, center crop 224 (classes too, unless --ten-crop)",
             "merge": "not used: one crop",
             "space": f"{EVAL}: ground truth pushed through resize and crop",
             "side": f"{EVAL}: 224",

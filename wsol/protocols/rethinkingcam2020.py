@@ -29,7 +29,7 @@ RETHINKINGCAM2020 = protocol(
         deltas=(0.5,),
         sources={
             **NO_CUT,
-            "view": f"{DATA}: squash to 256 x 256, centre crop 224",
+            "view": f"{DATA}: squash to 256 x 256, center crop 224",
             "merge": "not used: one crop",
             "space": f"{BOX}: map and ground truth at the input size",
             "side": f"{DATA}: crop_size 224",
@@ -50,7 +50,7 @@ RETHINKINGCAM2020 = protocol(
             "iou": f"{LOSS}: sides are x1 - x0 + 1 and not held above 0, so boxes far apart overlap",
             "hit": f"{LOSS}: >= 0.5",
             "topk_hit": f"{LOSS}: the same hits (Top-1 only)",
-            "gt_boxes": f"{DATA}: one box an image",
+            "gt_boxes": f"{DATA}: one box per image",
             "gt_origin": f"{DATA}: ILSVRC numbers as they are (on CUB it ends boxes a pixel earlier)",
             "gt_scale": f"{DATA}: x / W * 256 - 16",
             "gt_rounding": f"{DATA}: int() of the moved coordinates, within 0..223 (boxes wholly outside the crop turn "

@@ -54,15 +54,15 @@ class Benchmark:
     @property
     def checkpoint(self) -> str | None:
         """What ``model.weights`` must be: a name; ``FILE``, the user's; None where the network's default serves."""
-        found: str | None = self.needs.get("checkpoint")
-        return found
+        checkpoint: str | None = self.needs.get("checkpoint")
+        return checkpoint
 
     def chosen(self, patterns: Sequence[str]) -> tuple[Published, ...]:
         """The cells whose id has one of the patterns in it; all without a pattern."""
-        found = tuple(c for c in self.cells if not patterns or any(p in c.id for p in patterns))
-        if not found:
+        cells = tuple(c for c in self.cells if not patterns or any(p in c.id for p in patterns))
+        if not cells:
             raise unknown(f"cell of {self.name}", ", ".join(patterns), [cell.id for cell in self.cells])
-        return found
+        return cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +95,13 @@ class Ours:
     def record(self) -> dict[str, Any]:
         """As a plain object."""
         names = ("id", "row", "published", "unit", "kind", "tolerance", "source", "certainty")
-        found = {name: getattr(self.cell, name) for name in names}
-        found |= {"ours": self.value, "low": self.low, "high": self.high, "n": self.n}
-        return found | {"difference": self.difference, "verdict": self.verdict, "reason": self.reason or self.cell.note}
+        record = {name: getattr(self.cell, name) for name in names}
+        record |= {"ours": self.value, "low": self.low, "high": self.high, "n": self.n}
+        return record | {
+            "difference": self.difference,
+            "verdict": self.verdict,
+            "reason": self.reason or self.cell.note,
+        }
 
 
 def benchmark_names() -> list[str]:
@@ -146,33 +150,33 @@ def ours_from(cell: Published, cells: Mapping[str, Cell]) -> Ours:
     return Ours(cell=cell, value=scale * value, low=scale * low, high=scale * high, n=mine.n)
 
 
-def reproduction_table(found: Sequence[Ours], benchmark: Benchmark, *, changes: Sequence[str] | None = None) -> Table:
+def reproduction_table(results: Sequence[Ours], benchmark: Benchmark, *, changes: Sequence[str] | None = None) -> Table:
     """Published and ours, one row per cell; what all cells share is said below.
 
     `changes` are the settings that were changed; None where all are as published.
     """
-    fields = [name for name in SHOWN if len({str(one.cell.row.get(name, "")) for one in found}) > 1]
+    fields = [name for name in SHOWN if len({str(result.cell.row.get(name, "")) for result in results}) > 1]
     columns = [Column(name, numeric=False) for name in fields or ["cell"]]
     columns += [Column(name, drop=name == "tolerance") for name in ("published", "ours", "difference", "tolerance")]
     columns.append(Column("verdict", "", numeric=False))
     rows = []
-    for one in found:
-        digits = 4 if one.cell.unit == "fraction" else 2
-        ends = "" if one.low is None or one.high is None else f" {interval(one.low, one.high, digits)}"
-        number_and_ends = Entry(_shown(one.value, digits) + ends, one.value, one.low, one.high)
-        within = "" if one.cell.tolerance is None else f"±{one.cell.tolerance:g}"
+    for result in results:
+        digits = 4 if result.cell.unit == "fraction" else 2
+        ends = "" if result.low is None or result.high is None else f" {interval(result.low, result.high, digits)}"
+        number_and_ends = Entry(_shown(result.value, digits) + ends, result.value, result.low, result.high)
+        within = "" if result.cell.tolerance is None else f"±{result.cell.tolerance:g}"
         rows.append(
             [
-                *words(*([str(one.cell.row.get(name, "")) for name in fields] or [one.cell.id])),
-                Entry(_shown(one.cell.published, digits), one.cell.published),
-                Entry("-") if one.value is None else number_and_ends,
-                Entry(_shown(one.difference, digits, signed=True), one.difference),
-                Entry(within, one.cell.tolerance),
-                Entry(one.verdict, one.verdict, marks=(BEST,) if one.verdict == "outside" else ()),
+                *words(*([str(result.cell.row.get(name, "")) for name in fields] or [result.cell.id])),
+                Entry(_shown(result.cell.published, digits), result.cell.published),
+                Entry("-") if result.value is None else number_and_ends,
+                Entry(_shown(result.difference, digits, signed=True), result.difference),
+                Entry(within, result.cell.tolerance),
+                Entry(result.verdict, result.verdict, marks=(BEST,) if result.verdict == "outside" else ()),
             ]
         )
-    shared = [str(found[0].cell.row[name]) for name in SHOWN if name not in fields and found[0].cell.row.get(name)]
-    counts = sorted({one.n for one in found if one.n is not None})
+    shared = [str(results[0].cell.row[name]) for name in SHOWN if name not in fields and results[0].cell.row.get(name)]
+    counts = sorted({result.n for result in results if result.n is not None})
     images = "-".join(f"{n:,}" for n in dict.fromkeys((counts[0], counts[-1]))) if counts else "no"
     lead = []
     if changes is not None:
@@ -180,13 +184,13 @@ def reproduction_table(found: Sequence[Ours], benchmark: Benchmark, *, changes: 
         lead = [f"--allow-changes: data, weights or settings may not be the published ones ({given})."]
     notes = [f"{benchmark.paper}: {benchmark.title} ({benchmark.venue}).", benchmark.note, f"Ours: {images} images."]
     notes += [f"All cells: {', '.join(shared)}."] if shared and fields else []
-    units = {one.cell.unit for one in found}
+    units = {result.cell.unit for result in results}
     notes.append(
         f"Unit: {', '.join(sorted(units))}. [95 % interval of ours over images]; difference: ours - published."
     )
-    certainties = sorted({one.cell.certainty for one in found if one.cell.certainty})
+    certainties = sorted({result.cell.certainty for result in results if result.cell.certainty})
     notes.append(f"Published numbers: {', '.join(certainties) or 'none'}.")
-    reasons = dict.fromkeys(one.reason for one in found if one.reason and one.cell.overrides)
+    reasons = dict.fromkeys(result.reason for result in results if result.reason and result.cell.overrides)
     notes += [f"not run: {reason}" for reason in reasons]
     marks = {BEST: "outside the tolerance."}
     return Table(columns=columns, rows=rows, lead=lead, marks=marks, notes=[note for note in notes if note])

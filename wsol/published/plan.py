@@ -44,7 +44,7 @@ class Plan:
     runs: Path
 
     @property
-    def place(self) -> Path:
+    def path(self) -> Path:
         return self.runs / self.experiment.folder_name
 
 
@@ -66,22 +66,22 @@ def plan(
 
 def run(plans: Mapping[str, Plan], cells: Sequence[Published], *, n_resamples: int) -> dict[str, Cell]:
     """Compute what is missing in all folders; by cell id our number, where its rows have one."""
-    found: dict[str, Cell] = {}
-    for place in dict.fromkeys(one.place for one in plans.values()):
-        here = {id_: one for id_, one in plans.items() if one.place == place}
-        whole = _together([one.experiment for one in here.values()])
-        folder = RunFolder(place)
-        folder.write_manifest(whole.manifest(versions()))
-        run_local(whole, folder)
-        variants, measures = {v.key for v in whole.variants}, {measure for _, measure in whole.work}
+    numbers: dict[str, Cell] = {}
+    for path in dict.fromkeys(plan.path for plan in plans.values()):
+        plans_here = {id_: plan for id_, plan in plans.items() if plan.path == path}
+        experiment = _together([plan.experiment for plan in plans_here.values()])
+        folder = RunFolder(path)
+        folder.write_manifest(experiment.manifest(versions()))
+        run_local(experiment, folder)
+        variants, measures = {v.key for v in experiment.variants}, {measure for _, measure in experiment.work}
         summary = summarize(folder, variants=variants, measures=measures, n_resamples=n_resamples)
         for cell in cells:
-            if cell.id in here:
-                key = here[cell.id].experiment.variants[0].key
+            if cell.id in plans_here:
+                key = plans_here[cell.id].experiment.variants[0].key
                 mine = [c for c in summary.cells if c.variant == key and c.metric == cell.metric]
                 mine = [c for c in mine if cell.protocol in (c.measure, summary.base_of(c.measure))]
-                found |= {cell.id: mine[0]} if mine else {}
-    return found
+                numbers |= {cell.id: mine[0]} if mine else {}
+    return numbers
 
 
 def _planned(words: Sequence[str], benchmark: Benchmark, overrides: Sequence[str], *, allow_changes: bool) -> Plan:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wsol.report.numbers.summary import Settings as Settings
     from wsol.report.numbers.summary import Summary as Summary
     from wsol.report.numbers.summary import summarize as summarize
-    from wsol.report.page.html import page as page
+    from wsol.report.page.html import render_page as render_page
     from wsol.report.tables.render import write as write
     from wsol.report.tables.show import Layout as Layout
     from wsol.report.tables.show import show as show
@@ -33,7 +33,7 @@ _HOMES = {
     "Table": "tables.table",
     "coco_files": "export.coco",
     "frame": "export.frame",
-    "page": "page.html",
+    "render_page": "page.html",
     "show": "tables.show",
     "summarize": "numbers.summary",
     "write": "tables.render",

@@ -156,40 +156,40 @@ class RunFolder:
         for file, footer in self._files(shard.index):
             if footer.image_ids:
                 parts.setdefault(frozenset(footer.work), []).append((file, footer))
-        for work, found in parts.items():
-            if set(shard.image_ids) <= {image_id for _, footer in found for image_id in footer.image_ids}:
-                order = {key: n for n, key in enumerate(found[-1][1].variants)}
-                tables = by_variant([pq.ParquetFile(file).read() for file, _ in found])
+        for work, files in parts.items():
+            if set(shard.image_ids) <= {image_id for _, footer in files for image_id in footer.image_ids}:
+                order = {key: n for n, key in enumerate(files[-1][1].variants)}
+                tables = by_variant([pq.ParquetFile(file).read() for file, _ in files])
                 rows = pa.concat_tables(
                     [tables[key] for key in sorted(tables, key=lambda k: order.get(k, len(order)))],
                     promote_options="permissive",
                 )
-                self.write(shard, rows, work, About.of([footer for _, footer in found]))
-                for file, _ in found:
+                self.write(shard, rows, work, About.of([footer for _, footer in files]))
+                for file, _ in files:
                     file.unlink()
 
     def failed(self, work: Work) -> dict[str, list[tuple[str, str]]]:
         """By variant key, (image id, error) of each row that failed in one of these (variant, measure) pairs."""
-        found: dict[str, dict[str, str]] = defaultdict(dict)
+        failures: dict[str, dict[str, str]] = defaultdict(dict)
         for file, footer in self._files():
             if not work.isdisjoint(footer.work) and footer.rows:
                 rows = pq.ParquetFile(file).read(["variant", "image_id", "status", "error", "failed"])
                 for row in rows.filter(pc.equal(rows["status"], "failed")).to_pylist():
                     if any((row["variant"], measure) in work for measure in row["failed"]):
-                        found[row["variant"]].setdefault(row["image_id"], row["error"])
-        return {key: sorted(lines.items()) for key, lines in found.items()}
+                        failures[row["variant"]].setdefault(row["image_id"], row["error"])
+        return {key: sorted(lines.items()) for key, lines in failures.items()}
 
     def covered(self) -> dict[str, Work]:
         """By image id, the pairs of which there are rows."""
-        found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        by_image: dict[str, set[tuple[str, str]]] = defaultdict(set)
         for file, footer in self._files():
             measures: dict[str, list[tuple[str, str]]] = defaultdict(list)
             for pair in footer.work:
                 measures[pair[0]].append(pair)
             rows = pq.ParquetFile(file).read(["variant", "image_id"])
             for key, image_id in zip(rows["variant"].to_pylist(), rows["image_id"].to_pylist(), strict=True):
-                found[image_id].update(measures[key])
-        return defaultdict(frozenset, {image_id: frozenset(pairs) for image_id, pairs in found.items()})
+                by_image[image_id].update(measures[key])
+        return defaultdict(frozenset, {image_id: frozenset(pairs) for image_id, pairs in by_image.items()})
 
     def footers(self) -> list[Footer]:
         """Footers of all complete files. Raises OutputError for rows of an older schema."""
@@ -283,5 +283,5 @@ def open_run(name: str | Path, runs: Path) -> RunFolder:
 
 def find_runs(pattern: str, runs: Path) -> list[RunFolder]:
     """All runs under `runs` whose name fits a pattern with ``*``, oldest first."""
-    found = [p for p in runs.glob("*/run.json") if fnmatchcase(p.parent.name, pattern)]
-    return [RunFolder(p.parent) for p in sorted(found, key=lambda p: (p.stat().st_mtime, p.parent.name))]
+    matching = [p for p in runs.glob("*/run.json") if fnmatchcase(p.parent.name, pattern)]
+    return [RunFolder(p.parent) for p in sorted(matching, key=lambda p: (p.stat().st_mtime, p.parent.name))]

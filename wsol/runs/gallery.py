@@ -209,7 +209,7 @@ def _shown(row: Mapping[str, Any]) -> Shown:
 
 def _files(run: Path, index: int | None = None) -> list[tuple[Path, dict[str, Any]]]:
     pattern = "shard-*.parquet" if index is None else f"shard-{index:05d}-*.parquet"
-    found = []
+    files = []
     for file in sorted((run / NAME).glob(pattern)):
         try:
             metadata = pq.read_schema(file).metadata or {}
@@ -218,8 +218,8 @@ def _files(run: Path, index: int | None = None) -> list[tuple[Path, dict[str, An
             continue
         footer = json.loads(metadata[KEY])
         if footer.get("version") == VERSION:
-            found.append((file, footer))
-    return found
+            files.append((file, footer))
+    return files
 
 
 def _columns(file: Path, *names: str) -> list[list[Any]]:

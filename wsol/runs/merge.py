@@ -25,16 +25,16 @@ def by_variant(tables: Sequence[pa.Table]) -> dict[str, pa.Table]:
         plain = table.replace_schema_metadata(None)
         for key in pc.unique(plain["variant"]).to_pylist():
             pieces.setdefault(key, []).append(plain.filter(pc.equal(plain["variant"], key)))
-    return {key: _merged(found) for key, found in sorted(pieces.items())}
+    return {key: _merged(tables) for key, tables in sorted(pieces.items())}
 
 
 def _merged(pieces: Sequence[pa.Table]) -> pa.Table:
     """One row per image with what any piece knows of it; the first piece wins. A row has failed where any has."""
     ids = [piece["image_id"].to_pylist() for piece in pieces]
-    order = sorted({image_id for found in ids for image_id in found})
+    order = sorted({image_id for some in ids for image_id in some})
     if len(pieces) == 1 and ids[0] == order:
         return pieces[0]
-    places = [dict(zip(found, range(len(found)), strict=True)) for found in ids]
+    places = [dict(zip(some, range(len(some)), strict=True)) for some in ids]
     taken = [
         piece.take(pa.array([place.get(i) for i in order], pa.int64()))
         for piece, place in zip(pieces, places, strict=True)
@@ -59,11 +59,11 @@ def _of_one_type(columns: Sequence[pa.Array]) -> list[pa.Array]:
 def _worst_status(pieces: Sequence[pa.Table]) -> dict[str, pa.Array]:
     """The columns of `STATUS` where a row may have failed in one piece and not in another."""
     columns = {name: [piece[name].to_pylist() for piece in pieces] for name in STATUS}
-    found: dict[str, list[Any]] = {name: [] for name in STATUS}
+    merged: dict[str, list[Any]] = {name: [] for name in STATUS}
     for row in range(len(pieces[0])):
         status = [values[row] for values in columns["status"]]
-        found["status"].append("failed" if "failed" in status else next((s for s in status if s), None))
-        found["error"].append(next((values[row] for values in columns["error"] if values[row]), None))
+        merged["status"].append("failed" if "failed" in status else next((s for s in status if s), None))
+        merged["error"].append(next((values[row] for values in columns["error"] if values[row]), None))
         names = [name for values in columns["failed"] for name in values[row] or ()]
-        found["failed"].append(list(dict.fromkeys(names)))
-    return {name: pa.array(values, STATUS[name]) for name, values in found.items()}
+        merged["failed"].append(list(dict.fromkeys(names)))
+    return {name: pa.array(values, STATUS[name]) for name, values in merged.items()}

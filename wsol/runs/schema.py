@@ -1,4 +1,4 @@
-"""What a file of rows says of itself: every column and every field of its footer, defined once.
+"""What a file of rows states about itself: every column and every field of its footer, defined once.
 
 Whatever reads rows (tables, figures, the page, exports) takes names, labels, units and directions from here, never from
 a registry, a folder's name or a sentence; so it needs neither torch nor the methods that made the rows.
@@ -9,8 +9,8 @@ Columns of a row
 ``sample_digest`` 16 hex digits of what is known of the image without opening it: its facts and the length of its file.
 ``status`` ``ok`` or ``failed``; ``error`` the first line of what went wrong; ``failed`` the measures without a value of
     their own (all of them where the map itself failed): they hold the worst value there is, or nothing.
-``image_digest, mask_digest, map_digest`` 16 hex digits of the pixels, the mask and the raw map; equal maps are told by
-    equal digests. Empty where nothing was read (controls from sizes alone, data sets without masks).
+``image_digest, mask_digest, map_digest`` 16 hex digits of the pixels, the mask and the raw map; equal digests mean
+    equal maps. Empty where nothing was read (controls from sizes alone, datasets without masks).
 ``rank, top, probability`` of the network for the image, in the run's view; ``rank_depth`` for predictions from a file.
 ``forwards, backwards, partial_forwards`` per image as if the variant ran alone, counted;
 ``ms, peak_mb`` likewise, measured: `MEASURED` columns differ from run to run, all others do not.
@@ -151,6 +151,7 @@ class MetricInfo:
     ----------
     name : what columns start with. changes : the options that differ from the defaults.
     sample : how many images it was measured on, None for all.
+    curves : columns that hold one curve per image over [0, 1], by name what the axis below it says.
     """
 
     name: str
@@ -158,6 +159,7 @@ class MetricInfo:
     options: Mapping[str, Any] = field(default_factory=dict)
     changes: Mapping[str, Any] = field(default_factory=dict)
     sample: int | None = None
+    curves: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +188,7 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footer:
-    """Everything a file of rows says of itself.
+    """Everything a file of rows states about itself.
 
     Attributes
     ----------

@@ -66,8 +66,8 @@ def config_file(group: str, name: str) -> Path | None:
 
 def config_names(group: str) -> list[str]:
     """The choices that are YAML files."""
-    found = {path.stem for folder in (conf_dir(), *_sources.folders) for path in (folder / group).glob("*.yaml")}
-    return sorted(found)
+    stems = {path.stem for folder in (conf_dir(), *_sources.folders) for path in (folder / group).glob("*.yaml")}
+    return sorted(stems)
 
 
 def about(group: str, name: str) -> str:
@@ -104,14 +104,14 @@ def registered(group: str) -> Mapping[str, Any]:
 
 def names(group: str) -> list[str]:
     """All names of a group, sorted; networks of timm (``timm/NAME``) are not listed."""
-    found = {*registered(group), *config_names(group)}
+    known = {*registered(group), *config_names(group)}
     if group == "method":
-        found |= SETS.keys()
+        known |= SETS.keys()
     if group == "model":
         from wsol.models.zoo import model_names  # torch comes with it
 
-        found |= {*model_names()}
-    return sorted(found)
+        known |= {*model_names()}
+    return sorted(known)
 
 
 def is_known(group: str, name: str) -> bool:
@@ -147,7 +147,7 @@ def content(group: str, text: str) -> dict[str, Any]:
     options = {**_options(group, choice.name), **choice.options}
     if choice.layers:
         options["layers"] = "+".join(choice.layers)
-    return {_key(text): options} if group in SEVERAL else options
+    return {key_of(text): options} if group in SEVERAL else options
 
 
 def _several(choice: Choice) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def _several(choice: Choice) -> dict[str, Any]:
     infos = {name: registered("method")[name].info for name in members(choice.name)}
     quick = {name: info.quick if choice.options.get("quick") else {} for name, info in infos.items()}
     sample = {"sample": choice.options.get("sample")}
-    return {_key(name): {**_options("method", name), **quick[name], **sample, "optional": True} for name in infos}
+    return {key_of(name): {**_options("method", name), **quick[name], **sample, "optional": True} for name in infos}
 
 
 def members(name: str) -> list[str]:
@@ -172,7 +172,7 @@ def members(name: str) -> list[str]:
     return [key for key, info in infos.items() if wanted[name](info)]
 
 
-def _key(name: str) -> str:
+def key_of(name: str) -> str:
     """A dot would nest the settings: peer.gradcam.GradCAM is set as methods.peer_gradcam_GradCAM."""
     return name.replace(".", "_") if parse(name).is_name else name
 

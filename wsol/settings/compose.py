@@ -12,6 +12,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -54,23 +55,24 @@ def checked(typed: Sequence[str], *, multirun: bool = False) -> Request:
     The choices are composed alone first: what they offer is what the other words may set.
     """
     given = [Word.of(text) for text in typed]
+    words.check_needed(given)
     searched = [address(), *(f"file://{folder}" for folder in choices.sources().folders)]
     search = f"hydra.searchpath=[{','.join(map(words.quoted, searched))}]"
-    multirun = multirun or _asks_for_several(given, search)
-    groups = words.group_words(given, multirun=multirun)
-    others = words.other_words(given)
+    groups, others = words.group_words(given), words.other_words(given)
     _check_plugins(others)
     # one composition for each value of the longest sweep: every choice is composed at least once
     alternatives = [list(map(str, words.single(word))) for word in groups]
-    rows = list(zip_longest(*alternatives)) or [()]
     settings = []
-    for row in rows:
-        first = [value if value is not None else values[0] for value, values in zip(row, alternatives, strict=True)]
-        settings.append(_plain_choices([search, *first]))
-    words.check_keys(others, settings)
-    others = [words.readable(word, given, multirun=multirun) for word in others]
-    swept = {word.key for word in [*groups, *others] if len(words.single(word)) > 1}
-    return Request((search, *map(str, [*groups, *others])), multirun, frozenset(swept))
+    for row in zip_longest(*alternatives) if alternatives else [()]:
+        first = [value or values[0] for value, values in zip(row, alternatives, strict=True)]
+        settings.append(_composed([search, *first], with_hydra=True))
+    multirun = multirun or any(one.hydra.mode is RunMode.MULTIRUN for one in settings)
+    words.check_keys(others, [_choices(one) for one in settings])
+    whole = [*groups, *(words.readable(word, multirun=multirun) for word in others)]
+    if not multirun:
+        words.check_single(whole)
+    swept = {word.key for word in whole if len(words.single(word)) > 1}
+    return Request((search, *map(str, whole)), multirun, frozenset(swept))
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
@@ -81,11 +83,11 @@ def plain(config: DictConfig) -> dict[str, Any]:
     ConfigError : a value that refers to one that isn't there.
     """
     try:
-        found = OmegaConf.to_container(config, resolve=True)
+        settings = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError(_sentence(error)) from error
-    assert isinstance(found, dict)
-    return {key: value for key, value in _without_about(found).items() if key != "hydra"}
+    assert isinstance(settings, dict)
+    return {key: value for key, value in _without_about(settings).items() if key != "hydra"}
 
 
 def _without_about(node: Mapping[Any, Any]) -> dict[str, Any]:
@@ -113,22 +115,13 @@ def _composed(overrides: Sequence[str], *, with_hydra: bool = False) -> DictConf
         raise explained(error) from error
 
 
-def _plain_choices(overrides: Sequence[str]) -> dict[str, Any]:
+def _choices(config: DictConfig) -> dict[str, Any]:
     """What the choices alone compose to; values that refer to others stay as they are."""
-    settings = OmegaConf.to_container(_composed(overrides), resolve=False)
+    settings = OmegaConf.to_container(config, resolve=False)
     assert isinstance(settings, dict)
     if settings.get("experiment") is not None:
         raise ConfigError("the first line of an experiment's file must be '# @package _global_'")
-    return {str(key): value for key, value in settings.items()}
-
-
-def _asks_for_several(given: Sequence[Word], search: str) -> bool:
-    """Whether an experiment sweeps of itself (``hydra.mode: MULTIRUN``)."""
-    if not words.chosen(given, "experiment"):
-        return False
-    groups = words.group_words([word for word in given if word.key == "experiment"], multirun=False)
-    mode = _composed([search, *map(str, groups)], with_hydra=True).hydra.mode
-    return mode is not None and mode.name == "MULTIRUN"
+    return {str(key): value for key, value in settings.items() if key != "hydra"}
 
 
 def _check_plugins(given: Sequence[Word]) -> None:

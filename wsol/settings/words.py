@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +63,18 @@ def is_setting(text: str) -> bool:
     return (bool(equals) or key.startswith("~")) and (first in known or not Path(text).exists())
 
 
+def holds_path(word: Word) -> bool:
+    """Whether the field that a setting sets may be a path, by its type; of datasets, the field of any of them."""
+    option = word.key.partition(".")[2]
+    records = choices.registered("dataset").values() if word.group == "dataset" else [RECORDS.get(word.group)]
+    hints = (typing.get_type_hints(record).get(option) for record in records if record)
+    return any(hint is Path or Path in typing.get_args(hint) for hint in hints)
+
+
 def moves_no_number(word: Word) -> bool:
     """Whether a setting only says where things are, or what is shown."""
-    if word.group == "dataset":
-        option = word.key.partition(".")[2]
-        return any(holds_path(reader, option) for reader in choices.registered("dataset").values())
-    return word.group in ("paths", "engine") or word.key in ("table", "gallery")
+    places = word.group in ("dataset", "paths") and holds_path(word)
+    return places or word.group == "engine" or word.key in ("table", "gallery")
 
 
 def chosen(words: Iterable[Word], group: str) -> list[str]:
@@ -77,25 +83,16 @@ def chosen(words: Iterable[Word], group: str) -> list[str]:
     return [name for value in values for part in split(value) for name in _names(part)]
 
 
-def group_words(words: Sequence[Word], *, multirun: bool) -> list[Word]:
+def group_words(words: Sequence[Word]) -> list[Word]:
     """The choices of groups, each name checked and quoted. Raises UnknownName or ConfigError."""
-    return [_chosen_word(word, multirun=multirun) for word in words if word.key in GROUPS]
+    return [_chosen_word(word) for word in words if word.key in GROUPS]
 
 
-def _chosen_word(word: Word, *, multirun: bool) -> Word:
-    if word.value is None:
-        if word.key in NEEDED:
-            raise ConfigError(f"{word}: a run needs a {word.key}; choose another one with {word.key}=NAME")
+def _chosen_word(word: Word) -> Word:
+    # null, nothing, and Hydra's own ways to sweep stay as they are
+    if not word.value or re.fullmatch(r"null|(choice|glob|shuffle|sort)\(.*\)", word.value):
         return word
-    if word.value in ("null", ""):
-        return word
-    if re.fullmatch(r"(choice|glob|shuffle|sort)\(.*\)", word.value):  # Hydra's own ways to sweep
-        return word
-    parts = split(word.value)
-    if len(parts) > 1 and not multirun:
-        all_in_one = f"{word.key}=[{word.value}] for all in one run, or " if word.key in SEVERAL else ""
-        raise ConfigError(f"{word}: write {all_in_one}add -m for a run each")
-    return replace(word, value=",".join(_choice(word, part) for part in parts))
+    return replace(word, value=",".join(_choice(word, part) for part in split(word.value)))
 
 
 def _choice(word: Word, part: str) -> str:
@@ -117,20 +114,31 @@ def _names(part: str) -> list[str]:
 
 
 def other_words(words: Sequence[Word]) -> list[Word]:
-    """All other settings, shorthands written out. Raises ConfigError for what no run can do without."""
-    others = [word for word in words if word.key not in GROUPS]
-    for word in others:
+    """All other settings, shorthands written out."""
+    return [_as_stored(single) for word in words if word.key not in GROUPS for single in _written_out(word, words)]
+
+
+def check_needed(words: Sequence[Word]) -> None:
+    """Raises ConfigError for a word such as ``~model`` that takes away what no run can do without."""
+    for word in words:
         if word.value is None and word.key in NEEDED:
-            raise ConfigError(f"{word}: a run needs {word.key}; give another value with {word.key}=VALUE")
-    return [_as_stored(single) for word in others for single in _written_out(word, words)]
+            raise ConfigError(f"{word}: a run needs {word.key}; choose another one with {word.key}=...")
 
 
-def readable(word: Word, words: Sequence[Word], *, multirun: bool) -> Word:
-    """A setting as Hydra's grammar has it, paths quoted; `words` are all, for the dataset. Raises ConfigError."""
-    if word.value is not None and _is_path(word, words):
+def check_single(words: Sequence[Word]) -> None:
+    """Raises ConfigError for a word that would make several runs."""
+    for word in words:
+        if parsed(str(word)).is_sweep_override():
+            several = word.key in SEVERAL or word.key not in GROUPS
+            all_in_one = f"write {word.key}=[{word.value}] for all in one run, or " if several else ""
+            raise ConfigError(f"{word}: {all_in_one}add -m for a run each")
+
+
+def readable(word: Word, *, multirun: bool) -> Word:
+    """A setting as Hydra's grammar has it, paths quoted. Raises ConfigError."""
+    if word.value is not None and holds_path(word):
         word = replace(word, value=_path(word.value, multirun=multirun))
-    if parsed(str(word)).is_sweep_override() and not multirun:
-        raise ConfigError(f"{word}: write {word.key}=[{word.value}] for all in one run, or add -m for a run each")
+    parsed(str(word))
     return word
 
 
@@ -147,7 +155,7 @@ def _written_out(word: Word, words: Sequence[Word]) -> list[Word]:
     for name in names:
         if not choices.check(group, name).is_name:
             raise ConfigError(f"{word}: {name} has options of its own; write {option}={word.value} in its brackets")
-    return [replace(word, key=f"{SEVERAL[group]}.{name}.{option}") for name in names]
+    return [replace(word, key=f"{SEVERAL[group]}.{choices.key_of(name)}.{option}") for name in names]
 
 
 def _as_stored(word: Word) -> Word:
@@ -155,28 +163,8 @@ def _as_stored(word: Word) -> Word:
     if word.group not in ("model", *SEVERAL.values()):
         return word
     head, dot, option = word.key.rpartition(".")
-    value = word.value and re.sub(rf"\b({'|'.join(STORED)})\b", lambda found: STORED[found[0]], word.value)
+    value = word.value and re.sub(rf"\b({'|'.join(STORED)})\b", lambda match: STORED[match[0]], word.value)
     return replace(word, key=f"{head}{dot}{stored(option)}", value=value if word.group != "model" else word.value)
-
-
-def _is_path(word: Word, words: Sequence[Word]) -> bool:
-    """Whether the field that a word sets holds a path."""
-    group, _, option = word.key.partition(".")
-    records = [RECORDS[group]] if group in RECORDS else []
-    if group == "dataset":
-        registry = choices.registered("dataset")
-        names = [choices.check(group, name).name for name in chosen(words, group)] or ["shapes"]
-        readers = [name if name in registry else str(choices.content(group, name).get("name")) for name in names]
-        records = [registry[reader] for reader in readers]
-    return any(holds_path(record, option) for record in records)
-
-
-def holds_path(record: type, option: str) -> bool:
-    """Whether a field of a dataclass may be a path, by its type."""
-    if not is_dataclass(record) or option not in {f.name for f in fields(record)}:
-        return False
-    hint = typing.get_type_hints(record)[option]
-    return hint is Path or Path in typing.get_args(hint)
 
 
 def _path(value: str, *, multirun: bool) -> str:

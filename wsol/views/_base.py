@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, dataclass_transform
 
 from wsol.errors import ConfigError
-from wsol.options import build
+from wsol.options import build, option
 from wsol.registry import Registry
 from wsol.views._merge import merge_rules
 
@@ -74,12 +74,10 @@ class View(ABC):
     Attributes
     ----------
     name, about : its key, and what it does in a few words.
-    side : side of the network input in pixels.
-    merge : how maps of several crops are added, a name in `merge_rules`.
     """
 
-    side: int
-    merge: Annotated[str, merge_rules] = "sum"
+    side: int = option(help="side of the network input in pixels; null for the network's own")
+    merge: Annotated[str, merge_rules] = option("sum", help="how maps of several crops are added on the canvas")
 
     name: ClassVar[str]
     about: ClassVar[str]

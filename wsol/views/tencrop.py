@@ -5,7 +5,7 @@ from __future__ import annotations
 from wsol.views._base import Layout, Placement, View, enlarged, view
 
 
-@view("tencrop", about="squash to 256/224 of the input, four corners and the centre, each also mirrored")
+@view("tencrop", about="squash to 256/224 of the input, four corners and the center, each also mirrored")
 class TenCrop(View):
     """Ten crops of the image squashed to 256/224 of the input (Krizhevsky et al., 2012; Zhou et al., 2016)."""
 

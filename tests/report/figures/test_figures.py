@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.report.made_up import make_run
 from tests.report.small_run import NO_METRIC, made, ran
 from wsol.errors import ConfigError
 from wsol.report.figures.plots import _apart
@@ -119,3 +120,18 @@ def test_a_cold_map_leaves_the_image_and_a_hot_one_covers_it() -> None:
     assert cold.shape == (10, 20, 3)
     assert np.abs(cold.astype(int) - [10, 200, 30]).max() < 40
     assert np.abs(hot.astype(int) - [194, 227, 98]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("knobs", "name"),
+    [(("side=112", "tau_step=0.01"), "knobs-choe2020_v1"), (("tau=0.1", "tau=0.2"), "ablation-threshold")],
+)
+def test_a_knob_study_has_a_figure(tmp_path: Path, knobs: tuple[str, ...], name: str) -> None:
+    protocols = ("choe2020_v1", *(f"choe2020_v1[{knob}]" for knob in knobs))
+    quality = {"gradcam@stage5": 0.0, "layercam@stage5": 0.1}
+    run = make_run(tmp_path / "run", quality, protocols=protocols, n=20)
+    (file,) = write_figures(run, tmp_path / "figures", style="svg", only=(name,), n_resamples=20)
+    drawn = file.read_text()
+    assert file.name == f"{name}.svg"
+    assert all(variant in drawn for variant in quality)
+    assert all(knob.partition("=")[2] in drawn for knob in knobs)

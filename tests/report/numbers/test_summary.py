@@ -12,7 +12,7 @@ from tests.report.made_up import make_run
 from wsol.errors import DataError
 from wsol.report.numbers.slices import slicer
 from wsol.report.numbers.summary import Cell, Settings, Summary, summarize
-from wsol.runs.folder import RunFolder
+from wsol.runs.folder import RunFolder, Shard
 
 QUALITY = {"gradcam@stage5": 0.0, "layercam@stage5": 0.1}
 
@@ -216,3 +216,12 @@ def test_top_5_is_left_out_where_there_are_five_classes_or_fewer(tmp_path: Path)
 
     assert tops(6) == tops(0) == {"top1_loc", "top5_loc", "top1_cls", "top5_cls"}  # 0: not known
     assert tops(5) == {"top1_loc", "top1_cls"}
+
+
+def test_top_5_stays_where_the_network_knows_more_classes_than_the_data_set(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, n=10)
+    rows = [{**row, "top": [7]} for row in run.tables()["gradcam@stage5"].to_pylist()]
+    footer = run.footers()[0]
+    run.write(Shard(0, tuple(row["image_id"] for row in rows)), rows, frozenset(footer.work), run.about())
+    run.write_manifest({**run.manifest, "class_names": ["a", "b", "c"]})
+    assert "top5_loc" in {c.metric for c in summarize(run, n_resamples=20).cells}

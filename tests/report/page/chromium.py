@@ -163,7 +163,7 @@ class Chromium:
         end = time.monotonic() + PATIENCE
         while b"\0" not in self._buffer:
             if not select.select([self._in], [], [], max(0.0, end - time.monotonic()))[0]:
-                raise TimeoutError(f"the browser said nothing for {PATIENCE:g} s")
+                raise TimeoutError(f"the browser did not answer for {PATIENCE:g} s")
             chunk = os.read(self._in, 1 << 20)
             if not chunk:
                 raise OSError("the browser has gone")

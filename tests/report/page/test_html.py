@@ -15,13 +15,13 @@ import pytest
 from tests.report.small_run import made, ran
 from wsol.cli import main
 from wsol.report.numbers.report_data import ReportData
-from wsol.report.page.html import fill, page
+from wsol.report.page.html import fill, render_page
 from wsol.runs.folder import RunFolder
 
 
 @pytest.fixture(scope="module")
 def text(run: RunFolder) -> str:
-    return page(run, n_resamples=50)
+    return render_page(run, n_resamples=50)
 
 
 class Elements(HTMLParser):
@@ -80,7 +80,7 @@ def test_names_from_the_data_cannot_become_markup(run: RunFolder, tmp_path: Path
     shutil.copytree(run.path, copy.path)
     manifest = copy.manifest
     copy.write_manifest({**manifest, "class_names": [evil] * 10, "identity": {**manifest["identity"], "weights": evil}})
-    made = page(copy, n_resamples=20)
+    made = render_page(copy, n_resamples=20)
     assert "<script>alert" not in made
     data = data_of(made)
     assert isinstance(data["gallery"], dict)
@@ -96,7 +96,7 @@ def test_what_is_filled_in_is_not_filled_again() -> None:
 def test_a_run_without_a_gallery_still_has_a_page(run: RunFolder, tmp_path: Path) -> None:
     copy = RunFolder(tmp_path / run.name)
     shutil.copytree(run.path, copy.path, ignore=shutil.ignore_patterns("gallery"))
-    made = page(copy, n_resamples=20)
+    made = render_page(copy, n_resamples=20)
     assert data_of(made)["gallery"] is None
 
 
@@ -117,7 +117,7 @@ def test_latest_and_out_are_understood(run: RunFolder, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "output"),
     [
         (["report", "nothing", "--runs", "{here}"], "there is no run"),
         (["report", "{run}", "--style", "gif"], "--style gif is not a kind of figure; use png, svg, pdf"),
@@ -126,12 +126,12 @@ def test_latest_and_out_are_understood(run: RunFolder, tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_get_a_sentence(
-    words: list[str], said: str, run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], output: str, run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
     places = {"here": str(tmp_path), "run": str(run.path), "file": str(tmp_path / "file")}
     assert main([word.format(**places) for word in words]) == 2
-    assert said in capsys.readouterr().err
+    assert output in capsys.readouterr().err
 
 
 def test_reporting_does_not_load_torch(run: RunFolder, tmp_path: Path) -> None:
@@ -140,11 +140,11 @@ def test_reporting_does_not_load_torch(run: RunFolder, tmp_path: Path) -> None:
         f"main(['report', {str(run.path)!r}, '-o', {str(tmp_path / 'r.html')!r}, '--resamples', '20']);"
         "print('torch' in sys.modules)"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert said.split()[-1] == "False"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.split()[-1] == "False"
 
 
 def test_one_image_has_no_interval_and_a_page(tmp_path: Path) -> None:
     folder = ran(made("dataset.n=1", "gallery=1", "method=[gradcam]", "metric=[drop]"), tmp_path)
-    values = data_of(page(folder, n_resamples=20))["values"]
+    values = data_of(render_page(folder, n_resamples=20))["values"]
     assert all(low <= value <= high for row in values for value, low, high, _ in filter(None, row))  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ import pytest
 from tests.report.page.chromium import Chromium, find
 from wsol.protocols._base import protocols
 from wsol.report.numbers.report_data import ReportData
-from wsol.report.page.html import page
+from wsol.report.page.html import render_page
 from wsol.runs import gallery
 from wsol.runs.folder import RunFolder, Shard
 from wsol.runs.gallery import Gallery, Picture, Shown
@@ -32,7 +32,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 @pytest.fixture(scope="session")
 def file(run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("page") / "report.html"
-    place.write_text(page(run, n_resamples=50), encoding="utf-8")
+    place.write_text(render_page(run, n_resamples=50), encoding="utf-8")
     return place
 
 
@@ -116,7 +116,7 @@ def test_the_slider_moves_boxes_and_numbers(
     step = opened.run("Number(document.querySelector('#tau').value)")
     assert step == 12
     assert not opened.run("document.querySelector('#own').checked")
-    opened.wait(f"document.querySelector('#tau-said').textContent === '{kept.taus[12]:.3f}'")
+    opened.wait(f"document.querySelector('#tau-value').textContent === '{kept.taus[12]:.3f}'")
     opened.run("new Promise(requestAnimationFrame)")
     found = opened.run(
         "[...document.querySelectorAll('#cards .card[data-drawn]')].map(c => [Number(c.closest('li').dataset.image),"
@@ -125,9 +125,9 @@ def test_the_slider_moves_boxes_and_numbers(
     )
     assert len(found) == 9
     ids, key = list(kept.pictures), list(data.variants)[a]
-    for image, said, (x, y, wide, high) in found:
+    for image, shown, (x, y, wide, high) in found:
         value = iou(image, a, 12)
-        assert said.split() == ["●" if value >= 0.5 else "○", f"{np.floor(value * 200 + 1e-4) / 200:.2f}"]
+        assert shown.split() == ["●" if value >= 0.5 else "○", f"{np.floor(value * 200 + 1e-4) / 200:.2f}"]
         box = kept.shown[key, ids[image]].boxes[12]
         np.testing.assert_allclose([x, y, x + wide, y + high], box, atol=0.01)
 
@@ -373,7 +373,7 @@ def test_a_page_without_a_gallery_says_so(browser: Chromium, run: RunFolder, tmp
     (bare.path / "rows").symlink_to(run.path / "rows")
     (bare.path / "run.json").write_text((run.path / "run.json").read_text())
     place = tmp_path / "bare.html"
-    place.write_text(page(bare, n_resamples=20))
+    place.write_text(render_page(bare, n_resamples=20))
     browser.open(place)
     assert browser.run("document.querySelector('#count').textContent").startswith("This run kept no images")
     assert browser.run("getComputedStyle(document.querySelector('#tools')).display") == "none"
@@ -397,7 +397,7 @@ def test_two_thousand_images_cost_only_those_on_screen(
     ]
     gallery.write(big, Shard(0, tuple(ids)), protocols["choe2020_v1"], pictures, shown)
     place = tmp_path / "big.html"
-    place.write_text(page(big, n_resamples=20))
+    place.write_text(render_page(big, n_resamples=20))
     browser.open(place)
     assert len(listed(browser)) == 2000
     browser.run("document.querySelector('#cards li:last-child').scrollIntoView()")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from wsol.report.figures.style import styles
-from wsol.report.numbers.curves import BINS, TAUS, accuracy_line, iou_histogram, path_line
+from wsol.report.numbers.curves import BINS, TAUS, accuracy_line, iou_histogram, metric_curve
 from wsol.report.numbers.report_data import ReportData
 from wsol.report.page.payload import IOU_STEPS, MISSING, numbers, pack
 from wsol.runs import gallery
@@ -108,9 +108,9 @@ def test_the_histogram_counts_every_image_once_and_agrees_with_the_table(data: R
         assert tau == best.value
 
 
-def test_the_path_line_is_the_mean_over_images_with_its_interval(data: ReportData) -> None:
+def test_the_metric_curve_is_the_mean_over_images_with_its_interval(data: ReportData) -> None:
     key, metric = next(iter(data.variants)), next(iter(data.summary.metrics))
-    line = path_line(data.tables[key], metric, "deletion")
+    line = metric_curve(data.tables[key], metric, "deletion")
     assert line is not None
     curves = np.array([c for c in data.tables[key][f"{metric}/deletion"].to_pylist() if c is not None])
     assert len(curves) == 2

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from wsol.datasets import checks, files
-from wsol.datasets.base import Dataset, Sample, dataset
+from wsol.datasets.base import Sample, dataset
+from wsol.datasets.files import FileDataset
 from wsol.errors import DataError
+from wsol.options import option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from PIL.Image import Image
 
 log = logging.getLogger(__name__)
 
@@ -29,23 +30,18 @@ ROUNDING = 1.0  # pixels: published COCO boxes end up to that far outside their 
 
 
 @dataset("coco")
-class Coco(Dataset):
+class Coco(FileDataset):
     """A COCO-style set. An image with several classes is one row for each, with the id ``file#category``.
 
-    Boxes are x, y, w, h in the file and half-open x, y, x + w, y + h here. Crowds are no boxes; in masks they are
+    Boxes are x, y, w, h in the file and half-open x, y, x + w, y + h here. Crowds have no boxes; in masks they are
     ignored pixels. Boxes without area are left out.
-
-    Attributes
-    ----------
-    images : folder that the file names are relative to; null where boxes are enough.
-    annotations : the JSON file.
-    label_map : what the network counts by: ``contiguous`` is the place of the category among the sorted ids, from 0;
-        ``id`` is the category id itself.
     """
 
-    images: Path | None
-    annotations: Path
-    label_map: Literal["contiguous", "id"] = "contiguous"
+    annotations: Path = option(help="the JSON file")
+    label_map: Literal["contiguous", "id"] = option(
+        "contiguous",
+        help="label numbers: the category's place among the sorted ids (contiguous), or its id",
+    )
 
     @property
     def numbers_names(self) -> bool:
@@ -56,11 +52,8 @@ class Coco(Dataset):
         names = {self._labels[c]: str(category["name"]) for c, category in self._categories.items()}
         return tuple(names.get(label, "") for label in range(max(names, default=-1) + 1))
 
-    def image(self, sample: Sample) -> Image:
-        name = self._rows[sample.image_id][0]["file_name"]
-        if self.images is None:
-            raise DataError("dataset.images=null: there are only annotations; name the folder of the images")
-        return files.open_image(Path(self.images).expanduser() / name, image_id=name, size_wh=sample.size_wh)
+    def file_name(self, sample: Sample) -> str:
+        return str(self._rows[sample.image_id][0]["file_name"])
 
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
         """Union of the class's segmentations; 255 where only a crowd of it is. None where an object has none."""
@@ -76,19 +69,15 @@ class Coco(Dataset):
 
     def coco_ids(self) -> dict[str, tuple[int, int]]:
         """By sample id the image's and the category's id in the file."""
-        return {name: (image["id"], found[0]["category_id"]) for name, (image, found) in self._rows.items()}
+        return {name: (image["id"], objects[0]["category_id"]) for name, (image, objects) in self._rows.items()}
 
-    def fingerprint(self) -> str:
-        shapes = [
-            json.dumps(a.get("segmentation"), sort_keys=True) for s in self.samples() for a in self._rows[s.image_id][1]
-        ]
-        names = dict.fromkeys(str(image["file_name"]) for image, _ in self._rows.values())
-        return self.digest(*shapes, *files.sizes_in_bytes(self.images, names))
+    def details(self) -> Sequence[str]:
+        objects = [a for sample in self.samples() for a in self._rows[sample.image_id][1]]
+        return [json.dumps(a.get("segmentation"), sort_keys=True) for a in objects]
 
     def stamp(self, sample: Sample) -> str:
-        image, objects = self._rows[sample.image_id]
-        shapes = json.dumps([a.get("segmentation") for a in objects], sort_keys=True)
-        return f"{files.length(self.images, str(image['file_name']))} {shapes}"
+        shapes = json.dumps([a.get("segmentation") for a in self._rows[sample.image_id][1]], sort_keys=True)
+        return f"{super().stamp(sample)} {shapes}"
 
     @cached_property
     def _coco(self) -> Any:
@@ -132,27 +121,25 @@ class Coco(Dataset):
         unique = len(set(names)) == len(names)
         rows = {}
         for image_id, image in self._coco.imgs.items():
-            classes = {c: found for c, found in by_class[image_id].items() if not all(a.get("iscrowd") for a in found)}
-            for c, found in classes.items():
+            classes = {c: some for c, some in by_class[image_id].items() if not all(a.get("iscrowd") for a in some)}
+            for c, objects in classes.items():
                 category = self._categories[c]["name"] if unique else c
-                rows[image["file_name"] if len(classes) == 1 else f"{image['file_name']}#{category}"] = (image, found)
+                rows[image["file_name"] if len(classes) == 1 else f"{image['file_name']}#{category}"] = (image, objects)
         if not rows:
             raise DataError(f"{self.annotations} has no image with a box: the dataset is empty")
         return dict(sorted(rows.items())[: self.limit])
 
     def read(self) -> Sequence[Sample]:
         rows = list(self._rows.values())
-        if self.images is not None:
-            folder = files.existing(self.images, option="dataset.images", folder=True)
-            files.check_present(folder, dict.fromkeys(image["file_name"] for image, _ in rows), option="dataset.images")
+        self.present(image["file_name"] for image, _ in rows)
         sizes = [(int(image["width"]), int(image["height"])) for image, _ in rows]
-        mine = [(row, a["bbox"]) for row, (_, found) in enumerate(rows) for a in found if not a.get("iscrowd")]
+        mine = [(row, a["bbox"]) for row, (_, objects) in enumerate(rows) for a in objects if not a.get("iscrowd")]
         owners = np.array([row for row, _ in mine], np.int64)
         boxes = np.array([(x, y, x + w, y + h) for _, (x, y, w, h) in mine], np.float64)
         frame = np.tile(np.array(sizes, np.float64)[owners], 2)
         inside = np.clip(boxes, 0, frame)
         boxes = np.where(np.abs(boxes - inside) <= ROUNDING, inside, boxes)
-        labels = [self._labels[found[0]["category_id"]] for _, found in rows]
+        labels = [self._labels[objects[0]["category_id"]] for _, objects in rows]
         return checks.make_samples(list(self._rows), labels, sizes, boxes, owners, where=self.annotations)
 
     def _decode(self, annotation: Mapping[str, Any]) -> NDArray[np.bool_]:
@@ -169,7 +156,7 @@ class Coco(Dataset):
 
 
 def _check_tables(content: Any, path: Path) -> None:
-    """Raises DataError where the file is no COCO annotation, or its tables don't fit each other."""
+    """Raises DataError where the file is not a COCO annotation file, or its tables don't fit each other."""
     for table in ("images", "annotations", "categories"):
         if not isinstance(content, dict) or not isinstance(content.get(table), list):
             raise DataError(f"{path} is not a COCO annotation file: it has no list {table!r}")

@@ -1,4 +1,4 @@
-"""Your own images: a folder, and a CSV file with one box a line."""
+"""Your own images: a folder, and a CSV file with one box per line."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wsol.datasets import checks, files
-from wsol.datasets.base import Dataset, Sample, dataset
+from wsol.datasets.base import Sample, dataset
+from wsol.datasets.files import FileDataset
 from wsol.errors import DataError, unknown
+from wsol.options import option
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    pass
 
 COLUMNS = ("image_id", "label", "x0", "y0", "x1", "y1")
 SIZE_COLUMNS = ("width", "height")
@@ -24,22 +26,18 @@ Size = tuple[int, int]
 
 
 @dataset("folder")
-class Folder(Dataset):
+class Folder(FileDataset):
     """Images in a folder with a CSV of boxes: `image_id,label,x0,y0,x1,y1`, several lines for several boxes.
 
     An image with several labels is one row for each, with the id ``file#label``. Boxes are pixels of the stored image,
     right and bottom at most its width and height; what they mean (inclusive or half-open) stays as in the file. Labels
     are whole numbers, as the network counts from 0; if none is one, they are names, numbered in alphabetical order as
     torchvision's ImageFolder does.
-
-    Attributes
-    ----------
-    images : folder that image_id is relative to; null where boxes are enough and the file has sizes.
-    annotations : the CSV file, with a header line. With columns `width,height` no image is opened to learn its size.
     """
 
-    images: Path | None
-    annotations: Path
+    annotations: Path = option(
+        help="the CSV file with a header line; with columns width,height no image is opened for its size"
+    )
 
     @property
     def numbers_names(self) -> bool:
@@ -49,18 +47,8 @@ class Folder(Dataset):
     def class_names(self) -> Sequence[str]:
         return () if self._numbered else tuple(self._labels)
 
-    def image(self, sample: Sample) -> Image:
-        name = self._rows[sample.image_id][0]
-        if self.images is None:
-            raise DataError("dataset.images=null: there are only annotations; name the folder of the images")
-        return files.open_image(Path(self.images).expanduser() / name, image_id=name, size_wh=sample.size_wh)
-
-    def fingerprint(self) -> str:
-        names = dict.fromkeys(image for image, _, _, _ in self._rows.values())
-        return self.digest(*files.sizes_in_bytes(self.images, names))
-
-    def stamp(self, sample: Sample) -> str:
-        return files.length(self.images, self._rows[sample.image_id][0])
+    def file_name(self, sample: Sample) -> str:
+        return self._rows[sample.image_id][0]
 
     @cached_property
     def _lines(self) -> list[tuple[str, str, tuple[float, ...], Size | None]]:
@@ -129,9 +117,9 @@ class Folder(Dataset):
                 raise DataError(f"image {image!r} has two sizes in {self.annotations}: {sizes[image]} and {size}")
             boxes[image][label].append(box)
         rows = {
-            image if len(labels) == 1 else f"{image}#{label}": (image, label, found, sizes[image])
+            image if len(labels) == 1 else f"{image}#{label}": (image, label, its_boxes, sizes[image])
             for image, labels in boxes.items()
-            for label, found in labels.items()
+            for label, its_boxes in labels.items()
         }
         return dict(sorted(rows.items())[: self.limit])
 
@@ -139,13 +127,12 @@ class Folder(Dataset):
         rows = list(self._rows.values())
         names = [image for image, _, _, _ in rows]
         sizes = [size for _, _, _, size in rows if size is not None]
-        if self.images is not None:
-            folder = files.existing(self.images, option="dataset.images", folder=True)
-            files.check_present(folder, dict.fromkeys(names), option="dataset.images")
+        folder = self.present(names)
+        if folder is not None:
             sizes = sizes if len(sizes) == len(rows) else files.header_sizes(folder, names)
         elif len(sizes) < len(rows):
             raise DataError(f"{self.annotations} has no columns width,height, and without images sizes are unknown")
-        owners = np.repeat(np.arange(len(rows)), [len(found) for _, _, found, _ in rows])
-        boxes = np.array([box for _, _, found, _ in rows for box in found], np.float64)
+        owners = np.repeat(np.arange(len(rows)), [len(its_boxes) for _, _, its_boxes, _ in rows])
+        boxes = np.array([box for _, _, its_boxes, _ in rows for box in its_boxes], np.float64)
         labels = [self._labels[label] for _, label, _, _ in rows]
         return checks.make_samples(list(self._rows), labels, sizes, boxes, owners, where=self.annotations)

@@ -1,8 +1,8 @@
-"""The embedded data set: drawn images with exact boxes and masks, made to show how localization fails.
+"""The embedded dataset: drawn images with exact boxes and masks, made to show how localization fails.
 
 The class of an image is a small sign on a large body, and nothing else: a map that finds only the sign, as
 discriminative maps do, gets a bad box. Bodies, distractors, textures and places know nothing of the class; the
-background does, as often as asked.
+background does, as often as `background_correlation` says.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from wsol.datasets.shapes.dice import Dice
 from wsol.datasets.shapes.glyphs import GLYPHS
 from wsol.datasets.shapes.scene import Recipe, Scene, paint_scene, plan_scene
 from wsol.errors import ConfigError, DataError, unknown
+from wsol.options import option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,31 +45,23 @@ class Shapes(Dataset):
 
     An image is a pure function of the options, the split and its index. Each decision has its own random stream, so
     changing one option leaves the rest of every image as it was.
-
-    Attributes
-    ----------
-    seed : another seed is another data set of the same kind.
-    split : ``train``, ``val`` or ``test``; they share no image.
-    n : number of images; by default 6000, 1000 and 1000. The first images of a longer set are those of a shorter one,
-        so that a smaller `n` is the same as a `limit`.
-    background_correlation : share of images on the background of their class, in [0, 1]; 0.1 is chance.
-    part_scale : side of the sign over the longer side of the body, in [0.1, 0.6].
-    two_instances : share of images with two objects of the class, in [0, 1].
-    distractors : mean number of bodies without a sign, 0 to 20.
-    scales : least and greatest longer side of a body over the image's shorter side, within [0.2, 0.95]. Where two share
-        an image, each fits its half of it.
-    texture : contrast of the patterns on backgrounds and bodies, 0 (flat) to 2; 1 is as designed.
     """
 
-    seed: int = 0
-    split: str = "test"
-    n: int | None = None
-    background_correlation: float = 0.5
-    part_scale: float = 0.25
-    two_instances: float = 0.2
-    distractors: float = 3.0
-    scales: tuple[float, float] = (0.3, 0.9)
-    texture: float = 1.0
+    seed: int = option(0, help="another seed is another data set of the same kind")
+    split: str = option("test", help="train, val or test; they share no image")
+    n: int | None = option(None, help="number of images, the first of the split; null for all: 6000, 1000 and 1000")
+    background_correlation: float = option(
+        0.5, help="share of images on the background of their class, 0 to 1; 0.1 is chance"
+    )
+    part_scale: float = option(0.25, help="side of the sign over the longer side of the body, 0.1 to 0.6")
+    two_instances: float = option(0.2, help="share of images with two objects of the class, 0 to 1")
+    distractors: float = option(3.0, help="mean number of bodies without a sign, 0 to 20")
+    scales: tuple[float, float] = option(
+        (0.3, 0.9), help="least and greatest longer side of a body over the image's shorter side, within 0.2 to 0.95"
+    )
+    texture: float = option(
+        1.0, help="contrast of the patterns on backgrounds and bodies, 0 (flat) to 2; 1 is as designed"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""Images with annotations in the format of clovaai/wsolevaluation (Choe et al., 2020): four text files a split."""
+"""Images with annotations in the format of clovaai/wsolevaluation (Choe et al., 2020): four text files per split."""
 
 from __future__ import annotations
 
@@ -11,37 +11,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wsol.datasets import checks, files
-from wsol.datasets.base import Dataset, Sample, dataset
+from wsol.datasets.base import Sample, dataset
+from wsol.datasets.files import FileDataset
 from wsol.errors import DataError
+from wsol.options import option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from PIL.Image import Image
 
 
 @dataset("wsolevaluation")
-class WsolEvaluation(Dataset):
+class WsolEvaluation(FileDataset):
     """A split in the wsolevaluation layout: ILSVRC, CUB (boxes), OpenImages (masks), or your own.
 
     The numbers of `localization.txt` stay as they are. What they mean differs between the published splits:
     ILSVRC has the XML's xmin, ymin, xmax, ymax; CUB has x, y, x + w, y + h. Splits with masks have no boxes, so
     `boxes_xyxy` is (0, 4) there.
-
-    Attributes
-    ----------
-    images : folder that the image ids are relative to; null where sizes and boxes are enough (`wsol.maps.fixed`).
-    metadata : folder with image_ids.txt, class_labels.txt, image_sizes.txt, localization.txt. Where the sizes file is
-        empty (OpenImages), sizes come from the images' headers.
-    masks : folder that the masks in localization.txt are relative to; without it there are none.
-    labels_only : don't ask for boxes or masks (training splits have none).
-    called : what runs and tables call it: ``ilsvrc``.
     """
 
-    images: Path | None
-    metadata: Path
-    masks: Path | None = None
-    labels_only: bool = False
-    called: str = ""
+    metadata: Path = option(
+        help="folder with image_ids.txt, class_labels.txt, image_sizes.txt and localization.txt; where the sizes "
+        "file is empty (OpenImages), sizes come from the images"
+    )
+    masks: Path | None = option(None, help="folder that the masks in localization.txt are relative to; null for none")
+    labels_only: bool = option(False, help="do not require boxes or masks, which training splits have none of")
+    called: str = option("", help="what runs and tables call it, for example ilsvrc")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -49,18 +43,14 @@ class WsolEvaluation(Dataset):
             checks.check_called(self.called)
             object.__setattr__(self, "key", self.called)
 
-    def image(self, sample: Sample) -> Image:
-        if self.images is None:
-            raise DataError("dataset.images=null: there are only sizes and boxes; name the folder of the images")
-        return files.open_image(
-            Path(self.images).expanduser() / sample.image_id, image_id=sample.image_id, size_wh=sample.size_wh
-        )
+    def file_name(self, sample: Sample) -> str:
+        return sample.image_id
 
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
         """Union of the image's masks; 255 where only an ignore mask is set.
 
         Its size is that of the files, which may not be the image's: the evaluator resizes them but once, to the map's.
-        Files that differ in size are brought to the image's by nearest neighbour.
+        Files that differ in size are brought to the image's by nearest neighbor.
         """
         if self.masks is None:
             return None
@@ -86,7 +76,7 @@ class WsolEvaluation(Dataset):
     def stamp(self, sample: Sample) -> str:
         masks = self._mask_files.get(sample.image_id, ())
         lengths = files.sizes_in_bytes(self.masks, [name for pair in masks for name in pair if name])
-        return f"{files.length(self.images, sample.image_id)} {masks} {lengths}"
+        return f"{super().stamp(sample)} {masks} {lengths}"
 
     @cached_property
     def _folder(self) -> Path:
@@ -106,11 +96,9 @@ class WsolEvaluation(Dataset):
 
     def read(self) -> Sequence[Sample]:
         ids, place = self._ids, {image_id: i for i, image_id in enumerate(self._ids)}
-        images = None if self.images is None else files.existing(self.images, option="dataset.images", folder=True)
         labels = dict(self._table("class_labels.txt", 1))
         checks.check_all("label", ids, labels, where=self._folder / "class_labels.txt")
-        if images is not None:
-            files.check_present(images, ids, option="dataset.images")
+        images = self.present(ids)
         sizes = dict(self._table("image_sizes.txt", 2))
         if sizes:
             checks.check_all("size", ids, sizes, where=self._folder / "image_sizes.txt")
@@ -148,14 +136,14 @@ class WsolEvaluation(Dataset):
             )
         if not lines or not _are_masks(lines[0][1]):
             return {}
-        found: dict[str, list[tuple[str, str]]] = {}
+        by_image: dict[str, list[tuple[str, str]]] = {}
         for number, line in lines:
             fields = line.rsplit(",", 2)
             if len(fields) != 3 or not fields[1]:
                 raise DataError(f"{path}, line {number}: {line!r} should be image,mask,ignore")
-            found.setdefault(fields[0], []).append((fields[1], fields[2]))
-        checks.check_all("mask", self._ids, found, where=path)
-        return {i: found[i] for i in self._ids}
+            by_image.setdefault(fields[0], []).append((fields[1], fields[2]))
+        checks.check_all("mask", self._ids, by_image, where=path)
+        return {i: by_image[i] for i in self._ids}
 
     def _check_masks(self) -> None:
         if self.masks is not None:

@@ -1,4 +1,4 @@
-"""Ten families of textured backgrounds: a pattern each, and three muted colours it runs through."""
+"""Ten families of textured backgrounds: a pattern each, and three muted colors it runs through."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from wsol.datasets.shapes.dice import Dice, lattice
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from wsol.datasets.shapes.canvas import Colour, Plane
+    from wsol.datasets.shapes.canvas import Color, Plane
 
-# Dark, middle and light colour of each family.
-BACKGROUNDS: dict[str, tuple[Colour, Colour, Colour]] = {
+# Dark, middle and light color of each family.
+BACKGROUNDS: dict[str, tuple[Color, Color, Color]] = {
     "meadow": ((52, 74, 40), (96, 124, 62), (152, 168, 96)),
     "dunes": ((150, 122, 84), (190, 164, 118), (222, 204, 164)),
     "water": ((34, 72, 96), (62, 112, 136), (150, 188, 198)),
@@ -31,7 +31,7 @@ FAMILIES = tuple(BACKGROUNDS)
 
 
 def background(family: str, width: int, height: int, dice: Dice, *, texture: float) -> NDArray[np.float64]:
-    """(height, width, 3) colours in 0..255; `texture` scales the pattern's contrast, 0 leaves a soft gradient."""
+    """(height, width, 3) colors in 0..255; `texture` scales the pattern's contrast, 0 leaves a soft gradient."""
     x, y = grid(0, 0, width, height)
     tone = _PATTERNS[family](x, y, dice.child("pattern"))
     if texture != 1.0:

@@ -68,7 +68,7 @@ class Body:
 
     @property
     def box_xyxy(self) -> tuple[int, int, int, int]:
-        """Tight half-open box of the pixels whose centre is inside."""
+        """Tight half-open box of the pixels whose center is inside."""
         rows = np.flatnonzero((self.distance < 0).any(1))
         columns = np.flatnonzero((self.distance < 0).any(0))
         left, top = self.left, self.top

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Plane = NDArray[np.float64]  # (H, W), or broadcastable to it
-    Colour = tuple[float, float, float]  # red, green, blue in 0..255
+    Color = tuple[float, float, float]  # red, green, blue in 0..255
 
 
 def grid(left: int, top: int, width: int, height: int) -> tuple[Plane, Plane]:
-    """Pixel centres of a window as x (1, width) and y (height, 1), in pixels of the image."""
+    """Pixel centers of a window as x (1, width) and y (height, 1), in pixels of the image."""
     x = np.arange(left, left + width, dtype=np.float64) + 0.5
     y = np.arange(top, top + height, dtype=np.float64) + 0.5
     return x[None, :], y[:, None]
@@ -87,26 +87,26 @@ def smooth_union(a: Plane, b: Plane, width: float) -> Plane:
 
 
 def coverage(distance: Plane) -> Plane:
-    """How much of each pixel lies inside, from the signed distance of its centre."""
+    """How much of each pixel lies inside, from the signed distance of its center."""
     return np.clip(0.5 - distance, 0.0, 1.0)
 
 
-def paint(pixels: NDArray[np.float64], left: int, top: int, alpha: Plane, colour: NDArray[np.float64] | Colour) -> None:
-    """Lay a colour, or (h, w, 3) of them, over (H, W, 3) `pixels` with `alpha` (h, w) in [0, 1]; cut at the image."""
+def paint(pixels: NDArray[np.float64], left: int, top: int, alpha: Plane, color: NDArray[np.float64] | Color) -> None:
+    """Lay a color, or (h, w, 3) of them, over (H, W, 3) `pixels` with `alpha` (h, w) in [0, 1]; cut at the image."""
     height, width = alpha.shape
     x0, y0 = max(left, 0), max(top, 0)
     x1, y1 = min(left + width, pixels.shape[1]), min(top + height, pixels.shape[0])
     if x0 >= x1 or y0 >= y1:
         return
     inner = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
-    paint_array = np.asarray(colour, dtype=np.float64)
+    paint_array = np.asarray(color, dtype=np.float64)
     if paint_array.ndim == 3:
         paint_array = paint_array[inner]
     under = pixels[y0:y1, x0:x1]
     under += (paint_array - under) * alpha[inner][:, :, None]
 
 
-def hue(turn: float, saturation: float, value: float) -> Colour:
+def hue(turn: float, saturation: float, value: float) -> Color:
     """HSV, each in [0, 1], to red, green, blue in 0..255."""
     sector = (turn - float(np.floor(turn))) * 6.0
 

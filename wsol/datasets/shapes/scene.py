@@ -74,8 +74,8 @@ def paint_scene(scene: Scene, recipe: Recipe) -> NDArray[np.uint8]:
     for body, skin in _distractors(dice.child("distractors"), scene.size_wh, recipe.distractors):
         paint_body(pixels, body, skin, texture=recipe.texture)
     for i, body in enumerate(scene.bodies):
-        colour = paint_body(pixels, body, dice.child("skin", i), texture=recipe.texture)
-        paint_glyph(pixels, body, colour, GLYPHS[scene.label], dice.child("glyph", i), part_scale=recipe.part_scale)
+        color = paint_body(pixels, body, dice.child("skin", i), texture=recipe.texture)
+        paint_glyph(pixels, body, color, GLYPHS[scene.label], dice.child("glyph", i), part_scale=recipe.part_scale)
     grain = lattice(dice.child("grain").bits(), height, width)
     pixels += ((grain - 0.5) * (10.0 * recipe.texture))[:, :, None]
     return np.floor(np.clip(pixels, 0.0, 255.0) + 0.5).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""How a body is painted: two colours in a pattern, rounded shading, an outline, a shadow; and the sign it may carry."""
+"""How a body is painted: two colors in a pattern, rounded shading, an outline, a shadow; and the sign it may carry."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wsol.datasets.shapes.bodies import Body
-    from wsol.datasets.shapes.canvas import Colour, Plane
+    from wsol.datasets.shapes.canvas import Color, Plane
     from wsol.datasets.shapes.dice import Dice
 
 SKINS = ("plain", "stripes", "spots", "blotches", "bands", "speckles")
-PAPER: Colour = (247.0, 244.0, 232.0)
-INK: Colour = (22.0, 20.0, 28.0)
-CONTRASTS = (0.3, 1.0)  # of a sign: 1 is paper or ink, 0 the body's own colour
+PAPER: Color = (247.0, 244.0, 232.0)
+INK: Color = (22.0, 20.0, 28.0)
+CONTRASTS = (0.3, 1.0)  # of a sign: 1 is paper or ink, 0 the body's own color
 
 
-def paint_body(pixels: NDArray[np.float64], body: Body, dice: Dice, *, texture: float) -> Colour:
-    """Paint a body over (H, W, 3) pixels and return its mean colour (of the two it has)."""
-    first, second = _colours(dice.child("colours"))
+def paint_body(pixels: NDArray[np.float64], body: Body, dice: Dice, *, texture: float) -> Color:
+    """Paint a body over (H, W, 3) pixels and return its mean color (of the two it has)."""
+    first, second = _colors(dice.child("colours"))
     x, y = grid(body.left, body.top, body.distance.shape[1], body.distance.shape[0])
     pattern = np.clip(0.5 + (_pattern(body, x, y, dice.child("skin")) - 0.5) * texture, 0.0, 1.0)
     depth = np.clip(-body.distance / (0.22 * body.size), 0.0, 1.0)
@@ -33,32 +33,32 @@ def paint_body(pixels: NDArray[np.float64], body: Body, dice: Dice, *, texture: 
     lit = 1.0 + 0.10 * ((body.left + 0.5 * width - x) + (body.top + 0.5 * height - y)) / body.size
     shade = (0.74 + 0.30 * depth * (2.0 - depth)) * lit
     rim = 0.45 + 0.55 * step(-body.distance, 1.2, 1.4)  # a dark outline, so that any body shows on any ground
-    colours = np.empty((height, width, 3))
+    colors = np.empty((height, width, 3))
     for c in range(3):
-        colours[:, :, c] = np.clip((first[c] + (second[c] - first[c]) * pattern) * shade * rim, 0.0, 255.0)
+        colors[:, :, c] = np.clip((first[c] + (second[c] - first[c]) * pattern) * shade * rim, 0.0, 255.0)
     shadow = np.clip(0.5 - (body.distance - 2.0) / 6.0, 0.0, 1.0) * 0.42
     paint(pixels, body.left + 2, body.top + 3, shadow, (0.0, 0.0, 0.0))
-    paint(pixels, body.left, body.top, coverage(body.distance), colours)
+    paint(pixels, body.left, body.top, coverage(body.distance), colors)
     return 0.5 * (first[0] + second[0]), 0.5 * (first[1] + second[1]), 0.5 * (first[2] + second[2])
 
 
 def paint_glyph(
-    pixels: NDArray[np.float64], body: Body, under: Colour, glyph: str, dice: Dice, *, part_scale: float
+    pixels: NDArray[np.float64], body: Body, under: Color, glyph: str, dice: Dice, *, part_scale: float
 ) -> tuple[float, float, float]:
-    """Paint the sign that decides the class on a body and return its place: centre x, y and half size in pixels.
+    """Paint the sign that decides the class on a body and return its place: center x, y and half size in pixels.
 
     Its side is `part_scale` times the body's longer side; where it lies on the body is random. It is light on a dark
     body and dark on a light one, from clear to faint, with a thin halo of the other.
     """
     half = 0.5 * part_scale * body.size
-    centre_x, centre_y = _place(body, half, dice.child("place"))
+    center_x, center_y = _place(body, half, dice.child("place"))
     reach = int(np.floor(half * 1.5)) + 3
-    left, top = int(np.floor(centre_x)) - reach, int(np.floor(centre_y)) - reach
+    left, top = int(np.floor(center_x)) - reach, int(np.floor(center_y)) - reach
     x, y = grid(left, top, 2 * reach, 2 * reach)
     turn = dice.child("turn")
     cos, sin = turn.turn(0.12)  # within 14 degrees: a diamond must not become a square
     mirror = -1.0 if turn.below(2) else 1.0
-    u, v = ((x - centre_x) * cos + (y - centre_y) * sin) / half, ((y - centre_y) * cos - (x - centre_x) * sin) / half
+    u, v = ((x - center_x) * cos + (y - center_y) * sin) / half, ((y - center_y) * cos - (x - center_x) * sin) / half
     distance = glyph_distance(glyph, u * mirror, v) * half
     light = 0.30 * under[0] + 0.59 * under[1] + 0.11 * under[2] < 128.0
     front, back = (PAPER, INK) if light else (INK, PAPER)
@@ -72,11 +72,11 @@ def paint_glyph(
     halo = np.clip(0.5 - (distance - 0.08 * half - 0.4), 0.0, 1.0) * (0.75 * clear)
     paint(pixels, left, top, halo * inside, back)
     paint(pixels, left, top, coverage(distance) * inside, worn)
-    return centre_x, centre_y, half
+    return center_x, center_y, half
 
 
-def _colours(dice: Dice) -> tuple[Colour, Colour]:
-    """Two colours that differ in lightness, both more vivid than any background."""
+def _colors(dice: Dice) -> tuple[Color, Color]:
+    """Two colors that differ in lightness, both more vivid than any background."""
     turn = dice.unit()
     bright = dice.below(2) == 1
     value = dice.between(0.80, 0.98) if bright else dice.between(0.38, 0.58)
@@ -87,7 +87,7 @@ def _colours(dice: Dice) -> tuple[Colour, Colour]:
 
 
 def _pattern(body: Body, x: Plane, y: Plane, dice: Dice) -> Plane:
-    """Where the second colour is, in [0, 1]."""
+    """Where the second color is, in [0, 1]."""
     kind = SKINS[dice.below(len(SKINS))]
     width, height = x.size, y.size
     period = max(body.size * dice.between(0.12, 0.2), 5.0)

@@ -25,10 +25,12 @@ class Part:
         """From ``2/8`` or None. Raises ConfigError for anything else, and where the number is not within 1..of."""
         if value is None:
             return cls()
-        found = re.fullmatch(r"(\d+)/(\d+)", str(value))
-        if not found or not 1 <= int(found[1]) <= int(found[2]):
-            raise ConfigError(f"engine.part={value} is no part; give number/of, for example 2/8, from 1/8 to 8/8")
-        return cls(int(found[1]), int(found[2]))
+        match = re.fullmatch(r"(\d+)/(\d+)", str(value))
+        if not match or not 1 <= int(match[1]) <= int(match[2]):
+            raise ConfigError(
+                f"engine.part={value} is not valid; expected NUMBER/OF such as 2/8, with NUMBER from 1 to OF"
+            )
+        return cls(int(match[1]), int(match[2]))
 
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"

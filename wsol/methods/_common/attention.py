@@ -1,7 +1,5 @@
 """What methods of transformers share: the tokens that the head reads, the grid of the patches, passes in parts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import isqrt
@@ -11,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wsol.errors import LayerError
-from wsol.methods._base import LayerFeatures
+from wsol.methods._features import LayerFeatures
 from wsol.models.attention import INSTEAD, Attention, capture_attention
 from wsol.models.cost import Cost
 from wsol.models.network import noise, zeros_filled

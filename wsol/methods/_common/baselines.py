@@ -1,7 +1,5 @@
 """Images without the object: what a score or an integral starts from."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

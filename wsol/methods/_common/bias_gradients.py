@@ -1,16 +1,14 @@
 """Gradients behind every bias of a network: what FullGrad adds up."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from wsol.methods._base import LayerFeatures
 from wsol.methods._common.sizes import resized
 from wsol.methods._common.stretch import minmax
+from wsol.methods._features import LayerFeatures
 from wsol.models.forward import INPUT, ForwardPass
 from wsol.models.tokens import Grid
 

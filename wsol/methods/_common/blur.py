@@ -1,7 +1,5 @@
 """Gaussian blur of images, for baselines."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

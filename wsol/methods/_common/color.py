@@ -1,7 +1,5 @@
 """From a signal at the image's color channels to one map."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

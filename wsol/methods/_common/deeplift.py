@@ -5,8 +5,6 @@ a max pool each window's change goes to the winners of both sides. Linear layers
 add up to y - y_0 wherever only these are between the layer and the logit (Shrikumar et al., 2017).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from wsol.methods._base import LayerFeatures
 from wsol.methods._common.relu_rules import IN_PLACE, PLAIN
+from wsol.methods._features import LayerFeatures
 from wsol.models.forward import INPUT, target_logit
 
 POOLS = (torch.max_pool2d, functional.max_pool2d)

@@ -1,7 +1,5 @@
 """Channel weights of Grad-CAM++ in three readings, from activations A and gradients g (B, K, H, W) to (B, K)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import torch

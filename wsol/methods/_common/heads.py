@@ -1,10 +1,8 @@
 """Closed forms behind a head that is linear in the activations: no extra pass is needed there."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures
+from wsol.methods._features import LayerFeatures
 
 
 def contributions(layer: LayerFeatures) -> Tensor | None:

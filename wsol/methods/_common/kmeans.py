@@ -1,7 +1,5 @@
 """k-means, small, seeded and the same for any order of the points."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Generator, Tensor

@@ -1,13 +1,11 @@
 """The gradient that LayerCAM's authors' localization script takes: of the next pool's output, upsampled."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
 from wsol.errors import ConfigError
-from wsol.methods._base import LayerFeatures
 from wsol.methods._common.sizes import resized
+from wsol.methods._features import LayerFeatures
 
 
 def gradients_behind_pool(layer: LayerFeatures, pool: str | None) -> Tensor:

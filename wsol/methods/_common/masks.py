@@ -4,8 +4,6 @@ The Score-CAM family shares this: one sweep of masked forwards gives logits and 
 uses the same masks. Masks and masked images exist one chunk at a time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -13,9 +11,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures
 from wsol.methods._common.sizes import resized
 from wsol.methods._common.stretch import minmax
+from wsol.methods._features import LayerFeatures
 from wsol.models.forward import target_logit, target_probability
 
 Order = Literal["norm_after_up", "norm_before_up"]

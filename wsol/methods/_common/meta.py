@@ -1,7 +1,5 @@
 """Methods that run another method: which ones they can run."""
 
-from __future__ import annotations
-
 from wsol.errors import ConfigError
 from wsol.methods._base import Method, methods
 

@@ -1,13 +1,11 @@
 """Noisy copies of images, the same for an image whatever the batch."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures
+from wsol.methods._features import LayerFeatures
 
 
 def noisy_images(layer: LayerFeatures, *, samples: int, noise: float, salt: str = "noise") -> Iterator[Tensor]:

@@ -1,7 +1,5 @@
 """The first principal component of a layer's cells, with a sign."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -5,14 +5,12 @@ hook, no copy, nothing to restore. Capped ReLUs (ReLU6) follow it too; smooth ac
 gradient.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from wsol.methods._base import LayerFeatures
+from wsol.methods._features import LayerFeatures
 from wsol.models.forward import INPUT
 
 Rule = Literal["deconvnet", "guided"]

@@ -1,17 +1,11 @@
 """Maps and images at other sizes, and passes over an image at other sizes than the network's own."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from wsol.errors import ModelError
+from wsol.methods._features import LayerFeatures
 from wsol.models.forward import ForwardPass
-
-if TYPE_CHECKING:
-    from wsol.methods._base import LayerFeatures
 
 LINEAR = ("linear", "bilinear", "trilinear")  # by the number of axes
 

@@ -1,7 +1,5 @@
 """Maps stretched to [0, 1], each map alone."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

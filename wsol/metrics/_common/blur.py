@@ -1,7 +1,5 @@
 """The blurred image that insertion starts from: RISE's own kernel, and the Gaussian it was meant to be."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Scores along a path from one image to another, pixel by pixel in a given order; and the area under them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""The class's probability when only what the map shows is left of the image."""
+"""Probabilities on the image masked by its map."""
 
 from __future__ import annotations
 

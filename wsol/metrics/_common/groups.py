@@ -1,7 +1,5 @@
 """Metric inputs of one size side by side on the device, and the outputs for one changed image of each."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any

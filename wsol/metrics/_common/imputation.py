@@ -5,8 +5,6 @@ equation with the kept pixels as its boundary. It is solved by conjugate gradien
 step, about a dozen whatever the size of the hole; on a GPU all removals and channels go together.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

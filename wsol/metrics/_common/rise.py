@@ -4,8 +4,6 @@ Three readings under their own names. `rise2018_dataset` and `rise2018_single` f
 a box filter and whose order inside ties is reversed; `rise_fixed` mends both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -15,16 +13,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wsol.metrics._base import OF_CLASS, SHARE, BatchMetric, Columns, MetricInput, OfClass, digest, mean, once_each
+from wsol.metrics._base import OF_CLASS, BatchMetric, Columns, MetricInput, OfClass, digest, once_each
 from wsol.metrics._common.blur import Blur, blurred, folded_kernel, gaussian_kernel
 from wsol.metrics._common.curves import Paths, Ties, area, map_ranks, path_probabilities, step_counts
 from wsol.metrics._common.groups import SizeGroup, by_size
+from wsol.metrics._scores import SHARE, mean
 from wsol.models.forward import class_probabilities
 from wsol.options import Range, option
 
 Curve = NDArray[np.float64]
 
 PAPER = "Petsiuk, Das and Saenko, RISE, BMVC 2018"
+CURVES = {"deletion": "share of pixels deleted", "insertion": "share of pixels inserted"}
 
 
 @dataclass(frozen=True, kw_only=True)

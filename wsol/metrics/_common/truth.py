@@ -1,7 +1,5 @@
 """What is object and what is not, pixel by pixel, in the frame of the network input."""
 
-from __future__ import annotations
-
 from typing import Any, Literal, cast
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""What the two networks trained on the embedded data set share (`scripts/train_shapes.py`)."""
+"""What the two networks trained on the embedded dataset share (`scripts/train_shapes.py`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small network with global average pooling for the embedded data set.
+"""A small network with global average pooling for the embedded dataset.
 
 CAM applies, and at stage 5 the gradient methods coincide (Zhou et al., 2016; Selvaraju et al., 2017, app. A).
 """

@@ -1,4 +1,4 @@
-"""A small VGG for the embedded data set: the architecture on which methods differ most."""
+"""A small VGG for the embedded dataset: the architecture on which methods differ most."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ SOURCES = {
     "merge": "not used: one crop",
     "space": f"{CODE}: map and ground truth at 224 x 224",
     "side": f"{CODE}: _RESIZE_LENGTH",
-    "resize": f"{CODE}: cv2.INTER_CUBIC (half-pixel centres)",
+    "resize": f"{CODE}: cv2.INTER_CUBIC (half-pixel centers)",
     "resize_uint8": f"{CODE}: resized as float",
     "normalise": f"{CODE}: min-max, flat maps and NaN to zeros",
     "order": f"{CODE}: min-max after the resize",

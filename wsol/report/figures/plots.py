@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wsol.report.figures.style import COLORS, CONTROL, DASHES, styles
-from wsol.report.numbers.curves import BINS, PATHS, TAUS, accuracy_line, iou_histogram, path_line
+from wsol.report.numbers.curves import BINS, TAUS, accuracy_line, iou_histogram, metric_curve
 from wsol.report.numbers.names import label_of, short_measure
 from wsol.report.numbers.studies import brief, knob_differences, main_cell
 from wsol.report.tables.overview import in_full
@@ -74,26 +74,24 @@ def histograms(data: ReportData, protocol: str) -> Any:
     return figure
 
 
-def paths(data: ReportData, metric: str) -> Any:
-    """Mean deletion and insertion curves with their intervals."""
+def curves(data: ReportData, metric: str) -> Any:
+    """The mean curves of a metric with their intervals, a panel for each of its columns."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(PAGE, 2.5), sharey=True)
+    panels = data.summary.metrics[metric].curves
+    figure, axes = plt.subplots(1, len(panels), figsize=(PAGE, 2.5), sharey=True, squeeze=False)
     style = styles(data.variants)
-    for axis, path in zip(axes, PATHS, strict=True):
+    for axis, (column, label) in zip(axes[0], panels.items(), strict=True):
         for key in [k for k in data.variants if k not in data.same][:LINES]:
-            line = path_line(data.tables[key], metric, path)
-            if line is not None:
-                axis.plot(line.x, line.y, **_line(style[key]), label=_name(data, key))
-                axis.fill_between(line.x, line.low, line.high, color=_color(style[key]), alpha=0.08, linewidth=0)
-        axis.set(
-            title=f"{path}, {short_measure(metric, data.summary.measures)}",
-            xlabel=f"share of pixels {'deleted' if path == 'deletion' else 'inserted'}",
-            xlim=(0, 1),
-        )
+            curve = metric_curve(data.tables[key], metric, column)
+            if curve is not None:
+                axis.plot(curve.x, curve.y, **_line(style[key]), label=_name(data, key))
+                axis.fill_between(curve.x, curve.low, curve.high, color=_color(style[key]), alpha=0.08, linewidth=0)
+        name = short_measure(metric, data.summary.measures)
+        axis.set(title=f"{column}, {name}", xlabel=label, xlim=(0, 1))
         axis.set_ylim(bottom=0)
-    axes[0].set_ylabel("mean probability")
-    _legend(figure, axes[0])
+    axes[0][0].set_ylabel("mean over images")
+    _legend(figure, axes[0][0])
     return figure
 
 
@@ -210,17 +208,14 @@ def knobs(lines: Sequence[Line], study: KnobStudy) -> Any:
     names = list(study.derived)
     figure, axis = plt.subplots(figsize=(PAGE, 0.9 + 0.055 * len(names) * (len(shown) + 1)))
     for n, line in enumerate(shown):
-        here = [(place, found[name, line.name][0]) for place, name in enumerate(names) if (name, line.name) in found]
-        at = np.array([place for place, _ in here]) + 0.7 * ((n + 0.5) / len(shown) - 0.5)
-        drawn: dict[str, Any] = {
-            "color": COLORS[n % len(COLORS)],
-            "linestyle": "none",
-            "marker": "o",
-            "markersize": 2.5,
-        }
-        sides = np.hstack([_sides(cell) for _, cell in here]) if here else None
-        values = [cell.value for _, cell in here]
-        axis.errorbar(values, at, xerr=sides, markersize=2.5, linewidth=0.8, label=brief(line), **drawn)
+        cells = {place: found[name, line.name][0] for place, name in enumerate(names) if (name, line.name) in found}
+        if cells:
+            at = np.array(list(cells)) + 0.7 * ((n + 0.5) / len(shown) - 0.5)
+            values, sides = [cell.value for cell in cells.values()], np.hstack([_sides(c) for c in cells.values()])
+            color = COLORS[n % len(COLORS)]
+            axis.errorbar(
+                values, at, xerr=sides, fmt="o", color=color, markersize=2.5, linewidth=0.8, label=brief(line)
+            )
     axis.axvline(0, color="0.4", linewidth=0.6)
     axis.set_yticks(range(len(names)), [study.derived[name] for name in names])
     axis.set_ylim(len(names) - 0.4, -0.6)

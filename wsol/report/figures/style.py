@@ -58,14 +58,14 @@ def styles(variants: Mapping[str, VariantInfo]) -> dict[str, tuple[int, int]]:
     ablation = len(methods) >= 2 * len(set(methods))
     colors: dict[str, int] = {}
     dashes: dict[str, int] = {}
-    found = {}
+    chosen = {}
     for key, variant in variants.items():
         shared = "" if variant.role == "control" else key if ablation else variant.method
         if shared:
             colors.setdefault(shared, len(colors))
-        found[key] = (colors.get(shared, -1), dashes.setdefault(shared, 0))
+        chosen[key] = (colors.get(shared, -1), dashes.setdefault(shared, 0))
         dashes[shared] += 1
-    return found
+    return chosen
 
 
 def heat(levels: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

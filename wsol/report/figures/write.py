@@ -11,7 +11,6 @@ from wsol.errors import ConfigError, OutputError
 from wsol.report.figures import plots
 from wsol.report.figures.map_grid import map_grid
 from wsol.report.figures.style import STYLE
-from wsol.report.numbers.curves import PATHS
 from wsol.report.numbers.names import slug
 from wsol.report.numbers.report_data import ReportData
 from wsol.report.numbers.rows import is_swept
@@ -79,9 +78,9 @@ def figures(data: ReportData) -> Iterator[tuple[str, Callable[[], Any]]]:
         if is_swept(protocol):
             yield f"accuracy-over-tau-{name}", partial(plots.accuracy, data, name)
         yield f"iou-{name}", partial(plots.histograms, data, name)
-    for name in data.summary.metrics:
-        if any(f"{name}/{path}" in t.column_names for t in data.tables.values() for path in PATHS):
-            yield f"deletion-insertion-{name}", partial(plots.paths, data, name)
+    for name, metric in data.summary.metrics.items():
+        if any(f"{name}/{column}" in t.column_names for t in data.tables.values() for column in metric.curves):
+            yield f"{'-'.join(metric.curves)}-{name}", partial(plots.curves, data, name)
     if data.headline is not None:
         yield "quality-against-cost", partial(plots.cost, data)
         for varied in ablations(data.lines, data.headline):

@@ -92,37 +92,37 @@ def _digests(table: pa.Table) -> dict[str, str]:
 
 
 def _kept(table: pa.Table, protocols: Mapping[str, ProtocolInfo]) -> dict[str, _Kept]:
-    found = {}
+    kept = {}
     for name, protocol in protocols.items():
         if f"{name}/iou" not in table.column_names:
             continue
         rows = rows_of(table, name)
         if len(rows):
             ids = tuple(rows["image_id"].to_pylist())
-            found[name] = _Kept(images_of(rows), ids, curves_of(rows, protocol), not is_swept(protocol))
-    return found
+            kept[name] = _Kept(images_of(rows), ids, curves_of(rows, protocol), not is_swept(protocol))
+    return kept
 
 
-def _equal(one: _Evidence, other: _Evidence, common: Common) -> bool:
-    shared = one.digests.keys() & other.digests.keys()
-    if len(shared) >= FEWEST and all(one.digests[image] == other.digests[image] for image in shared):
+def _equal(first: _Evidence, second: _Evidence, common: Common) -> bool:
+    shared = first.digests.keys() & second.digests.keys()
+    if len(shared) >= FEWEST and all(first.digests[image] == second.digests[image] for image in shared):
         return True  # else curves decide: maps that differ in the last bit are one method all the same
-    a, b = one.curves, other.curves
+    a, b = first.curves, second.curves
     if not a or a.keys() != b.keys():
         return False
-    for name, mine in a.items():
-        theirs = b[name]
-        pair = (mine.images, theirs.images)
+    for name, of_a in a.items():
+        of_b = b[name]
+        pair = (of_a.images, of_b.images)
         if pair not in common:
-            common[pair] = _in_both(mine.ids, theirs.ids)
-        here, there = common[pair]
-        if len(here) < FEWEST or (np.abs(mine.at(here) - theirs.at(there)) > 1e-6).mean() > ROUNDING:
+            common[pair] = _in_both(of_a.ids, of_b.ids)
+        rows_a, rows_b = common[pair]
+        if len(rows_a) < FEWEST or (np.abs(of_a.at(rows_a) - of_b.at(rows_b)) > 1e-6).mean() > ROUNDING:
             return False
     return True
 
 
 def _in_both(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Places of up to IMAGES common images in both lists, spread evenly."""
-    _, here, there = np.intersect1d(np.asarray(a), np.asarray(b), assume_unique=True, return_indices=True)
-    chosen = np.unique(np.linspace(0, len(here) - 1, min(IMAGES, len(here))).astype(int))
-    return here[chosen], there[chosen]
+    _, in_a, in_b = np.intersect1d(np.asarray(a), np.asarray(b), assume_unique=True, return_indices=True)
+    chosen = np.unique(np.linspace(0, len(in_a) - 1, min(IMAGES, len(in_a))).astype(int))
+    return in_a[chosen], in_b[chosen]

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wsol.errors import ConfigError, UnknownName, unknown
+from wsol.grammar import same_choice
 from wsol.report.numbers.lines import Key, Line, check_fields, value_of
 from wsol.report.numbers.names import natural, short_name
 from wsol.report.numbers.quantity import Cell
 
 if TYPE_CHECKING:
-    from wsol.runs.schema import ProtocolInfo
+    from wsol.runs.schema import ProtocolInfo, VariantInfo
 
     Protocols = Mapping[str, ProtocolInfo]
+
+
+NOTHING = "no number is left to show; leave out --metric, --protocol, --slice or --by"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +60,12 @@ def chosen_keys(cells: Mapping[Key, Cell], protocols: Protocols, choice: Choice)
         wanted = {name for asked in choice.protocols for name in _meant(asked, measures, protocols)}
         known = [key for key in known if key[0] in wanted]
     if choice.metrics:
-        names = {m for key in known for m in (key[1], key[0])}
-        for asked in choice.metrics:
-            if asked not in names:
-                raise unknown("metric", asked, names)
-        return [key for key in known if key[1] in choice.metrics or key[0] in choice.metrics]
+        spellings = {key: {key[0], key[1], f"{key[0]}/{key[1]}"} for key in known}
+        names = {name for several in spellings.values() for name in several}
+        for name in choice.metrics:
+            if name not in names:
+                raise unknown("metric", name, names)
+        return [key for key in known if spellings[key] & set(choice.metrics)]
     if choice.everything:
         return [key for key in known if key[0] != "classification"]
     return [key for key in known if cells[key].quantity.main]
@@ -121,10 +126,10 @@ def _meant(asked: str, measures: Sequence[str], protocols: Protocols) -> list[st
     """A measure by its name; a preset means those derived from it too where it is not there itself."""
     if asked in measures:
         return [asked]
-    found = [name for name in measures if name in protocols and protocols[name].preset == asked]
-    if not found:
+    derived = [name for name in measures if name in protocols and protocols[name].preset == asked]
+    if not derived:
         raise unknown("protocol", asked, measures)
-    return found
+    return derived
 
 
 def worth(line: Line, key: Key | None) -> float:
@@ -142,26 +147,40 @@ def baselines(blocks: Sequence[Sequence[Line]], name: str) -> list[Line]:
     ------
     UnknownName, ConfigError : no line is called so, or several, none of them in this block.
     """
-    own: list[Line | None] = []
+    bases: list[Line | None] = []
     for block in blocks:
         try:
-            own.append(find_line(block, name))
+            bases.append(find_line(block, name))
         except UnknownName:
-            own.append(None)
-    known = [line for line in own if line is not None]
+            bases.append(None)
+    known = [line for line in bases if line is not None]
     if not known:
         find_line([line for block in blocks for line in block], name)  # says what there is
-    if None in own and len(known) > 1:
+    if None in bases and len(known) > 1:
         raise ConfigError(f"{name!r} is in {len(known)} of {len(blocks)} runs; show those alone, or one run of them")
-    return [base or known[0] for base, block in zip(own, blocks, strict=True) for _ in block]
+    return [base or known[0] for base, block in zip(bases, blocks, strict=True) for _ in block]
 
 
 def find_line(lines: Sequence[Line], name: str) -> Line:
-    """The line of a variant: its id, its short name, or the only one that begins so."""
-    for line in lines:
-        if name in (line.name, short_name(line.about)[0] if line.about else ""):
-            return line
-    beginning = [line for line in lines if line.name.startswith(name)]
-    if len(beginning) == 1:
-        return beginning[0]
-    raise unknown("variant", name, [line.name for line in beginning or lines])
+    """The line of a variant, by a name as `named_variant` understands it."""
+    by_name = {line.name: line for line in lines}
+    return by_name[named_variant(name, {key: line.variant for key, line in by_name.items()})]
+
+
+def named_variant(name: str, variants: Mapping[str, VariantInfo | None], *, see: str = "") -> str:
+    """The key of a variant: by its id however it is spelled, its method or the beginning of its key, if unambiguous.
+
+    Raises
+    ------
+    ConfigError : several fit. UnknownName : none does; `see` says where to look.
+    """
+    for key, variant in variants.items():
+        if name == key or (variant and (name == short_name(variant)[0] or same_choice(name, variant.id))):
+            return key
+    fitting = [key for key, variant in variants.items() if variant and variant.method == name]
+    fitting = fitting or [key for key in variants if key.startswith(name)]
+    if len(fitting) > 1:
+        raise ConfigError(f"{name} could be {' or '.join(fitting)}; give the whole name")
+    if not fitting:
+        raise unknown("variant", name, variants, see=see)
+    return fitting[0]

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 TAUS = np.arange(201) / 200  # where accuracies are drawn; the last is the end of the curve
 BINS = 20  # of IoU histograms: every usual delta is an edge
-PATHS = ("deletion", "insertion")  # columns that hold a curve per image
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +47,9 @@ def iou_histogram(rows: pa.Table, protocol: ProtocolInfo) -> tuple[NDArray[np.in
     return np.bincount(bins, minlength=BINS), tau_of(position, protocol)
 
 
-def path_line(table: pa.Table, metric: str, path: str) -> Curve | None:
-    """The mean curve over images of a deletion or insertion metric against the share of pixels, with its interval."""
-    column = f"{metric}/{path}"
+def metric_curve(table: pa.Table, metric: str, column: str) -> Curve | None:
+    """The mean over images of a curve per image over [0, 1], with its interval; None where there is none."""
+    column = f"{metric}/{column}"
     if column not in table.column_names:
         return None
     rows = known(table, column)

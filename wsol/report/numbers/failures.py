@@ -30,8 +30,8 @@ class Failures:
     def sentence(self, variant: str) -> str:
         """What stands under the table."""
         done = "they are left out (--skip-failed)" if self.skipped else "they count as misses"
-        said = f"{variant}: {self.count} of {self.images} images failed"
-        return f"{said} (first: {self.image_id}: {self.error}); {done}."
+        counted = f"{variant}: {self.count} of {self.images} images failed"
+        return f"{counted} (first: {self.image_id}: {self.error}); {done}."
 
 
 def failures(table: pa.Table, *, skipped: bool) -> Failures | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -39,14 +39,17 @@ class Line:
     costs: Mapping[str, float]
     control: bool = False
     same_as: str = ""
-    stochastic: bool = False
     about: VariantInfo | None = None
-    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def variant(self) -> VariantInfo | None:
         """The one variant that it stands for, or None where it is a mean over several."""
         return self.about if self.about is not None and self.about.id == self.name else None
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """All options of its method with their defaults; none where it stands for several methods."""
+        return self.about.defaults if self.about is not None and "method" in self.fields else {}
 
 
 def key_of(cell: Cell) -> Key:
@@ -60,9 +63,9 @@ def lines_of(summaries: Sequence[Summary]) -> list[Line]:
     for group in grouped(summaries, apart_from_seed):
         of_seeds = [_of_run(summary) for summary in group]
         if len({run_fields(summary)["seed"] for summary in group}) < len(group) or len(group) == 1:
-            lines += [line for one in of_seeds for line in one]
+            lines += [line for run in of_seeds for line in run]
             continue
-        by_name = grouped([line for one in of_seeds for line in one], lambda n: (n.name, str(n.fields["slice"])))
+        by_name = grouped([line for run in of_seeds for line in run], lambda n: (n.name, str(n.fields["slice"])))
         lines += [_over_seeds(same) for same in by_name]
     return lines
 
@@ -129,18 +132,16 @@ def _of_run(summary: Summary) -> list[Line]:
         for part in slices:
             if (variant, part) not in cells:
                 continue
-            own = {"variant": about.id, "method": about.method, "layers": "+".join(about.layers), "slice": part}
+            about_line = {"variant": about.id, "method": about.method, "layers": "+".join(about.layers), "slice": part}
             lines.append(
                 Line(
                     name=about.id,
-                    fields={**about.options, **inherited, **own},
+                    fields={**about.options, **inherited, **about_line},
                     cells=cells[variant, part],
                     costs=summary.costs[variant],
                     control=about.role == "control",
                     same_as=summary.variants[summary.same[variant]].id if variant in summary.same else "",
-                    stochastic=about.stochastic,
                     about=about,
-                    defaults=about.defaults,
                 )
             )
     return lines
@@ -158,7 +159,7 @@ def _over_seeds(lines: Sequence[Line]) -> Line:
     Numbers on a sample of the images can't be averaged, since the sample follows from the seed too.
     """
     first = lines[0]
-    if not first.stochastic or len(lines) == 1:
+    if first.about is None or not first.about.stochastic or len(lines) == 1:
         return first
     cells = {}
     for key, cell in first.cells.items():
@@ -178,9 +179,9 @@ def _mean(lines: Sequence[Line]) -> Line:
     """The mean over lines of every number that all of them have on the same images."""
     cells = {}
     for key in lines[0].cells:
-        found = [line.cells[key] for line in lines if key in line.cells]
-        if len(found) == len(lines) and len({c.images for c in found}) == 1 and all(c.draws for c in found):
-            cells[key] = _averaged(found)
+        alike = [line.cells[key] for line in lines if key in line.cells]
+        if len(alike) == len(lines) and len({c.images for c in alike}) == 1 and all(c.draws for c in alike):
+            cells[key] = _averaged(alike)
     costs = {name: float(np.mean([line.costs[name] for line in lines])) for name in lines[0].costs}
     common = {k: v for k, v in lines[0].fields.items() if all(line.fields.get(k) == v for line in lines)}
     return Line(
@@ -190,7 +191,6 @@ def _mean(lines: Sequence[Line]) -> Line:
         costs=costs,
         control=all(line.control for line in lines),
         about=lines[0].about,
-        defaults=lines[0].defaults if "method" in common else {},
     )
 
 

@@ -54,9 +54,9 @@ class Validation:
         if self.tables is None or not is_swept(protocol):
             return None
         table = self.tables.get(key)
-        there = table is not None and f"{protocol.name}/iou" in table.column_names
-        (self.found if there else self.missing).append(f"{key} under {protocol.name}")
-        return rows_of(table, protocol.name) if table is not None and there else None
+        measured = table is not None and f"{protocol.name}/iou" in table.column_names
+        (self.found if measured else self.missing).append(f"{key} under {protocol.name}")
+        return rows_of(table, protocol.name) if table is not None and measured else None
 
     def check(self) -> None:
         """Log which rows were missing; raises DataError where all were."""
@@ -133,18 +133,18 @@ def localization(subject: Subject, settings: Settings) -> list[Cell]:
             if not keep.any():
                 continue
             part = subject.rows if keep.all() else subject.rows.filter(keep)
-            found: dict[float, Mapping[str, Draws]] = {}
+            by_delta: dict[float, Mapping[str, Draws]] = {}
             for delta in subject.deltas:
                 wanted = masks if delta == HALF else {}  # only those are reported
                 if best and keep.all() and subject.plain:
-                    found[delta] = draw_best(curves, delta, settings.resamples(part), masks=wanted, ge=subject.ge)
+                    by_delta[delta] = draw_best(curves, delta, settings.resamples(part), masks=wanted, ge=subject.ge)
                     continue
                 if delta not in held:
                     held[delta] = _held(subject, curves, delta, source, settings)
-                found[delta] = _draws(held[delta], wanted, keep, part, settings, by_class=subject.by_class)
-            cells += _accuracies(subject, found, part, source, settings.validation_name, name)
+                by_delta[delta] = _draws(held[delta], wanted, keep, part, settings, by_class=subject.by_class)
+            cells += _accuracies(subject, by_delta, part, source, settings.validation_name, name)
             if best and not name:
-                cells += _at_best(subject, found[HALF][ALL], source, settings)
+                cells += _at_best(subject, by_delta[HALF][ALL], source, settings)
     return cells
 
 
@@ -192,12 +192,12 @@ def _draws(
         drawn = {name: draw_class_mean(bit[keep], part["label"].to_numpy(), resamples) for name, bit in bits.items()}
     else:
         drawn = {name: draw_mean(bit[keep], resamples, bounded=True) for name, bit in bits.items()}
-    return {name: replace(one, tau=held.tau) for name, one in drawn.items()}
+    return {name: replace(draws, tau=held.tau) for name, draws in drawn.items()}
 
 
 def _accuracies(
     subject: Subject,
-    found: Mapping[float, Mapping[str, Draws]],
+    by_delta: Mapping[float, Mapping[str, Draws]],
     part: pa.Table,
     source: TauFrom,
     chosen_on: str,
@@ -206,9 +206,9 @@ def _accuracies(
     images, cells = images_of(part), []
     for quantity in subject.quantities:
         name = quantity.key if quantity.top else ALL
-        if quantity.reduction != "hits" or name not in found[quantity.deltas[0]]:
+        if quantity.reduction != "hits" or name not in by_delta[quantity.deltas[0]]:
             continue
-        parts = [found[delta][name] for delta in quantity.deltas]
+        parts = [by_delta[delta][name] for delta in quantity.deltas]
         draws = average(parts) if len(parts) > 1 else parts[0]
         cells.append(
             cell_of(
@@ -259,8 +259,8 @@ def _at_best(subject: Subject, best: Draws, source: TauFrom, settings: Settings)
 
 def _class_masks(subject: Subject) -> dict[str, NDArray[np.bool_]]:
     """Whose class the network got right, in the protocol's own view; nothing for maps scored without a network."""
-    own = f"{subject.protocol.name}/rank"
-    column = own if own in subject.rows.column_names else "rank"
+    ranked = f"{subject.protocol.name}/rank"
+    column = ranked if ranked in subject.rows.column_names else "rank"
     if column not in subject.rows.column_names:
         return {}
     ranks = numbers(subject.rows, column)

@@ -24,12 +24,12 @@ def apart(cell: Cell | None, base: Cell | None) -> tuple[Cell, Difference] | Non
         return None
     if not cell.draws.resamples.same_as(base.draws.resamples):
         return None
-    found = difference(cell.draws, base.draws)
+    test = difference(cell.draws, base.draws)
     scale = 100.0 if cell.percent else 1.0
     most = 100.0 if cell.percent else math.inf  # of a difference of two shares
-    low, high = max(-most, scale * found.low), min(most, scale * found.high)
-    points = replace(cell, value=scale * found.value, low=low, high=high, draws=None, seeds=1)
-    return points, found
+    low, high = max(-most, scale * test.low), min(most, scale * test.high)
+    points = replace(cell, value=scale * test.value, low=low, high=high, draws=None, seeds=1)
+    return points, test
 
 
 def against(lines: Sequence[Line], key: Key, bases: Sequence[Line]) -> dict[int, tuple[Cell, bool]]:
@@ -37,13 +37,13 @@ def against(lines: Sequence[Line], key: Key, bases: Sequence[Line]) -> dict[int,
 
     `bases` has one line for each of `lines`; a base itself and twins of others have no difference.
     """
-    found = {
+    pairs = {
         n: pair
         for n, (line, base) in enumerate(zip(lines, bases, strict=True))
         if line is not base and not line.same_as and (pair := apart(line.cells.get(key), base.cells.get(key)))
     }
-    sure = significant({n: pair[1].p for n, pair in found.items()})
-    return {n: (pair[0], n in sure) for n, pair in found.items()}
+    sure = significant({n: pair[1].p for n, pair in pairs.items()})
+    return {n: (pair[0], n in sure) for n, pair in pairs.items()}
 
 
 def significant(p: Mapping[K, float]) -> set[K]:

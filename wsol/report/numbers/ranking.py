@@ -40,10 +40,10 @@ def places(lines: Sequence[Line], key: Key) -> Mapping[int, Place]:
         set_of = _image_set(lines[n])
         most[set_of] = max(most.get(set_of, 0), lines[n].cells[key].n)
     taking = [n for n in taking if lines[n].cells[key].n == most[_image_set(lines[n])]]
-    found: dict[int, Place] = {}
+    places_of: dict[int, Place] = {}
     for group in grouped(taking, lambda n: lines[n].cells[key].images):
-        found |= _group(lines, key, group)
-    return found
+        places_of |= _group(lines, key, group)
+    return places_of
 
 
 def _image_set(line: Line) -> tuple[str, str]:
@@ -57,11 +57,11 @@ def _group(lines: Sequence[Line], key: Key, group: Sequence[int]) -> dict[int, P
     if higher is None or len(group) < 2:
         return {}
     draws = {str(n): cell.draws for n, cell in cells.items() if cell.draws is not None}
-    found = standings(draws, higher_is_better=higher)
-    ranks = [one.rank for one in found.values()]
-    count = sum(one.tied_with_best for one in found.values())
-    alone, some = count == 1, 1 < count < len(found)
+    ranked = standings(draws, higher_is_better=higher)
+    ranks = [standing.rank for standing in ranked.values()]
+    count = sum(standing.tied_with_best for standing in ranked.values())
+    alone, some = count == 1, 1 < count < len(ranked)
     return {
-        int(n): Place(one.rank, ranks.count(one.rank) > 1, one.tied_with_best and alone, one.tied_with_best and some)
-        for n, one in found.items()
+        int(n): Place(s.rank, ranks.count(s.rank) > 1, s.tied_with_best and alone, s.tied_with_best and some)
+        for n, s in ranked.items()
     }

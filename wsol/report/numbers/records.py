@@ -24,7 +24,7 @@ def records(
     keys : only these; all by default.
     bases : for each line, the one whose paired difference its numbers get; none by default.
     """
-    found = []
+    numbers = []
     for n, line in enumerate(lines):
         variant, base = line.variant, bases[n] if bases else None
         about: dict[str, Any] = {"variant": line.name, "method": line.fields.get("method")}
@@ -35,8 +35,8 @@ def records(
         for key, cell in line.cells.items():
             if keys is None or key in keys:
                 paired = _difference(cell, base.cells.get(key), base.name) if base else {}
-                found.append(about | _number(cell) | {"same_as": line.same_as} | _extra(cell) | run | spent | paired)
-    return found
+                numbers.append(about | _number(cell) | {"same_as": line.same_as} | _extra(cell) | run | spent | paired)
+    return numbers
 
 
 def _number(cell: Cell) -> dict[str, Any]:

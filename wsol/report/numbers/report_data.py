@@ -81,8 +81,8 @@ class ReportData:
     @cached_property
     def same(self) -> Mapping[str, str]:
         """From a variant to an equal one (`Summary.same`) that was evaluated on as many images or more."""
-        found = self.summary.same.items()
-        return {key: twin for key, twin in found if len(self.tables[twin]) >= len(self.tables[key])}
+        pairs = self.summary.same.items()
+        return {key: twin for key, twin in pairs if len(self.tables[twin]) >= len(self.tables[key])}
 
     def cell(self, variant: str, measure: str, metric: str) -> Cell | None:
         """One number of one variant."""

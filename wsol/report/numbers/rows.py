@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 def known(table: pa.Table, *columns: str) -> pa.Table:
     """The rows where at least one of the columns has a value."""
-    found = np.zeros(len(table), bool)
+    valid = np.zeros(len(table), bool)
     for column in columns:
-        found |= table[column].is_valid().to_numpy()
-    return table if found.all() else table.filter(pa.array(found))
+        valid |= table[column].is_valid().to_numpy()
+    return table if valid.all() else table.filter(pa.array(valid))
 
 
 def numbers(table: pa.Table, column: str) -> NDArray[np.float64]:
@@ -46,17 +46,17 @@ def columns_of(table: pa.Table, prefix: str) -> dict[str, Any]:
 
     A bootstrap asks for them dozens of times.
     """
-    found: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     for column in (c for c in table.column_names if c.startswith(prefix)):
         kind, lengths = table.schema.field(column).type, None
         if pa.types.is_list(kind) and not table[column].null_count:
             lengths = np.asarray(pc.list_value_length(table[column]))
         if lengths is not None and len(lengths) and (lengths == lengths[0]).all() and lengths[0]:
             values = table[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-            found[column.removeprefix(prefix)] = values.reshape(len(lengths), lengths[0])
+            columns[column.removeprefix(prefix)] = values.reshape(len(lengths), lengths[0])
         else:
-            found[column.removeprefix(prefix)] = table[column].to_pylist()
-    return found
+            columns[column.removeprefix(prefix)] = table[column].to_pylist()
+    return columns
 
 
 def median(table: pa.Table, column: str) -> float:

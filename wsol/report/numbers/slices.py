@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     Slicer = Callable[[pa.Table], Mapping[str, NDArray[np.bool_]]]
 
-Kind = Literal["class", "size", "instances", "correct"]
 MANY = 3  # objects from which on images are counted together
 
 
@@ -31,18 +30,9 @@ def slicer(kind: str, folder: RunFolder) -> Slicer:
         ``instances``, the number of ground-truth boxes; ``correct``, whether the label was the top class.
     folder : the run; thirds are those of all its images, whatever the rows.
     """
-    if kind not in get_args(Kind):
-        raise unknown("slice", kind, get_args(Kind), error=ConfigError)
-    if kind == "class":
-        names: Sequence[str] = folder.manifest.get("class_names", [])
-        return lambda rows: _classes(rows, names)
-    if kind == "instances":
-        return _instances
-    if kind == "correct":
-        return _correct
-    largest = max(folder.tables().values(), key=len)
-    third, two_thirds = np.quantile(object_share(largest), [1 / 3, 2 / 3])
-    return lambda rows: _sizes(rows, float(third), float(two_thirds))
+    if kind not in SLICERS:
+        raise unknown("slice", kind, SLICERS, error=ConfigError)
+    return SLICERS[kind](folder)
 
 
 def object_share(rows: pa.Table) -> NDArray[np.float64]:
@@ -52,24 +42,34 @@ def object_share(rows: pa.Table) -> NDArray[np.float64]:
         xyxy = np.asarray(boxes, np.float64).reshape(-1, 4)
         areas = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1])
         shares.append(areas.max() / (width * height) if len(areas) else np.nan)
-    found = np.array(shares, np.float64)
-    if np.isnan(found).all():
+    share = np.array(shares, np.float64)
+    if np.isnan(share).all():
         raise DataError("these rows have no ground-truth boxes to take sizes from; choose another slice")
-    return found
+    return share
 
 
-def _sizes(rows: pa.Table, third: float, two_thirds: float) -> dict[str, NDArray[np.bool_]]:
-    share = object_share(rows)
-    return {
-        f"small (<{100 * third:.0f} %)": share < third,
-        "medium": (share >= third) & (share < two_thirds),
-        f"large (>{100 * two_thirds:.0f} %)": share >= two_thirds,
-    }
+def _by_size(folder: RunFolder) -> Slicer:
+    third, two_thirds = np.quantile(object_share(max(folder.tables().values(), key=len)), [1 / 3, 2 / 3])
+
+    def sizes(rows: pa.Table) -> dict[str, NDArray[np.bool_]]:
+        share = object_share(rows)
+        return {
+            f"small (<{100 * third:.0f} %)": share < third,
+            "medium": (share >= third) & (share < two_thirds),
+            f"large (>{100 * two_thirds:.0f} %)": share >= two_thirds,
+        }
+
+    return sizes
 
 
-def _classes(rows: pa.Table, names: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
-    labels = rows["label"].to_numpy()
-    return {_class_name(int(label), names): labels == label for label in np.unique(labels)}
+def _by_class(folder: RunFolder) -> Slicer:
+    names: Sequence[str] = folder.manifest.get("class_names", [])
+
+    def classes(rows: pa.Table) -> dict[str, NDArray[np.bool_]]:
+        labels = rows["label"].to_numpy()
+        return {_class_name(int(label), names): labels == label for label in np.unique(labels)}
+
+    return classes
 
 
 def _class_name(label: int, names: Sequence[str]) -> str:
@@ -79,8 +79,8 @@ def _class_name(label: int, names: Sequence[str]) -> str:
 
 def _instances(rows: pa.Table) -> dict[str, NDArray[np.bool_]]:
     count = np.array([len(boxes) // 4 for boxes in rows["gt_boxes"].to_pylist()])
-    found = {f"{n} object{'s' * (n != 1)}": count == n for n in range(MANY) if (count == n).any()}
-    return {**found, f"{MANY}+ objects": count >= MANY} if (count >= MANY).any() else found
+    masks = {f"{n} object{'s' * (n != 1)}": count == n for n in range(MANY) if (count == n).any()}
+    return {**masks, f"{MANY}+ objects": count >= MANY} if (count >= MANY).any() else masks
 
 
 def _correct(rows: pa.Table) -> dict[str, NDArray[np.bool_]]:
@@ -88,3 +88,11 @@ def _correct(rows: pa.Table) -> dict[str, NDArray[np.bool_]]:
         raise DataError("these rows don't say what the network predicted; choose another slice")
     ranks = numbers(rows, "rank")
     return {"class right": ranks < 1, "class wrong": ranks >= 1}
+
+
+SLICERS: dict[str, Callable[[RunFolder], Slicer]] = {
+    "class": _by_class,
+    "size": _by_size,
+    "instances": lambda folder: _instances,
+    "correct": lambda folder: _correct,
+}

@@ -102,7 +102,7 @@ def outcome(study: Ablation) -> Outcome | None:
             if pair is None:
                 return None
             pairs[rest, a, b] = pair[1]
-    sure = significant({place: found.p for place, found in pairs.items()})
+    sure = significant({place: test.p for place, test in pairs.items()})
     sign = -1 if study.cell.higher_is_better is False else 1
     best, moved = {}, {}
     for rest, cells in study.series.items():
@@ -115,22 +115,22 @@ def outcome(study: Ablation) -> Outcome | None:
 
 def _series(lines: Sequence[Line], key: Key, option: str, others: Sequence[str]) -> dict[str, list[tuple[Any, Cell]]]:
     """By the values of the other options, the values of `option` with their cells; series of one value are left out."""
-    found: dict[tuple[str, ...], dict[str, tuple[Any, Cell]]] = {}
+    series: dict[tuple[str, ...], dict[str, tuple[Any, Cell]]] = {}
     idle: list[Line] = []
     for line in lines:
         if set(others) & set(line.about.idle if line.about else ()):
             idle.append(line)
         else:
             rest = tuple(_value_of_option(line, n) for n in others)
-            found.setdefault(rest, {})[plain(value_of(line, option))] = (value_of(line, option), line.cells[key])
+            series.setdefault(rest, {})[plain(value_of(line, option))] = (value_of(line, option), line.cells[key])
     for line in idle:  # its idle options may have any value, so it belongs to each series that agrees in the others
         assert line.about is not None
-        own = [None if n in line.about.idle else _value_of_option(line, n) for n in others]
-        fitting = [r for r in found if all(a in (None, b) for a, b in zip(own, r, strict=True))]
-        for rest in fitting or [tuple(value or "" for value in own)]:
+        fixed = [None if n in line.about.idle else _value_of_option(line, n) for n in others]
+        fitting = [r for r in series if all(a in (None, b) for a, b in zip(fixed, r, strict=True))]
+        for rest in fitting or [tuple(value or "" for value in fixed)]:
             value = value_of(line, option)
-            found.setdefault(rest, {}).setdefault(plain(value), (value, line.cells[key]))
-    several = {rest: list(cells.values()) for rest, cells in found.items() if len(cells) > 1}
+            series.setdefault(rest, {}).setdefault(plain(value), (value, line.cells[key]))
+    several = {rest: list(cells.values()) for rest, cells in series.items() if len(cells) > 1}
     varying = [n for n in range(len(others)) if len({rest[n] for rest in several}) > 1]
     return {", ".join(rest[n] for n in varying if rest[n]): cells for rest, cells in several.items()}
 
@@ -180,22 +180,22 @@ def knob_study(protocols: Mapping[str, ProtocolInfo]) -> KnobStudy | None:
 
 def knob_differences(lines: Sequence[Line], study: KnobStudy) -> dict[tuple[str, str], tuple[Cell, Difference]]:
     """By (protocol, variant), the paired difference to the preset's main number, in points, and its test."""
-    found = {
+    pairs = {
         (p, line.name): apart(main_cell(line, p), main_cell(line, study.base)) for line in lines for p in study.derived
     }
-    return {place: pair for place, pair in found.items() if pair is not None}
+    return {place: pair for place, pair in pairs.items() if pair is not None}
 
 
 def over_tau(lines: Sequence[Line], study: KnobStudy) -> Ablation:
     """The main number of protocols that differ in their fixed threshold only, one series per variant."""
     values = sorted(study.taus.values())
-    found: dict[str, dict[int, Cell]] = {}
+    series: dict[str, dict[int, Cell]] = {}
     for line in lines:
         if not line.same_as:
             cells = {values.index(tau): main_cell(line, name) for name, tau in study.taus.items()}
-            found[brief(line)] = {n: cell for n, cell in sorted(cells.items()) if cell is not None}
+            series[brief(line)] = {n: cell for n, cell in sorted(cells.items()) if cell is not None}
     return Ablation(
-        "protocol", "fixed threshold", "tau", values, {name: cells for name, cells in found.items() if cells}
+        "protocol", "fixed threshold", "tau", values, {name: cells for name, cells in series.items() if cells}
     )
 
 

@@ -20,7 +20,7 @@ from wsol.report.numbers.lines import lines_of
 from wsol.report.numbers.localization import LONG, Subject, Validation, localization
 from wsol.report.numbers.quantity import Cell, cell_of, without_number
 from wsol.report.numbers.records import records
-from wsol.report.numbers.rows import columns_of, images_of, known, median, numbers, rank_depth, rows_of
+from wsol.report.numbers.rows import columns_of, flat, images_of, known, median, numbers, rank_depth, rows_of
 from wsol.stats import reductions
 from wsol.stats.bootstrap import draw, draw_mean
 from wsol.stats.resamples import Resamples
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["COSTS", "RESAMPLES", "Cell", "Settings", "Summary", "summarize"]
 
 RESAMPLES = 1000  # bootstrap replicates; the interval's own noise is then about a tenth of its width
+MOST_TRIVIAL = 5  # classes among which Top-5 is always right
 COSTS = ("forwards", "backwards", "partial_forwards", "ms", "peak_mb")
 
 log = logging.getLogger(__name__)
@@ -139,8 +140,8 @@ def summarize(
     DataError : there are no rows.
     """
     settings = settings or Settings(**chosen)
-    about = _without_trivial(folder)
     stored = folder.tables(variants, without=LONG)
+    about = _without_trivial(folder, stored)
     if images is not None:
         wanted = pa.array(list(images), pa.string())
         stored = {key: t.filter(pc.is_in(t["image_id"], wanted)) for key, t in stored.items()}
@@ -239,10 +240,10 @@ def _cell(
             return []
         draws = draw_mean(values, settings.resamples(rows), bounded=quantity.proportion)
     else:
-        found = columns_of(rows, f"{quantity.measure}/")
-        found = {name: found[name] for name in quantity.columns or found}
+        columns_read = columns_of(rows, f"{quantity.measure}/")
+        columns_read = {name: columns_read[name] for name in quantity.columns or columns_read}
         draws = draw(
-            lambda weights: reductions.reduce(quantity.reduction, found, weights.astype(np.float64)),
+            lambda weights: reductions.reduce(quantity.reduction, columns_read, weights.astype(np.float64)),
             settings.resamples(rows),
         )
         if math.isnan(draws.value):
@@ -266,9 +267,15 @@ def _sliced(rows: pa.Table, slicer: Callable[[pa.Table], Slices] | None) -> Slic
     return slicer(rows) if slicer is not None else {"": np.ones(len(rows), bool)}
 
 
-def _without_trivial(folder: RunFolder) -> About:
-    """What the footers say, without Top-5 of five or fewer classes: it holds for any prediction."""
+def _without_trivial(folder: RunFolder, tables: Mapping[str, pa.Table]) -> About:
+    """What the footers say, without Top-5 of five or fewer classes: it holds for any prediction.
+
+    A network may know more classes than the data set has: they are seen among its predictions.
+    """
     about, classes = folder.about(), len(folder.manifest.get("class_names", []))
+    if 0 < classes <= MOST_TRIVIAL:
+        seen = [flat(table, "top").max(initial=-1) for table in tables.values() if "top" in table.column_names]
+        classes = max(classes, 1 + int(max(seen, default=-1)))
     kept = tuple(q for q in about.quantities if q.top in (None, 1) or not classes or q.top < classes)
     return replace(about, quantities=kept)
 

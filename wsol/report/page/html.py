@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SCRIPTS = ("data", "dom", "table", "plot", "charts", "heat", "gallery", "detail", "app")
 
 
-def page(
+def render_page(
     folder: RunFolder, *, images: int | None = None, n_resamples: int = RESAMPLES, skip_failed: bool = False
 ) -> str:
     """The report of a run as HTML.

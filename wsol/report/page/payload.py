@@ -13,7 +13,7 @@ import numpy as np
 from wsol.report.figures.map_grid import best_step
 from wsol.report.figures.style import styles
 from wsol.report.numbers.choose import cell_at
-from wsol.report.numbers.curves import BINS, PATHS, accuracy_line, iou_histogram, path_line
+from wsol.report.numbers.curves import BINS, accuracy_line, iou_histogram, metric_curve
 from wsol.report.numbers.names import label_of, title
 from wsol.report.numbers.rows import is_swept
 
@@ -64,7 +64,7 @@ def numbers(data: ReportData) -> dict[str, Any]:
         "headline": data.keys.index(data.headline) if data.headline else None,
         "tau": _tau_plots(data),
         "histograms": _histograms(data),
-        "paths": _paths(data),
+        "curves": _curves(data),
         "bins": BINS,
     }
 
@@ -117,19 +117,18 @@ def _histograms(data: ReportData) -> list[dict[str, Any]]:
     return plots
 
 
-def _paths(data: ReportData) -> list[dict[str, Any]]:
+def _curves(data: ReportData) -> list[dict[str, Any]]:
     plots = []
-    for metric in data.summary.metrics:
-        lines = {path: [path_line(data.tables[key], metric, path) for key in data.variants] for path in PATHS}
-        found = {
-            path: [
+    for name, metric in data.summary.metrics.items():
+        panels = []
+        for column, label in metric.curves.items():
+            curves = [metric_curve(data.tables[key], name, column) for key in data.variants]
+            lines = [
                 [[_short(v) for v in part] for part in (c.y, c.low, c.high) if part is not None] if c else None
                 for c in curves
             ]
-            for path, curves in lines.items()
-            if any(curves)
-        }
-        plots += [{"metric": metric, "lines": found}] if found else []
+            panels += [{"name": column, "label": label, "lines": lines}] if any(curves) else []
+        plots += [{"metric": name, "panels": panels}] if panels else []
     return plots
 
 

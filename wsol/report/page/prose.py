@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wsol.report.numbers.lines import run_fields
 from wsol.report.tables.footer import footer
 from wsol.report.tables.overview import TIMED_APART, in_full, marks_of
+from wsol.report.tables.table import BEST, TIED
 from wsol.report.tables.text import LOST, interval, number
 
 if TYPE_CHECKING:
@@ -35,12 +36,9 @@ def introduction(data: ReportData) -> str:
 
 def notes(data: ReportData) -> str:
     """The lines under the table."""
-    marks = [
-        "Bold: significantly better than all others of its column (paired tests, Holm-corrected, 5 %).",
-        "<sup>1</sup> not significantly worse than the best; no mark at all: no significant difference to it.",
-        "Whiskers under the numbers: the interval within the column’s range.",
-    ]
     meanings = marks_of(data.lines, data.keys)
+    marks = [f"Bold: {meanings[BEST]}", f"<sup>1</sup> {meanings[TIED]}"]
+    marks.append("Whiskers under the numbers: the interval within the column’s range.")
     marks += [f"{LOST} {meanings[LOST]}"] if meanings[LOST] else []
     marks += [f"{TIMED_APART} {meanings[TIMED_APART]}"] if data.summary.timed_apart else []
     lines = footer([data.summary], data.lines, data.keys)

@@ -57,17 +57,17 @@ class Compared:
 
     def record(self) -> dict[str, Any]:
         """As a plain object: differences in the number's own unit (points for percentages)."""
-        found: dict[str, Any] = {"protocol": self.key[0], "metric": self.key[1], "tau_from": self.a.tau_from}
-        found |= {"a": self.a.value, "b": self.b.value}
-        found |= {"difference": self.points.value, "low": self.points.low, "high": self.points.high}
-        found |= {"p": self.difference.p, "n": self.difference.n}
-        found |= {"a_higher": self.difference.better, "b_higher": self.difference.worse}
-        return found | ({"mcnemar_p": self.test.p} if self.test else {})
+        plain: dict[str, Any] = {"protocol": self.key[0], "metric": self.key[1], "tau_from": self.a.tau_from}
+        plain |= {"a": self.a.value, "b": self.b.value}
+        plain |= {"difference": self.points.value, "low": self.points.low, "high": self.points.high}
+        plain |= {"p": self.difference.p, "n": self.difference.n}
+        plain |= {"a_higher": self.difference.better, "b_higher": self.difference.worse}
+        return plain | ({"mcnemar_p": self.test.p} if self.test else {})
 
 
 def compared(a: Side, b: Side, choice: Choice) -> list[Compared]:
     """The numbers asked for that both sides have on the same images, `a` minus `b`."""
-    found = []
+    pairs = []
     for key, cell in a.cells.items():
         pair = apart(cell, b.cells.get(key))
         if pair is None or key[0] == "classification":
@@ -77,36 +77,36 @@ def compared(a: Side, b: Side, choice: Choice) -> list[Compared]:
         assert right is not None
         bits = [d.influence for d in (left, right) if d.influence is not None and np.isin(d.influence, (0, 1)).all()]
         test = mcnemar(bits[0], bits[1]) if len(bits) == 2 else None
-        found.append(Compared(key, cell, b.cells[key], *pair, test))
-    if not found:
+        pairs.append(Compared(key, cell, b.cells[key], *pair, test))
+    if not pairs:
         raise DataError(f"{a.name} and {b.name} have no number on the same images; compare variants of one data set")
-    wanted = chosen_keys({one.key: one.a for one in found}, a.summary.protocols, choice)
-    return [one for one in found if one.key in wanted]
+    wanted = chosen_keys({pair.key: pair.a for pair in pairs}, a.summary.protocols, choice)
+    return [pair for pair in pairs if pair.key in wanted]
 
 
-def compare_table(found: Sequence[Compared], a: Side, b: Side) -> Table:
+def compare_table(pairs: Sequence[Compared], a: Side, b: Side) -> Table:
     """One row per number: both values, the difference, and the images in which one is higher."""
-    sure = significant({n: one.difference.p for n, one in enumerate(found)})
+    sure = significant({n: pair.difference.p for n, pair in enumerate(pairs)})
     columns = [Column("number", numeric=False), Column("a", "A"), Column("b", "B"), Column("difference", "A - B")]
     columns += [Column("p"), Column("a_higher", "A higher", drop=2), Column("b_higher", "B higher", drop=2)]
     columns += [Column("mcnemar_p", "McNemar p", drop=3), Column("n", drop=1)]
     style = {
-        kind: Style.of((c.points for c in found if c.points.percent is kind), signed=True) for kind in (True, False)
+        kind: Style.of((c.points for c in pairs if c.points.percent is kind), signed=True) for kind in (True, False)
     }
     rows = []
-    for n, one in enumerate(found):
-        counted = one.difference.better + one.difference.worse > 0 or one.test is not None
-        counts = [str(one.difference.better), str(one.difference.worse)] if counted else ["", ""]
-        arrow = " ↓" if one.a.higher_is_better is False else ""
+    for n, pair in enumerate(pairs):
+        counted = pair.difference.better + pair.difference.worse > 0 or pair.test is not None
+        counts = [str(pair.difference.better), str(pair.difference.worse)] if counted else ["", ""]
+        arrow = " ↓" if pair.a.higher_is_better is False else ""
         rows.append(
             [
-                *words(in_full(one.a, a.summary.measures) + arrow),
-                *(Entry(number(cell.value, cell.digits), cell.value) for cell in (one.a, one.b)),
-                entry(one.points, style[one.points.percent], marks=("*",) if n in sure else ()),
-                Entry(p_value(one.difference.p), one.difference.p),
+                *words(in_full(pair.a, a.summary.measures) + arrow),
+                *(Entry(number(cell.value, cell.digits), cell.value) for cell in (pair.a, pair.b)),
+                entry(pair.points, style[pair.points.percent], marks=("*",) if n in sure else ()),
+                Entry(p_value(pair.difference.p), pair.difference.p),
                 *words(*counts),
-                Entry(p_value(one.test.p), one.test.p) if one.test else Entry(),
-                Entry(str(one.difference.n), one.difference.n),
+                Entry(p_value(pair.test.p), pair.test.p) if pair.test else Entry(),
+                Entry(str(pair.difference.n), pair.difference.n),
             ]
         )
     return Table(
@@ -142,25 +142,25 @@ def most_different(a: Side, b: Side, key: Key, *, top: int) -> list[dict[str, An
     ]
 
 
-def images_table(found: Sequence[Mapping[str, Any]], key: Key) -> Table:
+def images_table(images: Sequence[Mapping[str, Any]], key: Key) -> Table:
     """The images as a table."""
     columns = [Column("image_id", "image", numeric=False), Column("class", numeric=False)]
     columns += [Column("a", "A"), Column("b", "B"), Column("difference", "A - B")]
     rows = [
         [
-            *words(one["image_id"], one["class"]),
-            *(Entry(number(one[name], 3), one[name]) for name in ("a", "b")),
-            Entry(number(one["difference"], 3, signed=True), one["difference"]),
+            *words(image["image_id"], image["class"]),
+            *(Entry(number(image[name], 3), image[name]) for name in ("a", "b")),
+            Entry(number(image["difference"], 3, signed=True), image["difference"]),
         ]
-        for one in found
+        for image in images
     ]
-    what = found[0]["what"] if found else "nothing differs"
+    what = images[0]["what"] if images else "nothing differs"
     return Table(columns=columns, rows=rows, lead=[f"Images that differ most: {what}, {key[0]}."])
 
 
-def image_key(found: Sequence[Compared], a: Side) -> Key | None:
+def image_key(pairs: Sequence[Compared], a: Side) -> Key | None:
     """The number that images are compared by: the first main one that each image has by itself."""
-    cells = {one.key: one.a for one in found if one.key[0] in a.summary.protocols or one.a.quantity.column}
+    cells = {pair.key: pair.a for pair in pairs if pair.key[0] in a.summary.protocols or pair.a.quantity.column}
     return main_key(list(cells), cells)
 
 

@@ -21,8 +21,8 @@ def knob_table(lines: Sequence[Line], study: KnobStudy) -> tuple[Table, list[Key
     variants = [line for line in lines if not line.same_as and main_cell(line, study.base)]
     if not variants:
         raise ConfigError(f"no variant has a number under {study.base} yet; run the same command to resume")
-    found = knob_differences(variants, study)
-    sure = significant({place: test.p for place, (_, test) in found.items()})
+    differences = knob_differences(variants, study)
+    sure = significant({place: test.p for place, (_, test) in differences.items()})
     numbers = {
         (protocol, line.name): cell
         for protocol in (study.base, *study.derived)
@@ -30,22 +30,20 @@ def knob_table(lines: Sequence[Line], study: KnobStudy) -> tuple[Table, list[Key
         if (cell := main_cell(line, protocol))
     }
     style = Style.of(numbers.values())
-    signed = Style.of((cell for cell, _ in found.values()), signed=True)
+    signed = Style.of((cell for cell, _ in differences.values()), signed=True)
     names = {study.base: f"{study.base} as published", **study.derived}
     rows: list[list[Entry]] = []
-    rules: set[int] = set()
     for protocol, name in names.items():
-        rules.add(len(rows))
         for line in variants:
             at = (protocol, line.name)
-            difference = found[at][0] if at in found else None
+            difference = differences[at][0] if at in differences else None
             marks = ("*",) if at in sure else ()
             rows.append(
                 [*words(name, brief(line)), entry(numbers.get(at), style), entry(difference, signed, marks=marks)]
             )
     first = main_cell(variants[0], study.base)
     assert first is not None
-    swept = all(cell.quantity.tau == "sweep" for cell, _ in found.values())
+    swept = all(cell.quantity.tau == "sweep" for cell, _ in differences.values())
     under = ", each number at its own best threshold" if swept else ""
     columns = [
         Column("knob", numeric=False),
@@ -56,10 +54,10 @@ def knob_table(lines: Sequence[Line], study: KnobStudy) -> tuple[Table, list[Key
     table = Table(
         columns=columns,
         rows=rows,
-        lead=[knobs_answer(found, study, first.label)],
+        lead=[knobs_answer(differences, study, first.label)],
         marks={"*": "significant (Holm-corrected over the table, 5 %)."},
         notes=[f"Differences to {study.base}, paired by image, in points{under}; n = {first.n}."],
-        rules=frozenset(rules - {0}),
+        rules=frozenset({len(variants)}),
     )
     keys = [key for key, cell in variants[0].cells.items() if key[0] in names and cell.quantity.headline]
     return table, keys

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from wsol.errors import ConfigError
-from wsol.report.numbers.choose import Choice, baselines, cell_at, headline, is_sample, ordered
+from wsol.report.numbers.choose import NOTHING, Choice, baselines, cell_at, headline, is_sample, ordered
 from wsol.report.numbers.lines import Key, Line, grouped, value_of
 from wsol.report.numbers.names import plain, short_layers, short_name, title
 from wsol.report.numbers.paired import against
@@ -48,7 +48,7 @@ def overview(
     timed_apart : whether milliseconds were measured in different runs.
     """
     if not lines or not keys:
-        raise ConfigError("nothing is left to show; ask for fewer conditions")
+        raise ConfigError(NOTHING)
     best_by = headline(keys, lines, choice.sort)
     blocks = [ordered(block, best_by, choice) for block in _blocks(lines, beside)]
     rows = [line for block in blocks for line in block]
@@ -158,15 +158,15 @@ def number_entries(rows: Sequence[Line], key: Key, bases: Sequence[Line] = ()) -
     beyond = against(rows, key, bases) if bases else {}
     style = Style.of(row.cells[key] for row in rows if key in row.cells)
     signed = Style.of((cell for cell, _ in beyond.values()), signed=True)
-    found = []
+    entries = []
     for n, row in enumerate(rows):
         at = marks_at(marks.get(n))
         if n in beyond:
             cell, significant = beyond[n]
-            found.append(entry(cell, signed, marks=("*",) if significant else ()))
+            entries.append(entry(cell, signed, marks=("*",) if significant else ()))
         else:
-            found.append(entry(row.cells.get(key), style, marks=() if beyond else at))
-    return found
+            entries.append(entry(row.cells.get(key), style, marks=() if beyond else at))
+    return entries
 
 
 def _answers(rows: Sequence[Line], key: Key, measures: Measures) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wsol.errors import ConfigError
-from wsol.report.numbers.choose import Choice, cell_at, headline, is_sample, ordered
+from wsol.report.numbers.choose import NOTHING, Choice, cell_at, headline, is_sample, ordered
 from wsol.report.numbers.lines import Key, Line, check_fields, grouped, value_of
 from wsol.report.numbers.names import natural, plain, short_layers, short_name
 from wsol.report.numbers.ranking import places
@@ -43,7 +43,7 @@ def pivot_table(
         )
     key = headline(keys, lines, choice.sort)
     if key is None:
-        raise ConfigError("nothing is left to show; ask for fewer conditions")
+        raise ConfigError(NOTHING)
     across = _fields(fields, differing, lines)
     down = list(choice.by) or _down(lines, across, differing)
     check_fields(lines, [*across, *down])
@@ -83,22 +83,22 @@ def _body(
     rows: Sequence[Line], key: Key, down: Sequence[str], across: Sequence[str], spread: Sequence[Values]
 ) -> list[list[Entry]]:
     names = dict.fromkeys(_values(line, down) for line in rows)
-    found: dict[tuple[Values, Values], Entry] = {}
+    entries: dict[tuple[Values, Values], Entry] = {}
     style = Style.of(line.cells[key] for line in rows)
     for values in spread:
         column = [line for line in rows if _values(line, across) == values]
         marks = places(column, key)
         for n, line in enumerate(column):
             at = (_values(line, down), values)
-            if at in found:
+            if at in entries:
                 raise ConfigError(
                     f"two lines share the place {' '.join(at[0])} / {' '.join(values)}: they differ in something else; "
                     "name it with --by or --pivot"
                 )
             number = entry(line.cells[key], style, marks=marks_at(marks.get(n)))
-            found[at] = words(f"= {twin_name(line, rows)}")[0] if line.same_as else number
+            entries[at] = words(f"= {twin_name(line, rows)}")[0] if line.same_as else number
     return [
-        [*words(*_displayed(name, down, rows)), *(found.get((name, values), Entry()) for values in spread)]
+        [*words(*_displayed(name, down, rows)), *(entries.get((name, values), Entry()) for values in spread)]
         for name in names
     ]
 
@@ -136,9 +136,9 @@ def _displayed(name: Values, down: Sequence[str], rows: Sequence[Line]) -> Value
 
 def _turned(columns: Sequence[Column], body: list[list[Entry]], names: int) -> tuple[list[Column], list[list[Entry]]]:
     """Columns as rows, without variants that equal another."""
-    body = [row for row in body if not any(one.text.startswith("= ") for one in row[names:])]
+    body = [row for row in body if not any(entry.text.startswith("= ") for entry in row[names:])]
     turned = [[*words(column.label or column.key), *(row[n] for row in body)] for n, column in enumerate(columns)]
-    titles = [Column(" ".join(one.text for one in row[:names]), unit=columns[-1].unit, drop=1) for row in body]
+    titles = [Column(" ".join(entry.text for entry in row[:names]), unit=columns[-1].unit, drop=1) for row in body]
     return [Column("", numeric=False), *titles], turned[names:]
 
 

@@ -88,11 +88,11 @@ def as_json(table: Table) -> str:
 def as_csv(table: Table) -> str:
     """One line per number (or per row); lists and mappings as JSON."""
     out, records = io.StringIO(), table.records
-    names = list(dict.fromkeys(k for one in records for k in one))
+    names = list(dict.fromkeys(k for record in records for k in record))
     writer = csv.DictWriter(out, fieldnames=names, lineterminator="\n")
     writer.writeheader()
-    for one in records:
-        writer.writerow({k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in one.items()})
+    for record in records:
+        writer.writerow({k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in record.items()})
     return out.getvalue()
 
 
@@ -110,7 +110,7 @@ def as_latex(table: Table) -> str:
     out += [" & ".join(tex(column.head) for column in table.columns) + r" \\", r"\midrule"]
     for n, row in enumerate(table.rows):
         out += [r"\midrule"] if n in table.rules else []
-        out.append(" & ".join(_latex(one) for one in row) + r" \\")
+        out.append(" & ".join(_latex(entry) for entry in row) + r" \\")
     return "\n".join([*out, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
@@ -130,7 +130,7 @@ def as_html(table: Table) -> str:
     )
     out += [f"<tr>{''.join(heads)}</tr>", "</thead>", "<tbody>"]
     for row in table.rows:
-        cells = (f'<td style="text-align:{side}">{_html(one)}</td>' for side, one in zip(sides, row, strict=True))
+        cells = (f'<td style="text-align:{side}">{_html(entry)}</td>' for side, entry in zip(sides, row, strict=True))
         out.append(f"<tr>{''.join(cells)}</tr>")
     out += ["</tbody>", "</table>", *(f"<p>{html.escape(note)}</p>" for note in table.legend)]
     return "\n".join(out) + "\n"
@@ -138,7 +138,7 @@ def as_html(table: Table) -> str:
 
 def tex(value: str) -> str:
     """Text as LaTeX prints it."""
-    return re.sub("|".join(re.escape(c) for c in TEX), lambda found: TEX[found[0]], value)
+    return re.sub("|".join(re.escape(c) for c in TEX), lambda match: TEX[match[0]], value)
 
 
 def _groups(columns: Sequence[Column]) -> list[tuple[str, int]]:
@@ -146,16 +146,16 @@ def _groups(columns: Sequence[Column]) -> list[tuple[str, int]]:
     return [(group, len(list(span))) for group, span in groupby(columns, key=lambda column: column.group)]
 
 
-def _latex(one: Entry) -> str:
+def _latex(entry: Entry) -> str:
     # "=" opens nothing, but stays away from the column rule; "[" and "*" behind a line's end would be its options
-    value = re.sub(r"^([=\[*])", r"{\1}", tex(one.text))
-    return (rf"\textbf{{{value}}}" if one.bold else value) + tex(one.signs)
+    value = re.sub(r"^([=\[*])", r"{\1}", tex(entry.text))
+    return (rf"\textbf{{{value}}}" if entry.bold else value) + tex(entry.signs)
 
 
-def _html(one: Entry) -> str:
-    value = html.escape(one.text)
-    value = f"<strong>{value}</strong>" if one.bold else value
-    return value + (f"<sup>{html.escape(one.signs)}</sup>" if one.signs else "")
+def _html(entry: Entry) -> str:
+    value = html.escape(entry.text)
+    value = f"<strong>{value}</strong>" if entry.bold else value
+    return value + (f"<sup>{html.escape(entry.signs)}</sup>" if entry.signs else "")
 
 
 FORMATS: dict[str, Callable[[Table], str]] = {

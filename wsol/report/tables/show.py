@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TextIO
 
 from wsol.errors import ConfigError
-from wsol.report.numbers.choose import Choice, baselines, headline, keys_of, worth
+from wsol.report.numbers.choose import NOTHING, Choice, baselines, headline, keys_of, worth
 from wsol.report.numbers.lines import Line, group_lines, grouped, lines_of
 from wsol.report.numbers.records import records
 from wsol.report.numbers.studies import knob_study
@@ -93,10 +93,10 @@ def _numbers(lines: Sequence[Line], protocols: Mapping[str, ProtocolInfo], choic
         blocks = grouped(lines, lambda line: line.fields.get("run"))
         bases = baselines(blocks, choice.baseline)
         lines = [line for block in blocks for line in block]
-    found = records(lines, keys=keys, bases=bases)
-    if not found:
-        raise ConfigError("nothing is left to show; ask for fewer conditions")
-    return Table(columns=(), rows=(), numbers=found)
+    numbers = records(lines, keys=keys, bases=bases)
+    if not numbers:
+        raise ConfigError(NOTHING)
+    return Table(columns=(), rows=(), numbers=numbers)
 
 
 def _protocols(summaries: Sequence[Summary]) -> dict[str, ProtocolInfo]:

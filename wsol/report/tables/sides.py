@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsol.errors import ConfigError, DataError, unknown
+from wsol.errors import DataError
+from wsol.report.numbers.choose import named_variant
 from wsol.report.numbers.failures import failures, prepared
-from wsol.report.numbers.names import short_name
 from wsol.report.numbers.summary import Settings, summarize
 from wsol.report.tables.compare import Side
 
@@ -46,15 +46,5 @@ def sides(
 
 
 def variant_key(folder: RunFolder, name: str) -> str:
-    """The key of a variant: by its id, its short name, its method or the beginning of its id, if that says which."""
-    variants = folder.about().variants
-    for key, variant in variants.items():
-        if name in (key, variant.id, short_name(variant)[0]):
-            return key
-    of_method = [key for key, variant in variants.items() if variant.method == name]
-    beginning = of_method or [key for key in variants if key.startswith(name)]
-    if len(beginning) == 1:
-        return beginning[0]
-    if beginning:
-        raise ConfigError(f"{name} could be {' or '.join(beginning)}; say which")
-    raise unknown("variant", name, variants, see=f"wsol table {folder.name}")
+    """The key of a variant of a run, by a name as `named_variant` understands it."""
+    return named_variant(name, folder.about().variants, see=f"wsol table {folder.name}")

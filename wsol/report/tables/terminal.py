@@ -63,11 +63,11 @@ def _line(table: Table, row: Sequence[Entry], shown: Sequence[int], widths: Sequ
 
 def _widths(table: Table) -> list[int]:
     """Of each column, marks included."""
-    found = []
+    widths = []
     for n, column in enumerate(table.columns):
         texts = max((len(row[n].text) for row in table.rows if not row[n].spans), default=0)
-        found.append(max(len(column.head), len(column.group), texts + _signs(table, n)))
-    return found
+        widths.append(max(len(column.head), len(column.group), texts + _signs(table, n)))
+    return widths
 
 
 def _signs(table: Table, n: int) -> int:

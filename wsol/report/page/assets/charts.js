@@ -1,6 +1,6 @@
 // The four figures of the page and the legend they share.
 
-const FIRST_SHOWN = 6;  // lines that can still be told apart
+const FIRST_SHOWN = 6;  // lines that can still be distinguished
 const FEW = 14;  // variants that can all be named in one plot
 const MOST = Math.max(...VARIANTS.map((variant) => variant.images));
 const shownVariants = new Set();
@@ -14,7 +14,7 @@ function startCharts() {
   legend();
   tauFigure();
   histogramFigure();
-  pathFigure();
+  curveFigure();
   costFigure();
   new ResizeObserver(once(() => figures.forEach((draw) => draw()))).observe(byId("charts"));
 }
@@ -98,7 +98,7 @@ function tauFigure() {
       offer.done ??= (offer(), true);
       const seen = (v) => chosen()[v] && (shownVariants.has(v) || VARIANTS[v].images === MOST);
       const high = Math.max(10, ...VARIANTS.flatMap((_, v) => seen(v) ? [Math.max(...chosen()[v]) / 100, best()[v]?.[3] ?? 0] : []));
-      const plot = frame({ width, height: 300, label: said(), x: { domain: [0, 1], label: "threshold τ" },
+      const plot = frame({ width, height: 300, label: summary(), x: { domain: [0, 1], label: "threshold τ" },
         y: { domain: [0, Math.min(100, high * 1.05)], label: "% of images" } });
       for (const [v, ys] of chosen().entries())
         if (ys && !shownVariants.has(v) && VARIANTS[v].images === MOST) plot.inside.append(line(plot, v, xs, ys.map((y) => y / 100), { faint: true }));
@@ -126,7 +126,7 @@ function tauFigure() {
           ...[0, 20, 40, 60, 80, 100, 120, 140].map((i) => (chosen()[v][i] / 100).toFixed(1))];
       })],
   });
-  function said() {
+  function summary() {
     const tops = inOrder().reverse().filter((v) => best()[v]).map((v) => `${nameOf(v)} ${best()[v][1].toFixed(1)} at ${best()[v][0].toFixed(2)}`);
     return `Accuracy at IoU ${state.delta} over the threshold. Maxima: ${tops.join("; ") || "none"}.`;
   }
@@ -183,32 +183,32 @@ function median(counts) {  // of a histogram, by its bins' middles
   return 0;
 }
 
-function pathFigure() {
-  const plots = DATA.paths;
+function curveFigure() {
+  const plots = DATA.curves;
   if (!plots.length) return;
   let chosen = 0;
-  const again = figure("Deletion and insertion", {
+  const again = figure(plots[0].panels.map(({ name }, n) => n ? name : name[0].toUpperCase() + name.slice(1)).join(" and "), {
     wide: true,
     controls: plots.length > 1 ? [select("Metric", plots.map((p, i) => [i, p.metric]), 0, (i) => { chosen = Number(i); again(); })] : [],
     draw(width, body) {
-      const paths = Object.entries(plots[chosen].lines), two = width > 620 && paths.length > 1;
-      const each = two ? Math.floor((width - 24) / 2) : width;
-      return paths.flatMap(([path, lines]) => {
+      const { panels } = plots[chosen], several = width > 620 && panels.length > 1;
+      const each = several ? Math.floor((width - 24 * (panels.length - 1)) / panels.length) : width;
+      return panels.map(({ name, label, lines }) => {
         const holder = h("div", { class: "panel" });
         const xs = (ys) => ys.map((_, i) => i / (ys.length - 1));
         const shown = inOrder().filter((v) => lines[v]);
         const high = Math.max(0.1, ...shown.map((v) => Math.max(...lines[v][2])));
-        const plot = frame({ width: each, height: 260, x: { domain: [0, 1], label: path === "deletion" ? "share of pixels deleted" : "share of pixels inserted" },
-          y: { domain: [0, Math.min(1, high * 1.04)], format: (v) => v.toFixed(1), label: "probability" },
-          label: `Mean probability along ${path} for ${shown.map(nameOf).join(", ")}.` });
-        plot.inside.append(svg("text", { class: "panel-name", x: plot.right, y: plot.margin.top + 2, "text-anchor": "end" }, path));
+        const plot = frame({ width: each, height: 260, x: { domain: [0, 1], label },
+          y: { domain: [0, Math.min(1, high * 1.04)], format: (v) => v.toFixed(1), label: "mean over images" },
+          label: `Mean ${name} for ${shown.map(nameOf).join(", ")}.` });
+        plot.inside.append(svg("text", { class: "panel-name", x: plot.right, y: plot.margin.top + 2, "text-anchor": "end" }, name));
         for (const v of shown) {
           const [ys, low, up] = lines[v];
           if (hovered === v || shown.length <= 2) plot.inside.append(svg("path", { class: "band", fill: colorOf(v),
             d: stepOrLine(xs(up), up, plot.x, plot.y) + stepOrLine(xs(low).reverse(), [...low].reverse(), plot.x, plot.y).replace("M", "L") + "Z" }));
           plot.inside.append(line(plot, v, xs(ys), ys));
         }
-        crosshair(plot, holder, { at: (x) => `${Math.round(100 * x)} % of pixels`, values: (x) => shown.map((v) => {
+        crosshair(plot, holder, { at: (x) => x.toFixed(2), values: (x) => shown.map((v) => {
           const value = lines[v][0][Math.round(x * (lines[v][0].length - 1))];
           return { variant: v, value, shown: value.toFixed(3) };
         }) });
@@ -216,11 +216,10 @@ function pathFigure() {
         return holder;
       });
     },
-    caption: () => [`Mean probability of the predicted class (${plots[chosen].metric}) as the most salient pixels go, and as they come. `
-      + "A map that finds what the network uses falls early on the left and rises early on the right. Point at a name above for its interval."],
-    numbers: () => [["Variant", "path", ...[0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100].map((p) => `${p} %`)],
-      ...Object.entries(plots[chosen].lines).flatMap(([path, lines]) => VARIANTS.map((_, v) => v).filter((v) => lines[v]).map((v) =>
-        [nameOf(v), path, ...Array.from({ length: 11 }, (_, i) => lines[v][0][Math.round(i / 10 * (lines[v][0].length - 1))].toFixed(3))]))],
+    caption: () => [`Means over images of ${plots[chosen].metric}, whose numbers stand in the table. Point at a name above for its interval.`],
+    numbers: () => [["Variant", "curve", ...[0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100].map((p) => `${p} %`)],
+      ...plots[chosen].panels.flatMap(({ name, lines }) => VARIANTS.map((_, v) => v).filter((v) => lines[v]).map((v) =>
+        [nameOf(v), name, ...Array.from({ length: 11 }, (_, i) => lines[v][0][Math.round(i / 10 * (lines[v][0].length - 1))].toFixed(3))]))],
   });
 }
 

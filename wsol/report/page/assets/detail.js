@@ -46,7 +46,7 @@ async function fillDetail() {
   const small = VARIANTS.map((_, v) => {
     if (!maps[v]) return null;
     const value = h("span", {}), best = GALLERY.best[v];
-    said(value, image, v, best);
+    showIoU(value, image, v, best);
     return h("button", { type: "button", "aria-pressed": String(sides().includes(v)), onclick: () => choose(v) },
       h("span", { class: "frame" }, exhibit(image, picture(image), maps[v], best).node),
       h("span", {}, VARIANTS[v].name), h("small", {}, VARIANTS[v].details), value);
@@ -78,7 +78,7 @@ async function fillDetail() {
   const show = () => {
     for (const { v, made, value } of large) {
       made.show(stepOf(v));
-      said(value, image, v, stepOf(v));
+      showIoU(value, image, v, stepOf(v));
     }
     dialog.querySelector("output").textContent = GALLERY.taus[view.step].toFixed(3);
     curve.replaceChildren(iouCurve(image, curve.clientWidth));
@@ -88,7 +88,7 @@ async function fillDetail() {
   show();
 }
 
-function said(node, image, v, step) {
+function showIoU(node, image, v, step) {
   const iou = iouAt(image, v, step), hit = isHit(image, v, step, view.delta);
   node.className = hit ? "value hit" : "value miss";
   node.textContent = iou === null ? "–" : `${hit ? "●" : "○"} ${iou.toFixed(2)}`;

@@ -55,7 +55,7 @@ function build(card) {
     right ? null : h("i", {}, ` as ${classOf(GALLERY.predicted[image])}`));
   const parts = card.parts = { captions, exhibits: [] };
   card.button.replaceChildren(h("span", { class: "pictures" }, ...frames), h("span", { class: "caption" }, facts, ...captions));
-  say(card);
+  describe(card);
   mapsOf(image).then((maps) => {
     if (card.parts !== parts) return;  // scrolled away meanwhile, or built again
     parts.exhibits = sides().map((v, n) => {
@@ -71,7 +71,7 @@ function picture(image) {
   return h("img", { src: pictureURL(image), alt: "", decoding: "async", draggable: "false" });
 }
 
-function say(card) {
+function describe(card) {
   const found = sides().map((v) => ({ v, iou: iouAt(card.image, v, stepOf(v)), hit: isHit(card.image, v, stepOf(v), view.delta) }));
   for (const [place, { iou, hit }] of found.entries()) {
     const caption = card.parts.captions[place];
@@ -93,7 +93,7 @@ function name(card) {
 const drawSeen = once(() => {
   for (const card of cards) {
     if (!card.parts) { name(card); continue; }
-    say(card);
+    describe(card);
     for (const [n, v] of sides().entries()) card.parts.exhibits[n]?.show(stepOf(v));
   }
 });
@@ -166,7 +166,7 @@ function setStep(step) {
   view.step = step;
   byId("tau").value = step;
   byId("tau").setAttribute("aria-valuetext", GALLERY.taus[step].toFixed(3));
-  byId("tau-said").textContent = view.own && view.b >= 0 && GALLERY.best[view.b] !== step
+  byId("tau-value").textContent = view.own && view.b >= 0 && GALLERY.best[view.b] !== step
     ? `${GALLERY.taus[step].toFixed(3)} and ${GALLERY.taus[GALLERY.best[view.b]].toFixed(3)}` : GALLERY.taus[step].toFixed(3);
 }
 
@@ -194,7 +194,7 @@ function tools() {
     h("div", { class: "line" },
       select("A", variants, view.a, (v) => changed("a", Number(v)), { id: "variant-a" }),
       select("B", [[-1, "none"], ...variants], view.b, (v) => changed("b", Number(v)), { id: "variant-b" }),
-      h("label", { class: "range" }, h("span", {}, "τ"), tau, h("output", { id: "tau-said", for: "tau" }, GALLERY.taus[view.step].toFixed(3))),
+      h("label", { class: "range" }, h("span", {}, "τ"), tau, h("output", { id: "tau-value", for: "tau" }, GALLERY.taus[view.step].toFixed(3))),
       h("label", { class: "check" }, own, "each at its best τ"),
       h("label", { class: "range" }, h("span", {}, "Heat"), opacity)),
     h("div", { class: "line" },

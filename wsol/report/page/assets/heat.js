@@ -11,7 +11,7 @@ for (let i = 0; i < 256; i++) {
   for (let k = 0; k < 4; k++) COLORS[4 * i + k] = (one[k + 1] + share * (two[k + 1] - one[k + 1])) * (k === 3 ? 255 : 1);
 }
 
-// A map's values at the finer size, bilinear with half-pixel centres.
+// A map's values at the finer size, bilinear with half-pixel centers.
 function finer({ height, width, values }, [wide, high]) {
   const scale = FINE / Math.max(wide, high), w = Math.max(2, Math.round(wide * scale)), tall = Math.max(2, Math.round(high * scale));
   const out = new Float32Array(w * tall);

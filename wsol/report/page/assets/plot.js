@@ -33,14 +33,14 @@ function frame(spec) {
   const y = scaleOf(spec.y.domain, [bottom, margin.top], spec.y.kind);
   const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": spec.label });
   const grid = svg("g", { class: "grid" }), axes = svg("g", { class: "axes" });
-  const say = (axis) => axis.format ?? ((value) => String(value));
+  const formatOf = (axis) => axis.format ?? ((value) => String(value));
   for (const tick of spec.y.ticks ?? ticksOf(spec.y.domain, 6)) {
     grid.append(svg("line", { x1: margin.left, x2: right, y1: y(tick), y2: y(tick) }));
-    axes.append(svg("text", { x: margin.left - 8, y: y(tick) + 3.5, "text-anchor": "end" }, say(spec.y)(tick)));
+    axes.append(svg("text", { x: margin.left - 8, y: y(tick) + 3.5, "text-anchor": "end" }, formatOf(spec.y)(tick)));
   }
   for (const tick of spec.x.ticks ?? ticksOf(spec.x.domain, Math.max(3, Math.min(10, width / 90)))) {
     axes.append(svg("line", { x1: x(tick), x2: x(tick), y1: bottom, y2: bottom + 4 }));
-    axes.append(svg("text", { x: x(tick), y: bottom + 17, "text-anchor": "middle" }, say(spec.x)(tick)));
+    axes.append(svg("text", { x: x(tick), y: bottom + 17, "text-anchor": "middle" }, formatOf(spec.x)(tick)));
   }
   axes.append(svg("line", { x1: margin.left, x2: right, y1: bottom, y2: bottom }));
   if (spec.x.label) axes.append(svg("text", { class: "name", x: right, y: bottom + 33, "text-anchor": "end" }, spec.x.label));
@@ -53,25 +53,25 @@ function frame(spec) {
 // A vertical line that follows the pointer, and what it crosses, highest first.
 function crosshair(plot, box, { at, values }) {
   const rule = svg("line", { class: "rule", y1: plot.margin.top, y2: plot.bottom, visibility: "hidden" });
-  const said = h("div", { class: "readout", hidden: true, "aria-hidden": "true" });
+  const readout = h("div", { class: "readout", hidden: true, "aria-hidden": "true" });
   plot.root.append(rule);
-  box.append(said);
+  box.append(readout);
   plot.root.addEventListener("pointermove", (event) => {
     const area = plot.root.getBoundingClientRect(), pixel = event.clientX - area.left;
     const inside = pixel >= plot.margin.left && pixel <= plot.right;
     rule.setAttribute("visibility", inside ? "visible" : "hidden");
-    said.hidden = !inside;
+    readout.hidden = !inside;
     if (!inside) return;
     const where = plot.x.invert(pixel);
     rule.setAttribute("x1", pixel);
     rule.setAttribute("x2", pixel);
     const found = values(where).sort((one, two) => two.value - one.value);
-    said.replaceChildren(h("b", {}, at(where)), ...found.map(({ variant, shown }) =>
+    readout.replaceChildren(h("b", {}, at(where)), ...found.map(({ variant, shown }) =>
       h("span", {}, swatch(variant), h("em", {}, shown), nameOf(variant))));
     const left = pixel > (plot.margin.left + plot.right) / 2;
-    said.style.cssText = left ? `right:${area.width - pixel + 12}px;left:auto` : `left:${pixel + 12}px`;
+    readout.style.cssText = left ? `right:${area.width - pixel + 12}px;left:auto` : `left:${pixel + 12}px`;
   });
-  plot.root.addEventListener("pointerleave", () => { rule.setAttribute("visibility", "hidden"); said.hidden = true; });
+  plot.root.addEventListener("pointerleave", () => { rule.setAttribute("visibility", "hidden"); readout.hidden = true; });
 }
 
 // Heights for names, given from the top down: `gap` apart, as near to their points as that allows, within [top, bottom].
