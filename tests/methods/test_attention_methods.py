@@ -23,7 +23,7 @@ from tests.methods.vits import (
 )
 from tests.reference.methods import CASES, TWINS, TwinCase
 from tests.reference.methods_attention import run, weights_of
-from tests.test_attention import READS
+from tests.models.test_attention import READS
 from wsol.errors import ConfigError, HeadError, LayerError
 from wsol.methods._base import methods
 from wsol.methods._common import attention as attending
