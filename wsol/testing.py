@@ -86,13 +86,14 @@ def layer_features(
     chunk: int = 64,
     image_ids: Sequence[str] | None = None,
     grids: dict[str, Grid] | None = None,
+    black: Sequence[float] | None = None,
 ) -> list[LayerFeatures]:
     """One pass over several layers, as the evaluation makes it: one `LayerFeatures` per layer, with one shared memo."""
     classes = torch.tensor(targets, device=images.device)
     captured = [layer for layer in layers if layer != INPUT or gradients]
     with capture(module, captured, gradients=gradients, grids={} if grids is None else grids) as forward:
         result = forward(images, classes)
-    query = ModelQuery(module, grids=grids, chunk=chunk)
+    query = ModelQuery(module, grids=grids, chunk=chunk, black=black)
     memo: Memo = {}
 
     @cache

@@ -57,7 +57,7 @@ class MapExtractor:
         self.device, self.dtype = weight.device, weight.dtype
         self.autocast = autocast
         self.grids = Grids(network)
-        self.query = ModelQuery(self.module, grids=self.grids, chunk=chunk, autocast=autocast)
+        self.query = ModelQuery(self.module, grids=self.grids, chunk=chunk, autocast=autocast, black=network.black)
         self._heads: dict[str, Head | None] = {}
         self._heights: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)  # of layers, by the input's size
         self._sizes: dict[tuple[int, int], set[int]] = defaultdict(set)  # of batches that ran, by the input's size
