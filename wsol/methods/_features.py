@@ -27,6 +27,8 @@ PART_BYTES = 128 * 2**20  # replaced activations held at a time: one copy of 64 
 class LayerFeatures:
     """One layer in one forward and backward pass over a batch of B images: what a method receives.
 
+    All methods of a run receive the same tensors. One that writes into them gives no maps, and its rows say so.
+
     Attributes
     ----------
     name : dotted module name, or ``"input"``.
