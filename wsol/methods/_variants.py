@@ -179,8 +179,14 @@ def _bind(
         fusion=fusion,
         sample=sample,
         options=differing,
-        source=_source_digest(cls),
+        source=_source_digest(cls) + (_source_digest(methods[base]) if (base := _base_of(method)) else ""),
     )
+
+
+def _base_of(method: Method) -> str:
+    """The method that this one runs, where it runs another one: its option `base`."""
+    base = getattr(method, "base", "")
+    return base if isinstance(base, str) and base in methods else ""
 
 
 def _source_digest(cls: type[Any]) -> str:

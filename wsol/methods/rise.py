@@ -25,8 +25,9 @@ class RISE:
     M = sum_i p(x * m_i) m_i / (N p_1)
     m_i: a coarse grid of cells kept with probability p_1, upsampled, shifted at random
 
-    Traps: all images of a run share their masks, drawn from the run's seed. The sum is divided by N p_1 once. The
-    paper takes 4000 masks for VGG-16 and 8000 for ResNet-50.
+    Traps: all images of a run share their masks, drawn from the run's seed. The sum is divided by N p_1 once. Beyond
+    the grid's border cells are repeated, where the authors' code mirrors them without the edge: masks differ within
+    half a cell of the border. The paper takes 4000 masks for VGG-16 and 8000 for ResNet-50.
     """
 
     samples: Count = option(4000, help="N, masks; the paper takes 4000 for VGG-16 and 8000 for ResNet-50")
