@@ -1,10 +1,12 @@
 """CAMERAS."""
 
+from typing import Annotated
+
 from torch import Tensor
 
 from wsol.methods import LayerFeatures, method
 from wsol.methods._common.sizes import pass_at, resized
-from wsol.options import Count, Positive, option
+from wsol.options import Count, Range, option
 
 
 @method(
@@ -27,7 +29,9 @@ class CAMERAS:
     """
 
     scales: Count = option(8, help="how many input sizes")
-    largest: Positive = option(4.125, help="the last size, in sides of the network input; 924 / 224 in the paper")
+    largest: Annotated[float, Range(0, 16, above=True)] = option(
+        4.125, help="the last size, in sides of the network input; 924 / 224 in the paper"
+    )
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         factors = [1 + (self.largest - 1) * i / max(1, self.scales - 1) for i in range(self.scales)]
