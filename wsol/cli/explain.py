@@ -100,7 +100,8 @@ def explain(
     view = view_under(protocol, view_of(settings, classifier))
     data = None
     if any(not Path(i).is_file() for i in images):
-        data = match_class_indices(load_dataset(settings["dataset"]), classifier.class_names)
+        data = load_dataset(settings["dataset"])
+        data = match_class_indices(data, classifier.class_names, classifier.num_classes)
     tau = tau if tau is not None else 0.2 if protocol.tau == "sweep" else protocol.tau
     shown = protocol if protocol.tau in ("sweep", tau) else protocol.derive({"tau": tau})
     try:
