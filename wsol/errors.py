@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 FEW = 8  # names that fit into a sentence
+LONG = 200  # characters of a name that do
 
 
 class WsolError(Exception):
@@ -64,15 +65,20 @@ def unknown(
     "there is no method 'gradcamm'; nearest: 'gradcam'"
     """
     known = sorted(names)
-    near = get_close_matches(name, known, n=1, cutoff=0.5) or get_close_matches(name.lower(), known, n=1, cutoff=0.4)
-    sentence = f"there is no {kind} {name!r}"
+    short = name[:LONG]  # matching takes time that grows with the square of the length
+    near = get_close_matches(short, known, n=1, cutoff=0.5) or get_close_matches(short.lower(), known, n=1, cutoff=0.4)
+    sentence = f"there is no {kind} {_cut(name)!r}"
     if near:
-        sentence += f"; nearest: {near[0]!r}"
+        sentence += f"; nearest: {_cut(near[0])!r}"
     elif 0 < len(known) <= FEW:
-        sentence += f"; there are {', '.join(known)}"
+        sentence += f"; there are {', '.join(map(_cut, known))}"
     if see:
         sentence += f". See: {see}"
     return error(sentence)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONG else f"{name[:LONG]}..."
 
 
 def first_line(error: BaseException) -> str:

@@ -206,7 +206,7 @@ def _open(name: str, data: Dataset | None) -> tuple[Image, Sample | None]:
     if Path(name).is_file():
         from wsol.datasets.files import open_image
 
-        return open_image(Path(name), image_id=name), None
+        return open_image(Path(name), image_id=name, upright=True), None
     assert data is not None
     samples = {s.image_id: s for s in data.samples()}
     if name not in samples:

@@ -14,6 +14,7 @@ import numpy as np
 from wsol.datasets.arrays import Npz
 from wsol.datasets.base import Dataset, Sample
 from wsol.datasets.checks import check_mask
+from wsol.datasets.files import existing, is_folder
 from wsol.datasets.formats.coco import Coco
 from wsol.datasets.formats.folder import Folder
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation
@@ -41,14 +42,13 @@ def read_annotations(path: Path, *, images: Path | None = None, masks: Path | No
     ------
     DataError : there is no such path, or it has another format.
     """
-    if path.is_dir():
+    if is_folder(path):
         if (path / LIST).is_file():
             return WsolEvaluation(images=images, metadata=path, masks=masks)
         deeper = sorted(p.parent for p in path.glob(f"*/{LIST}")) or sorted(p.parent for p in path.glob(f"*/*/{LIST}"))
         hint = f"; did you mean {deeper[0]}?" if deeper else ""
         raise DataError(f"--annotations {path} has no {LIST}, so it is not a wsolevaluation metadata folder{hint}")
-    if not path.is_file():
-        raise DataError(f"--annotations {path}: there is no such folder or file")
+    existing(path, option="--annotations", folder=False)
     if path.suffix not in READERS:
         raise DataError(
             f"--annotations {path} has an unknown format; give a wsolevaluation metadata folder or a file that ends in "

@@ -51,9 +51,8 @@ class Npz:
                 raise ValueError("it holds a single array (.npy) without names; save it with np.savez(FILE, **arrays)")
         with _zip_errors():
             self._archive = zipfile.ZipFile(path)
-        self.names = tuple(
-            sorted(name.removesuffix(".npy") for name in self._archive.namelist() if name.endswith(".npy"))
-        )
+            names = [name.removesuffix(".npy") for name in self._archive.namelist() if name.endswith(".npy")]
+        self.names = tuple(sorted(names))
         self._lock = Lock()
 
     def __getitem__(self, name: str) -> NDArray[Any]:
@@ -69,4 +68,4 @@ def _zip_errors() -> Iterator[None]:
     except (ValueError, MemoryError):
         raise
     except Exception as error:
-        raise ValueError(str(error) or type(error).__name__) from error
+        raise ValueError(str(error)[:200] or type(error).__name__) from error  # zipfile quotes headers whole

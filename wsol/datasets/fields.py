@@ -49,7 +49,10 @@ def read_json(path: Path, hint: type[T], *, what: str) -> T:
 
 def _first_wrong(text: str, hint: Any) -> str:
     """Which entry of which list is wrong, and why; msgspec itself names the list alone. Empty where it is no entry."""
-    content = msgspec.json.decode(text)
+    try:
+        content = msgspec.json.decode(text)
+    except (ValueError, RecursionError):  # behind the field that is wrong, it is not JSON at all
+        return ""
     for field in msgspec.structs.fields(hint) if isinstance(content, dict) else ():
         entries = content.get(field.name)
         for place, entry in enumerate(entries if isinstance(entries, list) else ()):

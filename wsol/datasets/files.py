@@ -59,7 +59,9 @@ class FileDataset(Dataset):
             if turned and image.size == sample.size_wh[::-1]:
                 other = "false" if self.upright else "true"
                 hint = f"; its EXIF tag turns it, so try dataset.upright={other}"
-            raise DataError(f"image {name!r} is {stored} pixels, but its annotation is for {annotated}: {path}{hint}")
+            raise DataError(
+                f"image {short(name)} is {stored} pixels, but its annotation is for {annotated}: {path}{hint}"
+            )
         if turned and not self.upright and not self._turned:
             self._turned.append(name)
             log.warning(
@@ -77,10 +79,10 @@ class FileDataset(Dataset):
     def unchanged(self, path: Path, name: str, contents: Mapping[str, str]) -> bytes:
         """A file's content. Raises DataError where it is not what it was when `contents` were taken."""
         if not path.is_file():
-            raise DataError(f"image {name!r} is missing: there is no file {path}")
+            raise DataError(f"image {short(name)} is missing: there is no file {path}")
         content = read_bytes(path)
         if contents.get(name, known := content_digest(content)) != known:
-            raise DataError(f"image {name!r} was changed during the run: {path}; start the command again")
+            raise DataError(f"image {short(name)} was changed during the run: {path}; start the command again")
         return content
 
     def present(self, names: Iterable[str]) -> Path | None:
@@ -132,6 +134,14 @@ def existing(path: Path | str, *, option: str, folder: bool) -> Path:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{option}={short(str(path))} can't be read: {reason}") from error
     raise unknown(f"{kind} for {option}:", str(path), near, error=DataError)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder; false for what can't be a path at all, such as a name that is too long."""
+    try:
+        return path.expanduser().is_dir()
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
 def check_inside(names: Iterable[str], *, allow: str = "dataset.outside=true") -> None:
@@ -203,13 +213,13 @@ def as_rgb(content: bytes, path: Path, *, image_id: str, upright: bool) -> tuple
     try:
         return decode_image(content, upright=upright)
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
-        raise DataError(f"image {image_id!r} can't be read: {path} ({_reason(error)})") from error
+        raise DataError(f"image {short(image_id)} can't be read: {path} ({_reason(error)})") from error
 
 
 def open_image(path: Path, *, image_id: str, upright: bool = False) -> Image:
     """The image of any file as RGB, fully read. Raises DataError: missing, corrupt, or of an unknown range."""
     if not path.is_file():
-        raise DataError(f"image {image_id!r} is missing: there is no file {path}")
+        raise DataError(f"image {short(image_id)} is missing: there is no file {path}")
     return as_rgb(read_bytes(path), path, image_id=image_id, upright=upright)[0]
 
 
@@ -222,7 +232,7 @@ def header_sizes(folder: Path, files: Sequence[str], *, upright: bool = False) -
                 raise ValueError("not a file")
             sizes.append(image_size(folder / name, upright=upright))
         except Exception as error:  # as in `as_rgb`
-            raise DataError(f"image {name!r} can't be read: {folder / name} ({_reason(error)})") from error
+            raise DataError(f"image {short(name)} can't be read: {folder / name} ({_reason(error)})") from error
     return sizes
 
 
@@ -231,7 +241,7 @@ def as_mask(content: bytes, path: Path, *, image_id: str) -> NDArray[np.bool_]:
     try:
         return decode_mask(content)
     except Exception as error:  # as in `as_rgb`
-        raise DataError(f"a mask of image {image_id!r} can't be read: {path} ({_reason(error)})") from error
+        raise DataError(f"a mask of image {short(image_id)} can't be read: {path} ({_reason(error)})") from error
 
 
 def _reason(error: Exception) -> str:
@@ -250,7 +260,7 @@ def _missing(
     listed: Mapping[str, Mapping[str, bool]],
 ) -> str:
     first = missing[0]
-    sentence = f"{len(missing)} of {count} {complaint}, first {first!r}"
+    sentence = f"{len(missing)} of {count} {complaint}, first {short(first)}"
     if len(missing) == count:  # the usual reason: the folder is one level too deep or too high
         if (folder.parent / first).is_file():
             return f"{sentence}; did you mean {option}={folder.parent}?"

@@ -135,17 +135,16 @@ def label_reader(written: Collection[str], data: Dataset) -> Callable[[str], int
             readings["ImageNet's class indices"] = {text: labels.get(number, -1) for text, number in numbers.items()}
     if not readings:
         ids = " nor a category id" if data.category_ids else ""
-        outside = next(
-            t for t, n in sorted(numbers.items()) if n < 0 or count is None or n >= count or data.category_ids
+        misfits = (
+            text
+            for text, n in sorted(numbers.items())
+            if n < 0 or (count is not None and n >= count and str(n) not in data.category_ids)
         )
-        raise DataError(
-            f"not every class that is predicted is a class index{ids} of the annotations, first {outside!r}"
-        )
+        outside = next(misfits, min(numbers))  # each may fit one reading, and no reading all
+        raise DataError(f"a predicted class is not a class index{ids} of the annotations: {outside!r}")
     first, *others = readings.values()
     if any(other != first for other in others):
-        raise DataError(
-            f"the predicted classes can be {' and '.join(readings)}; write the names of the classes instead"
-        )
+        raise DataError(f"the predicted classes can be {' or '.join(readings)}; write the classes' names instead")
     return first.__getitem__
 
 

@@ -64,7 +64,7 @@ def read_predictions(path: Path, data: Dataset) -> Predictions:
         if image_id not in labels:
             continue
         if image_id in ranks:
-            raise DataError(f"{path} has two predictions for {image_id!r}")
+            raise DataError(f"{path} has two predictions for {short(image_id)}")
         try:
             classes[image_id] = [line[name] for name in top]
             if not all(classes[image_id]):
@@ -75,7 +75,9 @@ def read_predictions(path: Path, data: Dataset) -> Predictions:
             raise DataError(f"{path}, line {number}: {text} doesn't fit {','.join(header)} ({error})") from error
     missing = [i for i in labels if i not in ranks]
     if missing:
-        raise DataError(f"{len(missing)} of {len(labels)} images have no prediction in {path}, first {missing[0]!r}")
+        raise DataError(
+            f"{len(missing)} of {len(labels)} images have no prediction in {path}, first {short(missing[0])}"
+        )
     if top:
         try:
             label_of = label_reader({one for several in classes.values() for one in several}, data)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from wsol.datasets.arrays import Npz, load_npy
 from wsol.datasets.contents import content_digests
-from wsol.datasets.files import fingerprint_of
+from wsol.datasets.files import existing, fingerprint_of, is_folder
 from wsol.errors import DataError, MapError
 
 Map = NDArray[np.float64]
@@ -106,10 +106,9 @@ def checked(array: NDArray[Any], *, image_id: str) -> Map:
 
 def open_maps(path: Path) -> MapFiles:
     """The maps under a path. Raises DataError where there are none, MapError for a damaged archive."""
-    if path.is_dir():
+    if is_folder(path):
         return _folder(path)
-    if not path.is_file():
-        raise DataError(f"--maps {path}: there is no such folder or file")
+    existing(path, option="--maps", folder=False)
     if path.suffix == ".npz":
         return _archive(path)
     if path.suffix == ".safetensors":

@@ -17,7 +17,9 @@ class ModelSpec:
     """The `model` group: a network by name. None leaves an option to the architecture and its weights."""
 
     name: str = option("", help="a network, see wsol list models")
-    weights: Path | str | None = option(None, help="random, a name such as DEFAULT, or a file of weights")
+    weights: Path | str | None = option(
+        None, help="random, a name such as DEFAULT, or a file of weights (FILE@ENTRY of a checkpoint with several)"
+    )
     num_classes: Count | None = option(None, help="number of classes")
     input_size: Count | None = option(None, help="side of the square network input in pixels")
     classes: Path | None = option(None, help="file of the classes' names, one per line in the network's order")

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from posixpath import normpath
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -199,7 +200,7 @@ def _check_tables(content: CocoFile, path: Path) -> None:
         ("category id", content.categories),
     ):
         check_unique((entry.id for entry in table), path, what=what)
-    check_unique((image.file_name for image in content.images), path, what="file_name")
+    check_unique((normpath(image.file_name) for image in content.images), path, what="file_name")
     images, categories = {image.id for image in content.images}, {category.id for category in content.categories}
     for a in content.annotations:
         for field_name, value, known in (("image_id", a.image_id, images), ("category_id", a.category_id, categories)):

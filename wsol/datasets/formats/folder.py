@@ -50,7 +50,7 @@ class Folder(FileDataset):
     @cached_property
     def _lines(self) -> list[tuple[str, str, tuple[float, ...], Size | None]]:
         """(image, label, box, size or None) of every line."""
-        if Path(self.annotations).expanduser().is_dir():
+        if files.is_folder(Path(self.annotations)):
             raise DataError(
                 f"dataset.annotations={self.annotations} is a folder, not a CSV file; for the lists of wsolevaluation "
                 f"use dataset=wsolevaluation dataset.metadata={self.annotations}"
@@ -121,7 +121,7 @@ class Folder(FileDataset):
         sizes: dict[str, Size | None] = {}
         for image, label, box, size in self._lines:
             if sizes.setdefault(image, size) != size:
-                raise DataError(f"image {image!r} has two sizes in {self.annotations}: {sizes[image]} and {size}")
+                raise DataError(f"image {short(image)} has two sizes in {self.annotations}: {sizes[image]} and {size}")
             boxes[image][label].append(box)
         rows = [
             (image if len(labels) == 1 else f"{image}#{label}", (image, label, its_boxes, sizes[image]))

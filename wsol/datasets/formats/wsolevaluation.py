@@ -52,7 +52,7 @@ class WsolEvaluation(FileDataset):
         Its size is that of the files, which may not be the image's: the evaluator resizes them but once, to the map's.
         Files that differ in size are brought to the image's by nearest neighbor.
         """
-        if self.masks is None:
+        if self.masks is None or not self._mask_files:
             return None
         pairs = [
             (self._read_mask(mask, sample), self._read_mask(ignore, sample) if ignore else None)
@@ -143,7 +143,7 @@ class WsolEvaluation(FileDataset):
         for number, line in lines:
             fields = line.rsplit(",", 2)
             if len(fields) != 3 or not fields[1]:
-                raise DataError(f"{path}, line {number}: {line!r} should be image,mask,ignore")
+                raise DataError(f"{path}, line {number}: {short(line)} should be image,mask,ignore")
             by_image.setdefault(fields[0], []).append((fields[1], fields[2]))
         checks.check_all("mask", self._ids, by_image, where=path)
         return {i: by_image[i] for i in self._ids}

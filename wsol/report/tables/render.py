@@ -64,12 +64,12 @@ def print_table(rows: Sequence[Mapping[str, Any]], stream: TextIO | None = None)
 def as_markdown(table: Table) -> str:
     """A GitHub table that reads as text too, and the notes."""
     marked = [any(row[n].signs for row in table.rows) for n in range(len(table.columns))]
-    lines = [[column.flat for column in table.columns]]
+    lines = [[_md(column.flat) for column in table.columns]]
     for row in table.rows:
-        cells = [f"**{e.text}**" if e.bold else e.text for e in row]
+        cells = [f"**{_md(e.text)}**" if e.bold else _md(e.text) for e in row]
         # the others of a marked column get a blank, so that numbers stay below each other
         signs = [e.signs or (" " if mark else "") for e, mark in zip(row, marked, strict=True)]
-        lines.append([(cell + sign).replace("|", "\\|") for cell, sign in zip(cells, signs, strict=True)])
+        lines.append([cell + sign for cell, sign in zip(cells, signs, strict=True)])
     widths = [max(3, *(len(line[n]) for line in lines)) for n in range(len(table.columns))]  # rules need three
     aligned = [
         [v.rjust(w) if c.numeric else v.ljust(w) for v, w, c in zip(line, widths, table.columns, strict=True)]
@@ -77,7 +77,7 @@ def as_markdown(table: Table) -> str:
     ]
     rule = [("-" * (w - 1) + ":") if c.numeric else "-" * w for w, c in zip(widths, table.columns, strict=True)]
     head, *body = (f"| {' | '.join(line)} |" for line in [aligned[0], rule, *aligned[1:]])
-    return "\n".join([head, *body, *(["", *table.legend] if table.legend else [])]) + "\n"
+    return "\n".join([head, *body, *(["", *map(_plain_html, table.legend)] if table.legend else [])]) + "\n"
 
 
 def as_json(table: Table) -> str:
@@ -92,7 +92,7 @@ def as_csv(table: Table) -> str:
     writer = csv.DictWriter(out, fieldnames=names, lineterminator="\n")
     writer.writeheader()
     for record in records:
-        writer.writerow({k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in record.items()})
+        writer.writerow({k: json.dumps(v) if isinstance(v, dict | list) else inert(v) for k, v in record.items()})
     return out.getvalue()
 
 
@@ -139,6 +139,22 @@ def as_html(table: Table) -> str:
 def tex(value: str) -> str:
     """Text as LaTeX prints it."""
     return re.sub("|".join(re.escape(c) for c in TEX), lambda match: TEX[match[0]], value)
+
+
+def _md(text: str) -> str:
+    """Text as a cell of a Markdown table shows it: one line, no column rule, no HTML, no link."""
+    return _plain_html(re.sub(r"[\r\n]+", " ", text)).replace("|", "\\|")
+
+
+def _plain_html(text: str) -> str:
+    """Markdown in which tags are text, and brackets are no links."""
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text).replace("](", "]\\(")
+
+
+def inert(value: Any) -> Any:
+    """A value of a CSV file as no spreadsheet takes it for a formula; numbers, with a sign or an interval, stay."""
+    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if formula and not re.fullmatch(r"[-+\d.,\[\] %]+", value) else value
 
 
 def _groups(columns: Sequence[Column]) -> list[tuple[str, int]]:
