@@ -69,7 +69,7 @@ def unknown(
     near = get_close_matches(name, known, n=1, cutoff=0.5) or get_close_matches(name.lower(), known, n=1, cutoff=0.4)
     sentence = f"there is no {kind} {quoted(name)}"
     if near:
-        sentence += f"; nearest: {near[0]!r}"
+        sentence += f"; nearest: {quoted(near[0])}"
     elif 0 < len(known) <= FEW:
         sentence += f"; there are {', '.join(known)}"
     if see:

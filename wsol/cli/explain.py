@@ -109,7 +109,8 @@ def explain(
     view = view_under(protocol, view_of(settings, classifier))
     data = None
     if any(not Path(i).is_file() for i in images):
-        data = match_class_indices(load_dataset(settings["dataset"]), classifier.class_names)
+        data = load_dataset(settings["dataset"])
+        data = match_class_indices(data, classifier.class_names, classifier.num_classes)
     tau = tau if tau is not None else 0.2 if protocol.tau == "sweep" else protocol.tau
     shown = protocol if protocol.tau in ("sweep", tau) else protocol.derive({"tau": tau})
     save = partial(write_whole, otherwise="choose another folder with -o DIR")
@@ -211,7 +212,7 @@ def _open(name: str, data: Dataset | None) -> tuple[Image, Sample | None]:
     if Path(name).is_file():
         from wsol.datasets.files import open_image
 
-        return open_image(Path(name), image_id=name), None
+        return open_image(Path(name), image_id=name, upright=True), None
     assert data is not None
     samples = {s.image_id: s for s in data.samples()}
     if name not in samples:

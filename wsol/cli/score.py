@@ -66,7 +66,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--maps", type=Path, required=True, help="see above")
     parser.add_argument("--annotations", type=Path, required=True, help="see above")
     parser.add_argument("--protocol", required=True, help="a protocol, derived ones too, or a metric such as pxap")
-    parser.add_argument("--predictions", type=Path, help="CSV: image_id,top1[,top2..top5], or image_id,rank|correct")
+    parser.add_argument(
+        "--predictions", type=Path, help="CSV: image_id,top1[,top2..top5] (names or numbers), or image_id,rank|correct"
+    )
     parser.add_argument("--images", type=Path, help="folder of the images: checks their sizes; for graph cuts")
     parser.add_argument("--masks", type=Path, help="folder of the mask files that wsolevaluation metadata list")
     parser.add_argument(
@@ -132,7 +134,7 @@ def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
     frame_wh = partial(_frame_wh, protocol=protocols[0] if protocols else None, side=view.side)
     maps = open_maps(chosen.maps)
     names = maps.of(list(samples))
-    predictions = read_predictions(chosen.predictions, samples) if chosen.predictions else None
+    predictions = read_predictions(chosen.predictions, data) if chosen.predictions else None
     raw = chosen.normalize == "always"
     if chosen.normalize == "auto":
         raw, reason = looks_raw(maps, names, list(samples.values()), frame_wh)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.checks import check_boxes
+from wsol.datasets.fields import read_lines
+from wsol.datasets.files import existing
 from wsol.datasets.labels import label_mapping, match_class_indices
 from wsol.errors import ConfigError, DataError, unknown
 from wsol.evaluation.experiment import ChosenMetric, Experiment, Numerics
@@ -52,7 +55,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     data = load_dataset(settings["dataset"])
     _check_truth(data, rules, chosen_metrics)
     classifier = load_model(settings["model"])
-    data = match_class_indices(data, classifier.class_names)
+    data = match_class_indices(data, classifier.class_names, classifier.num_classes)
     if mapping := label_mapping(data):
         log.info("labels of %s are names, as class indices: %s", data.key, mapping)
     samples = data.samples()
@@ -192,7 +195,19 @@ def load_model(node: Mapping[str, Any]) -> Classifier:
         input_size=spec.input_size,
         **{name: value for name, value in own.items() if value is not None},
     )
+    if spec.classes is not None:
+        classifier = dataclasses.replace(classifier, class_names=_class_names(spec.classes, classifier))
     return classifier if spec.randomise is None else _with_random_layers(classifier, spec.randomise)
+
+
+def _class_names(path: Path, classifier: Classifier) -> tuple[str, ...]:
+    """The lines of a file, as many as the network has classes. Raises DataError."""
+    names = tuple(line for _, line in read_lines(existing(path, option="model.classes", folder=False)))
+    if len(names) != classifier.num_classes:
+        raise DataError(
+            f"model.classes={path} names {len(names)} classes, and {classifier.name} has {classifier.num_classes}"
+        )
+    return names
 
 
 def _with_random_layers(classifier: Classifier, layers: int | Literal["all"]) -> Classifier:

@@ -203,7 +203,8 @@ class _Weights:
             drawn = weights * (self.once > 0)
             drawn[drawn.sum(1) == 0] = self.once > 0
             counts: NDArray[np.float64] = hits.counts(drawn if bits is None else drawn * bits).astype(np.float64)
-            return counts / drawn.sum(1, dtype=np.float64, keepdims=True)
+            shares: NDArray[np.float64] = counts / drawn.sum(1, dtype=np.float64, keepdims=True)
+            return shares
         parts = weights * self.once
         if self.whole:
             parts[parts.sum(1) == 0] = self.once

@@ -34,7 +34,7 @@ def frame(
 
 def spreadsheet_safe(rows: pd.DataFrame) -> pd.DataFrame:
     """Texts that a spreadsheet would take for formulas with an apostrophe in front."""
-    texts = {name: rows[name].map(inert, na_action="ignore") for name in rows.select_dtypes(["object", "string"])}
+    texts = {str(n): rows[n].map(inert, na_action="ignore") for n in rows.select_dtypes(["object", "string"])}
     return rows.assign(**texts).rename(columns=inert)
 
 

@@ -67,10 +67,10 @@ def as_markdown(table: Table) -> str:
     marked = [any(row[n].signs for row in table.rows) for n in range(len(table.columns))]
     lines = [[_markdown(column.flat) for column in table.columns]]
     for row in table.rows:
-        cells = [f"**{e.text}**" if e.bold else e.text for e in row]
+        cells = [f"**{_markdown(e.text)}**" if e.bold else _markdown(e.text) for e in row]
         # the others of a marked column get a blank, so that numbers stay below each other
         signs = [e.signs or (" " if mark else "") for e, mark in zip(row, marked, strict=True)]
-        lines.append([_markdown(cell + sign) for cell, sign in zip(cells, signs, strict=True)])
+        lines.append([cell + sign for cell, sign in zip(cells, signs, strict=True)])
     widths = [max(3, *(len(line[n]) for line in lines)) for n in range(len(table.columns))]  # rules need three
     aligned = [
         [v.rjust(w) if c.numeric else v.ljust(w) for v, w, c in zip(line, widths, table.columns, strict=True)]
