@@ -9,7 +9,7 @@ from wsol.metrics._common.truth import OBJECT, Against, truth_of
 from wsol.metrics._scores import mean
 from wsol.options import NotNegative, option
 
-TOLERANCE = 15.0  # pixels; Zhang et al., 2018, on images with a short side of 224 (TorchRay)
+TOLERANCE = 15.0  # pixels; Zhang et al., 2018, on images with a short side of 224; less than that, as in TorchRay
 FRAME = 224
 
 
@@ -23,7 +23,7 @@ def pointing_share(saliency: Floats, objects: NDArray[np.bool_], *, tolerance: f
     peaks = saliency == saliency.max()
     away = cv2.distanceTransform((~objects).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     # Squared distances between pixels are whole numbers; float32 roots are not.
-    near = objects | (np.rint(np.asarray(away, np.float64) ** 2) < tolerance**2)  # TorchRay: < and not <=
+    near = objects | (np.rint(np.asarray(away, np.float64) ** 2) < tolerance**2)
     return float(near[peaks].mean())
 
 
@@ -35,14 +35,16 @@ def pointing_share(saliency: Floats, objects: NDArray[np.bool_], *, tolerance: f
     about="Is the maximum of the map on the object, or less than 15 pixels from it? Ties score the share inside.",
 )
 class PointingGame:
-    """The pointing game: a hit where the map's maximum is within a circle of the object.
+    """The pointing game: a hit where the object is inside an open circle about the map's maximum.
 
     The published number is the mean of per-class means in data sets with several classes per image; ours is the mean
     over images, and a run's tables can be sliced by class.
     """
 
     tolerance: NotNegative = option(
-        TOLERANCE, help="radius in pixels of a frame with a short side of 224, scaled with the network input"
+        TOLERANCE,
+        help="a maximum this far from the object misses it; in pixels of a frame with a short side of 224, scaled with "
+        "the network input",
     )
     against: Against = option(
         "auto", help="the mask, the boxes, or the mask where there is one (auto); ignored pixels are not object"
