@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.checks import check_boxes
+from wsol.datasets.fields import read_lines
+from wsol.datasets.files import existing
 from wsol.datasets.labels import label_mapping, match_class_indices
 from wsol.errors import ConfigError, DataError, unknown
 from wsol.evaluation.experiment import ChosenMetric, Experiment, Numerics
@@ -27,7 +30,7 @@ from wsol.models.randomize import randomized
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.tokens import Grids
 from wsol.models.zoo import load_classifier
-from wsol.options import Count, build, defaults, fit
+from wsol.options import Images, build, defaults, fit
 from wsol.protocols._base import Protocol, protocols
 from wsol.settings.records import Engine, General, ModelSpec
 from wsol.views import View, view_from
@@ -52,7 +55,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     data = load_dataset(settings["dataset"])
     _check_truth(data, rules, chosen_metrics)
     classifier = load_model(settings["model"])
-    data = match_class_indices(data, classifier.class_names)
+    data = match_class_indices(data, classifier.class_names, classifier.num_classes)
     if mapping := label_mapping(data):
         log.info("labels of %s are names, as class indices: %s", data.key, mapping)
     samples = data.samples()
@@ -145,11 +148,11 @@ def usable_device(name: str) -> str:
     Raises ConfigError for a device that this machine does not have.
     """
     try:
-        torch.zeros(1, dtype=torch.float64, device=name)
+        torch.zeros(1, dtype=torch.float64, device=name).add(1).item()  # the device "meta" makes tensors without values
     except TypeError:
         log.warning("engine.device=%s has no float64, which methods and metrics need; running on cpu instead", name)
         return "cpu"
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0].partition(". ")[0]
         raise ConfigError(f"engine.device={name} can't be used: {reason}; try engine.device=cpu") from error
     return name
@@ -192,7 +195,19 @@ def load_model(node: Mapping[str, Any]) -> Classifier:
         input_size=spec.input_size,
         **{name: value for name, value in own.items() if value is not None},
     )
+    if spec.classes is not None:
+        classifier = dataclasses.replace(classifier, class_names=_class_names(spec.classes, classifier))
     return classifier if spec.randomise is None else _with_random_layers(classifier, spec.randomise)
+
+
+def _class_names(path: Path, classifier: Classifier) -> tuple[str, ...]:
+    """The lines of a file, as many as the network has classes. Raises DataError."""
+    names = tuple(line for _, line in read_lines(existing(path, option="model.classes", folder=False)))
+    if len(names) != classifier.num_classes:
+        raise DataError(
+            f"model.classes={path} names {len(names)} classes, and {classifier.name} has {classifier.num_classes}"
+        )
+    return names
 
 
 def _with_random_layers(classifier: Classifier, layers: int | Literal["all"]) -> Classifier:
@@ -221,7 +236,7 @@ def _protocols(name: str, node: Mapping[str, Any]) -> list[Protocol]:
 def chosen_metric(name: str, node: Mapping[str, Any]) -> ChosenMetric:
     """A metric with its options, under the name that its columns start with."""
     cls = metrics[str(node.get("metric", name))]
-    sample = fit(node.get("sample"), Count | None, where=f"metrics.{name}.sample")
+    sample = fit(node.get("sample"), Images | None, where=f"metrics.{name}.sample")
     options = _tuples({k: v for k, v in node.items() if k not in ("metric", "sample")})
     made = build(cls, options, where=f"metrics.{name}")
     plain = {**defaults(cls), "sample": None}

@@ -185,7 +185,7 @@ class MapExtractor:
         n = len(inputs)
         try:
             return self._computed(variant, features, inputs, spaces), {}
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if isinstance(error, WsolError) or n == 1:
                 return _failed(inputs, error)
         maps: list[Tensor] = []
@@ -326,6 +326,8 @@ def _checked(maps: Any, n: int, variant: Variant) -> Tensor:
     if not isinstance(maps, torch.Tensor) or maps.ndim != 3 or len(maps) != n or not maps.numel():
         given = tuple(maps.shape) if isinstance(maps, torch.Tensor) else type(maps).__name__
         raise ValueError(f"{variant.info.key} returned {given}; expected raw maps of shape ({n}, h, w)")
+    if maps.is_complex():
+        raise ValueError(f"{variant.info.key} returned complex numbers; expected real raw maps, such as maps.abs()")
     return maps
 
 

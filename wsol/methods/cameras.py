@@ -1,13 +1,13 @@
 """CAMERAS."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
 
 from wsol.methods import LayerFeatures, method
 from wsol.methods._common.sizes import pass_at, resized
-from wsol.options import Count, Positive, option
+from wsol.options import Count, Range, option
 
 
 @method(
@@ -31,7 +31,9 @@ class CAMERAS:
     """
 
     scales: Count = option(8, help="how many input sizes")
-    largest: Positive = option(4.125, help="the last size, in sides of the network input; 924 / 224 in the paper")
+    largest: Annotated[float, Range(0, 16, above=True)] = option(
+        4.125, help="the last size, in sides of the network input; 924 / 224 in the paper"
+    )
 
     size: Literal["layer", "input"] = option("layer", help="size of the map: of the layer's largest, or of the input")
     images: Literal["bilinear", "bicubic"] = option("bilinear", help="interpolation of the images")

@@ -1,11 +1,13 @@
 """RISE."""
 
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
 from wsol.methods import LayerFeatures, method
 from wsol.methods._common.masks import SCORE, Score, masked_scores, sum_of_masks
-from wsol.options import Count, PositiveShare, option
+from wsol.options import Count, PositiveShare, Range, option
 
 
 @method(
@@ -31,7 +33,7 @@ class RISE:
     """
 
     samples: Count = option(4000, help="N, masks; the paper takes 4000 for VGG-16 and 8000 for ResNet-50")
-    cells: Count = option(7, help="cells per side of the coarse grid")
+    cells: Annotated[int, Range(1, 512)] = option(7, help="cells per side of the coarse grid")
     keep: PositiveShare = option(0.5, help="p_1, chance that a cell is kept")
     score: Score = option("prob", help=SCORE)
 

@@ -102,7 +102,7 @@ def running(model: nn.Module, images: Tensor) -> Iterator[None]:
     except (WsolError, torch.cuda.OutOfMemoryError):
         raise
     except Exception as error:  # networks refuse a size by assertions, by shapes that don't fit, by errors of their own
-        shape = tuple(images.shape)
         raise ModelError(
-            f"{type(model).__name__} can't run on images of shape {shape} ({first_line(error)}); try another size"
+            f"{type(model).__name__} can't run on images of shape {tuple(images.shape)} ({first_line(error)}); give it "
+            "the shape it was made for"
         ) from error

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from wsol.report.numbers.quantity import Cell
 from wsol.report.tables.table import Entry
 
 FAILED, LOST = "failed", "†"  # instead of a number, and its mark
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet computes (OWASP, CSV injection)
 COARSE = 4.0  # points; the ends of wider intervals move by a tenth of that from one bootstrap to the next: no digits
 
 
@@ -74,3 +76,12 @@ def cost(value: float) -> str:
     if math.isnan(value):
         return "-"
     return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.2g}"
+
+
+def inert(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula with an apostrophe in front; all else as it is.
+
+    >>> inert("=HYPERLINK(0)"), inert("layercam"), inert(-0.5)
+    ("'=HYPERLINK(0)", 'layercam', -0.5)
+    """
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -180,7 +180,7 @@ def test_the_network_is_whole_after_a_rule_has_tried_it() -> None:
 
 
 def test_a_method_without_a_docstring_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(methods, "_members", {**methods._members})
+    monkeypatch.setattr(methods, "_members", {**methods})
 
     @method("silent2026", paper="me", year=2026)
     class Silent:
