@@ -203,8 +203,7 @@ class _Weights:
             drawn = weights * (self.once > 0)
             drawn[drawn.sum(1) == 0] = self.once > 0
             counts: NDArray[np.float64] = hits.counts(drawn if bits is None else drawn * bits).astype(np.float64)
-            shares: NDArray[np.float64] = counts / drawn.sum(1, dtype=np.float64, keepdims=True)
-            return shares
+            return np.asarray(counts / drawn.sum(1, dtype=np.float64, keepdims=True), np.float64)
         parts = weights * self.once
         if self.whole:
             parts[parts.sum(1) == 0] = self.once

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -79,9 +80,10 @@ def cost(value: float) -> str:
 
 
 def inert(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula with an apostrophe in front; all else as it is.
+    """A text that a spreadsheet would take for a formula with an apostrophe in front; numbers and intervals stay.
 
     >>> inert("=HYPERLINK(0)"), inert("layercam"), inert(-0.5)
     ("'=HYPERLINK(0)", 'layercam', -0.5)
     """
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    formula = isinstance(value, str) and value.startswith(FORMULA) and not re.fullmatch(r"[-+\d.,\[\] %]+", value)
+    return f"'{value}" if formula else value
