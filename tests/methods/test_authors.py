@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import wsol
 from tests.methods.nets import TinyVGG, make_images, make_net, one_layer
 from wsol.environment import conf_dir
 from wsol.errors import ConfigError
@@ -98,6 +99,17 @@ def test_opticam_says_so_where_black_is_not_known(black: tuple[float, ...] | Non
     features = one_layer(make_net(TinyVGG), make_images(), TARGETS, "features.7", black=black)
     with pytest.raises(ConfigError, match="what is black in these images of 3 channels is not known; give the mean"):
         methods["opticam"](hidden="black")(features)
+
+
+def test_a_notebook_says_what_black_is_by_the_normalization() -> None:
+    net, images = make_net(TinyVGG), make_images()
+    chosen = {"method": "opticam", "layers": "features.7", "target": 1, "iterations": 2, "hidden": "black"}
+    with pytest.raises(ConfigError, match="what is black"):
+        wsol.attribute(net, images, **chosen)
+    raw = wsol.attribute(net, images, mean=(0.5, 0.4, 0.3), std=(0.5, 0.8, 1.2), **chosen).raw
+    features = one_layer(net, images, [1, 1, 1], "features.7", black=(-1.0, -0.5, -0.25))
+    expected = methods["opticam"](iterations=2, hidden="black")(features)
+    np.testing.assert_allclose(raw, expected.numpy(), rtol=1e-12)
 
 
 def test_zoomcam_step_by_step_is_another_map_from_three_layers_on() -> None:

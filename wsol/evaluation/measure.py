@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -12,7 +12,7 @@ from wsol.errors import ConfigError, first_line
 from wsol.evaluation.rows import probabilities_of
 from wsol.localization.normalize import normalize
 from wsol.localization.resize import resize
-from wsol.metrics._base import MetricInput, failed_columns, measure
+from wsol.metrics._base import MetricInput, failed_columns, measure, metrics
 from wsol.views import boxes_on_canvas, mask_on_canvas
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def measured(
             if experiment.in_sample(maps.loaded[image].sample.image_id, chosen.sample)
         ]
         cases = [_case(experiment, source, maps, *group.pairs[place], memos) for place in places]
+        if not type(chosen.metric).__module__.startswith(f"{metrics.package}."):
+            cases = [_copied(case) for case in cases]  # one from outside may write into what it receives
         for place, (values, wrong) in zip(places, _of_cases(chosen, cases), strict=True):
             columns[place] |= {f"{chosen.name}/{name}": value for name, value in values.items()}
             failures[place] |= {chosen.name: wrong} if wrong else {}
@@ -74,6 +76,13 @@ def _of_cases(chosen: ChosenMetric, cases: Sequence[MetricInput]) -> list[tuple[
             except (Exception, SystemExit) as error:
                 results[n] = results[n][0], first_line(error)
     return results
+
+
+def _copied(case: MetricInput) -> MetricInput:
+    """The same case, of which nothing is shared with other metrics but what it puts into the memo."""
+    arrays = {name: getattr(case, name) for name in ("map", "map01", "probabilities", "boxes", "mask", "raw")}
+    copies = {name: array.copy() for name, array in arrays.items() if array is not None}
+    return replace(case, image=None if case.image is None else case.image.clone(), **copies)
 
 
 def _case(

@@ -1,0 +1,53 @@
+"""A metric from outside the package that writes into its case changes no other metric's numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from tests.evaluation.small import made, own_components, ran
+from wsol.metrics._base import MetricInput, metric
+from wsol.metrics._scores import mean
+
+CHOSEN = ("dataset=shapes", "model=shapes_gap", "dataset.limit=3", "method=[gradcam,layercam]")
+RECEIVED = ("image", "map", "map01", "raw", "boxes", "mask", "probabilities")
+
+
+def register(key: str, *, writes: bool) -> None:
+    @metric(key, paper="a test", year=2026, needs=("model", "truth"), about="Sums of what a metric receives.")
+    class Sums:
+        """Sums of what a metric receives."""
+
+        scores = tuple(mean(name, label=name) for name in RECEIVED)
+
+        def measure(self, case: MetricInput) -> dict[str, float]:
+            received = {name: getattr(case, name) for name in RECEIVED}
+            sums = {name: 0.0 if one is None else float(abs(one).sum()) for name, one in received.items()}
+            for one in received.values():
+                if writes and one is not None:
+                    one[...] = 0
+            return sums
+
+
+def test_a_metric_that_writes_into_its_case_changes_nothing_for_others(
+    tmp_path: Path,
+) -> None:
+    with own_components():
+        register("a_writer", writes=True)
+        register("b_reader", writes=False)
+        tables: dict[str, dict[str, pa.Table]] = {
+            metrics: ran(made(*CHOSEN, f"metric=[{metrics}]"), tmp_path).tables()
+            for metrics in ("b_reader", "a_writer,b_reader,pointing", "pointing")
+        }
+    for key, found in tables["a_writer,b_reader,pointing"].items():
+        for name in RECEIVED:
+            expected = tables["b_reader"][key][f"b_reader/{name}"].to_pylist()
+            assert found[f"b_reader/{name}"].to_pylist() == expected
+            assert found[f"a_writer/{name}"].to_pylist() == expected
+        assert min(found["b_reader/image"].to_pylist()) > 0
+        assert min(found["b_reader/raw"].to_pylist()) > 0
+        for name in ("pointing/hit", "curve"):
+            if name in found.column_names:
+                np.testing.assert_array_equal(found[name].to_pylist(), tables["pointing"][key][name].to_pylist())
