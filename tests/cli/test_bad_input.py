@@ -38,7 +38,10 @@ FEW = ["dataset.n=4", "metric=[]", "method=[gradcam]"]
         (["method=gradcam[relu]"], "gradcam[relu]: 'relu' is not option=value"),
         (["protocol=exact@stage5"], "exact@stage5: only methods take layers"),
         (["method=fast@stage5"], "fast stands for several methods; it takes sample=NUMBER and quick=true only"),
-        (["dataset=[shapes,cub]"], "a run has one dataset; add -m and write dataset=shapes,cub for a run each"),
+        (
+            ["model=shapes_gap,shapes_vgg"],
+            "write model=[shapes_gap,shapes_vgg] for a run each and one table, or add -m",
+        ),
         (["~model"], "~model: a run needs model; choose another one with model=..."),
         (["~view"], "~view: a run needs view"),
         (["~seed"], "~seed: a run needs seed"),
