@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wsol.errors import DataError, MapError
+from wsol.errors import DataError, MapError, first_line
 
 Map = NDArray[np.float64]
+MOST_BYTES = 4096 * 4096 * 8 + 4096  # a map of 4096 x 4096 as float64, and its header
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,9 @@ def _folder(path: Path) -> MapFiles:
     stamps = {name: f"{stat.st_size}/{stat.st_mtime_ns}" for name, stat in files.items()}
 
     def array(name: str) -> NDArray[Any]:
-        return np.asarray(np.load(path / f"{name}.npy", allow_pickle=False))
+        file = path / f"{name}.npy"
+        _check_bytes(file.stat().st_size)
+        return np.asarray(np.load(file, allow_pickle=False))
 
     return MapFiles(path, tuple(sorted(files)), _hash(stamps), array)
 
@@ -135,14 +139,26 @@ def _archive(path: Path) -> MapFiles:
     try:
         stored = np.load(path, allow_pickle=False)
     except Exception as error:
-        raise MapError(f"--maps {path} is not a readable .npz archive: {error}") from error
+        raise MapError(f"--maps {path} is not a readable .npz archive: {first_line(error)}") from error
+    if not isinstance(stored, np.lib.npyio.NpzFile):
+        raise MapError(f"--maps {path} is not an .npz archive but one array; put it as IMAGE_ID.npy into a folder")
     lock = Lock()  # one zip file, several threads
+    archive = stored.zip
+    assert archive is not None
+    members = {name.removesuffix(".npy"): archive.getinfo(name).file_size for name in archive.namelist()}
 
     def array(name: str) -> NDArray[Any]:
+        _check_bytes(members[name.removesuffix(".npy")])
         with lock:
             return np.asarray(stored[name])
 
     return MapFiles(path, tuple(sorted(stored.files)), _hash(_file_stamps(path, stored.files)), array)
+
+
+def _check_bytes(size: int) -> None:
+    """Raises MapError for an array that takes more memory than any map should, however small its file is."""
+    if size > MOST_BYTES:
+        raise MapError(f"it takes {size / 2**20:.0f} MB, and a map may take {MOST_BYTES / 2**20:.0f}")
 
 
 def _tensors(path: Path) -> MapFiles:
@@ -155,6 +171,8 @@ def _tensors(path: Path) -> MapFiles:
         raise MapError(f"--maps {path} is not a readable safetensors file: {error}") from error
 
     def array(name: str) -> NDArray[Any]:
+        shape = stored.get_slice(name).get_shape()  # type: ignore[no-untyped-call]
+        _check_bytes(math.prod(shape))
         if stored.get_slice(name).get_dtype() == "BF16":  # type: ignore[no-untyped-call]
             return _bfloat16(path, name)
         return np.asarray(stored.get_tensor(name))  # type: ignore[no-untyped-call]
