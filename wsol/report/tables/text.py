@@ -79,9 +79,16 @@ def cost(value: float) -> str:
 
 
 def inert(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula with an apostrophe in front; all else as it is.
+    """A text in one line, an apostrophe in front where a spreadsheet would take it for a formula; all else as it is.
 
     >>> inert("=HYPERLINK(0)"), inert("layercam"), inert(-0.5)
     ("'=HYPERLINK(0)", 'layercam', -0.5)
     """
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    return f"'{one_line(value)}" if value.startswith(FORMULA) else one_line(value)
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks."""
+    return " ".join(text.splitlines()) if "\n" in text or "\r" in text else text
