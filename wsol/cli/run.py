@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wsol.cli.options import Command
-from wsol.errors import ConfigError, RowsFailed, WsolError
+from wsol.errors import ConfigError, RowsFailed, WsolError, first_line
 from wsol.settings import choices
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _job(
     config: DictConfig, *, sources: choices.Sources, swept: frozenset[str], dry: bool, table: bool
 ) -> Outcome | Failure:
     """One run, perhaps in another process; what came of it, or how it failed."""
-    from wsol.cli import configure_logging
+    from wsol.cli import configure_logging, is_of_stdout, unwritten
     from wsol.cli.launch import outcome
     from wsol.settings.compose import plain
 
@@ -135,6 +135,8 @@ def _job(
     try:
         return outcome(plain(config), dry=dry, table=table)
     except (Exception, SystemExit) as error:  # one failed job must not stop the others of a sweep
+        if is_of_stdout(error):  # the rows are there, but their table can't be printed
+            return Failure(first_line(error), unwritten(error))
         if os.environ.get("WSOL_TRACE") or not isinstance(error, WsolError):
             traceback.print_exc()
         text = f"{type(error).__name__}: {error}"
