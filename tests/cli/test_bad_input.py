@@ -38,7 +38,10 @@ FEW = ["dataset.n=4", "metric=[]", "method=[gradcam]"]
         (["method=gradcam[relu]"], "gradcam[relu]: 'relu' is not option=value"),
         (["protocol=exact@stage5"], "exact@stage5: only methods take layers"),
         (["method=fast@stage5"], "fast stands for several methods; it takes sample=NUMBER and quick=true only"),
-        (["dataset=[shapes,cub]"], "a run has one dataset; add -m and write dataset=shapes,cub for a run each"),
+        (
+            ["model=shapes_gap,shapes_vgg"],
+            "write model=[shapes_gap,shapes_vgg] for a run each and one table, or add -m",
+        ),
         (["~model"], "~model: a run needs model; choose another one with model=..."),
         (["~view"], "~view: a run needs view"),
         (["~seed"], "~seed: a run needs seed"),
@@ -59,6 +62,25 @@ FEW = ["dataset.n=4", "metric=[]", "method=[gradcam]"]
         (["method=[]"], "no method is chosen"),
         (["--with", "no_such.py"], "no_such.py: there is no such file"),
         (["dataset.n=x"], "dataset.n"),
+        (["model.num_classes=ten"], "model.num_classes='ten' is not valid; expected int (1 or more"),
+        (["engine.device=meta"], "engine.device=meta can't be used"),
+        (["engine.tf32=maybe"], "engine.tf32='maybe' is not valid; expected true or false"),
+        (["engine.tf32=1"], "engine.tf32=1 is not valid; expected true or false"),
+        (["tau_from=3"], "tau_from=3 is not valid"),
+        (["model.weights=5"], "there is no weights file '5'"),
+        (["seed=-1"], "seed=-1 is out of range; give 0 or more"),
+        (["seed=" + "9" * 40], "is out of range; whole numbers go up to 9223372036854775807"),
+        (["dataset.limit=" + "9" * 40], "dataset.limit=9999999999999999999999999999999999999999 is out of range"),
+        (["dataset.n=1000000000000"], "dataset.n=1000000000000 is out of range; give 1 or more and at most 1000000"),
+        (["method=rise", "methods.rise.samples=100000000000"], "samples=100000000000 is out of range; give 1 or more"),
+        (["method=rise", "methods.rise.cells=100000"], "methods.rise.cells=100000 is out of range"),
+        (["method=layercam", "methods.layercam.gamma=inf"], "methods.layercam.gamma=inf is out of range; give a fini"),
+        (["method=layercam", "methods.layercam.gamma=nan"], "methods.layercam.gamma=nan is out of range; give a fini"),
+        (["view.side=100000"], "view.side=100000 is out of range; give 8 or more and at most 4096"),
+        (["model.input_size=100000"], "model.input_size=100000 is out of range; give 8 or more and at most 4096"),
+        (["engine.batch_size=100000000000"], "engine.batch_size=100000000000 is out of range"),
+        (["protocol.tau_step=1e-9"], "tau_step=1e-09 is out of range; give 1e-06 or more and at most 0.5"),
+        (["method=gradcam@stage1-99999999999"], "layers 'stage1-99999999999' is not a range of stages"),
         (["=3"], "'=3' is not a setting; write name=value, for example dataset=shapes"),
     ],
 )
@@ -110,6 +132,23 @@ def test_an_output_folder_that_cannot_be_written(tmp_path: Path, capsys: pytest.
         (["run", "figures=gif"], "figures='gif' is not valid; expected svg, png, pdf or null"),
         (["run", "method=scorecam", "methods.scorecam.top_n=0"], "methods.scorecam.top_n=0 is out of range"),
         (["run", "method=cam,gradcam"], "write method=[cam,gradcam] for all in one run, or add -m for a run each"),
+        (["explain", "test/00003", "--tau", "2"], "argument --tau: 2 is out of range; give 0 or more and below 1"),
+        (["explain", "test/00003", "--label", "-1"], "argument --label: -1 is out of range; give 0 or more"),
+        (["explain", "test/00003", "protocol=[]"], "no protocol is chosen"),
+        (
+            ["explain", "test/00003", "model=[shapes_gap,shapes_vgg]"],
+            "this takes one model; only wsol run takes several",
+        ),
+        (["table", "--resamples", "1e12"], "argument --resamples: '1e12' is not valid; expected int (1 or more"),
+        (["table", "--resamples", "1" + "0" * 12], "argument --resamples: 1000000000000 is out of range"),
+        (["table", "--resamples", "9" * 5000], "--resamples: '9999"),
+        (["table", "--nope"], "unrecognized arguments: --nope; see wsol table --help"),
+        (["compare", "a", "b", "--top", "-1"], "argument --top: -1 is out of range; give 0 or more"),
+        (["score", "--maps", "x"], "the following arguments are required: --annotations, --protocol"),
+        (
+            ["score", "--maps", "x", "--annotations", "y", "--protocol", "pxap", "--step", "1e-9"],
+            "argument --step: 1e-09 is out of range; give 1e-06 or more and at most 0.5",
+        ),
         (["explain", "no_such.jpg"], "neither a file nor an image id"),
     ],
 )
@@ -121,4 +160,7 @@ def test_other_commands_too(
     monkeypatch.chdir(tmp_path)
     RunFolder(tmp_path / "results" / "runs" / "some-run").write_manifest({})
     assert main(words) == 2
-    assert sentence in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert sentence in printed
+    assert printed.count("\n") == 1
+    assert len(printed) < 1000

@@ -73,10 +73,12 @@ def test_an_answer_is_printed_in_any_encoding(encoding: str, runs: Path) -> None
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_one_sentence(runs: Path) -> None:
     with Path("/dev/full").open("wb") as full:
-        done = wsol("table", "--runs", str(runs), "--json", out=full.fileno())
-    assert done.returncode == 1
-    assert done.stderr.decode().strip().endswith("No space left on device; send it to another place")
-    assert b"Traceback" not in done.stderr
+        table = wsol("table", "--runs", str(runs), "--json", out=full.fileno())
+        run = wsol("run", *FEW[:-1], "--runs", str(runs), out=full.fileno())
+    for done in (table, run):
+        assert done.returncode == 1
+        assert done.stderr.decode().strip().endswith("No space left on device; send it to another place")
+        assert b"Traceback" not in done.stderr
 
 
 def test_a_closed_output_is_no_error(runs: Path) -> None:

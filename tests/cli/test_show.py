@@ -247,3 +247,17 @@ def test_showing_and_comparing_load_no_torch() -> None:
     ]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", [["method", "layercam"], ["protocol", "choe2020_v2"], ["dataset", "coco"]])
+def test_options_fit_a_terminal(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "72")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["show", *words]) == 0
+    printed = capsys.readouterr().out
+    options = printed.rpartition("\noptions\n")[2] if "\noptions\n" in printed else printed
+    assert "    takes: " in options
+    assert "…" not in options
+    assert max(map(len, options.splitlines()[8:])) <= 72

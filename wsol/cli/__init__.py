@@ -6,6 +6,7 @@ Answers are on stdout, log messages on stderr. Exit codes: 0 done, 1 a job faile
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
@@ -36,6 +37,9 @@ COMMANDS = {  # name: (what it does, an example)
 }
 
 
+NO_OUTPUT = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT, errno.EFBIG}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the console script."""
     words = [*(sys.argv[1:] if argv is None else argv)]  # the name `list` is our own command here
@@ -55,15 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as error:  # of a plug-in, or of a library's
         print(f"wsol: {ended(error)}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # `wsol table latest | head`
-        _drop_output()
-        return 0
     except OSError as error:
-        if error.filename is not None:
+        if not is_of_stdout(error):
             raise
-        _drop_output()
-        print(f"wsol: can't write the answer to stdout: {error.strerror}; send it to another place", file=sys.stderr)
-        return 1
+        return unwritten(error)
     return code
 
 
@@ -111,6 +110,21 @@ def _accept_any_letter() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def is_of_stdout(error: BaseException) -> bool:
+    """Whether an error is that stdout takes no more: it has no name of a file, and our files are written elsewhere."""
+    return isinstance(error, OSError) and error.filename is None and error.errno in NO_OUTPUT
+
+
+def unwritten(error: BaseException) -> int:
+    """The exit code where stdout takes no more, which is said."""
+    _drop_output()
+    if isinstance(error, BrokenPipeError):  # `wsol table latest | head`
+        return 0
+    reason = os.strerror(getattr(error, "errno", 0))
+    print(f"wsol: can't write the answer to stdout: {reason}; send it to another place", file=sys.stderr)
+    return 1
 
 
 def _drop_output() -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LONGEST = 2048  # pixels of a picture's longer side: larger files are reduced before the network sees them
 DESCRIPTION = """Draw heat maps, ground-truth boxes (dashed) and predicted boxes (solid).
 
 An IMAGE is a file, or an image id of the dataset; files show the predicted class unless --label says otherwise.
@@ -212,7 +213,12 @@ def _open(name: str, data: Dataset | None) -> tuple[Image, Sample | None]:
     if Path(name).is_file():
         from wsol.datasets.files import open_image
 
-        return open_image(Path(name), image_id=name, upright=True), None
+        image = open_image(Path(name), image_id=name, upright=True)
+        if max(image.size) > LONGEST:
+            whole = image.size
+            image.thumbnail((LONGEST, LONGEST))
+            log.info("%s is %d x %d pixels; taken at %d x %d", name, *whole, *image.size)
+        return image, None
     assert data is not None
     samples = {s.image_id: s for s in data.samples()}
     if name not in samples:

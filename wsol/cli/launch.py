@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -33,18 +34,61 @@ log = logging.getLogger(__name__)
 STUDIES = ("ablation-", "knobs-")  # figures of what an experiment varies
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a job: its headline number, NaN where there is none, and where its rows are.
+
+    Attributes
+    ----------
+    variants, measures : those that the job asked for, among all that the run holds.
+    taus : where swept thresholds come from.
+    """
+
+    value: float = math.nan
+    folder: Path | None = None
+    variants: frozenset[str] = frozenset()
+    measures: frozenset[str] = frozenset()
+    taus: tuple[str, ...] = ()
+
+    def __float__(self) -> float:
+        """What a sweeper optimizes."""
+        return self.value
+
+
 def run_job(settings: Mapping[str, Any], *, dry: bool = False) -> float:
     """Run composed settings and print the table on stdout; returns the headline number, NaN where there is none.
 
     With `dry`, print what would be run instead.
     """
+    return outcome(settings, dry=dry).value
+
+
+def show_together(outcomes: Sequence[Outcome]) -> None:
+    """One table of the rows of several jobs, on stdout."""
+    from wsol.report.numbers.summary import RESAMPLES, summarize
+    from wsol.report.tables.show import show
+
+    summaries = []
+    for one in outcomes:
+        if one.folder is not None:
+            folder = RunFolder(one.folder)
+            drawn = settings_of(one.taus, one.folder.parent, n_resamples=RESAMPLES, of=folder)
+            summaries.append(summarize(folder, variants=one.variants, measures=one.measures, settings=drawn))
+    if summaries:
+        show(summaries, sys.stdout)
+
+
+def outcome(settings: Mapping[str, Any], *, dry: bool = False, table: bool = True) -> Outcome:
+    """Run composed settings and print the table, or with `dry` what would be run; without `table` log messages only."""
     profile, general = Profile(), general_of(settings)
+    asked = general.table
+    general = replace(general, table=general.table and table)
     taus = [general.tau_from] if isinstance(general.tau_from, str) else list(general.tau_from or ["oracle"])
     runs = Path(settings["paths"]["runs"])
     settings_of(["oracle" if tau == VAL else tau for tau in taus], runs, n_resamples=1)  # refuses wrong ones
     if dry:
         _print_forecast(_experiment(settings, profile), sys.stdout)
-        return math.nan
+        return Outcome()
     to_come = 0
     if VAL in taus:
         if "split" not in settings["dataset"]:
@@ -68,7 +112,8 @@ def run_job(settings: Mapping[str, Any], *, dry: bool = False) -> float:
             f"{len(failed)} of {len(experiment.variants)} variants failed on some images, "
             f"first {first} on {image_id}: {line}; all other rows are complete"
         )
-    return value
+    variants, measures = frozenset(v.key for v in experiment.variants), frozenset(m for _, m in experiment.work)
+    return Outcome(value, folder.path if asked and not to_come + missing else None, variants, measures, tuple(taus))
 
 
 def _show(experiment: Experiment, folder: RunFolder, taus: Sequence[str], general: General) -> float:

@@ -12,12 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wsol.cli.options import Command
-from wsol.errors import ConfigError, RowsFailed, WsolError
+from wsol.errors import ConfigError, RowsFailed, WsolError, first_line
 from wsol.settings import choices
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from wsol.cli.launch import Outcome
     from wsol.settings.compose import Request
 
 DESCRIPTION = """Run every chosen method over a dataset and print the table. The same command resumes, and computes only
@@ -30,9 +31,11 @@ what is missing.
   wsol run method=fast --dry
   wsol run -m model=resnet50,vgg16 dataset=ilsvrc
   wsol run -m 'model=resnet50[weights=a.pth],vgg16[weights=b.pth]' dataset=ilsvrc
+  wsol run model=[resnet50,vgg16] dataset=ilsvrc
   wsol run --with my_cam.py method=[my_cam,gradcam]
 
-A list makes several rows in one run; -m makes several runs. Layers joined by + are fused. A choice is written
+A list makes several rows in one run; of dataset, model or view it makes a run each, and one table. -m makes several
+runs, each with its table. Layers joined by + are fused. A choice is written
 name@layers[option=value,...], as tables print it; layers are stage5, stage3-5, stage4+5, last, last-1, all, each.
 Groups: dataset model method protocol metric view engine experiment (see `wsol list`).
 All settings and their values: wsol run --cfg job
@@ -64,7 +67,7 @@ def main(words: Sequence[str]) -> int:
         if given.completion:
             app.shell_completion(NAME, [given.completion])
             return 0
-        request = checked(given.overrides, multirun=given.multirun)
+        request = checked(given.overrides, multirun=given.multirun, lists=True)
         overrides = list(request.words)
         try:
             if given.cfg:
@@ -73,7 +76,9 @@ def main(words: Sequence[str]) -> int:
             if given.info:
                 app.show_info(given.info, NAME, overrides)
                 return 0
-            job = partial(_job, sources=choices.sources(), swept=request.swept, dry=given.dry)
+            job = partial(
+                _job, sources=choices.sources(), swept=request.swept, dry=given.dry, table=not request.together
+            )
             if not request.multirun:
                 return _single(app.run(NAME, job, overrides).return_value)
             returned = app.multirun(NAME, job, overrides)
@@ -117,17 +122,21 @@ def _parser() -> Command:
     return parser
 
 
-def _job(config: DictConfig, *, sources: choices.Sources, swept: frozenset[str], dry: bool) -> float | Failure:
-    """One run, perhaps in another process; its headline number, or how it failed."""
-    from wsol.cli import configure_logging
-    from wsol.cli.launch import run_job
+def _job(
+    config: DictConfig, *, sources: choices.Sources, swept: frozenset[str], dry: bool, table: bool
+) -> Outcome | Failure:
+    """One run, perhaps in another process; what came of it, or how it failed."""
+    from wsol.cli import configure_logging, is_of_stdout, unwritten
+    from wsol.cli.launch import outcome
     from wsol.settings.compose import plain
 
     configure_logging()
     choices.use(sources.files, [str(folder) for folder in sources.folders])
     try:
-        return run_job(plain(config), dry=dry)
+        return outcome(plain(config), dry=dry, table=table)
     except (Exception, SystemExit) as error:  # one failed job must not stop the others of a sweep
+        if is_of_stdout(error):  # the rows are there, but their table can't be printed
+            return Failure(first_line(error), unwritten(error))
         if os.environ.get("WSOL_TRACE") or not isinstance(error, WsolError):
             traceback.print_exc()
         text = f"{type(error).__name__}: {error}"
@@ -146,7 +155,7 @@ def _words(swept: frozenset[str]) -> str:
     return f" ({' '.join(differing)})" if differing else ""
 
 
-def _single(result: float | Failure) -> int:
+def _single(result: Outcome | Failure) -> int:
     return result.exit_code if isinstance(result, Failure) else 0
 
 
@@ -156,6 +165,10 @@ def _several(results: Sequence[Any], request: Request) -> int:
     if not results:
         raise ConfigError(f"0 jobs: {' '.join(request.words[1:])} leaves nothing to run")
     print(f"wsol: {len(results) - len(failures)} of {len(results)} jobs done", file=sys.stderr)
+    if request.together and len(failures) < len(results):
+        from wsol.cli.launch import show_together
+
+        show_together([result for result in results if not isinstance(result, Failure)])
     codes = {failure.exit_code for failure in failures}
     if not failures:
         return 0

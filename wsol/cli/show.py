@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -13,6 +15,7 @@ from wsol.cli.options import Command
 from wsol.errors import ConfigError, unknown
 from wsol.options import MISSING_VALUE, SAMPLE, options_of
 from wsol.report.tables.render import print_table
+from wsol.report.tables.terminal import WIDTH
 from wsol.settings import choices
 
 Facts = dict[str, Any]
@@ -169,7 +172,23 @@ def _print(facts: Facts) -> None:
         rows = [{"knob": k, **v} for k, v in table.items()] if isinstance(table, dict) else table
         if rows:
             print(f"\n{key}" if key != "knobs" else "")
-            print_table([{k: _text(v) for k, v in row.items()} for row in rows])
+            texts = [{k: _text(v) for k, v in row.items()} for row in rows]
+            if "help" in rows[0] and sys.stdout.isatty():
+                print(_as_paragraphs(texts, shutil.get_terminal_size((WIDTH, 24)).columns))
+            else:
+                print_table(texts)
+
+
+def _as_paragraphs(rows: Sequence[Mapping[str, str]], width: int) -> str:
+    """Options as text that fits a terminal: the name and its value, then what it takes and means, wrapped."""
+    lines: list[str] = []
+    for row in rows:
+        (_, name), (_, value), *others = row.items()
+        texts = [f"{key}: {text}" if key in ("takes", "source") else text for key, text in others if text]
+        lines.append(f"{name} = {value}")
+        for text in texts:
+            lines += textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="    ")
+    return "\n".join(lines)
 
 
 def _text(value: Any) -> str:

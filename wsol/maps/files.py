@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from wsol.datasets.files import existing, fingerprint_of, is_folder
 from wsol.errors import DataError, MapError
 
 Map = NDArray[np.float64]
+MOST_BYTES = 4096 * 4096 * 8 + 4096  # a map of 4096 x 4096 as float64, and its header
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,12 @@ def _archive(path: Path) -> MapFiles:
     return MapFiles(path, stored.names, _of_file(path, stored.names), stored.__getitem__)
 
 
+def _check_bytes(size: int) -> None:
+    """Raises MapError for an array that takes more memory than any map should, however small its file is."""
+    if size > MOST_BYTES:
+        raise MapError(f"it takes {size / 2**20:.0f} MB, and a map may take {MOST_BYTES / 2**20:.0f}")
+
+
 def _tensors(path: Path) -> MapFiles:
     from safetensors import safe_open
 
@@ -147,6 +155,8 @@ def _tensors(path: Path) -> MapFiles:
         raise MapError(f"--maps {path} is not a readable safetensors file: {error}") from error
 
     def array(name: str) -> NDArray[Any]:
+        shape = stored.get_slice(name).get_shape()  # type: ignore[no-untyped-call]
+        _check_bytes(math.prod(shape))
         if stored.get_slice(name).get_dtype() == "BF16":  # type: ignore[no-untyped-call]
             return _bfloat16(path, name)
         return np.asarray(stored.get_tensor(name))  # type: ignore[no-untyped-call]

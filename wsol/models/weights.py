@@ -157,6 +157,13 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], *, path: str, name: str
         raise ModelError(
             f"the weights in {path} don't fit {name}: {len(differing)} differ in shape (first {key!r}: {shapes})"
         )
+    for key in (k for k in own if k in state):
+        tensor = state[key]
+        if tensor.is_meta or tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_complex():
+            kind = "meta" if tensor.is_meta else f"{tensor.layout} {tensor.dtype}".replace("torch.", "")
+            raise ModelError(
+                f"the weights in {path} don't fit {name}: {key!r} is a {kind} tensor; save dense real numbers"
+            )
     module.load_state_dict(state, strict=False)  # strict but for the counters: checked above
     check_finite(module, path)
 

@@ -122,7 +122,7 @@ def load_benchmark(name: str) -> Benchmark:
         cells = tuple(_cell(cell) for cell in node["cells"])
         texts = {key: str(node.get(key, "")) for key in ("paper", "title", "venue", "note")}
         return Benchmark(name=path.stem, needs=node.get("needs", {}), cells=cells, **texts)
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError, OSError, RecursionError) as error:
         raise ConfigError(f"{path} is not a table of published numbers ({error}); see benchmarks/README.md") from error
 
 

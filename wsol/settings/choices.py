@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ SETS = {  # of methods, as names that stand for several
 }
 
 
+MOST_NODES = 100_000  # values of one file of settings
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Where choices come from beside the package: Python files (``--with``) and folders (``--config-dir``)."""
@@ -46,11 +50,35 @@ def use(files: Sequence[str] = (), folders: Sequence[str] = ()) -> None:
     for folder in folders:
         if not Path(folder).is_dir():
             raise ConfigError(f"--config-dir {folder}: there is no such folder")
+        for pattern in ("*.yaml", "*/*.yaml", "hydra/*/*.yaml"):
+            for config in Path(folder).glob(pattern):
+                _check_size(config)
     for file in files:
         load_file(file)
     _sources = Sources(
         tuple(str(Path(file).resolve()) for file in files), tuple(Path(folder).resolve() for folder in folders)
     )
+
+
+def _check_size(file: Path) -> None:
+    """Raises ConfigError for a file that unfolds to more than `MOST_NODES` values: aliases of aliases, a YAML bomb."""
+    import yaml
+
+    try:
+        root = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, ValueError, OSError, RecursionError):
+        return  # whoever reads it says so
+    sizes: dict[int, float] = {}
+
+    def size(node: Any) -> float:
+        if id(node) not in sizes:
+            sizes[id(node)] = math.inf  # a node within itself has no end
+            parts = [part for pair in node.value for part in (pair if isinstance(pair, tuple) else (pair,))]
+            sizes[id(node)] = 1 + sum(map(size, parts)) if isinstance(node, yaml.CollectionNode) else 1
+        return sizes[id(node)]
+
+    if root is not None and size(root) > MOST_NODES:
+        raise ConfigError(f"{file} unfolds to more than {MOST_NODES} values by its aliases; write them out")
 
 
 def sources() -> Sources:
@@ -205,7 +233,9 @@ def _from_file(group: str, name: str) -> dict[str, Any]:
 
     file = config_file(group, name)
     loaded = OmegaConf.to_container(OmegaConf.load(file), resolve=False) if file else {}
-    return {str(key): value for key, value in loaded.items()} if isinstance(loaded, dict) else {}
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{file} holds a {type(loaded).__name__}; expected settings, name: value")
+    return {str(key): value for key, value in loaded.items()}
 
 
 def _plain(value: Any) -> Any:

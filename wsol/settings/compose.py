@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -27,11 +27,18 @@ NAME = "config"  # conf/config.yaml
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Checked words for Hydra, and whether they ask for several runs; `swept` are the keys that differ between runs."""
+    """Checked words for Hydra, and whether they ask for several runs.
+
+    Attributes
+    ----------
+    swept : the keys that differ between runs.
+    together : the runs have one table.
+    """
 
     words: tuple[str, ...]
     multirun: bool
     swept: frozenset[str]
+    together: bool = False
 
 
 def compose_settings(overrides: Sequence[str]) -> dict[str, Any]:
@@ -49,12 +56,23 @@ def hydra_app() -> Iterator[Any]:
         yield GlobalHydra.instance().hydra
 
 
-def checked(typed: Sequence[str], *, multirun: bool = False) -> Request:
+def checked(typed: Sequence[str], *, multirun: bool = False, lists: bool = False) -> Request:
     """Words as Hydra reads them, after every name and key is found to exist. Inside `hydra_app`. Raises WsolError.
 
     The choices are composed alone first: what they offer is what the other words may set.
+
+    Parameters
+    ----------
+    multirun : words may have several values, for a run each.
+    lists : ``model=[resnet50,vgg16]`` is a run each, too, and one table.
     """
     given = [Word.of(text) for text in typed]
+    together = False
+    if lists:
+        alone = [replace(word, value=",".join(words.listed(word) or [word.value or ""])) for word in given]
+        given = [one if words.listed(word) else word for one, word in zip(alone, given, strict=True)]
+        together = any(len(words.listed(Word.of(text))) > 1 for text in typed)
+        multirun = multirun or together
     words.check_needed(given)
     searched = [address(), *(f"file://{folder}" for folder in choices.sources().folders)]
     search = f"hydra.searchpath=[{','.join(map(words.quoted, searched))}]"
@@ -75,7 +93,7 @@ def checked(typed: Sequence[str], *, multirun: bool = False) -> Request:
     if not multirun:
         words.check_single(whole)
     swept = {word.key for word in whole if len(words.single(word)) > 1}
-    return Request((search, *map(str, whole)), multirun, frozenset(swept))
+    return Request((search, *map(str, whole)), multirun, frozenset(swept), together)
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

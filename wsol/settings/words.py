@@ -25,6 +25,7 @@ from wsol.settings.choices import GROUPS, SEVERAL
 from wsol.settings.records import Engine, General, ModelSpec, Paths
 
 RECORDS: Mapping[str, type] = {"model": ModelSpec, "engine": Engine, "paths": Paths}
+SINGLE = tuple(group for group in GROUPS if group not in SEVERAL and group != "experiment")  # one of them in a run
 NEEDED = ("dataset", "model", "view", "engine", "paths", "seed")  # what no run can do without
 
 
@@ -88,6 +89,12 @@ def group_words(words: Sequence[Word]) -> list[Word]:
     return [_chosen_word(word) for word in words if word.key in GROUPS]
 
 
+def listed(word: Word) -> list[str]:
+    """The names of a list in brackets that chooses of a group of which a run has one, ``model=[resnet50,vgg16]``."""
+    value = word.value or ""
+    return _names(value) if word.key in SINGLE and value.startswith("[") and value.endswith("]") else []
+
+
 def _chosen_word(word: Word) -> Word:
     # null, nothing, and Hydra's own ways to sweep stay as they are
     if not word.value or re.fullmatch(r"null|(choice|glob|shuffle|sort)\(.*\)", word.value):
@@ -102,9 +109,8 @@ def _choice(word: Word, part: str) -> str:
         choices.check(word.key, name)
     if not part.startswith("["):
         return quoted(names[0]) if names else "null"
-    if word.key not in SEVERAL and word.key != "experiment":
-        several = f"{word.key}={','.join(names)}"
-        raise ConfigError(f"{word}: a run has one {word.key}; add -m and write {several} for a run each")
+    if word.key in SINGLE:
+        raise ConfigError(f"{word}: this takes one {word.key}; only wsol run takes several, and runs each")
     return f"[{','.join(map(quoted, names))}]"
 
 
@@ -129,9 +135,12 @@ def check_single(words: Sequence[Word]) -> None:
     """Raises ConfigError for a word that would make several runs."""
     for word in words:
         if parsed(str(word)).is_sweep_override():
-            several = word.key in SEVERAL or word.key not in GROUPS
-            all_in_one = f"write {word.key}=[{word.value}] for all in one run, or " if several else ""
-            raise ConfigError(f"{word}: {all_in_one}add -m for a run each")
+            in_list = f"write {word.key}=[{word.value}] for"
+            if word.key in SEVERAL or word.group in ("methods", "protocols"):
+                raise ConfigError(f"{word}: {in_list} all in one run, or add -m for a run each")
+            if word.key in SINGLE:
+                raise ConfigError(f"{word}: {in_list} a run each and one table, or add -m for a table each")
+            raise ConfigError(f"{word}: add -m for a run each")
 
 
 def readable(word: Word, *, multirun: bool) -> Word:

@@ -12,12 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, dataclass_transform
 
+from wsol.errors import DataError
 from wsol.options import Side, build, fit, option
 from wsol.registry import Registry
 from wsol.views._merge import merge_rules
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+LONGEST = 32_768  # pixels of a resized side: with a short side of 224, 90 MB as float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +164,18 @@ def enlarged(side: int) -> int:
 
 
 def short_side(size_wh: tuple[int, int], short: int) -> tuple[int, int]:
-    """Size with the shorter side at `short`; the longer one truncated, as torchvision does."""
+    """Size with the shorter side at `short`; the longer one truncated, as torchvision does.
+
+    Raises DataError for a strip that would be longer than `LONGEST`.
+    """
     width, height = size_wh
-    return (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
+    resized = (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
+    if max(resized) > LONGEST:
+        raise DataError(
+            f"an image of {width} x {height} pixels would be resized to {resized[0]} x {resized[1]}; "
+            f"a side may have {LONGEST} pixels: choose view=squash, or leave the image out"
+        )
+    return resized
 
 
 def center_crop(side: int, resized_wh: tuple[int, int], size_wh: tuple[int, int]) -> Layout:

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from wsol.errors import ConfigError, unknown
 from wsol.report.tables.table import Column, Entry, Table, table_of
 from wsol.report.tables.terminal import as_terminal
-from wsol.report.tables.text import inert
+from wsol.report.tables.text import inert, one_line
 
 TEX = {  # what LaTeX would read as its own, or lacks in text mode
     "\\": r"\textbackslash{}",
@@ -160,8 +160,7 @@ def _markdown(text: str) -> str:
 
 def _plain(text: str) -> str:
     r"""Text in Markdown that no HTML or link begins in: ``<b>`` is ``\<b>``, but ``<0.001`` stays."""
-    one_line = " ".join(text.splitlines()) if "\n" in text or "\r" in text else text
-    return re.sub(r"<(?=[A-Za-z/!?])|(?<=\])(?=\()", lambda match: f"\\{match[0]}", one_line)
+    return re.sub(r"<(?=[A-Za-z/!?])|(?<=\])(?=\()", lambda match: f"\\{match[0]}", one_line(text))
 
 
 def _html(entry: Entry) -> str:

@@ -80,10 +80,19 @@ def cost(value: float) -> str:
 
 
 def inert(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula with an apostrophe in front; numbers and intervals stay.
+    """A text in one line, an apostrophe in front where a spreadsheet would take it for a formula; all else as it is.
+
+    Numbers and intervals stay.
 
     >>> inert("=HYPERLINK(0)"), inert("layercam"), inert(-0.5)
     ("'=HYPERLINK(0)", 'layercam', -0.5)
     """
-    formula = isinstance(value, str) and value.startswith(FORMULA) and not re.fullmatch(r"[-+\d.,\[\] %]+", value)
-    return f"'{value}" if formula else value
+    if not isinstance(value, str):
+        return value
+    formula = value.startswith(FORMULA) and not re.fullmatch(r"[-+\d.,\[\] %]+", value)
+    return f"'{one_line(value)}" if formula else one_line(value)
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks."""
+    return " ".join(text.splitlines()) if "\n" in text or "\r" in text else text
