@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wsol.report.tables.names import short_layers
 
 from wsol.environment import conf_dir
 from wsol.errors import ConfigError
 from wsol.evaluation.build import experiment_from
 from wsol.evaluation.experiment import Experiment
 from wsol.grammar import Choice, parse, parse_layers, spell, split
+from wsol.report.numbers.names import short_layers
 from wsol.settings import compose_settings
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))

@@ -230,6 +230,54 @@ def test_wrapped_frozen_and_half_precision_networks_give_the_same_maps() -> None
     np.testing.assert_allclose(np.asarray(half), plain, atol=0.05 * plain.max())
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("method", ["cam", "scorecam", "ablationcam", "rollout"])
+def test_half_precision_works_beyond_one_pass(dtype: torch.dtype, method: str) -> None:
+    """Heads are proved in full precision, masked forwards and attention run in the network's own."""
+    plain, half = (vit(), vit().to(dtype)) if method == "rollout" else (own(), own().to(dtype))
+    layers = {} if method == "rollout" else {"layers": "body.3"}
+    exact, rounded = (np.asarray(wsol.attribute(m, batch(2), method, target=1, **layers)) for m in (plain, half))
+    np.testing.assert_allclose(rounded, exact, atol=0.1 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("wrap", [torch.nn.DataParallel, torch.compile])
+def test_a_wrapped_network_is_predicted_scored_and_evaluated(wrap: Callable[..., Any]) -> None:
+    data = [(picture, 1, [[5, 5, 40, 40]]) for picture in pictures()]
+    for score in ("predicted", lambda output, images: output[:, 1]):
+        bare, wrapped = (
+            np.asarray(wsol.attribute(model, batch(2), "scorecam", layers="body.3", target=score))
+            for model in (own(), wrap(own()))
+        )
+        assert np.array_equal(bare, wrapped)
+    tables = [
+        wsol.evaluate(model, data, "gradcam", layers="body.3", input_size=SIDE).rows() for model in (own(), wrap(own()))
+    ]
+    scored = [name for name in tables[0].columns if name.startswith("choe2020_v2")]
+    assert scored
+    for name in ("probability", *scored):
+        assert all(np.array_equal(a, b) for a, b in zip(tables[0][name], tables[1][name], strict=True)), name
+
+
+def test_a_network_that_keeps_no_graph_is_refused_in_one_sentence() -> None:
+    class Closed(OwnNet):
+        @torch.no_grad()
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return super().forward(images)
+
+    with pytest.raises(
+        LayerError, match=r"no gradient at 'body\.3': nothing behind reads it, or the network runs under"
+    ):
+        wsol.attribute(Closed(), batch(2), "gradcam", layers="body.3", target=1)
+    torch.manual_seed(0)
+    closed = wsol.attribute(Closed(), batch(2), "scorecam", layers="body.3", target=1)
+    assert np.array_equal(closed.raw, wsol.attribute(own(), batch(2), "scorecam", layers="body.3", target=1).raw)
+
+
+def test_images_that_a_network_does_not_take_are_refused_in_one_sentence() -> None:
+    with pytest.raises(ModelError, match=r"OwnNet can't run on images of shape \(2, 4, 64, 64\) .*; give it the shape"):
+        wsol.attribute(own(), batch(2, channels=4), "gradcam", layers="body.3", target=1)
+
+
 @pytest.mark.parametrize("outputs", [1, 4])
 def test_vectors_and_single_logits_are_explained(outputs: int) -> None:
     class Regression(OwnNet):

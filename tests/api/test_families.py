@@ -88,7 +88,7 @@ def test_the_map_of_a_family_equals_its_twin(
 @pytest.mark.parametrize(
     ("name", "options", "error", "sentence"),
     [
-        ("halonet26t", {}, ModelError, r"ByobNet can't run on images of shape \(1, 3, 64, 64\) .*; try another size"),
+        ("halonet26t", {}, ModelError, r"ByobNet can't run on images of shape \(1, 3, 64, 64\) .*; give it the shape"),
         ("vit_tiny_patch16_224", {}, ModelError, r"VisionTransformer can't run on images of shape .*224"),
         ("naflexvit_base_patch16_gap", TINY, LayerError, "no stage of NaFlexVit .*name a layer"),
     ],

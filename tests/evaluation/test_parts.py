@@ -163,6 +163,37 @@ def test_rows_reach_the_disk_now_and_then(
     assert_as_clean(folder, clean)
 
 
+def test_a_stopped_run_does_not_stand_in_the_way_of_another_choice(
+    experiment: Experiment, tmp_path: Path, opened: list[str]
+) -> None:
+    """What it left covers some images of some pairs: the next command takes these rows, and is complete behind them."""
+
+    def stop(batch: Batch) -> None:
+        raise KeyboardInterrupt
+
+    folder, (shard,) = RunFolder(tmp_path / experiment.folder_name), experiment.shards
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(experiment, experiment.shards, folder, on_batch=stop)
+    plain = [word for word in WORDS if not word.startswith(("method", "protocol", "metric"))]
+    other = made(*plain, "method=[gradcam,layercam]", "protocol=[choe2020_v1]")
+    assert other.folder_name == experiment.folder_name
+    clean = ran(other, tmp_path / "clean")
+    ran(other, tmp_path)
+    assert is_complete(other, shard, folder)
+    assert not is_complete(experiment, shard, folder)
+    ours, theirs = folder.tables(), clean.tables()
+    for key in theirs:
+        names = [n for n in theirs[key].column_names if n.startswith("choe2020_v1/") or n == "image_id"]
+        assert ours[key].select(names).to_pylist() == theirs[key].select(names).to_pylist()
+    ran(experiment, tmp_path)
+    assert is_complete(experiment, shard, folder)
+    assert all(not footer.image_ids for footer in folder.footers())
+    opened.clear()
+    ran(experiment, tmp_path)
+    ran(other, tmp_path)
+    assert not opened
+
+
 def test_parts_that_outlive_their_whole_put_no_row_twice(
     experiment: Experiment, clean: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.evaluation.small import made, ran
-from wsol.errors import LayerError
+from wsol.errors import LayerError, ModelError
 from wsol.evaluation.experiment import Experiment
 from wsol.evaluation.shard import evaluate
 from wsol.maps.extractor import MapExtractor
@@ -125,7 +125,7 @@ def test_an_exception_leaves_the_network_as_it_was(mode: Callable[[torch.nn.Modu
     extractor = MapExtractor(classifier, chunk=8)
     handle = parts[-1].register_forward_pre_hook(broken)
     before = state(classifier.module)
-    with pytest.raises(RuntimeError, match="out of memory"):
+    with pytest.raises(ModelError, match=r"can't run on images of shape .* \(RuntimeError: out of memory\)"):
         extractor.maps(images(extractor.dtype), torch.zeros(3, dtype=torch.long), list("abc"), variants)
     with pytest.raises(RuntimeError, match="out of memory"):
         extractor.query.logits(images(extractor.dtype))

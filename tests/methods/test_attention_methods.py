@@ -21,9 +21,9 @@ from tests.methods.vits import (
     timm_vit,
     torchvision_vit,
 )
+from tests.models.test_attention import READS
 from tests.reference.methods import CASES, TWINS, TwinCase
 from tests.reference.methods_attention import run, weights_of
-from tests.test_attention import READS
 from wsol.errors import ConfigError, HeadError, LayerError
 from wsol.methods._base import methods
 from wsol.methods._common import attention as attending

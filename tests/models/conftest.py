@@ -66,7 +66,7 @@ class Tiny(torch.nn.Module):
 @pytest.fixture
 def tiny(monkeypatch):
     """`tiny`, a registered network of four classes, for the length of a test."""
-    monkeypatch.setattr(models, "_members", dict(models._members))
+    monkeypatch.setattr(models, "_members", dict(models))
 
     @model("tiny", input_size=16, class_names=("a", "b", "c", "d"))
     def make(*, num_classes=4):

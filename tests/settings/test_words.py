@@ -22,7 +22,9 @@ def no_sources() -> object:
 
 
 @pytest.mark.parametrize("name", SPECIAL)
-@pytest.mark.parametrize("key", ["paths.runs", "paths.data", "dataset.images", "dataset.annotations", "model.weights"])
+@pytest.mark.parametrize(
+    "key", ["paths.runs", "paths.data", "dataset.images", "dataset.annotations", "model.weights", "model.text"]
+)
 def test_a_path_may_have_any_letter(key: str, name: str, tmp_path: Path) -> None:
     words = ["dataset=folder"] if key.startswith("dataset") else []
     group, _, option = key.partition(".")
@@ -36,7 +38,7 @@ def test_fields_of_type_path_are_the_paths() -> None:
     assert paths == {
         *(f"dataset.{name}" for name in ("images", "annotations", "metadata", "masks")),
         *(f"paths.{name}" for name in ("runs", "data")),
-        *(f"model.{name}" for name in ("weights", "classes", "text")),
+        *(f"model.{name}" for name in ("weights", "text")),
     }
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, dataclass_transform
 import numpy as np
 
 from wsol.errors import ConfigError
-from wsol.options import Count, option
+from wsol.options import Images, option
 from wsol.registry import Registry
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Dataset(ABC):
 
     key: ClassVar[str]
 
-    limit: Count | None = option(None, help="evaluate only the first samples, in the order of their ids")
+    limit: Images | None = option(None, help="evaluate only the first samples, in the order of their ids")
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:

@@ -30,7 +30,7 @@ from wsol.models.randomize import randomized
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.tokens import Grids
 from wsol.models.zoo import load_classifier
-from wsol.options import Count, build, defaults, fit
+from wsol.options import Images, build, defaults, fit
 from wsol.protocols._base import Protocol, protocols
 from wsol.settings.records import Engine, General, ModelSpec
 from wsol.views import View, view_from
@@ -148,11 +148,11 @@ def usable_device(name: str) -> str:
     Raises ConfigError for a device that this machine does not have.
     """
     try:
-        torch.zeros(1, dtype=torch.float64, device=name)
+        torch.zeros(1, dtype=torch.float64, device=name).add(1).item()  # the device "meta" makes tensors without values
     except TypeError:
         log.warning("engine.device=%s has no float64, which methods and metrics need; running on cpu instead", name)
         return "cpu"
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0].partition(". ")[0]
         raise ConfigError(f"engine.device={name} can't be used: {reason}; try engine.device=cpu") from error
     return name
@@ -236,7 +236,7 @@ def _protocols(name: str, node: Mapping[str, Any]) -> list[Protocol]:
 def chosen_metric(name: str, node: Mapping[str, Any]) -> ChosenMetric:
     """A metric with its options, under the name that its columns start with."""
     cls = metrics[str(node.get("metric", name))]
-    sample = fit(node.get("sample"), Count | None, where=f"metrics.{name}.sample")
+    sample = fit(node.get("sample"), Images | None, where=f"metrics.{name}.sample")
     options = _tuples({k: v for k, v in node.items() if k not in ("metric", "sample")})
     made = build(cls, options, where=f"metrics.{name}")
     plain = {**defaults(cls), "sample": None}

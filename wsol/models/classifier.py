@@ -52,6 +52,11 @@ class Classifier:
         return normalized(image, self.mean, self.std)
 
     @property
+    def black(self) -> Color:
+        """A black pixel as `normalized` gives it."""
+        return black_pixel(self.mean, self.std)
+
+    @property
     def example(self) -> Tensor:
         """Noise in the shape of one input, (1, 3, h, w)."""
         return noise(self.module, (1, 3, self.input_size, self.input_size))
@@ -75,6 +80,12 @@ def weights_id(source: str, module: nn.Module) -> str:
         digest.update(f"{key} {plain.dtype} {tuple(plain.shape)};".encode())
         digest.update(plain.reshape(-1).view(torch.uint8).numpy())
     return f"{source}:{digest.hexdigest()[:12]}"
+
+
+def black_pixel(mean: Color, std: Color) -> Color:
+    """Pixels of 0, less the mean, over the deviation."""
+    red, green, blue = (-center / spread for center, spread in zip(mean, std, strict=True))
+    return red, green, blue
 
 
 def normalized(image: Any, mean: Color, std: Color) -> NDArray[np.float32]:

@@ -167,11 +167,13 @@ class Capture:
                 assert targets is not None
                 # Scores of different images don't mix in eval mode, so the gradient of their sum has each one's own.
                 total = score(wide(logits), targets.to(logits.device)).sum()
-                ends = list(kept.values())
-                gradients = (
-                    torch.autograd.grad(total, ends, create_graph=create_graph, allow_unused=True)
-                    if total.requires_grad
-                    else (None,) * len(ends)  # the network reads none of these layers
+                if not total.requires_grad:
+                    raise LayerError(
+                        f"the score has no gradient at {', '.join(map(repr, kept))}: nothing behind reads it, or the "
+                        "network runs under torch.no_grad; choose another layer, or a method without gradients"
+                    )
+                gradients = torch.autograd.grad(
+                    total, list(kept.values()), create_graph=create_graph, allow_unused=True
                 )
         detach = (lambda t: t) if create_graph else torch.Tensor.detach
         laid = {name: grid_of(self.grids, name, tensor, space) for name, tensor in kept.items()}

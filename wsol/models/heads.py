@@ -6,6 +6,7 @@ average. Names and classes of modules can't tell: what counts is that the formul
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,8 +51,11 @@ def head_behind(
 ) -> Head | None:
     """The head of a network behind `layer`, from one more forward of two (B, 3, h, w) `images` in full precision.
 
-    A head belongs to the network: it must not depend on the batch or the precision that a run happens to have.
+    A head belongs to the network: it must not depend on the batch or the precision that a run happens to have. So one
+    in half precision is copied.
     """
+    if images.dtype in (torch.float16, torch.bfloat16):
+        module, images = copy.deepcopy(module).float(), images.float()
     with _full_precision(images.device.type), capture(module, [layer], gradients=False, grids=grids) as forward:
         result = forward(images[:2])
     return find_head(module, layer, result.activations[layer], result.logits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class Network(Protocol):
-    """A network, what to call it in messages, and one example of its input, (1, C, *space)."""
+    """A network, what to call it in messages, one example of its input, (1, C, *space), and what is black in it.
+
+    `black` is by channel, in normalized values; None where the normalization is not known.
+    """
 
     @property
     def name(self) -> str: ...
@@ -27,6 +30,9 @@ class Network(Protocol):
     @property
     def example(self) -> Tensor: ...
 
+    @property
+    def black(self) -> Sequence[float] | None: ...
+
 
 @dataclass(frozen=True, eq=False)
 class AnyNetwork:
@@ -34,6 +40,7 @@ class AnyNetwork:
 
     module: nn.Module
     example: Tensor
+    black: Sequence[float] | None = None
 
     @property
     def name(self) -> str:
@@ -95,7 +102,7 @@ def running(model: nn.Module, images: Tensor) -> Iterator[None]:
     except (WsolError, torch.cuda.OutOfMemoryError):
         raise
     except Exception as error:  # networks refuse a size by assertions, by shapes that don't fit, by errors of their own
-        shape = tuple(images.shape)
         raise ModelError(
-            f"{type(model).__name__} can't run on images of shape {shape} ({first_line(error)}); try another size"
+            f"{type(model).__name__} can't run on images of shape {tuple(images.shape)} ({first_line(error)}); give it "
+            "the shape it was made for"
         ) from error

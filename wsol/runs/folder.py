@@ -10,10 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import uuid
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -27,6 +25,7 @@ from wsol.errors import DataError, OutputError, unknown
 from wsol.runs.checksum import checksum
 from wsol.runs.merge import by_variant, table_of
 from wsol.runs.schema import KEY, MEASURED, About, Footer
+from wsol.runs.write import write_text, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +60,8 @@ class Held:
 
     Attributes
     ----------
-    complete : the pairs of whole files. parts : pairs and image ids of each part.
+    complete : the pairs of whole files, and those whose parts together have all images.
+    parts : pairs and image ids of each part.
     """
 
     complete: Work
@@ -100,7 +100,7 @@ class RunFolder:
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write run.json; also makes this run the `latest`. Raises OutputError when the folder can't be written."""
         text = json.dumps(manifest, indent=1, default=str)
-        write_whole(self.path / "run.json", lambda place: place.write_text(text))
+        write_text(self.path / "run.json", text)
 
     def done(self, shard: Shard) -> Work:
         """The (variant, measure) pairs whose rows of this shard are complete."""
@@ -109,9 +109,11 @@ class RunFolder:
     def held(self, shard: Shard) -> Held:
         """What is on the disk of a shard: whole files, and parts of one that was not finished."""
         footers = [footer for _, footer in self._files(shard.index)]
+        parts = [footer for footer in footers if footer.image_ids]
         complete = frozenset(pair for footer in footers if not footer.image_ids for pair in footer.work)
-        parts = [(frozenset(f.work), frozenset(f.image_ids)) for f in footers if f.image_ids]
-        return Held(complete, tuple(parts))
+        return Held(
+            complete | _covering(parts, shard), tuple((frozenset(f.work), frozenset(f.image_ids)) for f in parts)
+        )
 
     def write(
         self,
@@ -151,22 +153,28 @@ class RunFolder:
         return place
 
     def join_parts(self, shard: Shard) -> None:
-        """Make one file of the parts of a shard that hold the same work and together all its images."""
-        parts: dict[Work, list[tuple[Path, Footer]]] = {}
-        for file, footer in self._files(shard.index):
-            if footer.image_ids:
-                parts.setdefault(frozenset(footer.work), []).append((file, footer))
-        for work, files in parts.items():
-            if set(shard.image_ids) <= {image_id for _, footer in files for image_id in footer.image_ids}:
-                order = {key: n for n, key in enumerate(files[-1][1].variants)}
-                tables = by_variant([pq.ParquetFile(file).read() for file, _ in files])
-                rows = pa.concat_tables(
-                    [tables[key] for key in sorted(tables, key=lambda k: order.get(k, len(order)))],
-                    promote_options="permissive",
-                )
-                self.write(shard, rows, work, About.of([footer for _, footer in files]))
-                for file, _ in files:
-                    file.unlink()
+        """Make one file of the parts of a shard that have all images of every pair in them.
+
+        Others stay: those that an earlier command left, of work that was not asked for again.
+        """
+        parts = {file: footer for file, footer in self._files(shard.index) if footer.image_ids}
+        while True:
+            whole = _covering(parts.values(), shard)
+            able = {file: footer for file, footer in parts.items() if whole.issuperset(footer.work)}
+            if len(able) == len(parts):
+                break
+            parts = able  # without the others, those that relied on them may not have all images either
+        if not parts:
+            return
+        order = {key: n for footer in parts.values() for n, key in enumerate(footer.variants)}
+        tables = by_variant([pq.ParquetFile(file).read() for file in parts])
+        rows = pa.concat_tables(
+            [tables[key] for key in sorted(tables, key=lambda k: order.get(k, len(order)))],
+            promote_options="permissive",
+        )
+        self.write(shard, rows, whole, About.of(list(parts.values())))
+        for file in parts:
+            file.unlink()
 
     def failed(self, work: Work) -> dict[str, list[tuple[str, str]]]:
         """By variant key, (image id, error) of each row that failed in one of these (variant, measure) pairs."""
@@ -239,25 +247,13 @@ class RunFolder:
                 yield file, footer
 
 
-def write_whole(place: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` make a file beside `place`, then move it there: readers see all of it or nothing.
-
-    Raises OutputError where the folder can't be written.
-    """
-    beside = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write(beside)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())  # network file systems may otherwise show the name before the bytes
-        beside.replace(place)
-    except OSError as error:
-        raise OutputError(
-            f"can't write {place}: {error.strerror}; choose another folder with paths.runs=DIR (wsol score: --runs DIR)"
-        ) from error
-    finally:
-        if beside.exists():
-            beside.unlink()
+def _covering(parts: Iterable[Footer], shard: Shard) -> Work:
+    """The pairs of which parts together have all images of a shard."""
+    there: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for footer in parts:
+        for pair in footer.work:
+            there[pair].update(footer.image_ids)
+    return frozenset(pair for pair, ids in there.items() if ids.issuperset(shard.image_ids))
 
 
 def open_run(name: str | Path, runs: Path) -> RunFolder:

@@ -113,8 +113,8 @@ def test_an_unknown_format_names_the_nearest(summary: Summary) -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("<script>alert(1)</script>", "&lt;script>alert(1)&lt;/script>"),
-        ("<!-- x", "&lt;!-- x"),
+        ("<script>alert(1)</script>", "\\<script>alert(1)\\</script>"),
+        ("<!-- x", "\\<!-- x"),
         ("[a](javascript:b)", "[a]\\(javascript:b)"),
         ("a|b\nc", "a\\|b c"),
         ("[55.7, 62.1]", "[55.7, 62.1]"),

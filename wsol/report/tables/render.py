@@ -15,6 +15,7 @@ from typing import Any, TextIO
 from wsol.errors import ConfigError, unknown
 from wsol.report.tables.table import Column, Entry, Table, table_of
 from wsol.report.tables.terminal import as_terminal
+from wsol.report.tables.text import inert
 
 TEX = {  # what LaTeX would read as its own, or lacks in text mode
     "\\": r"\textbackslash{}",
@@ -64,9 +65,9 @@ def print_table(rows: Sequence[Mapping[str, Any]], stream: TextIO | None = None)
 def as_markdown(table: Table) -> str:
     """A GitHub table that reads as text too, and the notes."""
     marked = [any(row[n].signs for row in table.rows) for n in range(len(table.columns))]
-    lines = [[_md(column.flat) for column in table.columns]]
+    lines = [[_markdown(column.flat) for column in table.columns]]
     for row in table.rows:
-        cells = [f"**{_md(e.text)}**" if e.bold else _md(e.text) for e in row]
+        cells = [f"**{_markdown(e.text)}**" if e.bold else _markdown(e.text) for e in row]
         # the others of a marked column get a blank, so that numbers stay below each other
         signs = [e.signs or (" " if mark else "") for e, mark in zip(row, marked, strict=True)]
         lines.append([cell + sign for cell, sign in zip(cells, signs, strict=True)])
@@ -77,7 +78,7 @@ def as_markdown(table: Table) -> str:
     ]
     rule = [("-" * (w - 1) + ":") if c.numeric else "-" * w for w, c in zip(widths, table.columns, strict=True)]
     head, *body = (f"| {' | '.join(line)} |" for line in [aligned[0], rule, *aligned[1:]])
-    return "\n".join([head, *body, *(["", *map(_plain_html, table.legend)] if table.legend else [])]) + "\n"
+    return "\n".join([head, *body, *(["", *map(_plain, table.legend)] if table.legend else [])]) + "\n"
 
 
 def as_json(table: Table) -> str:
@@ -141,22 +142,6 @@ def tex(value: str) -> str:
     return re.sub("|".join(re.escape(c) for c in TEX), lambda match: TEX[match[0]], value)
 
 
-def _md(text: str) -> str:
-    """Text as a cell of a Markdown table shows it: one line, no column rule, no HTML, no link."""
-    return _plain_html(re.sub(r"[\r\n]+", " ", text)).replace("|", "\\|")
-
-
-def _plain_html(text: str) -> str:
-    """Markdown in which tags are text, and brackets are no links."""
-    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text).replace("](", "]\\(")
-
-
-def inert(value: Any) -> Any:
-    """A value of a CSV file as no spreadsheet takes it for a formula; numbers, with a sign or an interval, stay."""
-    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{value}" if formula and not re.fullmatch(r"[-+\d.,\[\] %]+", value) else value
-
-
 def _groups(columns: Sequence[Column]) -> list[tuple[str, int]]:
     """Neighbors of one group, and how many they are."""
     return [(group, len(list(span))) for group, span in groupby(columns, key=lambda column: column.group)]
@@ -166,6 +151,17 @@ def _latex(entry: Entry) -> str:
     # "=" opens nothing, but stays away from the column rule; "[" and "*" behind a line's end would be its options
     value = re.sub(r"^([=\[*])", r"{\1}", tex(entry.text))
     return (rf"\textbf{{{value}}}" if entry.bold else value) + tex(entry.signs)
+
+
+def _markdown(text: str) -> str:
+    """A cell: no markup, link or column can begin in it."""
+    return _plain(text).replace("|", "\\|")
+
+
+def _plain(text: str) -> str:
+    r"""Text in Markdown that no HTML or link begins in: ``<b>`` is ``\<b>``, but ``<0.001`` stays."""
+    one_line = " ".join(text.splitlines()) if "\n" in text or "\r" in text else text
+    return re.sub(r"<(?=[A-Za-z/!?])|(?<=\])(?=\()", lambda match: f"\\{match[0]}", one_line)
 
 
 def _html(entry: Entry) -> str:

@@ -90,7 +90,7 @@ def test_a_registered_function_is_a_model(tiny):
 
 
 def test_a_network_in_a_file_outside_the_package_is_a_model(tmp_path, monkeypatch):
-    monkeypatch.setattr(models, "_members", dict(models._members))
+    monkeypatch.setattr(models, "_members", dict(models))
     (tmp_path / "my_net.py").write_text(
         "import torch\nfrom wsol.models.registered import model\n\n"
         "@model('my_net', input_size=8)\ndef my_net():\n"
@@ -102,7 +102,7 @@ def test_a_network_in_a_file_outside_the_package_is_a_model(tmp_path, monkeypatc
 
 
 def test_a_function_may_return_a_whole_classifier(monkeypatch):
-    monkeypatch.setattr(models, "_members", dict(models._members))
+    monkeypatch.setattr(models, "_members", dict(models))
     given = wrap(Tiny(), input_size=16, num_classes=4)
     model("whole")(lambda: given)
     made = load_classifier("whole")
@@ -119,7 +119,7 @@ def test_a_function_may_return_a_whole_classifier(monkeypatch):
     ],
 )
 def test_a_function_that_makes_no_classifier_is_refused(make, said, monkeypatch):
-    monkeypatch.setattr(models, "_members", dict(models._members))
+    monkeypatch.setattr(models, "_members", dict(models))
     model("wrong")(make)
     with pytest.raises(ModelError, match=said):
         load_classifier("wrong")
