@@ -38,7 +38,7 @@ def test_fields_of_type_path_are_the_paths() -> None:
     assert paths == {
         *(f"dataset.{name}" for name in ("images", "annotations", "metadata", "masks")),
         *(f"paths.{name}" for name in ("runs", "data")),
-        *(f"model.{name}" for name in ("weights", "text")),
+        *(f"model.{name}" for name in ("weights", "classes", "text")),
     }
 
 

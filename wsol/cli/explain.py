@@ -135,7 +135,7 @@ def explain(
             if line:
                 failed.append(f"{variant.id} on {name}: {line}")
                 continue
-            arrays[f"{name}/{variant.id}"] = item.raw
+            arrays[f"{_member(name)}/{variant.id}"] = item.raw
             localization = localize([item], [shown])[shown.name]
             boxes = boxes_along(item, shown, [tau])[0]
             caption = variant.id
@@ -245,5 +245,11 @@ def _says(classifier: Classifier, data: Dataset | None, logits: Any, target: int
     )
 
 
+def _member(name: str) -> str:
+    """An image's name as that of an archive's member, which stays in the folder that it is unpacked in."""
+    parts = [part for part in Path(name).parts if part != ".." and part != Path(name).anchor]
+    return "/".join(parts)
+
+
 def _slug(name: str) -> str:
-    return re.sub(r"[^\w.+=@-]+", "_", name).strip("_")
+    return re.sub(r"[^\w.+=@-]+", "_", name).strip("_.")

@@ -6,7 +6,7 @@ a registry, a folder's name or a sentence; so it needs neither torch nor the met
 Columns of a row
 ----------------
 ``image_id, variant, label, width, height, gt_boxes`` the image and the variant's key; boxes x0 y0 x1 y1, flat.
-``sample_digest`` 16 hex digits of what is known of the image without opening it: its facts and the length of its file.
+``sample_digest`` 16 hex digits of what is known of the image without opening it: its facts and a digest of its file.
 ``status`` ``ok`` or ``failed``; ``error`` the first line of what went wrong; ``failed`` the measures without a value of
     their own (all of them where the map itself failed): they hold the worst value there is, or nothing.
 ``image_digest, mask_digest, map_digest`` 16 hex digits of the pixels, the mask and the raw map; equal digests mean
