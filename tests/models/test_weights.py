@@ -20,7 +20,7 @@ SQUEEZENET_FILE = "squeezenet1_1-b8a52dc0.pth"  # what torchvision calls its dow
 # Files
 
 
-@pytest.mark.parametrize("name", ["tiny.pth", "tiny.pt", "tiny.safetensors"])
+@pytest.mark.parametrize("name", ["tiny.pth", "tiny.pt", "tiny.safetensors", "tiny.ckpt", "tiny.pth.tar"])
 def test_weights_come_from_a_file(name, tiny, checkpoint):
     net = load_classifier(tiny, weights=checkpoint(name=name))
     torch.manual_seed(3)
@@ -36,11 +36,36 @@ def test_weights_come_from_a_file(name, tiny, checkpoint):
         lambda state: {f"module.{k}": v for k, v in state.items()},
         lambda state: {"state_dict": {f"module.{k}": v for k, v in state.items()}},
         lambda state: {k: v for k, v in state.items() if "num_batches" not in k},  # written before torch 0.4.1
+        lambda state: {"net": state, "epoch": 3},
+        lambda state: {"state_dict": {f"model.{k}": v for k, v in state.items()}},  # Lightning
+        lambda state: {"model": {f"module.model.{k}": v for k, v in state.items()}},
+        lambda state: {f"backbone.{k}": v for k, v in state.items()},
+        lambda state: {f"_orig_mod.module.{k}": v for k, v in state.items()},
+        lambda state: {"n_averaged": torch.tensor(3), **{f"module.{k}": v for k, v in state.items()}},  # SWA
+        lambda state: {**state, "total_ops": torch.zeros(1), "conv.total_params": torch.zeros(1)},  # thop
     ],
 )
 def test_wrappers_and_prefixes_of_training_scripts_are_taken_off(around, tiny, checkpoint):
     plain = load_classifier(tiny, weights=checkpoint())
     assert load_classifier(tiny, weights=checkpoint(around=around)).weights_id == plain.weights_id
+
+
+def test_of_several_networks_in_a_file_the_first_is_taken_with_a_word_and_any_can_be_chosen(tiny, checkpoint, caplog):
+    other = {k: v + 1 for k, v in Tiny().state_dict().items()}
+    path = checkpoint(around=lambda state: {"model": state, "model_ema": other})
+    first, second = load_classifier(tiny, weights=path), load_classifier(tiny, weights=f"{path}#model_ema")
+    assert f"'model' is taken; for another give {path}#model_ema" in caplog.text
+    assert len(caplog.records) == 1  # nothing where it was chosen
+    assert torch.equal(second.module.fc.weight, other["fc.weight"])
+    assert first.weights_id.split(":")[1] != second.weights_id.split(":")[1]
+    with pytest.raises(ModelError, match="'model_em'; nearest: 'model_ema'"):
+        load_classifier(tiny, weights=f"{path}#model_em")
+
+
+def test_names_that_share_no_prefix_are_not_guessed(tiny, checkpoint):
+    path = checkpoint(around=lambda s: {f"net.{k}" if "fc" in k else f"body.{k}": v for k, v in s.items()})
+    with pytest.raises(ModelError, match="don't fit tiny"):
+        load_classifier(tiny, weights=path)
 
 
 def test_the_network_is_built_with_the_number_of_classes_in_the_file(tiny, checkpoint):

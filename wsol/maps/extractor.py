@@ -19,7 +19,7 @@ from wsol.maps.cost import PeakMemory, VariantCost
 from wsol.methods._features import LayerFeatures
 from wsol.methods._fusion import SHALLOW, fuse_layers
 from wsol.models.cost import Memo
-from wsol.models.forward import INPUT, ForwardPass, capture
+from wsol.models.forward import INPUT, ForwardPass, capture, no_gradient
 from wsol.models.heads import head_behind
 from wsol.models.network import running
 from wsol.models.query import ModelQuery, padded
@@ -127,7 +127,7 @@ class MapExtractor:
         forward = self._pass(whole, targets, layers, gradients=gradients)
         heights = self._heights[_size(inputs)]
         heights |= {name: space[-2] for name, space in forward.spaces.items() if name != INPUT and len(space) > 1}
-        return forward if len(whole) == n else _first(forward, n)
+        return forward if len(whole) == n else forward[:n]
 
     def _pass(self, inputs: Tensor, targets: Tensor, layers: Sequence[str], *, gradients: bool) -> ForwardPass:
         with capture(self.module, layers, gradients=gradients, grids=self.grids) as run, running(self.module, inputs):
@@ -149,7 +149,9 @@ class MapExtractor:
             LayerFeatures(
                 name=layer,
                 activations=forward.activations.get(layer, inputs),
-                _gradients=forward.gradients.get(layer),
+                _gradients=forward.gradients.get(
+                    layer, no_gradient(layer) if "gradients" in variant.info.needs else None
+                ),
                 logits=forward.logits,
                 targets=targets,
                 images=inputs,
@@ -311,7 +313,7 @@ def _of_image(features: LayerFeatures, place: int) -> LayerFeatures:
     return replace(
         features,
         activations=features.activations[part],
-        _gradients=None if gradients is None else gradients[part],
+        _gradients=gradients[part] if isinstance(gradients, torch.Tensor) else gradients,
         logits=features.logits[part],
         targets=features.targets[part],
         images=features.images[part],
@@ -319,14 +321,6 @@ def _of_image(features: LayerFeatures, place: int) -> LayerFeatures:
         memo={},
         used=set(),
     )
-
-
-def _first(forward: ForwardPass, n: int) -> ForwardPass:
-    """The first n images of a pass whose batch was filled up."""
-    activations, gradients = (
-        {name: tensor[:n] for name, tensor in tensors.items()} for tensors in (forward.activations, forward.gradients)
-    )
-    return ForwardPass(forward.logits[:n], activations, gradients, spaces=forward.spaces)
 
 
 def _size(inputs: Tensor) -> tuple[int, int]:

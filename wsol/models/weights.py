@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import re
 from collections.abc import Callable, Mapping
@@ -15,9 +16,14 @@ from wsol.errors import ModelError, unknown
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")
-WRAPPERS = ("state_dict", "model", "model_state_dict", "state_dict_ema", "model_ema")  # what training scripts call it
-PREFIXES = ("module.", "_orig_mod.")  # left by DataParallel and torch.compile
+log = logging.getLogger(__name__)
+
+SUFFIXES = (".pth", ".pt", ".bin", ".safetensors", ".ckpt", ".tar")
+WRAPPERS = (  # what training scripts call it
+    "state_dict", "model", "model_state_dict", "net", "network", "net_state_dict", "weights", "params",
+    "state_dict_ema", "model_ema", "ema",
+)  # fmt: skip
+COUNTERS = ("num_batches_tracked", "n_averaged", "total_ops", "total_params")  # of no use in eval mode
 OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d\.)")  # names in torchvision's DenseNet files of 2017
 
 
@@ -30,6 +36,7 @@ def load_file(
     """
     state = read_state(path)
     module = build(num_classes)
+    state = _without_prefix(state, module.state_dict(), path)
     counts = class_counts(module.state_dict(), state)
     if counts is not None:
         own, theirs = counts
@@ -43,11 +50,16 @@ def load_file(
 
 
 def read_state(path: str) -> dict[str, Tensor]:
-    """Parameter name to tensor, from a .pth, .pt or .safetensors file; wrappers and prefixes are taken off.
+    """Parameter name to tensor, from a .pth, .pt, .ckpt, .pth.tar or .safetensors file; wrappers are taken off.
+
+    ``file.pth#model_ema`` is the entry of that name; without it, the first usual one.
 
     Pickled objects other than tensors are refused (`weights_only`): opening a file must not run its code.
     """
     file = Path(path).expanduser()
+    wanted = ""
+    if not file.is_file() and "#" in file.name:
+        file, wanted = file.with_name(file.name.rpartition("#")[0]), file.name.rpartition("#")[2]
     if not file.is_file():
         beside = file.parent.glob("*") if file.parent.is_dir() else ()
         near = [str(p) for p in beside if p.suffix in SUFFIXES]
@@ -68,7 +80,7 @@ def read_state(path: str) -> dict[str, Tensor]:
         ) from error
     except Exception as error:  # zip, pickle, safetensors and the disk each have their own
         raise ModelError(f"{path} can't be read as weights: {_first_line(error)}") from error
-    return _unwrap(content, path)
+    return _unwrap(content, path, wanted)
 
 
 def class_counts(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> tuple[int, int] | None:
@@ -98,8 +110,8 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], *, path: str, name: str
     """Put all of `state` into `module`. Raises ModelError with the first key that doesn't fit, and how many don't."""
     own = module.state_dict()
     # Files older than BatchNorm's counter of batches lack it; it plays no part in eval mode.
-    missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
-    unexpected = [k for k in state if k not in own]
+    missing = [k for k in own if k not in state and not k.endswith(COUNTERS)]
+    unexpected = [k for k in state if k not in own and not k.endswith(COUNTERS)]
     if missing or unexpected:
         parts = [
             f"{len(keys)} {what} (first {keys[0]!r})"
@@ -116,7 +128,9 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], *, path: str, name: str
         raise ModelError(
             f"the weights in {path} don't fit {name}: {len(differing)} differ in shape (first {key!r}: {shapes})"
         )
-    module.load_state_dict(state, strict=False)  # strict but for the counters: checked above
+    module.load_state_dict(
+        {k: v for k, v in state.items() if k in own}, strict=False
+    )  # strict but for the counters: checked above
     check_finite(module, path)
 
 
@@ -129,11 +143,30 @@ def check_finite(module: nn.Module, whose: str) -> None:
             )
 
 
-def _unwrap(content: Any, path: str) -> dict[str, Tensor]:
-    for key in WRAPPERS:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-            break
+def _without_prefix(state: Mapping[str, Tensor], own: Mapping[str, Tensor], path: str) -> dict[str, Tensor]:
+    """The state with what stands in front of all its names taken off, where they then are the network's."""
+    needed = [key for key in own if not key.endswith(COUNTERS)]
+    named = [key for key in state if not key.endswith(COUNTERS)]
+    if not needed or not named or all(key in state for key in needed):
+        return dict(state)
+    for prefix in sorted({key.removesuffix(needed[0]) for key in named if key.endswith("." + needed[0])}, key=len):
+        if all(prefix + key in state for key in needed) and all(key.startswith(prefix) for key in named):
+            log.info("the names of the weights in %s without the %r in front of them all", path, prefix)
+            return {key.removeprefix(prefix): value for key, value in state.items()}
+    return dict(state)
+
+
+def _unwrap(content: Any, path: str, wanted: str = "") -> dict[str, Tensor]:
+    if isinstance(content, Mapping):
+        inner = [key for key, value in content.items() if isinstance(key, str) and isinstance(value, Mapping)]
+        usual = [key for key in WRAPPERS if key in inner]
+        if wanted and wanted not in inner:
+            raise unknown(f"entry of {path}", wanted, inner, error=ModelError)
+        if chosen := wanted or next(iter(usual), ""):
+            if len(usual) > 1 and not wanted:
+                others = ", ".join(f"{path}#{key}" for key in usual[1:])
+                log.warning("%s holds several networks: %r is taken; for another give %s", path, chosen, others)
+            content = content[chosen]
     if not isinstance(content, Mapping) or not content:
         raise ModelError(
             f"{path} holds no state dict: it is {'empty' if isinstance(content, Mapping) else type(content).__name__}"
@@ -144,9 +177,6 @@ def _unwrap(content: Any, path: str) -> dict[str, Tensor]:
         raise ModelError(
             f"{path} is not a state dict: its entry {other!r} is not a tensor; save model.state_dict() alone"
         )
-    for prefix in PREFIXES:
-        if all(k.startswith(prefix) for k in state):
-            state = {k.removeprefix(prefix): v for k, v in state.items()}
     return {OLD_DENSENET.sub(r"\1\2", k): v for k, v in state.items()}
 
 
