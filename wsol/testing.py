@@ -179,7 +179,8 @@ def inputs_are_not_modified(trial: Trial) -> str | None:
         trial.module, trial.images, trial.targets, trial.layers, gradients=gradients, grids=trial.grids
     )
     before = [
-        tuple(None if t is None else t.clone() for t in (s.activations, s._gradients, s.logits)) for s in all_features
+        tuple(t.clone() if isinstance(t, torch.Tensor) else None for t in (s.activations, s._gradients, s.logits))
+        for s in all_features
     ]
     applied(trial.method, all_features).add_(1)
     for features, kept in zip(all_features, before, strict=True):

@@ -55,13 +55,19 @@ class Renumbered(Dataset):
         return self.inner.stamp(sample)
 
 
-def match_class_indices(data: Dataset, class_names: Sequence[str]) -> Dataset:
+def match_class_indices(data: Dataset, class_names: Sequence[str], *others: Sequence[str]) -> Dataset:
     """`data` under the class indices of a network that knows its classes by name (`class_names`, may be empty).
+
+    `others` are other names of the same classes, such as WordNet ids; they count where all of the annotations' names
+    are among them.
 
     Only datasets whose reader numbered names by itself (`Dataset.numbers_names`) change. Logs a warning where names are
     not the network's: an image folder's alphabetical order is right for networks trained on that folder, and wrong for
     others.
     """
+    if data.numbers_names:
+        given = {_plain(name) for name in data.class_names}
+        class_names = next((names for names in others if given <= {_plain(name) for name in names}), class_names)
     if not data.numbers_names or not class_names:
         return data
     places: dict[str, list[int]] = {}
@@ -84,6 +90,14 @@ def match_class_indices(data: Dataset, class_names: Sequence[str]) -> Dataset:
             len(data.class_names) - 1,
         )
     return data
+
+
+def is_numbered_as(data: Dataset, class_names: Sequence[str]) -> bool:
+    """Whether the names that a dataset's reader numbered are `class_names` at those numbers."""
+    used = {sample.label for sample in data.samples()}
+    return all(
+        label < len(class_names) and _plain(data.class_names[label]) == _plain(class_names[label]) for label in used
+    )
 
 
 def label_mapping(data: Dataset, *, most: int = 10) -> str:

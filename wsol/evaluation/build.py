@@ -11,7 +11,7 @@ import torch
 
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.checks import check_boxes
-from wsol.datasets.labels import label_mapping, match_class_indices
+from wsol.datasets.labels import is_numbered_as, label_mapping, match_class_indices
 from wsol.errors import ConfigError, DataError, unknown
 from wsol.evaluation.experiment import ChosenMetric, Experiment, Numerics
 from wsol.grammar import parse, spell
@@ -21,8 +21,10 @@ from wsol.methods._variants import Variant, combinations, expand
 from wsol.metrics._base import metrics
 from wsol.metrics._common.truth import against_boxes
 from wsol.models.attention import attention_modules
+from wsol.models.class_names import read_class_names
 from wsol.models.classifier import Classifier, weights_id
 from wsol.models.heads import head_behind
+from wsol.models.outputs import from_probabilities, two_classes
 from wsol.models.randomize import randomized
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.tokens import Grids
@@ -52,11 +54,15 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     data = load_dataset(settings["dataset"])
     _check_truth(data, rules, chosen_metrics)
     classifier = load_model(settings["model"])
-    data = match_class_indices(data, classifier.class_names)
+    data = match_class_indices(data, classifier.class_names, *classifier.other_names)
     if mapping := label_mapping(data):
         log.info("labels of %s are names, as class indices: %s", data.key, mapping)
     samples = data.samples()
-    _check_labels(data, classifier, max(s.label for s in samples))
+    highest = max(s.label for s in samples)
+    if classifier.num_classes == 1 and highest == 1:
+        log.info("%s has one output: label 1 is its sigmoid, label 0 the rest", classifier.name)
+        classifier = two_classes(classifier)
+    _check_labels(data, classifier, highest)
     view = view_of(settings, classifier)
     asking = [m.name for m in chosen_metrics if m.metric.info.needs & {"model", "method"}]
     if asking and view.passes > 1:
@@ -192,6 +198,11 @@ def load_model(node: Mapping[str, Any]) -> Classifier:
         input_size=spec.input_size,
         **{name: value for name, value in own.items() if value is not None},
     )
+    if spec.classes is not None:
+        names = read_class_names(spec.classes, classifier.num_classes)
+        classifier = dataclasses.replace(classifier, class_names=names)
+    if spec.output == "prob":
+        classifier = from_probabilities(classifier)
     return classifier if spec.randomise is None else _with_random_layers(classifier, spec.randomise)
 
 
@@ -248,6 +259,19 @@ def _check_labels(data: Dataset, classifier: Classifier, highest: int) -> None:
             f"dataset {data.key} has {known} classes, but {classifier.name} with these weights knows "
             f"{classifier.num_classes}; choose a network trained on it, or model.num_classes={known} with your weights"
         )
+    names = [classifier.class_names, *classifier.other_names]
+    if (
+        data.numbers_names
+        and not classifier.weights_id.startswith("random")
+        and not any(is_numbered_as(data, known) for known in names)
+    ):
+        count = len(data.class_names)
+        if count != classifier.num_classes:
+            raise DataError(
+                f"dataset {data.key} names {count} classes ({', '.join(list(data.class_names)[:3])}, ...), and which "
+                f"of the {classifier.num_classes} of {classifier.name} they are is not known; give the network's names "
+                "in its order by model.classes=FILE, one per line, or write class indices as labels"
+            )
     if highest >= classifier.num_classes:
         raise DataError(
             f"dataset {data.key} has label {highest}, but {classifier.name} knows {classifier.num_classes} classes "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from wsol.models.cost import Memo
 from wsol.models.forward import INPUT, ForwardPass, capture, no_gradient
 from wsol.models.heads import head_behind
 from wsol.models.network import running
+from wsol.models.outputs import are_probabilities
 from wsol.models.query import ModelQuery, padded
 from wsol.models.stages import resolve_layer
 from wsol.models.tokens import Grids
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from wsol.models.heads import Head
     from wsol.models.network import Network
 
+
+log = logging.getLogger(__name__)
 
 ANY_AXES = frozenset({"activations", "gradients", "head"})  # methods that need no more take any number of axes
 
@@ -61,6 +65,7 @@ class MapExtractor:
         self._heads: dict[str, Head | None] = {}
         self._heights: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)  # of layers, by the input's size
         self._sizes: dict[tuple[int, int], set[int]] = defaultdict(set)  # of batches that ran, by the input's size
+        self._noticed = False
         self._alone: dict[object, Measured] = {}
 
     def tensor(self, inputs: Sequence[NDArray[np.float32]]) -> Tensor:
@@ -90,6 +95,7 @@ class MapExtractor:
         targets = targets.to(self.device, non_blocking=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             forward = self._forward(inputs, targets, variants)
+            self._notice(forward.logits)
             memo: Memo = {}
             peaks: dict[object, float] = {}  # of what is in the memo
             wide = torch.float64 if self.dtype == torch.float64 else torch.float32
@@ -128,6 +134,16 @@ class MapExtractor:
         heights = self._heights[_size(inputs)]
         heights |= {name: space[-2] for name, space in forward.spaces.items() if name != INPUT and len(space) > 1}
         return forward if len(whole) == n else forward[:n]
+
+    def _notice(self, logits: Tensor) -> None:
+        """Warn, on the first batch, of a network that puts out probabilities, of which everything takes the softmax."""
+        if not self._noticed and are_probabilities(logits):
+            log.warning(
+                "%s puts out probabilities (none below 0, each row sums to 1), and logits are expected: gradients "
+                "carry p(1 - p), and softmax is taken twice; give model.output=prob, or a network without its softmax",
+                self.network.name,
+            )
+        self._noticed = True
 
     def _pass(self, inputs: Tensor, targets: Tensor, layers: Sequence[str], *, gradients: bool) -> ForwardPass:
         with capture(self.module, layers, gradients=gradients, grids=self.grids) as run, running(self.module, inputs):

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from wsol.errors import ModelError
+from wsol.models.imagenet import WNIDS, english_names
 from wsol.models.network import evaluating, noise
 
 if TYPE_CHECKING:
@@ -50,6 +51,12 @@ class Classifier:
     def normalized(self, image: Any) -> NDArray[np.float32]:
         """An RGB image as the weights want it, (h, w, 3)."""
         return normalized(image, self.mean, self.std)
+
+    @property
+    def other_names(self) -> tuple[tuple[str, ...], ...]:
+        """Ways to name a thousand classes that nothing else is known of: ImageNet's WordNet ids and English names."""
+        known = self.num_classes == len(WNIDS) and self.class_names[:1] in ((), ("tench",))
+        return (WNIDS, english_names()) if known else ()
 
     @property
     def example(self) -> Tensor:

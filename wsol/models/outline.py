@@ -230,9 +230,11 @@ def unfolded(tensor: Tensor, reading: Reading) -> Tensor:
 def _final_linear(module: nn.Module, outputs: Mapping[str, Output], classes: int) -> Iterator[str]:
     """Linear layers and convolutions to the classes, behind which no other module's output has space."""
     for name, output in reversed(list(outputs.items())):
-        if output.layout == "none":
-            continue
         part = module.get_submodule(name)
+        if output.layout == "none":
+            if isinstance(part, torch.nn.Linear):
+                return  # the classes come from what was pooled
+            continue
         if not isinstance(part, torch.nn.Linear | torch.nn.Conv2d) or output.channels != classes:
             return
         yield name

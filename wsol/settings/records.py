@@ -20,6 +20,8 @@ class ModelSpec:
     weights: Path | str | None = option(None, help="random, a name such as DEFAULT, or a file of weights")
     num_classes: Count | None = option(None, help="number of classes")
     input_size: Count | None = option(None, help="side of the square network input in pixels")
+    classes: Path | None = option(None, help="file of the network's class names in its order, one per line, or JSON")
+    output: Literal["logits", "prob"] = option("logits", help="prob: the network itself ends in a softmax or sigmoid")
     text: Path | None = option(None, help="model=clip: file of embedded texts, (C, D), that are the classes")
     tower: str | None = option(None, help="model=clip: timm's name of the image tower; null is ViT-B/16's")
     randomise: int | Literal["all"] | None = option(None, help="layers from the head down to draw at random, or all")
