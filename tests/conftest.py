@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from hypothesis import settings
 
 # one thread a process, and in the commands that tests start: pytest-xdist has a worker for each core already
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# what is remembered of files, away from the user's own
+os.environ.setdefault("WSOL_CACHE", tempfile.mkdtemp(prefix="wsol-cache-"))
 
 # the same cases at each run, whatever else the machine does; `pytest --hypothesis-profile=default` looks for new ones
 settings.register_profile("steady", deadline=None, derandomize=True)

@@ -85,6 +85,18 @@ class Overwrites(Sound):
         return features.activations.relu_().mul_(2).mean(1)
 
 
+class OverwritesImages(Sound):
+    def __call__(self, features: LayerFeatures) -> Tensor:
+        features.images.zero_()
+        return super().__call__(features)
+
+
+class OverwritesTargets(Sound):
+    def __call__(self, features: LayerFeatures) -> Tensor:
+        features.targets.fill_(0)
+        return super().__call__(features)
+
+
 class GivesAView(Sound):
     def __call__(self, features: LayerFeatures) -> Tensor:
         return features.activations[:, 0]
@@ -136,6 +148,8 @@ def test_a_sound_method_breaks_no_rule() -> None:
         (Global, "twice_is_the_same", "layer.generators"),
         (Seeded, "randomness_is_declared", "stochastic=True"),
         (Overwrites, "inputs_are_not_modified", "layer.activations is changed"),
+        (OverwritesImages, "inputs_are_not_modified", "layer.images is changed"),
+        (OverwritesTargets, "inputs_are_not_modified", "layer.targets is changed"),
         (GivesAView, "inputs_are_not_modified", "a view of it"),
         (AsksInTrainMode, "model_is_not_modified", "train mode gives another map"),
         (LeavesAHook, "model_is_not_modified", "a hook is left"),
@@ -150,6 +164,12 @@ def test_a_rule_finds_who_breaks_it(method: type[Sound], rule: str, words: str) 
     complaint = getattr(contract, rule)(trial(method()))
     assert complaint is not None
     assert re.search(words, complaint), complaint
+
+
+def test_a_method_that_changes_its_images_breaks_that_rule_alone() -> None:
+    tried = trial(OverwritesImages())
+    broken = [rule.__name__ for rule in RULES if rule(tried) is not None]
+    assert broken == ["inputs_are_not_modified"]
 
 
 def test_the_network_is_whole_after_a_rule_has_tried_it() -> None:

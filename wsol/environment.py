@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -42,6 +43,12 @@ def conf_dir() -> Path:
 def benchmarks_dir() -> Path:
     """The published tables as YAML."""
     return _first(HERE / "benchmarks", HERE.parent / "benchmarks")
+
+
+def cache_dir() -> Path:
+    """Where results that can be made again are kept: the variable WSOL_CACHE, or the user's cache folder."""
+    given = os.environ.get("WSOL_CACHE")
+    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wsol"
 
 
 def _first(*folders: Path) -> Path:

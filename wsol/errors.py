@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 FEW = 8  # names that fit into a sentence
+LONG = 80  # letters of a value that fit into a sentence
 
 
 class WsolError(Exception):
@@ -64,15 +65,30 @@ def unknown(
     "there is no method 'gradcamm'; nearest: 'gradcam'"
     """
     known = sorted(names)
+    name = name[: 2 * LONG]
     near = get_close_matches(name, known, n=1, cutoff=0.5) or get_close_matches(name.lower(), known, n=1, cutoff=0.4)
-    sentence = f"there is no {kind} {name!r}"
+    sentence = f"there is no {kind} {quoted(name)}"
     if near:
-        sentence += f"; nearest: {near[0]!r}"
+        sentence += f"; nearest: {quoted(near[0])}"
     elif 0 < len(known) <= FEW:
         sentence += f"; there are {', '.join(known)}"
     if see:
         sentence += f". See: {see}"
     return error(sentence)
+
+
+def quoted(value: object) -> str:
+    """A value as Python writes it, the middle left out where it is long.
+
+    >>> quoted("a" * 1000)[-8:], quoted(10**5000)
+    ("aaaaaaa'", 'a number of more than 4300 digits')
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no longer integers
+        return "a number of more than 4300 digits"
+    half = LONG // 2
+    return text if len(text) <= LONG else f"{text[:half]}...{text[-half:]}"
 
 
 def first_line(error: BaseException) -> str:

@@ -65,7 +65,7 @@ def parse_layers(text: str) -> tuple[str, ...]:
         if not part:
             raise ConfigError(f"layers {text!r}: a name is missing beside '+'; write for example stage4+stage5")
         if span := re.fullmatch(r"stage(\d+)-(.+)", part):
-            if not span[2].isdigit() or int(span[1]) >= int(span[2]):
+            if not _is_range(span[1], span[2]):
                 raise ConfigError(f"layers {part!r} is not a range of stages; write for example stage3-5")
             names += [f"stage{stage}" for stage in range(int(span[1]), int(span[2]) + 1)]
         elif part.isdigit() and names and re.fullmatch(r"stage\d+", names[-1]):
@@ -73,6 +73,11 @@ def parse_layers(text: str) -> tuple[str, ...]:
         else:
             names.append(part)
     return tuple(dict.fromkeys(names))
+
+
+def _is_range(low: str, high: str) -> bool:
+    """Whether two texts are numbers of stages, the lower one first; no network has thousands of them."""
+    return high.isdecimal() and len(low) < 5 and len(high) < 5 and int(low) < int(high)
 
 
 def parse_options(text: str, where: str) -> dict[str, Any]:

@@ -7,13 +7,14 @@ wrong type, gives one sentence with the nearest name.
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from wsol.errors import ConfigError, unknown
+from wsol.errors import ConfigError, quoted, unknown
 
 T = TypeVar("T")
 
@@ -35,21 +36,38 @@ class Range:
     below: bool = False
 
     def check(self, value: Any, where: str) -> None:
-        """Raises OutOfRange for a number outside."""
+        """Raises OutOfRange for a number outside, and for NaN and infinity."""
         at_end = (self.above and value == self.low) or (self.below and value == self.high)
-        if self.low <= value <= self.high and not at_end:
+        if self.low <= value <= self.high and not at_end and _is_finite(value):
             return
-        raise OutOfRange(f"{where}={value:g} is out of range; give {self}")
+        raise OutOfRange(f"{where}={_number(value)} is out of range; give {self}")
 
     def __str__(self) -> str:
         """``0 or more and at most 1``, for messages."""
-        low = f"above {self.low:g}" if self.above else f"{self.low:g} or more"
-        if self.high == float("inf"):
+        low = f"above {_number(self.low)}" if self.above else f"{_number(self.low)} or more"
+        if self.high in (float("inf"), LARGEST):
             return low
-        return f"{low} and {'below' if self.below else 'at most'} {self.high:g}"
+        return f"{low} and {'below' if self.below else 'at most'} {_number(self.high)}"
 
 
-Count = Annotated[int, Range(1)]
+def _is_finite(value: float) -> bool:
+    return isinstance(value, int) or math.isfinite(value)
+
+
+def _number(value: float) -> str:
+    return quoted(value) if isinstance(value, int) else f"{value:g}"
+
+
+LARGEST_FLOAT = 1e300
+LARGEST = 2**63 - 1  # the largest whole number of Parquet, NumPy and PyTorch
+WholeNumber = Annotated[int, Range(0, LARGEST)]
+Count = Annotated[int, Range(1, 1_000_000)]  # of passes, samples or steps per image: a million passes take hours
+Images = Annotated[int, Range(1, LARGEST)]  # a data set's own size is the limit
+Steps = Annotated[int, Range(2, 1_000_000)]  # points of a curve
+Threads = Annotated[int, Range(1, 1024)]
+Batch = Annotated[int, Range(1, 65_536)]  # network inputs at a time
+Side = Annotated[int, Range(8, 4096)]  # of a square in pixels: an input of 4096 x 4096 takes 200 MB as float32
+Step = Annotated[float, Range(1e-6, 0.5)]  # between swept thresholds: a grid of a million takes 8 MB
 NotNegative = Annotated[float, Range(0)]
 Positive = Annotated[float, Range(0, above=True)]
 Share = Annotated[float, Range(0, 1)]
@@ -79,10 +97,6 @@ class Option:
     default: Any
     takes: str
     help: str
-
-
-# Methods and metrics take it beside their own.
-SAMPLE = Option("sample", None, "int (1 or more) or null", "evaluate only that many images, the same for every variant")
 
 
 def options_of(cls: type[Any]) -> list[Option]:
@@ -149,8 +163,8 @@ def defaults(cls: type[Any]) -> dict[str, Any]:
 def in_words(hint: Any) -> str:
     """What a type takes, in words: ``mean, max``; ``int (1 or more) or null``; ``list of float``."""
     origin, args = get_origin(hint), get_args(hint)
-    if hint is type(None):
-        return "null"
+    if hint is type(None) or hint is bool:
+        return "true or false" if hint is bool else "null"
     if origin is Annotated:
         limits = [", ".join(limit) if isinstance(limit, Mapping) else str(limit) for limit in args[1:]]
         named = any(isinstance(limit, Mapping) for limit in args[1:])  # the rules that a knob may name
@@ -162,6 +176,10 @@ def in_words(hint: Any) -> str:
     if origin in (tuple, list):
         return f"list of {in_words(args[0])}"
     return str(getattr(hint, "__name__", hint))
+
+
+# Methods and metrics take it beside their own.
+SAMPLE = Option("sample", None, in_words(Images | None), "evaluate only that many images, the same for every variant")
 
 
 def build(cls: type[T], values: Mapping[str, Any], *, where: str) -> T:
@@ -214,7 +232,7 @@ def fit(value: Any, hint: Any, *, where: str) -> Any:
     if origin is Literal:
         if value in args and type(value) in {type(a) for a in args}:
             return value
-        raise unknown(f"value for {where}", str(value), [str(a) for a in args], error=ConfigError)
+        raise unknown(f"value for {where}", quoted(value).strip("'"), [str(a) for a in args], error=ConfigError)
     if origin in (tuple, list) and isinstance(value, list | tuple):
         inner = args[0] if args else Any
         return tuple(fit(v, inner, where=where) for v in value)
@@ -223,8 +241,12 @@ def fit(value: Any, hint: Any, *, where: str) -> Any:
     if hint is bool and isinstance(value, bool):
         return value
     if hint is int and isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) > LARGEST:
+            raise OutOfRange(f"{where}={quoted(value)} is out of range; whole numbers go up to {LARGEST}")
         return value
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if not _is_finite(value) or abs(value) > LARGEST_FLOAT:
+            raise OutOfRange(f"{where}={_number(value)} is out of range; give a finite number")
         return float(value)
     if hint is str and isinstance(value, str):
         return value
@@ -241,5 +263,4 @@ def _loose(hint: Any, value: Any) -> int:
 
 
 def _misfit(value: Any, hint: Any, where: str) -> ConfigError:
-    wanted = getattr(hint, "__name__", str(hint)) if isinstance(hint, type) else str(hint).replace("typing.", "")
-    return ConfigError(f"{where}={value!r} is not {wanted}")
+    return ConfigError(f"{where}={quoted(value)} is not valid; expected {in_words(hint)}")

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
-from wsol.errors import ConfigError, unknown
+from wsol.errors import ConfigError, WsolError, first_line, unknown
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -55,7 +55,7 @@ class Registry(Mapping[str, T], Generic[T]):
         if key not in self._members and key in self._files:
             importlib.import_module(f"{self.package}.{key}")
         elif key not in self._members and key in self._entry_points:
-            self._entry_points[key].load()
+            _load(self._entry_points[key])
         if key not in self._members and key in self._files:
             file = "/".join([*self.package.split("."), f"{key}.py"])
             raise ConfigError(f"{file} registers no {self.kind} called {key!r}; name the file after its {self.kind}")
@@ -86,7 +86,18 @@ class Registry(Mapping[str, T], Generic[T]):
 def load_plugin(kind: str, key: str) -> None:
     """Import what an installed package offers under this key; nothing where none does."""
     for point in entry_points(group=f"wsol.{kind}s", name=key):
+        _load(point)
+
+
+def _load(point: EntryPoint) -> None:
+    """Import an entry point. Raises ConfigError for whatever its package raises."""
+    try:
         point.load()
+    except (Exception, SystemExit) as error:
+        if isinstance(error, WsolError):
+            raise
+        package = point.dist.name if point.dist else point.module
+        raise ConfigError(f"{package} offers {point.name}, which can't be imported: {first_line(error)}") from error
 
 
 def load_file(path: str | Path) -> ModuleType:
@@ -104,11 +115,11 @@ def load_file(path: str | Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         if isinstance(error, ConfigError):
             raise
-        raise ConfigError(f"--with {path}: {type(error).__name__}: {error}") from error
+        raise ConfigError(f"--with {path}: {first_line(error)}") from error
     return module
 
 

@@ -68,7 +68,7 @@ def parity(settings: Mapping[str, Any], *, images: int, layers: str = "last") ->
     classifier = load_model(settings["model"])
     engine, view = engine_of(settings), view_of(settings, classifier)
     extractor = extractor_of(classifier, engine, seed=settings["seed"])
-    data = match_class_indices(load_dataset(settings["dataset"]), classifier.class_names)
+    data = match_class_indices(load_dataset(settings["dataset"]), classifier.class_names, classifier.num_classes)
     samples = data.samples()[:images]
     crops = [view.inputs(data.image(sample))[0] for sample in samples]
     inputs = extractor.tensor([classifier.normalized(crop) for crop in crops])

@@ -115,6 +115,7 @@ EPSILON = "the same rule; its epsilon is inside"
 SIGN = "the sign of a component is arbitrary"
 COLOR = {"reduce": "max"}  # how the captum rows reduce color channels
 LOGIT = {"score": "logit"}
+EARLY = {**LOGIT, "mask_order": "norm_before_up"}  # torch-cam's masks
 PEERS = (
     Peer("gradcam", "GradCAM", "gradcam"),
     Peer("torchcam", "GradCAM", "gradcam"),
@@ -130,24 +131,11 @@ PEERS = (
     Peer("torchcam", "CAM", "cam", cost="1F", head=True),
     Peer("gradcam", "EigenCAM", "eigencam", f"centers over space and {SIGN}: may be inverted"),
     Peer("gradcam", "EigenGradCAM", "eigengradcam", f"centers over space and {SIGN}"),
-    Peer("gradcam", "KPCA_CAM", "kpcacam", f"scikit-learn's kernel PCA; {SIGN}"),
+    Peer("gradcam", "KPCA_CAM", "kpcacam"),
     Peer("gradcam", "ScoreCAM", "scorecam", "masks upsampled with corners aligned", LOGIT, cost="1F + K F"),
-    Peer(
-        "torchcam",
-        "ScoreCAM",
-        "scorecam",
-        "min-max before upsampling",
-        {**LOGIT, "mask_order": "norm_before_up"},
-        cost="1F + K F",
-    ),
-    Peer("torchcam", "SSCAM", "sscam", "other noise", cost="1F + samples K F"),
-    Peer(
-        "torchcam",
-        "ISCAM",
-        "iscam",
-        "its masks are scaled by the running sum of i/N: up to 5.5 for N = 10",
-        cost="1F + samples K F",
-    ),
+    Peer("torchcam", "ScoreCAM", "scorecam", options=EARLY, cost="1F + K F"),
+    Peer("torchcam", "SSCAM", "sscam", "the same rule; its noise is drawn anew", EARLY, cost="1F + samples K F"),
+    Peer("torchcam", "ISCAM", "iscam", options={**EARLY, "fractions": "running_sum"}, cost="1F + samples K F"),
     Peer(
         "gradcam",
         "AblationCAM",
@@ -156,13 +144,14 @@ PEERS = (
         cost="1F + K F",
     ),
     Peer("gradcam", "FullGrad", "fullgrad", "min-max of every channel rather than of the layer", layers="input"),
-    Peer("gradcam", "ShapleyCAM", "shapleycam", "its own score and Hessian term", cost="1F + 2B"),
-    Peer("gradcam", "FinerCAM", "finercam", "references weighted by probability rather than plain", {"weighted": True}),
+    Peer("gradcam", "ShapleyCAM", "shapleycam", options=LOGIT, cost="1F + 2B"),
+    Peer("gradcam", "FinerCAM", "finercam", EPSILON),
     Peer(
         "torchcam",
         "SmoothGradCAMpp",
         "smoothgradcam_pp",
-        "other noise, D2 in the numerator, the last noisy sample's ReLU",
+        "other noise, sum(A D3) in the denominator, gradient and activation of the last noisy image",
+        {"numerator": "d2", "samples": 4},
         cost="1F + samples (F + B)",
     ),
     Peer("captum", "Saliency", "vanillagrad", layers="input"),

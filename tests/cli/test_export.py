@@ -209,7 +209,7 @@ def test_the_boxes_in_the_rows_have_the_iou_beside_them(real: RunFolder, protoco
         (["--coco", "b.json", "--protocol", "choe2020_v2"], "choe2020_v2 counts several boxes per image"),
         (["--coco", "b.json", "--protocol", "exakt"], "there is no protocol 'exakt'; nearest: 'exact'"),
         (["--coco", "b.json", "--variant", "cam"], "there is no variant 'cam'"),
-        (["--coco", "b.json", "--tau", "2"], "--tau 2.0 is not in [0, 1)"),
+        (["--coco", "b.json", "--tau", "2"], "argument --tau: 2 is out of range; give 0 or more and below 1"),
         (["--csv", "/proc/none/rows.csv"], "can't write /proc/none/rows.csv"),
     ],
 )

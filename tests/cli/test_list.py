@@ -8,6 +8,7 @@ import pytest
 
 from wsol.cli import main
 from wsol.cli.list import KINDS
+from wsol.environment import conf_dir
 from wsol.methods._base import methods
 
 
@@ -22,7 +23,9 @@ def test_every_kind_has_names(kind: str, capsys: pytest.CaptureFixture[str]) -> 
 def test_methods_are_the_registry_the_presets_and_the_sets(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "methods", "--json"]) == 0
     rows = {row["method"]: row for row in json.loads(capsys.readouterr().out)}
-    assert rows.keys() == {*methods, "layercam_fused", "scorecam_official", "all", "cheap", "fast", "paper"}
+    presets = {path.stem for path in (conf_dir() / "method").glob("*.yaml")}
+    assert presets >= {"layercam_fused", "scorecam_official", "opticam_authors"}
+    assert rows.keys() == {*methods, *presets, "all", "cheap", "fast", "paper"}
     assert rows["layercam"] == {
         "method": "layercam",
         "name": "LayerCAM",

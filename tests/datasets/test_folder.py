@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 
 from wsol.datasets.base import datasets
-from wsol.datasets.files import open_image, open_mask
+from wsol.datasets.files import open_image
 from wsol.datasets.formats.folder import Folder
 from wsol.errors import DataError
 from wsol.options import build
@@ -40,11 +40,8 @@ def test_grey_images_of_sixteen_bits_keep_their_greys(tmp_path):
     """Pillow alone makes white of all but the darkest 1/256."""
     values = np.array([[0, 255, 256], [25700, 65535, 32768]], np.uint16)
     PIL.Image.fromarray(values).save(tmp_path / "deep.png")
-    for found in (
-        open_image(tmp_path / "deep.png", image_id="deep").getchannel(0),
-        open_mask(tmp_path / "deep.png", image_id="deep"),
-    ):
-        assert np.asarray(found).tolist() == [[0, 0, 1], [100, 255, 128]]
+    found = np.asarray(open_image(tmp_path / "deep.png", image_id="deep").getchannel(0))
+    assert found.tolist() == [[0, 0, 1], [100, 255, 128]]
 
 
 def test_it_is_built_from_plain_options(images, write):
@@ -79,7 +76,7 @@ def test_given_sizes_spare_opening_the_images(write, images):
     (images / "a" / "1.png").write_bytes(b"no image")
     sized = write(["a/1.png,4,0,0,1,1,8,6"], header=f"{HEADER},width,height")
     assert sized.samples()[0].size_wh == (8, 6)
-    with pytest.raises(DataError, match=r"image 'a/1.png' can't be read, the file is corrupt"):
+    with pytest.raises(DataError, match=r"image 'a/1.png' can't be read"):
         write(["a/1.png,4,0,0,1,1"]).samples()
 
 
@@ -95,7 +92,7 @@ def test_the_limit_and_the_content_decide_the_fingerprint(write):
         ([], HEADER, "has no line below its header: the dataset is empty"),
         (LINES, HEADER.replace("label", "labels"), "there is no column in .* called 'label'; nearest: 'labels'"),
         ([*LINES, "", "a/1.png,4,0,0,one,1"], HEADER, "line 7: .* doesn't fit image_id,label,x0,y0,x1,y1"),
-        ([*LINES, "a/1.png,4,0,0"], HEADER, "line 6: .* doesn't fit"),
+        ([*LINES, "a/1.png,4,0,0"], HEADER, "line 6: 'a/1.png,4,0,0' has 4 fields, the header 6"),
         ([*LINES, "a/1.png,,0,0,1,1"], HEADER, "line 6 has no label"),
         ([*LINES, "a/1.png,cat,0,0,1,1"], HEADER, "mixes numbers and names as labels, for example 'cat'"),
         (["a/1.png,-4,0,0,1,1"], HEADER, "'a/1.png' has label -4"),

@@ -52,9 +52,7 @@ def labels(words: list[str]) -> list[int]:
 
 def test_fewer_names_than_classes_are_refused_without_the_networks_names(words, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     given = words(4, "zebra", "cat", "dog")
-    with pytest.raises(
-        DataError, match=r"names 3 classes \(cat, dog, zebra, ...\).*of the 4 of net.*model\.classes=FILE"
-    ):
+    with pytest.raises(DataError, match=r"model\.classes=FILE"):
         made(*given)
     (tmp_path / "names.txt").write_text("bird\ncat\ndog\nzebra\n")
     assert labels([*given, f"model.classes={tmp_path}/names.txt"]) == [3, 1, 2]
@@ -62,9 +60,8 @@ def test_fewer_names_than_classes_are_refused_without_the_networks_names(words, 
     assert labels([*given, f"model.classes={tmp_path}/names.txt"]) == [2, 0, 1]
 
 
-def test_wordnet_ids_and_english_names_are_known_to_a_network_of_a_thousand_classes(words) -> None:  # type: ignore[no-untyped-def]
+def test_wordnet_ids_are_known_to_a_network_of_a_thousand_classes(words) -> None:  # type: ignore[no-untyped-def]
     assert labels(words(1000, "n15075141", "n01440764")) == [999, 0]
-    assert labels(words(1000, "toilet tissue", "great_white_shark")) == [999, 2]
     with pytest.raises(DataError, match=r"model\.classes=FILE"):
         made(*words(1000, "n15075141", "n99999999"))
 

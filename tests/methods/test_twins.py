@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.methods.nets import LAST, LAYERS, TinyGAP, TinyVGG, layer_features, make_images, make_net
-from tests.reference.method_case import Case, Network
+from tests.reference.method_case import MEAN, STD, Case, Network
 from tests.reference.methods import CASES, FLOAT64_ONLY, TWINS, TwinCase
 from wsol.methods._base import methods
 from wsol.options import options_of
@@ -18,6 +18,7 @@ from wsol.testing import applied
 NETS = {"vgg": TinyVGG, "gap": TinyGAP}
 TARGETS = (0, 3, 4)
 SEED = 5
+BLACK = tuple(-center / spread for center, spread in zip(MEAN, STD, strict=True))
 PLACES = [n for n, chosen in enumerate(CASES) if chosen.net in NETS]  # those of transformers: test_attention_methods
 
 
@@ -30,7 +31,7 @@ def layers_of(chosen: TwinCase) -> tuple[str, ...]:
 
 def fast(chosen: TwinCase, dtype: torch.dtype) -> np.ndarray:
     module = make_net(NETS[chosen.net], dtype=dtype)
-    all_features = layer_features(module, make_images(dtype=dtype), TARGETS, layers_of(chosen), seed=SEED)
+    all_features = layer_features(module, make_images(dtype=dtype), TARGETS, layers_of(chosen), seed=SEED, black=BLACK)
     raw = applied(methods[chosen.key](**chosen.options), all_features)
     assert raw.dtype == dtype
     return raw.double().numpy()

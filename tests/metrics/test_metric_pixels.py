@@ -93,8 +93,21 @@ def test_the_peak_on_the_object_is_a_hit_and_one_beside_it_depends_on_the_tolera
     objects[4, 4] = True
     saliency = np.zeros((9, 9))
     saliency[1, 8] = 1  # five pixels away: 3 up, 4 right
-    assert pointing_share(saliency, objects, tolerance=5) == 1
-    assert pointing_share(saliency, objects, tolerance=4.99) == 0
+    assert pointing_share(saliency, objects, tolerance=5.01) == 1
+    assert pointing_share(saliency, objects, tolerance=5) == 0
+
+
+def test_a_peak_15_pixels_from_the_object_misses_it_as_in_torchray(make_case: MakeCase) -> None:
+    """An object of one pixel at the middle of a 224 frame; the peak is 15 pixels to its right, and then 14."""
+    saliency, mask = np.zeros((224, 224)), np.zeros((224, 224), np.uint8)
+    mask[100, 100] = 1
+    case = make_case(0, map=saliency, mask=mask)
+    saliency[100, 115] = 1
+    assert PointingGame().measure(case)["hit"] == 0
+    saliency[100, 114] = 2
+    assert PointingGame().measure(case)["hit"] == 1
+    saliency[100, 100] = 3
+    assert PointingGame(tolerance=0.0).measure(case)["hit"] == 1
 
 
 def test_a_constant_map_scores_the_objects_share_and_not_everything() -> None:

@@ -1,9 +1,6 @@
-"""Networks that put out probabilities, or one logit for two classes; names of classes from a file."""
+"""Networks that put out probabilities, or one logit for two classes."""
 
 from __future__ import annotations
-
-import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +9,6 @@ from torch import nn
 
 import wsol
 from tests.models.conftest import wrap
-from wsol.errors import ModelError
-from wsol.models.class_names import read_class_names
-from wsol.models.imagenet import WNIDS
 from wsol.models.outputs import are_probabilities, from_probabilities, two_classes
 
 
@@ -54,39 +48,3 @@ def test_one_logit_is_two_classes_of_opposite_sign():
     torch.testing.assert_close(logits.softmax(1)[:, 0], 1 - one.sigmoid())
     maps = [np.asarray(wsol.attribute(made, IMAGES, "hirescam", layers="2", target=c)) for c in (0, 1)]
     assert np.abs(maps).max() > 0  # label 0 has a map of its own
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("names.txt", "bird\ncat\nsea lion\n"),
-        ("names.json", json.dumps(["bird", "cat", "sea lion"])),
-        ("index.json", json.dumps({"0": ["n1", "bird"], "1": ["n2", "cat"], "2": ["n3", "sea lion"]})),
-    ],
-)
-def test_class_names_come_from_lines_or_json(name, content, tmp_path):
-    (tmp_path / name).write_text(content)
-    assert read_class_names(tmp_path / name, 3) == ("bird", "cat", "sea lion")
-    with pytest.raises(ModelError, match="has 3 names, but the network has 4 classes"):
-        read_class_names(tmp_path / name, 4)
-
-
-@pytest.mark.parametrize(
-    ("name", "content"), [("a.json", "{"), ("a.json", "3"), ("a.json", '{"1": "a"}'), ("a.json", "[3]"), ("a.txt", "")]
-)
-def test_a_file_that_holds_no_class_names_is_refused(name, content, tmp_path):
-    (tmp_path / name).write_text(content)
-    with pytest.raises(ModelError, match=r"model\.classes="):
-        read_class_names(tmp_path / name, 1)
-    with pytest.raises(ModelError, match="can't be read"):
-        read_class_names(tmp_path / "none.txt", 1)
-
-
-def test_a_thousand_classes_are_known_by_wordnet_id_and_others_are_not():
-    made = wrap(net(2), input_size=32, num_classes=1000)
-    ids, names = made.other_names
-    assert ids == WNIDS
-    assert (ids[0], names[0], ids[999], names[999]) == ("n01440764", "tench", "n15075141", "toilet tissue")
-    assert len(set(ids)) == 1000
-    assert replace(made, num_classes=10).other_names == ()
-    assert replace(made, class_names=("a",) * 1000).other_names == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -20,7 +21,7 @@ SQUEEZENET_FILE = "squeezenet1_1-b8a52dc0.pth"  # what torchvision calls its dow
 # Files
 
 
-@pytest.mark.parametrize("name", ["tiny.pth", "tiny.pt", "tiny.safetensors", "tiny.ckpt", "tiny.pth.tar"])
+@pytest.mark.parametrize("name", ["tiny.pth", "tiny.pt", "tiny.safetensors", "tiny.pth.tar", "tiny.ckpt"])
 def test_weights_come_from_a_file(name, tiny, checkpoint):
     net = load_classifier(tiny, weights=checkpoint(name=name))
     torch.manual_seed(3)
@@ -35,14 +36,15 @@ def test_weights_come_from_a_file(name, tiny, checkpoint):
         lambda state: {"model": state, "lr": 0.1},
         lambda state: {f"module.{k}": v for k, v in state.items()},
         lambda state: {"state_dict": {f"module.{k}": v for k, v in state.items()}},
+        lambda state: {"net": state, "acc": 93.1},
+        lambda state: {"anything": state, "optimizer": {"state": {0: {"step": 3}}}},
+        lambda state: {"state_dict": {"model": state}},
+        lambda state: {f"model.{k}": v for k, v in state.items()},
+        lambda state: {f"module.model.{k}": v for k, v in state.items()},
+        lambda state: {"state_dict": {**{f"backbone.{k}": v for k, v in state.items()}, "loss.weight": torch.ones(2)}},
+        lambda state: {**{f"module.{k}": v for k, v in state.items()}, "n_averaged": torch.tensor(3)},
+        lambda state: {**state, "conv.total_ops": torch.zeros(1), "total_params": torch.zeros(1)},
         lambda state: {k: v for k, v in state.items() if "num_batches" not in k},  # written before torch 0.4.1
-        lambda state: {"net": state, "epoch": 3},
-        lambda state: {"state_dict": {f"model.{k}": v for k, v in state.items()}},  # Lightning
-        lambda state: {"model": {f"module.model.{k}": v for k, v in state.items()}},
-        lambda state: {f"backbone.{k}": v for k, v in state.items()},
-        lambda state: {f"_orig_mod.module.{k}": v for k, v in state.items()},
-        lambda state: {"n_averaged": torch.tensor(3), **{f"module.{k}": v for k, v in state.items()}},  # SWA
-        lambda state: {**state, "total_ops": torch.zeros(1), "conv.total_params": torch.zeros(1)},  # thop
     ],
 )
 def test_wrappers_and_prefixes_of_training_scripts_are_taken_off(around, tiny, checkpoint):
@@ -50,22 +52,74 @@ def test_wrappers_and_prefixes_of_training_scripts_are_taken_off(around, tiny, c
     assert load_classifier(tiny, weights=checkpoint(around=around)).weights_id == plain.weights_id
 
 
-def test_of_several_networks_in_a_file_the_first_is_taken_with_a_word_and_any_can_be_chosen(tiny, checkpoint, caplog):
-    other = {k: v + 1 for k, v in Tiny().state_dict().items()}
-    path = checkpoint(around=lambda state: {"model": state, "model_ema": other})
-    first, second = load_classifier(tiny, weights=path), load_classifier(tiny, weights=f"{path}#model_ema")
-    assert f"'model' is taken; for another give {path}#model_ema" in caplog.text
-    assert len(caplog.records) == 1  # nothing where it was chosen
-    assert torch.equal(second.module.fc.weight, other["fc.weight"])
-    assert first.weights_id.split(":")[1] != second.weights_id.split(":")[1]
-    with pytest.raises(ModelError, match="'model_em'; nearest: 'model_ema'"):
-        load_classifier(tiny, weights=f"{path}#model_em")
+def test_a_prefix_that_is_taken_off_is_reported(tiny, checkpoint, caplog):
+    with caplog.at_level("INFO"):
+        load_classifier(tiny, weights=checkpoint(around=lambda s: {f"net.model.{k}": v for k, v in s.items()}))
+    assert "the weights are those under the prefix 'net.model.'" in caplog.text
 
 
-def test_names_that_share_no_prefix_are_not_guessed(tiny, checkpoint):
-    path = checkpoint(around=lambda s: {f"net.{k}" if "fc" in k else f"body.{k}": v for k, v in s.items()})
-    with pytest.raises(ModelError, match="don't fit tiny"):
+def test_of_two_sets_of_weights_the_choice_is_reported_and_can_be_made(tiny, checkpoint, caplog):
+    def both(state):
+        return {"model": state, "model_ema": {k: v * 2 for k, v in state.items()}}
+
+    plain, path = load_classifier(tiny, weights=checkpoint()), checkpoint(around=both)
+    first = load_classifier(tiny, weights=path)
+    assert first.weights_digest == plain.weights_digest
+    assert f"holds model, model_ema: model is taken; model.weights={path}@model_ema takes the other" in caplog.text
+    other = load_classifier(tiny, weights=f"{path}@model_ema")
+    assert torch.equal(other.module.fc.weight, plain.module.fc.weight * 2)
+    assert other.weights_id.startswith("tiny.pth@model_ema:")
+    with pytest.raises(ModelError, match="there is no entry 'model_em'; nearest: 'model_ema'"):
+        load_classifier(tiny, weights=f"{path}@model_em")
+
+
+def test_sets_of_weights_under_unknown_names_need_a_choice(tiny, checkpoint):
+    path = checkpoint(around=lambda s: {"student": s, "teacher": {k: v * 2 for k, v in s.items()}})
+    with pytest.raises(ModelError, match=r"several sets of weights, student, teacher; say which: .*@student"):
         load_classifier(tiny, weights=path)
+
+
+class Evil:
+    """Would run a command when it is unpickled."""
+
+    def __reduce__(self):
+        import os
+
+        return os.system, ("touch /tmp/wsol-was-here",)
+
+
+@pytest.mark.parametrize(
+    "around", [lambda s: {**s, "x": Evil()}, lambda s: Evil(), lambda s: {"model": s, "y": [Evil()]}]
+)
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickle_that_would_run_code_is_refused_and_runs_nothing(around, zipped, tiny, tmp_path):
+    Path("/tmp/wsol-was-here").unlink(missing_ok=True)
+    torch.save(around(Tiny().state_dict()), tmp_path / "evil.pth", _use_new_zipfile_serialization=zipped)
+    with pytest.raises(ModelError, match="not a plain state dict"):
+        load_classifier(tiny, weights=str(tmp_path / "evil.pth"))
+    assert not Path("/tmp/wsol-was-here").exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda p: p.mkdir(), "is a folder, not a file of weights"),
+        (lambda p: os.mkfifo(p), "is a pipe or device, not a file of weights"),
+        (lambda p: p.symlink_to("gone.pth"), "is a link to gone.pth, which is not there"),
+        (lambda p: p.write_bytes(b""), "it is empty or cut short"),
+        (lambda p: p.write_bytes(b"e"), "can't be read as weights|not a plain state dict"),
+        (lambda p: torch.save({"w": torch.eye(3).to_sparse()}, p), "'w' is a sparse tensor"),
+        (lambda p: torch.save({"w": torch.zeros(3, device="meta")}, p), "'w' is a meta tensor"),
+        (lambda p: torch.save({"w": torch.zeros(3, dtype=torch.complex64)}, p), "'w' is a complex tensor"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Validating sparse")
+def test_what_is_not_a_file_of_weights_is_refused_with_the_reason(make, said, tiny, tmp_path):
+    make(tmp_path / "w.pth")
+    with pytest.raises(ModelError, match=said) as caught:
+        load_classifier(tiny, weights=str(tmp_path / "w.pth"))
+    assert "no reason given" not in str(caught.value)
+    assert "nearest" not in str(caught.value)
 
 
 def test_the_network_is_built_with_the_number_of_classes_in_the_file(tiny, checkpoint):

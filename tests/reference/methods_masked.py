@@ -111,7 +111,17 @@ def reciprocam(case: Case, *, score: str = "logit", kernel: str = "cell") -> Arr
 @float64_only
 @compare()
 @compare(groups=3, theta=0.5, score="logit")
-def groupcam(case: Case, *, groups: int = 32, theta: float = 0.7, score: str = "prob") -> Array:
+@compare(groups=3, theta=0.0, merge="raw", mask_order="norm_after_up")
+@compare(groups=3, theta=0.0)
+def groupcam(
+    case: Case,
+    *,
+    groups: int = 32,
+    theta: float = 0.7,
+    score: str = "prob",
+    merge: str = "stretched",
+    mask_order: str = "norm_before_up",
+) -> Array:
     short = min(case.size)
     sigma, radius = 50 / 224 * short, round(25 / 224 * short)
     background = np.stack([gaussian(c, sigma, radius) for c in case.image])
@@ -119,18 +129,20 @@ def groupcam(case: Case, *, groups: int = 32, theta: float = 0.7, score: str = "
     total = np.zeros(case.a.shape[1:])
     for members in np.array_split(np.arange(len(case.a)), min(groups, len(case.a))):
         m = relu(sum(float(case.g[k].mean()) * case.a[k] for k in members))
-        m = stretch(np.where(m > np.quantile(m, theta), m, 0))
-        if m.max() == 0:
+        m = np.where(m < np.quantile(m, theta), 0, m)
+        if m.max() == m.min():
             continue
-        up = bilinear(m, case.size)
+        early = mask_order == "norm_before_up"
+        up = bilinear(stretch(m), case.size) if early else stretch(bilinear(m, case.size))
         gain = case.net.score(case.image * up + background * (1 - up), case.target, score) - floor
-        total = total + max(gain, 0.0) * m
+        total = total + max(gain, 0.0) * (m if merge == "raw" else stretch(m))
     return relu(total)
 
 
 @compare(samples=2)
 @compare("vgg", samples=2, noise_on="input", std=0.3, score="logit")
 @compare("gap", samples=2, channel_softmax=False)
+@compare("vgg", samples=1, score="logit", mask_order="norm_before_up")
 def sscam(
     case: Case,
     *,
@@ -139,9 +151,10 @@ def sscam(
     std: float = 2.0,
     score: str = "prob",
     channel_softmax: bool = True,
+    mask_order: str = "norm_after_up",
 ) -> Array:
     random = case.random("sscam")
-    masks = [channel_mask(case, k) for k in range(len(case.a))]
+    masks = [channel_mask(case, k, mask_order) for k in range(len(case.a))]
     totals = [0.0] * len(masks)
     for _ in range(samples):
         for k, mask in enumerate(masks):
@@ -157,14 +170,26 @@ def sscam(
 
 @compare(samples=3)
 @compare("vgg", samples=3, channel_softmax=False, score="logit")
-def iscam(case: Case, *, samples: int = 10, score: str = "prob", channel_softmax: bool = True) -> Array:
+@compare(samples=3, score="logit", fractions="running_sum", mask_order="norm_before_up")
+def iscam(
+    case: Case,
+    *,
+    samples: int = 10,
+    score: str = "prob",
+    channel_softmax: bool = True,
+    fractions: str = "even",
+    mask_order: str = "norm_after_up",
+) -> Array:
+    shares = [i / samples for i in range(1, samples + 1)]
+    if fractions == "running_sum":
+        shares = [sum(shares[: i + 1]) for i in range(samples)]
     scores: list[float | None] = []
     for k in range(len(case.a)):
-        mask = channel_mask(case, k)
+        mask = channel_mask(case, k, mask_order)
         if mask is None:
             scores.append(None)
             continue
-        fades = [case.image * mask * i / samples for i in range(1, samples + 1)]
+        fades = [case.image * mask * share for share in shares]
         scores.append(float(np.mean([case.net.score(x, case.target, score) for x in fades])))
     return combined(case, scores, channel_softmax=channel_softmax)
 
@@ -203,30 +228,34 @@ def occlusion(case: Case, *, window: float = 0.25, stride: float = 0.125, score:
 
 
 def percentiles(m: Array) -> Array:
-    low, high = np.quantile(m, 0.001), np.quantile(m, 0.999)
-    return np.zeros_like(m) if high <= low else np.clip((m - low) / (high - low), 0, 1)
+    """As Poly-CAM's authors do it: over the high percentile, not over the span."""
+    return np.clip((m - np.percentile(m, 0.1)) / max(np.percentile(m, 99.9), 1e-12), 0, 1)
 
 
 @compare()
 @compare(variant="minus")
 @compare(variant="plus_minus")
-def polycam(cases: list[Case], *, variant: str = "plus") -> Array:
+@compare(lnorm=False)
+def polycam(cases: list[Case], *, variant: str = "plus", lnorm: bool = True) -> Array:
     fused: Array | None = None
     for case in cases[::-1]:
         whole = case.net.prob(case.image, case.target)
         weights = []
         for k in range(len(case.a)):
-            mask = channel_mask(case, k)
-            if mask is None:
+            if case.a[k].max() == case.a[k].min():
                 weights.append(0.0)
                 continue
+            mask = bilinear(percentiles(case.a[k]), case.size)
             plus = case.net.prob(case.image * mask, case.target)
             minus = whole - case.net.prob(case.image * (1 - mask), case.target)
-            weights.append({"plus": plus, "minus": minus, "plus_minus": plus + minus}[variant])
+            weights.append({"plus": plus, "minus": max(minus, 0), "plus_minus": max(plus + minus, 0)}[variant])
         raw = relu(weighted(case, weights))
-        fused = percentiles(raw if fused is None else raw * bilinear(fused, raw.shape))
+        if fused is not None:
+            means = bilinear(bilinear(raw, fused.shape), raw.shape)
+            raw = (raw / np.maximum(means, 1e-12) if lnorm else raw) * bilinear(fused, raw.shape)
+        fused = raw
     assert fused is not None
-    return fused
+    return percentiles(fused)
 
 
 @float64_only

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tests.reference.method_case import Array, Case, bilinear, gaussian, relu, softmax, stretch
+from tests.reference.method_case import MEAN, STD, Array, Case, bilinear, gaussian, relu, stretch
 from tests.reference.methods_one_pass import gradcam, gradcam_pp, hirescam, layercam, weighted
 from tests.reference.tape import deeplift, input_signal
 from tests.reference.twins import compare, float64_only
@@ -158,18 +158,18 @@ def other_score(case: Case, score: Callable[[torch.Tensor], torch.Tensor]) -> Ca
 
 @compare()
 @compare(base="layercam", alpha=0.6, references=2)
-@compare(weighted=True)
+@compare(weighted=False)
 def finercam(
-    case: Case, *, base: str = "gradcam", alpha: float = 1.0, references: int = 3, weighted: bool = False
+    case: Case, *, base: str = "gradcam", alpha: float = 1.0, references: int = 3, weighted: bool = True
 ) -> Array:
+    """As the authors' code has it: the sum over similar classes of p_t (y_c - alpha y_t), over that of p_t."""
     logits = case.logits
     others = [c for c in range(len(logits)) if c != case.target]
     near = sorted(others, key=lambda c: (abs(logits[c] - logits[case.target]), c))[:references]
-    shares = softmax(logits)[near] if weighted else np.ones(len(near))
-    shares = shares / shares.sum()
 
     def score(y: torch.Tensor) -> torch.Tensor:
-        return y[case.target] - alpha * sum(float(s) * y[c] for s, c in zip(shares, near, strict=True))
+        shares = torch.softmax(y, 0) if weighted else torch.ones_like(y)
+        return sum(shares[c] * (y[case.target] - alpha * y[c]) for c in near) / sum(shares[c] for c in near)
 
     bases = {"gradcam": gradcam, "gradcam_pp": gradcam_pp, "layercam": layercam, "hirescam": hirescam}
     return bases[base](other_score(case, score))
@@ -177,7 +177,8 @@ def finercam(
 
 @compare()
 @compare("gap", score="logprob")
-def shapleycam(case: Case, *, score: str = "rest") -> Array:
+@compare(pooled=False)
+def shapleycam(case: Case, *, score: str = "rest", pooled: bool = True) -> Array:
     def of(y: torch.Tensor) -> torch.Tensor:
         sure = torch.log_softmax(y, 0)[case.target]
         return {"rest": y[case.target] + sure, "logit": y[case.target], "logprob": sure}[score]
@@ -191,6 +192,8 @@ def shapleycam(case: Case, *, score: str = "rest") -> Array:
     gradient = torch.autograd.functional.jacobian(from_layer, flat).numpy()
     hessian = torch.autograd.functional.hessian(from_layer, flat).numpy()
     corrected = (gradient - hessian @ flat.numpy() / 2).reshape(case.a.shape)
+    if not pooled:
+        return sum(relu(c * a) for c, a in zip(corrected, case.a, strict=True))
     return relu(weighted(case, [float(c.mean()) for c in corrected]))
 
 
@@ -198,43 +201,81 @@ def shapleycam(case: Case, *, score: str = "rest") -> Array:
 @compare(iterations=4)
 @compare("vgg", iterations=4, score="prob", rate=0.5)
 @compare(iterations=20, tolerance=0.02)
+@compare("gap", iterations=5, hidden="black", keep="last")
+@compare("vgg", iterations=3, hidden="black", score="prob")
+@compare(iterations=20, rate=2.0, keep="last")
 def opticam(
-    case: Case, *, iterations: int = 50, rate: float = 0.1, score: str = "logit", tolerance: float = 0.0
+    case: Case,
+    *,
+    iterations: int = 50,
+    rate: float = 0.1,
+    score: str = "logit",
+    tolerance: float = 0.0,
+    hidden: str = "mean",
+    keep: str = "best",
 ) -> Array:
-    """One graph from the weights through the network."""
+    """One graph from the weights through the network; black hides pixels in [0, 1] before they are normalized."""
+    mean, std = torch.tensor(MEAN).double()[:, None, None], torch.tensor(STD).double()[:, None, None]
     a, image = torch.from_numpy(relu(case.a)), torch.from_numpy(case.image)
     w = torch.full((len(a),), 0.5, dtype=torch.float64, requires_grad=True)
     slope = curve = torch.zeros(len(a), dtype=torch.float64)
-    best, top, last = None, -np.inf, None
+    best, top, last, checked = None, -np.inf, None, -np.inf
     for step in range(1, iterations + 1):
         m = (torch.softmax(w, 0)[:, None, None] * a).sum(0)
         up = nn.functional.interpolate(m[None, None], size=case.size, mode="bilinear", align_corners=False)[0, 0]
         mask = (up - up.min()) / (up.max() - up.min())
-        logits = case.net.module((image * mask)[None])[0]
+        shown = ((image * std + mean) * mask - mean) / std if hidden == "black" else image * mask
+        logits = case.net.module(shown[None])[0]
         value = (logits.softmax(0) if score == "prob" else logits)[case.target]
         if value.item() > top:
             top, best = value.item(), m.detach().numpy()
         if last is not None and abs(value.item() - last) < tolerance * abs(last):
             break
+        if keep == "last" and (step - 1) % max(1, iterations // 10) == 0:
+            if value.item() < checked:
+                break
+            checked = value.item()
         last = value.item()
         (gradient,) = torch.autograd.grad(value, w)
         slope = 0.9 * slope + 0.1 * gradient
         curve = 0.999 * curve + 0.001 * gradient**2
         with torch.no_grad():
             w += rate * (slope / (1 - 0.9**step)) / ((curve / (1 - 0.999**step)) ** 0.5 + 1e-8)
+    if keep == "last":
+        return (torch.softmax(w, 0)[:, None, None] * a).sum(0).detach().numpy()
     assert best is not None
     return best
 
 
+def bicubic(m: Array, size: tuple[int, int]) -> Array:
+    """(H, W) to `size`: Keys' kernel with a = -0.75 over four cells a side, the border repeated."""
+
+    def weights(old: int, new: int) -> Array:
+        out = np.zeros((new, old))
+        for i in range(new):
+            at = (i + 0.5) * old / new - 0.5
+            for j in range(int(np.floor(at)) - 1, int(np.floor(at)) + 3):
+                x, a = abs(at - j), -0.75
+                near, far = (a + 2) * x**3 - (a + 3) * x**2 + 1, a * (x**3 - 5 * x**2 + 8 * x - 4)
+                out[i, min(max(j, 0), old - 1)] += near if x <= 1 else far
+        return out
+
+    return weights(m.shape[0], size[0]) @ m @ weights(m.shape[1], size[1]).T
+
+
 @compare("vgg", scales=3, largest=2.5)
-def cameras(case: Case, *, scales: int = 8, largest: float = 4.125) -> Array:
+@compare("vgg", scales=2, largest=1.5, size="input", images="bicubic")
+def cameras(
+    case: Case, *, scales: int = 8, largest: float = 4.125, size: str = "layer", images: str = "bilinear"
+) -> Array:
+    resize = {"bilinear": bilinear, "bicubic": bicubic}[images]
     passes = []
     for s in range(scales):
         factor = 1 + (largest - 1) * s / (scales - 1)
-        size = round(case.size[0] * factor), round(case.size[1] * factor)
-        image = np.stack([bilinear(c, size) if size != case.size else c for c in case.image])
+        sides = round(case.size[0] * factor), round(case.size[1] * factor)
+        image = np.stack([resize(c, sides) if sides != case.size else c for c in case.image])
         passes.append(case.net.forward_backward(image, case.layer, lambda y: y[case.target]))
-    target = passes[-1][0].shape[1:]
+    target = case.size if size == "input" else passes[-1][0].shape[1:]
     total = np.zeros(target)
     for k in range(len(case.a)):
         a = sum(bilinear(one[0][k], target) for one in passes) / scales

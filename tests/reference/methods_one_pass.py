@@ -179,17 +179,21 @@ def eigengradcam(case: Case, *, center: bool = False, sign: str = "maxabs", relu
 
 
 @compare()
-def segeigencam(case: Case) -> Array:
-    return first_component(np.abs(case.g) * case.a, center=False, sign="maxabs")
+@compare(center=False)
+def segeigencam(case: Case, *, center: bool = True) -> Array:
+    return first_component(np.abs(case.g) * case.a, center=center, sign="maxabs")
 
 
 @compare()
 @compare("vgg", kernel="rbf")
 @compare("vgg", kernel="linear")
 @compare(sign="meanact")
-def kpcacam(case: Case, *, kernel: str = "sigmoid", sign: str = "maxabs") -> Array:
+@compare(center=False)
+def kpcacam(case: Case, *, kernel: str = "sigmoid", center: bool = True, sign: str = "maxabs") -> Array:
     k, h, w = case.a.shape
     cells = [case.a[:, i, j] for i, j in np.ndindex(h, w)]
+    if center:
+        cells = [cell - sum(cells) / len(cells) for cell in cells]
     n = len(cells)
     matrix = np.zeros((n, n))
     for p in range(n):
@@ -236,7 +240,16 @@ def refinecam(cases: list[Case], *, base: str = "gradcam_pp", size: str = "large
 
 
 @compare()
-def zoomcam(cases: list[Case]) -> Array:
+@compare(upsampling="stepwise")
+def zoomcam(cases: list[Case], *, upsampling: str = "direct") -> Array:
+    if upsampling == "stepwise":
+        fused: Array | None = None
+        for one in cases[::-1]:
+            m = relu(hirescam(one))
+            m = (m - m.min()) / m.max() if m.max() > 0 else m
+            fused = m if fused is None else np.maximum(bilinear(fused, m.shape), m)
+        assert fused is not None
+        return fused
     target = max((c.a.shape[1:] for c in cases), key=lambda s: s[0] * s[1])
     out = np.zeros(target)
     for one in cases:

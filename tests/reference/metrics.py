@@ -138,13 +138,14 @@ def counts(claimed: Array, truth: Array) -> dict[str, int]:
 
 
 def pointing(saliency: Array, truth: Array, tolerance: float) -> float:
-    """Share of the maxima with an object pixel within `tolerance`."""
+    """Share of the maxima on an object pixel, or with one less than `tolerance` away."""
     peak = saliency.max()
     objects = [(y, x) for y, x in np.ndindex(*truth.shape) if truth[y, x] == 1]
     hits = []
     for y, x in np.ndindex(*saliency.shape):
         if saliency[y, x] == peak:
-            hits.append(any((y - v) ** 2 + (x - u) ** 2 <= tolerance**2 for v, u in objects))
+            away = min((y - v) ** 2 + (x - u) ** 2 for v, u in objects)
+            hits.append(away == 0 or away < tolerance**2)
     return sum(hits) / len(hits)
 
 

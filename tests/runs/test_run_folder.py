@@ -120,7 +120,7 @@ def test_rows_of_an_older_schema_say_how_to_get_new_ones(tmp_path: Path) -> None
 def test_half_a_file_is_never_seen(tmp_path: Path) -> None:
     folder, (shard,) = RunFolder(tmp_path), shards(["a"], 1)
     place = folder.write(shard, [row("cam", "a", x=1)], frozenset({("cam", "v1")}), ABOUT)
-    beside = place.with_name(f".{place.name}.0000.part")
+    beside = place.with_name(".wsol-0000.parquet")
     beside.write_bytes(place.read_bytes()[:100])  # what a killed writer leaves
     assert folder.done(shard) == {("cam", "v1")}
     assert folder.tables()["cam"].num_rows == 1

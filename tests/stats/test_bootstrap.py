@@ -149,14 +149,14 @@ def test_a_pooled_number_is_computed_from_weights() -> None:
     assert pooled.value == pytest.approx(inside.sum() / area.sum())
     assert pooled.estimate().low < pooled.value < pooled.estimate().high
     assert pooled.influence is None
-    assert pooled.error == pooled.replicates.std(ddof=1)
+    assert pooled.error == pytest.approx(pooled.replicates.std(ddof=1) * np.sqrt(40 / 39))
 
 
 def test_replicates_without_the_number_are_left_out_of_its_error() -> None:
     rare = np.arange(6) == 0
     share = draw(lambda w: np.where(w @ rare > 0, w @ rare / 6, np.nan), Resamples(6, 200))
     assert 20 < np.isnan(share.replicates).sum() < 100
-    assert share.error == pytest.approx(np.nanstd(share.replicates, ddof=1))
+    assert share.error == pytest.approx(np.nanstd(share.replicates, ddof=1) * np.sqrt(6 / 5))
     assert share.error > 0
 
 
@@ -214,3 +214,63 @@ def test_a_draw_must_fit_its_resamples() -> None:
         average([draw_mean([1, 2], Resamples(2, 10, 0)), draw_mean([1, 2], Resamples(2, 10, 1))])
     with pytest.raises(DataError, match="at least one"):
         average([])
+
+
+def rechosen(n: int = 40) -> tuple[np.ndarray, Curves, np.ndarray, Resamples, np.ndarray]:
+    """IoU (n, levels) and their curves, labels, resamples and their weights."""
+    rng = np.random.default_rng(11)
+    iou = np.round(iou_matrix(rng, n, levels=40, centre=15), 1)  # so that some are delta exactly
+    plan = Resamples(n, 60)
+    return iou, from_matrix(iou), rng.integers(0, 5, n), plan, np.concatenate(list(plan.blocks(60)))
+
+
+def test_a_part_is_counted_at_the_threshold_that_each_replicate_chooses_on_all_images() -> None:
+    iou, curves, labels, plan, weights = rechosen()
+    part = labels == 2
+    found = draw_best(curves, 0.5, plan, part=part)["maxboxacc"]
+    hits = (iou >= 0.5).astype(float)
+    pick = (weights @ hits).argmax(1)
+    expected = [w[part] @ hits[part, k] / w[part].sum() for w, k in zip(weights, pick, strict=True) if w[part].any()]
+    assert found.replicates[weights[:, part].any(1)] == pytest.approx(expected)
+    assert (found.n, found.value) == (part.sum(), pytest.approx(hits[part, hits.mean(0).argmax()].mean()))
+    assert found.error >= found.replicates.std(ddof=1) - 1e-9
+    assert (found.interval, found.contact) == ("rechosen", None)
+
+
+def test_a_mean_over_classes_chooses_its_threshold_again_in_every_replicate() -> None:
+    iou, curves, labels, plan, weights = rechosen()
+    found = draw_best(curves, 0.5, plan, labels=labels)["maxboxacc"]
+    hits = (iou >= 0.5).astype(float)
+    means = np.array([hits[labels == c].mean(0) for c in range(5)])
+    assert found.value == pytest.approx(means.mean(0).max())
+    at = int(means.mean(0).argmax())
+    for w, replicate in zip(weights, found.replicates, strict=True):
+        moved = [w[labels == c] @ (hits[labels == c] - means[c]) / (labels == c).sum() for c in range(5)]
+        assert replicate == pytest.approx((means.mean(0) + np.mean(moved, axis=0)).max())
+    stratified = np.sqrt(sum(hits[labels == c, at].var() / (labels == c).sum() for c in range(5))) / 5
+    assert found.error == pytest.approx(stratified, rel=0.05)
+
+
+def test_drawn_classes_are_what_a_mean_over_classes_varies_with() -> None:
+    iou, curves, labels, _, _ = rechosen()
+    plan = Resamples.of(labels, n_resamples=50)
+    weights = np.concatenate(list(plan.blocks(50)))
+    found = draw_best(curves, 0.5, plan, labels=labels)["maxboxacc"]
+    means = np.array([(iou[labels == c] >= 0.5).mean(0) for c in range(5)])
+    times = np.array([[w[labels == c][0] for c in range(5)] for w in weights])
+    assert found.replicates == pytest.approx((times @ means / 5).max(1))
+    at = int(means.mean(0).argmax())
+    assert found.error == pytest.approx(means[:, at].std(ddof=1) / np.sqrt(5))
+
+
+@pytest.mark.parametrize("levels", [True, False])
+def test_masks_may_have_another_rule_of_hits_at_the_same_threshold(*, levels: bool) -> None:
+    iou, curves, labels, plan, _ = rechosen()
+    if not levels:
+        curves = Curves(curves.breaks / 40, curves.values, curves.offsets, None)
+    found = draw_best(curves, 0.5, plan, masks={"top1_loc": labels < 3}, masks_ge=False)
+    best = (iou >= 0.5).mean(0).argmax()
+    assert (iou == 0.5).any()
+    assert found["top1_loc"].value == pytest.approx(((iou[:, best] > 0.5) & (labels < 3)).mean())
+    assert found["maxboxacc"].value == draw_best(curves, 0.5, plan)["maxboxacc"].value
+    assert found["top1_loc"].contact is not None

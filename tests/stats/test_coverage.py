@@ -6,16 +6,18 @@ shows as 95 +- 1.0. Seeds are fixed, so these tests are as repeatable as any oth
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 import pytest
 
 from tests.stats.made_up import DELTAS, from_matrix, iou_matrix, population_best
-from wsol.stats.bootstrap import draw_best, max_box_acc
+from wsol.stats.bootstrap import draw, draw_best, max_box_acc
 from wsol.stats.draws import Draws, average
 from wsol.stats.intervals import mean, proportion, wilson
 from wsol.stats.paired import difference, mcnemar, paired_hits, paired_mean
+from wsol.stats.reductions import pxap
 from wsol.stats.resamples import Resamples
 from wsol.stats.ties import standings
 
@@ -56,6 +58,50 @@ def test_intervals_of_top1_loc_cover_the_population() -> None:
         got = draw_best(from_matrix(iou_matrix(rng, n)), 0.5, plan, masks={"top1_loc": right})["top1_loc"].estimate()
         covered += got.low <= truth <= got.high
     assert 0.93 <= covered / SAMPLES <= 0.97
+
+
+@pytest.mark.parametrize("n", [20, 100])
+def test_intervals_of_parts_and_of_means_over_classes_cover_the_population(n: int) -> None:
+    """At the threshold that is best for all; the threshold's own doubt is part of the interval."""
+    rng = np.random.default_rng(n)
+
+    def drawn(size: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = rng.permutation(np.arange(size) % 4)
+        iou = np.where(labels[:, None] == 0, iou_matrix(rng, size, centre=40), iou_matrix(rng, size, centre=90))
+        return iou, labels
+
+    iou, labels = drawn(60_000)
+    hits = iou >= 0.5
+    truth = {"part": hits[labels == 0][:, hits.mean(0).argmax()].mean(), "classes": hits.mean(0).max()}
+    plan, covered = Resamples(n, 200), dict.fromkeys(truth, 0)
+    for _ in range(SAMPLES):
+        iou, labels = drawn(n)
+        part = draw_best(from_matrix(iou), 0.5, plan, part=labels == 0)["maxboxacc"].estimate()
+        classes = draw_best(from_matrix(iou), 0.5, plan, labels=labels)["maxboxacc"].estimate()
+        covered["part"] += part.low <= truth["part"] <= part.high
+        covered["classes"] += classes.low <= truth["classes"] <= classes.high
+    shares = {name: count / SAMPLES for name, count in covered.items()}
+    assert all(0.93 <= share <= 0.985 for share in shares.values()), shares
+
+
+@pytest.mark.parametrize("n", [8, 20, 100])
+def test_intervals_of_pooled_scores_cover(n: int) -> None:
+    rng, bins = np.random.default_rng(n), np.arange(32) / 32
+
+    def histograms(size: int) -> tuple[np.ndarray, np.ndarray]:
+        share, place = rng.beta(1, 2.5, (size, 1)), 0.45 + 0.15 * rng.normal(1, 1, (size, 1))
+        inside = np.exp(-(((bins - place.clip(0.1, 0.95)) / 0.25) ** 2))
+        outside = np.exp(-(((bins - 0.25) / 0.2) ** 2)) * np.ones((size, 1))
+        return inside * share / inside.sum(1, keepdims=True), outside * (1 - share) / outside.sum(1, keepdims=True)
+
+    inside, outside = histograms(200_000)
+    truth, covered = float(pxap(inside.sum(0), outside.sum(0))), 0
+    for _ in range(SAMPLES):
+        inside, outside = histograms(n)
+        pooled = functools.partial(lambda i, o, w: pxap(w @ i, w @ o), inside, outside)
+        got = draw(pooled, Resamples(n, 200), bounds=(0, 1)).estimate()
+        covered += got.low <= truth <= got.high
+    assert 0.9 <= covered / SAMPLES <= 0.975  # 0.88 at n = 8 with the plain spread of replicates
 
 
 def test_wilson_covers_close_to_zero_and_one_as_well() -> None:

@@ -161,7 +161,7 @@ def test_multiscale_inputs_have_their_own_sizes() -> None:
 
 def test_a_side_below_eight_pixels_is_refused() -> None:
     view_named("squash", 8)
-    with pytest.raises(ConfigError, match=r"view\.side=7 is too small; expected at least 8 pixels"):
+    with pytest.raises(ConfigError, match=r"view\.side=7 is out of range; give 8 or more and at most 4096"):
         view_named("squash", 7)
 
 

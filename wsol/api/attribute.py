@@ -13,7 +13,7 @@ from wsol.api.maps import Maps
 from wsol.errors import ConfigError, ModelError, unknown
 from wsol.maps.extractor import MapExtractor
 from wsol.methods._variants import variant_of
-from wsol.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, Color, normalized
+from wsol.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, Color, black_pixel, normalized
 from wsol.models.forward import INPUT
 from wsol.models.network import AnyNetwork, Network, check_hooks, evaluating, noise, running
 from wsol.models.stages import resolve_layer, stages
@@ -66,7 +66,7 @@ def attribute(
     class_names : by index, where targets are names.
     image_ids : what random numbers of stochastic methods are drawn from, beside `seed`; 0, 1, ... by default.
     view, input_size, mean, std : for PIL images, how they become input; by default what the network is known to want,
-        or 224 pixels and ImageNet's mean and deviation.
+        or 224 pixels and ImageNet's mean and deviation. For tensors, `mean` and `std` only say what black is.
     check : also run the network on five images to see whether a named layer is a grid in the input's order; a stage or
         ``last`` always is. Without, a named layer is judged by the one pass that its map is made of.
     options : the method's own (``gamma=2``); ``wsol show method NAME`` lists them.
@@ -79,8 +79,12 @@ def attribute(
     module = unwrapped(model)
     known = model if isinstance(model, Classifier) else None
     names = tuple(class_names) or (known.class_names if known else ())
+    pictures = not isinstance(images, torch.Tensor)
+    mean = mean or (known.mean if known else _configured(module, "mean", IMAGENET_MEAN if pictures else None))
+    std = std or (known.std if known else _configured(module, "std", IMAGENET_STD if pictures else None))
     inputs, sizes, used = _inputs(module, images, known, view=view, input_size=input_size, mean=mean, std=std)
-    network = known or AnyNetwork(module, noise(module, tuple(inputs[:1].shape)))
+    black = black_pixel(mean, std) if mean and std else None
+    network = known or AnyNetwork(module, noise(module, tuple(inputs[:1].shape)), black)
     variant = variant_of(
         method,
         {**options, **({} if layers is None else {"layers": layer_names(module, layers)})},
@@ -224,8 +228,8 @@ def _inputs(
         raise ConfigError(f"images is {what}; expected a (B, channels, *space) tensor or PIL images")
     side = input_size or (known.input_size if known else _configured(module, "input_size", SIDE))
     chosen = view_named(view, side)
-    mean = mean or (known.mean if known else _configured(module, "mean", IMAGENET_MEAN))
-    std = std or (known.std if known else _configured(module, "std", IMAGENET_STD))
+    assert mean is not None
+    assert std is not None
     arrays = []
     for one in several:
         crops = chosen.inputs(one.convert("RGB"))

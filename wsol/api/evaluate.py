@@ -13,6 +13,7 @@ from wsol.api.attribute import unwrapped
 from wsol.api.result import Result
 from wsol.datasets.adapt import PythonDataset
 from wsol.datasets.base import Dataset, datasets
+from wsol.datasets.labels import match_class_indices
 from wsol.environment import versions
 from wsol.errors import ConfigError
 from wsol.evaluation.adopt import adopt
@@ -76,6 +77,7 @@ def evaluate(
     """
     data = _dataset(dataset, class_names, limit)
     classifier = _classifier(model, input_size=input_size, mean=mean, std=std, class_names=class_names)
+    data = match_class_indices(data, classifier.class_names, classifier.num_classes)
     names = list(stages(classifier))
     given = {} if layers is None else {"layers": layers}
     several = [methods] if isinstance(methods, str | type) or not isinstance(methods, Sequence) else methods

@@ -90,15 +90,11 @@ class Result:
 
     def report(self, path: str | Path) -> Path:
         """Write the HTML page of the run; returns its path. Raises OutputError where it can't be written."""
-        from wsol.errors import OutputError
         from wsol.report.page.html import render_page
+        from wsol.runs.write import write_text
 
         place = Path(path)
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(render_page(self.folder), encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"can't write {place}: {error.strerror}; choose another file") from error
+        write_text(place, render_page(self.folder), otherwise="choose another file")
         return place
 
     def plot(self, name: str = "tau") -> Any:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from wsol.cli.options import Finished
 from wsol.errors import WsolError, unknown
 
 COMMANDS = {  # name: (what it does, an example)
@@ -49,6 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         print("wsol: stopped; run the same command to resume", file=sys.stderr)
         return getattr(error, "exit_code", 130)
+    except Finished:
+        return 0
+    except SystemExit as error:  # of a plug-in, or of a library's
+        print(f"wsol: {ended(error)}", file=sys.stderr)
+        return 1
     except BrokenPipeError:  # `wsol table latest | head`
         _drop_output()
         return 0
@@ -59,6 +65,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"wsol: can't write the answer to stdout: {error.strerror}; send it to another place", file=sys.stderr)
         return 1
     return code
+
+
+def ended(error: SystemExit) -> str:
+    """The sentence for code that ends the process, which may not pass for success."""
+    return f"a file or library of this command called sys.exit({error.code!r}) before the work was done; remove that"
 
 
 def _dispatch(words: list[str]) -> int:

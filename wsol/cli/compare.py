@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsol.cli.options import Command
+from wsol.cli.options import Command, number
 from wsol.errors import WsolError
+from wsol.options import WholeNumber
 from wsol.report.tables.render import check_format, write
 from wsol.runs.folder import RunFolder, open_run
 
@@ -31,7 +32,7 @@ def main(words: Sequence[str]) -> int:
     )
     parser.add_argument("--protocol", action="append", default=[], help="only this protocol (may be repeated)")
     parser.add_argument("--all", action="store_true", help="every number, not only the main ones")
-    parser.add_argument("--top", type=int, default=10, help="how many images to list")
+    parser.add_argument("--top", type=number(WholeNumber), default=10, help="how many images to list")
     parser.add_argument("--by-class", action="store_true", help="resample whole classes")
     chosen = parser.read(words)
     from wsol.report.numbers.choose import Choice

@@ -167,7 +167,7 @@ def _complaints(trial: Trial) -> list[str]:
     for rule in RULES:
         try:
             text = rule(trial)
-        except Exception as error:  # somebody's own file: whatever it raises is what is wrong, with the other rules too
+        except (Exception, SystemExit) as error:  # somebody's own file: whatever it raises is what is wrong
             return [*complaints, f"{type(error).__name__}: {error}"]
         complaints += [text] if text else []
     return complaints

@@ -8,11 +8,13 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from wsol.cli.options import Command
-from wsol.errors import ConfigError, DataError, OutputError, RowsFailed
+from wsol.cli.options import Command, number
+from wsol.errors import ConfigError, DataError, RowsFailed
+from wsol.options import ShareBelowOne, WholeNumber
 from wsol.settings import compose_settings
 from wsol.settings.words import is_setting
 
@@ -42,10 +44,14 @@ def main(words: Sequence[str]) -> int:
     parser = Command("explain", DESCRIPTION, overrides=True)
     parser.add_argument("words", nargs="+", metavar="IMAGE|OVERRIDE")
     parser.add_argument("-o", "--out", default="explained", help="folder for the pictures (default: explained)")
-    parser.add_argument("--label", type=int, help="class index to explain (default: ground truth, else the prediction)")
+    parser.add_argument(
+        "--label",
+        type=number(WholeNumber),
+        help="class index to explain (default: ground truth, else the prediction)",
+    )
     parser.add_argument(
         "--tau",
-        type=float,
+        type=number(ShareBelowOne),
         help="share of the maximum (default: 0.15, of gradcam2017; other protocols: theirs, else 0.2)",
     )
     parser.add_argument("--model", help="same as model=...")
@@ -91,22 +97,23 @@ def explain(
     from wsol.localization.localize import boxes_along, localize
     from wsol.maps.network import NetworkMaps
     from wsol.report.figures.overlay import overlay, sheet
+    from wsol.runs.write import write_whole
 
     settings = compose_settings(overrides)
-    protocol = chosen_protocols(settings)[0]
+    protocol = next(iter(chosen_protocols(settings)), None)
+    if protocol is None:
+        raise ConfigError("no protocol is chosen, and boxes are drawn by one; write for example protocol=gradcam2017")
     classifier = load_model(settings["model"])
     variants, engine = variants_of(settings, classifier), engine_of(settings)
     extractor = extractor_of(classifier, engine, seed=settings["seed"])
     view = view_under(protocol, view_of(settings, classifier))
     data = None
     if any(not Path(i).is_file() for i in images):
-        data = match_class_indices(load_dataset(settings["dataset"]), classifier.class_names)
+        data = load_dataset(settings["dataset"])
+        data = match_class_indices(data, classifier.class_names, classifier.num_classes)
     tau = tau if tau is not None else 0.2 if protocol.tau == "sweep" else protocol.tau
     shown = protocol if protocol.tau in ("sweep", tau) else protocol.derive({"tau": tau})
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"can't write to {out}: {error.strerror}; choose another folder with -o DIR") from error
+    save = partial(write_whole, otherwise="choose another folder with -o DIR")
     written, arrays, failed = [], {}, []
     for name, slug in zip(images, _slugs(images), strict=True):
         image, sample = _open(name, data)
@@ -141,16 +148,16 @@ def explain(
                 caption=caption,
             )
             file = out / f"{slug}--{_slug(variant.id)}.png"
-            picture.save(file)
+            save(file, picture.save)
             written.append(file)
             pictures.append(picture)
         if pictures:
             file = out / f"{slug}.png"
-            sheet(pictures).save(file)
+            save(file, sheet(pictures).save)
             written.append(file)
     if arrays:
         file = out / "maps.npz"
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        save(file, lambda beside: np.savez_compressed(beside, **arrays))  # type: ignore[arg-type]
         written.append(file)
     return written, failed
 
@@ -205,7 +212,7 @@ def _open(name: str, data: Dataset | None) -> tuple[Image, Sample | None]:
     if Path(name).is_file():
         from wsol.datasets.files import open_image
 
-        return open_image(Path(name), image_id=name), None
+        return open_image(Path(name), image_id=name, upright=True), None
     assert data is not None
     samples = {s.image_id: s for s in data.samples()}
     if name not in samples:

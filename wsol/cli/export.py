@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsol.cli.options import Command
+from wsol.cli.options import Command, number
 from wsol.errors import ConfigError, OutputError, WsolError
+from wsol.options import ShareBelowOne
 from wsol.runs.folder import open_run
+from wsol.runs.write import write_text, write_whole
 
 if TYPE_CHECKING:
     from wsol.runs.folder import RunFolder
 
+OTHERWISE = "choose another place"
 DESCRIPTION = """Write rows or numbers of a run for other tools.
 
   wsol export latest --csv rows.csv --parquet rows.parquet    one row per image and variant, as wsol.load gives
@@ -35,7 +38,9 @@ def main(words: Sequence[str]) -> int:
     )
     parser.add_argument("--variant", default="", help="for --coco: only this variant")
     parser.add_argument("--protocol", default="", help="for --coco: whose boxes (default: the first with one each)")
-    parser.add_argument("--tau", type=float, help="for --coco: threshold (default: the best of the run)")
+    parser.add_argument(
+        "--tau", type=number(ShareBelowOne), help="for --coco: threshold (default: the best of the run)"
+    )
     parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard event files")
     parser.add_argument("--mlflow", help="MLflow tracking URI")
     parser.add_argument("--wandb", help="Weights & Biases project")
@@ -56,12 +61,14 @@ def main(words: Sequence[str]) -> int:
 
 
 def _rows(folder: RunFolder, csv: Path | None, parquet: Path | None) -> list[object]:
-    from wsol.report.export.frame import frame
+    from wsol.report.export.frame import frame, spreadsheet_safe
 
     if csv:
-        _write(csv, lambda: frame(folder.path).to_csv(csv, index=False))
+        rows = spreadsheet_safe(frame(folder.path))
+        write_whole(csv, lambda beside: rows.to_csv(beside, index=False), otherwise=OTHERWISE)
     if parquet:
-        _write(parquet, lambda: frame(folder.path, lists=True).to_parquet(parquet, index=False))
+        whole = frame(folder.path, lists=True)
+        write_whole(parquet, lambda beside: whole.to_parquet(beside, index=False), otherwise=OTHERWISE)
     return [place for place in (csv, parquet) if place]
 
 
@@ -74,12 +81,10 @@ def _coco(
 
     variants = [variant_key(folder, variant)] if variant else list(folder.about().variants)
     name = single_box_protocol(folder, protocol)
-    if tau is not None and not 0 <= tau < 1:
-        raise ConfigError(f"--tau {tau} is not in [0, 1)")
     ids = Coco(images=None, annotations=reference).coco_ids() if reference else None
     files = coco_files(folder, variants, name, place, tau=tau, ids=ids)
     for file, content in files.items():
-        _write(file, lambda f=file, c=content: f.write_text(json.dumps(c)))  # type: ignore[misc]
+        write_text(file, json.dumps(content), otherwise=OTHERWISE)
     return list(files)
 
 
@@ -98,11 +103,3 @@ def _track(folder: RunFolder, tensorboard: Path | None, mlflow: str | None, wand
     except Exception as error:  # theirs, of any kind: a server that isn't there, a store that can't be written
         raise OutputError(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else error}") from error
     return written
-
-
-def _write(place: Path, write: Callable[[], object]) -> None:
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write()
-    except OSError as error:
-        raise OutputError(f"can't write {place}: {error.strerror or error}; choose another place") from error

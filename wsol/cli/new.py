@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import keyword
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wsol.cli.options import Command
 from wsol.errors import ConfigError, OutputError, unknown
+from wsol.runs.write import write_text
 
 METHOD = '''"""{title}."""
 
@@ -127,14 +129,11 @@ def main(words: Sequence[str]) -> int:
     if chosen.name in taken[chosen.kind]:
         raise ConfigError(f"there is a {chosen.kind} {chosen.name!r} already; choose another name")
     place = chosen.out or Path(f"{chosen.name}.py")
-    if place.exists():
+    if os.path.lexists(place):
         raise OutputError(f"{place} exists already; choose another name, or -o FILE")
     title = "".join(part.capitalize() for part in chosen.name.split("_"))
-    try:
-        text, tried = KINDS[chosen.kind]
-        place.write_text(text.format(key=chosen.name, title=title))
-    except OSError as error:
-        raise OutputError(f"can't write {place}: {error.strerror}") from error
+    text, tried = KINDS[chosen.kind]
+    write_text(place, text.format(key=chosen.name, title=title), otherwise="choose another one with -o FILE")
     print(place)
     if chosen.kind == "method":
         print(f"Check it: wsol doctor --with {place} method=[{chosen.name}]")

@@ -4,13 +4,36 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated, Any, NoReturn, get_args
 
+from wsol.errors import ConfigError, quoted
+from wsol.options import OutOfRange, Range, fit, in_words
 from wsol.settings import choices
 
+Resamples = Annotated[int, Range(1, 100_000)]  # of 50,000 images, a hundred thousand take an hour
 RUNS = "WSOL_RUNS"  # the variable that changes where run folders are
 RUNS_DEFAULT = "results/runs"
+
+
+class Finished(SystemExit):
+    """A command has printed what was asked for. Any other `SystemExit` is somebody's code that ends the process."""
+
+
+def number(hint: Any) -> Callable[[str], Any]:
+    """A type for `add_argument`: a number of a command's option, in the range that `hint` has."""
+    plain = next(kind for kind in (int, float) if kind in (hint, *get_args(hint)))
+
+    def read(text: str) -> Any:
+        try:
+            return fit(plain(text), hint, where="")
+        except OutOfRange as error:
+            raise argparse.ArgumentTypeError(str(error).lstrip("=")) from error
+        except (ValueError, ConfigError) as error:
+            raise argparse.ArgumentTypeError(f"{quoted(text)} is not valid; expected {in_words(hint)}") from error
+
+    return read
 
 
 class Command(argparse.ArgumentParser):
@@ -46,6 +69,14 @@ class Command(argparse.ArgumentParser):
             about = f"where run folders are, as paths.runs=DIR (default: the variable {RUNS}, else {RUNS_DEFAULT})"
             common.add_argument("--runs", type=Path, default=Path(default) if reads else None, help=about)
 
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Leave behind ``--help``."""
+        raise Finished(status)
+
+    def error(self, message: str) -> NoReturn:
+        """What argparse refuses, as one sentence. Raises ConfigError."""
+        raise ConfigError(f"{message}; see {self.prog} --help")
+
     def with_format(self) -> Command:
         """Add ``--format``, and ``--json`` as short for ``--format json``."""
         self.add_argument("--format", dest="style", default="auto", help="auto, md, csv, tex, html or json")
@@ -54,7 +85,9 @@ class Command(argparse.ArgumentParser):
 
     def with_intervals(self) -> Command:
         """Add how numbers are drawn from rows."""
-        self.add_argument("--resamples", type=int, default=1000, help="bootstrap replicates (default: 1000)")
+        self.add_argument(
+            "--resamples", type=number(Resamples), default=1000, help="bootstrap replicates (default: 1000)"
+        )
         return self
 
     def with_failed(self) -> Command:

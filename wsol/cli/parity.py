@@ -7,9 +7,10 @@ import json
 import sys
 from collections.abc import Sequence
 
-from wsol.cli.options import Command
+from wsol.cli.options import Command, number
 from wsol.environment import benchmarks_dir
 from wsol.errors import ConfigError
+from wsol.options import Images
 from wsol.registry import load_file
 from wsol.settings import compose_settings
 
@@ -22,12 +23,10 @@ def main(words: Sequence[str]) -> int:
     """Print one row per pair: correlation, largest difference, IoU of the boxes, known reason."""
     parser = Command("parity", DESCRIPTION, overrides=True)
     parser.add_argument("overrides", nargs="*")
-    parser.add_argument("--images", type=int, default=8, help="how many images of the dataset (default 8)")
+    parser.add_argument("--images", type=number(Images), default=8, help="how many images of the dataset (default 8)")
     parser.add_argument("--layers", default="last", help="the layer of both methods (default: last)")
     parser.add_argument("--json", action="store_true")
     chosen = parser.read(words)
-    if chosen.images < 1:
-        raise ConfigError(f"--images {chosen.images} is not a number of images; give a whole number above 0")
     file = benchmarks_dir() / "parity" / "compare.py"
     if not file.is_file():
         raise ConfigError(f"wsol parity needs the repository's folder benchmarks/parity, and {file} does not exist")

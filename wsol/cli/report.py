@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wsol.cli.options import Command
-from wsol.errors import ConfigError, OutputError
+from wsol.cli.options import Command, number
+from wsol.errors import ConfigError
+from wsol.options import WholeNumber
 from wsol.runs.folder import open_run
+from wsol.runs.write import write_text
 
 STYLES = ("png", "svg", "pdf")
 DESCRIPTION = """Write the report of a run: one HTML file with its table, curves and gallery, that needs no network.
@@ -26,13 +28,13 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write figures for a paper into DIR instead")
     parser.add_argument("--style", default="png", help="of figures: png, svg or pdf")
     parser.add_argument(
-        "--images", type=int, help="at most so many images in the gallery (default: all that were kept)"
+        "--images",
+        type=number(WholeNumber),
+        help="at most so many images in the gallery (default: all that were kept)",
     )
     chosen = parser.read(words)
     if chosen.style not in STYLES:
         raise ConfigError(f"--style {chosen.style} is not a kind of figure; use {', '.join(STYLES)}")
-    if chosen.images is not None and chosen.images < 0:
-        raise ConfigError(f"--images {chosen.images} is not a number of images; give 0 for none, or more")
     folder = open_run(chosen.run, chosen.runs)
     drawn: dict[str, Any] = {"n_resamples": chosen.resamples, "skip_failed": chosen.skip_failed}
     if chosen.figures is not None:
@@ -46,10 +48,6 @@ def main(words: Sequence[str]) -> int:
 
     place = chosen.out or folder.path / "report.html"
     text = render_page(folder, images=chosen.images, **drawn)
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"can't write {place}: {error.strerror}; choose another file with -o FILE") from error
+    write_text(place, text, otherwise="choose another file with -o FILE")
     print(place)
     return 0

@@ -127,7 +127,7 @@ def _job(config: DictConfig, *, sources: choices.Sources, swept: frozenset[str],
     choices.use(sources.files, [str(folder) for folder in sources.folders])
     try:
         return run_job(plain(config), dry=dry)
-    except Exception as error:  # one failed job must not stop the others of a sweep
+    except (Exception, SystemExit) as error:  # one failed job must not stop the others of a sweep
         if os.environ.get("WSOL_TRACE") or not isinstance(error, WsolError):
             traceback.print_exc()
         text = f"{type(error).__name__}: {error}"

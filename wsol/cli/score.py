@@ -14,9 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from wsol.cli.options import Command
+from wsol.cli.options import Command, number
 from wsol.errors import ConfigError, DataError, unknown
 from wsol.grammar import parse
+from wsol.options import Step, Threads
 from wsol.report.tables.render import check_format
 
 if TYPE_CHECKING:
@@ -65,21 +66,21 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--maps", type=Path, required=True, help="see above")
     parser.add_argument("--annotations", type=Path, required=True, help="see above")
     parser.add_argument("--protocol", required=True, help="a protocol, derived ones too, or a metric such as pxap")
-    parser.add_argument("--predictions", type=Path, help="CSV: image_id,top1[,top2..top5], or image_id,rank|correct")
+    parser.add_argument(
+        "--predictions", type=Path, help="CSV: image_id,top1[,top2..top5] (names or numbers), or image_id,rank|correct"
+    )
     parser.add_argument("--images", type=Path, help="folder of the images: checks their sizes; for graph cuts")
     parser.add_argument("--masks", type=Path, help="folder of the mask files that wsolevaluation metadata list")
     parser.add_argument(
         "--normalize", "--normalise", choices=("auto", "always", "never"), default="auto", help="see above"
     )
-    parser.add_argument("--step", type=float, help="distance of the swept thresholds (0.01; default 0.001)")
+    parser.add_argument("--step", type=number(Step), help="distance of the swept thresholds (0.01; default 0.001)")
     parser.add_argument("--view", help="what maps cover: squash (the whole image), centre, squash_centre")
     parser.add_argument("--shallow", action="store_true", help="maps are of shallow layers, which layercam2021 refines")
     parser.add_argument("--name", help="what tables call these maps (default: the name of --maps)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="maps at a time")
+    parser.add_argument("--threads", type=number(Threads), default=os.cpu_count() or 1, help="maps at a time")
     parser.add_argument("--tau", default="oracle", help="where swept thresholds come from: oracle, split-half, val:RUN")
     chosen = parser.read(words)
-    if chosen.threads < 1:
-        raise ConfigError(f"--threads {chosen.threads} can do no work; give 1 or more")
     summary, folder, experiment, failed = score(chosen)
     check_format(chosen.style)
     if chosen.style == "json":
@@ -133,7 +134,7 @@ def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
     frame_wh = partial(_frame_wh, protocol=protocols[0] if protocols else None, side=view.side)
     maps = open_maps(chosen.maps)
     names = maps.of(list(samples))
-    predictions = read_predictions(chosen.predictions, samples) if chosen.predictions else None
+    predictions = read_predictions(chosen.predictions, data) if chosen.predictions else None
     raw = chosen.normalize == "always"
     if chosen.normalize == "auto":
         raw, reason = looks_raw(maps, names, list(samples.values()), frame_wh)

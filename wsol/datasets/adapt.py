@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image as Pillow
 
 from wsol.datasets.base import Dataset, Sample
-from wsol.datasets.checks import make_samples
+from wsol.datasets.checks import check_mask, make_samples
+from wsol.datasets.fields import check_unique, short
 from wsol.errors import DataError
 
 if TYPE_CHECKING:
@@ -75,19 +76,21 @@ class PythonDataset(Dataset):
             item = _fields(self.items[place], place)
             image = as_image(item["image"], where=f"item {place}")
             ids.append(str(item.get("image_id", f"{place:0{len(str(count))}d}")))
-            labels.append(int(item["label"]))
+            labels.append(_label(item["label"], place))
             sizes.append(image.size)
             boxes.append(_boxes(item, place))
             mask = item.get("mask")
-            if mask is not None and np.asarray(mask).shape != image.size[::-1]:
-                raise DataError(f"item {place}: a mask of {np.asarray(mask).shape} on an image of {image.size[::-1]}")
+            if mask is not None:
+                check_mask(np.asarray(mask), where=f"item {place}")
+                if np.asarray(mask).shape != image.size[::-1]:
+                    raise DataError(
+                        f"item {place}: a mask of {np.asarray(mask).shape} on an image of {image.size[::-1]}"
+                    )
             pixels = np.asarray(image).tobytes() + (b"" if mask is None else np.ascontiguousarray(mask).tobytes())
             stamps[ids[-1]] = hashlib.sha256(pixels).hexdigest()[:16]
         if not ids:
             raise DataError("the dataset has no items")
-        if len(set(ids)) < len(ids):
-            twice = next(one for n, one in enumerate(ids) if one in ids[:n])
-            raise DataError(f"the image id {twice!r} stands twice; ids must be unique")
+        check_unique(ids, "the dataset", what="image id")
         order = sorted(range(len(ids)), key=ids.__getitem__)
         owners = np.repeat(np.arange(len(ids)), [len(boxes[n]) for n in order])
         samples = make_samples(
@@ -142,6 +145,14 @@ def _fields(item: Any, place: int) -> Mapping[str, Any]:
     if len(item) == 3 and item[2] is not None:
         found["boxes" if _is_boxes(item[2]) else "mask"] = item[2]
     return found
+
+
+def _label(value: Any, place: int) -> int:
+    """A label as a whole number; a tensor or array of one counts as what it holds. Raises DataError."""
+    plain = value.item() if hasattr(value, "item") and np.size(value) == 1 else value
+    if isinstance(plain, int | float) and not isinstance(plain, bool) and plain == plain // 1:
+        return int(plain)
+    raise DataError(f"item {place} has the label {short(value)}; expected a class index, a whole number from 0")
 
 
 def _is_boxes(value: Any) -> bool:

@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from wsol.datasets.arrays import Npz
 from wsol.datasets.base import Dataset, Sample
+from wsol.datasets.checks import check_mask
+from wsol.datasets.files import existing, is_folder
 from wsol.datasets.formats.coco import Coco
 from wsol.datasets.formats.folder import Folder
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation
@@ -39,14 +42,13 @@ def read_annotations(path: Path, *, images: Path | None = None, masks: Path | No
     ------
     DataError : there is no such path, or it has another format.
     """
-    if path.is_dir():
+    if is_folder(path):
         if (path / LIST).is_file():
             return WsolEvaluation(images=images, metadata=path, masks=masks)
         deeper = sorted(p.parent for p in path.glob(f"*/{LIST}")) or sorted(p.parent for p in path.glob(f"*/*/{LIST}"))
         hint = f"; did you mean {deeper[0]}?" if deeper else ""
         raise DataError(f"--annotations {path} has no {LIST}, so it is not a wsolevaluation metadata folder{hint}")
-    if not path.is_file():
-        raise DataError(f"--annotations {path}: there is no such folder or file")
+    existing(path, option="--annotations", folder=False)
     if path.suffix not in READERS:
         raise DataError(
             f"--annotations {path} has an unknown format; give a wsolevaluation metadata folder or a file that ends in "
@@ -63,7 +65,8 @@ class MaskArrays(Dataset):
     key: ClassVar[str] = "masks"
 
     def read(self) -> Sequence[Sample]:
-        return [Sample(name, 0, np.zeros((0, 4)), (mask.shape[1], mask.shape[0])) for name, mask in self._masks.items()]
+        masks = self._masks.items()
+        return [Sample(name, 0, np.zeros((0, 4)), (mask.shape[1], mask.shape[0])) for name, mask in masks]
 
     def image(self, sample: Sample) -> Image:
         raise DataError(f"{self.path} holds masks and no images")
@@ -80,10 +83,14 @@ class MaskArrays(Dataset):
 
     @cached_property
     def _masks(self) -> dict[str, NDArray[np.uint8]]:
+        masks = {}
         try:
-            with np.load(self.path, allow_pickle=False) as stored:
-                masks = {name: _mask(stored[name], name, self.path) for name in sorted(stored.files)}
-        except (OSError, ValueError) as error:
+            stored = Npz(self.path)
+            for name in stored.names:
+                mask = stored[name]
+                check_mask(mask, where=f"{name!r} in {self.path}")
+                masks[name] = np.ascontiguousarray(mask, np.uint8)
+        except (OSError, ValueError, MemoryError) as error:
             raise DataError(f"--annotations {self.path} is not a readable .npz of masks: {error}") from error
         if not masks:
             raise DataError(f"--annotations {self.path} holds no mask")
@@ -95,9 +102,3 @@ READERS: dict[str, Callable[[Path, Path | None], Dataset]] = {
     ".csv": lambda path, images: Folder(images=images, annotations=path),
     ".npz": lambda path, images: MaskArrays(path=path),
 }
-
-
-def _mask(array: NDArray[Any], name: str, path: Path) -> NDArray[np.uint8]:
-    if array.ndim != 2 or array.dtype.kind not in "iub" or not np.isin(array, (0, 1, 255)).all():
-        raise DataError(f"the mask of {name!r} in {path} is not (h, w) of 0, 1 and 255")
-    return np.ascontiguousarray(array, np.uint8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, TypeVar, dataclass_transform
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, dataclass_transform
 import numpy as np
 
 from wsol.errors import ConfigError
-from wsol.options import Count, option
+from wsol.options import Images, option
 from wsol.registry import Registry
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Dataset(ABC):
 
     key: ClassVar[str]
 
-    limit: Count | None = option(None, help="evaluate only the first samples, in the order of their ids")
+    limit: Images | None = option(None, help="evaluate only the first samples, in the order of their ids")
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
@@ -88,6 +88,11 @@ class Dataset(ABC):
         """Whether labels are names in the annotations, which the reader numbered by itself."""
         return False
 
+    @property
+    def category_ids(self) -> Mapping[str, int]:
+        """Label by what else the annotations call a class: an id of their own, as text."""
+        return {}
+
     def samples(self) -> Sequence[Sample]:
         """The samples, sorted by `image_id`; at most `limit`. Raises as `read`."""
         return self._samples
@@ -109,7 +114,7 @@ class Dataset(ABC):
         return digest.hexdigest()[:16]
 
     def stamp(self, sample: Sample) -> str:
-        """What decides an image's rows beside its sample's facts, without opening it: the length of its file.
+        """What decides an image's rows beside its sample's facts, without decoding it: a digest of its file.
 
         Runs over more or fewer images share the rows of images whose stamps are equal. By default no two runs do
         unless their datasets are equal.

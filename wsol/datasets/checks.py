@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wsol.datasets.base import Sample
+from wsol.datasets.fields import short
 from wsol.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+MOST_PIXELS = 178_956_970  # what Pillow opens at most: twice its MAX_IMAGE_PIXELS
 
 
 def check_called(called: str) -> None:
@@ -26,7 +29,7 @@ def check_all(what: str, ids: Iterable[str], known: Iterable[str], *, where: obj
     has = set(known)
     without = [i for i in ids if i not in has]
     if without:
-        raise DataError(f"{len(without)} images have no {what} in {where}, first {without[0]!r}")
+        raise DataError(f"{len(without)} images have no {what} in {where}, first {short(without[0])}")
 
 
 def check_boxes(samples: Sequence[Sample], where: object, *, masks: str) -> None:
@@ -34,7 +37,17 @@ def check_boxes(samples: Sequence[Sample], where: object, *, masks: str) -> None
     without = [s.image_id for s in samples if not len(s.boxes_xyxy)]
     if without:
         hint = f"; {masks}" if len(without) == len(samples) else ""
-        raise DataError(f"{len(without)} of {len(samples)} images have no box in {where}, first {without[0]!r}{hint}")
+        raise DataError(
+            f"{len(without)} of {len(samples)} images have no box in {where}, first {short(without[0])}{hint}"
+        )
+
+
+def check_mask(mask: NDArray[Any], *, where: str) -> None:
+    """Raises DataError for a mask that is not (h, w) of 0 background, 1 object and 255 ignore."""
+    if mask.ndim != 2 or not mask.size or mask.dtype.kind not in "iubf" or not np.isin(mask, (0, 1, 255)).all():
+        raise DataError(f"the mask of {where} is not (h, w) of 0, 1 and 255 (ignored)")
+    if (mask == 255).any() and not (mask == 1).any():
+        raise DataError(f"the mask of {where} holds 255, which is ignored, and no 1: write objects as 1")
 
 
 def make_samples(
@@ -55,10 +68,14 @@ def make_samples(
     """
     sizes = np.asarray(sizes_wh, np.int64).reshape(-1, 2)
     for index in np.flatnonzero((sizes < 1).any(1))[:1]:
-        raise DataError(f"image {ids[index]!r} has size {sizes_wh[index]} in {where}; both must be 1 or more")
+        raise DataError(f"image {short(ids[index])} has size {sizes_wh[index]} in {where}; both must be 1 or more")
+    for index in np.flatnonzero(sizes[:, 0] > MOST_PIXELS // sizes[:, 1])[:1]:
+        raise DataError(
+            f"image {short(ids[index])} has size {sizes_wh[index]} in {where}; images have at most {MOST_PIXELS} pixels"
+        )
     negative = next((i for i, label in enumerate(labels) if label < 0), None)
     if negative is not None:
-        raise DataError(f"image {ids[negative]!r} has label {labels[negative]} in {where}; labels count from 0")
+        raise DataError(f"image {short(ids[negative])} has label {labels[negative]} in {where}; labels count from 0")
     frame = sizes[owners]
     checks = (
         ("has a coordinate that is not a number", ~np.isfinite(boxes_xyxy).all(1)),
@@ -70,7 +87,14 @@ def make_samples(
             box = ", ".join(f"{v:g}" for v in boxes_xyxy[index])
             sentence = complaint.format("x".join(map(str, frame[index])))
             more = f" ({wrong.sum()} boxes do)" if wrong.sum() > 1 else ""
-            raise DataError(f"box [{box}] of image {ids[owners[index]]!r} in {where} {sentence}{more}")
+            raise DataError(f"box [{box}] of image {short(ids[owners[index]])} in {where} {sentence}{more}")
+    fractional = bool((boxes_xyxy % 1).any())  # corners of one pixel are possible in small pictures
+    if len(boxes_xyxy) and (boxes_xyxy <= 1).all() and (frame > (1 if fractional else 16)).all():
+        box = ", ".join(f"{v:g}" for v in boxes_xyxy[0])
+        raise DataError(
+            f"all boxes in {where} are within 0 to 1, first [{box}] of image {short(ids[owners[0]])}, so they look "
+            "normalized; boxes are in pixels: multiply x by the image's width and y by its height"
+        )
     order = np.argsort(owners, kind="stable")  # boxes of an image stay in the file's order
     parts = np.split(boxes_xyxy[order], np.cumsum(np.bincount(owners, minlength=len(ids)))[:-1])
     return tuple(

@@ -1,20 +1,31 @@
-"""Folders and images on disk: what is there, what is missing, and one way to open an image."""
+"""Folders and images on disk: what is there, what is missing, what it holds, and one way to open an image."""
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
+import unicodedata
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsol.datasets.base import Dataset, Sample
+from wsol.datasets.contents import content_digest, content_digests
+from wsol.datasets.fields import read_bytes, short
+from wsol.datasets.pixels import decode_image, decode_mask, image_size
 from wsol.errors import DataError, unknown
 from wsol.options import option
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,6 +35,12 @@ class FileDataset(Dataset):
     images: Path | None = option(
         help="folder that file names are relative to; null where the annotations have sizes and boxes are enough"
     )
+    upright: bool = option(
+        False,
+        help="turn images as their camera's EXIF tag says, for annotations made on upright pictures; else annotations "
+        "are of the pixels as stored",
+    )
+    outside: bool = option(False, help="allow file names (../a.jpg, /data/a.jpg) and links that leave the folder")
 
     @abstractmethod
     def file_name(self, sample: Sample) -> str:
@@ -33,145 +50,238 @@ class FileDataset(Dataset):
         if self.images is None:
             raise DataError("dataset.images=null: there are only sizes and boxes; name the folder of the images")
         name = self.file_name(sample)
-        return open_image(Path(self.images).expanduser() / name, image_id=name, size_wh=sample.size_wh)
+        path = Path(self.images).expanduser() / name
+        content = self.unchanged(path, name, self._contents if "_contents" in self.__dict__ else {})
+        image, turned = as_rgb(content, path, image_id=name, upright=self.upright)
+        if image.size != sample.size_wh:
+            stored, annotated = ("x".join(map(str, size)) for size in (image.size, sample.size_wh))
+            hint = ""
+            if turned and image.size == sample.size_wh[::-1]:
+                other = "false" if self.upright else "true"
+                hint = f"; its EXIF tag turns it, so try dataset.upright={other}"
+            raise DataError(
+                f"image {short(name)} is {stored} pixels, but its annotation is for {annotated}: {path}{hint}"
+            )
+        if turned and not self.upright and not self._turned:
+            self._turned.append(name)
+            log.warning(
+                "image %r has an EXIF tag that turns it, and annotations are taken to be of the pixels as stored; "
+                "dataset.upright=true turns such images",
+                name,
+            )
+        return image
+
+    @cached_property
+    def _turned(self) -> list[str]:
+        """The image that the log was warned of."""
+        return []
+
+    def unchanged(self, path: Path, name: str, contents: Mapping[str, str]) -> bytes:
+        """A file's content. Raises DataError where it is not what it was when `contents` were taken."""
+        if not path.is_file():
+            raise DataError(f"image {short(name)} is missing: there is no file {path}")
+        content = read_bytes(path)
+        if contents.get(name, known := content_digest(content)) != known:
+            raise DataError(f"image {short(name)} was changed during the run: {path}; start the command again")
+        return content
 
     def present(self, names: Iterable[str]) -> Path | None:
         """The folder of the images, which must hold these files; None where there is none. Raises DataError."""
+        names = dict.fromkeys(names)
+        if not self.outside:
+            check_inside(names)
         if self.images is None:
             return None
         folder = existing(self.images, option="dataset.images", folder=True)
-        check_present(folder, dict.fromkeys(names), option="dataset.images")
+        check_present(folder, names, option="dataset.images", outside=self.outside)
         return folder
 
+    def sizes_of(self, folder: Path, names: Sequence[str]) -> list[tuple[int, int]]:
+        """Width and height of each image as it will be opened, from its header alone. Raises DataError."""
+        return header_sizes(folder, names, upright=self.upright)
+
     def fingerprint(self) -> str:
-        names = dict.fromkeys(self.file_name(sample) for sample in self.samples())
-        return self.digest(*self.details(), *sizes_in_bytes(self.images, names))
+        lines = [f"{name}\t{content}" for name, content in self._contents.items()]
+        return self.digest(*self.details(), *lines, *(["upright"] if self.upright else []))
 
     def details(self) -> Sequence[str]:
-        """What decides rows beside samples and the lengths of the image files."""
+        """What decides rows beside samples and the contents of the image files."""
         return ()
 
     def stamp(self, sample: Sample) -> str:
-        return length(self.images, self.file_name(sample))
+        return self._contents.get(self.file_name(sample), "") + (" upright" if self.upright else "")
+
+    @cached_property
+    def _contents(self) -> dict[str, str]:
+        return contents_of(self.images, (self.file_name(sample) for sample in self.samples()))
 
 
 def existing(path: Path | str, *, option: str, folder: bool) -> Path:
     """`path` as a folder or file that exists. Raises DataError with the option's name and the nearest path."""
     full = Path(path).expanduser()
-    if full.is_dir() if folder else full.is_file():
-        return full
-    kind, other = ("folder", "file") if folder else ("file", "folder")
-    if full.exists():
-        raise DataError(f"{option}={path} is a {other}, not a {kind}")
-    beside = list(full.parent.iterdir()) if full.parent.is_dir() else []
-    near = [str(p) for p in beside if (p.is_dir() if folder else p.is_file())]
+    try:
+        if full.is_dir() if folder else full.is_file():
+            return full
+        kind, other = ("folder", "file") if folder else ("file", "folder")
+        if full.exists():
+            is_other = full.is_file() if folder else full.is_dir()
+            raise DataError(f"{option}={path} is {'a ' + other if is_other else 'a pipe or device'}, not a {kind}")
+        if full.is_symlink():
+            raise DataError(f"{option}={path} is a link to {full.readlink()}, which is not there")
+        beside = list(full.parent.iterdir()) if full.parent.is_dir() else []
+        near = [str(p) for p in beside if (p.is_dir() if folder else p.is_file())]
+    except (OSError, ValueError) as error:  # a name that is too long, a folder that may not be listed
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{option}={short(str(path))} can't be read: {reason}") from error
     raise unknown(f"{kind} for {option}:", str(path), near, error=DataError)
 
 
-def read_lines(path: Path) -> list[tuple[int, str]]:
-    """(line number from 1, text) of every line that isn't blank. Raises DataError."""
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder; false for what can't be a path at all, such as a name that is too long."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} can't be read as text: {error}") from error
-    return [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+        return path.expanduser().is_dir()
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
-def check_present(folder: Path, files: Iterable[str], *, option: str, what: str = "images") -> None:
+def check_inside(names: Iterable[str], *, allow: str = "dataset.outside=true") -> None:
+    """Raises DataError for a file name that is absolute, climbs out of its folder or is not a name at all."""
+    for name in names:
+        plain = name.replace("\\", "/")
+        if not name or "\0" in name:
+            raise DataError(f"the file name {short(name)} can't be one")
+        if plain.startswith("/") or ".." in plain.split("/") or plain[1:3] == ":/":
+            raise DataError(f"the file name {short(name)} leads out of the folder of its dataset; {allow} allows it")
+
+
+def check_present(
+    folder: Path, files: Iterable[str], *, option: str, what: str = "images", outside: bool = False
+) -> None:
     """Raises DataError with how many of `files` are missing under `folder`, and the first. No file is opened.
 
-    Each folder is listed once: asking for 50,000 files one by one is slow on network disks.
+    Each folder is listed once: asking for 50,000 files one by one is slow on network disks. Unless `outside`, a link
+    that leaves the folder is refused, too.
     """
-    listed: dict[str, set[str]] = {}
+    root = folder.resolve()
+    listed: dict[str, dict[str, bool]] = {}
     missing, count = [], 0
     for name in files:
         count += 1
         parent, _, base = name.rpartition("/")
         if parent not in listed:
-            at = folder / parent
-            listed[parent] = {entry.name for entry in os.scandir(at)} if at.is_dir() else set()
+            listed[parent] = _listed(folder / parent)
+            if not outside and listed[parent]:
+                _check_link(folder / parent, root, option)
         if base not in listed[parent]:
             missing.append(name)
+        elif listed[parent][base]:
+            at = folder / name
+            if not at.exists():
+                raise DataError(f"{at} is a link to {at.readlink()}, which is not there")
+            if not outside:
+                _check_link(at, root, option)
     if missing:
-        raise DataError(_missing(folder, missing, count, f"{what} are missing under {option}={folder}", option))
+        raise DataError(_missing(folder, missing, count, f"{what} are missing under {option}={folder}", option, listed))
 
 
-def sizes_in_bytes(folder: Path | str | None, names: Iterable[str]) -> list[str]:
-    """Name and length of each file, for fingerprints: other pixels are hardly ever as many bytes. No file is opened."""
-    if folder is None:
-        return []
-    root = Path(folder).expanduser()
-    return [f"{name}\t{(root / name).stat().st_size if (root / name).is_file() else -1}" for name in names]
-
-
-def length(folder: Path | str | None, name: str) -> str:
-    """Length of one file in bytes, as `sizes_in_bytes` has it; empty without a folder."""
-    return "".join(line.rpartition("\t")[2] for line in sizes_in_bytes(folder, [name]))
-
-
-def open_image(path: Path, *, image_id: str, size_wh: tuple[int, int] | None = None) -> Image:
-    """The image as RGB, fully read. Raises DataError: missing, corrupt, or of another size than annotated.
-
-    The orientation tag of cameras is not applied: annotations are in the pixels as stored.
-    """
-    import PIL.Image
-
-    if not path.is_file():
-        raise DataError(f"image {image_id!r} is missing: there is no file {path}")
+def _listed(folder: Path) -> dict[str, bool]:
+    """The names in a folder, and whether each is a link; empty where there is no such folder."""
     try:
-        with PIL.Image.open(path) as stored:
-            image = _eight_bits(stored).convert("RGB")
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.is_symlink() for entry in entries}
+    except (OSError, ValueError):
+        return {}
+
+
+def _check_link(path: Path, root: Path, option: str) -> None:
+    target = path.resolve()
+    if not target.is_relative_to(root):
+        raise DataError(f"{path} leads to {target}, out of {option}={root}; dataset.outside=true allows it")
+
+
+def contents_of(folder: Path | str | None, names: Iterable[str]) -> dict[str, str]:
+    """Name to a digest of the file's bytes; empty without a folder, and ``-`` for a file that is not there."""
+    if folder is None:
+        return {}
+    root = Path(folder).expanduser()
+    unique = list(dict.fromkeys(names))
+    return dict(zip(unique, content_digests([root / name for name in unique]), strict=True))
+
+
+def as_rgb(content: bytes, path: Path, *, image_id: str, upright: bool) -> tuple[Image, bool]:
+    """See `wsol.datasets.pixels.decode_image`. Raises DataError."""
+    try:
+        return decode_image(content, upright=upright)
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
-        raise DataError(f"image {image_id!r} can't be read, the file is corrupt: {path} ({error})") from error
-    if size_wh is not None and image.size != size_wh:
-        stored_as, annotated = "x".join(map(str, image.size)), "x".join(map(str, size_wh))
-        raise DataError(f"image {image_id!r} is {stored_as} pixels, but its annotation is for {annotated}: {path}")
-    return image
+        raise DataError(f"image {short(image_id)} can't be read: {path} ({_reason(error)})") from error
 
 
-def _eight_bits(image: Image) -> Image:
-    """Grey images of 16 bits with the upper eight of them; Pillow's own conversion cuts them off at 255."""
-    import numpy as np
-    import PIL.Image
-
-    if not image.mode.startswith("I"):
-        return image
-    values = np.asarray(image).astype(np.int64)
-    # PNGs of 16 bits are read as I;16 or as I; real 32-bit images have no range that all agree on
-    return PIL.Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))
+def open_image(path: Path, *, image_id: str, upright: bool = False) -> Image:
+    """The image of any file as RGB, fully read. Raises DataError: missing, corrupt, or of an unknown range."""
+    if not path.is_file():
+        raise DataError(f"image {short(image_id)} is missing: there is no file {path}")
+    return as_rgb(read_bytes(path), path, image_id=image_id, upright=upright)[0]
 
 
-def header_sizes(folder: Path, files: Sequence[str]) -> list[tuple[int, int]]:
+def header_sizes(folder: Path, files: Sequence[str], *, upright: bool = False) -> list[tuple[int, int]]:
     """Width and height of each image, from its header alone. Raises DataError for other files."""
-    import PIL.Image
-
     sizes = []
     for name in files:
         try:
-            with PIL.Image.open(folder / name) as stored:
-                sizes.append(stored.size)
-        except Exception as error:  # as in `open_image`
-            raise DataError(f"image {name!r} can't be read, the file is corrupt: {folder / name} ({error})") from error
+            if not (folder / name).is_file():  # a pipe would wait for its writer for ever
+                raise ValueError("not a file")
+            sizes.append(image_size(folder / name, upright=upright))
+        except Exception as error:  # as in `as_rgb`
+            raise DataError(f"image {short(name)} can't be read: {folder / name} ({_reason(error)})") from error
     return sizes
 
 
-def open_mask(path: Path, *, image_id: str) -> Image:
-    """A mask as 8-bit grey. Raises DataError for a missing or corrupt file."""
-    import PIL.Image
-
+def as_mask(content: bytes, path: Path, *, image_id: str) -> NDArray[np.bool_]:
+    """A mask file as (h, w), true where it is not zero. Raises DataError."""
     try:
-        with PIL.Image.open(path) as stored:
-            return _eight_bits(stored).convert("L")
-    except Exception as error:  # as in `open_image`
-        raise DataError(f"a mask of image {image_id!r} can't be read: {path} ({error})") from error
+        return decode_mask(content)
+    except Exception as error:  # as in `as_rgb`
+        raise DataError(f"a mask of image {short(image_id)} can't be read: {path} ({_reason(error)})") from error
 
 
-def _missing(folder: Path, missing: Sequence[str], count: int, complaint: str, option: str) -> str:
-    sentence = f"{len(missing)} of {count} {complaint}, first {missing[0]!r}"
+def _reason(error: Exception) -> str:
+    """Why an image can't be read; Pillow names the buffer it was given, which says nothing."""
+    import PIL
+
+    return "not an image" if isinstance(error, PIL.UnidentifiedImageError) else str(error) or type(error).__name__
+
+
+def _missing(
+    folder: Path,
+    missing: Sequence[str],
+    count: int,
+    complaint: str,
+    option: str,
+    listed: Mapping[str, Mapping[str, bool]],
+) -> str:
+    first = missing[0]
+    sentence = f"{len(missing)} of {count} {complaint}, first {short(first)}"
     if len(missing) == count:  # the usual reason: the folder is one level too deep or too high
-        if (folder.parent / missing[0]).is_file():
+        if (folder.parent / first).is_file():
             return f"{sentence}; did you mean {option}={folder.parent}?"
         for inner in sorted(p for p in folder.iterdir() if p.is_dir()):
-            if (inner / missing[0]).is_file():
+            if (inner / first).is_file():
                 return f"{sentence}; did you mean {option}={inner}?"
-    return sentence
+    if "\\" in first and (folder / first.replace("\\", "/")).is_file():
+        return f"{sentence}; write '/' for '\\'"
+    parent, _, base = first.rpartition("/")
+    near = next((name for name in listed.get(parent, ()) if _folded(name) == _folded(base)), None)
+    if near is None:
+        return sentence
+    same = unicodedata.normalize("NFC", near) == unicodedata.normalize("NFC", base)
+    way = "accents written in another Unicode form" if same else "other capitals"
+    return f"{sentence}; there is {near!a}, with {way} than {base!a}"
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def fingerprint_of(lines: Iterable[str]) -> str:
+    """16 hex digits of some lines."""
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsol.datasets.base import Dataset, Sample
+from wsol.datasets.fields import whole_number
+from wsol.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,49 +56,108 @@ class Renumbered(Dataset):
         return self.inner.stamp(sample)
 
 
-def match_class_indices(data: Dataset, class_names: Sequence[str], *others: Sequence[str]) -> Dataset:
-    """`data` under the class indices of a network that knows its classes by name (`class_names`, may be empty).
+def match_class_indices(data: Dataset, class_names: Sequence[str], num_classes: int) -> Dataset:
+    """`data` under the class indices of a network.
 
-    `others` are other names of the same classes, such as WordNet ids; they count where all of the annotations' names
-    are among them.
+    Only datasets whose reader numbered names by itself (`Dataset.numbers_names`) change. Their names are matched with
+    `class_names` (may be empty), or, as WordNet ids, with the 1000 classes of ImageNet. Where the network's names are
+    unknown and there are as many classes as it has, the order of the names is taken to be the network's, as it is for
+    networks trained on an image folder.
 
-    Only datasets whose reader numbered names by itself (`Dataset.numbers_names`) change. Logs a warning where names are
-    not the network's: an image folder's alphabetical order is right for networks trained on that folder, and wrong for
-    others.
+    Raises
+    ------
+    DataError : names that can't be matched; how they can be.
     """
-    if data.numbers_names:
-        given = {_plain(name) for name in data.class_names}
-        class_names = next((names for names in others if given <= {_plain(name) for name in names}), class_names)
-    if not data.numbers_names or not class_names:
+    if not data.numbers_names:
+        return data
+    used = {sample.label for sample in data.samples()}
+    names = {label: data.class_names[label] for label in sorted(used)}
+    if class_names and [*map(_plain, data.class_names)] == [*map(_plain, class_names)][: len(data.class_names)]:
         return data
     places: dict[str, list[int]] = {}
     for place, name in enumerate(class_names):
         places.setdefault(_plain(name), []).append(place)
-    used = {sample.label for sample in data.samples()}
-    names = {label: data.class_names[label] for label in sorted(used)}
     strange = [name for name in names.values() if len(places.get(_plain(name), ())) != 1]
     if not strange:
-        numbers = {label: places[_plain(name)][0] for label, name in names.items()}
-        same = all(a == b for a, b in numbers.items())
-        return data if same else Renumbered(inner=data, numbers=numbers, names=class_names)
-    if any(_plain(name) != _plain(class_names[label]) for label, name in names.items() if label < len(class_names)):
-        log.warning(
-            "%d of %d classes of the annotations are not known to the network by name, first %r: classes are numbered "
-            "0 to %d in the order of their names; write label numbers if that isn't the network's order",
-            len(strange),
-            len(names),
-            strange[0],
-            len(data.class_names) - 1,
-        )
-    return data
-
-
-def is_numbered_as(data: Dataset, class_names: Sequence[str]) -> bool:
-    """Whether the names that a dataset's reader numbered are `class_names` at those numbers."""
-    used = {sample.label for sample in data.samples()}
-    return all(
-        label < len(class_names) and _plain(data.class_names[label]) == _plain(class_names[label]) for label in used
+        return _renumbered(data, {label: places[_plain(name)][0] for label, name in names.items()}, class_names)
+    known = wnids()
+    if num_classes == len(known) and all(name in known for name in names.values()):
+        return _renumbered(data, {label: known[name] for label, name in names.items()}, class_names or list(known))
+    if not class_names and len(data.class_names) == num_classes:
+        return data
+    what = (
+        f"{len(strange)} of {len(names)} classes of the annotations are not known to the network by name, or stand "
+        f"for several of its classes, first {strange[0]!r}"
+        if class_names
+        else f"the annotations name {len(data.class_names)} classes, first {strange[0]!r}, and the network has "
+        f"{num_classes}, whose names are unknown"
     )
+    raise DataError(
+        f"{what}: give model.classes=FILE, with one name per line in the network's order (wsol.evaluate: class_names), "
+        "or write the network's class indices as labels"
+    )
+
+
+def _renumbered(data: Dataset, numbers: Mapping[int, int], names: Sequence[str]) -> Dataset:
+    return data if all(a == b for a, b in numbers.items()) else Renumbered(inner=data, numbers=numbers, names=names)
+
+
+@cache
+def wnids() -> Mapping[str, int]:
+    """WordNet ids of the 1000 classes of ImageNet (ILSVRC 2012), each with its index in networks."""
+    lines = Path(__file__).with_name("imagenet_wnids.txt").read_text().split()
+    return {wnid: place for place, wnid in enumerate(lines)}
+
+
+def label_reader(written: Collection[str], data: Dataset) -> Callable[[str], int]:
+    """From a class as a file of predictions writes it to the label that `data` has for it; -1 for a class it lacks.
+
+    Names are matched with the dataset's. Whole numbers are class indices, category ids of a COCO file, or, where labels
+    are WordNet ids, ImageNet's class indices: whatever all of them can be.
+
+    Raises
+    ------
+    DataError : nothing matches, or numbers can be several of these.
+    """
+    numbers = {text: number for text in written if (number := whole_number(text)) is not None}
+    if len(numbers) < len(written):
+        return _name_reader(written, data)
+    readings: dict[str, dict[str, int]] = {}
+    count = len(data.class_names) if data.numbers_names else None
+    if all(number >= 0 and (count is None or number < count) for number in numbers.values()):
+        readings["class indices"] = numbers
+    if data.category_ids and all(str(number) in data.category_ids for number in numbers.values()):
+        readings["category ids"] = {text: data.category_ids[str(number)] for text, number in numbers.items()}
+    known = wnids()
+    if data.numbers_names and all(name in known for name in data.class_names):
+        labels = {known[name]: label for label, name in enumerate(data.class_names)}
+        if all(0 <= number < len(known) for number in numbers.values()):
+            readings["ImageNet's class indices"] = {text: labels.get(number, -1) for text, number in numbers.items()}
+    if not readings:
+        ids = " nor a category id" if data.category_ids else ""
+        misfits = (
+            text
+            for text, n in sorted(numbers.items())
+            if n < 0 or (count is not None and n >= count and str(n) not in data.category_ids)
+        )
+        outside = next(misfits, min(numbers))  # each may fit one reading, and no reading all
+        raise DataError(f"a predicted class is not a class index{ids} of the annotations: {outside!r}")
+    first, *others = readings.values()
+    if any(other != first for other in others):
+        raise DataError(f"the predicted classes can be {' or '.join(readings)}; write the classes' names instead")
+    return first.__getitem__
+
+
+def _name_reader(written: Collection[str], data: Dataset) -> Callable[[str], int]:
+    known = {_plain(name): label for label, name in enumerate(data.class_names) if name}
+    known |= data.category_ids
+    if not data.class_names and not data.numbers_names:
+        known |= wnids()
+    places = {text: known.get(_plain(text), known.get(text, -1)) for text in written}
+    if all(place < 0 for place in places.values()):
+        example = f", for example {data.class_names[0]!r}" if data.class_names else ", which are numbers"
+        raise DataError(f"no class that is predicted, first {min(written)!r}, is one of the annotations'{example}")
+    return places.__getitem__
 
 
 def label_mapping(data: Dataset, *, most: int = 10) -> str:

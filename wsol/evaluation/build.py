@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.checks import check_boxes
-from wsol.datasets.labels import is_numbered_as, label_mapping, match_class_indices
+from wsol.datasets.fields import read_lines
+from wsol.datasets.files import existing
+from wsol.datasets.labels import label_mapping, match_class_indices
 from wsol.errors import ConfigError, DataError, unknown
 from wsol.evaluation.experiment import ChosenMetric, Experiment, Numerics
 from wsol.grammar import parse, spell
@@ -21,7 +24,6 @@ from wsol.methods._variants import Variant, combinations, expand
 from wsol.metrics._base import metrics
 from wsol.metrics._common.truth import against_boxes
 from wsol.models.attention import attention_modules
-from wsol.models.class_names import read_class_names
 from wsol.models.classifier import Classifier, weights_id
 from wsol.models.heads import head_behind
 from wsol.models.outputs import from_probabilities, two_classes
@@ -29,7 +31,7 @@ from wsol.models.randomize import randomized
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.tokens import Grids
 from wsol.models.zoo import load_classifier
-from wsol.options import Count, build, defaults, fit
+from wsol.options import Images, build, defaults, fit
 from wsol.protocols._base import Protocol, protocols
 from wsol.settings.records import Engine, General, ModelSpec
 from wsol.views import View, view_from
@@ -54,7 +56,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     data = load_dataset(settings["dataset"])
     _check_truth(data, rules, chosen_metrics)
     classifier = load_model(settings["model"])
-    data = match_class_indices(data, classifier.class_names, *classifier.other_names)
+    data = match_class_indices(data, classifier.class_names, classifier.num_classes)
     if mapping := label_mapping(data):
         log.info("labels of %s are names, as class indices: %s", data.key, mapping)
     samples = data.samples()
@@ -151,11 +153,11 @@ def usable_device(name: str) -> str:
     Raises ConfigError for a device that this machine does not have.
     """
     try:
-        torch.zeros(1, dtype=torch.float64, device=name)
+        torch.zeros(1, dtype=torch.float64, device=name).add(1).item()  # the device "meta" makes tensors without values
     except TypeError:
         log.warning("engine.device=%s has no float64, which methods and metrics need; running on cpu instead", name)
         return "cpu"
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0].partition(". ")[0]
         raise ConfigError(f"engine.device={name} can't be used: {reason}; try engine.device=cpu") from error
     return name
@@ -199,11 +201,20 @@ def load_model(node: Mapping[str, Any]) -> Classifier:
         **{name: value for name, value in own.items() if value is not None},
     )
     if spec.classes is not None:
-        names = read_class_names(spec.classes, classifier.num_classes)
-        classifier = dataclasses.replace(classifier, class_names=names)
+        classifier = dataclasses.replace(classifier, class_names=_class_names(spec.classes, classifier))
     if spec.output == "prob":
         classifier = from_probabilities(classifier)
     return classifier if spec.randomise is None else _with_random_layers(classifier, spec.randomise)
+
+
+def _class_names(path: Path, classifier: Classifier) -> tuple[str, ...]:
+    """The lines of a file, as many as the network has classes. Raises DataError."""
+    names = tuple(line for _, line in read_lines(existing(path, option="model.classes", folder=False)))
+    if len(names) != classifier.num_classes:
+        raise DataError(
+            f"model.classes={path} names {len(names)} classes, and {classifier.name} has {classifier.num_classes}"
+        )
+    return names
 
 
 def _with_random_layers(classifier: Classifier, layers: int | Literal["all"]) -> Classifier:
@@ -232,7 +243,7 @@ def _protocols(name: str, node: Mapping[str, Any]) -> list[Protocol]:
 def chosen_metric(name: str, node: Mapping[str, Any]) -> ChosenMetric:
     """A metric with its options, under the name that its columns start with."""
     cls = metrics[str(node.get("metric", name))]
-    sample = fit(node.get("sample"), Count | None, where=f"metrics.{name}.sample")
+    sample = fit(node.get("sample"), Images | None, where=f"metrics.{name}.sample")
     options = _tuples({k: v for k, v in node.items() if k not in ("metric", "sample")})
     made = build(cls, options, where=f"metrics.{name}")
     plain = {**defaults(cls), "sample": None}
@@ -259,19 +270,6 @@ def _check_labels(data: Dataset, classifier: Classifier, highest: int) -> None:
             f"dataset {data.key} has {known} classes, but {classifier.name} with these weights knows "
             f"{classifier.num_classes}; choose a network trained on it, or model.num_classes={known} with your weights"
         )
-    names = [classifier.class_names, *classifier.other_names]
-    if (
-        data.numbers_names
-        and not classifier.weights_id.startswith("random")
-        and not any(is_numbered_as(data, known) for known in names)
-    ):
-        count = len(data.class_names)
-        if count != classifier.num_classes:
-            raise DataError(
-                f"dataset {data.key} names {count} classes ({', '.join(list(data.class_names)[:3])}, ...), and which "
-                f"of the {classifier.num_classes} of {classifier.name} they are is not known; give the network's names "
-                "in its order by model.classes=FILE, one per line, or write class indices as labels"
-            )
     if highest >= classifier.num_classes:
         raise DataError(
             f"dataset {data.key} has label {highest}, but {classifier.name} knows {classifier.num_classes} classes "

@@ -67,11 +67,11 @@ def _of_cases(chosen: ChosenMetric, cases: Sequence[MetricInput]) -> list[tuple[
             results[n] = columns, ""
     except ConfigError:
         raise
-    except Exception:
+    except (Exception, SystemExit):
         for n in whole:
             try:
                 results[n] = measure(chosen.metric, [cases[n]])[0], ""
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 results[n] = results[n][0], first_line(error)
     return results
 

@@ -137,6 +137,7 @@ def metric_info(name: str, metric: Metric, sample: int | None = None) -> MetricI
         changes=changes,
         sample=sample,
         curves=dict(metric.info.curves),
+        takes_map=metric.info.needs != {"probabilities"},
     )
 
 

@@ -17,6 +17,7 @@ import torch
 from wsol.errors import ConfigError, WsolError, first_line
 from wsol.maps.batch_maps import BatchMaps
 from wsol.maps.cost import PeakMemory, VariantCost
+from wsol.maps.guard import Guard
 from wsol.methods._features import LayerFeatures
 from wsol.methods._fusion import SHALLOW, fuse_layers
 from wsol.models.cost import Memo
@@ -61,7 +62,7 @@ class MapExtractor:
         self.device, self.dtype = weight.device, weight.dtype
         self.autocast = autocast
         self.grids = Grids(network)
-        self.query = ModelQuery(self.module, grids=self.grids, chunk=chunk, autocast=autocast)
+        self.query = ModelQuery(self.module, grids=self.grids, chunk=chunk, autocast=autocast, black=network.black)
         self._heads: dict[str, Head | None] = {}
         self._heights: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)  # of layers, by the input's size
         self._sizes: dict[tuple[int, int], set[int]] = defaultdict(set)  # of batches that ran, by the input's size
@@ -108,11 +109,22 @@ class MapExtractor:
                 features = self._features(forward, variant, inputs, targets, tuple(image_ids), memo, used)
                 alone = self._cost_alone(variant, inputs, targets, measure=measure)
                 before, known = self.query.cost, set(memo)
-                with self._measured(measure) as spent:
-                    if keep_going:
-                        maps, wrong = self._maps_of(variant, features, inputs, forward.spaces)
-                    else:
-                        maps, wrong = self._computed(variant, features, inputs, forward.spaces), {}
+                guard = Guard(features, self.module) if variant.source else None
+                try:
+                    with self._measured(measure) as spent:
+                        if keep_going:
+                            maps, wrong = self._maps_of(variant, features, inputs, forward.spaces)
+                        else:
+                            maps, wrong = self._computed(variant, features, inputs, forward.spaces), {}
+                finally:
+                    changed = guard.changed() if guard else ""
+                if changed:
+                    for key in memo.keys() - known:  # made of what was changed
+                        del memo[key]
+                    error = _changes(variant, changed)
+                    if not keep_going:
+                        raise error
+                    maps, wrong = _failed(inputs, error)
                 tensors[variant.id] = maps.to(wide)
                 failures |= {(variant.id, place): line for place, line in wrong.items()}
                 peaks |= dict.fromkeys(memo.keys() - known, spent.peak_mb)
@@ -191,9 +203,9 @@ class MapExtractor:
         n = len(inputs)
         try:
             return self._computed(variant, features, inputs, spaces), {}
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if isinstance(error, WsolError) or n == 1:
-                return inputs.new_full((n, 1, 1), float("nan")), dict.fromkeys(range(n), first_line(error))
+                return _failed(inputs, error)
         maps: list[Tensor] = []
         wrong: dict[int, str] = {}
         for place in range(n):
@@ -304,6 +316,19 @@ def _layers(variants: Iterable[Variant]) -> tuple[list[str], bool]:
     return sorted({m for v in chosen for m in v.modules if m != INPUT or "gradients" in v.info.needs}), gradients
 
 
+def _failed(inputs: Tensor, error: BaseException) -> tuple[Tensor, dict[int, str]]:
+    """No map for any of the inputs, and why."""
+    n = len(inputs)
+    return inputs.new_full((n, 1, 1), float("nan")), dict.fromkeys(range(n), first_line(error))
+
+
+def _changes(variant: Variant, what: str) -> ConfigError:
+    return ConfigError(
+        f"{variant.info.key} changes {what} in place, which all methods use; it was put back, and these maps are not "
+        "used: work on a copy, such as layer.activations.clone()"
+    )
+
+
 def _check_axes(variant: Variant, inputs: Tensor) -> None:
     """Raises ConfigError for a method of images on inputs of other than two axes of space: videos, volumes, signals."""
     info = variant.info
@@ -319,6 +344,8 @@ def _checked(maps: Any, n: int, variant: Variant) -> Tensor:
     if not isinstance(maps, torch.Tensor) or maps.ndim != 3 or len(maps) != n or not maps.numel():
         given = tuple(maps.shape) if isinstance(maps, torch.Tensor) else type(maps).__name__
         raise ValueError(f"{variant.info.key} returned {given}; expected raw maps of shape ({n}, h, w)")
+    if maps.is_complex():
+        raise ValueError(f"{variant.info.key} returned complex numbers; expected real raw maps, such as maps.abs()")
     return maps
 
 

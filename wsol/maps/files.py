@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wsol.datasets.arrays import Npz, load_npy
+from wsol.datasets.contents import content_digests
+from wsol.datasets.files import existing, fingerprint_of, is_folder
 from wsol.errors import DataError, MapError
 
 Map = NDArray[np.float64]
@@ -27,7 +28,7 @@ class MapFiles:
     ----------
     path : the folder or file.
     names : all names, sorted: a folder's paths below it without ``.npy``, or an archive's keys.
-    fingerprint : changes with names, sizes and times of the files, so that rows of other maps are not taken for these.
+    fingerprint : changes with the names and contents of the files, so that rows of other maps are not taken for these.
     """
 
     path: Path
@@ -44,6 +45,8 @@ class MapFiles:
         """
         try:
             array = self._array(name)
+        except (MapError, DataError):
+            raise
         except Exception as error:  # numpy, zipfile and safetensors each raise their own
             raise MapError(f"the map of {image_id!r} can't be read from {self.path}: {error}") from error
         return checked(array, image_id=image_id)
@@ -103,10 +106,9 @@ def checked(array: NDArray[Any], *, image_id: str) -> Map:
 
 def open_maps(path: Path) -> MapFiles:
     """The maps under a path. Raises DataError where there are none, MapError for a damaged archive."""
-    if path.is_dir():
+    if is_folder(path):
         return _folder(path)
-    if not path.is_file():
-        raise DataError(f"--maps {path}: there is no such folder or file")
+    existing(path, option="--maps", folder=False)
     if path.suffix == ".npz":
         return _archive(path)
     if path.suffix == ".safetensors":
@@ -115,34 +117,24 @@ def open_maps(path: Path) -> MapFiles:
 
 
 def _folder(path: Path) -> MapFiles:
-    files: dict[str, os.stat_result] = {}
-    for parent, _, names in os.walk(path):
+    names: list[str] = []
+    for parent, _, files in os.walk(path):
         below = Path(parent).relative_to(path)
-        for name in names:
-            if name.endswith(".npy"):
-                files[(below / name).as_posix().removesuffix(".npy")] = (Path(parent) / name).stat()
-    if not files:
+        names += [(below / name).as_posix().removesuffix(".npy") for name in files if name.endswith(".npy")]
+    if not names:
         raise DataError(f"--maps {path} has no .npy file in it")
-    stamps = {name: f"{stat.st_size}/{stat.st_mtime_ns}" for name, stat in files.items()}
-
-    def array(name: str) -> NDArray[Any]:
-        return np.asarray(np.load(path / f"{name}.npy", allow_pickle=False))
-
-    return MapFiles(path, tuple(sorted(files)), _hash(stamps), array)
+    names.sort()
+    digests = content_digests([path / f"{name}.npy" for name in names])
+    lines = [f"{name}\t{digest}" for name, digest in zip(names, digests, strict=True)]
+    return MapFiles(path, tuple(names), fingerprint_of(lines), lambda name: load_npy(path / f"{name}.npy"))
 
 
 def _archive(path: Path) -> MapFiles:
     try:
-        stored = np.load(path, allow_pickle=False)
-    except Exception as error:
+        stored = Npz(path)
+    except (OSError, ValueError) as error:
         raise MapError(f"--maps {path} is not a readable .npz archive: {error}") from error
-    lock = Lock()  # one zip file, several threads
-
-    def array(name: str) -> NDArray[Any]:
-        with lock:
-            return np.asarray(stored[name])
-
-    return MapFiles(path, tuple(sorted(stored.files)), _hash(_file_stamps(path, stored.files)), array)
+    return MapFiles(path, stored.names, _of_file(path, stored.names), stored.__getitem__)
 
 
 def _tensors(path: Path) -> MapFiles:
@@ -159,7 +151,7 @@ def _tensors(path: Path) -> MapFiles:
             return _bfloat16(path, name)
         return np.asarray(stored.get_tensor(name))  # type: ignore[no-untyped-call]
 
-    return MapFiles(path, tuple(names), _hash(_file_stamps(path, names)), array)
+    return MapFiles(path, tuple(names), _of_file(path, names), array)
 
 
 def _bfloat16(path: Path, name: str) -> NDArray[np.float32]:
@@ -173,14 +165,8 @@ def _bfloat16(path: Path, name: str) -> NDArray[np.float32]:
     return (halves << 16).view(np.float32).reshape(about["shape"])
 
 
-def _file_stamps(path: Path, names: Iterable[str]) -> dict[str, str]:
-    stat = path.stat()
-    return dict.fromkeys(names, f"{stat.st_size}/{stat.st_mtime_ns}")
-
-
-def _hash(stamps: Mapping[str, str]) -> str:
-    text = "\n".join(f"{name}\t{stamps[name]}" for name in sorted(stamps))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _of_file(path: Path, names: Iterable[str]) -> str:
+    return fingerprint_of([*content_digests([path]), *names])
 
 
 def _stem(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from wsol.errors import HeadError, WsolError
+from wsol.errors import ConfigError, HeadError, WsolError
 from wsol.models.cost import Cost, Memo
 from wsol.seeding import torch_generator
 
@@ -26,6 +26,8 @@ PART_BYTES = 128 * 2**20  # replaced activations held at a time: one copy of 64 
 @dataclass(frozen=True, slots=True)
 class LayerFeatures:
     """One layer in one forward and backward pass over a batch of B images: what a method receives.
+
+    All methods of a run receive the same tensors. One that writes into them gives no maps, and its rows say so.
 
     Attributes
     ----------
@@ -86,6 +88,17 @@ class LayerFeatures:
 
         copy = self.activations[0].numel() * self.activations.element_size()
         return torch.split(items, max(1, min(self.query.chunk, PART_BYTES // copy))) if len(items) else ()
+
+    @property
+    def black(self) -> torch.Tensor:
+        """(1, C, 1, 1) a black pixel as the network receives it. Raises ConfigError where that is not known."""
+        black = self.query.black
+        if black is None or len(black) != self.images.shape[1]:
+            raise ConfigError(
+                f"what is black in these images of {self.images.shape[1]} channels is not known; give the mean and std "
+                "of their normalization, or choose hidden=mean"
+            )
+        return self.images.new_tensor(black)[None, :, None, None]
 
     @property
     def input_size(self) -> tuple[int, int]:

@@ -4,6 +4,7 @@ M^_l = tanh(gamma M_l / max M_l) on scaled layers, M_l / max M_l on the others, 
 layers at the largest layer's size (LayerCAM: Jiang et al., 2021, sec. 3.4 and eq. 9).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -44,7 +45,7 @@ class Fusion:
     )
 
     def __post_init__(self) -> None:
-        if self.gamma is not None and not self.gamma > 0:
+        if self.gamma is not None and not 0 < self.gamma < math.inf:
             raise ConfigError(f"gamma={self.gamma:g} turns every map into a flat one; give a number above 0, or null")
 
 

@@ -18,7 +18,7 @@ from wsol.errors import ConfigError, LayerError, unknown
 from wsol.grammar import parse_layers, spell
 from wsol.methods._base import Method, MethodInfo, methods, shared_options
 from wsol.methods._fusion import Fusion
-from wsol.options import SAMPLE, Count, Option, build, defaults, fit, options_of
+from wsol.options import SAMPLE, Images, Option, build, defaults, fit, options_of
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ def _bind(
             raise unknown("option", f"{where}.{name}", [f"{where}.{k}" for k in known], error=ConfigError)
     method = build(cls, {k: v for k, v in options.items() if k in of_method}, where=where)
     fusion = build(Fusion, {k: v for k, v in options.items() if k in fusing}, where=where)
-    sample = fit(options.get("sample"), Count | None, where=f"{where}.sample")
+    sample = fit(options.get("sample"), Images | None, where=f"{where}.sample")
     layers = _layers(options.get("layers", info.layers), stages)
     if len(layers) == 1 and fusion.gamma is None and set(options) & fusing - {"gamma"}:
         idle = sorted(n for n in set(options) & fusing if options[n] != known[n])
@@ -179,8 +179,14 @@ def _bind(
         fusion=fusion,
         sample=sample,
         options=differing,
-        source=_source_digest(cls),
+        source=_source_digest(cls) + (_source_digest(methods[base]) if (base := _base_of(method)) else ""),
     )
+
+
+def _base_of(method: Method) -> str:
+    """The method that this one runs, where it runs another one: its option `base`."""
+    base = getattr(method, "base", "")
+    return base if isinstance(base, str) and base in methods else ""
 
 
 def _source_digest(cls: type[Any]) -> str:

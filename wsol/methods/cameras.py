@@ -1,10 +1,13 @@
 """CAMERAS."""
 
+from typing import Annotated, Literal
+
+import torch
 from torch import Tensor
 
 from wsol.methods import LayerFeatures, method
 from wsol.methods._common.sizes import pass_at, resized
-from wsol.options import Count, Positive, option
+from wsol.options import Count, Range, option
 
 
 @method(
@@ -23,24 +26,27 @@ class CAMERAS:
 
     Identities: one scale is HiResCAM's positive part.
     Traps: the largest size costs about 17 times the pixels of the first. Reading: all sizes are upsampled to the
-    layer's largest one, not to the input's, where 2048 channels would take 400 MB per image.
+    layer's largest one, not to the input's, where 2048 channels would take 400 MB per image. The authors' code does so
+    (size=input), and resizes the images by bicubic interpolation: the preset cameras_authors.
     """
 
     scales: Count = option(8, help="how many input sizes")
-    largest: Positive = option(4.125, help="the last size, in sides of the network input; 924 / 224 in the paper")
+    largest: Annotated[float, Range(0, 16, above=True)] = option(
+        4.125, help="the last size, in sides of the network input; 924 / 224 in the paper"
+    )
+
+    size: Literal["layer", "input"] = option("layer", help="size of the map: of the layer's largest, or of the input")
+    images: Literal["bilinear", "bicubic"] = option("bilinear", help="interpolation of the images")
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        factors = [1 + (self.largest - 1) * i / max(1, self.scales - 1) for i in range(self.scales)]
-        activations, gradients = _pass_at(layer, factors.pop())  # the largest sets the size
-        for factor in reversed(factors):
-            a, g = _pass_at(layer, factor)
-            activations = activations + resized(a, activations.shape[-2:])
-            gradients = gradients + resized(g, gradients.shape[-2:])
+        height, width = layer.input_size
+        size = layer.input_size if self.size == "input" else None
+        activations, gradients = torch.zeros(()), torch.zeros(())
+        for i in reversed(range(self.scales)):  # the largest sets the layer's size
+            factor = 1 + (self.largest - 1) * i / max(1, self.scales - 1)
+            sides = round(height * factor), round(width * factor)
+            result = pass_at(layer, resized(layer.images, sides, mode=self.images))
+            a, g = result.activations[layer.name], result.gradients[layer.name]
+            size = size or (a.shape[-2], a.shape[-1])
+            activations, gradients = activations + resized(a, size), gradients + resized(g, size)
         return (activations * gradients).sum(1).relu() / self.scales**2
-
-
-def _pass_at(layer: LayerFeatures, factor: float) -> tuple[Tensor, Tensor]:
-    """Activations and gradients of the images at `factor` times their size."""
-    height, width = layer.input_size
-    result = pass_at(layer, resized(layer.images, (round(height * factor), round(width * factor))))
-    return result.activations[layer.name], result.gradients[layer.name]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from wsol.methods import LayerFeatures, method
 from wsol.methods._common.meta import BASE, base_method
-from wsol.models.forward import class_probabilities, target_logit
+from wsol.models.forward import target_logit
 from wsol.options import Count, option
 
 
@@ -21,28 +21,31 @@ from wsol.options import Count, option
 class FinerCAM:
     """Finer-CAM: another method, with the score replaced by what tells the class from its most similar ones.
 
-    y' = y_c - alpha mean_t y_dt, d_1..d_T the classes whose logits are nearest to y_c;  M = base method on y'
+    y' = y_c - alpha sum_t p_t y_dt / sum_t p_t, d_1..d_T the classes whose logits are nearest to y_c, p_t their
+    probabilities, which are differentiated too;  M = base method on y'
 
     Identities: alpha=0 is the base method.
-    Traps: three definitions exist: the official alpha is 1, torch-cam takes 0.6, pytorch-grad-cam weights the classes
-    by their probability (weighted=true). Neighbours are chosen by logit, not by meaning.
+    Traps: weighted by probability as in the authors' code, which is pytorch-grad-cam's; weighted=false is the plain
+    mean, which torch-cam takes with alpha=0.6. Neighbors are chosen by logit, not by meaning.
     """
 
     base: str = option("gradcam", help=BASE)
     alpha: float = option(1.0, help="weight of the similar classes' mean logit")
     references: Count = option(3, help="T, how many similar classes")
-    weighted: bool = option(False, help="weight the similar classes by their probability, as pytorch-grad-cam does")
+    weighted: bool = option(
+        True,
+        help="weight the similar classes by their probability, as the authors' code does; false for the plain mean",
+    )
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
         base = base_method(self.base, of="finercam")
         similar = nearest_classes(layer.logits, layer.targets, self.references)
-        shares = torch.full_like(similar, 1 / max(1, similar.shape[1]), dtype=layer.logits.dtype)
-        if self.weighted:
-            chances = class_probabilities(layer.logits).gather(1, similar)
-            shares = chances / chances.sum(1, keepdim=True).clamp(min=torch.finfo(chances.dtype).tiny)
 
         def finer(logits: Tensor, targets: Tensor) -> Tensor:
-            return target_logit(logits, targets) - self.alpha * (shares * logits.gather(1, similar)).sum(1)
+            # The softmax over the similar classes alone has the same shares, and never divides 0 by 0.
+            near = logits.gather(1, similar)
+            shares = near.softmax(1) if self.weighted else 1 / max(1, similar.shape[1])
+            return target_logit(logits, targets) - self.alpha * (shares * near).sum(1)
 
         key = ("finer", self.alpha, self.references, self.weighted)
         result = layer.once(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from wsol.methods import LayerFeatures, method
-from wsol.methods._common.principal import SIGN, Sign, signed
+from wsol.methods._common.principal import CENTER, SIGN, Sign, signed
 from wsol.options import option
 
 SIDE = 28  # cells per side at most: the kernel is n x n, and its eigenvectors take n^3
@@ -22,15 +22,18 @@ SIDE = 28  # cells per side at most: the kernel is n x n, and its eigenvectors t
 class KPCACAM:
     """KPCA-CAM: EigenCAM with a kernel, cells compared by tanh(x.y / K + 1) in place of x.y.
 
-    C = centered kernel of the cells (n x n);  M = v_1 sqrt(lambda_1)
+    x, y = cells of A_k - mean(A_k);  C = centered kernel of the cells (n x n);  M = v_1 sqrt(lambda_1)
 
-    Traps: the sign is arbitrary, as in EigenCAM; `sign` settles it. The sigmoid kernel is not always positive; a first
-    eigenvalue that is not gives an empty map. Layers larger than 28 x 28 cells are averaged down first.
+    Traps: without centering the channels (center=false) products of large activations saturate the tanh, and what is
+    left is noise or nothing; pytorch-grad-cam centers them. The sign is arbitrary, as in EigenCAM; `sign` settles it.
+    The sigmoid kernel is not always positive; a first eigenvalue that is not gives an empty map. Layers larger than 28
+    x 28 cells are averaged down first.
     """
 
     kernel: Literal["sigmoid", "rbf", "linear"] = option(
         "sigmoid", help="sigmoid: tanh(x.y / K + 1); rbf: exp(-|x - y|^2 / K); linear: x.y"
     )
+    center: bool = option(True, help=CENTER)
     sign: Sign = option("maxabs", help=SIGN)
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
@@ -38,12 +41,15 @@ class KPCACAM:
         height, width = (min(side, SIDE) for side in activations.shape[-2:])
         if (height, width) != tuple(activations.shape[-2:]):
             activations = torch.nn.functional.adaptive_avg_pool2d(activations, (height, width))
-        maps = [signed(self._component(one.double()), one.double(), self.sign) for one in activations.flatten(2)]
+        images = activations.flatten(2).double()
+        maps = [signed(self._component(channels), channels, self.sign) for channels in images]
         return torch.stack(maps).reshape(-1, height, width).to(layer.activations.dtype)
 
     def _component(self, channels: Tensor) -> Tensor:
         """(K, n) to (n,)."""
         count, cells = channels.shape
+        if self.center:
+            channels = channels - channels.mean(1, keepdim=True)
         product = channels.T @ channels
         if self.kernel == "rbf":
             squares = product.diagonal()

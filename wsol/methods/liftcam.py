@@ -22,9 +22,9 @@ class LIFTCAM:
 
     Identities: the w_k add up to y - y_0, the score without the layer; on a GAP head w_k = W[c, k] mean(A_k), the
     exact SHAP value and Ablation-CAM's numerator, no passes at all; used there.
-    Traps: no official code was found. Products of two signals (squeeze-and-excitation) and softmax keep their
-    gradient, and the contributions no longer add up; nor do they on transformers with a class token, which counts in
-    y_0 but is of no cell.
+    Traps: equal to the authors' code, which runs captum's DeepLift from the layer on. Products of two signals
+    (squeeze-and-excitation) and softmax keep their gradient, and the contributions no longer add up; nor do they on
+    transformers with a class token, which counts in y_0 but is of no cell.
     """
 
     def __call__(self, layer: LayerFeatures) -> Tensor:

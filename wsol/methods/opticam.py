@@ -1,5 +1,7 @@
 """Opti-CAM."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,7 @@ from wsol.models.forward import INPUT
 from wsol.options import Count, NotNegative, option
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # Adam's usual ones (Kingma & Ba, 2015)
+CHECKS = 10  # times that the authors' code asks whether the score still grows
 
 
 @method(
@@ -25,10 +28,12 @@ BETAS, EPSILON = (0.9, 0.999), 1e-8  # Adam's usual ones (Kingma & Ba, 2015)
 class OptiCAM:
     """Opti-CAM: the weighted sum of channels that, as a mask, gives the highest score, by gradient ascent.
 
-    M(w) = sum_k softmax(w)_k ReLU(A_k);  w* = argmax_w f(x * s(U(M(w)))), Adam from equal weights;  M = M(w*)
+    M(w) = sum_k softmax(w)_k ReLU(A_k);  w* = argmax_w f(x * m + h * (1 - m)), m = s(U(M(w))), Adam from equal weights
+    h = 0, the mean color in normalized values;  M = M(w*)
 
-    Traps: each image keeps its own best step and stops on its own, so the batch does not matter; the official code
-    stops on the sum over the batch.
+    Traps: the authors' code masks pixels in [0, 1], so h is black (hidden=black), and it keeps the last step and not
+    the best, or the step at which the score is lower than a tenth of the steps before (keep=last): the preset
+    opticam_authors. It compares sums over the batch; here each image stops on its own, so the batch does not matter.
     """
 
     iterations: Count = option(50, help="gradient steps")
@@ -38,24 +43,33 @@ class OptiCAM:
         0.0, help="an image stops when its score changes by less than this share in one step; 0 for never"
     )
 
+    hidden: Literal["mean", "black"] = option("mean", help="color of what the mask hides")
+    keep: Literal["best", "last"] = option(
+        "best", help="step whose weights are kept: of the highest score, or the last (first at which the score fell)"
+    )
+
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        return self._mixed(layer, self._best(layer))
+        return self._mixed(layer, self._climbed(layer))
 
     def _mixed(self, layer: LayerFeatures, weights: Tensor) -> Tensor:
         """(B, K) weights before their softmax to raw maps (B, H, W)."""
         return weighted_sum(weights.softmax(1), layer.activations.relu())
 
-    def _best(self, layer: LayerFeatures) -> Tensor:
-        """(B, K) the weights of each image's highest score."""
+    def _climbed(self, layer: LayerFeatures) -> Tensor:
+        """(B, K) the weights of each image's highest score, or of its last step."""
         weights = torch.full(layer.activations.shape[:2], 0.5).to(layer.activations)
         slope, curve = torch.zeros_like(weights), torch.zeros_like(weights)
-        best, top, last = weights.clone(), None, None
-        running = torch.ones(len(weights), dtype=torch.bool, device=weights.device)
+        best, last = weights, None
+        top = checked = torch.full_like(layer.scores, -torch.inf)
+        running = torch.ones_like(top, dtype=torch.bool)
         for step in range(1, self.iterations + 1):
             score, gradient = self._climb(layer, weights)
-            better = running if top is None else running & (score > top)
+            better = running & (score > top)
             best = torch.where(better[:, None], weights, best)
-            top = score if top is None else torch.where(better, score, top)
+            top = torch.where(better, score, top)
+            if self.keep == "last" and (step - 1) % max(1, self.iterations // CHECKS) == 0:
+                running = running & ~(score < checked)
+                checked = score
             if last is not None:
                 running = running & ((score - last).abs() >= self.tolerance * last.abs())
             last = score
@@ -64,19 +78,22 @@ class OptiCAM:
             slope = BETAS[0] * slope + (1 - BETAS[0]) * gradient
             curve = BETAS[1] * curve + (1 - BETAS[1]) * gradient**2
             size = (curve / (1 - BETAS[1] ** step)).sqrt() + EPSILON
-            weights = weights + self.rate * slope / (1 - BETAS[0] ** step) / size
-        return best
+            stepped = weights + self.rate * slope / (1 - BETAS[0] ** step) / size
+            weights = torch.where(running[:, None], stepped, weights)
+        return best if self.keep == "best" else weights
 
     def _climb(self, layer: LayerFeatures, weights: Tensor) -> tuple[Tensor, Tensor]:
         """(B,) scores behind the mixed map, and their (B, K) gradients."""
         with torch.enable_grad():
             free = weights.detach().requires_grad_()
             mask = minmax(resized(self._mixed(layer, free), layer.input_size))
-        masked = (layer.images * mask.detach()[:, None].to(layer.images.dtype)).detach()
+        hidden = layer.black if self.hidden == "black" else torch.zeros_like(layer.images[:1])
+        shown = layer.images - hidden
+        masked = (shown * mask.detach()[:, None].to(shown.dtype) + hidden).detach()
         result = layer.query.forward_backward(
             masked, layer.targets, [INPUT], score=lambda logits, targets: target_scores(logits, targets, self.score)
         )
-        by_mask = (result.gradients[INPUT] * layer.images).sum(1).to(mask.dtype)
+        by_mask = (result.gradients[INPUT] * shown).sum(1).to(mask.dtype)
         with torch.enable_grad():
             along = (mask * by_mask).sum()  # given as grad_outputs, it would make torch import sympy
         (gradient,) = torch.autograd.grad(along, free)

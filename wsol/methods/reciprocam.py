@@ -28,7 +28,9 @@ class ReciproCAM:
     M_ij = f(A * 1_ij), all n cells from the layer on
 
     Identities: on a GAP head with the logit it is CAM after min-max, M = CAM / n + b, no forwards at all; used there.
-    Traps: the map is a score, so it is signed and not zero for an empty layer.
+    Traps: the map is a score, so it is signed and not zero for an empty layer. The authors' code takes the probability
+    (score=prob): the preset reciprocam_authors. gauss3 weights the neighbors' features, as ViT-Recipro-CAM does; the
+    authors' file for CNNs, where it is switched off, copies the middle cell's features to its neighbors.
     """
 
     score: Score = option("logit", help=SCORE)

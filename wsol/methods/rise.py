@@ -1,11 +1,13 @@
 """RISE."""
 
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
 from wsol.methods import LayerFeatures, method
 from wsol.methods._common.masks import SCORE, Score, masked_scores, sum_of_masks
-from wsol.options import Count, PositiveShare, option
+from wsol.options import Count, PositiveShare, Range, option
 
 
 @method(
@@ -25,12 +27,13 @@ class RISE:
     M = sum_i p(x * m_i) m_i / (N p_1)
     m_i: a coarse grid of cells kept with probability p_1, upsampled, shifted at random
 
-    Traps: all images of a run share their masks, drawn from the run's seed. The sum is divided by N p_1 once. The
-    paper takes 4000 masks for VGG-16 and 8000 for ResNet-50.
+    Traps: all images of a run share their masks, drawn from the run's seed. The sum is divided by N p_1 once. Beyond
+    the grid's border cells are repeated, where the authors' code mirrors them without the edge: masks differ within
+    half a cell of the border. The paper takes 4000 masks for VGG-16 and 8000 for ResNet-50.
     """
 
     samples: Count = option(4000, help="N, masks; the paper takes 4000 for VGG-16 and 8000 for ResNet-50")
-    cells: Count = option(7, help="cells per side of the coarse grid")
+    cells: Annotated[int, Range(1, 512)] = option(7, help="cells per side of the coarse grid")
     keep: PositiveShare = option(0.5, help="p_1, chance that a cell is kept")
     score: Score = option("prob", help=SCORE)
 

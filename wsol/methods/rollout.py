@@ -26,6 +26,7 @@ class Rollout:
 
     Identities: with mean heads, normalizing A + I is the paper's (A + I) / 2. One layer gives A[cls, patches] / 2.
     Traps: `discard` is no part of the paper: that share of each layer's smallest entries, over all its rows, becomes 0.
+    vit-explain never drops the class token's entry for itself, and divides by row sums along columns.
     """
 
     heads: Literal["mean", "max", "min"] = option("mean", help="how the heads are fused")

@@ -8,6 +8,7 @@ from torch import Tensor
 from wsol.methods import LayerFeatures, method
 from wsol.methods._common.baselines import Baseline, baseline_images
 from wsol.methods._common.masks import (
+    ORDER,
     SCORE,
     SOFTMAX,
     Order,
@@ -37,8 +38,8 @@ class ScoreCAM:
     Identities: with the channel softmax any baseline x_b gives the same map (a softmax ignores a shift).
     Traps: four meanings are in use. Over probabilities the softmax bounds the ratio of two weights by e, so the map is
     close to the mean activation; over logits it is close to one channel. The official code has no softmax and no
-    baseline (score=prob channel_softmax=false baseline=none). Flat channels get mask 0 and no weight; the official
-    code returns nothing for a flat layer, here the map is 0.
+    baseline (score=prob channel_softmax=false baseline=none). Flat channels get mask 0 and no weight; the official code
+    returns nothing for a flat layer, here the map is 0.
     """
 
     score: Score = option("prob", help=SCORE)
@@ -48,7 +49,7 @@ class ScoreCAM:
         help="whose score is subtracted: none, zeros (the paper's black image, in normalized values), or "
         "the blurred image",
     )
-    mask_order: Order = option("norm_after_up", help="stretch masks after upsampling (paper) or before (torch-cam)")
+    mask_order: Order = option("norm_after_up", help=ORDER)
     top_n: Count | None = option(
         None,
         help="only that many channels, those of largest spatial standard deviation (Faster Score-CAM); null for all",

@@ -25,20 +25,29 @@ class ShapleyCAM:
     f = y + log p;  w_k = mean(g_k - 1/2 (H A)_k), g and H the gradient and the Hessian of f at A
     M = ReLU(sum_k w_k A_k)
 
-    Identities: Grad-CAM where the Hessian is 0: score=logit behind a piecewise linear rest of the network.
+    Identities: Grad-CAM where the Hessian is 0: score=logit behind a piecewise linear rest of the network; with
+    pooled=false it is element-wise Grad-CAM there.
     Traps: the ReLU's second derivative is 0, so on ReLU networks only log p has a Hessian. `log p` goes flat for
-    confident images, `y` does not: that is why the score is their sum.
+    confident images, `y` does not: that is why the score is their sum. This is the method as its author brought it into
+    pytorch-grad-cam. The author's own repository (state ee02cce) has M = sum_k ReLU((g_k - 1/2 (H A)_k) A_k), cell by
+    cell (pooled=false): the preset shapleycam_authors.
     """
 
     score: Literal["rest", "logit", "logprob"] = option(
         "rest", help="f: y + log p (rest), y (logit) or log p (logprob)"
     )
 
+    pooled: bool = option(True, help="one weight per channel, the mean; false weights each cell on its own")
+
     def __call__(self, layer: LayerFeatures) -> Tensor:
         weights = layer.once(("shapley", self.score), lambda: self._weights(layer))
-        return weighted_map(weights, layer.activations)
+        if self.pooled:
+            return weighted_map(weights.mean((2, 3)), layer.activations)
+        return (weights * layer.activations).relu().sum(1)
 
     def _weights(self, layer: LayerFeatures) -> Tensor:
+        """(B, K, H, W) g - 1/2 H A."""
+
         def score(logits: Tensor, targets: Tensor) -> Tensor:
             own = target_logit(logits, targets)
             if self.score == "logit":
@@ -58,4 +67,4 @@ class ShapleyCAM:
                 grid = layer.query.grids.get(layer.name)
                 curved = wide(product if grid is None else grid.unfold(product))
         layer.query.cost += Cost(backwards=len(layer.images))
-        return (gradient - curved / 2).detach().mean((2, 3))
+        return (gradient - curved / 2).detach()

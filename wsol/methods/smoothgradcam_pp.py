@@ -31,7 +31,10 @@ class SmoothGradCAMpp:
     Identities: numerator=d2 with noise=0 is Grad-CAM++.
     Traps: activations, their sum S_k and the class are those of the clean image. Noise has standard deviation `noise`
     times (max - min) of the image; the inverse and absolute values are in use elsewhere. The average can make the
-    denominator cancel to nothing; such a cell is left out.
+    denominator cancel to nothing; such a cell is left out. With d1 and noise=0 it is not Grad-CAM++: a cell with g > 0
+    weighs 1 / (2 + S_k g), most where the gradient is smallest. No authors' code was found: torch-cam takes D_2 in the
+    numerator, sum(A D_3) for S_k D_3, and gradient and activation of the last noisy image; yiskw713's code averages
+    Grad-CAM++ maps of the noisy images.
     """
 
     samples: Count = option(25, help="noisy copies")

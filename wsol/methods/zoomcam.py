@@ -1,6 +1,8 @@
 """Zoom-CAM."""
 
 from collections.abc import Sequence
+from functools import reduce
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -8,6 +10,7 @@ from torch import Tensor
 from wsol.methods import LayerFeatures, method
 from wsol.methods._common.sizes import largest, resized
 from wsol.methods._common.stretch import by_maximum
+from wsol.options import option
 
 
 @method(
@@ -21,10 +24,17 @@ class ZoomCAM:
 
     M_l = ReLU(sum_k g_k * A_k);  M = max_l U(M_l / max M_l)
 
-    Traps: no official code. Reading: each layer's positive part is divided by its maximum first. It fuses its layers
-    itself; the fusion's options do not apply.
+    Traps: it fuses its layers itself; the fusion's options do not apply. The authors' code upsamples the maximum so far
+    from layer to layer, deep to shallow (upsampling=stepwise), takes all 13 ReLUs of VGG-16, and subtracts a map's
+    minimum before it divides by the maximum: the preset zoomcam_authors, up to the layers.
     """
+
+    upsampling: Literal["direct", "stepwise"] = option(
+        "direct", help="maps to the largest size at once, or the maximum so far to the next layer's size"
+    )
 
     def joint(self, layers: Sequence[LayerFeatures]) -> Tensor:
         maps = [by_maximum((layer.gradients * layer.activations).sum(1).relu()) for layer in layers]
+        if self.upsampling == "stepwise":
+            return reduce(lambda fused, finer: torch.maximum(resized(fused, finer.shape[-2:]), finer), reversed(maps))
         return torch.stack([resized(m, largest(maps)) for m in maps]).amax(0)

@@ -23,7 +23,9 @@ class Classification:
     Probabilities outside an image's `keep` highest count as 0, so it is exact where the network has at most that many.
     """
 
-    keep: Annotated[int, Range(5)] = option(20, help="how many of the highest probabilities are written per image")
+    keep: Annotated[int, Range(5, 1_000_000)] = option(
+        20, help="how many of the highest probabilities are written per image"
+    )
 
     scores = (
         mean("top1", name="top1_cls", label="Top-1 Cls", percent=True, proportion=True),

@@ -9,12 +9,12 @@ from wsol.metrics._common.truth import OBJECT, Against, truth_of
 from wsol.metrics._scores import mean
 from wsol.options import NotNegative, option
 
-TOLERANCE = 15.0  # pixels; Zhang et al., 2018, on images with a short side of 224 (TorchRay)
+TOLERANCE = 15.0  # pixels; Zhang et al., 2018, on images with a short side of 224; less than that, as in TorchRay
 FRAME = 224
 
 
 def pointing_share(saliency: Floats, objects: NDArray[np.bool_], *, tolerance: float) -> float | None:
-    """Share of the map's maxima that lie within `tolerance` pixels of an object pixel: 0 or 1 without ties.
+    """Share of the map's maxima on an object pixel or less than `tolerance` pixels from one: 0 or 1 without ties.
 
     Counting any tied maximum as a hit would let constant maps score 100 %, as in Quantus. None without object pixels.
     """
@@ -23,7 +23,7 @@ def pointing_share(saliency: Floats, objects: NDArray[np.bool_], *, tolerance: f
     peaks = saliency == saliency.max()
     away = cv2.distanceTransform((~objects).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     # Squared distances between pixels are whole numbers; float32 roots are not.
-    near = np.rint(np.asarray(away, np.float64) ** 2) <= tolerance**2
+    near = objects | (np.rint(np.asarray(away, np.float64) ** 2) < tolerance**2)
     return float(near[peaks].mean())
 
 
@@ -32,17 +32,19 @@ def pointing_share(saliency: Floats, objects: NDArray[np.bool_], *, tolerance: f
     paper="Zhang et al., Excitation Backprop, IJCV 2018; tolerance as in TorchRay",
     year=2018,
     needs=("truth",),
-    about="Is the maximum of the map on the object, or within 15 pixels of it? Ties score the share inside.",
+    about="Is the maximum of the map on the object, or less than 15 pixels from it? Ties score the share inside.",
 )
 class PointingGame:
-    """The pointing game: a hit where the map's maximum is within a circle of the object.
+    """The pointing game: a hit where the object is inside an open circle about the map's maximum.
 
     The published number is the mean of per-class means in data sets with several classes per image; ours is the mean
     over images, and a run's tables can be sliced by class.
     """
 
     tolerance: NotNegative = option(
-        TOLERANCE, help="radius in pixels of a frame with a short side of 224, scaled with the network input"
+        TOLERANCE,
+        help="a maximum this far from the object misses it; in pixels of a frame with a short side of 224, scaled with "
+        "the network input",
     )
     against: Against = option(
         "auto", help="the mask, the boxes, or the mask where there is one (auto); ignored pixels are not object"

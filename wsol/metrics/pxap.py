@@ -1,6 +1,6 @@
 """PxAP: area under precision and recall of pixels, pooled over a data set (Choe et al., 2020, for OpenImages30k)."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from wsol.localization.resize import resize
 from wsol.metrics._base import Columns, MetricInput, metric
 from wsol.metrics._common.truth import BACKGROUND, OBJECT, Against, truth_of
 from wsol.metrics._scores import SHARE, Score, mean
-from wsol.options import Range, option
+from wsol.options import Step, option
 from wsol.stats.reductions import pxap
 
 POOLED = ("foreground", "background")
@@ -55,7 +55,7 @@ class PxAP:
     PxAP = sum_l P_l (R_l - R_(l-1)) over descending thresholds; pIoU = max over thresholds of the pooled IoU.
     """
 
-    step: Annotated[float, Range(0, 0.5, above=True)] = option(0.001, help="distance of the thresholds")
+    step: Step = option(0.001, help="distance of the thresholds")
     against: Against = option("mask", help="the mask; boxes and auto are not the published metric")
 
     scores = (

@@ -1,10 +1,8 @@
 """Deletion and insertion as in RISE's tables (Petsiuk et al., 2018)."""
 
-from typing import Annotated
-
 from wsol.metrics._base import metric
 from wsol.metrics._common.rise import CURVES, PAPER, DeletionInsertion
-from wsol.options import Range
+from wsol.options import Steps
 
 
 @metric(
@@ -19,4 +17,4 @@ from wsol.options import Range
 class Rise2018Dataset(DeletionInsertion):
     """Deletion and insertion, the setting of RISE's data-set numbers."""
 
-    steps: Annotated[int, Range(2)] = 28
+    steps: Steps = 28

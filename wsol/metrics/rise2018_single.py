@@ -1,10 +1,8 @@
 """Deletion and insertion as in RISE's plots of single images (Petsiuk et al., 2018)."""
 
-from typing import Annotated
-
 from wsol.metrics._base import metric
 from wsol.metrics._common.rise import CURVES, PAPER, DeletionInsertion
-from wsol.options import Range
+from wsol.options import Steps
 
 
 @metric(
@@ -19,4 +17,4 @@ from wsol.options import Range
 class Rise2018Single(DeletionInsertion):
     """Deletion and insertion, the setting of RISE's single-image plots."""
 
-    steps: Annotated[int, Range(2)] = 224
+    steps: Steps = 224

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from wsol.errors import ModelError
-from wsol.models.imagenet import WNIDS, english_names
 from wsol.models.network import evaluating, noise
 
 if TYPE_CHECKING:
@@ -53,10 +52,9 @@ class Classifier:
         return normalized(image, self.mean, self.std)
 
     @property
-    def other_names(self) -> tuple[tuple[str, ...], ...]:
-        """Ways to name a thousand classes that nothing else is known of: ImageNet's WordNet ids and English names."""
-        known = self.num_classes == len(WNIDS) and self.class_names[:1] in ((), ("tench",))
-        return (WNIDS, english_names()) if known else ()
+    def black(self) -> Color:
+        """A black pixel as `normalized` gives it."""
+        return black_pixel(self.mean, self.std)
 
     @property
     def example(self) -> Tensor:
@@ -82,6 +80,12 @@ def weights_id(source: str, module: nn.Module) -> str:
         digest.update(f"{key} {plain.dtype} {tuple(plain.shape)};".encode())
         digest.update(plain.reshape(-1).view(torch.uint8).numpy())
     return f"{source}:{digest.hexdigest()[:12]}"
+
+
+def black_pixel(mean: Color, std: Color) -> Color:
+    """Pixels of 0, less the mean, over the deviation."""
+    red, green, blue = (-center / spread for center, spread in zip(mean, std, strict=True))
+    return red, green, blue
 
 
 def normalized(image: Any, mean: Color, std: Color) -> NDArray[np.float32]:

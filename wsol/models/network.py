@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from copy import copy
 from dataclasses import dataclass
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class Network(Protocol):
-    """A network, what to call it in messages, and one example of its input, (1, C, *space)."""
+    """A network, what to call it in messages, one example of its input, (1, C, *space), and what is black in it.
+
+    `black` is by channel, in normalized values; None where the normalization is not known.
+    """
 
     @property
     def name(self) -> str: ...
@@ -28,6 +31,9 @@ class Network(Protocol):
     @property
     def example(self) -> Tensor: ...
 
+    @property
+    def black(self) -> Sequence[float] | None: ...
+
 
 @dataclass(frozen=True, eq=False)
 class AnyNetwork:
@@ -35,6 +41,7 @@ class AnyNetwork:
 
     module: nn.Module
     example: Tensor
+    black: Sequence[float] | None = None
 
     @property
     def name(self) -> str:

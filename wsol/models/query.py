@@ -38,6 +38,7 @@ class ModelQuery:
     grids : by layer, how tokens become a grid (transformers).
     chunk : images at a time; autocast : run in bfloat16, as the shared pass did.
     pad : whether to pad; None pads on a GPU, where it pays.
+    black : by channel, what the network receives for a black pixel; None where its normalization is not known.
     timed : whether times are being measured, so that a device is waited for.
     cost : what has been spent so far; `seconds` counts only work that was taken over from another variant.
     """
@@ -50,12 +51,14 @@ class ModelQuery:
         chunk: int = 64,
         autocast: bool = False,
         pad: bool | None = None,
+        black: Sequence[float] | None = None,
     ) -> None:
         self.module = module
         self.grids = {} if grids is None else grids
         self.chunk = chunk
         self.autocast = autocast
         self.pad = pad
+        self.black = black
         self.timed = False
         self.cost = Cost()
         self._sizes: dict[object, set[int]] = defaultdict(set)

@@ -72,7 +72,8 @@ def load(name: str, *, weights: str | None, num_classes: int | None, input_size:
     if name in AUXILIARY:
         # Torchvision's own files were trained elsewhere, on another normalization, and the network has to undo ours.
         options["transform_input"] = official is not None
-        options["aux_logits"] = any(part in k for k in weights_files.read_state(wanted) for part in AUXILIARY[name])
+        state = weights_files.read_state(wanted)
+        options["aux_logits"] = any(head in key for key in state for head in AUXILIARY[name])  # behind any prefix
     module, source = weights_files.load_file(
         lambda classes: _build(name, classes, options), wanted, num_classes=num_classes, name=name
     )

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".pth", ".pt", ".bin", ".safetensors", ".ckpt", ".tar")
-WRAPPERS = (  # what training scripts call it
-    "state_dict", "model", "model_state_dict", "net", "network", "net_state_dict", "weights", "params",
-    "state_dict_ema", "model_ema", "ema",
-)  # fmt: skip
-COUNTERS = ("num_batches_tracked", "n_averaged", "total_ops", "total_params")  # of no use in eval mode
+SUFFIXES = (".pth", ".pt", ".bin", ".safetensors", ".ckpt", ".tar")  # .pth.tar is what ImageNet scripts write
+WRAPPERS = (  # what training scripts call the weights; the first that is there is taken
+    *("state_dict", "model", "model_state_dict", "net", "network", "model_state", "params", "weights", "module"),
+    *("state_dict_ema", "model_ema", "ema", "params_ema"),
+)
+PREFIXES = ("module.", "_orig_mod.")  # left by DataParallel and torch.compile
+COUNTERS = ("num_batches_tracked", "total_ops", "total_params", "n_averaged")  # play no part in eval mode
+ENTRY = "@"  # checkpoint.pth@model_ema: which entry of a checkpoint
 OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d\.)")  # names in torchvision's DenseNet files of 2017
 
 
@@ -36,7 +38,7 @@ def load_file(
     """
     state = read_state(path)
     module = build(num_classes)
-    state = _without_prefix(state, module.state_dict(), path)
+    state = without_prefix(state, module.state_dict(), path=path)
     counts = class_counts(module.state_dict(), state)
     if counts is not None:
         own, theirs = counts
@@ -50,19 +52,19 @@ def load_file(
 
 
 def read_state(path: str) -> dict[str, Tensor]:
-    """Parameter name to tensor, from a .pth, .pt, .ckpt, .pth.tar or .safetensors file; wrappers are taken off.
+    """Parameter name to tensor, from a file of weights; wrappers and prefixes are taken off.
 
-    ``file.pth#model_ema`` is the entry of that name; without it, the first usual one.
-
-    Pickled objects other than tensors are refused (`weights_only`): opening a file must not run its code.
+    ``FILE@ENTRY`` takes one entry of a checkpoint that has several. Pickled objects other than tensors are refused
+    (`weights_only`): opening a file must not run its code.
     """
-    file = Path(path).expanduser()
-    wanted = ""
-    if not file.is_file() and "#" in file.name:
-        file, wanted = file.with_name(file.name.rpartition("#")[0]), file.name.rpartition("#")[2]
+    file, entry = _file_and_entry(path)
     if not file.is_file():
+        if file.exists():
+            raise ModelError(f"{path} is {'a folder' if file.is_dir() else 'a pipe or device'}, not a file of weights")
+        if file.is_symlink():
+            raise ModelError(f"{path} is a link to {file.readlink()}, which is not there")
         beside = file.parent.glob("*") if file.parent.is_dir() else ()
-        near = [str(p) for p in beside if p.suffix in SUFFIXES]
+        near = [str(p) for p in beside if p.suffix in SUFFIXES and p.is_file()]
         raise unknown("weights file", path, near, error=ModelError)
     if file.suffix not in SUFFIXES:
         raise ModelError(f"{path} doesn't end in one of {', '.join(SUFFIXES)}: weights are read from those")
@@ -79,8 +81,35 @@ def read_state(path: str) -> dict[str, Tensor]:
             "save it again with torch.save(model.state_dict(), ...)"
         ) from error
     except Exception as error:  # zip, pickle, safetensors and the disk each have their own
-        raise ModelError(f"{path} can't be read as weights: {_first_line(error)}") from error
-    return _unwrap(content, path, wanted)
+        raise ModelError(f"{path} can't be read as weights: {_why(error)}") from error
+    return _plain(_unwrap(content, path, entry), path)
+
+
+def _file_and_entry(path: str) -> tuple[Path, str]:
+    file = Path(path).expanduser()
+    before, mark, entry = file.name.rpartition(ENTRY)
+    if mark and before and not file.exists():
+        return file.with_name(before), entry
+    return file, ""
+
+
+def without_prefix(state: dict[str, Tensor], own: Mapping[str, Tensor], *, path: str) -> dict[str, Tensor]:
+    """`state` without a prefix under which all parameters of the network are, and without what is not under it.
+
+    Lightning writes ``model.conv.weight``, and beside it the weights of losses. What is taken off is logged.
+    """
+    needed = [key for key in own if not key.endswith(COUNTERS)]
+    if not needed or any(key in state for key in needed):
+        return state
+    first = needed[0]
+    for prefix in sorted((key.removesuffix(first) for key in state if key.endswith(f".{first}")), key=len):
+        if all(prefix + key in state for key in needed):
+            under = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+            others = [key for key in state if not key.startswith(prefix)]
+            beside = f"; {len(others)} entries beside it are left out, first {others[0]!r}" if others else ""
+            log.info("%s: the weights are those under the prefix %r%s", path, prefix, beside)
+            return under
+    return state
 
 
 def class_counts(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> tuple[int, int] | None:
@@ -109,7 +138,7 @@ def check_count(whose: str, count: int, wanted: int | None) -> None:
 def fill(module: nn.Module, state: Mapping[str, Tensor], *, path: str, name: str) -> None:
     """Put all of `state` into `module`. Raises ModelError with the first key that doesn't fit, and how many don't."""
     own = module.state_dict()
-    # Files older than BatchNorm's counter of batches lack it; it plays no part in eval mode.
+    # Files older than BatchNorm's counter of batches lack it, others have counters of more.
     missing = [k for k in own if k not in state and not k.endswith(COUNTERS)]
     unexpected = [k for k in state if k not in own and not k.endswith(COUNTERS)]
     if missing or unexpected:
@@ -128,9 +157,7 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], *, path: str, name: str
         raise ModelError(
             f"the weights in {path} don't fit {name}: {len(differing)} differ in shape (first {key!r}: {shapes})"
         )
-    module.load_state_dict(
-        {k: v for k, v in state.items() if k in own}, strict=False
-    )  # strict but for the counters: checked above
+    module.load_state_dict(state, strict=False)  # strict but for the counters: checked above
     check_finite(module, path)
 
 
@@ -143,30 +170,41 @@ def check_finite(module: nn.Module, whose: str) -> None:
             )
 
 
-def _without_prefix(state: Mapping[str, Tensor], own: Mapping[str, Tensor], path: str) -> dict[str, Tensor]:
-    """The state with what stands in front of all its names taken off, where they then are the network's."""
-    needed = [key for key in own if not key.endswith(COUNTERS)]
-    named = [key for key in state if not key.endswith(COUNTERS)]
-    if not needed or not named or all(key in state for key in needed):
-        return dict(state)
-    for prefix in sorted({key.removesuffix(needed[0]) for key in named if key.endswith("." + needed[0])}, key=len):
-        if all(prefix + key in state for key in needed) and all(key.startswith(prefix) for key in named):
-            log.info("the names of the weights in %s without the %r in front of them all", path, prefix)
-            return {key.removeprefix(prefix): value for key, value in state.items()}
-    return dict(state)
+def _unwrap(content: Any, path: str, entry: str) -> Any:
+    """What is in the wrappers of a training script; of several, the one called `entry`, or the first of `WRAPPERS`."""
+    if not isinstance(content, Mapping):
+        return content
+    if entry:
+        if entry not in content:
+            raise unknown("entry", entry, map(str, content), see=f"torch.load({path!r})", error=ModelError)
+        return _unwrap(content[entry], path, "")
+    inner = {str(key): value for key, value in content.items() if _holds_tensors(value)}
+    known = [key for key in WRAPPERS if key in inner] or (list(inner) if len(inner) == 1 else [])
+    if not known:
+        if inner:
+            raise ModelError(
+                f"{path} holds several sets of weights, {', '.join(inner)}; say which: {path}{ENTRY}{next(iter(inner))}"
+            )
+        return next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), content)
+    others = [key for key in inner if key != known[0]]
+    if others:
+        log.warning(
+            "%s holds %s: %s is taken; model.weights=%s%s%s takes the other",
+            *(path, ", ".join(inner), known[0], path, ENTRY, others[0]),
+        )
+    return _unwrap(inner[known[0]], path, "")
 
 
-def _unwrap(content: Any, path: str, wanted: str = "") -> dict[str, Tensor]:
-    if isinstance(content, Mapping):
-        inner = [key for key, value in content.items() if isinstance(key, str) and isinstance(value, Mapping)]
-        usual = [key for key in WRAPPERS if key in inner]
-        if wanted and wanted not in inner:
-            raise unknown(f"entry of {path}", wanted, inner, error=ModelError)
-        if chosen := wanted or next(iter(usual), ""):
-            if len(usual) > 1 and not wanted:
-                others = ", ".join(f"{path}#{key}" for key in usual[1:])
-                log.warning("%s holds several networks: %r is taken; for another give %s", path, chosen, others)
-            content = content[chosen]
+def _holds_tensors(value: Any) -> bool:
+    """Whether a value is a state dict, or a wrapper of one."""
+    if not isinstance(value, Mapping) or not value:
+        return False
+    return all(isinstance(v, torch.Tensor) for v in value.values()) or any(
+        _holds_tensors(value.get(key)) for key in WRAPPERS
+    )
+
+
+def _plain(content: Any, path: str) -> dict[str, Tensor]:
     if not isinstance(content, Mapping) or not content:
         raise ModelError(
             f"{path} holds no state dict: it is {'empty' if isinstance(content, Mapping) else type(content).__name__}"
@@ -177,8 +215,25 @@ def _unwrap(content: Any, path: str, wanted: str = "") -> dict[str, Tensor]:
         raise ModelError(
             f"{path} is not a state dict: its entry {other!r} is not a tensor; save model.state_dict() alone"
         )
+    for key, value in state.items():
+        kinds = {
+            "sparse": value.layout != torch.strided,
+            "meta": value.is_meta,
+            "complex": value.is_complex(),
+            "quantized": value.is_quantized,
+        }
+        kind = next((kind for kind, is_it in kinds.items() if is_it), None)
+        if kind:
+            raise ModelError(f"{path}: {key!r} is a {kind} tensor; weights are dense tensors of real numbers")
+    for prefix in PREFIXES:
+        if all(k.startswith(prefix) for k in state if not k.endswith(COUNTERS)):
+            state = {k.removeprefix(prefix): v for k, v in state.items()}
     return {OLD_DENSENET.sub(r"\1\2", k): v for k, v in state.items()}
 
 
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
+def _why(error: Exception) -> str:
+    if isinstance(error, EOFError):
+        return "it is empty or cut short"
+    if isinstance(error, RuntimeError | OSError | ValueError) and str(error):
+        return str(error).splitlines()[0]
+    return "it is damaged, or was not written by torch.save"

@@ -10,10 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import uuid
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -27,6 +25,7 @@ from wsol.errors import DataError, OutputError, unknown
 from wsol.runs.checksum import checksum
 from wsol.runs.merge import by_variant, table_of
 from wsol.runs.schema import KEY, MEASURED, About, Footer
+from wsol.runs.write import write_text, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +100,7 @@ class RunFolder:
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write run.json; also makes this run the `latest`. Raises OutputError when the folder can't be written."""
         text = json.dumps(manifest, indent=1, default=str)
-        write_whole(self.path / "run.json", lambda place: place.write_text(text))
+        write_text(self.path / "run.json", text)
 
     def done(self, shard: Shard) -> Work:
         """The (variant, measure) pairs whose rows of this shard are complete."""
@@ -255,27 +254,6 @@ def _covering(parts: Iterable[Footer], shard: Shard) -> Work:
         for pair in footer.work:
             there[pair].update(footer.image_ids)
     return frozenset(pair for pair, ids in there.items() if ids.issuperset(shard.image_ids))
-
-
-def write_whole(place: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` make a file beside `place`, then move it there: readers see all of it or nothing.
-
-    Raises OutputError where the folder can't be written.
-    """
-    beside = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write(beside)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())  # network file systems may otherwise show the name before the bytes
-        beside.replace(place)
-    except OSError as error:
-        raise OutputError(
-            f"can't write {place}: {error.strerror}; choose another folder with paths.runs=DIR (wsol score: --runs DIR)"
-        ) from error
-    finally:
-        if beside.exists():
-            beside.unlink()
 
 
 def open_run(name: str | Path, runs: Path) -> RunFolder:

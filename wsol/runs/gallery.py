@@ -19,8 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wsol.runs.folder import content_hash, write_whole
+from wsol.runs.folder import content_hash
 from wsol.runs.schema import KEY
+from wsol.runs.write import write_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

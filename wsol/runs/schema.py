@@ -152,6 +152,7 @@ class MetricInfo:
     name : what columns start with. changes : the options that differ from the defaults.
     sample : how many images it was measured on, None for all.
     curves : columns that hold one curve per image over [0, 1], by name what the axis below it says.
+    takes_map : False for what is the same for every map: a metric of the network's predictions.
     """
 
     name: str
@@ -160,6 +161,7 @@ class MetricInfo:
     changes: Mapping[str, Any] = field(default_factory=dict)
     sample: int | None = None
     curves: Mapping[str, str] = field(default_factory=dict)
+    takes_map: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

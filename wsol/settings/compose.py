@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -60,12 +60,15 @@ def checked(typed: Sequence[str], *, multirun: bool = False) -> Request:
     search = f"hydra.searchpath=[{','.join(map(words.quoted, searched))}]"
     groups, others = words.group_words(given), words.other_words(given)
     _check_plugins(others)
+    of_hydra = [str(word) for word in others if word.group == "hydra"]
     # one composition for each value of the longest sweep: every choice is composed at least once
     alternatives = [list(map(str, words.single(word))) for word in groups]
     settings = []
     for row in zip_longest(*alternatives) if alternatives else [()]:
         first = [value or values[0] for value, values in zip(row, alternatives, strict=True)]
         settings.append(_composed([search, *first], with_hydra=True))
+        if choices.sources().folders:
+            _check_code(_composed([search, *first, *of_hydra], with_hydra=True), of_hydra)
     multirun = multirun or any(one.hydra.mode is RunMode.MULTIRUN for one in settings)
     words.check_keys(others, [_choices(one) for one in settings])
     whole = [*groups, *(words.readable(word, multirun=multirun) for word in others)]
@@ -136,5 +139,52 @@ def _check_plugins(given: Sequence[Word]) -> None:
             raise unknown(word.key, word.value, known, see=see)
 
 
+def _check_code(composed: DictConfig, of_hydra: Sequence[str]) -> None:
+    """Raises ConfigError where files of ``--config-dir`` set what Hydra runs as code; the command line may.
+
+    What is composed must be what Hydra's own files and the words of the command line compose to.
+    """
+    groups = {k: v for k, v in composed.hydra.runtime.choices.items() if k.startswith("hydra/")}
+    typed = {Word.of(word).key for word in of_hydra}
+    chosen = [f"{group}={name}" for group, name in groups.items() if name is not None and group not in typed]
+    try:
+        trusted = _composed([f"hydra.searchpath=[{words.quoted(address())}]", *chosen, *of_hydra], with_hydra=True)
+    except ConfigError as error:
+        raise ConfigError(f"a file of --config-dir stands for one of Hydra's own ({error}); remove it there") from error
+    for key, facts in RUNS_CODE.items():
+        if facts(OmegaConf.select(composed.hydra, key)) != facts(OmegaConf.select(trusted.hydra, key)):
+            raise ConfigError(
+                f"a file of --config-dir sets hydra.{key}, by which it could run code; "
+                f"remove it there, and give hydra.{key}... on the command line if you want it"
+            )
+
+
+def _whole(node: Any) -> Any:
+    return OmegaConf.to_container(node, resolve=False) if OmegaConf.is_config(node) else node
+
+
+def _targets(node: Any, key: str = "") -> set[tuple[str, str]]:
+    """The classes that a node names, with their places."""
+    if isinstance(node, DictConfig):
+        node = _whole(node)
+    parts = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    inner = (_targets(value, f"{key}.{name}") for name, value in parts)
+    return {(key, str(node))} if key.endswith("._target_") else set().union(*inner)
+
+
+# parts of Hydra's configuration that name classes, shell commands or variables of the environment; of a sweeper,
+# only its classes: which values it sweeps is for files to say
+RUNS_CODE: Mapping[str, Callable[[Any], Any]] = {
+    "callbacks": _whole,
+    "job_logging": _whole,
+    "hydra_logging": _whole,
+    "launcher": _whole,
+    "job.env_set": _whole,
+    "job.env_copy": _whole,
+    "sweeper": _targets,
+}
+
+
 def _sentence(error: BaseException) -> str:
-    return " ".join(str(error).split("\n")[0].split())
+    first, *others = str(error).strip().split("\n")
+    return " ".join(f"{first} {others[0]}".split() if first.endswith(":") and others else first.split())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from wsol.options import Count, Range, option
+from wsol.options import Batch, Count, Range, Side, Threads, WholeNumber, option
 
 SHARD_SIZE = 200  # images per file of rows
 
@@ -17,10 +17,12 @@ class ModelSpec:
     """The `model` group: a network by name. None leaves an option to the architecture and its weights."""
 
     name: str = option("", help="a network, see wsol list models")
-    weights: Path | str | None = option(None, help="random, a name such as DEFAULT, or a file of weights")
-    num_classes: Count | None = option(None, help="number of classes")
-    input_size: Count | None = option(None, help="side of the square network input in pixels")
-    classes: Path | None = option(None, help="file of the network's class names in its order, one per line, or JSON")
+    weights: Path | str | None = option(
+        None, help="random, a name such as DEFAULT, or a file of weights (FILE@ENTRY of a checkpoint with several)"
+    )
+    num_classes: Annotated[int, Range(1, 10_000_000)] | None = option(None, help="number of classes")
+    input_size: Side | None = option(None, help="side of the square network input in pixels")
+    classes: Path | None = option(None, help="file of the classes' names, one per line in the network's order")
     output: Literal["logits", "prob"] = option("logits", help="prob: the network itself ends in a softmax or sigmoid")
     text: Path | None = option(None, help="model=clip: file of embedded texts, (C, D), that are the classes")
     tower: str | None = option(None, help="model=clip: timm's name of the image tower; null is ViT-B/16's")
@@ -38,10 +40,10 @@ class Engine:
     device: str = option("auto", help="auto (cuda when there is one, else cpu), cpu, cuda, cuda:1, mps")
     precision: Literal["float32", "float64", "bfloat16"] = option("float32", help="bfloat16 by autocast")
     tf32: bool = option(False, help="whether CUDA may multiply float32 in TF32")
-    batch_size: Count = option(16, help="network inputs per batch")
-    chunk: Count | None = option(None, help="extra forward passes at a time; null is 16 on the CPU, 64 on CUDA")
+    batch_size: Batch = option(16, help="network inputs per batch")
+    chunk: Batch | None = option(None, help="extra forward passes at a time; null is 16 on the CPU, 64 on CUDA")
     shard_size: Count = option(SHARD_SIZE, help="images per file of rows")
-    threads: Count | None = option(None, help="for reading images and finding boxes; null is one per core")
+    threads: Threads | None = option(None, help="for reading images and finding boxes; null is one per core")
     part: str | None = option(None, help="2/8: only the second of eight shares of the shards")
 
     @property
@@ -62,9 +64,9 @@ class Paths:
 class General:
     """The settings in no group."""
 
-    seed: int = option(0, help="of all random numbers")
+    seed: WholeNumber = option(0, help="of all random numbers")
     table: bool = option(True, help="print the table when done")
     tau_from: str | tuple[str, ...] | None = option("oracle", help="oracle, split-half, val or val:RUN")
     figures: Literal["svg", "png", "pdf"] | None = option(None, help="draw what the run varies, in this format")
     profile: bool = option(False, help="print where the time went, by stage")
-    gallery: Annotated[int, Range(0)] = option(60, help="images kept with their maps for `wsol report`")
+    gallery: Annotated[int, Range(0, 1_000_000)] = option(60, help="images kept with their maps for `wsol report`")

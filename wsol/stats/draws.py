@@ -25,12 +25,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wsol.errors import ConfigError, DataError
-from wsol.stats.intervals import LEVEL, Estimate, degrees, effective_n, standard_error, wilson
+from wsol.stats.intervals import LEVEL, Estimate, effective_n, logit_interval, standard_error, wilson
 from wsol.stats.resamples import Resamples
+from wsol.stats.skewed import bounded_mean, is_skewed
 from wsol.stats.tails import normal_quantile, t_quantile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+# Where an interval comes from, as tables say it.
+INTERVALS = {
+    "rechosen": "bootstrap with the best threshold chosen again in each replicate",
+    "wilson": "Wilson's for shares at a fixed threshold",
+    "student": "Student's for means",
+    "bounds": "Gaffke's for means too skewed for Student's, from the bounds of the number",
+    "pooled": "bootstrap for pooled scores",
+    "none": "none for means too skewed for their number of images, of numbers without bounds",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +57,11 @@ class Draws:
     resamples : which images the replicates hold; differences need the same in both variants.
     contact : (b,) winner's-curse draws around `value` where a threshold was chosen on these images, else None.
     bounded : whether the statistic is a share of images, in [0, 1].
+    bounds : the lowest and highest value that the statistic and each image can have, where there are any.
     tau : the thresholds chosen on the sample, if any.
     scores : (n,) what each image scored, where that is not its `influence`: images are counted by it.
+    part : (images,) which of the resampled images the statistic is of, where a threshold was chosen on all of them and
+        chosen again in each replicate; None for all.
     """
 
     value: float
@@ -56,27 +70,68 @@ class Draws:
     resamples: Resamples
     contact: NDArray[np.float64] | None = None
     bounded: bool = False
+    bounds: tuple[float, float] | None = None
     tau: tuple[float, ...] = ()
     scores: NDArray[np.float64] | None = None
+    part: NDArray[np.bool_] | None = None
 
     @property
     def n(self) -> int:
         """Number of images."""
-        return self.resamples.n
+        return self.resamples.n if self.part is None else int(self.part.sum())
+
+    @property
+    def clusters(self) -> NDArray[np.int64] | None:
+        """(n,) the cluster of each image, or None."""
+        whole = self.resamples.clusters
+        return whole if whole is None or self.part is None else whole[self.part]
+
+    @property
+    def units(self) -> int:
+        """How many independent things the statistic is of: images, or clusters."""
+        return self.n if self.clusters is None else len(np.unique(self.clusters))
+
+    @property
+    def rechosen(self) -> bool:
+        """Whether every replicate chose a threshold again."""
+        return self.contact is not None or self.part is not None
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a mean over images of numbers that are not bits, and nothing was chosen."""
+        return not self.bounded and self.influence is not None and self.contact is None
 
     @property
     def error(self) -> float:
-        """Standard error with thresholds held where they were chosen; that of the replicates for a pooled statistic."""
-        if self.influence is not None:
-            return standard_error(self.influence, clusters=self.resamples.clusters)
-        return spread(self.replicates) if self.resamples.units > 1 else float("nan")
+        """Standard error; that of the replicates for a pooled statistic, and where they move more than the images do.
+
+        That of a maximum is with thresholds held where they were chosen.
+        """
+        if self.units < 2:
+            return float("nan")
+        if self.influence is None:
+            # replicates of n images spread as if n were the degrees of freedom
+            return spread(self.replicates) * float(np.sqrt(self.units / (self.units - 1)))
+        error = standard_error(self.influence, clusters=self.clusters)
+        return error if self.part is None else max(error, spread(self.replicates))
+
+    @property
+    def interval(self) -> str:
+        """Where the interval comes from: a word of INTERVALS."""
+        if self.bounded:
+            return "rechosen" if self.rechosen else "wilson"
+        if self.influence is None:
+            return "pooled"
+        if self.clusters is None and self.units > 1 and is_skewed(self.influence):
+            return "bounds" if self.bounds else "none"
+        return "student"
 
     def estimate(self, *, level: float = LEVEL) -> Estimate:
         """The value on the sample and the interval for the population's; the value is never outside its interval."""
         error, n = self.error, self.n
         if not self.bounded:
-            half = t_quantile(level, degrees(self.resamples.units)) * error
-            return Estimate(self.value, self.value - half, self.value + half, n, level)
+            low, high = self._unbounded(level)
+            return Estimate(self.value, min(low, self.value), max(high, self.value), n, level)
         curse, bias = 0.0, 0.0
         if self.contact is not None:
             reach = float(np.quantile(self.contact, (1 + level) / 2)) - self.value
@@ -86,6 +141,20 @@ class Draws:
         low, _ = wilson((self.value - curse) * effective, effective, level=level)
         _, high = wilson((self.value - bias) * effective, effective, level=level)
         return Estimate(self.value, min(low, self.value), max(high, self.value), n, level)
+
+    def _unbounded(self, level: float) -> tuple[float, float]:
+        if self.interval == "none":
+            return float("nan"), float("nan")
+        if self.interval == "bounds":
+            assert self.influence is not None
+            assert self.bounds is not None
+            return bounded_mean(self.influence, *self.bounds, level=level)
+        half = t_quantile(level, max(self.units - 1, 1)) * self.error
+        least, most = self.bounds or (-np.inf, np.inf)
+        if self.influence is None and least < self.value < most < np.inf:
+            return logit_interval(self.value, half, least, most)
+        low, high = np.clip([self.value - half, self.value + half], least, most)
+        return float(low), float(high)
 
 
 def spread(replicates: NDArray[np.float64]) -> float:
@@ -111,6 +180,7 @@ def average(draws: Sequence[Draws]) -> Draws:
         influence=np.mean(influences, axis=0) if len(influences) == len(draws) else None,
         contact=np.mean(contacts, axis=0) if any(one.contact is not None for one in draws) else None,
         bounded=all(one.bounded for one in draws),
+        bounds=first.bounds if all(one.bounds == first.bounds for one in draws) else None,
         tau=tuple(tau for one in draws for tau in one.tau),
         scores=np.mean(scores, axis=0) if len(scores) == len(draws) else None,
     )

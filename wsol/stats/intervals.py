@@ -18,6 +18,7 @@ __all__ = [
     "Estimate",
     "degrees",
     "effective_n",
+    "logit_interval",
     "mean",
     "normal_quantile",
     "proportion",
@@ -104,6 +105,14 @@ def standard_error(values: NDArray[np.float64], *, clusters: ArrayLike | None = 
         residuals = np.bincount(codes, residuals)
     units = len(residuals)
     return float(np.sqrt(units / (units - 1) * (residuals**2).sum())) / n if units > 1 else float("nan")
+
+
+def logit_interval(value: float, half: float, least: float, most: float) -> tuple[float, float]:
+    """An interval of half width `half` around a number inside (least, most), bent so that it stays inside."""
+    share = (value - least) / (most - least)
+    middle, reach = np.log(share / (1 - share)), half / (most - least) / (share * (1 - share))
+    low, high = (least + (most - least) / (1 + np.exp(-np.clip([middle - reach, middle + reach], -700, 700)))).tolist()
+    return float(low), float(high)
 
 
 def degrees(n: int, clusters: ArrayLike | None = None) -> int:

@@ -7,7 +7,7 @@ turns +-0.62 points into +-0.28 (handbook: field 6; Miller 2024, sec. 4.2).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from wsol.errors import ConfigError, DataError
 from wsol.stats.draws import spread
 from wsol.stats.intervals import LEVEL, degrees, standard_error
+from wsol.stats.skewed import bounded_mean, is_skewed, zero_mean_p
 from wsol.stats.tails import binomial_below, normal_quantile, t_quantile, t_tails
 
 if TYPE_CHECKING:
@@ -56,24 +57,51 @@ def difference(a: Draws, b: Draws, *, level: float = LEVEL) -> Difference:
     """
     if not a.resamples.same_as(b.resamples):
         raise ConfigError("a paired difference needs the same images and resamples on both sides; use one seed for all")
+    if _are_hits(a) and _are_hits(b):
+        assert a.influence is not None
+        assert b.influence is not None
+        return paired_hits(a.influence, b.influence, level=level)
     value = a.value - b.value
     again = a.replicates - b.replicates
     errors = [spread(again)]
+    if a.influence is None or b.influence is None:
+        errors[0] *= float(np.sqrt(a.units / max(a.units - 1, 1)))
     better = worse = 0
     if a.influence is not None and b.influence is not None:
         apart = a.influence - b.influence
         counted = apart if a.scores is None or b.scores is None else a.scores - b.scores
         better, worse = int((counted > 0).sum()), int((counted < 0).sum())
-        errors.append(_smoothed_error(apart, a.resamples.clusters))
+        errors.append(_smoothed_error(apart, a.clusters))
     error = max((one for one in errors if not np.isnan(one)), default=float("nan"))
-    if a.resamples.units < 2:
+    if a.units < 2:
         error = float("nan")  # all replicates are the one image or class there is: they agree, and tell nothing
-    chosen = a.contact is not None or b.contact is not None
+    chosen = a.contact is not None or b.contact is not None  # the best of several; a part's threshold is not its best
     centre = value - (float(again.mean()) - value) if chosen and error > 0 else value
-    df = degrees(a.resamples.units)
+    df = max(a.units - 1, 1)
     half = t_quantile(level, df) * error
     p = _p_value(centre, error, df)
-    return Difference(value, min(centre - half, value), max(centre + half, value), p, a.n, better, worse, level)
+    whole = Difference(value, min(centre - half, value), max(centre + half, value), p, a.n, better, worse, level)
+    return _of_skewed(whole, a, b) if a.plain and b.plain and a.units > 1 else whole
+
+
+def _of_skewed(found: Difference, a: Draws, b: Draws) -> Difference:
+    """The difference of two means, where too few images differ, or too unlike, for Student's test.
+
+    Interval and p come from the bounds of the numbers. Without bounds there is no interval, and p is that of the exact
+    sign test where it is larger.
+    """
+    assert a.influence is not None
+    assert b.influence is not None
+    apart = a.influence - b.influence
+    if a.clusters is not None or not apart.any() or not is_skewed(apart):
+        return found
+    if a.bounds is None or a.bounds != b.bounds:
+        signs = mcnemar(apart > 0, apart < 0)
+        return replace(found, low=float("nan"), high=float("nan"), p=max(found.p, signs.p))
+    reach = a.bounds[1] - a.bounds[0]
+    low, high = bounded_mean(apart, -reach, reach, level=found.level)
+    p = zero_mean_p(apart, -reach, reach)
+    return replace(found, low=min(low, found.value), high=max(high, found.value), p=p)
 
 
 def paired_mean(a: ArrayLike, b: ArrayLike, *, clusters: ArrayLike | None = None, level: float = LEVEL) -> Difference:
@@ -153,6 +181,12 @@ def _smoothed_error(apart: NDArray[np.float64], clusters: ArrayLike | None) -> f
     if not len(differing) or clusters is not None:
         return plain
     return float(np.hypot(0.0 if np.isnan(plain) else plain, np.sqrt(2 * np.mean(differing**2)) / len(apart)))
+
+
+def _are_hits(draws: Draws) -> bool:
+    """Whether it is the share of bits of independent images, at a threshold that was not chosen on them."""
+    plain = draws.bounded and not draws.rechosen and draws.scores is None and draws.clusters is None
+    return plain and draws.n > 1 and draws.influence is not None and bool(np.isin(draws.influence, (0, 1)).all())
 
 
 def _p_value(value: float, error: float, df: int) -> float:

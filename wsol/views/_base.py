@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, dataclass_transform
 
-from wsol.errors import ConfigError
-from wsol.options import build, option
+from wsol.options import Side, build, fit, option
 from wsol.registry import Registry
 from wsol.views._merge import merge_rules
 
@@ -76,15 +75,14 @@ class View(ABC):
     name, about : its key, and what it does in a few words.
     """
 
-    side: int = option(help="side of the network input in pixels; null for the network's own")
+    side: Side = option(help="side of the network input in pixels; null for the network's own")
     merge: Annotated[str, merge_rules] = option("sum", help="how maps of several crops are added on the canvas")
 
     name: ClassVar[str]
     about: ClassVar[str]
 
     def __post_init__(self) -> None:
-        if self.side < 8:
-            raise ConfigError(f"view.side={self.side} is too small; expected at least 8 pixels")
+        fit(self.side, Side, where="view.side")
         merge_rules.check(self.merge, "view.merge")
 
     @abstractmethod
@@ -146,7 +144,7 @@ def view(name: str, *, about: str) -> Callable[[type[V]], type[V]]:
 
 
 def view_named(name: str, side: int, **options: Any) -> View:
-    """The view of a name. Raises UnknownName for another one, ConfigError for a side that is too small."""
+    """The view of a name. Raises UnknownName for another one, ConfigError for a side out of range."""
     return views[name](side, **options)
 
 

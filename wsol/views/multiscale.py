@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from wsol.options import option
+from wsol.options import Range, option
 from wsol.views._base import Layout, Placement, View, view
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 class MultiScale(View):
     """The whole image squashed at several sizes, each a multiple of 32 pixels (CAMERAS, Jalwana et al., 2021)."""
 
-    scales: tuple[float, ...] = option((1.0, 1.5, 2.0), help="sizes in sides of the network input")
+    scales: tuple[Annotated[float, Range(0, 8, above=True)], ...] = option(
+        (1.0, 1.5, 2.0), help="sizes in sides of the network input"
+    )
 
     def layout(self, size_wh: tuple[int, int]) -> Layout:
         square = (self.side, self.side)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +11,13 @@ import pyarrow as pa
 import pytest
 
 from tests.report.made_up import make_run
+from tests.report.printing import printed
 from wsol.errors import DataError
+from wsol.report.numbers.aliases import aliases
 from wsol.report.numbers.slices import slicer
 from wsol.report.numbers.summary import Cell, Settings, Summary, summarize
 from wsol.runs.folder import RunFolder, Shard
+from wsol.stats.intervals import wilson
 
 QUALITY = {"gradcam@stage5": 0.0, "layercam@stage5": 0.1}
 
@@ -70,6 +75,10 @@ def test_a_fixed_threshold_has_no_maximum(run: RunFolder) -> None:
     cell = find(summary, "gt_known_loc", "gradcam2017")
     assert cell.value == pytest.approx(100 * (iou >= 0.5).mean())
     assert (cell.tau, cell.tau_from) == ((0.15,), "fixed 0.15")
+    low, high = wilson(float((iou >= 0.5).sum()), 60)
+    assert (cell.low, cell.high) == pytest.approx((100 * low, 100 * high))
+    text = printed(summary, protocols=["gradcam2017"])
+    assert "over images: Wilson's for shares at a fixed threshold." in text
 
 
 def test_slices_keep_the_threshold_of_all_images_and_add_up_to_them(run: RunFolder) -> None:
@@ -83,6 +92,7 @@ def test_slices_keep_the_threshold_of_all_images_and_add_up_to_them(run: RunFold
     assert sum(c.n * c.value for c in parts) == pytest.approx(60 * whole.value)
     assert {c.tau for c in parts} == {whole.tau}
     assert {c.tau_from for c in parts} == {"best on all images"}
+    assert {c.draws.interval for c in parts if c.draws} == {"rechosen"}
 
 
 def test_slices_by_class_objects_and_correctness_name_what_they_hold(run: RunFolder) -> None:
@@ -152,8 +162,6 @@ def test_a_metric_without_a_value_on_some_images_is_averaged_over_the_others(tmp
     for row in rows[:4]:
         row["rise2018_dataset/deletion_auc"] = None
     footer = run.footers()[0]
-    from wsol.runs.folder import Shard
-
     run.write(Shard(0, tuple(table["image_id"].to_pylist())), rows, frozenset(footer.work), run.about())
     cell = find(summarize(run, n_resamples=20), "deletion_auc", "rise2018_dataset")
     assert cell.n == 6
@@ -168,6 +176,8 @@ def test_psol_averages_over_classes(tmp_path: Path) -> None:
     hits = iou_at(run, name) >= 0.5
     expected = np.mean([hits[labels == c].mean(0) for c in range(4)], axis=0).max()
     assert cell.value == pytest.approx(100 * expected)
+    assert cell.draws is not None
+    assert cell.draws.interval == "rechosen"
 
 
 def test_a_run_without_rows_says_how_to_get_some(tmp_path: Path) -> None:
@@ -178,18 +188,13 @@ def test_a_run_without_rows_says_how_to_get_some(tmp_path: Path) -> None:
 
 
 def test_equal_maps_are_told_by_their_digests(run: RunFolder) -> None:
-    from wsol.report.numbers.aliases import same_rows
-
     about = run.about()
-    tables = {
-        key: table.append_column("map_digest", pa.array([f"{n:016x}" for n in range(len(table))]))
-        for key, table in run.tables().items()
-    }
-    assert same_rows(tables, about.variants, about.protocols) == {"layercam@stage5": "gradcam@stage5"}
+    tables = {key: digested(table, range(len(table))) for key, table in run.tables().items()}
+    assert aliases(tables, about).same == {"layercam@stage5": "gradcam@stage5"}
     one = tables["layercam@stage5"].column_names.index("map_digest")
     other = pa.array([f"{n:016x}" for n in range(1, 61)])
     tables["layercam@stage5"] = tables["layercam@stage5"].set_column(one, "map_digest", other)
-    assert same_rows(tables, about.variants, about.protocols) == {}
+    assert aliases(tables, about).same == {}
 
 
 def test_twins_are_told_from_rows_and_named_after_the_older_paper(tmp_path: Path) -> None:
@@ -197,14 +202,75 @@ def test_twins_are_told_from_rows_and_named_after_the_older_paper(tmp_path: Path
     assert summarize(run, n_resamples=10).same == {"hirescam@stage5": "cam@stage5"}
 
 
-def test_a_twin_on_a_sample_of_the_images_is_found_too(tmp_path: Path) -> None:
-    from wsol.report.numbers.aliases import same_rows
+FIXED = "choe2020_v1[tau=0.0]"  # every positive map gives the full box
 
+
+def test_boxes_at_a_fixed_threshold_do_not_make_two_methods_one(tmp_path: Path) -> None:
+    methods = {"gradcam@stage5": 0.0, "lafam@stage5": "gradcam@stage5", "centergauss": "gradcam@stage5"}
+    run = make_run(tmp_path / "run", methods, protocols=(FIXED,))
+    found = summarize(run, n_resamples=10)
+    assert found.same == {}
+    assert found.alike == {"lafam@stage5": "gradcam@stage5", "centergauss": "gradcam@stage5"}
+    text = printed(found)
+    assert (
+        "Equal to gradcam@stage5 in all that was measured, yet not merged with it: lafam@stage5, centergauss." in text
+    )
+    assert "| = gradcam" not in text
+
+
+@pytest.mark.parametrize("protocol", ["choe2020_v1", FIXED])
+@pytest.mark.parametrize(("moved", "same"), [(0.0, True), (1e-7, True), (0.01, False)])
+def test_all_metric_columns_together_tell_methods_apart(
+    tmp_path: Path, protocol: str, moved: float, *, same: bool
+) -> None:
+    run = make_run(tmp_path / "run", {"cam@s": 0.0, "lafam@s": "cam@s"}, protocols=(protocol,), rise=True)
+    rows = [row for table in run.tables().values() for row in table.to_pylist()]
+    for row in rows:
+        row["rise2018_dataset/deletion_auc"] += moved * (row["variant"] == "lafam@s")
+    run.write(
+        Shard(0, tuple(sorted({r["image_id"] for r in rows}))), rows, frozenset(run.footers()[0].work), run.about()
+    )
+    assert summarize(run, n_resamples=10).same == ({"lafam@s": "cam@s"} if same else {})
+
+
+def test_what_is_measured_of_the_network_alone_does_not_make_two_methods_one(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"cam@s": 0.0, "lafam@s": "cam@s"}, protocols=(FIXED,), rise=True)
+    about = run.about()
+    known = {name: dataclasses.replace(metric, takes_map=False) for name, metric in about.metrics.items()}
+    found = aliases(run.tables(), dataclasses.replace(about, metrics=known))
+    assert (dict(found.same), dict(found.alike)) == ({}, {"lafam@s": "cam@s"})
+
+
+def test_few_images_show_twins_by_their_maps_alone_and_the_table_says_so(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"cam@s": 0.0, "hirescam@s": "cam@s"}, n=8)
+    assert summarize(run, n_resamples=10).same == {}
+    assert "at least 20 images" in printed(summarize(run, n_resamples=10))
+    tables = {key: digested(table, range(8)) for key, table in run.tables().items()}
+    assert aliases(tables, run.about()).same == {"hirescam@s": "cam@s"}
+
+
+def test_a_method_whose_maps_are_all_the_same_is_named(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"cam@s": 0.0, "gradcam@s": 0.1, "fullbox": 0.0}, n=30)
+    numbers = {"cam@s": range(30), "gradcam@s": [0] * 28 + [1, 2], "fullbox": [0] * 30}
+    rows = [row for key, table in run.tables().items() for row in digested(table, numbers[key]).to_pylist()]
+    run.write(
+        Shard(0, tuple(sorted({r["image_id"] for r in rows}))), rows, frozenset(run.footers()[0].work), run.about()
+    )
+    found = summarize(run, n_resamples=10)
+    assert found.repeated == {"gradcam@s": 28}
+    assert "gradcam@s: one and the same map on 28 of 30 images, as where every map is all zeros." in printed(found)
+
+
+def digested(table: pa.Table, numbers: Iterable[int]) -> pa.Table:
+    return table.append_column("map_digest", pa.array([f"{n:016x}" for n in numbers]))
+
+
+def test_a_twin_on_a_sample_of_the_images_is_found_too(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0, "xgradcam@stage5": "gradcam@stage5", "cam@stage5": 0.0})
     tables, about = run.tables(), run.about()
     tables["xgradcam@stage5"] = tables["xgradcam@stage5"].slice(5, 24)
     tables["cam@stage5"] = tables["cam@stage5"].slice(5, 24)
-    assert same_rows(tables, about.variants, about.protocols) == {"xgradcam@stage5": "gradcam@stage5"}
+    assert aliases(tables, about).same == {"xgradcam@stage5": "gradcam@stage5"}
 
 
 def test_top_5_is_left_out_where_there_are_five_classes_or_fewer(tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ def test_the_gallery_moves_no_row(run: RunFolder, tmp_path: Path) -> None:
 
 
 def test_a_gallery_of_a_strange_size_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"gallery='many' is not int"):
+    with pytest.raises(ConfigError, match=r"gallery='many' is not valid; expected int"):
         made("gallery=many")
 
 

@@ -121,7 +121,7 @@ def test_latest_and_out_are_understood(run: RunFolder, tmp_path: Path) -> None:
     [
         (["report", "nothing", "--runs", "{here}"], "there is no run"),
         (["report", "{run}", "--style", "gif"], "--style gif is not a kind of figure; use png, svg, pdf"),
-        (["report", "{run}", "--images", "-1"], "--images -1 is not a number of images"),
+        (["report", "{run}", "--images", "-1"], "argument --images: -1 is out of range; give 0 or more"),
         (["report", "{run}", "-o", "{file}/x.html", "--resamples", "20"], "choose another file with -o FILE"),
     ],
 )

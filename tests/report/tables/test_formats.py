@@ -16,7 +16,7 @@ import pytest
 from tests.report.printing import printed
 from wsol.errors import ConfigError
 from wsol.report.numbers.summary import Summary
-from wsol.report.tables.render import as_latex
+from wsol.report.tables.render import as_csv, as_latex, as_markdown
 from wsol.report.tables.table import Column, Table, words
 
 
@@ -108,3 +108,27 @@ def test_html_is_a_table_whose_tags_close(summary: Summary) -> None:
 def test_an_unknown_format_names_the_nearest(summary: Summary) -> None:
     with pytest.raises(ConfigError, match="no format 'latex'; nearest"):
         printed(summary, "latex")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<script>alert(1)</script>", "\\<script>alert(1)\\</script>"),
+        ("<!-- x", "\\<!-- x"),
+        ("[a](javascript:b)", "[a]\\(javascript:b)"),
+        ("a|b\nc", "a\\|b c"),
+        ("[55.7, 62.1]", "[55.7, 62.1]"),
+        ("p < 0.05", "p < 0.05"),
+    ],
+)
+def test_markdown_shows_names_and_runs_none_of_them(text: str, shown: str) -> None:
+    made = as_markdown(Table(columns=[Column("a")], rows=[words(text)]))
+    assert made.splitlines()[2] == f"| {shown.rjust(max(3, len(shown)))} |" or f"| {shown} |" in made
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3+cmd|x", "@SUM(A1)", "\tx"])
+def test_no_cell_of_a_csv_file_is_a_formula(text: str) -> None:
+    made = as_csv(
+        Table(columns=[Column("a")], rows=[words(text)], numbers=[{"a": text, "b": -0.5, "c": "-0.5 [-1, 2]"}])
+    )
+    assert next(csv.reader(io.StringIO(made.partition("\n")[2]))) == [f"'{text}", "-0.5", "-0.5 [-1, 2]"]

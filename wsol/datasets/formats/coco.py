@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
 import logging
-import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from posixpath import normpath
+from typing import TYPE_CHECKING, Annotated, Literal
 
+import msgspec
 import numpy as np
+from msgspec import Meta, Struct
 
 from wsol.datasets import checks, files
 from wsol.datasets.base import Sample, dataset
+from wsol.datasets.fields import Side, Whole, check_unique, read_json, short
 from wsol.datasets.files import FileDataset
+from wsol.datasets.segments import Segmentation, decode
 from wsol.errors import DataError
 from wsol.options import option
 
@@ -27,6 +28,42 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ROUNDING = 1.0  # pixels: published COCO boxes end up to that far outside their image; they are cut off
+Id = Whole | Annotated[str, Meta(min_length=1)]
+
+
+class CocoImage(Struct, frozen=True):
+    """An image of the file."""
+
+    id: Id
+    file_name: Annotated[str, Meta(min_length=1)]
+    width: Side
+    height: Side
+
+
+class CocoObject(Struct, frozen=True):
+    """An annotation of the file; `bbox` is x, y, w, h."""
+
+    id: Id
+    image_id: Id
+    category_id: Id
+    bbox: tuple[float, float, float, float]
+    segmentation: Segmentation = None
+    iscrowd: bool | None = False
+
+
+class CocoCategory(Struct, frozen=True):
+    """A category of the file."""
+
+    id: Id
+    name: str
+
+
+class CocoFile(Struct, frozen=True):
+    """What is read of a COCO annotation file."""
+
+    images: list[CocoImage]
+    annotations: list[CocoObject]
+    categories: list[CocoCategory]
 
 
 @dataset("coco")
@@ -49,142 +86,130 @@ class Coco(FileDataset):
 
     @property
     def class_names(self) -> Sequence[str]:
-        names = {self._labels[c]: str(category["name"]) for c, category in self._categories.items()}
+        names = {self._labels[c]: name for c, name in self._categories.items()}
         return tuple(names.get(label, "") for label in range(max(names, default=-1) + 1))
 
     def file_name(self, sample: Sample) -> str:
-        return str(self._rows[sample.image_id][0]["file_name"])
+        return self._rows[sample.image_id][0].file_name
 
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
         """Union of the class's segmentations; 255 where only a crowd of it is. None where an object has none."""
         _, objects = self._rows[sample.image_id]
-        if not all(a.get("segmentation") for a in objects if not a.get("iscrowd")):
+        if not all(a.segmentation for a in objects if not a.iscrowd):
             return None
         width, height = sample.size_wh
         seen, ignored = np.zeros((2, height, width), bool)
         for a in objects:
-            if a.get("segmentation"):
-                (ignored if a.get("iscrowd") else seen)[self._decode(a)] = True
+            if a.segmentation:
+                try:
+                    (ignored if a.iscrowd else seen)[decode(a.segmentation, sample.size_wh)] = True
+                except ValueError as error:
+                    raise DataError(
+                        f"annotation {a.id} in {self.annotations} has an unusable segmentation: {error}"
+                    ) from error
         return np.where(seen, 1, np.where(ignored, 255, 0)).astype(np.uint8)
 
-    def coco_ids(self) -> dict[str, tuple[int, int]]:
+    def coco_ids(self) -> dict[str, tuple[int | str, int | str]]:
         """By sample id the image's and the category's id in the file."""
-        return {name: (image["id"], objects[0]["category_id"]) for name, (image, objects) in self._rows.items()}
+        return {name: (image.id, objects[0].category_id) for name, (image, objects) in self._rows.items()}
+
+    @property
+    def category_ids(self) -> Mapping[str, int]:
+        return {str(c): label for c, label in self._labels.items()}
 
     def details(self) -> Sequence[str]:
-        objects = [a for sample in self.samples() for a in self._rows[sample.image_id][1]]
-        return [json.dumps(a.get("segmentation"), sort_keys=True) for a in objects]
+        return [self._shapes(sample) for sample in self.samples()]
 
     def stamp(self, sample: Sample) -> str:
-        shapes = json.dumps([a.get("segmentation") for a in self._rows[sample.image_id][1]], sort_keys=True)
-        return f"{super().stamp(sample)} {shapes}"
+        return f"{super().stamp(sample)} {self._shapes(sample)}"
+
+    def _shapes(self, sample: Sample) -> str:
+        return msgspec.json.encode([a.segmentation for a in self._rows[sample.image_id][1]]).decode()
 
     @cached_property
-    def _coco(self) -> Any:
-        """pycocotools' index, made without its prints."""
+    def _file(self) -> CocoFile:
         path = files.existing(self.annotations, option="dataset.annotations", folder=False)
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path} is not a JSON file: {error}") from error
+        content = read_json(path, CocoFile, what="a COCO annotation file")
         _check_tables(content, path)
-        from pycocotools.coco import COCO
-
-        index = COCO()
-        index.dataset = content
-        with contextlib.redirect_stdout(io.StringIO()):
-            index.createIndex()
-        return index
+        return content
 
     @cached_property
-    def _categories(self) -> Mapping[int, Mapping[str, Any]]:
-        return dict(sorted(self._coco.cats.items()))
+    def _categories(self) -> Mapping[int | str, str]:
+        """Category id to name, in the order of the ids."""
+        return dict(sorted(((c.id, c.name) for c in self._file.categories), key=lambda c: _order(c[0])))
 
     @cached_property
-    def _labels(self) -> Mapping[int, int]:
+    def _labels(self) -> Mapping[int | str, int]:
         """Category id to label."""
-        return {c: c if self.label_map == "id" else place for place, c in enumerate(self._categories)}
+        if self.label_map == "contiguous":
+            return {c: place for place, c in enumerate(self._categories)}
+        text = next((c for c in self._categories if isinstance(c, str)), None)
+        if text is not None:
+            raise DataError(
+                f"{self.annotations} has the category id {text!r}, a text: use dataset.label_map=contiguous"
+            )
+        return {c: int(c) for c in self._categories}
 
     @cached_property
-    def _rows(self) -> dict[str, tuple[Mapping[str, Any], list[Mapping[str, Any]]]]:
+    def _rows(self) -> dict[str, tuple[CocoImage, list[CocoObject]]]:
         """Row id to (image, its annotations of the row's class), sorted by id; a class of crowds alone makes no row."""
-        by_class: dict[int, dict[int, list[Mapping[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+        by_class: dict[int | str, dict[int | str, list[CocoObject]]] = defaultdict(lambda: defaultdict(list))
         flat = 0
-        for a in self._coco.dataset["annotations"]:
-            if a.get("iscrowd") or min(a["bbox"][2:]) != 0:
-                by_class[a["image_id"]][a["category_id"]].append(a)
+        for a in self._file.annotations:
+            if a.iscrowd or min(a.bbox[2:]) != 0:
+                by_class[a.image_id][a.category_id].append(a)
             else:
                 flat += 1
         if flat:
             log.warning("%s: %d boxes without area are left out", self.annotations, flat)
-        names = [category["name"] for category in self._categories.values()]
-        unique = len(set(names)) == len(names)
-        rows = {}
-        for image_id, image in self._coco.imgs.items():
-            classes = {c: some for c, some in by_class[image_id].items() if not all(a.get("iscrowd") for a in some)}
+        unique = len(set(self._categories.values())) == len(self._categories)
+        rows = []
+        for image in self._file.images:
+            classes = {c: some for c, some in by_class[image.id].items() if not all(a.iscrowd for a in some)}
             for c, objects in classes.items():
-                category = self._categories[c]["name"] if unique else c
-                rows[image["file_name"] if len(classes) == 1 else f"{image['file_name']}#{category}"] = (image, objects)
+                category = self._categories[c] if unique else c
+                rows.append((image.file_name if len(classes) == 1 else f"{image.file_name}#{category}", image, objects))
         if not rows:
             raise DataError(f"{self.annotations} has no image with a box: the dataset is empty")
-        return dict(sorted(rows.items())[: self.limit])
+        check_unique((name for name, _, _ in rows), self.annotations, what="image id")
+        return {name: (image, objects) for name, image, objects in sorted(rows, key=lambda r: r[0])[: self.limit]}
 
     def read(self) -> Sequence[Sample]:
         rows = list(self._rows.values())
-        self.present(image["file_name"] for image, _ in rows)
-        sizes = [(int(image["width"]), int(image["height"])) for image, _ in rows]
-        mine = [(row, a["bbox"]) for row, (_, objects) in enumerate(rows) for a in objects if not a.get("iscrowd")]
+        self.present(image.file_name for image, _ in rows)
+        sizes = [(image.width, image.height) for image, _ in rows]
+        mine = [(row, a.bbox) for row, (_, objects) in enumerate(rows) for a in objects if not a.iscrowd]
         owners = np.array([row for row, _ in mine], np.int64)
         boxes = np.array([(x, y, x + w, y + h) for _, (x, y, w, h) in mine], np.float64)
         frame = np.tile(np.array(sizes, np.float64)[owners], 2)
         inside = np.clip(boxes, 0, frame)
         boxes = np.where(np.abs(boxes - inside) <= ROUNDING, inside, boxes)
-        labels = [self._labels[objects[0]["category_id"]] for _, objects in rows]
+        labels = [self._labels[objects[0].category_id] for _, objects in rows]
         return checks.make_samples(list(self._rows), labels, sizes, boxes, owners, where=self.annotations)
 
-    def _decode(self, annotation: Mapping[str, Any]) -> NDArray[np.bool_]:
-        try:
-            with warnings.catch_warnings():
-                # pycocotools 2.0.11 doesn't know the copy argument NumPy 2 hands to __array__; the answer is the same.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                mask: NDArray[np.bool_] = self._coco.annToMask(annotation).astype(bool)
-        except Exception as error:  # pycocotools raises what its C code meets
-            raise DataError(
-                f"annotation {annotation.get('id')} in {self.annotations} has an unusable segmentation"
-            ) from error
-        return mask
+
+def _order(c: int | str) -> tuple[int, int | str]:
+    return (1, c) if isinstance(c, str) else (0, c)
 
 
-def _check_tables(content: Any, path: Path) -> None:
-    """Raises DataError where the file is not a COCO annotation file, or its tables don't fit each other."""
-    for table in ("images", "annotations", "categories"):
-        if not isinstance(content, dict) or not isinstance(content.get(table), list):
-            raise DataError(f"{path} is not a COCO annotation file: it has no list {table!r}")
-    needed = {
-        "images": ("id", "file_name", "width", "height"),
-        "annotations": ("id", "image_id", "category_id", "bbox"),
-        "categories": ("id", "name"),
-    }
-    for table, fields in needed.items():
-        for place, entry in enumerate(content[table]):
-            for field in fields:
-                if not isinstance(entry, dict) or field not in entry:
-                    raise DataError(f"{path}: entry {place} of {table!r} has no {field!r}")
-    images, categories = ({e["id"] for e in content[t]} for t in ("images", "categories"))
-    names = [image["file_name"] for image in content["images"]]
-    if len(set(names)) < len(names):
-        twice = next(n for i, n in enumerate(names) if n in names[:i])
-        raise DataError(f"{path} lists the image {twice!r} twice")
-    for a in content["annotations"]:
-        for field, known in (("image_id", images), ("category_id", categories)):
-            if a[field] not in known:
-                raise DataError(f"annotation {a['id']} in {path} has {field} {a[field]!r}, which the file doesn't list")
-        box = a["bbox"]
-        if not isinstance(box, list) or len(box) != 4 or not all(isinstance(v, int | float) for v in box):
+def _check_tables(content: CocoFile, path: Path) -> None:
+    """Raises DataError where the tables of a file don't fit each other."""
+    for what, table in (
+        ("image id", content.images),
+        ("annotation id", content.annotations),
+        ("category id", content.categories),
+    ):
+        check_unique((entry.id for entry in table), path, what=what)
+    check_unique((normpath(image.file_name) for image in content.images), path, what="file_name")
+    images, categories = {image.id for image in content.images}, {category.id for category in content.categories}
+    for a in content.annotations:
+        for field_name, value, known in (("image_id", a.image_id, images), ("category_id", a.category_id, categories)):
+            if value not in known:
+                raise DataError(
+                    f"annotation {short(a.id)} in {path} has {field_name} {short(value)}, which the file doesn't list"
+                )
+        if not np.isfinite(a.bbox).all() or min(a.bbox[2:]) < 0:
             raise DataError(
-                f"annotation {a['id']} in {path} has the bbox {box!r}; it should be four numbers x, y, w, h"
-            )
-        if min(box[2:]) < 0:
-            raise DataError(
-                f"annotation {a['id']} in {path} has the bbox {box}, of negative size; boxes are x, y, w, h"
+                f"annotation {short(a.id)} in {path} has the bbox {list(a.bbox)}, of negative size or not finite; "
+                "boxes are x, y, w, h"
             )

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wsol.datasets import checks, files
 from wsol.datasets.base import Sample, dataset
+from wsol.datasets.fields import Side, check_unique, each_as, read_table, short, whole_number
 from wsol.datasets.files import FileDataset
 from wsol.errors import DataError, unknown
 from wsol.options import option
 
-if TYPE_CHECKING:
-    pass
-
 COLUMNS = ("image_id", "label", "x0", "y0", "x1", "y1")
 SIZE_COLUMNS = ("width", "height")
+NOT_NAMES = ("nan", "none", "null", "inf", "n/a")  # how tools write that there is no label
 Size = tuple[int, int]
 
 
@@ -31,8 +28,8 @@ class Folder(FileDataset):
 
     An image with several labels is one row for each, with the id ``file#label``. Boxes are pixels of the stored image,
     right and bottom at most its width and height; what they mean (inclusive or half-open) stays as in the file. Labels
-    are whole numbers, as the network counts from 0; if none is one, they are names, numbered in alphabetical order as
-    torchvision's ImageFolder does.
+    are whole numbers (109 or 109.0), as the network counts from 0; if none is one, they are names or WordNet ids, which
+    get the network's numbers (`wsol.datasets.labels.match_class_indices`).
     """
 
     annotations: Path = option(
@@ -53,36 +50,33 @@ class Folder(FileDataset):
     @cached_property
     def _lines(self) -> list[tuple[str, str, tuple[float, ...], Size | None]]:
         """(image, label, box, size or None) of every line."""
-        if Path(self.annotations).expanduser().is_dir():
+        if files.is_folder(Path(self.annotations)):
             raise DataError(
                 f"dataset.annotations={self.annotations} is a folder, not a CSV file; for the lists of wsolevaluation "
                 f"use dataset=wsolevaluation dataset.metadata={self.annotations}"
             )
         path = files.existing(self.annotations, option="dataset.annotations", folder=False)
-        numbered = files.read_lines(path)
-        reader = csv.DictReader([line for _, line in numbered], skipinitialspace=True)
-        header = list(reader.fieldnames or ())
+        header, rows = read_table(path)
         for column in COLUMNS:
             if column not in header:
                 raise unknown(f"column in {path} called", column, header, error=DataError)
         sized = all(column in header for column in SIZE_COLUMNS)
-        lines, boxless = [], []
-        for line in reader:
-            number = numbered[reader.line_num - 1][0]
-            if not any((line[c] or "").strip() for c in COLUMNS[2:]):
+        lines: list[tuple[str, str, tuple[float, ...], Size | None]] = []
+        boxless: list[int] = []
+        for number, line in rows:
+            if not any(line[c] for c in COLUMNS[2:]):
                 boxless.append(number)
                 continue
-            try:
-                box = tuple(float(line[c]) for c in COLUMNS[2:])
-                size = (int(line["width"]), int(line["height"])) if sized else None
-                image, label = line["image_id"].strip(), line["label"].strip()
-            except (TypeError, ValueError, AttributeError) as error:
-                raise DataError(
-                    f"{path}, line {number}: {list(line.values())} doesn't fit {','.join(header)}"
-                ) from error
+            image, label = line["image_id"], line["label"]
             if not image or not label:
                 raise DataError(f"{path}, line {number} has no {'label' if image else 'image_id'}")
-            lines.append((image, label, box, size))
+            try:
+                box = each_as([line[c] for c in COLUMNS[2:]], float)
+                width_height = each_as([line[c] for c in SIZE_COLUMNS], Side) if sized else ()
+            except ValueError as error:
+                values = short(",".join(line.values()))
+                raise DataError(f"{path}, line {number}: {values} doesn't fit {','.join(header)} ({error})") from error
+            lines.append((image, label, box, (width_height[0], width_height[1]) if sized else None))
         if boxless:
             raise DataError(
                 f"{len(boxless)} of {len(boxless) + len(lines)} lines of {path} have no box, first {boxless[0]}"
@@ -92,20 +86,33 @@ class Folder(FileDataset):
         return lines
 
     @cached_property
+    def _written(self) -> Mapping[str, int | None]:
+        """Label as written to the number it is, None for a name; sorted."""
+        return {label: whole_number(label) for label in sorted({label for _, label, _, _ in self._lines})}
+
+    @cached_property
     def _numbered(self) -> bool:
-        """Whether labels are numbers. Raises DataError for a mixture."""
-        names = sorted({label for _, label, _, _ in self._lines if not label.removeprefix("-").isdecimal()})
-        if names and any(label.isdecimal() for _, label, _, _ in self._lines):
+        """Whether labels are numbers. Raises DataError for a mixture, and for what is neither."""
+        names = [label for label, number in self._written.items() if number is None]
+        wrong = next(
+            (n for n in names if not any(map(str.isalpha, n)) or n.casefold() in NOT_NAMES or _is_number(n)), None
+        )
+        if wrong is not None:
+            raise DataError(f"{self.annotations} has the label {short(wrong)}, neither a whole number nor a name")
+        if names and len(names) < len(self._written):
             raise DataError(
-                f"{self.annotations} mixes numbers and names as labels, for example {names[0]!r}; use one kind"
+                f"{self.annotations} mixes numbers and names as labels, for example {short(names[0])}; use one kind"
             )
         return not names
 
     @cached_property
     def _labels(self) -> Mapping[str, int]:
         """Label as written to label as counted."""
-        written = sorted({label for _, label, _, _ in self._lines})
-        return {label: int(label) if self._numbered else place for place, label in enumerate(written)}
+        numbered = self._numbered
+        return {
+            label: number if numbered and number is not None else place
+            for place, (label, number) in enumerate(self._written.items())
+        }
 
     @cached_property
     def _rows(self) -> dict[str, tuple[str, str, list[tuple[float, ...]], Size | None]]:
@@ -114,14 +121,15 @@ class Folder(FileDataset):
         sizes: dict[str, Size | None] = {}
         for image, label, box, size in self._lines:
             if sizes.setdefault(image, size) != size:
-                raise DataError(f"image {image!r} has two sizes in {self.annotations}: {sizes[image]} and {size}")
+                raise DataError(f"image {short(image)} has two sizes in {self.annotations}: {sizes[image]} and {size}")
             boxes[image][label].append(box)
-        rows = {
-            image if len(labels) == 1 else f"{image}#{label}": (image, label, its_boxes, sizes[image])
+        rows = [
+            (image if len(labels) == 1 else f"{image}#{label}", (image, label, its_boxes, sizes[image]))
             for image, labels in boxes.items()
             for label, its_boxes in labels.items()
-        }
-        return dict(sorted(rows.items())[: self.limit])
+        ]
+        check_unique((name for name, _ in rows), self.annotations, what="image id")
+        return dict(sorted(rows, key=lambda row: row[0])[: self.limit])
 
     def read(self) -> Sequence[Sample]:
         rows = list(self._rows.values())
@@ -129,10 +137,19 @@ class Folder(FileDataset):
         sizes = [size for _, _, _, size in rows if size is not None]
         folder = self.present(names)
         if folder is not None:
-            sizes = sizes if len(sizes) == len(rows) else files.header_sizes(folder, names)
+            sizes = sizes if len(sizes) == len(rows) else self.sizes_of(folder, names)
         elif len(sizes) < len(rows):
             raise DataError(f"{self.annotations} has no columns width,height, and without images sizes are unknown")
         owners = np.repeat(np.arange(len(rows)), [len(its_boxes) for _, _, its_boxes, _ in rows])
         boxes = np.array([box for _, _, its_boxes, _ in rows for box in its_boxes], np.float64)
         labels = [self._labels[label] for _, label, _, _ in rows]
         return checks.make_samples(list(self._rows), labels, sizes, boxes, owners, where=self.annotations)
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is a number of any size, 1e400 too."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -22,7 +22,7 @@ from wsol.datasets.shapes.dice import Dice
 from wsol.datasets.shapes.glyphs import GLYPHS
 from wsol.datasets.shapes.scene import Recipe, Scene, paint_scene, plan_scene
 from wsol.errors import ConfigError, DataError, unknown
-from wsol.options import option
+from wsol.options import Count, option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +49,7 @@ class Shapes(Dataset):
 
     seed: int = option(0, help="another seed is another data set of the same kind")
     split: str = option("test", help="train, val or test; they share no image")
-    n: int | None = option(None, help="number of images, the first of the split; null for all: 6000, 1000 and 1000")
+    n: Count | None = option(None, help="number of images, the first of the split; null for all: 6000, 1000 and 1000")
     background_correlation: float = option(
         0.5, help="share of images on the background of their class, 0 to 1; 0.1 is chance"
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wsol.datasets import checks, files
 from wsol.datasets.base import Sample, dataset
+from wsol.datasets.fields import Whole, check_unique, each_as, read_lines, short
 from wsol.datasets.files import FileDataset
 from wsol.errors import DataError
 from wsol.options import option
@@ -52,7 +52,7 @@ class WsolEvaluation(FileDataset):
         Its size is that of the files, which may not be the image's: the evaluator resizes them but once, to the map's.
         Files that differ in size are brought to the image's by nearest neighbor.
         """
-        if self.masks is None:
+        if self.masks is None or not self._mask_files:
             return None
         pairs = [
             (self._read_mask(mask, sample), self._read_mask(ignore, sample) if ignore else None)
@@ -67,16 +67,21 @@ class WsolEvaluation(FileDataset):
                 ignored |= _resized(ignore, (width, height))
         return np.where(objects, 1, np.where(ignored, 255, 0)).astype(np.uint8)
 
-    def fingerprint(self) -> str:
+    def details(self) -> Sequence[str]:
         lines = [f"{i},{m},{g}" for i in self._ids for m, g in self._mask_files.get(i, ())]
-        masks = {name for i in self._ids for pair in self._mask_files.get(i, ()) for name in pair if name}
-        sizes = files.sizes_in_bytes(self.images, self._ids) + files.sizes_in_bytes(self.masks, sorted(masks))
-        return self.digest(*lines, *sizes)
+        return [*lines, *(f"{name}\t{content}" for name, content in self._mask_contents.items())]
 
     def stamp(self, sample: Sample) -> str:
         masks = self._mask_files.get(sample.image_id, ())
-        lengths = files.sizes_in_bytes(self.masks, [name for pair in masks for name in pair if name])
-        return f"{super().stamp(sample)} {masks} {lengths}"
+        contents = [self._mask_contents.get(name) for pair in masks for name in pair if name]
+        return f"{super().stamp(sample)} {masks} {contents}"
+
+    @cached_property
+    def _mask_contents(self) -> dict[str, str]:
+        return files.contents_of(self.masks, self._mask_names())
+
+    def _mask_names(self) -> list[str]:
+        return sorted({name for pairs in self._mask_files.values() for pair in pairs for name in pair if name})
 
     @cached_property
     def _folder(self) -> Path:
@@ -86,25 +91,23 @@ class WsolEvaluation(FileDataset):
     def _ids(self) -> tuple[str, ...]:
         """Sorted, the first `limit` of them."""
         path = self._file("image_ids.txt")
-        ids = [line for _, line in files.read_lines(path)]
+        ids = [line for _, line in read_lines(path)]
         if not ids:
             raise DataError(f"{path} lists no image: the dataset is empty")
-        twice = [i for i, n in Counter(ids).items() if n > 1] if len(set(ids)) < len(ids) else []
-        if twice:
-            raise DataError(f"{len(twice)} images are listed twice in {path}, first {twice[0]!r}")
+        check_unique(ids, path, what="image id")
         return tuple(sorted(ids)[: self.limit])
 
     def read(self) -> Sequence[Sample]:
         ids, place = self._ids, {image_id: i for i, image_id in enumerate(self._ids)}
-        labels = dict(self._table("class_labels.txt", 1))
+        labels = self._by_image("class_labels.txt", 1, Whole)
         checks.check_all("label", ids, labels, where=self._folder / "class_labels.txt")
         images = self.present(ids)
-        sizes = dict(self._table("image_sizes.txt", 2))
+        sizes = self._by_image("image_sizes.txt", 2, Whole)
         if sizes:
             checks.check_all("size", ids, sizes, where=self._folder / "image_sizes.txt")
-            sizes_wh = [(int(sizes[i][0]), int(sizes[i][1])) for i in ids]
+            sizes_wh = [(sizes[i][0], sizes[i][1]) for i in ids]
         elif images is not None:
-            sizes_wh = files.header_sizes(images, ids)
+            sizes_wh = self.sizes_of(images, ids)
         elif self._mask_files and self.masks is not None:  # maps that are scored without their images
             self._check_masks()
             sizes_wh = files.header_sizes(Path(self.masks).expanduser(), [self._mask_files[i][0][0] for i in ids])
@@ -117,19 +120,19 @@ class WsolEvaluation(FileDataset):
         if self._mask_files:
             self._check_masks()
         elif not self.labels_only:
-            table = self._table("localization.txt", 4)
+            table = self._table("localization.txt", 4, float)
             checks.check_all("box", ids, (i for i, _ in table), where=self._folder / "localization.txt")
             mine = [(place[i], box) for i, box in table if i in place]
             owners = np.array([owner for owner, _ in mine], np.int64)
             boxes = np.array([box for _, box in mine], np.float64)
-        classes = [int(labels[i][0]) for i in ids]
+        classes = [labels[i][0] for i in ids]
         return checks.make_samples(ids, classes, sizes_wh, boxes, owners, where=self._folder)
 
     @cached_property
     def _mask_files(self) -> dict[str, list[tuple[str, str]]]:
         """By image, its (mask, ignore mask or "") files; empty where localization.txt lists boxes."""
         path = self._file("localization.txt")
-        lines = [] if self.labels_only else files.read_lines(path)
+        lines = [] if self.labels_only else read_lines(path)
         if not self.labels_only and not lines:
             raise DataError(
                 f"{path} is empty: no image has a box or mask (dataset.labels_only=true for training splits)"
@@ -140,38 +143,46 @@ class WsolEvaluation(FileDataset):
         for number, line in lines:
             fields = line.rsplit(",", 2)
             if len(fields) != 3 or not fields[1]:
-                raise DataError(f"{path}, line {number}: {line!r} should be image,mask,ignore")
+                raise DataError(f"{path}, line {number}: {short(line)} should be image,mask,ignore")
             by_image.setdefault(fields[0], []).append((fields[1], fields[2]))
         checks.check_all("mask", self._ids, by_image, where=path)
         return {i: by_image[i] for i in self._ids}
 
     def _check_masks(self) -> None:
+        names = self._mask_names()
+        if not self.outside:
+            files.check_inside(names)
         if self.masks is not None:
             folder = files.existing(self.masks, option="dataset.masks", folder=True)
-            names = (f for pairs in self._mask_files.values() for pair in pairs for f in pair if f)
-            files.check_present(folder, dict.fromkeys(names), option="dataset.masks", what="masks")
+            files.check_present(folder, names, option="dataset.masks", what="masks", outside=self.outside)
 
     def _read_mask(self, name: str, sample: Sample) -> NDArray[np.bool_]:
-        mask = np.asarray(files.open_mask(Path(str(self.masks)).expanduser() / name, image_id=sample.image_id))
-        return mask > 0  # the reference's "> 0.5" on whole numbers
+        path = Path(str(self.masks)).expanduser() / name
+        content = self.unchanged(path, name, self._mask_contents if "_mask_contents" in self.__dict__ else {})
+        return files.as_mask(content, path, image_id=sample.image_id)  # any level, the reference's "> 0.5"
 
     def _file(self, name: str) -> Path:
         return files.existing(str(self._folder / name), option="dataset.metadata", folder=False)
 
-    def _table(self, name: str, numbers: int) -> list[tuple[str, tuple[float, ...]]]:
+    def _by_image(self, name: str, numbers: int, hint: Any) -> dict[str, tuple[int, ...]]:
+        """The lines of a file by image, each listed once."""
+        table = self._table(name, numbers, hint)
+        check_unique((image for image, _ in table), self._folder / name, what="image id")
+        return dict(table)
+
+    def _table(self, name: str, numbers: int, hint: Any) -> list[tuple[str, tuple[Any, ...]]]:
         """Lines `image,number,...` of a file. Split from the right: image names may hold commas."""
         path = self._file(name)
         table = []
-        whole = numbers < 4  # labels and sizes
-        for number, line in files.read_lines(path):
+        for number, line in read_lines(path):
             fields = line.rsplit(",", numbers)
             try:
-                values = tuple(map(int if whole else float, fields[1:]))
+                values = each_as([field.strip() for field in fields[1:]], hint)
             except ValueError:
                 values = ()
             if len(values) != numbers:
-                kind = "whole number" if whole else "number"
-                raise DataError(f"{path}, line {number}: {line!r} should be image,{','.join([kind] * numbers)}")
+                kind = "number" if hint is float else "whole number"
+                raise DataError(f"{path}, line {number}: {short(line)} should be image,{','.join([kind] * numbers)}")
             table.append((fields[0], values))
         return table
 

@@ -19,6 +19,7 @@ from wsol.models.forward import target_logit, target_probability
 Order = Literal["norm_after_up", "norm_before_up"]
 Score = Literal["prob", "logit"]
 SCORE = "what is taken of the target class: softmax probability or logit"  # help of an option
+ORDER = "stretch masks after upsampling (paper) or before (torch-cam)"  # help of an option
 SOFTMAX = "softmax of the scores over channels; false takes them as weights"  # help of an option
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from wsol.options import option
 
 Sign = Literal["none", "maxabs", "meanact"]
+CENTER = "subtract each channel's mean over the cells first"
 SIGN = "what settles the arbitrary sign: largest magnitude positive (maxabs), agreement with the mean channel (meanact)"
 
 
@@ -16,7 +17,7 @@ SIGN = "what settles the arbitrary sign: largest magnitude positive (maxabs), ag
 class PrincipalMethod:
     """The options of methods that take the first principal component."""
 
-    center: bool = option(False, help="subtract each channel's mean over the cells first, as pytorch-grad-cam does")
+    center: bool = option(False, help=f"{CENTER}, as pytorch-grad-cam does")
     sign: Sign = option("maxabs", help=SIGN)
     relu: bool = option(False, help="keep the positive part only")
 

@@ -10,16 +10,16 @@ from wsol.models.forward import ForwardPass
 LINEAR = ("linear", "bilinear", "trilinear")  # by the number of axes
 
 
-def resized(tensor: Tensor, size: tuple[int, ...], *, corners: bool = False) -> Tensor:
+def resized(tensor: Tensor, size: tuple[int, ...], *, corners: bool = False, mode: str = "") -> Tensor:
     """(B, h, w) or (B, K, h, w) at another (height, width): bilinear, with half-pixel centers or `corners` aligned.
 
-    With one or three sizes, (B, n) and (B, t, h, w) alike: linear and trilinear.
+    With one or three sizes, (B, n) and (B, t, h, w) alike: linear and trilinear. `mode` is another one of torch's.
     """
     axes = len(size)
     if tuple(tensor.shape[-axes:]) == tuple(size):
         return tensor
     channels = tensor if tensor.ndim == axes + 2 else tensor[:, None]
-    found = torch.nn.functional.interpolate(channels, size=size, mode=LINEAR[axes - 1], align_corners=corners)
+    found = torch.nn.functional.interpolate(channels, size=size, mode=mode or LINEAR[axes - 1], align_corners=corners)
     return found if tensor.ndim == axes + 2 else found[:, 0]
 
 

@@ -6,7 +6,7 @@ a box filter and whose order inside ties is reversed; `rise_fixed` mends both.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from wsol.metrics._common.curves import Paths, Ties, area, map_ranks, path_proba
 from wsol.metrics._common.groups import SizeGroup, by_size
 from wsol.metrics._scores import SHARE, mean
 from wsol.models.forward import class_probabilities
-from wsol.options import Range, option
+from wsol.options import Steps, option
 
 Curve = NDArray[np.float64]
 
@@ -35,7 +35,7 @@ class DeletionInsertion(BatchMetric):
     image; in both the most salient pixels change first. The score is the softmax probability of one class.
     """
 
-    steps: Annotated[int, Range(2)] = option(28, help="points of a curve; the step is ceil(h w / steps) pixels")
+    steps: Steps = option(28, help="points of a curve; the step is ceil(h w / steps) pixels")
     blur: Blur = option("folded", help="RISE's own kernel (folded) or a Gaussian, both 11 x 11 with sigma 5")
     border: Literal["zero", "reflect"] = option(
         "zero",

@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
+from wsol.datasets.arrays import load_npy
 from wsol.errors import ConfigError, ModelError, first_line
 from wsol.models import timm
 from wsol.models.classifier import Classifier, finish
@@ -85,7 +85,7 @@ def text_classes(path: str) -> tuple[tuple[str, ...], Tensor]:
     if "{" in path:
         raise ModelError(f"text={path!r} is a prompt; embed it with a text encoder for every class and give the file")
     try:
-        embeddings: Any = np.load(file) if file.suffix == ".npy" else _only_tensor(file)
+        embeddings: Any = load_npy(file) if file.suffix == ".npy" else _only_tensor(file)
     except Exception as error:  # numpy, safetensors and the disk each raise their own
         raise ModelError(
             f"text={path} can't be read as embeddings ({first_line(error)}); expected a .npy or .safetensors file"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wsol.runs.folder import RunFolder
     from wsol.runs.schema import ProtocolInfo
 
-    Ids = Mapping[str, tuple[int, int]]  # by sample id, those of the image and of the category
+    Ids = Mapping[str, tuple[int | str, int | str]]  # by sample id, those of the image and of the category
 
 
 def coco_files(

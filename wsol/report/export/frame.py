@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wsol.errors import DataError
 from wsol.report.numbers.rows import curves_of, rows_of, tau_of
+from wsol.report.tables.text import inert
 from wsol.runs.folder import open_run
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ def frame(
     if not parts:
         raise DataError(f"run {', '.join(map(str, names))} has no rows yet; start it with: wsol run")
     return pd.concat(parts, ignore_index=True)
+
+
+def spreadsheet_safe(rows: pd.DataFrame) -> pd.DataFrame:
+    """Texts that a spreadsheet would take for formulas with an apostrophe in front."""
+    texts = {str(n): rows[n].map(inert, na_action="ignore") for n in rows.select_dtypes(["object", "string"])}
+    return rows.assign(**texts).rename(columns=inert)
 
 
 def _frames(folder: RunFolder, *, lists: bool) -> list[pd.DataFrame]:

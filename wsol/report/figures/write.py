@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wsol.errors import ConfigError, OutputError
+from wsol.errors import ConfigError
 from wsol.report.figures import plots
 from wsol.report.figures.map_grid import map_grid
 from wsol.report.figures.style import STYLE
@@ -17,6 +17,7 @@ from wsol.report.numbers.rows import is_swept
 from wsol.report.numbers.studies import ablations, knob_study, over_tau
 from wsol.report.numbers.summary import RESAMPLES
 from wsol.runs import gallery
+from wsol.runs.write import write_whole
 
 if TYPE_CHECKING:
     from wsol.runs.folder import RunFolder
@@ -55,18 +56,15 @@ def write_figures(
         mpl.use("Agg")
         import matplotlib.pyplot as plt
 
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            for name, draw in figures(data):
-                if not name.startswith(only):
-                    continue
-                place = out / f"{slug(name)}.{style}"
-                figure = draw()
-                figure.savefig(place, metadata={"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(style))
-                plt.close(figure)
-                written.append(place)
-        except OSError as error:
-            raise OutputError(f"can't write to {out}: {error.strerror}; choose another folder") from error
+        undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(style)
+        for name, draw in figures(data):
+            if not name.startswith(only):
+                continue
+            place = out / f"{slug(name)}.{style}"
+            figure = draw()
+            write_whole(place, partial(figure.savefig, metadata=undated), otherwise="choose another folder")
+            plt.close(figure)
+            written.append(place)
     return written
 
 

@@ -107,11 +107,6 @@ class Subject:
         return bool(self.protocol.knobs["average"] == "classes")
 
     @property
-    def plain(self) -> bool:
-        """Whether a threshold can be chosen again in every resample: all images count alike, by one rule."""
-        return not self.by_class and self.topk_ge == self.ge
-
-    @property
     def deltas(self) -> list[float]:
         return sorted({HALF, *(delta for q in self.quantities for delta in q.deltas)})
 
@@ -127,7 +122,6 @@ def localization(subject: Subject, settings: Settings) -> list[Cell]:
     if is_swept(subject.protocol):
         taus = [tau for tau in settings.taus if tau != "val" or subject.validation is not None]
     for source in taus:
-        best = source in ("oracle", "fixed")
         held: dict[float, Held] = {}
         for name, keep in subject.slices.items():
             if not keep.any():
@@ -136,14 +130,23 @@ def localization(subject: Subject, settings: Settings) -> list[Cell]:
             by_delta: dict[float, Mapping[str, Draws]] = {}
             for delta in subject.deltas:
                 wanted = masks if delta == HALF else {}  # only those are reported
-                if best and keep.all() and subject.plain:
-                    by_delta[delta] = draw_best(curves, delta, settings.resamples(part), masks=wanted, ge=subject.ge)
+                if source == "oracle":
+                    by_delta[delta] = draw_best(
+                        curves,
+                        delta,
+                        settings.resamples(subject.rows),
+                        masks=wanted,
+                        ge=subject.ge,
+                        masks_ge=subject.topk_ge,
+                        labels=subject.rows["label"].to_numpy() if subject.by_class else None,
+                        part=None if keep.all() else keep,  # at the threshold of all: a slice's own would flatter it
+                    )
                     continue
                 if delta not in held:
                     held[delta] = _held(subject, curves, delta, source, settings)
                 by_delta[delta] = _draws(held[delta], wanted, keep, part, settings, by_class=subject.by_class)
             cells += _accuracies(subject, by_delta, part, source, settings.validation_name, name)
-            if best and not name:
+            if source in ("oracle", "fixed") and not name:
                 cells += _at_best(subject, by_delta[HALF][ALL], source, settings)
     return cells
 
@@ -158,7 +161,7 @@ class Held:
 
 
 def _held(subject: Subject, curves: Curves, delta: float, source: TauFrom, settings: Settings) -> Held:
-    """Hits at the threshold of the whole set: that of a slice alone would flatter small slices."""
+    """Hits at a fixed threshold, or at one that was chosen on other images."""
     ge, weights = subject.ge, class_weights(subject.rows["label"].to_numpy()) if subject.by_class else None
     if source == "split-half":
         halves, topk = (

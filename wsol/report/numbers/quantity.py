@@ -101,12 +101,15 @@ def cell_of(
 ) -> Cell:
     """The cell of a statistic's draws.
 
-    Intervals end where the number does: at 0 and 100 for percentages unless they are signed, at 0 for counts.
+    Intervals end where the number does: at its bounds, or at 0 and 100 for percentages unless they are signed, and at 0
+    for counts.
     """
     estimate = draws.estimate(level=LEVEL)
     scale = 100.0 if quantity.percent else 1.0
     least, most = (0.0, 100.0) if quantity.percent and not quantity.signed else (-np.inf, np.inf)
     least = 0.0 if quantity.unit == "count" else least
+    if quantity.bounds:
+        least, most = (scale * end for end in quantity.bounds)
     return Cell(
         variant=variant,
         quantity=quantity,

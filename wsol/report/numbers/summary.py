@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from wsol.errors import DataError
 from wsol.registry import load_plugin
-from wsol.report.numbers.aliases import same_rows
+from wsol.report.numbers.aliases import aliases, repeated
 from wsol.report.numbers.failures import Failures, failed, failures, prepared, without_value
 from wsol.report.numbers.lines import lines_of
 from wsol.report.numbers.localization import LONG, Subject, Validation, localization
@@ -83,7 +83,9 @@ class Summary:
     variants, protocols, metrics : by key or name, those that were asked for.
     run, info : the folder's name, and what was evaluated.
     evaluated : of how many images there are rows; fewer than the manifest's while the run goes on.
-    same : from a variant to an earlier one whose rows are equal up to rounding: one method, twice.
+    same : from a variant to an earlier one whose maps are equal up to rounding: one method, twice.
+    alike : likewise where all that was measured is equal but too little to show that the maps are.
+    repeated : of variants with one and the same map on most images, on how many.
     failures : of variants with failed images.
     timed_apart : whether some variants were added by a later command, so that milliseconds are of different runs.
     """
@@ -98,6 +100,8 @@ class Summary:
     run: str
     evaluated: int
     same: Mapping[str, str] = field(default_factory=dict)
+    alike: Mapping[str, str] = field(default_factory=dict)
+    repeated: Mapping[str, int] = field(default_factory=dict)
     failures: Mapping[str, Failures] = field(default_factory=dict)
     timed_apart: bool = False
 
@@ -176,6 +180,8 @@ def summarize(
         log.warning("metric %s is not known here and left out; name its file: --with %s.py", name, key)
     kept = {key: about.variants[key] for key in tables}
     bad = {key: failures(table, skipped=settings.skip_failed) for key, table in stored.items()}
+    one = aliases(tables, about)
+    again = {key: repeated(table, kept[key]) for key, table in tables.items()}
     return Summary(
         cells=tuple(cells),
         variants=kept,
@@ -186,7 +192,9 @@ def summarize(
         manifest=folder.manifest,
         run=folder.name,
         evaluated=max(map(len, stored.values())),
-        same=same_rows(tables, kept, about.protocols),
+        same=one.same,
+        alike=one.alike,
+        repeated={key: count for key, count in again.items() if count},
         failures={key: found for key, found in bad.items() if found is not None},
         timed_apart=_timed_apart(folder, kept),
     )
@@ -238,13 +246,14 @@ def _cell(
             values = (values < quantity.top).astype(float)
         if not len(values):
             return []
-        draws = draw_mean(values, settings.resamples(rows), bounded=quantity.proportion)
+        draws = draw_mean(values, settings.resamples(rows), bounded=quantity.proportion, bounds=quantity.bounds)
     else:
         columns_read = columns_of(rows, f"{quantity.measure}/")
         columns_read = {name: columns_read[name] for name in quantity.columns or columns_read}
         draws = draw(
             lambda weights: reductions.reduce(quantity.reduction, columns_read, weights.astype(np.float64)),
             settings.resamples(rows),
+            bounds=quantity.bounds,
         )
         if math.isnan(draws.value):
             return []

@@ -6,10 +6,12 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from wsol.report.numbers.aliases import FEWEST
 from wsol.report.numbers.choose import cell_at
 from wsol.report.numbers.lines import apart_from_seed, grouped, run_fields
 from wsol.report.numbers.quantity import Cell
 from wsol.report.tables.text import interval, number
+from wsol.stats.draws import INTERVALS
 
 if TYPE_CHECKING:
     from wsol.report.numbers.lines import Key, Line
@@ -39,6 +41,7 @@ def footer(
         sources = _sources([cell_at(lines, key) for key in keys])
         notes.append(f"Protocol{'s' * (len(protocols) > 1)}: {_listed(protocols)}; threshold: {sources}.")
     notes += [found.sentence(s.variants[key].id) for s in summaries for key, found in s.failures.items()]
+    notes += [sentence for s in summaries for sentence in _about_maps(s)]
     shown = [line.cells[key] for line in lines for key in keys if key in line.cells]
     notes.append(intervals(shown, by_class=by_class))
     if costed and any(not math.isnan(line.costs["ms"]) for line in lines):
@@ -48,6 +51,23 @@ def footer(
     if any(cell.seeds > 1 for cell in shown):
         notes.append("Stochastic methods: mean over seeds; s is the standard deviation of one seed's number.")
     notes += _versions(summaries)
+    return notes
+
+
+def _about_maps(summary: Summary) -> list[str]:
+    """Variants that are suspicious: one map for most images, or equal to another as far as anybody can see."""
+    names = {key: variant.id for key, variant in summary.variants.items()}
+    notes = [
+        f"{names[key]}: one and the same map on {count} of {summary.evaluated} images, as where every map is all zeros."
+        for key, count in summary.repeated.items()
+    ]
+    for twin in dict.fromkeys(summary.alike.values()):
+        keys = [names[key] for key, other in summary.alike.items() if other == twin]
+        listed = ", ".join(keys) if len(keys) <= MANY else f"{', '.join(keys[:MANY])} and {len(keys) - MANY} more"
+        notes.append(
+            f"Equal to {names[twin]} in all that was measured, yet not merged with it: {listed}. To show that maps are "
+            f"the same takes at least {FEWEST} images, and more than boxes at a fixed threshold."
+        )
     return notes
 
 
@@ -100,17 +120,10 @@ def intervals(cells: Collection[Cell], *, by_class: bool) -> str:
     units = "Percentages; numbers with three digits are fractions of 1."
     if len(digits) == 1:
         units = "Percentages." if 1 in digits else "Fractions of 1."
-    draws = [cell.draws for cell in cells if cell.draws is not None]
-    shares = [one for one in draws if one.bounded and one.contact is None]
-    kinds = {
-        "bootstrap with the best threshold chosen again in each replicate": any(d.contact is not None for d in draws),
-        "Wilson's for shares at a fixed threshold": bool(shares),
-        "Student's for means": any(not d.bounded and d.influence is not None for d in draws),
-        "bootstrap for pooled scores": any(d.influence is None for d in draws),
-    }
+    there = {cell.draws.interval for cell in cells if cell.draws is not None}
     drawn = "classes" if by_class else "images"
-    said = "; ".join(kind for kind, there in kinds.items() if there)
-    return f"{units} Intervals: 95 %, over {drawn}: {said}."
+    kinds = "; ".join(words for kind, words in INTERVALS.items() if kind in there)
+    return f"{units} Intervals: 95 %, over {drawn}: {kinds}."
 
 
 def _versions(summaries: Sequence[Summary]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 from wsol.errors import ConfigError, unknown
 from wsol.report.tables.table import Column, Entry, Table, table_of
 from wsol.report.tables.terminal import as_terminal
+from wsol.report.tables.text import inert
 
 TEX = {  # what LaTeX would read as its own, or lacks in text mode
     "\\": r"\textbackslash{}",
@@ -64,12 +65,12 @@ def print_table(rows: Sequence[Mapping[str, Any]], stream: TextIO | None = None)
 def as_markdown(table: Table) -> str:
     """A GitHub table that reads as text too, and the notes."""
     marked = [any(row[n].signs for row in table.rows) for n in range(len(table.columns))]
-    lines = [[column.flat for column in table.columns]]
+    lines = [[_markdown(column.flat) for column in table.columns]]
     for row in table.rows:
-        cells = [f"**{e.text}**" if e.bold else e.text for e in row]
+        cells = [f"**{_markdown(e.text)}**" if e.bold else _markdown(e.text) for e in row]
         # the others of a marked column get a blank, so that numbers stay below each other
         signs = [e.signs or (" " if mark else "") for e, mark in zip(row, marked, strict=True)]
-        lines.append([(cell + sign).replace("|", "\\|") for cell, sign in zip(cells, signs, strict=True)])
+        lines.append([cell + sign for cell, sign in zip(cells, signs, strict=True)])
     widths = [max(3, *(len(line[n]) for line in lines)) for n in range(len(table.columns))]  # rules need three
     aligned = [
         [v.rjust(w) if c.numeric else v.ljust(w) for v, w, c in zip(line, widths, table.columns, strict=True)]
@@ -77,7 +78,7 @@ def as_markdown(table: Table) -> str:
     ]
     rule = [("-" * (w - 1) + ":") if c.numeric else "-" * w for w, c in zip(widths, table.columns, strict=True)]
     head, *body = (f"| {' | '.join(line)} |" for line in [aligned[0], rule, *aligned[1:]])
-    return "\n".join([head, *body, *(["", *table.legend] if table.legend else [])]) + "\n"
+    return "\n".join([head, *body, *(["", *map(_plain, table.legend)] if table.legend else [])]) + "\n"
 
 
 def as_json(table: Table) -> str:
@@ -92,7 +93,7 @@ def as_csv(table: Table) -> str:
     writer = csv.DictWriter(out, fieldnames=names, lineterminator="\n")
     writer.writeheader()
     for record in records:
-        writer.writerow({k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in record.items()})
+        writer.writerow({k: json.dumps(v) if isinstance(v, dict | list) else inert(v) for k, v in record.items()})
     return out.getvalue()
 
 
@@ -150,6 +151,17 @@ def _latex(entry: Entry) -> str:
     # "=" opens nothing, but stays away from the column rule; "[" and "*" behind a line's end would be its options
     value = re.sub(r"^([=\[*])", r"{\1}", tex(entry.text))
     return (rf"\textbf{{{value}}}" if entry.bold else value) + tex(entry.signs)
+
+
+def _markdown(text: str) -> str:
+    """A cell: no markup, link or column can begin in it."""
+    return _plain(text).replace("|", "\\|")
+
+
+def _plain(text: str) -> str:
+    r"""Text in Markdown that no HTML or link begins in: ``<b>`` is ``\<b>``, but ``<0.001`` stays."""
+    one_line = " ".join(text.splitlines()) if "\n" in text or "\r" in text else text
+    return re.sub(r"<(?=[A-Za-z/!?])|(?<=\])(?=\()", lambda match: f"\\{match[0]}", one_line)
 
 
 def _html(entry: Entry) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from wsol.report.numbers.quantity import Cell
 from wsol.report.tables.table import Entry
 
 FAILED, LOST = "failed", "†"  # instead of a number, and its mark
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet computes (OWASP, CSV injection)
 COARSE = 4.0  # points; the ends of wider intervals move by a tenth of that from one bootstrap to the next: no digits
 
 
@@ -74,3 +77,13 @@ def cost(value: float) -> str:
     if math.isnan(value):
         return "-"
     return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.2g}"
+
+
+def inert(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula with an apostrophe in front; numbers and intervals stay.
+
+    >>> inert("=HYPERLINK(0)"), inert("layercam"), inert(-0.5)
+    ("'=HYPERLINK(0)", 'layercam', -0.5)
+    """
+    formula = isinstance(value, str) and value.startswith(FORMULA) and not re.fullmatch(r"[-+\d.,\[\] %]+", value)
+    return f"'{value}" if formula else value

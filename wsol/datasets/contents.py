@@ -1,0 +1,96 @@
+"""What files hold, as digests of their bytes; remembered by path, size and times, so that a file is read once.
+
+A file counts as known where its size, inode, time of modification and time of change are what they were; the last one
+moves whenever the content does, whatever a copying tool does to the others.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from hashlib import blake2b
+from pathlib import Path
+
+from wsol.environment import cache_dir
+
+log = logging.getLogger(__name__)
+
+ABSENT = "-"
+SETTLED_NS = 2 * 10**9  # a file that changed a moment ago may change again within one tick of its clock
+MANY = 2000  # files whose reading takes long enough for a line in the log
+Key = tuple[str, str]  # path, and its size, inode and times
+
+
+def content_digest(content: bytes) -> str:
+    """16 hex digits of some bytes."""
+    return blake2b(content, digest_size=8).hexdigest()
+
+
+def content_digests(paths: Sequence[Path]) -> list[str]:
+    """The digest of each file's bytes; `ABSENT` where there is none. Files seen before are not read again."""
+    keys = [_key(path) for path in paths]
+    known = _remembered([key for key in keys if key])
+    unread = [(path, key) for path, key in zip(paths, keys, strict=True) if key and key not in known]
+    if len(unread) > MANY:
+        log.info("reading %d files once, to know runs by their contents", len(unread))
+    with ThreadPoolExecutor(16) as pool:
+        new = dict(zip((key for _, key in unread), pool.map(_read, (path for path, _ in unread)), strict=True))
+    before = time.time_ns() - SETTLED_NS
+    _remember({key: digest for key, digest in new.items() if int(key[1].rsplit("/", 1)[1]) < before})
+    known |= new
+    return [known[key] if key else ABSENT for key in keys]
+
+
+def _key(path: Path) -> Key | None:
+    try:
+        stat = path.stat() if path.is_file() else None
+    except (OSError, ValueError):
+        return None
+    return stat and (str(path.resolve()), f"{stat.st_size}/{stat.st_ino}/{stat.st_mtime_ns}/{stat.st_ctime_ns}")
+
+
+def _read(path: Path) -> str:
+    digest = blake2b(digest_size=8)
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+    except OSError:
+        return ABSENT
+    return digest.hexdigest()
+
+
+def _open() -> sqlite3.Connection:
+    folder = cache_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    table = sqlite3.connect(folder / "contents.sqlite", timeout=10)
+    table.execute("CREATE TABLE IF NOT EXISTS contents (path TEXT PRIMARY KEY, state TEXT, digest TEXT)")
+    return table
+
+
+def _remembered(keys: Sequence[Key]) -> dict[Key, str]:
+    try:
+        with closing(_open()) as table:
+            found: dict[Key, str] = {}
+            for start in range(0, len(keys), 500):
+                some = dict(keys[start : start + 500])
+                marks = ",".join("?" * len(some))
+                rows = table.execute(f"SELECT path, state, digest FROM contents WHERE path IN ({marks})", list(some))
+                found |= {(path, state): digest for path, state, digest in rows if some[path] == state}
+            return found
+    except (OSError, ValueError, sqlite3.Error):  # nothing is remembered where nothing can be written
+        return {}
+
+
+def _remember(new: dict[Key, str]) -> None:
+    try:
+        if new:
+            with closing(_open()) as table, table:
+                rows = [(path, state, digest) for (path, state), digest in new.items()]
+                table.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?, ?)", rows)
+    except (OSError, ValueError, sqlite3.Error) as error:
+        log.debug("contents are not remembered: %s", error)

