@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.utils.checkpoint
 import torchvision
+from PIL import Image
 from torch import Tensor, nn
 
 import wsol
@@ -345,5 +346,29 @@ def test_networks_whose_layers_are_hidden_get_one_sentence(how: str, layer: str)
     with pytest.raises(ModelError, match="its layers can't be seen; give the network it was made from"):
         wsol.attribute(make(plain()), images, "gradcam", layers=layer)
     if how != "export":
-        with pytest.raises(LayerError, match="scripted"):
+        with pytest.raises(LayerError, match="scripted|there is no layer"):  # a frozen one has no parts left
             wsol.attribute(nn.Sequential(make(plain())), images, "gradcam", layers=layer.replace("2", "0.2"))
+
+
+class Unread(nn.Module):
+    """The layer `body` is multiplied by zero: a gradient arrives, and it is zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.body, self.head = nn.Conv2d(3, 8, 3, 4, 1), nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(0 * self.body(x).mean((2, 3)))
+
+
+def test_maps_that_are_all_zero_are_reported(caplog: pytest.LogCaptureFixture) -> None:
+    wsol.attribute(Unread(), noise(2, 3, SIDE, SIDE), "gradcam", layers="body", target=1)
+    assert "all 2 maps are zero everywhere" in caplog.text
+    caplog.clear()
+    images = [Image.new("RGB", (40, 30), color) for color in ("red", "blue", "green")]
+    data = [(image, 1, [[1, 2, 13, 14]]) for image in images]
+    wsol.evaluate(Unread(), data, ["gradcam", "eigencam"], ["exact"], layers="body", input_size=SIDE)
+    lines = [record.getMessage() for record in caplog.records if "zero everywhere" in record.getMessage()]
+    assert len(lines) == 1
+    assert lines[0].startswith("gradcam@body: the first 3 maps")

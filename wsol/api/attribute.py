@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     Score = Callable[[Any, Tensor], Tensor]
     Target = int | str | Sequence[int] | Sequence[str] | Tensor | Score
     Layers = str | nn.Module | Sequence[str | nn.Module]
+
+log = logging.getLogger(__name__)
 
 PREDICTED = "predicted"
 SIDE = 224  # pixels; of the input for PIL images where the network does not say another
@@ -97,6 +100,8 @@ def attribute(
         ids = list(image_ids) if image_ids is not None else [str(n) for n in range(len(inputs))]
         batch = extractor.maps(inputs, classes, ids, [variant], keep_going=False)
     raw = batch.raw(variant.id).copy()
+    if not raw.any():
+        log.warning("%s: all %d maps are zero everywhere; choose another layer or target", variant.id, len(raw))
     return Maps(raw=raw, method=variant.id, targets=classes.cpu().numpy(), view=used, sizes_wh=sizes)
 
 
