@@ -180,7 +180,10 @@ def inputs_are_not_modified(trial: Trial) -> str | None:
         trial.module, trial.images.clone(), trial.targets, trial.layers, gradients=gradients, grids=trial.grids
     )
     before = [
-        tuple(None if t is None else t.clone() for t in (s.activations, s._gradients, s.logits, s.targets, s.images))
+        tuple(
+            t.clone() if isinstance(t, torch.Tensor) else None
+            for t in (s.activations, s._gradients, s.logits, s.targets, s.images)
+        )
         for s in all_features
     ]
     applied(trial.method, all_features).add_(1)

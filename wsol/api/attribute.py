@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +16,7 @@ from wsol.maps.extractor import MapExtractor
 from wsol.methods._variants import variant_of
 from wsol.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, Color, black_pixel, normalized
 from wsol.models.forward import INPUT
-from wsol.models.network import AnyNetwork, Network, evaluating, noise, running
+from wsol.models.network import AnyNetwork, Network, check_hooks, evaluating, noise, running
 from wsol.models.stages import resolve_layer, stages
 from wsol.views import View, view_named
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     Score = Callable[[Any, Tensor], Tensor]
     Target = int | str | Sequence[int] | Sequence[str] | Tensor | Score
     Layers = str | nn.Module | Sequence[str | nn.Module]
+
+log = logging.getLogger(__name__)
 
 PREDICTED = "predicted"
 SIDE = 224  # pixels; of the input for PIL images where the network does not say another
@@ -48,6 +51,7 @@ def attribute(
     input_size: int | None = None,
     mean: Color | None = None,
     std: Color | None = None,
+    check: bool = False,
     **options: Any,
 ) -> Maps:
     """Raw maps of a batch of images: ``wsol.attribute(model, images, "layercam", layers="layer4", target=labels)``.
@@ -66,6 +70,8 @@ def attribute(
     image_ids : what random numbers of stochastic methods are drawn from, beside `seed`; 0, 1, ... by default.
     view, input_size, mean, std : for PIL images, how they become input; by default what the network is known to want,
         or 224 pixels and ImageNet's mean and deviation. For tensors, `mean` and `std` only say what black is.
+    check : also run the network on five images to see whether a named layer is a grid in the input's order; a stage or
+        ``last`` always is. Without, a named layer is judged by the one pass that its map is made of.
     options : the method's own (``gamma=2``); ``wsol show method NAME`` lists them.
 
     Raises
@@ -85,7 +91,7 @@ def attribute(
     variant = variant_of(
         method,
         {**options, **({} if layers is None else {"layers": layer_names(module, layers)})},
-        **_layer_lookup(network, method, layers),
+        **_layer_lookup(network, layers, check=check),
     )
     given = given_classes(target, len(inputs), names)
     with scored_by(module, target, given):
@@ -94,6 +100,8 @@ def attribute(
         ids = list(image_ids) if image_ids is not None else [str(n) for n in range(len(inputs))]
         batch = extractor.maps(inputs, classes, ids, [variant], keep_going=False)
     raw = batch.raw(variant.id).copy()
+    if not raw.any():
+        log.warning("%s: all %d maps are zero everywhere; choose another layer or target", variant.id, len(raw))
     return Maps(raw=raw, method=variant.id, targets=classes.cpu().numpy(), view=used, sizes_wh=sizes)
 
 
@@ -110,6 +118,7 @@ def unwrapped(model: nn.Module | Classifier | str) -> nn.Module:
         elif isinstance(original := getattr(module, "_orig_mod", None), torch.nn.Module):
             module = original
         else:
+            check_hooks(module)
             return module
 
 
@@ -191,10 +200,10 @@ def _index(target: Any, names: Sequence[str]) -> int:
     return list(names).index(target)
 
 
-def _layer_lookup(network: Network, method: Any, layers: Layers | None) -> dict[str, Any]:
+def _layer_lookup(network: Network, layers: Layers | None, *, check: bool) -> dict[str, Any]:
     """How names of layers are understood; a network is traced only where a stage is named."""
     parts = dict(network.module.named_modules())
-    if layers is not None and all(n in parts or n == INPUT for n in layer_names(network.module, layers)):
+    if layers is not None and not check and all(n in parts or n == INPUT for n in layer_names(network.module, layers)):
         return {"resolve": lambda name: name, "stages": ()}
     return {"resolve": lambda name: resolve_layer(network, name), "stages": list(stages(network))}
 

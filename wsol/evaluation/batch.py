@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import pyarrow as pa
 from wsol.evaluation.measure import Measured, measured
 from wsol.evaluation.rows import Group, group_table
 from wsol.evaluation.shown import picture, shown
-from wsol.localization.localize import Localizations, localize
+from wsol.localization.localize import ImageMap, Localizations, localize
 from wsol.localization.refine import refines
 from wsol.maps.source import Loaded, RawMaps, digest
 from wsol.runs.gallery import Picture, Shown
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from wsol.protocols._base import Protocol
     from wsol.runs.folder import Shard, Work
     from wsol.views import View
+
+log = logging.getLogger(__name__)
 
 PICTURE = ""  # stands among variants for the small copy of the image
 TASK = 32  # maps that one thread scores at a time
@@ -94,6 +97,7 @@ class BatchEvaluation:
     def __init__(self, experiment: Experiment, source: MapSource, profile: Profile) -> None:
         self.experiment, self.source, self.profile = experiment, source, profile
         self.variants = {v.key: v for v in experiment.variants}
+        self._reported: set[str] = set()  # variants of which is known whether their maps are all zero
 
     def load(self, batch: Batch) -> list[Callable[[], Loaded]]:
         """One call for each image."""
@@ -164,7 +168,19 @@ class BatchEvaluation:
 
     def _scored(self, maps: RawMaps, pairs: Sequence[tuple[Variant, int]], protocols: Sequence[Protocol]) -> Scored:
         items = [maps.image_map(variant, image) for variant, image in pairs]
+        self._report_zeros(pairs, items)
         return Scored(localize(items, protocols), [digest(item.raw) for item in items], [i.finite for i in items])
+
+    def _report_zeros(self, pairs: Sequence[tuple[Variant, int]], items: Sequence[ImageMap]) -> None:
+        """Warn, once, of a variant that has had zeros alone when a batch of two images or more is done."""
+        by_key: dict[str, list[bool]] = defaultdict(list)
+        for (variant, _), item in zip(pairs, items, strict=True):
+            by_key[variant.key].append(bool(item.raw.any()) or item.full)
+        for key, filled in by_key.items():
+            if key not in self._reported and (any(filled) or len(filled) > 1):
+                self._reported.add(key)
+                if not any(filled):
+                    log.warning("%s: the first %d maps are zero everywhere; choose another layer", key, len(filled))
 
     def _kept(self, batch: Batch, by_view: Mapping[View, RawMaps]) -> list[Callable[[], Any]]:
         """Calls that make what the gallery lacks of this batch."""

@@ -26,6 +26,7 @@ from wsol.metrics._common.truth import against_boxes
 from wsol.models.attention import attention_modules
 from wsol.models.classifier import Classifier, weights_id
 from wsol.models.heads import head_behind
+from wsol.models.outputs import from_probabilities, two_classes
 from wsol.models.randomize import randomized
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.tokens import Grids
@@ -59,7 +60,11 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     if mapping := label_mapping(data):
         log.info("labels of %s are names, as class indices: %s", data.key, mapping)
     samples = data.samples()
-    _check_labels(data, classifier, max(s.label for s in samples))
+    highest = max(s.label for s in samples)
+    if classifier.num_classes == 1 and highest == 1:
+        log.info("%s has one output: label 1 is its sigmoid, label 0 the rest", classifier.name)
+        classifier = two_classes(classifier)
+    _check_labels(data, classifier, highest)
     view = view_of(settings, classifier)
     asking = [m.name for m in chosen_metrics if m.metric.info.needs & {"model", "method"}]
     if asking and view.passes > 1:
@@ -197,6 +202,8 @@ def load_model(node: Mapping[str, Any]) -> Classifier:
     )
     if spec.classes is not None:
         classifier = dataclasses.replace(classifier, class_names=_class_names(spec.classes, classifier))
+    if spec.output == "prob":
+        classifier = from_probabilities(classifier)
     return classifier if spec.randomise is None else _with_random_layers(classifier, spec.randomise)
 
 

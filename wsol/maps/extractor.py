@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,9 +21,10 @@ from wsol.maps.guard import Guard
 from wsol.methods._features import LayerFeatures
 from wsol.methods._fusion import SHALLOW, fuse_layers
 from wsol.models.cost import Memo
-from wsol.models.forward import INPUT, ForwardPass, capture
+from wsol.models.forward import INPUT, ForwardPass, capture, no_gradient
 from wsol.models.heads import head_behind
 from wsol.models.network import running
+from wsol.models.outputs import are_probabilities
 from wsol.models.query import ModelQuery, padded
 from wsol.models.stages import resolve_layer
 from wsol.models.tokens import Grids
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from wsol.models.heads import Head
     from wsol.models.network import Network
 
+
+log = logging.getLogger(__name__)
 
 ANY_AXES = frozenset({"activations", "gradients", "head"})  # methods that need no more take any number of axes
 
@@ -62,6 +66,7 @@ class MapExtractor:
         self._heads: dict[str, Head | None] = {}
         self._heights: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)  # of layers, by the input's size
         self._sizes: dict[tuple[int, int], set[int]] = defaultdict(set)  # of batches that ran, by the input's size
+        self._noticed = False
         self._alone: dict[object, Measured] = {}
 
     def tensor(self, inputs: Sequence[NDArray[np.float32]]) -> Tensor:
@@ -91,6 +96,7 @@ class MapExtractor:
         targets = targets.to(self.device, non_blocking=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             forward = self._forward(inputs, targets, variants)
+            self._notice(forward.logits)
             memo: Memo = {}
             peaks: dict[object, float] = {}  # of what is in the memo
             wide = torch.float64 if self.dtype == torch.float64 else torch.float32
@@ -139,7 +145,17 @@ class MapExtractor:
         forward = self._pass(whole, targets, layers, gradients=gradients)
         heights = self._heights[_size(inputs)]
         heights |= {name: space[-2] for name, space in forward.spaces.items() if name != INPUT and len(space) > 1}
-        return forward if len(whole) == n else _first(forward, n)
+        return forward if len(whole) == n else forward[:n]
+
+    def _notice(self, logits: Tensor) -> None:
+        """Warn, on the first batch, of a network that puts out probabilities, of which everything takes the softmax."""
+        if not self._noticed and are_probabilities(logits):
+            log.warning(
+                "%s puts out probabilities (none below 0, each row sums to 1), and logits are expected: gradients "
+                "carry p(1 - p), and softmax is taken twice; give model.output=prob, or a network without its softmax",
+                self.network.name,
+            )
+        self._noticed = True
 
     def _pass(self, inputs: Tensor, targets: Tensor, layers: Sequence[str], *, gradients: bool) -> ForwardPass:
         with capture(self.module, layers, gradients=gradients, grids=self.grids) as run, running(self.module, inputs):
@@ -161,7 +177,9 @@ class MapExtractor:
             LayerFeatures(
                 name=layer,
                 activations=forward.activations.get(layer, inputs),
-                _gradients=forward.gradients.get(layer),
+                _gradients=forward.gradients.get(
+                    layer, no_gradient(layer) if "gradients" in variant.info.needs else None
+                ),
                 logits=forward.logits,
                 targets=targets,
                 images=inputs,
@@ -338,7 +356,7 @@ def _of_image(features: LayerFeatures, place: int) -> LayerFeatures:
     return replace(
         features,
         activations=features.activations[part],
-        _gradients=None if gradients is None else gradients[part],
+        _gradients=gradients[part] if isinstance(gradients, torch.Tensor) else gradients,
         logits=features.logits[part],
         targets=features.targets[part],
         images=features.images[part],
@@ -346,14 +364,6 @@ def _of_image(features: LayerFeatures, place: int) -> LayerFeatures:
         memo={},
         used=set(),
     )
-
-
-def _first(forward: ForwardPass, n: int) -> ForwardPass:
-    """The first n images of a pass whose batch was filled up."""
-    activations, gradients = (
-        {name: tensor[:n] for name, tensor in tensors.items()} for tensors in (forward.activations, forward.gradients)
-    )
-    return ForwardPass(forward.logits[:n], activations, gradients, spaces=forward.spaces)
 
 
 def _size(inputs: Tensor) -> tuple[int, int]:

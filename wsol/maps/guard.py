@@ -48,7 +48,7 @@ def _shared(features: Sequence[LayerFeatures], module: nn.Module) -> Iterator[tu
     for layer in features:
         for name in RECEIVED:
             tensor = getattr(layer, "_gradients" if name == "gradients" else name)
-            if tensor is not None:
+            if isinstance(tensor, torch.Tensor):
                 yield f"layer.{name}", tensor
     for name, tensor in module.state_dict(keep_vars=True).items():
         if isinstance(tensor, torch.Tensor):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from wsol.errors import ConfigError, HeadError
+from wsol.errors import ConfigError, HeadError, WsolError
 from wsol.models.cost import Cost, Memo
 from wsol.seeding import torch_generator
 
@@ -45,7 +45,7 @@ class LayerFeatures:
 
     name: str
     activations: torch.Tensor
-    _gradients: torch.Tensor | None
+    _gradients: torch.Tensor | WsolError | None
     logits: torch.Tensor
     targets: torch.Tensor
     images: torch.Tensor
@@ -59,6 +59,8 @@ class LayerFeatures:
     @property
     def gradients(self) -> torch.Tensor:
         """(B, K, H, W), d target logit / d activations. The method must declare the need ``gradients``."""
+        if isinstance(self._gradients, WsolError):
+            raise self._gradients
         if self._gradients is None:
             raise LookupError("this method uses gradients but does not declare needs=('activations', 'gradients')")
         return self._gradients

@@ -21,7 +21,7 @@ import torch
 
 from wsol.errors import LayerError
 from wsol.models.forward import target_logit, wide
-from wsol.models.network import evaluating, frozen
+from wsol.models.network import evaluating, first_of, frozen
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -161,8 +161,8 @@ class AttentionCapture:
         """How many tokens a module puts out, which tells attention between tokens from attention between channels."""
 
         def hook(part: nn.Module, args: Any, output: Any) -> None:
-            first = output[0] if isinstance(output, tuple | list) else output
-            self._tokens[name] = first.shape[1] if first.ndim == 3 else -1
+            first = first_of(output)
+            self._tokens[name] = first.shape[1] if first is not None and first.ndim == 3 else -1
 
         return hook
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
-
-from wsol.models.network import zeros_filled
+from wsol.models.depth import graph_of
 from wsol.models.outline import outline
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
     from wsol.models.network import Network
 
 STAGES = 5  # as many as a usual CNN has resolutions
@@ -66,25 +62,8 @@ def _deepest_with_gradient(network: Network, end: str, blocks: Sequence[str]) ->
         n for n in outputs if _parent(n) == last and "norm" in type(modules[n]).__name__.lower() and outputs[n].side
     ]
     candidates = list(dict.fromkeys([end, last, *reversed(norms), *blocks[-2:-1]]))
-    kept: dict[str, Tensor] = {}
-
-    def keep(name: str) -> Any:
-        def hook(part: nn.Module, args: Any, output: Any) -> None:
-            kept[name] = output[0] if isinstance(output, tuple | list) else output
-
-        return hook
-
-    handles = [modules[name].register_forward_hook(keep(name)) for name in candidates]
-    try:
-        with torch.enable_grad():
-            images = network.example.detach().clone().requires_grad_()
-            logits = torch.func.functional_call(network.module, zeros_filled(network.module), (images,))
-            gradients = torch.autograd.grad(logits.sum(), list(kept.values()), allow_unused=True)
-    finally:
-        for handle in handles:
-            handle.remove()
-    patches = {n: g[:, outputs[n].prefix :] for n, g in zip(kept, gradients, strict=True) if g is not None}
-    return next((n for n in candidates if n in patches and bool(patches[n].any())), end)
+    alive = graph_of(network).alive
+    return next((n for n in candidates if n in alive), end)
 
 
 def _parent(name: str) -> str:

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import torch
 
-from wsol.errors import LayerError, unknown
-from wsol.models.network import evaluating, frozen
+from wsol.errors import LayerError, first_line, unknown
+from wsol.models.network import can_hook, evaluating, first_of, frozen, with_first
 from wsol.models.tokens import CELLS, grid_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from wsol.models.tokens import Grid
 
     Score = Callable[[Tensor, Tensor], Tensor]
+
+NEED_NONE = "or a method without gradients, such as eigencam, scorecam or ablationcam"
 
 INPUT = "input"  # the image itself, as a layer: its gradient is what input-space methods use
 
@@ -42,7 +45,8 @@ class ForwardPass:
     logits : (B, C) scores before the softmax, detached, float32 or wider.
     activations : by layer, (B, K, H, W), detached. The layer `input` is the image batch.
     spaces : by layer, the sizes of its axes of space; with other than two, tensors are (B, K, cells, 1).
-    gradients : by layer, d score / d activation, same shapes; empty when none were asked for.
+    gradients : by layer, d score / d activation, same shapes; empty when none were asked for. Taking one of a layer
+        at which none arrives raises LayerError.
     roots : with `create_graph`, by layer, the very tensors that the gradients are functions of: what a second
         derivative is taken by. They are as the network had them, of tokens or in half precision.
     """
@@ -56,8 +60,23 @@ class ForwardPass:
     def __getitem__(self, some: slice) -> ForwardPass:
         """Some of the batch's images; without the roots, which are of all."""
         activations = {name: tensor[some] for name, tensor in self.activations.items()}
-        gradients = {name: tensor[some] for name, tensor in self.gradients.items()}
+        gradients = Gradients({name: tensor[some] for name, tensor in self.gradients.items()})
         return ForwardPass(self.logits[some], activations, gradients, spaces=self.spaces)
+
+
+class Gradients(dict[str, "Tensor"]):
+    """By layer; LayerError for one that the score does not depend on."""
+
+    def __missing__(self, layer: str) -> Tensor:
+        raise no_gradient(layer)
+
+
+def no_gradient(layer: str) -> LayerError:
+    """What is wrong with a layer at which no gradient arrives."""
+    return LayerError(
+        f"no gradient arrives at layer {layer!r}: the score does not depend on it, or the network cuts the graph "
+        f"behind it (detach, torch.no_grad, quantized layers); choose another, {NEED_NONE}"
+    )
 
 
 def target_logit(logits: Tensor, targets: Tensor) -> Tensor:
@@ -110,6 +129,10 @@ def capture(
     for name in layers:
         if name != INPUT and name not in modules:
             raise unknown("layer", name, [n for n in modules if n], see="wsol list layers", error=LayerError)
+        if name != INPUT and not can_hook(modules[name]):
+            raise LayerError(
+                f"layer {name!r} was scripted or traced, and can't be seen; give the network as it was before"
+            )
     forward = Capture(model, tuple(dict.fromkeys(layers)), gradients, {} if grids is None else grids, strict)
     handles = []
     try:
@@ -136,6 +159,7 @@ class Capture:
         self.gradients = gradients
         self.grids = grids
         self._kept: dict[str, Tensor] = {}
+        self._repeated: set[str] = set()  # layers that ran more than once
 
     def __call__(
         self, images: Tensor, targets: Tensor | None = None, *, score: Score = target_logit, create_graph: bool = False
@@ -158,6 +182,8 @@ class Capture:
             with _plain_attention() if create_graph else nullcontext():
                 logits = self.model(images)
             kept = dict(self._kept)  # in the order they were run
+            if repeated := self._repeated - _sequential.setdefault(self.model, set()):
+                self._check_runs(images[:1], repeated)
             self._kept.clear()  # asking for a grid may run the network on an example, under the same hooks
             if self.strict and len(kept) < len(self.layers):
                 missing = next(name for name in self.layers if name not in kept)
@@ -170,18 +196,30 @@ class Capture:
                 if not total.requires_grad:
                     raise LayerError(
                         f"the score has no gradient at {', '.join(map(repr, kept))}: nothing behind reads it, or the "
-                        "network runs under torch.no_grad; choose another layer, or a method without gradients"
+                        "network runs under torch.no_grad or re-entrant checkpointing; choose another layer, "
+                        f"{NEED_NONE}"
                     )
-                gradients = torch.autograd.grad(
-                    total, list(kept.values()), create_graph=create_graph, allow_unused=True
-                )
+                try:
+                    gradients = torch.autograd.grad(
+                        total, list(kept.values()), create_graph=create_graph, allow_unused=True
+                    )
+                except torch.cuda.OutOfMemoryError:
+                    raise
+                except RuntimeError as error:  # re-entrant checkpointing, an operation without a derivative
+                    raise LayerError(
+                        f"no gradient arrives at {', '.join(map(repr, kept))} ({first_line(error)}); where the network "
+                        f"uses checkpointing, give it use_reentrant=False; else choose another layer, {NEED_NONE}"
+                    ) from error
         detach = (lambda t: t) if create_graph else torch.Tensor.detach
         laid = {name: grid_of(self.grids, name, tensor, space) for name, tensor in kept.items()}
         activations = {name: _unfolded(name, detach(tensor), laid[name]) for name, tensor in kept.items()}
-        gradients_by_layer = {
-            name: _unfolded(name, detach(torch.zeros_like(kept[name]) if g is None else g), laid[name])
-            for name, g in zip(kept, gradients, strict=False)
-        }
+        gradients_by_layer = Gradients(
+            {
+                name: _unfolded(name, detach(torch.zeros_like(kept[name]) if g is None else g), laid[name])
+                for name, g in zip(kept, gradients, strict=False)
+                if g is not None or not self.strict
+            }
+        )
         roots = kept if create_graph else {}
         spaces = {name: tuple((kept[name] if laid[name] is CELLS else activations[name]).shape[2:]) for name in kept}
         self._kept.clear()
@@ -189,16 +227,76 @@ class Capture:
 
     def _keep(self, name: str) -> Callable[[nn.Module, Any, Any], Any]:
         def hook(module: nn.Module, args: Any, output: Any) -> Any:
-            first = output[0] if isinstance(output, tuple | list) else output
+            first = first_of(output)
+            if first is None:
+                raise LayerError(
+                    f"layer {name!r} returns a {type(output).__name__} without a tensor in it; choose another layer"
+                )
+            if first.is_quantized or not first.is_floating_point():
+                kind = "quantized numbers" if first.is_quantized else str(first.dtype)
+                raise LayerError(
+                    f"layer {name!r} puts out {kind}, which have no gradient and no map; give the network as it was "
+                    "before it was quantized, or choose another layer"
+                )
+            if self.gradients and first.is_inference():
+                raise LayerError(
+                    f"layer {name!r} has no gradient, for the network runs it under torch.inference_mode; choose "
+                    f"another layer, {NEED_NONE}"
+                )
+            if name in self._kept:
+                self._repeated.add(name)
+                if self.gradients and torch.is_grad_enabled():
+                    known = _sequential.setdefault(self.model, set())
+                    if name not in known:
+                        _check_behind(name, first, self._kept[name])
+                        known.add(name)
             if self.gradients and not first.requires_grad:
                 first = first.detach().requires_grad_()
+            self._kept.pop(name, None)  # so that the last run decides the order
             self._kept[name] = first
             # The network goes on with a copy: an in-place ReLU behind this layer would overwrite what we keep.
-            if isinstance(output, tuple | list):
-                return type(output)((first.clone(), *output[1:]))
-            return first.clone()
+            return with_first(output, first.clone())
 
         return hook
+
+    def _check_runs(self, image: Tensor, layers: set[str]) -> None:
+        """Whether each run of a layer works on what the one before gave: a pass without gradients can't see it."""
+        if self.gradients:
+            return  # seen, or under torch.no_grad, where the score has no gradient
+        self._kept.clear()
+        self.gradients = True
+        try:
+            with torch.enable_grad():
+                self.model(image)
+        finally:
+            self.gradients = False
+            self._kept.clear()
+        _sequential[self.model] |= layers
+
+
+_sequential: WeakKeyDictionary[nn.Module, set[str]] = WeakKeyDictionary()  # layers that run again on their own results
+
+
+def _check_behind(layer: str, later: Tensor, earlier: Tensor) -> None:
+    """Raises LayerError where a layer's later run does not work on what the earlier one gave.
+
+    A ReLU that is used again deeper in the network is one layer, its last run. A backbone that sees the image, its
+    mirror image and two sizes of it has four maps, and none of them is the layer's.
+    """
+    wanted = earlier.grad_fn
+    waiting, seen = [later.grad_fn], set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        if node is wanted or getattr(node, "variable", None) is earlier:
+            return
+        seen.add(node)
+        waiting += [following for following, _ in node.next_functions]
+    raise LayerError(
+        f"layer {layer!r} runs more than once for an image, each time on another input (mirrored, of another size, a "
+        "reference), so it has no single map; give the part of the network that runs once, or a layer outside it"
+    )
 
 
 def _unfolded(name: str, tensor: Tensor, grid: Grid | None) -> Tensor:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
@@ -58,6 +59,46 @@ def space_of(tensor: Tensor) -> tuple[int, ...]:
     return tuple(tensor.shape[2:])
 
 
+def first_of(output: Any) -> Any:
+    """The first tensor of what a module returns: itself, or of a tuple, a list, or a mapping (of any depth)."""
+    if isinstance(output, torch.Tensor):
+        return output
+    parts = output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple | list) else ()
+    return next((first for first in map(first_of, parts) if isinstance(first, torch.Tensor)), None)
+
+
+def with_first(output: Any, tensor: Tensor) -> Any:
+    """What a module returns with another first tensor, in the type it had: a namedtuple stays one."""
+    if isinstance(output, torch.Tensor):
+        return tensor
+    if isinstance(output, Mapping):
+        key = next(key for key, part in output.items() if first_of(part) is not None)
+        changed = copy(output)
+        changed[key] = with_first(output[key], tensor)  # type: ignore[index]
+        return changed
+    place = next(place for place, part in enumerate(output) if first_of(part) is not None)
+    parts = [*output[:place], with_first(output[place], tensor), *output[place + 1 :]]
+    return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
+
+
+def can_hook(part: nn.Module) -> bool:
+    """Whether a part can be seen: a scripted one takes no hooks."""
+    return not isinstance(part, torch.jit.ScriptModule)
+
+
+def check_hooks(model: nn.Module) -> None:
+    """Raises ModelError for a network whose parts can't be seen: scripted, traced or exported ones."""
+    exported = isinstance(model, torch.fx.GraphModule) and not any(
+        node.op == "call_module" and not str(node.target).startswith("_") for node in model.graph.nodes
+    )
+    if exported or not can_hook(model):
+        what = "exported" if exported else "scripted or traced"
+        raise ModelError(
+            f"{type(model).__name__} is a network that was {what}, and its layers can't be seen; give the network it "
+            "was made from, with the same weights"
+        )
+
+
 def zeros_filled(module: nn.Module) -> dict[str, Tensor]:
     """By name, seeded noise in place of each parameter that is all zeros, for `torch.func.functional_call`.
 
@@ -84,11 +125,14 @@ def frozen(model: nn.Module) -> Iterator[None]:
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Eval mode for the length of a block: in train mode batch norm mixes images and dropout draws numbers."""
-    training = [module for module in model.modules() if module.training]
+    training = [module for module in model.modules() if getattr(module, "training", False)]  # frozen scripts have none
+    compiled = any(hasattr(m, "_orig_mod") or getattr(m, "_compiled_call_impl", None) for m in model.modules())
     for module in training:
         module.training = False
     try:
-        yield
+        # Compiled parts run as they were written: inside compiled code no hook runs.
+        with torch.compiler.set_stance("force_eager") if compiled else nullcontext():
+            yield
     finally:
         for module in training:
             module.training = True

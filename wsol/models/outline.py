@@ -5,7 +5,7 @@ Stages, grids and `wsol list layers` are read off this, so no architecture needs
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +13,9 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from wsol.models.network import evaluating, running, space_of
+from wsol.errors import ModelError
+from wsol.models.network import can_hook, evaluating, first_of, running, space_of
+from wsol.models.probe import order, probes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from wsol.models.network import Network
 
 Layout = Literal["channels_first", "channels_last", "tokens", "none"]
+Reading = tuple[Layout, int, tuple[int, ...], int]  # layout, K, grid, tokens in front of it
+NOTHING: Reading = ("none", 0, (), 0)
 MAX_PREFIX = 16  # class, distillation and register tokens in front of the grid; timm's largest is 1 + 8
 
 
@@ -37,7 +41,8 @@ class Output:
     prefix : tokens in front of the grid.
     is_class_map : its average or maximum (of its ReLU) is the logits, or it is a linear layer to the classes behind
         which nothing has space: a head that classifies first and pools then.
-    is_first : the module returns several tensors, of which this is the first.
+    is_first : the module returns several tensors, of which this is the first, in a tuple, list or mapping.
+    out_of_order : it has the shape of a grid, but a change of the input shows in other cells; its layout is ``none``.
     """
 
     name: str
@@ -48,6 +53,12 @@ class Output:
     prefix: int
     is_class_map: bool
     is_first: bool = False
+    out_of_order: bool = False
+
+    @property
+    def reading(self) -> Reading:
+        """Layout, K, grid and tokens in front of it."""
+        return self.layout, self.channels, self.grid, self.prefix
 
     @property
     def side(self) -> int:
@@ -84,9 +95,7 @@ def is_grid(sizes: tuple[int, ...], space: tuple[int, ...]) -> bool:
     return low < min((size + 1) / whole for size, whole in zip(sizes, space, strict=True))
 
 
-def layout_of(
-    shape: tuple[int, ...], space: tuple[int, ...], grids: tuple[tuple[int, ...], ...]
-) -> tuple[Layout, int, tuple[int, ...], int]:
+def layout_of(shape: tuple[int, ...], space: tuple[int, ...], grids: tuple[tuple[int, ...], ...]) -> Reading:
     """Layout, K, grid and number of prefix tokens of an output for one image, (1, ...).
 
     Parameters
@@ -95,50 +104,104 @@ def layout_of(
         if both readings do.
     grids : those seen before it. (1, T, D) is tokens where T is the number of cells of one, plus a few in front.
     """
+    return next(_readings(shape, space, grids), NOTHING)
+
+
+def _readings(
+    shape: tuple[int, ...], space: tuple[int, ...], grids: tuple[tuple[int, ...], ...], prefixes: Sequence[int] = ()
+) -> Iterator[Reading]:
+    """All that a shape can mean, the likeliest first."""
     if len(shape) == len(space) + 2 and shape[0] == 1:
         if is_grid(shape[2:], space):
-            return "channels_first", shape[1], shape[2:], 0
+            yield "channels_first", shape[1], shape[2:], 0
         if is_grid(shape[1:-1], space):
-            return "channels_last", shape[-1], shape[1:-1], 0
+            yield "channels_last", shape[-1], shape[1:-1], 0
     if len(shape) == 3 and shape[0] == 1:
         for grid in sorted(set(grids), key=prod, reverse=True):
             prefix = shape[1] - prod(grid)
             if 0 <= prefix <= MAX_PREFIX and prod(grid) > 1:
-                return "tokens", shape[2], grid, prefix
-        grid = min(grids, key=prod, default=())
-        while prod(grid) > max(1, shape[1]):  # attention that halves its own grid (LeViT)
-            grid = tuple(-(-size // 2) for size in grid)
-            if prod(grid) == shape[1] > 1:
-                return "tokens", shape[2], grid, 0
-    return "none", 0, (), 0
+                yield "tokens", shape[2], grid, prefix
+        for prefix in sorted({0, *prefixes}):
+            grid = min(grids, key=prod, default=())
+            while prod(grid) > max(1, shape[1] - prefix):  # attention that halves its own grid (LeViT, PiT)
+                grid = tuple(-(-size // 2) for size in grid)
+                if prod(grid) == shape[1] - prefix > 1:
+                    yield "tokens", shape[2], grid, prefix
+
+
+def _unseen_grids(shape: tuple[int, ...], space: tuple[int, ...]) -> Iterator[Reading]:
+    """Tokens of a grid that no image-like output had: those of a linear patch embedding."""
+    if len(shape) != 3 or shape[0] != 1 or len(space) != 2:
+        return
+    for prefix in range(min(MAX_PREFIX + 1, shape[1])):
+        cells = shape[1] - prefix
+        for height in range(2, cells // 2 + 1):
+            if cells % height == 0 and is_grid((height, cells // height), space):
+                yield "tokens", shape[2], (height, cells // height), prefix
 
 
 def _trace(module: nn.Module, example: Tensor) -> Mapping[str, Output]:
+    """With what changes show of each output; without where a network takes one image at a time."""
+    try:
+        return _traced(module, probes(example))
+    except ModelError:
+        return _traced(module, example)
+
+
+def _traced(module: nn.Module, images: Tensor) -> Mapping[str, Output]:
     outputs: dict[str, Output] = {}
     pooled: dict[str, list[Tensor]] = {}
     grids: list[tuple[int, ...]] = []
-    space = space_of(example)
+    prefixes: list[int] = []
+    space = space_of(images)
+    count = len(images)
+
+    def read(first: Tensor, shape: tuple[int, ...]) -> tuple[Reading, bool]:
+        """What an output means, and whether it has a shape of cells that are not where the input's are."""
+        known = list(dict.fromkeys(_readings(shape, space, tuple(grids), prefixes)))
+        if count == 1 or len(first) != count:
+            return (known[0] if known else NOTHING), False
+        orders = {reading: order(unfolded(first, reading)) for reading in known}
+        if len(known) > 1 and any(o.kept for o in orders.values()):
+            return max(known, key=lambda r: orders[r].own), False
+        if known and not orders[known[0]].broken:
+            return known[0], False
+        unseen = {reading: order(unfolded(first, reading)) for reading in _unseen_grids(shape, space)}
+        shown = [reading for reading, found in unseen.items() if found.kept]
+        if shown:
+            return max(shown, key=lambda r: unseen[r].own), False
+        return NOTHING, bool(known)
 
     def keep(name: str) -> Any:
         def hook(part: nn.Module, args: Any, output: Any) -> None:
-            first = output[0] if isinstance(output, tuple | list) and output else output
-            if not isinstance(first, torch.Tensor):
+            first = first_of(output)
+            if first is None or first.is_quantized or not first.is_floating_point():
                 return
-            layout, channels, grid, prefix = layout_of(tuple(first.shape), space, tuple(grids))
+            whole = len(first) // count if first.ndim and len(first) % count == 0 else 1
+            shape = (whole, *first.shape[1:]) if first.ndim else ()
+            (layout, channels, grid, prefix), out_of_order = read(first, shape)
+            pooled.pop(name, None)
             if layout == "channels_first":
-                grids.append(grid)
                 axes = tuple(range(2, first.ndim))
                 # Taken now: an in-place ReLU behind this module would change it.
                 pooled[name] = [first.mean(axes), first.relu().mean(axes), first.amax(axes)]
+            if layout in ("channels_first", "tokens"):
+                grids.append(grid)
+            if layout == "tokens":
+                prefixes.append(prefix)
             outputs.pop(name, None)  # so that the last run decides the order
-            outputs[name] = Output(name, tuple(first.shape), layout, channels, grid, prefix, False, first is not output)
+            outputs[name] = Output(
+                name, shape, layout, channels, grid, prefix, False, first is not output, out_of_order
+            )
 
         return hook
 
-    handles = [part.register_forward_hook(keep(name)) for name, part in module.named_modules() if name]
+    handles = [
+        part.register_forward_hook(keep(name)) for name, part in module.named_modules() if name and can_hook(part)
+    ]
     try:
-        with evaluating(module), torch.no_grad(), running(module, example):
-            logits = module(example)
+        with evaluating(module), torch.no_grad(), running(module, images):
+            logits = module(images)
     finally:
         for handle in handles:
             handle.remove()
@@ -153,12 +216,25 @@ def _trace(module: nn.Module, example: Tensor) -> Mapping[str, Output]:
     return outputs
 
 
+def unfolded(tensor: Tensor, reading: Reading) -> Tensor:
+    """An output as (B, K, *grid)."""
+    layout, _, grid, prefix = reading
+    if layout == "channels_first":
+        return tensor
+    if layout == "channels_last":
+        return tensor.movedim(-1, 1)
+    tokens = tensor[:, prefix:].transpose(1, 2)
+    return tokens.reshape(*tokens.shape[:2], *grid)
+
+
 def _final_linear(module: nn.Module, outputs: Mapping[str, Output], classes: int) -> Iterator[str]:
     """Linear layers and convolutions to the classes, behind which no other module's output has space."""
     for name, output in reversed(list(outputs.items())):
-        if output.layout == "none":
-            continue
         part = module.get_submodule(name)
+        if output.layout == "none":
+            if isinstance(part, torch.nn.Linear):
+                return  # the classes come from what was pooled
+            continue
         if not isinstance(part, torch.nn.Linear | torch.nn.Conv2d) or output.channels != classes:
             return
         yield name

@@ -14,7 +14,7 @@ import torch
 
 from wsol.models.cost import Cost
 from wsol.models.forward import INPUT, ForwardPass, capture, class_probabilities, target_logit, wide
-from wsol.models.network import evaluating
+from wsol.models.network import evaluating, first_of, with_first
 from wsol.models.tokens import grid_of
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class ModelQuery:
         space = tuple(images.shape[2:])
 
         def replace(module: nn.Module, args: object, output: Any) -> Any:
-            first = output[0] if isinstance(output, tuple | list) else output
+            first = first_of(output)
             grid = grid_of(self.grids, layer, first, space)
             shaped = first if grid is None else grid.unfold(first)
             if shaped.shape[1:] != activations.shape[1:]:
@@ -168,7 +168,7 @@ class ModelQuery:
             # A copy: an in-place ReLU behind the layer would overwrite the caller's tensor.
             given = activations.to(first.dtype, copy=True)
             given = given if grid is None else grid.fold(given, first)
-            return type(output)((given, *output[1:])) if isinstance(output, tuple | list) else given
+            return with_first(output, given)
 
         handle = module.register_forward_hook(replace)
         try:

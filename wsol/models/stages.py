@@ -14,6 +14,7 @@ import torch
 
 from wsol.errors import LayerError, unknown
 from wsol.models.blocks import block_stages, with_gradient
+from wsol.models.depth import graph_of
 from wsol.models.forward import INPUT
 from wsol.models.outline import Output, outline
 
@@ -43,6 +44,7 @@ def stages(network: Network) -> dict[str, str]:
     shape = tuple(network.example.shape)
     if shape not in known:
         names = _own_names(network) or block_stages(network) or _resolution_stages(network)
+        names = [*names[:-1], _with_gradient(network, names[-1])] if names else []
         known[shape] = {f"stage{i}": name for i, name in enumerate(names, start=1)}
     return dict(known[shape])
 
@@ -66,7 +68,8 @@ def resolve_layer(network: Network, name: str) -> str:
     if name == "last":
         raise LayerError(
             f"no stage of {network.name} has an output of the input's proportions, so there is no last one; name a "
-            f"layer, for example one of model.named_modules(). See: wsol list layers model={network.name}"
+            "layer, for example one of model.named_modules(), and where it was quantized or scripted, give the network "
+            f"as it was before. See: wsol list layers model={network.name}"
         )
     dotted = _from_the_end(network.module, name)
     outputs = outline(network)
@@ -79,6 +82,12 @@ def resolve_layer(network: Network, name: str) -> str:
         raise unknown(f"layer of {network.name}", name, [*presets, *spatial, INPUT], see=see, error=LayerError)
     if dotted not in outputs:
         raise LayerError(f"layer {name!r} of {network.name} is never run on its own; choose another. See: {see}")
+    if outputs[dotted].out_of_order:
+        raise LayerError(
+            f"layer {name!r} of {network.name} has the shape of a grid {outputs[dotted].shape}, but where the input "
+            "changes, other cells change: its tokens are in another order (units, windows, a mirrored image), or it is "
+            f"attention between tokens; choose another. See: {see}"
+        )
     if outputs[dotted].layout == "none":
         shape = f"its shape is {outputs[dotted].shape}"
         raise LayerError(
@@ -106,7 +115,7 @@ def _own_names(network: Network) -> list[str]:
 
 def _resolution_stages(network: Network) -> list[str]:
     """The last unit at each resolution."""
-    units = _units(network.module, "", outline(network), network.example.shape[-1])
+    units = _trunk(network, _units(network.module, "", outline(network), network.example.shape[-1]))
     ends: list[Output] = []
     first_side = 0
     for unit in units:
@@ -117,6 +126,27 @@ def _resolution_stages(network: Network) -> list[str]:
             first_side = unit.side
     names = [unit.name for unit in ends]
     return [*names[:-1], with_gradient(network, names[-1])] if names else []
+
+
+def _trunk(network: Network, units: list[Output]) -> list[Output]:
+    """The units up to the deepest one with a gradient that it is computed from: no side branch, no auxiliary head."""
+    graph = graph_of(network)
+    alive = [unit for unit in units if unit.name in graph.alive]
+    if not alive:
+        return units  # nothing is known: the network has no gradients
+    names = {unit.name for unit in units}
+    end = max(reversed(alive), key=lambda unit: len(graph.before[unit.name] & names))
+    before = graph.before[end.name]
+    return [unit for unit in units if unit is end or unit.name in before or unit.name not in graph.before]
+
+
+def _with_gradient(network: Network, last: str) -> str:
+    """`last`, or where no gradient arrives at it, the deepest layer of more than one cell at which one does."""
+    graph, outputs = graph_of(network), outline(network)
+    alive = [name for name in outputs if name in graph.alive and outputs[name].side > 1]
+    if last in alive or not alive:
+        return last
+    return max(reversed(alive), key=lambda name: len(graph.before[name]))
 
 
 def _units(module: nn.Module, prefix: str, outputs: Mapping[str, Output], side_in: int) -> list[Output]:

@@ -95,7 +95,15 @@ CELLS = Grid("cells")
 
 
 def grid_of(grids: Mapping[str, Grid], layer: str, output: Tensor, space: tuple[int, ...]) -> Grid | None:
-    """The grid of a layer for an input of `space`; None where its output is (B, K, h, w), which needs no trace."""
-    if output.ndim == len(space) + 2 and is_grid(tuple(output.shape[2:]), space):
+    """The grid of a layer for an input of `space`; None where its output is (B, K, h, w).
+
+    The network is traced only where the shape leaves a doubt: (B, 96, 96, 96) may have its channels in front or last.
+    """
+    sizes = tuple(output.shape[1:])
+    if (
+        len(sizes) == len(space) + 1
+        and is_grid(sizes[1:], space)
+        and not (is_grid(sizes[:-1], space) and layer in grids)
+    ):
         return None if len(space) == 2 else CELLS
     return grids.get(layer)

@@ -16,6 +16,7 @@ from torch.nn import functional
 from wsol.methods._common.relu_rules import IN_PLACE, PLAIN
 from wsol.methods._features import LayerFeatures
 from wsol.models.forward import INPUT, target_logit
+from wsol.models.network import first_of, with_first
 
 POOLS = (torch.max_pool2d, functional.max_pool2d)
 RELUS = (*PLAIN, *IN_PLACE)
@@ -48,9 +49,9 @@ def _zeroed_behind(layer: LayerFeatures, count: int) -> Iterator[None]:
         return
 
     def zero(module: Any, args: Any, output: Any) -> Any:
-        first = output[0] if isinstance(output, tuple | list) else output
+        first = first_of(output)
         first = torch.cat([first[:count], torch.zeros_like(first[count:])])
-        return type(output)((first, *output[1:])) if isinstance(output, tuple | list) else first
+        return with_first(output, first)
 
     handle = layer.query.module.get_submodule(layer.name).register_forward_hook(zero)
     try:
