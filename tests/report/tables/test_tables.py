@@ -271,3 +271,21 @@ def test_a_table_of_differences_says_which_numbers_are_none(summary: Summary) ->
     text = printed(summary, baseline="gradcam@stage5")
     assert "Numbers of the baseline itself, and of rows on other images than its own, are not differences." in text
     assert "= NAME: the same maps as NAME up to rounding" in text
+
+
+def test_numbers_without_an_interval_are_plain_and_the_footer_says_why(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", {"cam@s": 0.0, "gradcam@s": 0.1}, rise=True, n=8)
+    rows = [row for table in run.tables().values() for row in table.to_pylist()]
+    for place, row in enumerate(rows):
+        row["rise2018_dataset/deletion_auc"] = 0.9 * (place == 3)
+    about = run.about()
+    about = replace(about, quantities=tuple(replace(q, bounds=None) for q in about.quantities))
+    run.write(Shard(0, tuple(row["image_id"] for row in rows[:8])), rows, frozenset(run.footers()[0].work), about)
+    summary = summarize(run, n_resamples=50)
+    text = printed(summary)
+    assert {"0.113", "0.000"} == {line[4].strip("*¹") for line in body(text)[1:]}
+    assert "none for means too skewed for their number of images, of numbers without bounds" in text
+    plain = json.loads(printed(summary, style="json", baseline="gradcam@s"))
+    (number,) = (n for n in plain if (n["variant"], n["metric"]) == ("cam@s", "deletion_auc"))
+    assert (number["low"], number["high"], number["difference_low"]) == (None, None, None)
+    assert number["p"] == 1.0  # one image differs

@@ -124,7 +124,10 @@ def cost(data: ReportData) -> Any:
         return figure
     name = in_full(points[0][2], data.summary.measures)
     axis.set(xlabel="forward and backward passes per image", ylabel=f"{name} (n = {most_images})")
-    bottom, top = min(0, *(c.low for _, _, c in points)), max(c.high for _, _, c in points)
+    bottom, top = (
+        min(0, *(np.nanmin((c.low, c.value)) for _, _, c in points)),
+        max(np.nanmax((c.high, c.value)) for _, _, c in points),
+    )
     top = bottom + (top - bottom) * 1.04
     axis.set_ylim(bottom, top)
     points.sort(key=lambda point: (-point[2].value, -point[1]))

@@ -31,7 +31,7 @@ def records(
         about["layers"] = "+".join(variant.layers) if variant else line.fields.get("layers")
         about["options"] = dict(variant.options) if variant else {}
         run = {name: line.fields.get(name) for name in RUN_FIELDS}
-        spent = {name: _finite(value) for name, value in line.costs.items()}
+        spent = {name: finite(value) for name, value in line.costs.items()}
         for key, cell in line.cells.items():
             if keys is None or key in keys:
                 paired = _difference(cell, base.cells.get(key), base.name) if base else {}
@@ -43,9 +43,9 @@ def _number(cell: Cell) -> dict[str, Any]:
     return {
         "protocol": cell.measure,
         "metric": cell.metric,
-        "value": _finite(cell.value),
-        "low": _finite(cell.low),
-        "high": _finite(cell.high),
+        "value": finite(cell.value),
+        "low": finite(cell.low),
+        "high": finite(cell.high),
         "n": cell.n,
         "percent": cell.percent,
         "tau": list(cell.tau),
@@ -67,9 +67,10 @@ def _difference(cell: Cell, base: Cell | None, name: str) -> dict[str, Any]:
     if pair is None:
         return {}
     points, test = pair
-    ends = {"difference_low": points.low, "difference_high": points.high}
+    ends = {"difference_low": finite(points.low), "difference_high": finite(points.high)}
     return {"baseline": name, "difference": points.value, **ends, "p": test.p}
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """The number, or None where it is not finite: JSON has no NaN."""
     return value if math.isfinite(value) else None

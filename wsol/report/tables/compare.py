@@ -13,6 +13,7 @@ from wsol.report.numbers.choose import Choice, chosen_keys, main_key
 from wsol.report.numbers.lines import Key, key_of
 from wsol.report.numbers.paired import apart, significant
 from wsol.report.numbers.quantity import Cell
+from wsol.report.numbers.records import finite
 from wsol.report.numbers.rows import curves_of, known, numbers, rows_of
 from wsol.report.tables.overview import in_full
 from wsol.report.tables.table import Column, Entry, Table, words
@@ -59,7 +60,7 @@ class Compared:
         """As a plain object: differences in the number's own unit (points for percentages)."""
         plain: dict[str, Any] = {"protocol": self.key[0], "metric": self.key[1], "tau_from": self.a.tau_from}
         plain |= {"a": self.a.value, "b": self.b.value}
-        plain |= {"difference": self.points.value, "low": self.points.low, "high": self.points.high}
+        plain |= {"difference": self.points.value, "low": finite(self.points.low), "high": finite(self.points.high)}
         plain |= {"p": self.difference.p, "n": self.difference.n}
         plain |= {"a_higher": self.difference.better, "b_higher": self.difference.worse}
         return plain | ({"mcnemar_p": self.test.p} if self.test else {})
@@ -115,7 +116,8 @@ def compare_table(pairs: Sequence[Compared], a: Side, b: Side) -> Table:
         lead=[f"A = {_full(a)}, B = {_full(b)}."],
         marks={"*": "significant (paired by image, Holm-corrected over the rows, 5 %)."},
         notes=[
-            "Intervals: 95 %. p: paired bootstrap, thresholds chosen again in each replicate.",
+            "Intervals: 95 %. p: paired bootstrap, thresholds chosen again in each replicate; McNemar's for hits at a "
+            "fixed threshold; from the bounds of the number where few images differ.",
             "McNemar: hits at the thresholds chosen once.",
             *(side.failures.sentence(side.name) for side in (a, b) if side.failures),
         ],

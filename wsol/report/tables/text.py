@@ -54,7 +54,12 @@ def entry(cell: Cell | None, style: Style | None = None, *, marks: tuple[str, ..
 
 
 def interval(low: float, high: float, digits: int, style: Style | None = None) -> str:
-    """``[55.7, 62.1]``, or ``[55, 63]`` where the style is coarse: rounded outwards, so that it covers as much."""
+    """``[55.7, 62.1]``, or ``[55, 63]`` where the style is coarse: rounded outwards, so that it covers as much.
+
+    ``(no interval)`` where the ends are not known.
+    """
+    if math.isnan(low) or math.isnan(high):
+        return "(no interval)"
     style = style or Style()
     if style.coarse:
         low, high, digits = math.floor(low), math.ceil(high), 0
