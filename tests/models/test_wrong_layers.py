@@ -346,7 +346,7 @@ def test_networks_whose_layers_are_hidden_get_one_sentence(how: str, layer: str)
     with pytest.raises(ModelError, match="its layers can't be seen; give the network it was made from"):
         wsol.attribute(make(plain()), images, "gradcam", layers=layer)
     if how != "export":
-        with pytest.raises(LayerError, match="scripted|there is no layer"):  # a frozen one has no parts left
+        with pytest.raises(LayerError, match=r"scripted|there is no layer"):  # a frozen one has no parts left
             wsol.attribute(nn.Sequential(make(plain())), images, "gradcam", layers=layer.replace("2", "0.2"))
 
 
