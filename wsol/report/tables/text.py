@@ -58,7 +58,7 @@ def interval(low: float, high: float, digits: int, style: Style | None = None) -
 
     ``(no interval)`` where the ends are not known.
     """
-    if math.isnan(low) or math.isnan(high):
+    if not (math.isfinite(low) and math.isfinite(high)):
         return "(no interval)"
     style = style or Style()
     if style.coarse:
