@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
 from wsol.cli.options import Command, number
-from wsol.errors import ConfigError, DataError, RowsFailed
+from wsol.errors import ConfigError, DataError, OutputError, RowsFailed
 from wsol.options import ShareBelowOne, WholeNumber
 from wsol.settings import compose_settings
 from wsol.settings.words import is_setting
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+OTHERWISE = "choose another folder with -o DIR"
 LONGEST = 2048  # pixels of a picture's longer side: larger files are reduced before the network sees them
 DESCRIPTION = """Draw heat maps, ground-truth boxes (dashed) and predicted boxes (solid).
 
@@ -113,7 +114,11 @@ def explain(
         data = match_class_indices(load_dataset(settings["dataset"]), classifier.class_names)
     tau = tau if tau is not None else 0.2 if protocol.tau == "sweep" else protocol.tau
     shown = protocol if protocol.tau in ("sweep", tau) else protocol.derive({"tau": tau})
-    save = partial(write_whole, otherwise="choose another folder with -o DIR")
+    save = partial(write_whole, otherwise=OTHERWISE)
+    try:
+        out.mkdir(parents=True, exist_ok=True)  # now, and not when all is computed
+    except OSError as error:
+        raise OutputError(f"can't write to {out}: {error.strerror}; {OTHERWISE}") from error
     written, arrays, failed = [], {}, []
     for name, slug in zip(images, _slugs(images), strict=True):
         image, sample = _open(name, data)
@@ -134,7 +139,7 @@ def explain(
             if line:
                 failed.append(f"{variant.id} on {name}: {line}")
                 continue
-            arrays[f"{name}/{variant.id}"] = item.raw
+            arrays[f"{name if _is_plain(name) else slug}/{variant.id}"] = item.raw
             localization = localize([item], [shown])[shown.name]
             boxes = boxes_along(item, shown, [tau])[0]
             caption = variant.id
@@ -194,6 +199,12 @@ def _heat(item: ImageMap, protocol: Protocol) -> NDArray[Any]:
     heat = np.zeros((height, width))
     heat[y0:y1, x0:x1] = cv2.resize(final, (x1 - x0, y1 - y0))
     return heat
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name can be a member of an archive: below its folder, wherever that is unpacked."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and "\\" not in name
 
 
 def _slugs(names: Sequence[str]) -> list[str]:
