@@ -131,7 +131,7 @@ def test_options_carry_default_type_in_words_and_help() -> None:
     assert options_of(Blurred) == [
         Option("sigma", 0.0, "float (0 or more)", "of the blur, in pixels"),
         Option("border", "zero", "zero, reflect", "what is outside"),
-        Option("steps", None, "int (1 or more) or null", "points of the curve"),
+        Option("steps", None, "int (1 or more and at most 1000000) or null", "points of the curve"),
         Option("scales", (1.0, 2.0), "list of float", "sizes"),
         Option("place", MISSING_VALUE, "str", "where it is"),
     ]

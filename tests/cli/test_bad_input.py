@@ -79,7 +79,10 @@ FEW = ["dataset.n=4", "metric=[]", "method=[gradcam]"]
         (["view.side=100000"], "view.side=100000 is out of range; give 8 or more and at most 4096"),
         (["model.input_size=100000"], "model.input_size=100000 is out of range; give 8 or more and at most 4096"),
         (["engine.batch_size=100000000000"], "engine.batch_size=100000000000 is out of range"),
-        (["protocol.tau_step=1e-9"], "tau_step=1e-09 is out of range; give 1e-06 or more and at most 0.5"),
+        (
+            ["protocol=choe2020_v2", "protocol.tau_step=1e-9"],
+            "tau_step=1e-09 is out of range; give 1e-06 or more and at most 0.5",
+        ),
         (["method=gradcam@stage1-99999999999"], "layers 'stage1-99999999999' is not a range of stages"),
         (["=3"], "'=3' is not a setting; write name=value, for example dataset=shapes"),
     ],

@@ -116,8 +116,8 @@ def test_masks_without_an_object_give_no_number(scored: Scored) -> None:
     [
         (["--step", "0.01"], "gradcam2017", "--step 0.01 changes nothing: protocol gradcam2017 has a fixed threshold"),
         (["--step", "0.01"], "exact", "protocol exact is not quantized"),
-        (["--step", "2"], "choe2020_v1", "tau_step=2 is out of range; give above 0 and at most 0.5"),
-        (["--threads", "0"], "choe2020_v1", "--threads 0"),
+        (["--step", "2"], "choe2020_v1", "argument --step: 2 is out of range; give 1e-06 or more and at most 0.5"),
+        (["--threads", "0"], "choe2020_v1", "argument --threads: 0 is out of range; give 1 or more"),
         (["--view", "center"], "choe2020_v1", "nearest: 'centre'"),
         ([], "choe2020", "nearest: 'choe2020_v2'"),
         ([], "rise2018_single", "queries the network"),

@@ -114,7 +114,7 @@ def test_the_name_of_a_derived_protocol_says_all_of_it(changes: dict[str, object
         ("exact[candidates=2]", "it needs component=cam2016_tool"),
         ("exact[deltas=()]", "deltas=() is empty"),
         ("exact[deltas=(0.5, 1.5)]", "deltas=1.5 is out of range"),
-        ("exact[tau_step=0]", "tau_step=0 is out of range; give above 0 and at most 0.5"),
+        ("exact[tau_step=0]", "tau_step=0 is out of range; give 1e-06 or more and at most 0.5"),
     ],
 )
 def test_what_does_not_exist_or_fit_is_said_in_one_sentence(text: str, said: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from wsol.cli.options import Command, number
-from wsol.errors import ConfigError, DataError, RowsFailed
+from wsol.errors import ConfigError, DataError, OutputError, RowsFailed
 from wsol.options import ShareBelowOne, WholeNumber
 from wsol.settings import compose_settings
 from wsol.settings.words import is_setting
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+OTHERWISE = "choose another folder with -o DIR"
 LONGEST = 2048  # pixels of a picture's longer side: larger files are reduced before the network sees them
 DESCRIPTION = """Draw heat maps, ground-truth boxes (dashed) and predicted boxes (solid).
 
@@ -114,7 +115,11 @@ def explain(
         data = match_class_indices(data, classifier.class_names, classifier.num_classes)
     tau = tau if tau is not None else 0.2 if protocol.tau == "sweep" else protocol.tau
     shown = protocol if protocol.tau in ("sweep", tau) else protocol.derive({"tau": tau})
-    save = partial(write_whole, otherwise="choose another folder with -o DIR")
+    save = partial(write_whole, otherwise=OTHERWISE)
+    try:
+        out.mkdir(parents=True, exist_ok=True)  # now, and not when all is computed
+    except OSError as error:
+        raise OutputError(f"can't write to {out}: {error.strerror}; {OTHERWISE}") from error
     written, arrays, failed = [], {}, []
     for name, slug in zip(images, _slugs(images), strict=True):
         image, sample = _open(name, data)

@@ -26,7 +26,7 @@ from wsol.localization.normalize import normalize_rules, order_rules
 from wsol.localization.quantize import quantize_rules
 from wsol.localization.refine import refine_rules
 from wsol.localization.resize import resize_rules
-from wsol.options import Count, PositiveShare, Side, Step, build, fit, option
+from wsol.options import Count, PositiveShare, Range, Step, build, fit, option
 from wsol.registry import Registry, Rules
 from wsol.views import merge_rules, scale_rules, views
 
@@ -71,7 +71,7 @@ class Protocol:
     space: Annotated[str, space_rules] = option(
         "original", help="where boxes are compared: on a square over the view's canvas, or in original pixels"
     )
-    side: Side = option(224, help="side of that square in pixels")
+    side: Annotated[int, Range(1, 4096)] = option(224, help="side of that square in pixels")
     resize: Annotated[str, resize_rules] = option(
         "bilinear", help="map to that size: half-pixel centers, but aligned corners for bilinear_corners"
     )
