@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.full  # builds a wheel and an environment
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -37,7 +37,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "model"), [*((name, "resnet18") for name in NAMES), *((n, "vit_b_16") for n in ("demo", "ablate_layers"))]
+    ("name", "model"),
+    [
+        ("ablate_gamma", "resnet18"),
+        *(pytest.param(name, "resnet18", marks=pytest.mark.full) for name in NAMES if name != "ablate_gamma"),
+        *(pytest.param(name, "vit_b_16", marks=pytest.mark.full) for name in ("demo", "ablate_layers")),
+    ],
 )
 def test_an_experiment_takes_any_dataset_and_network(name: str, model: str, folder: list[str]) -> None:
     whole = experiment_from(compose_settings([f"experiment={name}", *folder, f"model={model}[weights=random]"]))

@@ -29,7 +29,7 @@ def sweep(runs: Path, *words: str) -> int:
 
 
 @pytest.mark.usefixtures("apart")
-@pytest.mark.parametrize("launcher", ["basic", "apart"])
+@pytest.mark.parametrize("launcher", ["basic", pytest.param("apart", marks=pytest.mark.full)])
 def test_a_job_that_fails_does_not_stop_the_others(
     launcher: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -45,7 +45,7 @@ def test_a_job_that_fails_does_not_stop_the_others(
 
 
 @pytest.mark.usefixtures("apart")
-@pytest.mark.parametrize("launcher", ["basic", "apart"])
+@pytest.mark.parametrize("launcher", ["basic", pytest.param("apart", marks=pytest.mark.full)])
 def test_jobs_know_files_of_ones_own(launcher: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = f"swept_{launcher}"
     assert main(["new", "method", key, "-o", str(tmp_path / f"{key}.py")]) == 0

@@ -206,7 +206,7 @@ def test_parts_that_outlive_their_whole_put_no_row_twice(
     with pytest.raises(KeyboardInterrupt):
         evaluate(experiment, experiment.shards, folder, on_batch=stop)
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", lambda self: None)
+        patch.setattr(Path, "unlink", lambda self, missing_ok=False: None)
         ran(experiment, tmp_path)
     assert any(footer.image_ids for footer in folder.footers())
     assert rows(folder) == rows(clean)

@@ -168,7 +168,7 @@ def test_a_head_of_zeros_hides_nothing_from_the_methods_without_gradients() -> N
 
 
 def test_tscam_refuses_a_network_without_a_semantic_map() -> None:
-    with pytest.raises(HeadError, match="which this network has not; use genericattention"):
+    with pytest.raises(HeadError, match="this network has none; use genericattention"):
         methods["tscam"]()(one_layer(make_vit("timm"), make_images(), TARGETS))
     with pytest.raises(HeadError, match="needs a class token"):
         methods["tscam"]()(one_layer(make_vit("pooled"), make_images(), TARGETS))

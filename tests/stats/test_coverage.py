@@ -25,7 +25,7 @@ SAMPLES = 500
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("n", [150, 400])
+@pytest.mark.parametrize("n", [150, pytest.param(400, marks=pytest.mark.full)])
 def test_intervals_of_maxboxacc_cover_the_population(n: int) -> None:
     rng = np.random.default_rng(n)
     truth = population_best(rng, 200_000)

@@ -82,6 +82,8 @@ class PythonDataset(Dataset):
             mask = item.get("mask")
             if mask is not None:
                 check_mask(np.asarray(mask), where=f"item {place}")
+                if (np.asarray(mask) == 255).any() and not (np.asarray(mask) == 1).any():
+                    raise DataError(f"item {place}: the mask holds 255, which is ignored, and no 1: write objects as 1")
                 if np.asarray(mask).shape != image.size[::-1]:
                     raise DataError(
                         f"item {place}: a mask of {np.asarray(mask).shape} on an image of {image.size[::-1]}"

@@ -46,8 +46,6 @@ def check_mask(mask: NDArray[Any], *, where: str) -> None:
     """Raises DataError for a mask that is not (h, w) of 0 background, 1 object and 255 ignore."""
     if mask.ndim != 2 or not mask.size or mask.dtype.kind not in "iubf" or not np.isin(mask, (0, 1, 255)).all():
         raise DataError(f"the mask of {where} is not (h, w) of 0, 1 and 255 (ignored)")
-    if (mask == 255).any() and not (mask == 1).any():
-        raise DataError(f"the mask of {where} holds 255, which is ignored, and no 1: write objects as 1")
 
 
 def make_samples(

@@ -84,6 +84,9 @@ def cost(value: float) -> str:
     return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.2g}"
 
 
+NUMBER = r"[-+]?[\d.,]+ ?%?( \[[-+\d.,]+, [-+\d.,]+\])?"  # with its interval
+
+
 def inert(value: Any) -> Any:
     """A text in one line, an apostrophe in front where a spreadsheet would take it for a formula; all else as it is.
 
@@ -94,7 +97,7 @@ def inert(value: Any) -> Any:
     """
     if not isinstance(value, str):
         return value
-    formula = value.startswith(FORMULA) and not re.fullmatch(r"[-+\d.,\[\] %]+", value)
+    formula = value.startswith(FORMULA) and not re.fullmatch(NUMBER, value)
     return f"'{one_line(value)}" if formula else one_line(value)
 
 
