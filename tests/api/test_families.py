@@ -57,14 +57,6 @@ FAMILIES: list[tuple[str, int, dict[str, Any], str, int | None, int]] = [
 QUICK = ("mobilenetv2_035", "levit_128s", "pit_ti_224")
 
 
-EARLIER = pytest.mark.xfail(strict=True, reason="`last` ends one stage earlier than the deepest with a gradient")
-
-
-def _marks(name: str) -> list[pytest.MarkDecorator]:
-    quick = [] if name in QUICK else [pytest.mark.full]
-    return [*quick, EARLIER] if name in ("pit_ti_224", "coat_lite_tiny") else quick
-
-
 def made(name: str, **options: Any) -> torch.nn.Module:
     """A network with random weights, none of which is a matrix of zeros, in float64."""
     torch.manual_seed(0)
@@ -77,7 +69,7 @@ def made(name: str, **options: Any) -> torch.nn.Module:
 
 @pytest.mark.parametrize(
     ("name", "side", "options", "layer", "prefix", "rows"),
-    [pytest.param(*one, id=one[0], marks=_marks(one[0])) for one in FAMILIES],
+    [pytest.param(*one, id=one[0], marks=[] if one[0] in QUICK else pytest.mark.full) for one in FAMILIES],
 )
 def test_the_map_of_a_family_equals_its_twin(
     name: str, side: int, options: dict[str, Any], layer: str, prefix: int | None, rows: int

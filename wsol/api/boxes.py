@@ -116,7 +116,7 @@ def localize(
     chosen = tau if tau is not None else TAU if rule.tau == "sweep" else float(rule.tau)
     found = [FoundBoxes(item, rule, chosen, boxes is not None) for item in items]
     if found:
-        found[0]._checked(None)  # before the first is looked at
+        found[0]._checked(None)  # a wrong threshold is refused here, not when boxes are asked for
     return found
 
 

@@ -130,8 +130,14 @@ def _resolution_stages(network: Network) -> list[str]:
 
 def _trunk(network: Network, units: list[Output]) -> list[Output]:
     """The units up to the deepest one with a gradient that it is computed from: no side branch, no auxiliary head."""
-    graph = graph_of(network)
-    alive = [unit for unit in units if unit.name in graph.alive]
+    graph, outputs = graph_of(network), outline(network)
+
+    def lives(unit: Output) -> bool:
+        """Whether a gradient arrives at it, or inside it: behind its last attention only a class token may be read."""
+        inside = (n for n in graph.alive if n.startswith(f"{unit.name}.") and outputs[n].grid == unit.grid)
+        return unit.name in graph.alive or any(inside)
+
+    alive = [unit for unit in units if lives(unit)]
     if not alive:
         return units  # nothing is known: the network has no gradients
     names = {unit.name for unit in units}
