@@ -94,11 +94,13 @@ def explain(
         view_of,
     )
     from wsol.evaluation.experiment import view_under
+    from wsol.evaluation.records import variant_info
     from wsol.evaluation.rows import NOT_FINITE
     from wsol.localization.frame import in_stored_pixels
     from wsol.localization.localize import boxes_along, localize
     from wsol.maps.network import NetworkMaps
     from wsol.report.figures.overlay import overlay, sheet
+    from wsol.report.numbers.names import short_name
     from wsol.runs.write import write_whole
 
     settings = compose_settings(overrides)
@@ -143,7 +145,7 @@ def explain(
             arrays[f"{_member(name)}/{variant.id}"] = item.raw
             localization = localize([item], [shown])[shown.name]
             boxes = boxes_along(item, shown, [tau])[0]
-            caption = variant.id
+            caption = short_name(variant_info(variant, {}))[0]  # as tables print it; the whole id may not fit
             if len(item.boxes_xyxy):
                 caption += f"  IoU {localization.iou.at(tau).max():.2f} at tau {tau:g}"
             picture = overlay(
