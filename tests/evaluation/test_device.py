@@ -25,7 +25,6 @@ def test_a_device_without_float64_falls_back_to_the_cpu_in_one_sentence(
         return made(*size, dtype=dtype)
 
     monkeypatch.setattr(torch, "zeros", zeros)
-    logging.getLogger("wsol").propagate = True
     with caplog.at_level(logging.WARNING, logger="wsol"):
         assert engine_of({"engine": {"device": "mps"}}).device == "cpu"
     assert [record.getMessage() for record in caplog.records] == [
