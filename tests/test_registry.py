@@ -51,7 +51,7 @@ def test_asking_for_one_imports_its_file_alone() -> None:
 def test_every_name_stands_for_something(registry: Registry[object]) -> None:
     assert list(registry) == sorted(registry)
     assert len(registry) == len([registry[name] for name in registry]) == len(list(registry))
-    assert "nothing" not in registry
+    assert "no such name" not in registry
 
 
 def test_the_name_of_a_file_that_was_not_imported_is_taken() -> None:
