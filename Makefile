@@ -2,6 +2,7 @@
 # make test   set up and pass the tests
 # make test-all  all of them, with every method on every kind of network
 # make lint   ruff and mypy --strict
+# make docs   the site, in docs/_build/html
 # make setup  the environment alone, in .venv
 # make clean  remove the environment and results/runs
 
@@ -12,7 +13,7 @@ STAMP  := $(VENV)/.installed
 UV     := $(shell command -v uv 2>/dev/null)
 PACKAGES := -c constraints.txt -e ".[figures,timm]" --group dev
 
-.PHONY: help setup demo test test-all lint clean
+.PHONY: help setup demo test test-all lint docs clean
 help:
 	@sed -n 's/^# //p' Makefile
 
@@ -45,5 +46,17 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
+	@echo docs/_build/html/index.html
+
+$(VENV)/.installed-docs: $(STAMP)
+ifdef UV
+	VIRTUAL_ENV=$(VENV) uv pip install --quiet $(PACKAGES) --group docs
+else
+	$(BIN)/python -m pip install --quiet $(PACKAGES) --group docs
+endif
+	@touch $@
+
 clean:
-	rm -rf $(VENV) results/runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) results/runs docs/_build docs/catalog docs/auto_tutorials .pytest_cache .mypy_cache .ruff_cache

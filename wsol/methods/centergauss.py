@@ -20,7 +20,7 @@ from wsol.options import PositiveShare, option
 class CenterGauss:
     """Center Gaussian: a Gaussian in the middle of the image, the same for every image.
 
-    M(y, x) = exp(-(y - cy)^2 / (2 (sigma h)^2) - (x - cx)^2 / (2 (sigma w)^2))
+    M(y, x) = exp(-(y - c_y)^2 / (2 (sigma h)^2) - (x - c_x)^2 / (2 (sigma w)^2))
 
     Traps: a control. Its boxes at all thresholds are all centered boxes of the image's proportions, so `sigma` (in
     sides) does not matter under a full threshold sweep.

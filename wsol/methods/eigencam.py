@@ -16,7 +16,7 @@ from wsol.methods._common.principal import PrincipalMethod
 class EigenCAM(PrincipalMethod):
     """EigenCAM: the activations projected on their first principal component, the same for every class.
 
-    A as n x K = U S V^T;  M = A v_1
+    A as n × K = U S V^T;  M = A v_1
 
     Traps: the sign of v_1 is arbitrary, and a ReLU on an unsigned map inverts it half of the time; `sign` settles it.
     The paper does not center; pytorch-grad-cam does (center=true).

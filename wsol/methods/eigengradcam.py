@@ -10,7 +10,7 @@ from wsol.methods._common.principal import PrincipalMethod
 class EigenGradCAM(PrincipalMethod):
     """Eigen Grad-CAM: EigenCAM of gradient times activation, so that it knows the class.
 
-    M = first principal component of g * A (n x K)
+    M = first principal component of g * A (n × K)
 
     Traps: the sign is arbitrary, as in EigenCAM; `sign` settles it.
     """

@@ -21,8 +21,8 @@ from wsol.options import Count, option
 class FinerCAM:
     """Finer-CAM: another method, with the score replaced by what tells the class from its most similar ones.
 
-    y' = y_c - alpha sum_t p_t y_dt / sum_t p_t, d_1..d_T the classes whose logits are nearest to y_c, p_t their
-    probabilities, which are differentiated too;  M = base method on y'
+    y' = y_c - alpha sum_t p_t y_dt / sum_t p_t, d_1..d_T the classes whose logits are nearest to y_c
+    p_t: their probabilities, which are differentiated too;  M = base method on y'
 
     Identities: alpha=0 is the base method.
     Traps: weighted by probability as in the authors' code, which is pytorch-grad-cam's; weighted=false is the plain

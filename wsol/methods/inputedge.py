@@ -19,7 +19,7 @@ from wsol.models.forward import wide
 class InputEdge:
     """Input edges: the image's own gradient, with no network at all.
 
-    M = sqrt(Sx^2 + Sy^2), Sobel differences of the colors' mean, borders repeated
+    M = sqrt(S_x^2 + S_y^2), Sobel differences of the colors' mean, borders repeated
 
     Traps: a control. Many input-space methods resemble it, and it does not depend on the class.
     """

@@ -22,7 +22,7 @@ SIDE = 28  # cells per side at most: the kernel is n x n, and its eigenvectors t
 class KPCACAM:
     """KPCA-CAM: EigenCAM with a kernel, cells compared by tanh(x.y / K + 1) in place of x.y.
 
-    x, y = cells of A_k - mean(A_k);  C = centered kernel of the cells (n x n);  M = v_1 sqrt(lambda_1)
+    x, y = cells of A_k - mean(A_k);  C = centered kernel of the cells (n × n);  M = v_1 sqrt(lambda_1)
 
     Traps: without centering the channels (center=false) products of large activations saturate the tanh, and what is
     left is noise or nothing; pytorch-grad-cam centers them. The sign is arbitrary, as in EigenCAM; `sign` settles it.

@@ -29,7 +29,7 @@ class PolyCAM:
     """Poly-CAM: Score-CAM's weights at every layer, the coarse map multiplied into the next finer one.
 
     H_k = U(q(A_k)), q(A) = (A - q_0.1) / q_99.9 in [0, 1], its 0.1 and 99.9 percentiles
-    w_k = p(x * H_k) (plus), ReLU(p(x) - p(x * (1 - H_k))) (minus), or ReLU of the sum of both differences (plus_minus)
+    w_k = p(x * H_k) (`plus`), ReLU(p(x) - p(x * (1 - H_k))) (`minus`), or ReLU of the sum of both (`plus_minus`)
     P_l = ReLU(sum_k w_k A_k);  M_L = P_L;  M_l = P_l / U(D(P_l)) * U(M_{l+1});  M = q(M_1)
     D: to the size of the next coarser layer, so that P_l is divided by its own local mean (LNorm)
 

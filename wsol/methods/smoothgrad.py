@@ -26,7 +26,7 @@ from wsol.options import Count, NotNegative, option
 class SmoothGrad(PixelMethod):
     """SmoothGrad: the gradient averaged over noisy copies of the image.
 
-    G_i = dy/dx at x + noise_i;  M = max over colors of |mean G| (mean), mean G^2 (squared) or var G (var, VarGrad)
+    G_i = dy/dx at x + noise_i;  M = max over colors of |mean G| (`mean`), mean G^2 (`squared`) or var G (`var`)
 
     Identities: noise=0 is the vanilla gradient (mean) and its square (squared); var is then 0.
     Traps: noise has standard deviation `noise` times (max - min) of the image; the inverse, and that value as a

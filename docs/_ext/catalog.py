@@ -1,0 +1,39 @@
+"""Sphinx extension: writes the pages that the registries' records make into docs/catalog/, before sources are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from . import check_pages, command_pages, data_pages, method_pages, metric_pages, protocol_pages, result_pages
+from .markdown import DOCS, write
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+MAKERS: tuple[Callable[[], Iterator[tuple[str, str]]], ...] = (
+    method_pages.pages,
+    protocol_pages.pages,
+    metric_pages.pages,
+    data_pages.pages,
+    result_pages.pages,
+    command_pages.pages,
+    check_pages.pages,
+)
+CATALOG = DOCS / "catalog"
+PARTS = ("table", "front_table", "results_table", "localization")  # stems of files that pages include
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Called by Sphinx."""
+    app.connect("builder-inited", lambda _: write_catalog())
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def write_catalog() -> None:
+    """Write every page, and remove those of components that are gone."""
+    made = {CATALOG / f"{name}.md": text for maker in MAKERS for name, text in maker()}
+    for file in set(CATALOG.rglob("*.md")) - set(made):
+        file.unlink()
+    for file, text in made.items():
+        write(file, text)

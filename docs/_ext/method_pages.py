@@ -1,0 +1,121 @@
+"""A page for each method, and the table of all of them, from the records in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsol.methods._base import MethodInfo, methods
+from wsol.methods._variants import variant_options
+from wsol.settings import choices
+
+from .formulas import statements
+from .markdown import code, options_table, page, picture, prose, table
+from .results import measured
+
+FAMILIES = {  # what a method takes, cheapest first
+    "Controls": "Fixed or random by design: the floor that every method must beat.",
+    "One forward pass": "Activations alone, or with the linear head behind them.",
+    "One forward and one backward pass": "Activations and gradients of one layer, shared by all variants of a run.",
+    "A few passes": "Further passes over the network or its last layers, a handful per image.",
+    "Tens to thousands of passes": "Masks, noise or an optimization: the network is queried again for every one.",
+    "Attention": "For transformers: attention probabilities, and their gradients.",
+}
+PROTOCOLS = (("choe2020_v1", "maxboxacc"), ("choe2020_v2", "maxboxacc_v2"), ("choe2020_v1", "top1_loc"))
+SETS = {  # table of results/: what it was measured on
+    "shapes_every_method": "200 embedded test images, `shapes_gap`",
+    "ilsvrc_open_mobilenet_v2": "909 ImageNet validation images, MobileNetV2",
+}
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """Name and text of every page of methods."""
+    for key in methods:
+        yield f"methods/{key}", method_page(key)
+    yield "methods/table", table_of_methods()
+
+
+def family(info: MethodInfo) -> str:
+    """Where the table of all methods has it."""
+    if info.role == "control":
+        return "Controls"
+    if "attention" in info.needs:
+        return "Attention"
+    if info.costly:
+        return "Tens to thousands of passes"
+    if info.needs <= {"activations", "head"}:
+        return "One forward pass"
+    return "One forward and one backward pass" if info.one_pass else "A few passes"
+
+
+def table_of_methods() -> str:
+    """All methods by what they take; the presets of conf/ below."""
+    by_family: dict[str, list[MethodInfo]] = {name: [] for name in FAMILIES}
+    for key in methods:
+        by_family[family(methods[key].info)].append(methods[key].info)
+    blocks = []
+    for name, infos in by_family.items():
+        rows = [
+            [f"[`{i.key}`](/catalog/methods/{i.key}.md)", prose(i.title), prose(i.summary), str(i.year), prose(i.cost)]
+            for i in infos
+        ]
+        blocks += [f"## {name}", FAMILIES[name], table(["key", "name", "what it does", "year", "passes"], rows)]
+    presets = [[code(name), prose(choices.about("method", name))] for name in choices.config_names("method")]
+    blocks += ["## Presets", "Methods with other options, under a name of their own.", table(["key", "what"], presets)]
+    return page(*blocks)
+
+
+def method_page(key: str) -> str:
+    """All that is known of one method."""
+    info = methods[key].info
+    summary = prose(info.summary)
+    return page(
+        f"# {prose(info.title)}",
+        f"{summary[:1].upper()}{summary[1:]}",
+        *(f"```{{math}}\n{statement}\n```" for statement in statements(info.formula)),
+        "[What the letters mean](/methods.md#letters)",
+        _facts(info),
+        picture(f"methods/{key}", f"Maps of {info.title} on three drawn images, with their boxes"),
+        f"## Identities\n\n{prose(info.identities)}" if info.identities else "",
+        f"## Traps\n\n{prose(info.traps)}" if info.traps else "",
+        _numbers(key),
+        "## Options",
+        f"Options are set as `methods.{key}.OPTION=VALUE`, as `{key}[OPTION=VALUE]`, or in Python as keywords.",
+        options_table(variant_options(methods[key])),
+        "## Use it",
+        _usage(key),
+        f":::{{dropdown}} The code: wsol/methods/{key}.py\n```{{literalinclude}} /../wsol/methods/{key}.py\n```\n:::",
+    )
+
+
+def _facts(info: MethodInfo) -> str:
+    facts = {
+        "Key": code(info.key),
+        "Paper": prose(info.paper),
+        "Needs": ", ".join(code(need) for need in sorted(info.needs)) or "nothing but the size of the image",
+        "Layers": f"{code(info.layers)} when none are chosen",
+        "Passes per image": prose(info.cost),
+        "Random": "yes, from the run's seed and the image's id" if info.stochastic else "no",
+    }
+    return table(["", ""], ([f"**{name}**", fact] for name, fact in facts.items()))
+
+
+def _numbers(key: str) -> str:
+    rows = [[data, *line] for name, data in SETS.items() for line in measured(name, key, PROTOCOLS)]
+    if not rows:
+        return ""
+    head = ["measured on", "variant", "MaxBoxAcc", "MaxBoxAccV2", "Top-1 Loc"]
+    return page("## Numbers", "In per cent, with 95 % intervals ([all tables](/results.md)).", table(head, rows, numbers=3))
+
+
+def _usage(key: str) -> str:
+    command = f"wsol run method=[{key}]"
+    python = f'maps = wsol.attribute(model, images, "{key}", target=labels)'
+    info = methods[key].info
+    if "attention" in info.needs:
+        command += " model=vit_b_16"
+    return page(
+        "::::{tab-set}",
+        f":::{{tab-item}} Command line\n```sh\n{command}\n```\n:::",
+        f":::{{tab-item}} Python\n```python\n{python}\n```\n:::",
+        "::::",
+    )
