@@ -26,8 +26,7 @@ extensions = [
     "_ext.pictures",
     "_ext.rooms",
 ]
-exclude_patterns = ["_build", "_ext", "tutorials", "catalog/*/table.md", "catalog/checks/*", "catalog/*_table.md"]
-exclude_patterns += ["catalog/metrics/localization.md", *(f"catalog/{part}.md" for part in ("datasets", "views", "networks", "commands"))]
+exclude_patterns = ["_build", "_ext", "tutorials", "catalog/parts"]
 
 if any((HERE / "tutorials").glob("plot_*.py")):
     extensions.append("sphinx_gallery.gen_gallery")
@@ -43,7 +42,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
 }
 
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["colon_fence", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3
 html_math_renderer = "mathml"
 nitpicky = True
@@ -58,6 +57,7 @@ html_theme = "furo"
 html_title = f"wsol {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_show_sourcelink = False
 html_copy_source = False
 copybutton_exclude = ".linenos, .gp, .go"

@@ -1,4 +1,7 @@
-"""Sphinx extension: writes the pages that the registries' records make into docs/catalog/, before sources are read."""
+"""Sphinx extension: writes the pages that the registries' records make into docs/catalog/, before sources are read.
+
+What is in ``catalog/parts`` is no page of its own: pages written by hand include it.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,6 @@ MAKERS: tuple[Callable[[], Iterator[tuple[str, str]]], ...] = (
     check_pages.pages,
 )
 CATALOG = DOCS / "catalog"
-PARTS = ("table", "front_table", "results_table", "localization")  # stems of files that pages include
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -12,15 +12,15 @@ from wsol.protocols import protocols
 from wsol.published.beside import benchmark_names, load_benchmark
 from wsol.testing import RULES
 
-from .markdown import ROOT, code, page, prose, table
+from .markdown import ROOT, code, link, page, prose, table
 
 
 def pages() -> Iterator[tuple[str, str]]:
     """Parts of the page on correctness."""
-    yield "checks/contract", contract()
-    yield "checks/twins", twins()
-    yield "checks/sources", sources()
-    yield "checks/published", published()
+    yield "parts/contract", contract()
+    yield "parts/twins", twins()
+    yield "parts/sources", sources()
+    yield "parts/published", published()
 
 
 def contract() -> str:
@@ -51,7 +51,7 @@ def twins() -> str:
 def sources() -> str:
     """Of how many knobs of each protocol the source is stated."""
     rows = [
-        [f"[`{p.name}`](/catalog/protocols/{p.name}.md)", f"{sum(k in p.sources for k in p.knobs)} of {len(p.knobs)}"]
+        [link("protocols", p.name), f"{sum(k in p.sources for k in p.knobs)} of {len(p.knobs)}"]
         for key, p in protocols.items()
         if key == p.name
     ]

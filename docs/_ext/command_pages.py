@@ -18,7 +18,7 @@ WIDTH = "100"  # columns of the help
 def pages() -> Iterator[tuple[str, str]]:
     """The page of all commands."""
     yield (
-        "commands",
+        "parts/commands",
         page(
             code_block("text", usage()),
             *(

@@ -21,9 +21,9 @@ SIDE = 224  # of the example that counts a view's inputs
 
 def pages() -> Iterator[tuple[str, str]]:
     """Name and text of every page."""
-    yield "datasets", datasets_page()
-    yield "views", views_page()
-    yield "networks", networks_page()
+    yield "parts/datasets", datasets_page()
+    yield "parts/views", views_page()
+    yield "parts/networks", networks_page()
 
 
 def datasets_page() -> str:

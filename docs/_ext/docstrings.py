@@ -73,6 +73,5 @@ def code(line: str) -> str:
         return line
     parts = re.split(r"(``[^`]+``|`[^`]+`)", line)
     return "".join(
-        f"``{part.strip('`').strip()}``" if n % 2 else re.sub(r"([*|])", r"\\\1", part)
-        for n, part in enumerate(parts)
+        f"``{part.strip('`').strip()}``" if n % 2 else re.sub(r"([*|])", r"\\\1", part) for n, part in enumerate(parts)
     )

@@ -1,9 +1,9 @@
 """Formulas as methods state them, ``M = ReLU(sum_k w_k A_k)``, as LaTeX.
 
 The docstring of a method has its formula in plain text, so that a terminal can show it. The notation is small: indices
-and powers as ``A_k``, ``A^L`` and ``M_{l+1}``, Greek letters by name, ``*`` for the element-wise product, ``dy/dx`` for a
-derivative, ``1[...]`` for an indicator, an option in backticks. A word in front of a bracket or an index is a function;
-all other words are text. A new line, or two spaces behind a semicolon, begins another statement.
+and powers as ``A_k``, ``A^L`` and ``M_{l+1}``, Greek letters by name, ``*`` for the element-wise product, ``dy/dx`` for
+a derivative, ``1[...]`` for an indicator, an option in backticks. A word in front of a bracket or an index is a
+function; all other words are text. A new line, or two spaces behind a semicolon, begins another statement.
 """
 
 from __future__ import annotations

@@ -65,6 +65,17 @@ def picture(name: str, alt: str) -> str:
     return f"```{{picture}} {name}\n:alt: {alt}\n```"
 
 
+def facts(given: Mapping[str, str]) -> str:
+    """Names and values, as a list of fields."""
+    return "\n".join(f":{name}: {fact}" for name, fact in given.items())
+
+
+def sentence(text: str) -> str:
+    """Plain text as Markdown, its first letter a capital, unless that is a symbol or a name in code."""
+    first = text.split(" ")[0]
+    return prose(text[:1].upper() + text[1:] if first.isalpha() and len(first) > 1 else text)
+
+
 def page(*blocks: str) -> str:
     """Blocks with empty lines between them; empty ones are left out."""
     return "\n\n".join(block.strip("\n") for block in blocks if block.strip()) + "\n"

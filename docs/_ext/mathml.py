@@ -23,8 +23,7 @@ def _inline(translator: HTML5Translator, node: nodes.math) -> None:
 
 
 def _display(translator: HTML5Translator, node: nodes.math_block) -> None:
-    # it can be wider than a telephone: it scrolls by itself, and by keys
-    _show(translator, f'<div class="formula" tabindex="0" role="group" aria-label="formula">{convert(node.astext(), display="block")}</div>')
+    _show(translator, f'<div class="formula">{convert(node.astext(), display="block")}</div>')
 
 
 def _show(translator: HTML5Translator, html: str) -> None:

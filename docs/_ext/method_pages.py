@@ -9,7 +9,7 @@ from wsol.methods._variants import variant_options
 from wsol.settings import choices
 
 from .formulas import statements
-from .markdown import code, options_table, page, picture, prose, table
+from .markdown import code, facts, link, options_table, page, picture, prose, sentence, table
 from .results import measured
 
 FAMILIES = {  # what a method takes, cheapest first
@@ -31,7 +31,7 @@ def pages() -> Iterator[tuple[str, str]]:
     """Name and text of every page of methods."""
     for key in methods:
         yield f"methods/{key}", method_page(key)
-    yield "methods/table", table_of_methods()
+    yield "parts/methods", table_of_methods()
 
 
 def family(info: MethodInfo) -> str:
@@ -54,10 +54,7 @@ def table_of_methods() -> str:
         by_family[family(methods[key].info)].append(methods[key].info)
     blocks = []
     for name, infos in by_family.items():
-        rows = [
-            [f"[`{i.key}`](/catalog/methods/{i.key}.md)", prose(i.title), prose(i.summary), str(i.year), prose(i.cost)]
-            for i in infos
-        ]
+        rows = [[link("methods", i.key), prose(i.title), prose(i.summary), str(i.year), prose(i.cost)] for i in infos]
         blocks += [f"## {name}", FAMILIES[name], table(["key", "name", "what it does", "year", "passes"], rows)]
     presets = [[code(name), prose(choices.about("method", name))] for name in choices.config_names("method")]
     blocks += ["## Presets", "Methods with other options, under a name of their own.", table(["key", "what"], presets)]
@@ -67,16 +64,15 @@ def table_of_methods() -> str:
 def method_page(key: str) -> str:
     """All that is known of one method."""
     info = methods[key].info
-    summary = prose(info.summary)
     return page(
         f"# {prose(info.title)}",
-        f"{summary[:1].upper()}{summary[1:]}",
+        sentence(info.summary),
         *(f"```{{math}}\n{statement}\n```" for statement in statements(info.formula)),
         "[What the letters mean](/methods.md#letters)",
         _facts(info),
         picture(f"methods/{key}", f"Maps of {info.title} on three drawn images, with their boxes"),
-        f"## Identities\n\n{prose(info.identities)}" if info.identities else "",
-        f"## Traps\n\n{prose(info.traps)}" if info.traps else "",
+        f"## Identities\n\n{sentence(info.identities)}" if info.identities else "",
+        f"## Traps\n\n{sentence(info.traps)}" if info.traps else "",
         _numbers(key),
         "## Options",
         f"Options are set as `methods.{key}.OPTION=VALUE`, as `{key}[OPTION=VALUE]`, or in Python as keywords.",
@@ -88,7 +84,7 @@ def method_page(key: str) -> str:
 
 
 def _facts(info: MethodInfo) -> str:
-    facts = {
+    known = {
         "Key": code(info.key),
         "Paper": prose(info.paper),
         "Needs": ", ".join(code(need) for need in sorted(info.needs)) or "nothing but the size of the image",
@@ -96,15 +92,16 @@ def _facts(info: MethodInfo) -> str:
         "Passes per image": prose(info.cost),
         "Random": "yes, from the run's seed and the image's id" if info.stochastic else "no",
     }
-    return table(["", ""], ([f"**{name}**", fact] for name, fact in facts.items()))
+    return facts(known)
 
 
 def _numbers(key: str) -> str:
-    rows = [[data, *line] for name, data in SETS.items() for line in measured(name, key, PROTOCOLS)]
-    if not rows:
+    found = {data: measured(name, key, PROTOCOLS) for name, data in SETS.items()}
+    head = ["variant", "MaxBoxAcc", "MaxBoxAccV2", "Top-1 Loc"]
+    tables = [page(f"On {data}:", table(head, rows, numbers=3)) for data, rows in found.items() if rows]
+    if not tables:
         return ""
-    head = ["measured on", "variant", "MaxBoxAcc", "MaxBoxAccV2", "Top-1 Loc"]
-    return page("## Numbers", "In per cent, with 95 % intervals ([all tables](/results.md)).", table(head, rows, numbers=3))
+    return page("## Numbers", "In per cent, with 95 % intervals over images ([all tables](/results.md)).", *tables)
 
 
 def _usage(key: str) -> str:

@@ -9,7 +9,7 @@ from wsol.metrics._base import metrics
 from wsol.options import SAMPLE, options_of
 from wsol.protocols import protocols
 
-from .markdown import code, options_table, page, prose, table
+from .markdown import code, facts, options_table, page, prose, table
 from .quantities import quantities_table
 
 
@@ -17,8 +17,8 @@ def pages() -> Iterator[tuple[str, str]]:
     """Name and text of every page of metrics."""
     for key in metrics:
         yield f"metrics/{key}", metric_page(key)
-    yield "metrics/table", table_of_metrics()
-    yield "metrics/localization", localization()
+    yield "parts/metrics", table_of_metrics()
+    yield "parts/localization", localization()
 
 
 def localization() -> str:
@@ -32,7 +32,12 @@ def localization() -> str:
 
 def table_of_metrics() -> str:
     rows = [
-        [f"[`{key}`](/catalog/metrics/{key}.md)", prose(m.info.about), ", ".join(map(code, sorted(m.info.needs))), m.info.cost]
+        [
+            f"[`{key}`](/catalog/metrics/{key}.md)",
+            prose(m.info.about),
+            ", ".join(map(code, sorted(m.info.needs))),
+            m.info.cost,
+        ]
         for key, m in metrics.items()
     ]
     return table(["key", "what it measures", "needs", "passes"], rows) + "\n"
@@ -45,7 +50,7 @@ def metric_page(key: str) -> str:
     cls = metrics[key]
     info = cls.info
     first, _, rest = (inspect.getdoc(cls) or "").partition("\n\n")
-    facts = {
+    known = {
         "Key": code(key),
         "Paper": prose(info.paper),
         "Needs": ", ".join(map(code, sorted(info.needs))),
@@ -54,7 +59,7 @@ def metric_page(key: str) -> str:
     return page(
         f"# {prose(key)}",
         prose(info.about),
-        table(["", ""], ([f"**{name}**", fact] for name, fact in facts.items())),
+        facts(known),
         prose(first),
         prose(rest),
         "## Numbers",

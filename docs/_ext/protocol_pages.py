@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from wsol.options import options_of
 from wsol.protocols import Protocol, protocols
 
-from .markdown import code, page, picture, prose, table, value
+from .markdown import code, link, page, picture, prose, sentence, table, value
 from .quantities import quantities_table
 from .results import printed
 
@@ -20,7 +20,7 @@ def pages() -> Iterator[tuple[str, str]]:
     """Name and text of every page of protocols."""
     for record in records():
         yield f"protocols/{record.name}", protocol_page(record)
-    yield "protocols/table", table_of_protocols()
+    yield "parts/protocols", table_of_protocols()
     yield "protocols/knobs", knobs_page()
 
 
@@ -31,7 +31,13 @@ def records() -> list[Protocol]:
 
 def table_of_protocols() -> str:
     rows = [
-        [f"[`{p.name}`](/catalog/protocols/{p.name}.md)", code(p.view), code(value(p.tau)), code(p.component), prose(p.paper)]
+        [
+            link("protocols", p.name),
+            code(p.view),
+            code(value(p.tau)),
+            code(p.component),
+            prose(p.paper),
+        ]
         for p in records()
     ]
     return table(["key", "view", "threshold", "component", "paper"], rows) + "\n"
@@ -44,8 +50,9 @@ def protocol_page(record: Protocol) -> str:
     about = (sys.modules[f"wsol.protocols.{record.name}"].__doc__ or "").strip()
     others = [key for key, other in protocols.items() if other is record and key != record.name]
     knobs = [
-        [f"[`{knob}`](/catalog/protocols/knobs.md#knob-{knob.replace('_', '-')})", code(value(v)), prose(record.sources.get(knob, "not stated"))]
-        for knob, v in record.knobs.items()
+        [f"[`{knob}`](/catalog/protocols/knobs.md#{anchor(knob)})", code(value(given)), prose(stated)]
+        for knob, given in record.knobs.items()
+        for stated in (record.sources.get(knob, "not stated"),)
     ]
     return page(
         f"# {prose(record.name)}",
@@ -61,6 +68,11 @@ def protocol_page(record: Protocol) -> str:
         "## Use it",
         f"```sh\nwsol run protocol=[{record.name}]\nwsol show protocol {record.name}\n```",
     )
+
+
+def anchor(knob: str) -> str:
+    """Where the page of knobs has it."""
+    return f"knob-{knob.replace('_', '-')}"
 
 
 def knobs_page() -> str:
@@ -82,14 +94,11 @@ def _knob(name: str) -> str:
     by_value: dict[str, list[str]] = {}
     for record in records():
         by_value.setdefault(value(record.knobs[name]), []).append(record.name)
-    rows = [
-        [code(v), ", ".join(f"[`{p}`](/catalog/protocols/{p}.md)" for p in names)]
-        for v, names in by_value.items()
-    ]
+    rows = [[code(v), ", ".join(link("protocols", p) for p in names)] for v, names in by_value.items()]
     return page(
-        f"(knob-{name.replace('_', '-')})=",
+        f"({anchor(name)})=",
         f"## `{name}`",
-        prose(f"{meaning.help[:1].upper()}{meaning.help[1:]}."),
+        sentence(f"{meaning.help}."),
         f"Takes {prose(meaning.takes)}.",
         table(["value", "in"], rows),
         effects(name),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .markdown import prose, table
+from .markdown import link, prose, table
 from .results import RESULTS, excerpt
 
 FRONT = (  # of the 500 embedded test images: a few of each kind, controls last
@@ -22,11 +22,11 @@ def pages() -> Iterator[tuple[str, str]]:
     """Name and text of every page of results."""
     names = sorted(file.stem for file in RESULTS.glob("*.md") if file.stem != "README")
     for name in names:
-        yield f"results/{name}", (RESULTS / f"{name}.md").read_text(encoding="utf-8").replace("```\nwsol", "```text\nwsol")
-    yield "results_table", table(["table", "what it shows"], [[f"[{name}](/catalog/results/{name}.md)", _about(name)] for name in names])
-    yield "front_table", excerpt("shapes_methods", COLUMNS, variants=FRONT) + "\n"
+        yield f"results/{name}", _text(name)
+    rows = [[link("results", name), prose(_text(name).split("\n\n")[1].replace("\n", " "))] for name in names]
+    yield "parts/results", table(["table", "what it shows"], rows) + "\n"
+    yield "parts/front", excerpt("shapes_methods", COLUMNS, variants=FRONT) + "\n"
 
 
-def _about(name: str) -> str:
-    """The sentence below the heading."""
-    return prose((RESULTS / f"{name}.md").read_text(encoding="utf-8").split("\n\n")[1].replace("\n", " "))
+def _text(name: str) -> str:
+    return (RESULTS / f"{name}.md").read_text(encoding="utf-8")

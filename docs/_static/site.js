@@ -1,0 +1,19 @@
+// What the theme leaves out for screen readers and for people who use keys alone.
+document.addEventListener("DOMContentLoaded", () => {
+  const name = (selector, label) => document.querySelector(selector)?.setAttribute("aria-label", label);
+  name(".sidebar-drawer", "Pages");
+  name(".toc-drawer", "On this page");
+  for (const caption of document.querySelectorAll(".caption[role=heading]")) caption.setAttribute("aria-level", "2");
+
+  // Signatures over several lines are no lists of definitions.
+  for (const part of document.querySelectorAll(".sig dl, .sig dd")) part.setAttribute("role", "presentation");
+
+  // A box that scrolls must be reachable by the Tab key.
+  const reachable = () => {
+    for (const box of document.querySelectorAll("pre, .table-wrapper, .formula, .sig-wrap"))
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  };
+  reachable();
+  addEventListener("resize", reachable);
+  document.addEventListener("change", reachable); // another tab
+});
