@@ -9,7 +9,7 @@ from wsol.metrics._base import metrics
 from wsol.options import SAMPLE, options_of
 from wsol.protocols import protocols
 
-from .markdown import code, facts, options_table, page, prose, table
+from .markdown import code, facts, link, options_table, page, prose, table
 from .quantities import quantities_table
 
 
@@ -33,7 +33,7 @@ def localization() -> str:
 def table_of_metrics() -> str:
     rows = [
         [
-            f"[`{key}`](/catalog/metrics/{key}.md)",
+            link("metrics", key),
             prose(m.info.about),
             ", ".join(map(code, sorted(m.info.needs))),
             m.info.cost,
