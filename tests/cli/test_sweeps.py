@@ -102,6 +102,7 @@ def test_an_experiment_may_sweep_of_itself(tmp_path: Path, capsys: pytest.Captur
     assert capsys.readouterr().err.rstrip().endswith("wsol: 2 of 2 jobs done")
 
 
+@pytest.mark.filterwarnings("default")  # those of the plug-ins' own dependencies
 @pytest.mark.parametrize("plugin", ["launcher=joblib", "sweeper=optuna"])
 def test_a_plug_in_of_hydras_can_be_chosen(plugin: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kind, _, name = plugin.partition("=")
