@@ -14,6 +14,21 @@ from .markdown import DOCS, write
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
+TUTORIALS = """```{toctree}
+:caption: Learn
+:hidden:
+
+auto_tutorials/index
+```
+"""
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """The gallery of tutorials in the table of contents, where there are any."""
+    scripts = any((DOCS / "tutorials").glob("plot_*.py"))
+    yield "parts/tutorials", TUTORIALS if scripts else "% no tutorials\n"
+
+
 MAKERS: tuple[Callable[[], Iterator[tuple[str, str]]], ...] = (
     method_pages.pages,
     protocol_pages.pages,
@@ -22,6 +37,7 @@ MAKERS: tuple[Callable[[], Iterator[tuple[str, str]]], ...] = (
     result_pages.pages,
     command_pages.pages,
     check_pages.pages,
+    pages,
 )
 CATALOG = DOCS / "catalog"
 

@@ -27,6 +27,11 @@ def code(text: object) -> str:
     return f"`{text}`" if str(text) else ""
 
 
+def link(kind: str, key: str) -> str:
+    """A key that leads to its page of the catalog."""
+    return f"[`{key}`](/catalog/{kind}/{key}.md)"
+
+
 def value(given: Any) -> str:
     """A value as one would type it on the command line."""
     if given is None:
