@@ -49,7 +49,6 @@ nitpicky = True
 nitpick_ignore_regex = [("py:.*", ".*")]
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
-autodoc_class_signature = "separated"
 python_maximum_signature_line_length = 88
 default_role = "code"
 

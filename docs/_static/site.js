@@ -5,8 +5,16 @@ document.addEventListener("DOMContentLoaded", () => {
   name(".toc-drawer", "On this page");
   for (const caption of document.querySelectorAll(".caption[role=heading]")) caption.setAttribute("aria-level", "2");
 
-  // Signatures over several lines are no lists of definitions.
-  for (const part of document.querySelectorAll(".sig dl, .sig dd")) part.setAttribute("role", "presentation");
+  // The lines of a signature are marked up as definitions without terms; they are lines.
+  for (const list of document.querySelectorAll(".sig dl")) {
+    const lines = [...list.querySelectorAll("dd")].map((part) => {
+      const line = document.createElement("span");
+      line.className = "sig-line";
+      line.append(...part.childNodes);
+      return line;
+    });
+    list.replaceWith(...lines);
+  }
 
   // A box that scrolls must be reachable by the Tab key.
   const reachable = () => {

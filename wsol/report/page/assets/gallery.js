@@ -53,7 +53,7 @@ function build(card) {
   const captions = sides().map(() => h("span", { class: "value" })), frames = sides().map(() => h("span", { class: "frame" }));
   const facts = h("span", { class: "facts" }, h("b", {}, classOf(GALLERY.labels[image])),
     right ? null : h("i", {}, ` as ${classOf(GALLERY.predicted[image])}`));
-  const parts = card.parts = { captions, exhibits: [] };
+  const parts = card.parts = { captions, seen: [facts, ...captions], exhibits: [] };
   card.button.replaceChildren(h("span", { class: "pictures" }, ...frames), h("span", { class: "caption" }, facts, ...captions));
   describe(card);
   mapsOf(image).then((maps) => {
@@ -81,13 +81,15 @@ function describe(card) {
   name(card);
 }
 
-// What a screen reader hears of a card, drawn or not.
+// What a screen reader hears of a card, drawn or not. What is seen comes first, so that speech control finds it.
 function name(card) {
+  const seen = card.parts?.seen.map((part) => part.textContent) ?? [classOf(GALLERY.labels[card.image])];
   const words = sides().map((v) => {
     const iou = iouAt(card.image, v, stepOf(v)), hit = isHit(card.image, v, stepOf(v), view.delta);
     return `${nameOf(v)}: ${iou === null ? "not evaluated" : `IoU ${iou.toFixed(2)}, ${hit ? "hit" : "miss"}`}`;
   });
-  card.button.setAttribute("aria-label", `${GALLERY.ids[card.image]}, ${classOf(GALLERY.labels[card.image])}, predicted ${classOf(GALLERY.predicted[card.image])}. ${words.join(". ")}. Open`);
+  const predicted = `predicted ${classOf(GALLERY.predicted[card.image])}`;
+  card.button.setAttribute("aria-label", `${seen.join(" ")}. ${GALLERY.ids[card.image]}, ${predicted}. ${words.join(". ")}. Open`);
 }
 
 const drawSeen = once(() => {
