@@ -1,6 +1,7 @@
 # make demo   set up and run the main job on the embedded data (about a minute on two idle cores after the install)
 # make test   set up and pass the tests
 # make test-all  all of them, with every method on every kind of network
+# make test-oldest  the quick ones with the oldest supported versions, in .venv-oldest
 # make lint   ruff and mypy --strict
 # make docs   the site, in docs/_build/html
 # make setup  the environment alone, in .venv
@@ -13,7 +14,7 @@ STAMP  := $(VENV)/.installed
 UV     := $(shell command -v uv 2>/dev/null)
 PACKAGES := -c constraints.txt -e ".[figures,timm]" --group dev
 
-.PHONY: help setup demo test test-all lint docs clean
+.PHONY: help setup demo test test-all test-oldest lint docs clean
 help:
 	@sed -n 's/^# //p' Makefile
 
@@ -41,6 +42,14 @@ test: setup
 test-all: setup
 	$(BIN)/python -m pytest -q -n 2 -m ""
 
+# the lowest versions that pyproject.toml allows; the warnings of old versions about older ones are theirs
+OLDEST := .venv-oldest
+test-oldest:
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet uv
+	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct -e ".[figures,timm]" --group test
+	$(OLDEST)/bin/python -m pytest -q -n 2 -W default::DeprecationWarning -W default::FutureWarning
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -59,4 +68,5 @@ endif
 	@touch $@
 
 clean:
-	rm -rf $(VENV) results/runs docs/_build docs/catalog docs/auto_tutorials .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-oldest results/runs docs/_build docs/catalog docs/auto_tutorials
+	rm -rf .pytest_cache .mypy_cache .ruff_cache

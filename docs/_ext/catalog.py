@@ -5,6 +5,7 @@ What is in ``catalog/parts`` is no page of its own: pages written by hand includ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,13 @@ CATALOG = DOCS / "catalog"
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.connect("builder-inited", lambda _: write_catalog())
+    app.connect("source-read", _link_results)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _link_results(app: Sphinx, document: str, source: list[str]) -> None:
+    """Links to results/, which work where the repository is browsed, lead to the site's own pages."""
+    source[0] = re.sub(r"\]\(\.\./results/(\w+)\.md\)", r"](/catalog/results/\1.md)", source[0])
 
 
 def write_catalog() -> None:
