@@ -18,6 +18,7 @@ import wsol
 from tests.docs.snippets import DOCUMENTS, PAGES, ROOT, blocks, commands, every_command
 from tests.test_readme import desk, shortened  # noqa: F401 - a fixture
 from wsol.cli import COMMANDS, main
+from wsol.cli.list import KINDS
 from wsol.cli.options import Command, Finished
 from wsol.methods._base import methods
 from wsol.settings import compose_settings
@@ -113,13 +114,14 @@ def test_a_command_is_understood(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Settings compose, lists and facts print, and all other commands accept their options."""
+    """Settings compose, facts print, and all other commands accept their options."""
     monkeypatch.chdir(desk)
     if "my_cam.py" in words and not Path("my_cam.py").is_file():
         assert main(["new", "method", "my_cam"]) == 0
-    if words[0] in ("list", "show") and "layers" not in words:
+    if words[0] == "show":
         assert main(words) == 0
         return
+    assert words[0] != "list" or words[1] in KINDS
     read = Command.read
 
     def only_read(self: Command, given: list[str]) -> Any:
