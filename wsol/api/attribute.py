@@ -60,7 +60,7 @@ def attribute(
 
     Parameters
     ----------
-    model : any network, one loaded by `wsol.load_classifier`, or a name that `wsol list models` shows.
+    model : any network, one loaded by `wsol.load_model`, or a name that `wsol list models` shows.
     images : (B, C, *space) as the network takes them, or PIL images, which are resized and normalized.
     method : a key (``wsol list methods``), a class registered with `@wsol.method`, or an instance of one.
     layers : a dotted name, a module, ``stage4``, ``last``, or several, whose maps are fused; None is the method's own.
