@@ -20,7 +20,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", "-d", str(out / "doctrees")]
     done = subprocess.run([*words, "docs", str(out / "html")], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert not done.stderr.strip()
     return out / "html"
 
 
