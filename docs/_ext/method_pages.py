@@ -71,6 +71,7 @@ def method_page(key: str) -> str:
         "[What the letters mean](/methods.md#letters)",
         _facts(info),
         picture(f"methods/{key}", f"Maps of {info.title} on three drawn images, with their boxes"),
+        picture(f"{key}_story", f"{info.title} step by step, from the layers to the box"),
         f"## Identities\n\n{sentence(info.identities)}" if info.identities else "",
         f"## Traps\n\n{sentence(info.traps)}" if info.traps else "",
         _numbers(key),

@@ -5,6 +5,12 @@ document.addEventListener("DOMContentLoaded", () => {
   name(".toc-drawer", "On this page");
   for (const caption of document.querySelectorAll(".caption[role=heading]")) caption.setAttribute("aria-level", "2");
 
+  // Pictures of the gallery are links without a text of their own.
+  for (const box of document.querySelectorAll(".sphx-glr-thumbcontainer")) {
+    const title = box.querySelector(".sphx-glr-thumbnail-title")?.textContent.trim();
+    if (title) for (const link of box.querySelectorAll("a")) link.setAttribute("aria-label", title);
+  }
+
   // The lines of a signature are marked up as definitions without terms; they are lines.
   for (const list of document.querySelectorAll(".sig dl")) {
     const lines = [...list.querySelectorAll("dd")].map((part) => {
