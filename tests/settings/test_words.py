@@ -71,7 +71,7 @@ def test_knobs_are_known_by_both_spellings(knob: str) -> None:
 def test_networks_and_datasets_are_chosen_with_options_too() -> None:
     settings = compose_settings(["model=resnet50[weights=/a/b,c.pth]", "dataset=cub[limit=8]", "view=squash[side=64]"])
     assert settings["model"]["weights"] == "/a/b,c.pth"
-    assert (settings["dataset"]["name"], settings["dataset"]["limit"]) == ("wsolevaluation", 8)
+    assert (settings["dataset"]["name"], settings["dataset"]["limit"]) == ("cub", 8)
     assert settings["view"] == {"name": "squash", "side": 64, "merge": "sum"}
 
 

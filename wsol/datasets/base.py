@@ -55,8 +55,8 @@ class Dataset(ABC):
             raise ConfigError("dataset.classes=[] leaves no image; name at least one class, or null for all")
 
     @classmethod
-    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
-        """For ``dataset=PATH``: each set of options by which this reader reads what is at `path`; none in other formats.
+    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:  # noqa: ARG003
+        """For ``dataset=PATH``: each set of options by which this reader can read what is at `path`; none if it can't.
 
         They name every option that is a path. A look at names and first lines must do: there can be a million files.
         """

@@ -24,7 +24,8 @@ class Listing:
 
 def listing(folder: Path) -> Listing:
     """What is in a folder; nothing where there is none, or it may not be read."""
-    folders, files = [], []
+    folders: list[str] = []
+    files: list[str] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:

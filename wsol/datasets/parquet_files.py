@@ -116,12 +116,12 @@ class TablePack:
         if self._last[:2] != (number, portion):
             file = self.files[number]
             values = file.portion(portion, [self.column])[self.column].to_pylist()
-            contents = [value.get("bytes") if isinstance(value, dict) else value for value in values]
+            contents: list[Any] = [value.get("bytes") if isinstance(value, dict) else value for value in values]
             wrong = next((row for row, content in enumerate(contents) if not isinstance(content, bytes)), None)
             if wrong is not None:
                 raise DataError(
-                    f"{file.path}, row {wrong} of portion {portion}: the column {short(self.column)} holds no bytes of an "
-                    "image; tables that name files elsewhere can't be read"
+                    f"{file.path}, row {wrong} of portion {portion}: the column {short(self.column)} holds no bytes of "
+                    "an image; tables that name files elsewhere can't be read"
                 )
             self._last = (number, portion, contents)
         return self._last[2]

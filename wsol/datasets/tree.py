@@ -102,7 +102,7 @@ class TreeDataset(FileDataset):
 
     @cached_property
     def class_names(self) -> Sequence[str]:
-        """Names in alphabetical order, which is that of networks trained on folders; empty where classes are numbers."""
+        """Names in alphabetical order, as networks trained on folders have them; empty where classes are numbers."""
         return tuple(sorted({entry.name for entry in self._all if isinstance(entry.name, str)}))
 
     def file_name(self, sample: Sample) -> str:
@@ -122,11 +122,8 @@ class TreeDataset(FileDataset):
 
     def notes(self) -> Sequence[str]:
         past = self._read[1]
-        some = (
-            "1 box reaches past the edge of its image and is" if past == 1 else f"{past} boxes reach past the edge of"
-        )
-        cut = f"{some}{'' if past == 1 else ' their image and are'} cut off there."
-        return (*super().notes(), *([cut] if past else []))
+        which = "1 box that reaches" if past == 1 else f"{past} boxes that reach"
+        return (*super().notes(), *([f"{which} past the edge of the image: cut off there."] if past else []))
 
     @cached_property
     def folder(self) -> Path:

@@ -45,7 +45,7 @@ class INatLoc500(WsolEvaluation):
                 self._turned_sizes.append(image_id)
             elif size != real:
                 raise DataError(
-                    f"image {short(image_id)} is {real[0]}x{real[1]} pixels, and {self._folder / 'image_sizes.txt'} says "
-                    f"{size[0]}x{size[1]}"
+                    f"image {short(image_id)} is {real[0]}x{real[1]} pixels, and {size[0]}x{size[1]} in "
+                    f"{self._folder / 'image_sizes.txt'}"
                 )
         return stored

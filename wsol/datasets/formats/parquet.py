@@ -35,9 +35,9 @@ class Parquet(TreeDataset):
     split: str = option(
         "", help="read only files of this name: train-00000-of-00002.parquet is of train; empty for all"
     )
-    image: str = option("image", help="the column of images")
-    label: str | None = option(None, help="the column of labels, or objects.category; null to look for one")
-    boxes: str | None = option(None, help="the column of boxes, or objects.bbox; null to look for one")
+    image_column: str = option("image", help="the column of images")
+    label_column: str | None = option(None, help="the column of labels, or objects.category; null to look for one")
+    box_column: str | None = option(None, help="the column of boxes, or objects.bbox; null to look for one")
     box_format: Literal["xywh", "xyxy"] = option(
         "xywh", help="x, y, width, height as COCO has it, or two corners; pixels"
     )
@@ -63,7 +63,7 @@ class Parquet(TreeDataset):
 
     @cached_property
     def _pack(self) -> TablePack:
-        return TablePack(self._files, self.image, self.folder)
+        return TablePack(self._files, self.image_column, self.folder)
 
     @cached_property
     def _files(self) -> tuple[TableFile, ...]:
@@ -85,13 +85,13 @@ class Parquet(TreeDataset):
     @cached_property
     def _label_path(self) -> str:
         """The column of labels, dotted within a struct."""
-        return self._path(self.label, LABELS, "labels")
+        return self._path(self.label_column, LABELS, "labels")
 
     @cached_property
     def _box_path(self) -> str:
         """The column of boxes; empty where there is none."""
         there = _paths(self._files[0])
-        return self._path(self.boxes, BOXES, "boxes") if self.boxes or {*BOXES} & {*there} else ""
+        return self._path(self.box_column, BOXES, "boxes") if self.box_column or {*BOXES} & {*there} else ""
 
     def _path(self, given: str | None, usual: Sequence[str], what: str) -> str:
         there = _paths(self._files[0])

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CLASSES = (  # in the order of the levels of its masks
-    "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep "
-    "sofa train tvmonitor"
-).split()
+    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
+    *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+)
 SPLITS = ("val", "test", "trainval", "train")  # in the order in which a tree's split is guessed
 VOID = 255
 
@@ -51,7 +51,7 @@ class Voc(TreeDataset):
     def class_names(self) -> Sequence[str]:
         """The twenty classes of VOC where there are no others."""
         names = {entry.name for entry in self._all if isinstance(entry.name, str)}
-        return tuple(CLASSES) if names <= {*CLASSES} else tuple(sorted(names))
+        return CLASSES if names <= {*CLASSES} else tuple(sorted(names))
 
     def entries(self) -> Iterator[Entry]:
         images = {Path(name).stem: name for name in listing(self.folder / "JPEGImages").images}

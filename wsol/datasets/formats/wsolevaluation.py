@@ -241,4 +241,5 @@ def metadata_options(folder: Path) -> dict[str, str | None]:
     beside = [folder, *folder.parents[:3]]
     places = [*beside, *(place / "images" for place in beside), *(place / folder.parent.name for place in beside)]
     images = next((place for place in places if image_id and is_there(place / image_id)), None)
-    return {"images": None if images is None else str(images), "metadata": str(folder), "masks": images and str(images)}
+    around = None if images is None else str(images)
+    return {"images": around, "metadata": str(folder), "masks": around}

@@ -1,4 +1,4 @@
-"""The images of ImageNet in the layouts that people have: which files there are, and what their names say of classes."""
+"""The images of ImageNet in the layouts that people have: which files there are, and the classes their names say."""
 
 from __future__ import annotations
 
