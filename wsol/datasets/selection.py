@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -12,7 +12,7 @@ from wsol.datasets.sample import Sample
 from wsol.errors import ConfigError, DataError, unknown
 
 Size = Literal["small", "medium", "large"]
-SIZES: Mapping[Size, int] = {"small": 0, "medium": 1, "large": 2}
+SIZES: tuple[Size, ...] = ("small", "medium", "large")
 # lower bounds of medium and large
 COCO = (32.0**2, 96.0**2)  # pixels: pycocotools' areaRng; the lower bound belongs to the larger size
 SHARE = (1 / 9, 1 / 4)  # of the image: a third and half of its side
@@ -81,13 +81,14 @@ class OfSize:
         without = next((s.image_id for s in samples if not len(s.boxes_xyxy)), None)
         if without is not None:
             raise DataError(f"dataset.size={self.size}: image {without!r} has no box to take a size from")
-        kept = tuple(sample for sample in samples if self._place(sample) == SIZES[self.size])
+        kept = tuple(filter(self.has, samples))
         if not kept:
             raise ConfigError(f"dataset.size={self.size} leaves none of {len(samples)} samples; try another size")
         return kept
 
-    def _place(self, sample: Sample) -> int:
+    def has(self, sample: Sample) -> bool:
+        """Whether a sample with boxes has the size."""
         sides = sample.boxes_xyxy[:, 2:] - sample.boxes_xyxy[:, :2]
         area = float(sides.prod(1).max())
         bounds = COCO if self.rule == "coco" else np.multiply(SHARE, sample.size_wh[0] * sample.size_wh[1])
-        return int(np.searchsorted(bounds, area, side="right"))
+        return int(np.searchsorted(bounds, area, side="right")) == SIZES.index(self.size)

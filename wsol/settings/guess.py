@@ -28,13 +28,18 @@ class Guess:
     options: Mapping[str, str | None]
 
     def __str__(self) -> str:
-        """The words that choose it."""
-        options = (f"dataset.{name}={'null' if value is None else value}" for name, value in self.options.items())
-        return " ".join([f"dataset={self.key}", *options])
+        """The words that choose it: its name, and the options that differ from what the name alone stands for."""
+        alone = choices.content("dataset", self.key)
+        options = {name: value for name, value in self.options.items() if value != alone[name]}
+        given = (f"dataset.{name}={'null' if value is None else value}" for name, value in options.items())
+        return " ".join([f"dataset={self.key}", *given])
 
 
 def guesses(path: Path) -> list[Guess]:
-    """Every way to read what is at a path; where there is none, what is in the folders there."""
+    """Every way to read what is at a path; where there is none, what is in the folders there.
+
+    A data set's own reader comes before that of a format in which many are published (`Dataset.general`).
+    """
     if found := _at(path):
         return found
     inner = listing(path).folders
@@ -42,7 +47,8 @@ def guesses(path: Path) -> list[Guess]:
 
 
 def _at(path: Path) -> list[Guess]:
-    return [Guess(key, options) for key, reader in datasets.items() for options in reader.recognize(path)]
+    found = [Guess(key, options) for key, reader in datasets.items() for options in reader.recognize(path)]
+    return [guess for guess in found if not datasets[guess.key].general] or found
 
 
 def with_formats(word: Word) -> Word:
@@ -55,7 +61,8 @@ def with_formats(word: Word) -> Word:
     if word.key != "dataset" or not word.value:
         return word
     inside = word.value[1:-1] if word.value.startswith("[") and word.value.endswith("]") else word.value
-    parts = [_choice(part.strip("'\"")) for part in split(inside)]
+    texts = [inside] if _is_there(inside) else split(inside)  # a comma may be part of a path
+    parts = [_choice(part.strip("'\"")) for part in texts]
     return replace(word, value=",".join(parts) if inside is word.value else f"[{','.join(parts)}]")
 
 
@@ -85,7 +92,12 @@ def _is_path(text: str) -> bool:
         name = text
     if choices.is_known("dataset", name) or (name != text and "/" not in name):
         return False
+    return "/" in text or text.startswith("~") or _is_there(text)
+
+
+def _is_there(text: str) -> bool:
+    """Whether there is such a file or folder; false for what can't be a path at all."""
     try:
-        return "/" in text or text.startswith("~") or Path(text).exists()
-    except (OSError, ValueError):
+        return Path(text).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class Cub(WsolEvaluation):
     Both give the same ids, labels and boxes: x, y, x + w, y + h. Masks are the published segmentations, where at least
     half of the annotators agree.
     """
+
+    general: ClassVar[bool] = False
 
     metadata: Path = option(help="CUB_200_2011 as unpacked, or a folder of the lists of wsolevaluation")
     masks: Path | None = option(None, help="the folder segmentations, an archive of its own; null for no masks")

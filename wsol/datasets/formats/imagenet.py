@@ -55,7 +55,8 @@ class ImageNet(TreeDataset):
         if self.blacklist == "score":
             return (*super().notes(), "ILSVRC's blacklist: its images are scored (blacklist=score).")
         count = len(self._images.found) - len(self._scored)
-        return (*super().notes(), f"ILSVRC's blacklist: {count} images are left out (blacklist=leave_out).")
+        images = "1 image is" if count == 1 else f"{count} images are"
+        return (*super().notes(), f"ILSVRC's blacklist: {images} left out (blacklist=leave_out).")
 
     def entries(self) -> Iterator[Entry]:
         truths = self._truths

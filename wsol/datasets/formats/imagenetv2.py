@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from wsol.datasets.base import dataset
 from wsol.datasets.fields import Whole, read_table, short
@@ -30,6 +30,8 @@ class ImageNetV2(WsolEvaluation):
     the listed one of its class if both have a size that no other image of the class has. The others are not guessed.
     """
 
+    general: ClassVar[bool] = False
+
     names: Path | None = option(
         None, help="CSV with columns image_id,file that maps the lists' ids to your files; null to recover it"
     )
@@ -39,14 +41,8 @@ class ImageNetV2(WsolEvaluation):
 
     @classmethod
     def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
-        folders = listing(path).folders
-        if not folders or not all(name.isdecimal() for name in folders):
-            return []
-        lists = next((p / LISTS for p in (path, *path.parents[:2]) if (p / LISTS / LIST).is_file()), None)
-        if lists is None and not path.name.startswith("imagenetv2"):
-            return []
-        options = {"images": str(path), "metadata": str(lists or path.parent / LISTS)}
-        return [{**options, "masks": None, "names": None}]
+        inner = [path / name for name in listing(path).folders if name.startswith("imagenetv2")]
+        return [options for folder in (path, *inner) if (options := _options(folder)) is not None]
 
     def notes(self) -> Sequence[str]:
         self.samples()
@@ -123,3 +119,14 @@ class ImageNetV2(WsolEvaluation):
         if strange is not None:
             raise DataError(f"{path} names {short(strange)}, which is not an id of {self._folder}")
         return files
+
+
+def _options(images: Path) -> dict[str, str | None] | None:
+    """How to read a folder of class indices, with the lists beside it; None where it is none, or has neither."""
+    names = listing(images).folders
+    if not names or not all(name.isdecimal() for name in names):
+        return None
+    lists = next((p / LISTS for p in (images, *images.parents[:2]) if (p / LISTS / LIST).is_file()), None)
+    if lists is None and not images.name.startswith("imagenetv2"):
+        return None
+    return {"images": str(images), "metadata": str(lists or images.parent / LISTS), "masks": None, "names": None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 from wsol.datasets.base import dataset
 from wsol.datasets.fields import short
@@ -19,6 +20,8 @@ class INatLoc500(WsolEvaluation):
     Half of the published sizes have width and height swapped, so each is compared with the image's header: a swapped
     one is turned, and the table says how many were; any other difference is an error.
     """
+
+    general: ClassVar[bool] = False
 
     @classmethod
     def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class WsolEvaluation(FileDataset):
     ILSVRC has the XML's xmin, ymin, xmax, ymax; CUB has x, y, x + w, y + h. Splits with masks have no boxes, so
     `boxes_xyxy` is (0, 4) there.
     """
+
+    general: ClassVar[bool] = True
 
     metadata: Path = option(
         help="folder with image_ids.txt, class_labels.txt, image_sizes.txt and localization.txt; where the sizes "
