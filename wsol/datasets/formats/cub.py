@@ -30,7 +30,8 @@ class Cub(WsolEvaluation):
     """CUB-200-2011, as published or with the metadata lists of clovaai/wsolevaluation.
 
     What `metadata` holds decides: ``images.txt`` and the other text files of ``CUB_200_2011/``, or ``image_ids.txt``.
-    Both give the same ids, labels and boxes: x, y, x + w, y + h. Masks are the published segmentations, where at least
+    Both give the same ids, labels and boxes: x, y, x + w, y + h, the last two at most the image's width - 1 and
+    height - 1, as in the lists. Masks are the published segmentations, where at least
     half of the annotators agree.
     """
 
@@ -130,7 +131,8 @@ class Cub(WsolEvaluation):
             )
         sizes = self.sizes_of(images, ids)
         x, y, width, height = np.array([boxes[number] for number in numbers], np.float64).T
-        xyxy = np.stack([x, y, x + width, y + height], 1)
+        last_x, last_y = np.array(sizes).T - 1
+        xyxy = np.stack([x, y, np.minimum(x + width, last_x), np.minimum(y + height, last_y)], 1)
         classes = [labels[number] - 1 for number in numbers]
         return checks.make_samples(ids, classes, sizes, xyxy, np.arange(len(ids)), where=self._folder)
 

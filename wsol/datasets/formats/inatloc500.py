@@ -31,7 +31,8 @@ class INatLoc500(WsolEvaluation):
     def notes(self) -> Sequence[str]:
         self.samples()
         count = len(self._turned_sizes)
-        return (*super().notes(), *([f"{count} sizes of the lists have width and height swapped."] if count else []))
+        which = "1 size of the lists has" if count == 1 else f"{count} sizes of the lists have"
+        return (*super().notes(), *([f"{which} width and height swapped."] if count else []))
 
     @cached_property
     def _turned_sizes(self) -> list[str]:

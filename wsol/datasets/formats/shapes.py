@@ -102,9 +102,10 @@ class Shapes(Dataset):
         return self.scene(sample).mask()
 
     def fingerprint(self) -> str:
-        chosen = {"classes": self.classes, "size": self.size and (self.size, self.size_rule), "limit": self.limit}
-        parts = chosen if self.at_most != self.limit else {}
-        return self._hash(self._size, **parts)
+        if self.classes is None and self.size is None:
+            return self._hash(self._size)
+        size = self.size and (self.size, self.size_rule)
+        return self._hash(self._size, classes=self.classes, size=size, limit=self.limit)
 
     def stamp(self, sample: Sample) -> str:
         return self._drawing
