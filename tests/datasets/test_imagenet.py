@@ -131,7 +131,7 @@ def test_the_training_split_is_its_images_with_boxes(tmp_path: Path) -> None:
     write(tmp_path / "ILSVRC/Annotations/CLS-LOC/train" / KIT_FOX / f"{KIT_FOX}_1.xml", xml(1))
     data = ImageNet(root=tmp_path, split="train")
     assert [(s.image_id, len(s.boxes_xyxy)) for s in data.samples()] == [(f"{KIT_FOX}_1", 2)]
-    assert ImageNet.recognize(tmp_path) == [{"root": str(tmp_path), "split": "train", "boxes": None}]
+    assert ImageNet.recognize(tmp_path) == [{"root": str(tmp_path), "split": "train", "annotations": None}]
 
 
 def test_the_first_images_have_the_labels_of_all(tmp_path: Path) -> None:
@@ -214,4 +214,4 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     for file in (tmp_path / "ILSVRC2014_devkit" / "data").iterdir():
         file.unlink()
     refused(ImageNet(root=tmp_path, blacklist="leave_out"), "needs ILSVRC2014_clsloc_validation_blacklist.txt")
-    refused(ImageNet(root=tmp_path, boxes=tmp_path / "boxes"), "dataset.boxes")
+    refused(ImageNet(root=tmp_path, annotations=tmp_path / "boxes"), "dataset.annotations")

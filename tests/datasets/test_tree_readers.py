@@ -187,7 +187,7 @@ def test_missing_folders_of_classes_are_noticed_in_imagenet_s(tmp_path: Path) ->
 
 def test_places_have_boxes_from_a_table(tmp_path: Path) -> None:
     write(tmp_path / "boxes.csv", "image_id,x0,y0,x1,y1\nPlaces365_val_00000002.jpg,2,1,6,5\n")
-    data = opened("places", tmp_path / "tree", boxes=str(tmp_path / "boxes.csv"))
+    data = opened("places", tmp_path / "tree", annotations=str(tmp_path / "boxes.csv"))
     assert facts(data) == [("Places365_val_00000002.jpg", 0, [CAT])]
 
 

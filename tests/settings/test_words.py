@@ -36,7 +36,7 @@ def test_fields_of_type_path_are_the_paths() -> None:
     names = [f"{group}.{f.name}" for group, record in records for f in fields(record)]
     paths = {name for name in names if holds_path(Word("", name, ""))}
     assert paths == {
-        *(f"dataset.{name}" for name in ("images", "annotations", "metadata", "masks")),
+        *(f"dataset.{name}" for name in ("images", "annotations", "metadata", "masks", "root", "names", "categories")),
         *(f"paths.{name}" for name in ("runs", "data")),
         *(f"model.{name}" for name in ("weights", "classes", "text")),
     }

@@ -33,7 +33,7 @@ class ImageNet(TreeDataset):
     """
 
     split: Split = option("val", help="val or train; of train, images without boxes are left out")
-    boxes: Path | None = option(
+    annotations: Path | None = option(
         None, help="folder of XML files, LOC_val_solution.csv or folder of lists; null to look below root"
     )
     blacklist: Literal["score", "leave_out"] = option(
@@ -45,7 +45,7 @@ class ImageNet(TreeDataset):
     @classmethod
     def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
         split = next((split for split in ("val", "train") if has_images(path, split)), None)
-        return [] if split is None else [{"root": str(path), "split": split, "boxes": None}]
+        return [] if split is None else [{"root": str(path), "split": split, "annotations": None}]
 
     @property
     def pack(self) -> TarPack | None:
@@ -87,10 +87,12 @@ class ImageNet(TreeDataset):
 
     @cached_property
     def _truths(self) -> Mapping[str, Truth]:
-        if self.boxes is None:
+        if self.annotations is None:
             source = find_boxes(self.folder, self.split)
         else:
-            source = files.existing(self.boxes, option="dataset.boxes", folder=files.is_folder(self.boxes))
+            source = files.existing(
+                self.annotations, option="dataset.annotations", folder=files.is_folder(self.annotations)
+            )
         return {} if source is None else read_boxes(source, self._scored)
 
     @cached_property

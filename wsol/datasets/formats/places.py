@@ -23,10 +23,10 @@ COLUMNS = ("image_id", "x0", "y0", "x1", "y1")
 class Places(TreeDataset):
     """Places365: images in ``val_256/`` or ``val_large/``, labels in ``places365_val.txt``.
 
-    The set has no boxes: metrics that query the network need none (protocol=[] metric=[...]), and `boxes` gives some.
+    The set has no boxes: metrics that query the network need none (protocol=[] metric=[...]), and `annotations` gives some.
     """
 
-    boxes: Path | None = option(
+    annotations: Path | None = option(
         None, help="CSV of boxes, image_id,x0,y0,x1,y1 in pixels; images that it does not name are left out"
     )
 
@@ -34,7 +34,7 @@ class Places(TreeDataset):
     def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
         labels = any((path / name).is_file() for name in LABELS)
         there = labels and any((path / name).is_dir() for name in IMAGES)
-        return [{"root": str(path), "boxes": None}] if there else []
+        return [{"root": str(path), "annotations": None}] if there else []
 
     @property
     def split(self) -> str:
@@ -68,9 +68,9 @@ class Places(TreeDataset):
 
     @cached_property
     def _boxes(self) -> Mapping[str, list[Box]] | None:
-        if self.boxes is None:
+        if self.annotations is None:
             return None
-        path = files.existing(self.boxes, option="dataset.boxes", folder=False)
+        path = files.existing(self.annotations, option="dataset.annotations", folder=False)
         header, rows = read_table(path)
         for column in COLUMNS:
             if column not in header:
