@@ -34,6 +34,13 @@ from wsol.errors import DataError
 WNIDS = (TENCH, GOLDFISH, KIT_FOX)
 
 
+def class_names() -> list[str]:
+    """As a network of torchvision has them."""
+    names = [f"class {n}" for n in range(1000)]
+    names[0], names[1], names[278] = "tench", "goldfish", "kit fox"
+    return names
+
+
 def refused(data: ImageNet, said: str) -> None:
     with pytest.raises(DataError, match=said):
         data.samples()
@@ -84,11 +91,24 @@ def test_every_layout_can_leave_the_blacklist_out(root: Path) -> None:
 
 def test_labels_are_the_network_s_whatever_it_calls_its_classes(root: Path) -> None:
     data = ImageNet(root=root)
-    of_imagenet = match_class_indices(data, [f"class {n}" for n in range(1000)], 1000)
+    of_imagenet = match_class_indices(data, class_names(), 1000)
     expected = {TENCH: 0, GOLDFISH: 1, KIT_FOX: 278}
     assert [s.label for s in of_imagenet.samples()] == [expected[wnid] for wnid, _, _ in IMAGES.values()]
     assert (of_imagenet.split, of_imagenet.notes()) == ("val", data.notes())
     assert match_class_indices(data, (), 3) is data
+
+
+def test_a_network_of_another_order_is_noticed_by_its_names(tmp_path: Path) -> None:
+    """Kaggle's tree has the words for each WordNet id, and torchvision's networks have names."""
+    kaggle(tmp_path)
+    data, names = ImageNet(root=tmp_path), class_names()
+    assert [s.label for s in match_class_indices(data, names, 1000).samples()][:2] == [278, 0]
+    background = ["background", *names[:-1]]
+    with pytest.raises(DataError, match=r"3 of 3 classes have other names in the network .*: class 0 is 'background'"):
+        match_class_indices(data, background, 1000)
+    wnids = [f"n{n:08d}" for n in range(1000)]
+    wnids[7], wnids[8], wnids[9] = KIT_FOX, TENCH, GOLDFISH
+    assert [s.label for s in match_class_indices(data, wnids, 1000).samples()][:3] == [7, 8, 9]
 
 
 def test_a_box_past_the_edge_is_cut_off_and_counted(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from wsol.datasets import checks, files
 from wsol.datasets.base import Sample
 from wsol.datasets.fields import check_unique, short
 from wsol.datasets.files import FileDataset
+from wsol.datasets.listing import is_there
 from wsol.datasets.masks import tight_box
 from wsol.errors import DataError
 from wsol.options import option
@@ -131,16 +132,8 @@ class TreeDataset(FileDataset):
         return files.existing(self.root, option="dataset.root", folder=True)
 
     def first_of(self, *names: str) -> Path | None:
-        """The first of these paths under the root that is there; patterns give their first match."""
-        for name in names:
-            found = sorted(self.folder.glob(name))[:1] if "*" in name else [self.folder / name]
-            if found and found[0].exists():
-                return found[0]
-        return None
-
-    def relative(self, path: Path) -> str:
-        """A path under the root as file names are written."""
-        return path.relative_to(self.folder).as_posix()
+        """The first of these files below the root that is there."""
+        return next((self.folder / name for name in names if is_there(self.folder / name)), None)
 
     def read(self) -> Sequence[Sample]:
         return self._read[0]
