@@ -234,6 +234,7 @@ MALFORMED: list[tuple[str, str, str, str, Mapping[str, str]]] = [
     ("yolo", "labels/val/1.txt", "7 0.5 0.5 0.5 0.5", "class 7 has no name; 2 classes are named", {}),
     ("yolo", "data.yaml", "names: {1: cat}", "has no 'names' that is a list", {}),
     ("yolo", "data.yaml", "names: [", "is not YAML", {}),
+    ("yolo", "data.yaml", "names: [cat, cat]", "the class name 'cat' stands twice", {}),
     ("yolo", "a", "", "no split in .* called 'test'", {"split": "test"}),
     ("labelme", "1.json", ONE, "a polygon of 'cat' has 2 points; expected 3", {}),
     (

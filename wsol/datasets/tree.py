@@ -174,6 +174,7 @@ class TreeDataset(FileDataset):
             raise DataError(
                 f"box [{box}] of image {short(ids[owners[place]])} lies outside its {size} image: {self.root}"
             )
+        check_unique(filter(None, self.class_names), self.root, what="class name")
         places = {name: place for place, name in enumerate(self.class_names)}
         labels = [e.name if isinstance(e.name, int) else places[e.name] for e in entries]
         past = int((boxes != inside).any(1).sum())

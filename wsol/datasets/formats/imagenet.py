@@ -60,6 +60,8 @@ class ImageNet(TreeDataset):
         return self._images.pack
 
     def notes(self) -> Sequence[str]:
+        if self.split == "train":
+            return super().notes()
         if self.blacklist == "score":
             return (*super().notes(), "ILSVRC's blacklist: its images are scored (blacklist=score).")
         count = len(self._images.found) - len(self._scored)
