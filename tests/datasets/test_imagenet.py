@@ -28,7 +28,8 @@ from tests.datasets.imagenet_trees import (
     xml,
 )
 from wsol.datasets.formats.imagenet import ImageNet
-from wsol.datasets.labels import match_class_indices
+from wsol.datasets.formats.wsolevaluation import WsolEvaluation
+from wsol.datasets.labels import match_class_indices, wnids
 from wsol.errors import DataError
 
 WNIDS = (TENCH, GOLDFISH, KIT_FOX)
@@ -114,7 +115,7 @@ def test_a_network_of_another_order_is_noticed_by_its_names(tmp_path: Path) -> N
 def test_a_box_past_the_edge_is_cut_off_and_counted(tmp_path: Path) -> None:
     flat(tmp_path)
     data = ImageNet(root=tmp_path)
-    assert data.notes()[0] == "1 box that reaches past the edge of the image: cut off there."
+    assert data.notes()[0] == "1 box past the edge of its image is cut off there."
     beside = xml(1).replace("<xmin>2<", "<xmin>30<").replace("<xmax>9<", "<xmax>35<")
     write(tmp_path / "ILSVRC2012_bbox_val_v3" / "val" / f"{name(1)}.xml", beside)
     refused(ImageNet(root=tmp_path), r"box \[30, 3, 35, 12\] of image 'ILSVRC2012_val_00000001' lies outside its 20x16")
@@ -235,3 +236,20 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         file.unlink()
     refused(ImageNet(root=tmp_path, blacklist="leave_out"), "needs ILSVRC2014_clsloc_validation_blacklist.txt")
     refused(ImageNet(root=tmp_path, annotations=tmp_path / "boxes"), "dataset.annotations")
+
+
+def test_real_images_with_lists_beside_them_are_those_of_the_lists(shared: Path) -> None:
+    """909 real images: labels come from the lists, as WordNet ids, and get the network's numbers again."""
+    folder = shared / "data" / "ilsvrc_open"
+    data = match_class_indices(ImageNet(root=folder), (), 1000)
+    listed = WsolEvaluation(images=folder / "images", metadata=folder / "metadata").samples()
+    assert len(listed) == 909
+    for sample, other in zip(data.samples(), listed, strict=True):
+        assert f"{sample.image_id}.JPEG" == other.image_id
+        assert (sample.label, sample.size_wh) == (other.label, other.size_wh)
+        assert np.array_equal(sample.boxes_xyxy, other.boxes_xyxy)
+
+
+def test_the_first_image_has_its_published_class() -> None:
+    """Id 490 of the kit is n01751748, which networks count as 65."""
+    assert wnids()["n01751748"] == 65

@@ -123,8 +123,8 @@ class TreeDataset(FileDataset):
 
     def notes(self) -> Sequence[str]:
         past = self._read[1]
-        which = "1 box that reaches" if past == 1 else f"{past} boxes that reach"
-        return (*super().notes(), *([f"{which} past the edge of the image: cut off there."] if past else []))
+        cut = "1 box past the edge of its image is" if past == 1 else f"{past} boxes past the edge of their image are"
+        return (*super().notes(), *([f"{cut} cut off there."] if past else []))
 
     @cached_property
     def folder(self) -> Path:
