@@ -122,7 +122,7 @@ def load(
         weights_files.fill(module, weights_files.read_state(str(maker.trained)), path=str(maker.trained), name=name)
     elif weights in (None, "random"):
         module, source = build(num_classes), weights or maker.source
-        if weights == "random":
+        if weights == "random" and not maker.needs_weights:  # such a network's own are random, drawn as its paper does
             with seeded():
                 for part in module.modules():
                     if callable(reset := getattr(part, "reset_parameters", None)):
