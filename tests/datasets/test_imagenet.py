@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -253,3 +254,17 @@ def test_real_images_with_lists_beside_them_are_those_of_the_lists(shared: Path)
 def test_the_first_image_has_its_published_class() -> None:
     """Id 490 of the kit is n01751748, which networks count as 65."""
     assert wnids()["n01751748"] == 65
+
+
+def test_the_official_archive_need_not_be_unpacked(tmp_path: Path) -> None:
+    flat(tmp_path / "flat")
+    flat(tmp_path / "packed")
+    with tarfile.open(tmp_path / "packed" / "ILSVRC2012_img_val.tar", "w") as archive:
+        for file in sorted((tmp_path / "packed").glob("*.JPEG")):
+            archive.add(file, file.name)
+            file.unlink()
+    one, other = ImageNet(root=tmp_path / "flat"), ImageNet(root=tmp_path / "packed")
+    assert ImageNet.recognize(tmp_path / "packed")
+    assert one.digest() == other.digest()
+    assert [*map(one.stamp, one.samples())] == [*map(other.stamp, other.samples())]
+    assert np.array_equal(np.asarray(one.image(one.samples()[1])), np.asarray(other.image(other.samples()[1])))

@@ -92,7 +92,7 @@ READ: dict[str, tuple[Facts, tuple[str, ...], str]] = {  # samples, class names,
         ("cat", "dog"),
         "",
     ),
-    "inatloc500": ([("1/a.jpg", 0, [CAT]), ("2/b.jpg", 1, [CAT])], (), ""),
+    "inatloc500": ([("1/a.jpg", 0, [CAT]), ("2/b.jpg", 1, [CAT])], (), "test"),
 }
 
 
