@@ -162,6 +162,17 @@ def test_a_class_without_names_is_its_index_in_yolo(tmp_path: Path) -> None:
     assert opened("yolo", tmp_path / "tree").class_names == ("Felis catus", "Canis lupus")
 
 
+def test_what_rounding_puts_outside_is_cut_off_and_more_is_counted_in_yolo(tmp_path: Path) -> None:
+    opened("yolo", tmp_path / "tree")
+    write(tmp_path / "tree" / "labels" / "val" / "1.txt", f"1 {4 / 8} {3 / 6} 1.01 1\n")
+    data = opened("yolo", tmp_path / "tree")
+    assert (data.samples()[0].boxes_xyxy.tolist(), data.notes()) == ([[0, 0, 8, 6]], ())
+    write(tmp_path / "tree" / "labels" / "val" / "1.txt", f"1 1 {3 / 6} 1 1\n")
+    data = opened("yolo", tmp_path / "tree")
+    assert data.samples()[0].boxes_xyxy.tolist() == [[4, 0, 8, 6]]
+    assert data.notes() == ("1 box past the edge of its image is cut off there.",)
+
+
 def test_heads_of_pets_are_boxes_where_they_are_asked_for(tmp_path: Path) -> None:
     data = opened("pets", tmp_path / "tree", boxes="head")
     assert [boxes for _, _, boxes in facts(data)] == [[[3, 2, 4, 3]]] * 2
