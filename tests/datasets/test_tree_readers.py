@@ -14,6 +14,7 @@ from tests.datasets import trees
 from tests.datasets.conftest import paint
 from tests.datasets.trees import BOX, TREES, indexed, labelme_file, levels, write
 from wsol.datasets.base import Dataset, datasets
+from wsol.datasets.formats.parquet import _names_of
 from wsol.datasets.formats.voc import CLASSES
 from wsol.errors import DataError, WsolError
 from wsol.options import build
@@ -302,6 +303,24 @@ def test_masks_must_be_of_their_image_s_size_and_show_something(name: str, tmp_p
     indexed(file, levels(0, 0))
     with pytest.raises(DataError, match=r"the mask .* shows no object"):
         opened(name, tmp_path / "tree").samples()
+
+
+NAMES = {"names": ["cat", "dog"], "_type": "ClassLabel"}
+
+
+@pytest.mark.parametrize(
+    ("features", "path"),
+    [
+        ({"label": NAMES}, "label"),
+        ({"labels": {"feature": NAMES, "_type": "Sequence"}}, "labels"),
+        ({"objects": {"feature": {"category": NAMES}, "_type": "Sequence"}}, "objects.category"),
+        ({"objects": {"category": {"feature": NAMES, "_type": "List"}, "bbox": {}}}, "objects.category"),
+        ({"objects": [{"category": NAMES}]}, "objects.category"),
+    ],
+)
+def test_names_of_classes_are_found_wherever_datasets_nests_them(features: dict[str, Any], path: str) -> None:
+    assert _names_of(features, path) == ("cat", "dog")
+    assert _names_of(features, "other") == _names_of({}, path) == ()
 
 
 def test_links_that_leave_the_tree_are_refused_unless_allowed(tmp_path: Path) -> None:
