@@ -339,8 +339,7 @@ def test_every_card_has_its_name_before_it_is_drawn(browser: Chromium, file: Pat
     ids = index(browser)["ids"]
     assert len(names) == len(ids) == 9
     assert all(
-        image_id in name and ("hit" in name or "miss" in name)
-        for name, image_id in zip(names, ids, strict=True)
+        image_id in name and ("hit" in name or "miss" in name) for name, image_id in zip(names, ids, strict=True)
     )
 
 

@@ -121,7 +121,9 @@ def as_html(table: Table) -> str:
     out = ['<table class="wsol">', "<thead>"]
     if any(column.group for column in table.columns):
         cells = (
-            f'<th colspan="{width}" scope="colgroup">{html.escape(group)}</th>' if group else f'<td colspan="{width}"></td>'
+            f'<th colspan="{width}" scope="colgroup">{html.escape(group)}</th>'
+            if group
+            else f'<td colspan="{width}"></td>'
             for group, width in _groups(table.columns)
         )
         out.append(f"<tr>{''.join(cells)}</tr>")
