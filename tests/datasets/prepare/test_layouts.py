@@ -25,13 +25,17 @@ LAYOUTS: dict[str, tuple[str, dict[str, bytes], dict[str, bytes], list[str]]] = 
             "ILSVRC2012_devkit_t12.tar.gz": tar(
                 {f"{DEVKIT}/ILSVRC2012_validation_ground_truth.txt": TEXT, f"{DEVKIT}/meta.mat": TEXT}, "w:gz"
             ),
+            "ILSVRC2014_devkit.tgz": tar(
+                {"ILSVRC2014_devkit/data/ILSVRC2014_clsloc_validation_blacklist.txt": TEXT}, "w:gz"
+            ),
             "ILSVRC2012_img_train.tar": b"138 GB that are never read",
         },
         {
             f"val/{VAL}.JPEG": drawn(1),
-            f"bbox_val/{VAL}.xml": XML,
+            f"bbox/val/{VAL}.xml": XML,
             f"{DEVKIT}/ILSVRC2012_validation_ground_truth.txt": TEXT,
             f"{DEVKIT}/meta.mat": TEXT,
+            "ILSVRC2014_devkit/data/ILSVRC2014_clsloc_validation_blacklist.txt": TEXT,
         },
         ["images", "boxes"],
     ),
@@ -98,9 +102,14 @@ LAYOUTS: dict[str, tuple[str, dict[str, bytes], dict[str, bytes], list[str]]] = 
         "imagenetv2",
         {
             "imagenetv2-threshold0.7.tar.gz": tar({"imagenetv2-threshold0.7-format-val/7/0a1b.jpeg": drawn(1)}, "w:gz"),
-            "wsolevaluation-master.zip": zipped({"wsolevaluation-master/release/ImageNetV2_boxes.txt": TEXT}),
+            "wsolevaluation-master.zip": zipped(
+                {
+                    "wsolevaluation-master/metadata/ILSVRC/val/localization.txt": TEXT,
+                    "wsolevaluation-master/metadata/ILSVRC/test/localization.txt": TEXT,
+                }
+            ),
         },
-        {"imagenetv2-threshold0.7-format-val/7/0a1b.jpeg": drawn(1), "ImageNetV2_boxes.txt": TEXT},
+        {"imagenetv2-threshold0.7-format-val/7/0a1b.jpeg": drawn(1), "metadata/ILSVRC/val/localization.txt": TEXT},
         ["threshold0.7 images"],
     ),
     "cub": (

@@ -135,9 +135,7 @@ def _is_there(place: Path, entry: Entry) -> bool:
 def _sources(preparation: Preparation, source: Path, folder: Path) -> Iterator[Source]:
     if source.is_file():
         if not is_archive(source.name):
-            raise DataError(
-                f"{source} is not an archive by its name; expected .tar, .tgz, .tar.gz or .zip, or a folder"
-            )
+            raise DataError(f"{source} is not named like an archive; expected .tar, .tgz, .tar.gz, .zip or a folder")
         yield _listed(preparation, source, folder)
     elif source.is_dir():
         files = list(_files_below(source))

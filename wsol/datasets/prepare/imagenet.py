@@ -6,6 +6,9 @@ Images keep their arrangement: flat, in one folder per class, with the class beh
 from wsol.datasets.prepare import Part, Preparation, preparation
 
 IMAGE = r"ILSVRC2012_val_\d{8}(?:_n\d{8})?\.JPEG"
+DEVKIT = (  # labels, class ids and the blacklist, of the kit of 2012 or a later one
+    r"(?:ILSVRC20\d\d_(?:clsloc_)?validation_(?:ground_truth|blacklist)\.txt|map_clsloc\.txt|meta\.mat)"
+)
 KAGGLE = "imagenet-object-localization-challenge.zip"
 
 preparation(
@@ -62,28 +65,19 @@ preparation(
             Part(
                 name="boxes",
                 pattern=r"(ILSVRC2012_val_\d{8}\.xml)",
-                place=r"bbox_val/\g<1>",
+                place=r"bbox/val/\g<1>",
                 counts=(50_000,),
                 archives="ILSVRC2012_bbox_val_v3.tgz",
                 instead=("Kaggle boxes", "Kaggle lists", "wsolevaluation lists"),
             ),
             Part(
                 name="devkit files",
-                pattern=r"(ILSVRC2012_devkit_t12/data/(?:ILSVRC2012_validation_ground_truth\.txt|meta\.mat))",
+                pattern=rf"((?:ILSVRC20\d\d_devkit\w*/data/)?{DEVKIT})",
                 place=r"\g<1>",
-                counts=(2,),
                 archives="ILSVRC2012_devkit_t12.tar.gz",
                 required=False,
                 belongs_to="images",  # which say nothing of their classes
                 instead=("wsolevaluation lists",),
-            ),
-            Part(
-                name="blacklist",
-                pattern=r"(ILSVRC201\d_clsloc_validation_blacklist\.txt)",
-                place=r"\g<1>",
-                counts=(1,),
-                archives="ILSVRC2014_devkit.tgz",
-                required=False,
             ),
         ),
         skipped=r"ILSVRC2012_img_(?:train|test).*\.tar",

@@ -1,4 +1,4 @@
-"""ImageNetV2 (Recht et al., 2019): three samples of 10,000 images; wsolevaluation's boxes are of threshold0.7."""
+"""ImageNetV2 (Recht et al., 2019): three samples of 10,000 images; wsolevaluation's lists, its ILSVRC/val, are of threshold0.7."""
 
 from wsol.datasets.prepare import Part, Preparation, preparation
 
@@ -18,16 +18,15 @@ def _sample(name: str, *, required: bool = False) -> Part:
 preparation(
     Preparation(
         key="imagenetv2",
-        about="ImageNetV2 images, and wsolevaluation's boxes of them",
+        about="ImageNetV2 images, and wsolevaluation's lists of them",
         parts=(
             _sample("threshold0.7", required=True),
             _sample("matched-frequency"),
             _sample("top-images"),
             Part(
-                name="boxes",
-                pattern=r"(?:release/)?(ImageNetV2_boxes\.txt)",
-                place=r"\g<1>",
-                counts=(1,),
+                name="wsolevaluation lists",
+                pattern=r"metadata/ILSVRC/(val/\w+\.txt)",
+                place=r"metadata/ILSVRC/\g<1>",
                 archives="wsolevaluation-master.zip",
                 required=False,
             ),
