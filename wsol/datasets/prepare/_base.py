@@ -83,4 +83,4 @@ def preparation(record: Preparation) -> Preparation:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(f"(?:.*/)?{pattern}")
+    return re.compile(f"(?:.*?/)??{pattern}")  # the longest end that matches

@@ -1,4 +1,7 @@
-"""ImageNetV2 (Recht et al., 2019): three samples of 10,000 images; wsolevaluation's lists, its ILSVRC/val, are of threshold0.7."""
+"""ImageNetV2 (Recht et al., 2019): three samples of 10,000 images.
+
+The lists of wsolevaluation, its ILSVRC/val, are of threshold0.7.
+"""
 
 from wsol.datasets.prepare import Part, Preparation, preparation
 
