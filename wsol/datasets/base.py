@@ -97,6 +97,10 @@ class Dataset(ABC):
         """The samples, sorted by `image_id`; at most `limit`. Raises as `read`."""
         return self._samples
 
+    def notes(self) -> Sequence[str]:
+        """Sentences under every table: what was chosen of images and annotations that moves its numbers."""
+        return ()
+
     @cached_property
     def _samples(self) -> tuple[Sample, ...]:
         return tuple(self.read())[: self.limit]

@@ -40,6 +40,9 @@ class Renumbered(Dataset):
     def class_names(self) -> Sequence[str]:
         return self.names
 
+    def notes(self) -> Sequence[str]:
+        return self.inner.notes()
+
     def read(self) -> Sequence[Sample]:
         return [replace(sample, label=self.numbers[sample.label]) for sample in self.inner.samples()]
 
