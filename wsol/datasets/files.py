@@ -130,16 +130,17 @@ class FileDataset(Dataset):
         notes = super().notes()
         if self.damaged == "fail" or not self._damaged:
             return notes
-        count, first = len(self._damaged), next(iter(self._damaged))
+        count, (first, reason) = len(self._damaged), next(iter(self._damaged.items()))
         images = f"{count} damaged image{'s are' if count > 1 else ' is'}"
-        return (*notes, f"{images} left out of all rows (dataset.damaged=skip), first {short(first)}.")
+        return (*notes, f"{images} left out of all rows (dataset.damaged=skip), first {short(first)} ({reason}).")
 
     @cached_property
     def _sound(self) -> tuple[Sample, ...]:
         samples = super().samples()
         sound = tuple(sample for sample in samples if self.file_name(sample) not in self._damaged)
         if not sound:
-            raise DataError(f"all {len(samples)} images are damaged, first {next(iter(self._damaged.values()))}")
+            first, reason = next(iter(self._damaged.items()))
+            raise DataError(f"all {len(samples)} images are damaged, first {short(first)} ({reason})")
         if self._damaged:
             log.warning("%s", self.notes()[-1])
         return sound
@@ -149,11 +150,16 @@ class FileDataset(Dataset):
         if self.images is None:
             return {}
         names = list(dict.fromkeys(self.file_name(sample) for sample in super().samples()))
-        return damaged_images(contents_of(self.images, names), self._decode)
+        return damaged_images(contents_of(self.images, names), self._damage)
 
-    def _decode(self, name: str) -> None:
-        path = Path(str(self.images)).expanduser() / name
-        as_rgb(self.unchanged(path, name, {}), path, image_id=name, upright=self.upright)
+    def _damage(self, name: str) -> str:
+        """Why an image can't be decoded; empty for a sound one."""
+        content = self.unchanged(Path(str(self.images)).expanduser() / name, name, {})
+        try:
+            decode_image(content, upright=self.upright)
+        except Exception as error:  # as in `as_rgb`
+            return _reason(error)
+        return ""
 
     def fingerprint(self) -> str:
         lines = [f"{name}\t{content}" for name, content in self._contents.items()]
