@@ -32,13 +32,18 @@ def folder(tmp_path: Path) -> Callable[..., Folder]:
     return made
 
 
+def damage_of(data: Folder) -> dict[str, str]:
+    """By file name, why an image can't be decoded."""
+    return {name: one.damage for name, one in data.decoded().items() if one.damage}
+
+
 @pytest.mark.parametrize(
     "damaged", [CUT, b"", b"<html>", drawn(2, "PNG")[:200]], ids=["cut", "empty", "web page", "png"]
 )
 def test_damaged_images_are_left_out_and_counted(damaged: bytes, folder: Callable[..., Folder]) -> None:
     data = folder({"0.jpg": drawn(0), "1.jpg": damaged, "2.jpg": drawn(7)}, damaged="skip")
     assert [sample.image_id for sample in data.samples()] == ["0.jpg", "2.jpg"]
-    (reason,) = data.damaged_images().values()
+    (reason,) = damage_of(data).values()
     assert reason
     assert data.notes() == (
         f"1 damaged image is left out of all rows (dataset.damaged=skip), first '1.jpg' ({reason}).",
@@ -79,19 +84,21 @@ def test_an_image_is_decoded_once_and_again_when_its_content_changes(
 ) -> None:
     monkeypatch.setenv("WSOL_CACHE", str(tmp_path / "cache"))
     decoded: list[str] = []
-    reason = Folder._damage
-    monkeypatch.setattr(Folder, "_damage", lambda data, name: (decoded.append(name), reason(data, name))[1])
+    reason = Folder._decode
+    monkeypatch.setattr(Folder, "_decode", lambda data, name: (decoded.append(name), reason(data, name))[1])
     contents = {"0.jpg": drawn(0), "1.jpg": CUT}
     for _ in range(2):
-        assert [*folder(contents, damaged="skip").damaged_images()] == ["1.jpg"]
+        assert [*damage_of(folder(contents, damaged="skip"))] == ["1.jpg"]
     assert decoded == ["0.jpg", "1.jpg"]
-    assert [*folder({**contents, "1.jpg": drawn(1)}, damaged="skip").damaged_images()] == []
+    assert folder(contents).decoded()["0.jpg"].size_wh == (16, 12)  # as remembered
+    assert decoded == ["0.jpg", "1.jpg"]
+    assert [*damage_of(folder({**contents, "1.jpg": drawn(1)}, damaged="skip"))] == []
     assert decoded == ["0.jpg", "1.jpg", "1.jpg"]
 
 
 def test_equal_files_share_what_is_known_but_not_their_names(folder: Callable[..., Folder]) -> None:
     data = folder({"0.jpg": CUT, "1.jpg": CUT, "2.jpg": drawn(0)}, damaged="skip")
-    reasons = data.damaged_images()
+    reasons = damage_of(data)
     assert [*reasons] == ["0.jpg", "1.jpg"]
     assert not any(".jpg" in reason for reason in reasons.values())
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from wsol.datasets.base import Dataset, Sample
 from wsol.datasets.contents import content_digest, content_digests
-from wsol.datasets.damage import damaged_images
+from wsol.datasets.decoding import Decoded, decode_all
 from wsol.datasets.fields import read_bytes, short
 from wsol.datasets.pixels import decode_image, decode_mask, image_size
 from wsol.errors import DataError, unknown
@@ -122,9 +122,9 @@ class FileDataset(Dataset):
     def samples(self) -> Sequence[Sample]:
         return self._sound if self.damaged == "skip" else super().samples()
 
-    def damaged_images(self) -> Mapping[str, str]:
-        """By file name, why an image can't be decoded; each image is decoded once, or was before."""
-        return self._damaged
+    def decoded(self) -> Mapping[str, Decoded]:
+        """By file name, what decoding gives: a size, or the damage; each image is decoded once, or was before."""
+        return self._decoded
 
     def notes(self) -> Sequence[str]:
         notes = super().notes()
@@ -147,19 +147,23 @@ class FileDataset(Dataset):
 
     @cached_property
     def _damaged(self) -> dict[str, str]:
+        """By file name, why an image can't be decoded."""
+        return {name: one.damage for name, one in self._decoded.items() if one.damage}
+
+    @cached_property
+    def _decoded(self) -> dict[str, Decoded]:
         if self.images is None:
             return {}
         names = list(dict.fromkeys(self.file_name(sample) for sample in super().samples()))
-        return damaged_images(contents_of(self.images, names), self._damage)
+        rule = "upright" if self.upright else "as stored"
+        return decode_all(contents_of(self.images, names), self._decode, rule=rule)
 
-    def _damage(self, name: str) -> str:
-        """Why an image can't be decoded; empty for a sound one."""
+    def _decode(self, name: str) -> Decoded:
         content = self.unchanged(Path(str(self.images)).expanduser() / name, name, {})
         try:
-            decode_image(content, upright=self.upright)
+            return Decoded(decode_image(content, upright=self.upright)[0].size)
         except Exception as error:  # as in `as_rgb`
-            return _reason(error)
-        return ""
+            return Decoded(None, _reason(error))
 
     def fingerprint(self) -> str:
         lines = [f"{name}\t{content}" for name, content in self._contents.items()]
