@@ -75,14 +75,14 @@ def match_class_indices(data: Dataset, class_names: Sequence[str], num_classes: 
         return data
     used = {sample.label for sample in data.samples()}
     names = {label: data.class_names[label] for label in sorted(used)}
-    if class_names and [*map(_plain, data.class_names)] == [*map(_plain, class_names)][: len(data.class_names)]:
+    if class_names and [*map(plain_name, data.class_names)] == [*map(plain_name, class_names)][: len(data.class_names)]:
         return data
     places: dict[str, list[int]] = {}
     for place, name in enumerate(class_names):
-        places.setdefault(_plain(name), []).append(place)
-    strange = [name for name in names.values() if len(places.get(_plain(name), ())) != 1]
+        places.setdefault(plain_name(name), []).append(place)
+    strange = [name for name in names.values() if len(places.get(plain_name(name), ())) != 1]
     if not strange:
-        return _renumbered(data, {label: places[_plain(name)][0] for label, name in names.items()}, class_names)
+        return _renumbered(data, {label: places[plain_name(name)][0] for label, name in names.items()}, class_names)
     known = wnids()
     if num_classes == len(known) and all(name in known for name in names.values()):
         return _renumbered(data, {label: known[name] for label, name in names.items()}, class_names or list(known))
@@ -152,11 +152,11 @@ def label_reader(written: Collection[str], data: Dataset) -> Callable[[str], int
 
 
 def _name_reader(written: Collection[str], data: Dataset) -> Callable[[str], int]:
-    known = {_plain(name): label for label, name in enumerate(data.class_names) if name}
+    known = {plain_name(name): label for label, name in enumerate(data.class_names) if name}
     known |= data.category_ids
     if not data.class_names and not data.numbers_names:
         known |= wnids()
-    places = {text: known.get(_plain(text), known.get(text, -1)) for text in written}
+    places = {text: known.get(plain_name(text), known.get(text, -1)) for text in written}
     if all(place < 0 for place in places.values()):
         example = f", for example {data.class_names[0]!r}" if data.class_names else ", which are numbers"
         raise DataError(f"no class that is predicted, first {min(written)!r}, is one of the annotations'{example}")
@@ -172,5 +172,6 @@ def label_mapping(data: Dataset, *, most: int = 10) -> str:
     return ", ".join(names[:most]) + (f", ... ({len(names)} classes)" if len(names) > most else "")
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A class name without what spellings differ in: capitals, underscores, spaces."""
     return " ".join(name.replace("_", " ").casefold().split())

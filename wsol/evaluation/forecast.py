@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import batches, evaluate
 from wsol.runs.folder import RunFolder, Shard
 
@@ -30,17 +30,22 @@ class Forecast:
     ----------
     costs : by variant key, `COSTS` of one image, without those that were not measured.
     images : by variant key, on how many images it is evaluated.
-    seconds : of the whole run on this machine, as predicted.
+    seconds : of the whole run on this machine, as predicted. stages : the same by stage (`wsol.evaluation.profile`).
+    rows_mb : what all rows take, before Parquet packs them.
+    tried : how many images were evaluated for it.
     """
 
     costs: Mapping[str, Mapping[str, float]]
     images: Mapping[str, int]
     seconds: float
+    stages: Mapping[str, float]
+    rows_mb: float
+    tried: int
 
     @property
     def sentence(self) -> str:
         """The predicted time, in words."""
-        return f"predicted time: about {_duration(self.seconds)} on this machine"
+        return f"predicted time: about {duration(self.seconds)} on this machine"
 
 
 def forecast(experiment: Experiment) -> Forecast:
@@ -49,20 +54,27 @@ def forecast(experiment: Experiment) -> Forecast:
     with TemporaryDirectory() as place:
         folder = RunFolder(Path(place) / "trial")
         shards = count()
-        seconds = 0.0
+        stages: dict[str, float] = defaultdict(float)
+        tried: set[str] = set()
         for ids in _kinds(trial, folder):
             _seconds(trial, folder, next(shards), ids[:1])  # compiles and warms up
-            taken = _seconds(trial, folder, next(shards), ids[1:2] or ids[:1])
-            if taken < SOON and len(ids) > 1:
+            several = ids[1:2] or ids[:1]
+            taken = _seconds(trial, folder, next(shards), several)
+            tried.update(ids[:2])
+            if sum(taken.values()) < SOON and len(ids) > 1:
                 several = ids[: trial.batch_size]
-                taken = _seconds(trial, folder, next(shards), several) / len(several)
-            seconds += taken * len(ids)
+                taken = _seconds(trial, folder, next(shards), several)
+                tried.update(several)
+            for stage, seconds in taken.items():
+                stages[stage] += seconds / len(several) * len(ids)
+        tables = folder.tables()
         costs = {
             key: {name: min(values) for name in COSTS if (values := _numbers(table, name))}
-            for key, table in folder.tables().items()
+            for key, table in tables.items()
         }
     images = {v.key: min(len(trial.samples), v.sample or len(trial.samples)) for v in trial.variants}
-    return Forecast(costs, images, seconds)
+    size = sum(table.nbytes / max(1, table.num_rows) * images[key] for key, table in tables.items())
+    return Forecast(costs, images, sum(stages.values()), dict(stages), size / 1e6, len(tried))
 
 
 def is_cheap(experiment: Experiment) -> bool:
@@ -80,10 +92,11 @@ def _kinds(experiment: Experiment, folder: RunFolder) -> list[list[str]]:
     return list(kinds.values())
 
 
-def _seconds(experiment: Experiment, folder: RunFolder, index: int, image_ids: list[str]) -> float:
-    started = time.perf_counter()
-    evaluate(experiment, [Shard(index, tuple(sorted(image_ids)))], folder)
-    return time.perf_counter() - started
+def _seconds(experiment: Experiment, folder: RunFolder, index: int, image_ids: list[str]) -> dict[str, float]:
+    """By stage, what evaluating these images takes."""
+    profile = Profile()
+    evaluate(experiment, [Shard(index, tuple(sorted(image_ids)))], folder, profile=profile)
+    return profile.seconds()
 
 
 def _numbers(table: object, name: str) -> list[float]:
@@ -91,7 +104,8 @@ def _numbers(table: object, name: str) -> list[float]:
     return [float(value) for value in values if value is not None]
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds in words, rounded as a forecast may be."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
