@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,13 +30,10 @@ def run_findings(experiment: Experiment, prediction: Forecast, runs: Path) -> It
         f"{images} images, {variants} variant{'s' * (variants > 1)}: about {duration(prediction.seconds)}; measured on "
         f"{prediction.tried} of them just now, on {experiment.numerics.device}, with what else the machine did",
     )
-    needed = max((costs.get("peak_mb", 0.0) for costs in prediction.costs.values()), default=0.0)
-    free, where = _free_memory(experiment.numerics.device)
-    state: State = "ok" if needed * 1e6 < free else "bad"
-    yield Finding(state, "run", f"memory: about {needed:.0f} MB beside the network; {free / 1e9:.1f} GB {where}")
+    yield _memory(experiment, prediction)
     place = next(p for p in [runs, *runs.absolute().parents] if p.exists())
     left = shutil.disk_usage(place).free
-    state = "ok" if ROOM * prediction.rows_mb * 1e6 < left else "bad"
+    state: State = "ok" if ROOM * prediction.rows_mb * 1e6 < left else "bad"
     yield Finding(
         state, "run", f"disk: rows take at most about {prediction.rows_mb:.1f} MB; {left / 1e9:.1f} GB free in {place}"
     )
@@ -61,15 +60,28 @@ def stage_rows(prediction: Forecast) -> list[dict[str, Any]]:
     ]
 
 
-def _free_memory(device: str) -> tuple[float, str]:
-    """Bytes, and whose."""
+def _memory(experiment: Experiment, prediction: Forecast) -> Finding:
+    """On a GPU what a variant adds to the network, counted there; else the most that the trial's process has held."""
+    device = experiment.numerics.device
     if device.startswith("cuda"):
         import torch
 
-        return float(torch.cuda.mem_get_info(device)[0]), "free on the GPU"
+        needed = 1e6 * max((costs.get("peak_mb", 0.0) for costs in prediction.costs.values()), default=0.0)
+        free, what = float(torch.cuda.mem_get_info(device)[0]), "beside the network"
+    else:
+        unit = 1 if sys.platform == "darwin" else 1024
+        needed = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+        free, what = _available(), "with all that is loaded"
+    state: State = "ok" if needed < free else "bad"
+    return Finding(state, "run", f"memory: about {needed / 1e9:.2f} GB {what}; {free / 1e9:.1f} GB free")
+
+
+def _available() -> float:
+    """Bytes that the machine has left, and what this process holds."""
+    page = os.sysconf("SC_PAGE_SIZE")
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-        return float(free), "free"
-    except (OSError, StopIteration):  # macOS
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")), "in the machine"
+        return float(free + int(Path("/proc/self/statm").read_text().split()[1]) * page)
+    except (OSError, StopIteration):  # macOS says no more than what is built in
+        return float(page * os.sysconf("SC_PHYS_PAGES"))

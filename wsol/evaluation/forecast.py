@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import batches, evaluate
+from wsol.maps.network import NetworkMaps
 from wsol.runs.folder import RunFolder, Shard
 
 if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment
+    from wsol.maps.source import MapSource
 
 COSTS = ("forwards", "backwards", "partial_forwards", "ms", "peak_mb")
 SOON = 1.0  # seconds that an image may take for a whole batch to be tried too
@@ -57,16 +59,19 @@ def forecast(experiment: Experiment) -> Forecast:
         stages: dict[str, float] = defaultdict(float)
         tried: set[str] = set()
         for ids in _kinds(trial, folder):
-            _seconds(trial, folder, next(shards), ids[:1])  # compiles and warms up
-            several = ids[1:2] or ids[:1]
-            taken = _seconds(trial, folder, next(shards), several)
-            tried.update(ids[:2])
-            if sum(taken.values()) < SOON and len(ids) > 1:
-                several = ids[: trial.batch_size]
-                taken = _seconds(trial, folder, next(shards), several)
-                tried.update(several)
-            for stage, seconds in taken.items():
-                stages[stage] += seconds / len(several) * len(ids)
+            source = trial.source()
+            _seconds(trial, folder, source, next(shards), ids[:1])  # compiles and warms up
+            chosen = ids[1:2] or ids[:1]
+            if sum(_seconds(trial, folder, source, next(shards), chosen).values()) < SOON and len(ids) > 1:
+                chosen = ids[: trial.batch_size]
+                _seconds(trial, folder, source, next(shards), chosen)
+            if isinstance(source, NetworkMaps):
+                source.measured_batches = 0  # a run measures its first batches only
+            for stage, seconds in _seconds(trial, folder, source, next(shards), chosen).items():
+                # a file is written once per shard, however many images are in it
+                times = max(1.0, len(ids) / trial.shard_size) if stage == "write" else len(ids) / len(chosen)
+                stages[stage] += seconds * times
+            tried.update([*ids[:1], *chosen])
         tables = folder.tables()
         costs = {
             key: {name: min(values) for name in COSTS if (values := _numbers(table, name))}
@@ -92,10 +97,12 @@ def _kinds(experiment: Experiment, folder: RunFolder) -> list[list[str]]:
     return list(kinds.values())
 
 
-def _seconds(experiment: Experiment, folder: RunFolder, index: int, image_ids: list[str]) -> dict[str, float]:
+def _seconds(
+    experiment: Experiment, folder: RunFolder, source: MapSource, index: int, image_ids: list[str]
+) -> dict[str, float]:
     """By stage, what evaluating these images takes."""
     profile = Profile()
-    evaluate(experiment, [Shard(index, tuple(sorted(image_ids)))], folder, profile=profile)
+    evaluate(experiment, [Shard(index, tuple(sorted(image_ids)))], folder, source=source, profile=profile)
     return profile.seconds()
 
 
