@@ -40,6 +40,10 @@ class Renumbered(Dataset):
     def class_names(self) -> Sequence[str]:
         return self.names
 
+    @property
+    def split(self) -> str:
+        return self.inner.split
+
     def notes(self) -> Sequence[str]:
         return self.inner.notes()
 
