@@ -42,9 +42,10 @@ def test_all_that_is_there_is_one_line_and_exit_code_0(
     write(tmp_path / "src", {"birds.tar": both(2)})
     assert main(birds) == 0
     printed = capsys.readouterr()
-    assert printed.out.splitlines()[-1] == (
-        f"two_birds: 2 of 2 images; 2 files written; complete in {tmp_path / 'dst'}"
-    )
+    assert printed.out.splitlines()[-2:] == [
+        f"two_birds: 2 of 2 images; 2 files written; complete in {tmp_path / 'dst'}",
+        f"Next: wsol doctor dataset={tmp_path / 'dst'}",
+    ]
     assert "prepare two_birds: 0/2 files" in printed.err
     assert tree(tmp_path / "dst") == {"birds/0.jpg": drawn(0), "birds/1.jpg": drawn(1)}
 
@@ -54,7 +55,7 @@ def test_what_is_missing_is_named_and_exits_with_1(
 ) -> None:
     write(tmp_path / "src", {"birds.tar": both(1)})
     assert main(birds) == 1
-    assert capsys.readouterr().out.splitlines()[-1] == (
+    assert capsys.readouterr().out.splitlines()[-2] == (
         "two_birds: 1 of 2 images; 1 files written; missing: 1 files, first images (in birds.tar)"
     )
 

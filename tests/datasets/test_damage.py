@@ -10,8 +10,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from tests.datasets.prepare.archives import drawn
+from tests.datasets.prepare.archives import drawn, write
 from wsol.datasets.formats.folder import Folder
+from wsol.datasets.formats.pets import Pets
 from wsol.errors import DataError
 
 CUT = drawn(2)[:300]
@@ -101,6 +102,23 @@ def test_equal_files_share_what_is_known_but_not_their_names(folder: Callable[..
     reasons = damage_of(data)
     assert [*reasons] == ["0.jpg", "1.jpg"]
     assert not any(".jpg" in reason for reason in reasons.values())
+
+
+def test_a_tree_with_boxes_of_masks_leaves_damaged_images_out_too(tmp_path: Path) -> None:
+    trimap = np.full((12, 16), 2, np.uint8)
+    trimap[3:6, 4:9] = 1
+    names = ["Abyssinian_1", "Abyssinian_2", "Bengal_1"]
+    for name in names:
+        write(tmp_path, {f"images/{name}.jpg": drawn(0) if name != "Abyssinian_2" else b""})
+        write(tmp_path, {f"annotations/trimaps/{name}.png": encoded(PIL.Image.fromarray(trimap), "PNG")})
+    write(tmp_path, {"annotations/test.txt": b"Abyssinian_1 1 1 1\nAbyssinian_2 1 1 1\nBengal_1 2 1 2\n"})
+    samples = Pets(root=tmp_path, damaged="skip").samples()
+    assert [(s.image_id, s.boxes_xyxy.tolist()) for s in samples] == [
+        ("images/Abyssinian_1.jpg", [[4, 3, 9, 6]]),
+        ("images/Bengal_1.jpg", [[4, 3, 9, 6]]),
+    ]
+    with pytest.raises(DataError, match=r"Abyssinian_2.jpg' can't be read: .*dataset.damaged=skip"):
+        Pets(root=tmp_path).samples()
 
 
 def test_a_missing_image_is_no_damaged_one(tmp_path: Path, folder: Callable[..., Folder]) -> None:

@@ -84,6 +84,8 @@ def _prepare(preparation: Preparation, source: Path, folder: Path, *, dry: bool,
     else:
         print_table([_row(part) for part in parts if part.files or part.missing])
         print("\n".join(["", *notes, line]))
+        if not dry:
+            print(f"Next: wsol doctor dataset={folder}")
     return int(any(part.missing for part in parts))
 
 

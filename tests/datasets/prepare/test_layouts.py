@@ -10,8 +10,10 @@ from tests.datasets.prepare.archives import drawn, tar, tree, write, zipped
 from tests.datasets.prepare.conftest import Prepare
 from wsol.datasets.prepare import preparations
 from wsol.datasets.prepare._summary import checksum_notes
+from wsol.settings.guess import guesses
 
 XML, TEXT = b"<annotation/>", b"1 2 3\n"
+COCO = b'{"images": [{"id": 1, "file_name": "000000000139.jpg"}], "annotations": [], "categories": []}'
 VAL = "ILSVRC2012_val_00000001"
 DEVKIT = "ILSVRC2012_devkit_t12/data"
 
@@ -205,6 +207,9 @@ LAYOUTS: dict[str, tuple[str, dict[str, bytes], dict[str, bytes], list[str]]] = 
                     "test/01226z/7af7_ignore.png": drawn(2, "PNG"),
                 }
             ),
+            "wsolevaluation-master.zip": zipped(
+                {"wsolevaluation-master/metadata/OpenImages/test/image_ids.txt": b"test/01226z/7af7.jpg\n"}
+            ),
         },
         {
             "test/01226z/7af7.jpg": drawn(1),
@@ -212,6 +217,7 @@ LAYOUTS: dict[str, tuple[str, dict[str, bytes], dict[str, bytes], list[str]]] = 
             "val/01226z/1.jpg": drawn(3),
             "test/01226z/7af7_m01226z_6554.png": drawn(1, "PNG"),
             "test/01226z/7af7_ignore.png": drawn(2, "PNG"),
+            "metadata/OpenImages/test/image_ids.txt": b"test/01226z/7af7.jpg\n",
         },
         ["test images", "test masks", "val images", "val masks", "train images"],
     ),
@@ -228,10 +234,8 @@ LAYOUTS: dict[str, tuple[str, dict[str, bytes], dict[str, bytes], list[str]]] = 
             ),
             "metadata.tar.gz": tar(
                 {
-                    **{
-                        f"metadata/test/{name}.txt": TEXT
-                        for name in ("class_labels", "image_ids", "image_sizes", "localization")
-                    },
+                    **{f"metadata/test/{name}.txt": TEXT for name in ("class_labels", "image_sizes", "localization")},
+                    "metadata/test/image_ids.txt": b"test/Aves/Abeillia/1.jpg\n",
                     "metadata/test/class_labels_genus.txt": TEXT,
                     "metadata/class_names.txt": TEXT,
                 },
@@ -242,7 +246,7 @@ LAYOUTS: dict[str, tuple[str, dict[str, bytes], dict[str, bytes], list[str]]] = 
             "test/Aves/Abeillia/1.jpg": drawn(1),
             "val/Aves/Abeillia/2.jpg": drawn(2),
             "metadata/test/class_labels.txt": TEXT,
-            "metadata/test/image_ids.txt": TEXT,
+            "metadata/test/image_ids.txt": b"test/Aves/Abeillia/1.jpg\n",
             "metadata/test/image_sizes.txt": TEXT,
             "metadata/test/localization.txt": TEXT,
             "metadata/class_names.txt": TEXT,
@@ -254,10 +258,10 @@ LAYOUTS: dict[str, tuple[str, dict[str, bytes], dict[str, bytes], list[str]]] = 
         {
             "val2017.zip": zipped({"val2017/000000000139.jpg": drawn(1)}),
             "annotations_trainval2017.zip": zipped(
-                {"annotations/instances_val2017.json": TEXT, "annotations/captions_val2017.json": TEXT}
+                {"annotations/instances_val2017.json": COCO, "annotations/captions_val2017.json": TEXT}
             ),
         },
-        {"val2017/000000000139.jpg": drawn(1), "annotations/instances_val2017.json": TEXT},
+        {"val2017/000000000139.jpg": drawn(1), "annotations/instances_val2017.json": COCO},
         ["val2017 images"],
     ),
     "coco, without annotations": (
@@ -278,6 +282,18 @@ def test_the_archives_of_a_source_end_in_the_folders_of_its_reader(case: str, tm
     assert [part.part for part in parts if part.missing] == missing
     again = prepare(tmp_path / "dst", preparations[key])  # what was unpacked is in its place
     assert [(part.files, part.written) for part in again] == [(part.files, 0) for part in parts]
+
+
+NOT_READABLE = {"coco, without annotations", "voc, without boxes"}
+READERS = {"openimages30k": "wsolevaluation"}  # else the dataset's own
+
+
+@pytest.mark.parametrize("case", [case for case in LAYOUTS if case not in NOT_READABLE])
+def test_what_is_prepared_is_known_to_its_reader(case: str, tmp_path: Path) -> None:
+    key, _, placed, _ = LAYOUTS[case]
+    (guess,) = guesses(write(tmp_path / key, placed))
+    assert guess.key == READERS.get(key, key)
+    assert guess.options.get("images", "") is not None
 
 
 def test_every_dataset_has_a_layout_here() -> None:
