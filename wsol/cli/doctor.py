@@ -89,8 +89,8 @@ def _network(settings: Mapping[str, Any], groups: Set[str]) -> Iterator[Finding]
 
 def _run(settings: Mapping[str, Any], report: _Report, *, quick: bool) -> Iterator[Finding]:
     """Whether the network knows the labels, and what a run takes."""
-    from wsol.diagnosis import prospect
     from wsol.diagnosis.labels import label_order
+    from wsol.diagnosis.run import run_findings, stage_rows, variant_rows
     from wsol.evaluation.build import experiment_from
     from wsol.evaluation.forecast import forecast
 
@@ -98,10 +98,10 @@ def _run(settings: Mapping[str, Any], report: _Report, *, quick: bool) -> Iterat
     yield from label_order(experiment)
     if not quick:
         prediction = forecast(experiment)
-        yield from prospect.run_findings(experiment, prediction, Path(settings["paths"]["runs"]))
+        yield from run_findings(experiment, prediction, Path(settings["paths"]["runs"]))
         report.tables = {
-            "variants": prospect.variant_rows(experiment, prediction),
-            "stages": prospect.stage_rows(prediction),
+            "variants": variant_rows(experiment, prediction),
+            "stages": stage_rows(prediction),
         }
 
 

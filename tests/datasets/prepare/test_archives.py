@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import tarfile
 import zipfile
 from pathlib import Path
@@ -136,6 +137,8 @@ def test_an_encrypted_zip_file_is_refused(tmp_path: Path, prepare: Prepare) -> N
         zipped({"list.txt": bytes(200_000)}),
         zipped({f"{n}.bin": bytes(20_000) for n in range(10)}),
         zipped({"inner.zip": zipped({"list.txt": bytes(200_000)})}),
+        gzip.compress(tar({"list.txt": b"five\n"}) + bytes(400_000)),  # behind the end of the archive
+        tar({"x" * 300_000: b""}, "w:gz"),  # in the header of a member
     ],
 )
 def test_a_bomb_is_refused_by_the_sizes_it_declares(
@@ -143,8 +146,9 @@ def test_a_bomb_is_refused_by_the_sizes_it_declares(
 ) -> None:
     monkeypatch.setattr(_archives, "SMALL", 1000)
     monkeypatch.setattr(_archives, "RATIO", 40)
+    name = "a.zip" if bomb.startswith(b"PK") else "a.tgz"
     with pytest.raises(DataError, match="unfolds to more than 40 times its size; such an archive is refused as a bomb"):
-        prepare(write(tmp_path, {"a.zip": bomb}) / "a.zip")
+        prepare(write(tmp_path, {name: bomb}) / name)
     assert not (tmp_path / "dst").exists()
 
 
@@ -166,6 +170,6 @@ def test_a_member_of_another_size_than_it_declares_is_not_moved_to_its_place(tmp
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    reading = _archives.members(tmp_path / "a.tar", _archives.Budget("a.tar", 9, 9), skips=bool, spool=tmp_path)
+    reading = _archives.members(tmp_path / "a.tar", _archives.Budget("a.tar", 9, 9, 9), skips=bool, spool=tmp_path)
     with pytest.raises(DataError, match=r"^a.tar can't be read: No such file or directory$"):
         next(reading)

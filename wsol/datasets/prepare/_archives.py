@@ -19,7 +19,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -68,18 +68,26 @@ class Member:
 
 @dataclass(slots=True)
 class Budget:
-    """What is left of the limits while one archive, and all within it, is read."""
+    """What is left of the limits while one archive, and all within it, is read.
+
+    Attributes
+    ----------
+    declared, unpacked : bytes that its members may declare, and that its compressed streams may give.
+    members : how many more it may have. links : how many were passed over.
+    """
 
     name: str
-    unfolded: float
+    declared: float
+    unpacked: float
     members: int
-    links: list[str] = field(default_factory=list)
+    links: int = 0
 
-    def take(self, size: int) -> None:
-        """One more member of that size. Raises DataError."""
-        self.unfolded -= size
-        self.members -= 1
-        if self.unfolded < 0:
+    def take(self, *, declared: int = 0, unpacked: int = 0, members: int = 0) -> None:
+        """That much more. Raises DataError."""
+        self.declared -= declared
+        self.unpacked -= unpacked
+        self.members -= members
+        if self.declared < 0 or self.unpacked < 0:
             raise DataError(
                 f"{self.name} unfolds to more than {RATIO} times its size; such an archive is refused as a bomb"
             )
@@ -95,7 +103,8 @@ def is_archive(name: str) -> bool:
 def folder_of(name: str) -> str:
     """The folder that an archive stands for: its name without the suffix."""
     base = PurePosixPath(name).name
-    return base[: -len(max((s for s in SUFFIXES if base.lower().endswith(s)), key=len, default=""))] or base
+    suffix = max((suffix for suffix in SUFFIXES if base.lower().endswith(suffix)), key=len)
+    return base[: -len(suffix)]
 
 
 def members(path: Path, budget: Budget, *, skips: Callable[[str], bool], spool: Path) -> Iterator[Member]:
@@ -116,7 +125,8 @@ def members(path: Path, budget: Budget, *, skips: Callable[[str], bool], spool: 
 
 def budget_for(path: Path) -> Budget:
     """The limits for an archive of that size."""
-    return Budget(path.name, max(SMALL, RATIO * path.stat().st_size), MOST_MEMBERS)
+    most = max(SMALL, RATIO * path.stat().st_size)
+    return Budget(path.name, declared=most, unpacked=most, members=MOST_MEMBERS)
 
 
 @contextmanager
@@ -162,7 +172,8 @@ def _tar_members(file: IO[bytes], name: str, budget: Budget) -> Iterator[Member]
     start = file.read(6)
     _check_start(name, start)
     rest = _Rejoined(start, file)
-    unpacked: Any = next((opened(rest) for magic, opened in MAGIC.items() if start.startswith(magic)), rest)
+    opened = next((opened for magic, opened in MAGIC.items() if start.startswith(magic)), None)
+    unpacked: Any = _Counted(opened(rest), budget) if opened else rest
     try:
         tar = tarfile.open(fileobj=unpacked, mode="r|")  # noqa: SIM115 - closed below
     except tarfile.ReadError as error:
@@ -173,9 +184,9 @@ def _tar_members(file: IO[bytes], name: str, budget: Budget) -> Iterator[Member]
             _check_name(entry.name, name)
             if entry.issym() or entry.islnk():
                 _check_link(entry, name)
-                budget.links.append(entry.name)
+                budget.links += 1
             elif entry.isfile() and not entry.issparse():
-                budget.take(entry.size)
+                budget.take(declared=entry.size, members=1)
                 yield Member(_plain(entry.name), entry.size, partial(_content, tar, entry))
             elif not entry.isdir():
                 kind = "sparse file" if entry.isfile() else "device or pipe"
@@ -211,9 +222,9 @@ def _zip_members(file: IO[bytes], name: str, budget: Budget) -> Iterator[Member]
             if stat.S_ISLNK(mode):
                 target = archive.read(entry)[:4096].decode(errors="replace") if entry.file_size < 4096 else "/"
                 _check_target(entry.filename, target, name)
-                budget.links.append(entry.filename)
+                budget.links += 1
                 continue
-            budget.take(entry.file_size)
+            budget.take(declared=entry.file_size, members=1)
             yield Member(_plain(entry.filename), entry.file_size, partial(archive.open, entry))
 
 
@@ -261,6 +272,18 @@ def _spooled(inner: IO[bytes], member: Member, spool: Path) -> IO[bytes]:
     shutil.copyfileobj(inner, whole, 1 << 20)
     whole.seek(0)
     return whole
+
+
+class _Counted:
+    """A decompressed stream, whose bytes count against the budget: a bomb may lie behind the last member, too."""
+
+    def __init__(self, stream: IO[bytes], budget: Budget) -> None:
+        self._stream, self._budget = stream, budget
+
+    def read(self, size: int) -> bytes:
+        piece = self._stream.read(size)
+        self._budget.take(unpacked=len(piece))
+        return piece
 
 
 class _Rejoined:

@@ -54,14 +54,13 @@ class Plan:
 
     Attributes
     ----------
-    pending : for each source, the members to write. there : places that hold their file already, with the right size.
+    pending : for each source, the members whose place is still empty.
     """
 
     preparation: Preparation
     folder: Path
     sources: Sequence[Source]
     pending: Sequence[Mapping[str, Entry]]
-    there: frozenset[str]
 
     @property
     def files(self) -> int:
@@ -85,7 +84,6 @@ def plan(preparation: Preparation, source: Path, folder: Path) -> Plan:
     sources = list(_sources(preparation, source, folder))
     owners: dict[str, tuple[Source, Entry]] = {}
     pending: list[dict[str, Entry]] = []
-    there: set[str] = set()
     for one in sources:
         pending.append({})
         for member, entry in one.wanted.items():
@@ -95,16 +93,12 @@ def plan(preparation: Preparation, source: Path, folder: Path) -> Plan:
                     f"{other.path} and {one.path} hold different files for {entry.place} ({first.size} and "
                     f"{entry.size} bytes); leave one of them away"
                 )
-            if first is not entry:
-                continue
-            if _is_there(folder / entry.place, entry):
-                there.add(entry.place)
-            else:
+            if first is entry and not _is_there(folder / entry.place, entry):
                 pending[-1][member] = entry
     if not owners and not any(counts(preparation, folder).values()):
         archives = ", ".join(dict.fromkeys(part.archives for part in preparation.parts if part.archives))
         raise DataError(f"{source} holds nothing of {preparation.key}: expected {archives}, or what they unpack to")
-    return Plan(preparation=preparation, folder=folder, sources=sources, pending=pending, there=frozenset(there))
+    return Plan(preparation=preparation, folder=folder, sources=sources, pending=pending)
 
 
 def counts(preparation: Preparation, folder: Path) -> dict[str, int]:
@@ -200,9 +194,7 @@ def _read(preparation: Preparation, archive: Path, folder: Path) -> Source:
         if wanted.setdefault(member.path, entry) != entry:
             raise DataError(f"{archive} holds {short(member.path)} twice, with different sizes; unpack it yourself")
     checksum = _md5(archive) if archive.name in preparation.md5 else ""
-    return Source(
-        path=str(archive), archive=True, wanted=wanted, others=others, links=len(budget.links), checksum=checksum
-    )
+    return Source(path=str(archive), archive=True, wanted=wanted, others=others, links=budget.links, checksum=checksum)
 
 
 def _md5(path: Path) -> str:

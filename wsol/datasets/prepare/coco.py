@@ -33,6 +33,6 @@ preparation(
         key="coco",
         about="COCO images of 2014 and 2017, and their instances",
         parts=(*map(_images, IMAGES), *map(_annotations, IMAGES)),
-        origin="the data set's page",
+        origin="Lin et al.",
     )
 )

@@ -40,6 +40,6 @@ preparation(
             ),
         ),
         md5={"CUB_200_2011.tgz": "97eceeb196236b17998738112f37df78"},
-        origin="the data set's page",
+        origin="TDeVries/cub2011_dataset",
     )
 )
