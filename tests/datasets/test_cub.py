@@ -44,7 +44,7 @@ def test_boxes_end_before_the_last_pixel_as_in_the_lists(root: Path) -> None:
     assert [s.boxes_xyxy.tolist() for s in published(root).samples()] == [[[2, 1, 7, 5]], [[0, 0, 7, 5]]]
 
 
-def test_segmentations_are_masks_where_half_of_the_annotators_agree(root: Path) -> None:
+def test_segmentations_are_masks_where_most_of_the_annotators_agree(root: Path) -> None:
     folder = root.parent / "segmentations"
     grey = np.zeros((6, 8), np.uint8)
     grey[BOX[1] : BOX[3], BOX[0] : BOX[2]] = 153

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,10 +29,18 @@ from tests.datasets.imagenet_trees import (
     xml,
 )
 from wsol.datasets.formats.imagenet import ImageNet
-from wsol.datasets.labels import match_class_indices
+from wsol.datasets.formats.wsolevaluation import WsolEvaluation
+from wsol.datasets.labels import match_class_indices, wnids
 from wsol.errors import DataError
 
 WNIDS = (TENCH, GOLDFISH, KIT_FOX)
+
+
+def class_names() -> list[str]:
+    """As a network of torchvision has them."""
+    names = [f"class {n}" for n in range(1000)]
+    names[0], names[1], names[278] = "tench", "goldfish", "kit fox"
+    return names
 
 
 def refused(data: ImageNet, said: str) -> None:
@@ -84,17 +93,30 @@ def test_every_layout_can_leave_the_blacklist_out(root: Path) -> None:
 
 def test_labels_are_the_network_s_whatever_it_calls_its_classes(root: Path) -> None:
     data = ImageNet(root=root)
-    of_imagenet = match_class_indices(data, [f"class {n}" for n in range(1000)], 1000)
+    of_imagenet = match_class_indices(data, class_names(), 1000)
     expected = {TENCH: 0, GOLDFISH: 1, KIT_FOX: 278}
     assert [s.label for s in of_imagenet.samples()] == [expected[wnid] for wnid, _, _ in IMAGES.values()]
     assert (of_imagenet.split, of_imagenet.notes()) == ("val", data.notes())
     assert match_class_indices(data, (), 3) is data
 
 
+def test_a_network_of_another_order_is_noticed_by_its_names(tmp_path: Path) -> None:
+    """Kaggle's tree has the words for each WordNet id, and torchvision's networks have names."""
+    kaggle(tmp_path)
+    data, names = ImageNet(root=tmp_path), class_names()
+    assert [s.label for s in match_class_indices(data, names, 1000).samples()][:2] == [278, 0]
+    background = ["background", *names[:-1]]
+    with pytest.raises(DataError, match=r"3 of 3 classes have other names in the network .*: class 0 is 'background'"):
+        match_class_indices(data, background, 1000)
+    wnids = [f"n{n:08d}" for n in range(1000)]
+    wnids[7], wnids[8], wnids[9] = KIT_FOX, TENCH, GOLDFISH
+    assert [s.label for s in match_class_indices(data, wnids, 1000).samples()][:3] == [7, 8, 9]
+
+
 def test_a_box_past_the_edge_is_cut_off_and_counted(tmp_path: Path) -> None:
     flat(tmp_path)
     data = ImageNet(root=tmp_path)
-    assert data.notes()[0] == "1 box that reaches past the edge of the image: cut off there."
+    assert data.notes()[0] == "1 box past the edge of its image is cut off there."
     beside = xml(1).replace("<xmin>2<", "<xmin>30<").replace("<xmax>9<", "<xmax>35<")
     write(tmp_path / "ILSVRC2012_bbox_val_v3" / "val" / f"{name(1)}.xml", beside)
     refused(ImageNet(root=tmp_path), r"box \[30, 3, 35, 12\] of image 'ILSVRC2012_val_00000001' lies outside its 20x16")
@@ -215,3 +237,34 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         file.unlink()
     refused(ImageNet(root=tmp_path, blacklist="leave_out"), "needs ILSVRC2014_clsloc_validation_blacklist.txt")
     refused(ImageNet(root=tmp_path, annotations=tmp_path / "boxes"), "dataset.annotations")
+
+
+def test_real_images_with_lists_beside_them_are_those_of_the_lists(shared: Path) -> None:
+    """909 real images: labels come from the lists, as WordNet ids, and get the network's numbers again."""
+    folder = shared / "data" / "ilsvrc_open"
+    data = match_class_indices(ImageNet(root=folder), (), 1000)
+    listed = WsolEvaluation(images=folder / "images", metadata=folder / "metadata").samples()
+    assert len(listed) == 909
+    for sample, other in zip(data.samples(), listed, strict=True):
+        assert f"{sample.image_id}.JPEG" == other.image_id
+        assert (sample.label, sample.size_wh) == (other.label, other.size_wh)
+        assert np.array_equal(sample.boxes_xyxy, other.boxes_xyxy)
+
+
+def test_the_first_image_has_its_published_class() -> None:
+    """Id 490 of the kit is n01751748, which networks count as 65."""
+    assert wnids()["n01751748"] == 65
+
+
+def test_the_official_archive_need_not_be_unpacked(tmp_path: Path) -> None:
+    flat(tmp_path / "flat")
+    flat(tmp_path / "packed")
+    with tarfile.open(tmp_path / "packed" / "ILSVRC2012_img_val.tar", "w") as archive:
+        for file in sorted((tmp_path / "packed").glob("*.JPEG")):
+            archive.add(file, file.name)
+            file.unlink()
+    one, other = ImageNet(root=tmp_path / "flat"), ImageNet(root=tmp_path / "packed")
+    assert ImageNet.recognize(tmp_path / "packed")
+    assert one.digest() == other.digest()
+    assert [*map(one.stamp, one.samples())] == [*map(other.stamp, other.samples())]
+    assert np.array_equal(np.asarray(one.image(one.samples()[1])), np.asarray(other.image(other.samples()[1])))

@@ -14,6 +14,7 @@ from tests.datasets import trees
 from tests.datasets.conftest import paint
 from tests.datasets.trees import BOX, TREES, indexed, labelme_file, levels, write
 from wsol.datasets.base import Dataset, datasets
+from wsol.datasets.formats.parquet import _names_of
 from wsol.datasets.formats.voc import CLASSES
 from wsol.errors import DataError, WsolError
 from wsol.options import build
@@ -92,7 +93,7 @@ READ: dict[str, tuple[Facts, tuple[str, ...], str]] = {  # samples, class names,
         ("cat", "dog"),
         "",
     ),
-    "inatloc500": ([("1/a.jpg", 0, [CAT]), ("2/b.jpg", 1, [CAT])], (), ""),
+    "inatloc500": ([("1/a.jpg", 0, [CAT]), ("2/b.jpg", 1, [CAT])], (), "test"),
 }
 
 
@@ -160,6 +161,17 @@ def test_a_class_without_names_is_its_index_in_yolo(tmp_path: Path) -> None:
     assert ([s.label for s in data.samples()], data.class_names, data.numbers_names) == ([1, 0], (), False)
     write(tmp_path / "tree" / "classes.txt", "Felis catus\nCanis lupus\n")
     assert opened("yolo", tmp_path / "tree").class_names == ("Felis catus", "Canis lupus")
+
+
+def test_what_rounding_puts_outside_is_cut_off_and_more_is_counted_in_yolo(tmp_path: Path) -> None:
+    opened("yolo", tmp_path / "tree")
+    write(tmp_path / "tree" / "labels" / "val" / "1.txt", f"1 {4 / 8} {3 / 6} 1.01 1\n")
+    data = opened("yolo", tmp_path / "tree")
+    assert (data.samples()[0].boxes_xyxy.tolist(), data.notes()) == ([[0, 0, 8, 6]], ())
+    write(tmp_path / "tree" / "labels" / "val" / "1.txt", f"1 1 {3 / 6} 1 1\n")
+    data = opened("yolo", tmp_path / "tree")
+    assert data.samples()[0].boxes_xyxy.tolist() == [[4, 0, 8, 6]]
+    assert data.notes() == ("1 box past the edge of its image is cut off there.",)
 
 
 def test_heads_of_pets_are_boxes_where_they_are_asked_for(tmp_path: Path) -> None:
@@ -234,6 +246,7 @@ MALFORMED: list[tuple[str, str, str, str, Mapping[str, str]]] = [
     ("yolo", "labels/val/1.txt", "7 0.5 0.5 0.5 0.5", "class 7 has no name; 2 classes are named", {}),
     ("yolo", "data.yaml", "names: {1: cat}", "has no 'names' that is a list", {}),
     ("yolo", "data.yaml", "names: [", "is not YAML", {}),
+    ("yolo", "data.yaml", "names: [cat, cat]", "the class name 'cat' stands twice", {}),
     ("yolo", "a", "", "no split in .* called 'test'", {"split": "test"}),
     ("labelme", "1.json", ONE, "a polygon of 'cat' has 2 points; expected 3", {}),
     (
@@ -290,6 +303,24 @@ def test_masks_must_be_of_their_image_s_size_and_show_something(name: str, tmp_p
     indexed(file, levels(0, 0))
     with pytest.raises(DataError, match=r"the mask .* shows no object"):
         opened(name, tmp_path / "tree").samples()
+
+
+NAMES = {"names": ["cat", "dog"], "_type": "ClassLabel"}
+
+
+@pytest.mark.parametrize(
+    ("features", "path"),
+    [
+        ({"label": NAMES}, "label"),
+        ({"labels": {"feature": NAMES, "_type": "Sequence"}}, "labels"),
+        ({"objects": {"feature": {"category": NAMES}, "_type": "Sequence"}}, "objects.category"),
+        ({"objects": {"category": {"feature": NAMES, "_type": "List"}, "bbox": {}}}, "objects.category"),
+        ({"objects": [{"category": NAMES}]}, "objects.category"),
+    ],
+)
+def test_names_of_classes_are_found_wherever_datasets_nests_them(features: dict[str, Any], path: str) -> None:
+    assert _names_of(features, path) == ("cat", "dog")
+    assert _names_of(features, "other") == _names_of({}, path) == ()
 
 
 def test_links_that_leave_the_tree_are_refused_unless_allowed(tmp_path: Path) -> None:

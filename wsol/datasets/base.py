@@ -100,6 +100,11 @@ class Dataset(ABC):
         return False
 
     @property
+    def synonyms(self) -> Mapping[str, Sequence[str]]:
+        """By class name, such as a WordNet id, the words that the source has for it; empty where it has none."""
+        return {}
+
+    @property
     def category_ids(self) -> Mapping[str, int]:
         """Label by what else the annotations call a class: an id of their own, as text."""
         return {}

@@ -18,6 +18,7 @@ from wsol.datasets import checks, files
 from wsol.datasets.base import Sample
 from wsol.datasets.fields import check_unique, short
 from wsol.datasets.files import FileDataset
+from wsol.datasets.listing import is_there
 from wsol.datasets.masks import tight_box
 from wsol.errors import DataError
 from wsol.options import option
@@ -122,8 +123,8 @@ class TreeDataset(FileDataset):
 
     def notes(self) -> Sequence[str]:
         past = self._read[1]
-        which = "1 box that reaches" if past == 1 else f"{past} boxes that reach"
-        return (*super().notes(), *([f"{which} past the edge of the image: cut off there."] if past else []))
+        cut = "1 box past the edge of its image is" if past == 1 else f"{past} boxes past the edge of their image are"
+        return (*super().notes(), *([f"{cut} cut off there."] if past else []))
 
     @cached_property
     def folder(self) -> Path:
@@ -131,16 +132,8 @@ class TreeDataset(FileDataset):
         return files.existing(self.root, option="dataset.root", folder=True)
 
     def first_of(self, *names: str) -> Path | None:
-        """The first of these paths under the root that is there; patterns give their first match."""
-        for name in names:
-            found = sorted(self.folder.glob(name))[:1] if "*" in name else [self.folder / name]
-            if found and found[0].exists():
-                return found[0]
-        return None
-
-    def relative(self, path: Path) -> str:
-        """A path under the root as file names are written."""
-        return path.relative_to(self.folder).as_posix()
+        """The first of these files below the root that is there."""
+        return next((self.folder / name for name in names if is_there(self.folder / name)), None)
 
     def read(self) -> Sequence[Sample]:
         return self._read[0]
@@ -181,6 +174,7 @@ class TreeDataset(FileDataset):
             raise DataError(
                 f"box [{box}] of image {short(ids[owners[place]])} lies outside its {size} image: {self.root}"
             )
+        check_unique(filter(None, self.class_names), self.root, what="class name")
         places = {name: place for place, name in enumerate(self.class_names)}
         labels = [e.name if isinstance(e.name, int) else places[e.name] for e in entries]
         past = int((boxes != inside).any(1).sum())

@@ -10,10 +10,10 @@ from pathlib import Path
 from wsol.datasets.base import datasets
 from wsol.datasets.files import existing, is_folder
 from wsol.datasets.listing import listing
-from wsol.errors import ConfigError
+from wsol.errors import ConfigError, DataError
 from wsol.grammar import parse, spell, split
 from wsol.settings import choices
-from wsol.settings.words import Word
+from wsol.settings.words import Word, is_hydra_s
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def with_formats(word: Word) -> Word:
     ------
     DataError : there is no such path. ConfigError : it is of no known format, or of several; the words for each.
     """
-    if word.key != "dataset" or not word.value:
+    if word.key != "dataset" or not word.value or is_hydra_s(word.value):
         return word
     inside = word.value[1:-1] if word.value.startswith("[") and word.value.endswith("]") else word.value
     texts = [inside] if _is_there(inside) else split(inside)  # a comma may be part of a path
@@ -71,7 +71,10 @@ def _choice(text: str) -> str:
         return text
     path = Path(text).expanduser()
     existing(path, option="dataset", folder=is_folder(path) or not path.exists())
-    found = guesses(path.absolute())
+    try:
+        found = guesses(path.absolute())
+    except OSError as error:
+        raise DataError(f"dataset={text} can't be looked into: {error.filename}: {error.strerror}") from error
     if not found:
         raise ConfigError(
             f"dataset={text} is of no format that is known ({', '.join(datasets)}); choose one with dataset=NAME and "

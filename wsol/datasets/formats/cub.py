@@ -31,8 +31,7 @@ class Cub(WsolEvaluation):
 
     What `metadata` holds decides: ``images.txt`` and the other text files of ``CUB_200_2011/``, or ``image_ids.txt``.
     Both give the same ids, labels and boxes: x, y, x + w, y + h, the last two at most the image's width - 1 and
-    height - 1, as in the lists. Masks are the published segmentations, where at least
-    half of the annotators agree.
+    height - 1, as in the lists. Masks are the published segmentations, where most of the annotators agree.
     """
 
     general: ClassVar[bool] = False
@@ -60,7 +59,8 @@ class Cub(WsolEvaluation):
     def class_names(self) -> Sequence[str]:
         """``001.Black_footed_Albatross``, ...: the names of the folders, whose order is the network's."""
         path = self._folder / "classes.txt"
-        return tuple(line.split(maxsplit=1)[-1] for _, line in read_lines(path)) if self._published else ()
+        lines = read_lines(path) if self._published and path.is_file() else []
+        return tuple(line.split(maxsplit=1)[-1] for _, line in lines)
 
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
         if self.masks is None:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from wsol.datasets import files
 from wsol.datasets.base import dataset
-from wsol.datasets.fields import short
+from wsol.datasets.fields import read_lines, short
 from wsol.datasets.imagenet.boxes import Truth, find_boxes, read_boxes
 from wsol.datasets.imagenet.devkit import Devkit
 from wsol.datasets.imagenet.images import WNID, Found, Images, find_images, has_images
@@ -19,6 +19,7 @@ from wsol.errors import DataError
 from wsol.options import option
 
 Split = Literal["val", "train"]
+WORDS = ("LOC_synset_mapping.txt", "ILSVRC/LOC_synset_mapping.txt", "synset_words.txt")
 
 
 @dataset("imagenet")
@@ -47,11 +48,20 @@ class ImageNet(TreeDataset):
         split = next((split for split in ("val", "train") if has_images(path, split)), None)
         return [] if split is None else [{"root": str(path), "split": split, "annotations": None}]
 
+    @cached_property
+    def synonyms(self) -> Mapping[str, Sequence[str]]:
+        """Of Kaggle's ``LOC_synset_mapping.txt``, or Caffe's ``synset_words.txt``: ``n01440764 tench, Tinca tinca``."""
+        path = self.first_of(*WORDS)
+        pairs = [] if path is None else [line.partition(" ") for _, line in read_lines(path)]
+        return {wnid: words.split(", ") for wnid, _, words in pairs if words}
+
     @property
     def pack(self) -> TarPack | None:
         return self._images.pack
 
     def notes(self) -> Sequence[str]:
+        if self.split == "train":
+            return super().notes()
         if self.blacklist == "score":
             return (*super().notes(), "ILSVRC's blacklist: its images are scored (blacklist=score).")
         count = len(self._images.found) - len(self._scored)

@@ -129,4 +129,5 @@ def _options(images: Path) -> dict[str, str | None] | None:
     lists = next((p / LISTS for p in (images, *images.parents[:2]) if (p / LISTS / LIST).is_file()), None)
     if lists is None and not images.name.startswith("imagenetv2"):
         return None
-    return {"images": str(images), "metadata": str(lists or images.parent / LISTS), "masks": None, "names": None}
+    options = {"images": str(images), "metadata": str(lists or images.parent / LISTS), "split": "val"}
+    return {**options, "masks": None, "names": None}

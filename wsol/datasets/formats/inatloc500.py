@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 from wsol.datasets.base import dataset
-from wsol.datasets.fields import short
+from wsol.datasets.fields import Whole, short
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation, metadata_folders, metadata_options
 from wsol.errors import DataError
 
@@ -29,15 +28,10 @@ class INatLoc500(WsolEvaluation):
         return [metadata_options(folder) for folder in folders if "inatloc" in folder.as_posix().lower()]
 
     def notes(self) -> Sequence[str]:
-        self.samples()
-        count = len(self._turned_sizes)
+        listed = self._by_image("image_sizes.txt", 2, Whole)
+        count = sum(listed.get(s.image_id, s.size_wh) != s.size_wh for s in self.samples())
         which = "1 size of the lists has" if count == 1 else f"{count} sizes of the lists have"
         return (*super().notes(), *([f"{which} width and height swapped."] if count else []))
-
-    @cached_property
-    def _turned_sizes(self) -> list[str]:
-        """The images whose listed size is swapped; filled in by `read`."""
-        return []
 
     def _sizes(self, ids: Sequence[str], images: Path | None) -> list[tuple[int, int]]:
         listed = super()._sizes(ids, images)
@@ -45,9 +39,7 @@ class INatLoc500(WsolEvaluation):
             return listed
         stored = self.sizes_of(images, [self._file_of(i) for i in ids])
         for image_id, size, real in zip(ids, listed, stored, strict=True):
-            if size == real[::-1] != real:
-                self._turned_sizes.append(image_id)
-            elif size != real:
+            if real not in (size, size[::-1]):
                 raise DataError(
                     f"image {short(image_id)} is {real[0]}x{real[1]} pixels, and {size[0]}x{size[1]} in "
                     f"{self._folder / 'image_sizes.txt'}"

@@ -190,15 +190,18 @@ def _label(value: Any, names: Sequence[str], image: str) -> str | int:
 
 
 def _names_of(features: Mapping[str, Any], path: str) -> tuple[str, ...]:
-    """The names of a column's classes, wherever the nesting of its features puts them; empty where there are none."""
+    """The names of a column's classes; empty where none are stated."""
     node: Any = features
     for part in path.split("."):
-        while isinstance(node, dict | list) and part not in node and (isinstance(node, list) or "feature" in node):
-            node = (
-                node[0] if isinstance(node, list) and node else node.get("feature") if isinstance(node, dict) else None
-            )
-        node = node.get(part) if isinstance(node, dict) else None
-    while isinstance(node, dict) and "names" not in node and "feature" in node:
-        node = node["feature"]
-    names = node.get("names") if isinstance(node, dict) else None
+        inner = _unwrapped(node)
+        node = inner.get(part) if isinstance(inner, dict) else None
+    stated = _unwrapped(node)
+    names = stated.get("names") if isinstance(stated, dict) else None
     return tuple(map(str, names)) if isinstance(names, list) else ()
+
+
+def _unwrapped(node: Any) -> Any:
+    """The feature within lists: ``{"feature": ..., "_type": "List"}``, or ``[...]`` in older files."""
+    while (isinstance(node, list) and node) or (isinstance(node, dict) and "feature" in node and "_type" in node):
+        node = node[0] if isinstance(node, list) else node["feature"]
+    return node

@@ -23,7 +23,7 @@ COLUMNS = ("image_id", "x0", "y0", "x1", "y1")
 class Places(TreeDataset):
     """Places365: images in ``val_256/`` or ``val_large/``, labels in ``places365_val.txt``.
 
-    The set has no boxes: metrics that query the network need none (protocol=[] metric=[...]), and `annotations` gives some.
+    The set has no boxes: metrics that query the network need none (protocol=[] metric=[...]); `annotations` gives some.
     """
 
     annotations: Path | None = option(

@@ -244,4 +244,5 @@ def metadata_options(folder: Path) -> dict[str, str | None]:
     places = [*beside, *(place / "images" for place in beside), *(place / folder.parent.name for place in beside)]
     images = next((place for place in places if image_id and is_there(place / image_id)), None)
     around = None if images is None else str(images)
-    return {"images": around, "metadata": str(folder), "masks": around}
+    split = folder.name if folder.name in SPLITS else ""
+    return {"images": around, "metadata": str(folder), "masks": around, "split": split}

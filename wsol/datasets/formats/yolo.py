@@ -24,6 +24,7 @@ SPLITS = ("val", "valid", "test", "train")  # in the order in which a tree's spl
 CONFIGS = ("data.yaml", "data.yml", "dataset.yaml")
 NAMES = ("classes.txt", "obj.names", "labels.txt")
 BEYOND = 0.01  # of the image: how far published files reach outside by rounding
+ROUNDING = 1.0  # pixels that a box may do so without being counted as cut off
 
 
 @dataset("yolo")
@@ -120,7 +121,7 @@ class Yolo(TreeDataset):
 def _folders(root: Path, split: str) -> tuple[str, str] | None:
     """The folders of images and of labels, below a root; None where they are not there."""
     pairs = [(f"images/{split}", f"labels/{split}"), (f"{split}/images", f"{split}/labels")]
-    for images, labels in pairs if split else [("images", "labels"), (".", ".")][:1]:
+    for images, labels in pairs if split else [("images", "labels")]:
         if (root / images).is_dir() and (root / labels).is_dir():
             return images, labels
     return None
@@ -144,5 +145,6 @@ def _names_in(path: Path) -> tuple[str, ...]:
 
 def _inside(box: Box, size_wh: tuple[int, int]) -> Box:
     """A box without what rounding put outside."""
-    x0, y0, x1, y1 = np.clip(box, 0, np.tile(size_wh, 2)).tolist()
+    inside = np.clip(box, 0, np.tile(size_wh, 2))
+    x0, y0, x1, y1 = np.where(np.abs(np.subtract(box, inside)) <= ROUNDING, inside, box).tolist()
     return x0, y0, x1, y1

@@ -17,6 +17,7 @@ from wsol.errors import DataError
 
 WNID = re.compile(r"n\d{8}")
 VAL = re.compile(r"ILSVRC2012_val_\d{8}")
+TRAIN = re.compile(r"(n\d{8})_\d+")
 SUFFIXED = re.compile(r"(.+)_(n\d{8})")  # ILSVRC2012_val_00000001_n01751748, as the archives on Hugging Face have it
 PLACES = (  # folders of images, below a root
     "",
@@ -86,10 +87,11 @@ def _in_folder(place: Path, root: Path, split: str) -> Iterator[Found]:
     prefix = place.relative_to(root).as_posix() + "/" if place != root else ""
     for name in inside.images:
         stem = PurePosixPath(name).stem
-        suffixed = SUFFIXED.fullmatch(stem)
-        if split == "train" or VAL.match(stem):
-            image_id, wnid = (suffixed[1], suffixed[2]) if suffixed else (stem, "")
-            yield Found(image_id, prefix + name, wnid)
+        if split == "train" and (of_training := TRAIN.fullmatch(stem)):
+            yield Found(stem, prefix + name, of_training[1])
+        elif split == "val" and VAL.match(stem):
+            suffixed = SUFFIXED.fullmatch(stem)
+            yield Found(suffixed[1] if suffixed else stem, prefix + name, suffixed[2] if suffixed else "")
     for folder in inside.folders:
         if WNID.fullmatch(folder):
             for name in listing(place / folder).images:
