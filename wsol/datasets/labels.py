@@ -108,9 +108,9 @@ def match_class_indices(data: Dataset, class_names: Sequence[str], num_classes: 
 
 def _check_order(numbers: Mapping[str, int], data: Dataset, class_names: Sequence[str]) -> None:
     """Raises DataError where most classes of a network bear other names than the source has for their WordNet ids."""
-    words = {name: {*map(_plain, data.synonyms.get(name, ()))} for name in numbers} if class_names else {}
+    words = {name: {*map(plain_name, data.synonyms.get(name, ()))} for name in numbers} if class_names else {}
     told = {name: class_names[numbers[name]] for name in words if words[name]}
-    others = [name for name, called in told.items() if _plain(called) not in words[name]]
+    others = [name for name, called in told.items() if plain_name(called) not in words[name]]
     if 2 * len(others) > len(told):  # a few names differ: two classes are cranes
         first = others[0]
         raise DataError(
