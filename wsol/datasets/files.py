@@ -34,13 +34,7 @@ UNREADABLE = (13_377, 13_377)  # of an image that will be left out: the largest 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FileDataset(Dataset):
-    """A dataset of image files in a folder.
-
-    Pillow decodes them, as in the published evaluators, and makes them RGB: grey is repeated, a palette looked up,
-    CMYK converted by Pillow's formula without color profiles, transparency dropped (the color below shows), of 16 bits
-    the upper eight are taken, and real numbers of 0 to 1 are multiplied by 255 (`wsol.datasets.pixels`). EXIF turns an
-    image only where `upright` says so.
-    """
+    """A dataset of image files in a folder, decoded by `wsol.datasets.pixels.RULES`."""
 
     images: Path | None = option(
         help="folder that file names are relative to; null where the annotations have sizes and boxes are enough"
