@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 RULES = (
-    "Pillow decodes them, as in the published evaluators, and makes them RGB: grey is repeated, a palette looked up, CMYK "
-    "converted by Pillow's formula without color profiles, transparency dropped (the color below it shows), of 16 bits "
-    "the upper eight taken, and real numbers of 0 to 1 multiplied by 255."
+    "Pillow decodes them, as in the published evaluators, and makes them RGB: grey is repeated, a palette looked up, "
+    "CMYK converted by Pillow's formula without color profiles, transparency dropped (the color below it shows), of 16 "
+    "bits the upper eight taken, and real numbers of 0 to 1 multiplied by 255."
 )
 UPRIGHT = {False: "EXIF turns none: they are as stored.", True: "EXIF turns them upright."}
 
