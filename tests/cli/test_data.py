@@ -98,7 +98,10 @@ def test_without_a_name_it_lists_what_can_be_prepared(capsys: pytest.CaptureFixt
             "there is no data set to prepare 'cubs'; nearest: 'cub'. See: wsol data prepare",
         ),
         (["prepare", "cub"], "say where from and where to: wsol data prepare cub SRC DST; see wsol data --help"),
-        (["prepare", "cub", "no/where", "b"], "there is no file or folder 'no/where'"),
+        (["prepare", "cub", "no/where", "b"], "there is no folder for SRC: 'no/where'"),
+        (["prepare", "cub", "nowhere.tgz", "b"], "there is no file for SRC: 'nowhere.tgz'"),
+        (["prepare", "cub", "/dev/null", "b"], "SRC=/dev/null is a pipe or device, not a file"),
+        (["prepare", "cub", "links", "b"], "SRC=links/a.tgz is a link to gone.tgz, which is not there"),
         (["prepare", "cub", "README.md", "b"], "README.md is not named like an archive; expected .tar, "),
         (["prepare", "cub", "conf", "b"], "conf holds nothing of cub: expected CUB_200_2011.tgz, segmentations.tgz, "),
     ],
@@ -106,7 +109,8 @@ def test_without_a_name_it_lists_what_can_be_prepared(capsys: pytest.CaptureFixt
 def test_bad_usage_is_one_sentence_and_exits_with_2(
     words: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write(tmp_path, {"README.md": b"", "conf/config.yaml": b""})
+    write(tmp_path, {"README.md": b"", "conf/config.yaml": b"", "links/readme": b""})
+    (tmp_path / "links/a.tgz").symlink_to("gone.tgz")
     monkeypatch.chdir(tmp_path)
     assert main(["data", *words]) == 2
     printed = capsys.readouterr()

@@ -12,10 +12,11 @@ from pathlib import Path
 import msgspec
 
 from wsol.datasets.fields import short
+from wsol.datasets.files import existing, is_folder
 from wsol.datasets.prepare._archives import budget_for, is_archive, members
 from wsol.datasets.prepare._base import Preparation
 from wsol.environment import cache_dir
-from wsol.errors import DataError, OutputError, unknown
+from wsol.errors import DataError, OutputError
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ def _is_there(place: Path, entry: Entry) -> bool:
     try:
         size = place.stat().st_size if place.is_file() else None
     except OSError as error:
-        raise OutputError(f"{place} can't be read: {error.strerror}") from error
+        raise OutputError(f"{short(str(place))} can't be read: {error.strerror}") from error
     if size is None and os.path.lexists(place):
         raise OutputError(f"{place} is no file, and a file of {entry.size} bytes belongs there; choose another folder")
     if size is not None and size != entry.size:
@@ -127,19 +128,17 @@ def _is_there(place: Path, entry: Entry) -> bool:
 
 
 def _sources(preparation: Preparation, source: Path, folder: Path) -> Iterator[Source]:
-    if source.is_file():
-        if not is_archive(source.name):
-            raise DataError(f"{source} is not named like an archive; expected .tar, .tgz, .tar.gz, .zip or a folder")
-        yield _listed(preparation, source, folder)
-    elif source.is_dir():
+    if is_folder(source):
         files = list(_files_below(source))
         for file in files:
             if is_archive(file) and not preparation.skips(Path(file).name):
-                yield _listed(preparation, source / file, folder)
+                yield _listed(preparation, existing(source / file, option="SRC", folder=False), folder)
         yield _loose(preparation, source, [file for file in files if not is_archive(file)])
+    elif is_archive(source.name):
+        yield _listed(preparation, existing(source, option="SRC", folder=False), folder)
     else:
-        beside = [str(path) for path in source.parent.iterdir()] if source.parent.is_dir() else []
-        raise unknown("file or folder", str(source), beside, error=DataError)
+        there = existing(source, option="SRC", folder=not os.path.lexists(source))
+        raise DataError(f"{there} is not named like an archive; expected .tar, .tgz, .tar.gz, .zip or a folder")
 
 
 def _files_below(folder: Path) -> Iterator[str]:

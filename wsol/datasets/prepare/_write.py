@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
+from wsol.datasets.fields import short
 from wsol.datasets.prepare._archives import Member, budget_for, members, reported
 from wsol.datasets.prepare._plan import BLOCK, WORKING, Entry, Plan, Source, in_units
 from wsol.errors import DataError, OutputError
@@ -38,7 +39,7 @@ def carry_out(plan: Plan) -> None:
                     _unpack(plan, source, dict(pending), working, progress)
     except OSError as error:
         raise OutputError(
-            f"{error.filename or plan.folder} can't be written: {error.strerror or error}; "
+            f"{short(str(error.filename or plan.folder))} can't be written: {error.strerror or error}; "
             "the same command resumes once that is mended"
         ) from error
 
