@@ -8,7 +8,8 @@ On the command line, with a network whose weights are in a file,
 
 .. code-block:: sh
 
-    wsol run dataset=folder dataset.images=my/images dataset.annotations=my/boxes.csv model=mobilenet_v2 model.weights=mine.pth
+    DATA="dataset=folder dataset.images=my/images dataset.annotations=my/boxes.csv"
+    wsol run $DATA model=mobilenet_v2 model.weights=mine.pth method=[gradcam,layercam,centergauss]
     wsol explain my/images/0.png model=mobilenet_v2 model.weights=mine.pth method=[gradcam,layercam] -o heat/
 """
 
@@ -16,8 +17,8 @@ On the command line, with a network whose weights are in a file,
 # Images and boxes
 # ----------------
 # This page must run offline, so it draws its images; think of photographs. A box is ``x0 y0 x1 y1`` in pixels of the
-# stored image, with the right and lower edge outside (as a slice has it): a box around the whole of a 160 x 128 image is
-# ``0 0 160 128``.
+# stored image, with the right and lower edge outside (as a slice has it): a box around the whole of a 160 x 128 image
+# is ``0 0 160 128``.
 import csv
 import tempfile
 from pathlib import Path
@@ -41,15 +42,15 @@ with (folder / "boxes.csv").open("w", newline="") as file:
 print((folder / "boxes.csv").read_text()[:200])
 
 # %%
-# A CSV like this, with one line per box, is what ``dataset=folder`` reads on the command line. An image with two objects
-# has two lines. Labels may be the network's class numbers or its class names.
+# A CSV like this, with one line per box, is what ``dataset=folder`` reads on the command line. An image with two
+# objects has two lines. Labels may be the network's class numbers or its class names.
 #
 # A torch ``Dataset``, or a list
 # ------------------------------
-# In Python a dataset is anything with ``len`` and ``[index]`` whose items are (image, label, boxes). Items are read once
-# for sizes and boxes, and again when their pixels are needed, so nothing is held in memory. Give images as they are
-# stored: no resize, no normalization, no random augmentation. The boxes are in those pixels, and the network's input is
-# made for you.
+# In Python a dataset is anything with ``len`` and ``[index]`` whose items are (image, label, boxes). Items are read
+# once for sizes and boxes, and again when their pixels are needed, so nothing is held in memory. Give images as they
+# are stored: no resize, no normalization, no random augmentation. The boxes are in those pixels, and the network's
+# input is made for you.
 
 
 class Photographs:
@@ -83,11 +84,12 @@ result.table()
 # %%
 # Look before you believe
 # -----------------------
-# Check *Top-1 Cls* under the table first. If the network's class is mostly wrong, labels or normalization do not fit, and
-# no localization number means anything. Then look at some maps: a box drawn in the wrong coordinates is seen at once.
+# Check *Top-1 Cls* under the table first. If the network's class is mostly wrong, labels or normalization do not fit,
+# and no localization number means anything. Then look at some maps: a box drawn in the wrong coordinates is seen at
+# once.
 #
-# The ground-truth box is dashed, the predicted one solid. The image shows through where the map is low; its scale is in
-# the corner of each picture.
+# The ground-truth box is dashed, the predicted one solid. The image shows through where the map is low; its scale is
+# in the corner of each picture.
 items = [photographs[n] for n in (4, 12, 20)]
 images = [item["image"] for item in items]
 maps = wsol.attribute(network, images, "layercam", target=[item["label"] for item in items])
@@ -101,6 +103,6 @@ for axis, item, raw, box in zip(axes, items, maps, found, strict=True):
 plt.show()
 
 # %%
-# An IoU of 0.5 is the usual bar for a hit. The map follows the sign and what is around it; the box is that of the body,
-# so a map can point at the right object and still miss. With 40 images an interval is 30 points wide: enough to see that
-# a set-up works, too few to rank methods.
+# An IoU of 0.5 is the usual bar for a hit. The map follows the sign and what is around it; the box is that of the
+# body, so a map can point at the right object and still miss. With 40 images an interval is 30 points wide: enough to
+# see that a set-up works, too few to rank methods.

@@ -60,9 +60,9 @@ net = MyNet()
 # %%
 # Maps of one layer or several
 # ----------------------------
-# `wsol.attribute` takes the module, images and a target. Because the output is a dictionary, the target is a function of
-# the output: it says which number is explained. Layers are modules or their dotted names; several are fused. ``stage1``
-# to ``stage5`` and ``last`` work for any network: a stage ends where the resolution changes.
+# `wsol.attribute` takes the module, images and a target. Because the output is a dictionary, the target is a function
+# of the output: it says which number is explained. Layers are modules or their dotted names; several are fused.
+# ``stage1`` to ``stage5`` and ``last`` work for any network: a stage ends where the resolution changes.
 #
 # Hooks, modes and parameters of the network are afterwards as they were before.
 shapes = Shapes(n=60)
@@ -93,8 +93,8 @@ for column, (title, layers) in enumerate(LAYERS.items()):
 plt.show()
 
 # %%
-# Shallow layers give finer maps with more noise; deep ones are coarse and know the class. Which of them gives the better
-# box is not seen on three images: it is measured, as in the :doc:`ablation <plot_5_ablation>`.
+# Shallow layers give finer maps with more noise; deep ones are coarse and know the class. Which of them gives the
+# better box is not seen on three images: it is measured, as in the :doc:`ablation <plot_5_ablation>`.
 
 # %%
 # Scores, and the mistake that is made most
@@ -126,9 +126,9 @@ wrong.table()
 # %%
 # How to read them
 # ----------------
-# The second table looks like any other, and its order of methods is another one. What gives it away is *Top-1 Cls*, in the
-# lines under the table: the share of images that the network classifies right. For your network it should be the accuracy
-# that you know from training. Check it before you read anything else.
+# The second table looks like any other, and its order of methods is another one. What gives it away is *Top-1 Cls*,
+# in the lines under the table: the share of images that the network classifies right. For your network it should be
+# the accuracy that you know from training. Check it before you read anything else.
 for name, result in (("its own input", right), ("the usual input", wrong)):
     rows = result.rows().drop_duplicates("image_id")
     print(f"{name}: {100 * (rows['predicted'] == rows['label']).mean():.1f} % of {len(rows)} images classified right")

@@ -16,12 +16,12 @@ On the command line the class stands in a file of its own:
 # %%
 # One class
 # ---------
-# A method is a function of what one layer showed: activations (B, K, H, W), the gradients of the class score with respect
-# to them, logits and targets. It returns a raw map (B, H, W), without resizing, normalization or threshold; these belong to
-# the protocol, so that all methods get the same ones. Hooks and batches are taken care of.
+# A method is a function of what one layer showed: activations (B, K, H, W), the gradients of the class score with
+# respect to them, logits and targets. It returns a raw map (B, H, W), without resizing, normalization or threshold;
+# these belong to the protocol, so that all methods get the same ones. Hooks and batches are taken care of.
 #
-# This one is Grad-CAM with an exponent on the positive part of its channel weights: above 1, few channels decide; with 0,
-# all channels of positive weight count alike.
+# This one is Grad-CAM with an exponent on the positive part of its channel weights: above 1, few channels decide;
+# with 0, all channels of positive weight count alike.
 import matplotlib.pyplot as plt
 import torch
 
@@ -51,8 +51,8 @@ class PowerCAM:
 # %%
 # First look
 # ----------
-# The class works at once, here and in every table. A map that is zero everywhere, or the same for all classes, is seen now
-# rather than after an hour of evaluation.
+# The class works at once, here and in every table. A map that is zero everywhere, or the same for all classes, is
+# seen now rather than after an hour of evaluation.
 shapes = Shapes(n=60)
 sample = shapes.samples()[41]
 image, network = shapes.image(sample), wsol.load_classifier("shapes_gap")
@@ -74,8 +74,8 @@ plt.show()
 # %%
 # The table
 # ---------
-# Your method stands among published ones and controls, with the same protocol, images and passes. Instances with options
-# are variants of their own.
+# Your method stands among published ones and controls, with the same protocol, images and passes. Instances with
+# options are variants of their own.
 result = wsol.evaluate(
     network,
     "shapes",
@@ -88,18 +88,18 @@ result.table()
 # %%
 # How to read it
 # --------------
-# - `randomcam` draws the channel weights at random: the score of *any* weighting of these channels. What a method has over
-#   it comes from its weights.
-# - `lafam` is the plain mean of the channels, without any class. Where it is not beaten, weighting by class has not helped
-#   to find the box.
-# - Do not choose the option on the images that you report: the best of several variants looks better than it is. Choose on
-#   the val split (``Shapes(split="val")``) and report on test.
+# - `randomcam` draws the channel weights at random: the score of *any* weighting of these channels. What a method has
+#   over it comes from its weights.
+# - `lafam` is the plain mean of the channels, without any class. Where it is not beaten, weighting by class has not
+#   helped to find the box.
+# - Do not choose the option on the images that you report: the best of several variants looks better than it is.
+#   Choose on the val split (``Shapes(split="val")``) and report on test.
 #
-# The comparison below is on the same images. Its first row has the difference with a 95 % interval: where that holds 0,
-# these images do not show that your method is better.
+# The comparison below is on the same images. Its first row has the difference with a 95 % interval: where that holds
+# 0, these images do not show that your method is better.
 result.compare("powercam@stage5[power=0]", "gradcam")
 
 # %%
 # What is left to do before publishing: other networks and data sets, for the order of methods depends on both; and
-# ``wsol doctor``, which tries the contract: a batch gives the same maps as one image after the other, twice gives
-# the same, inputs and network stay as they were.
+# ``wsol doctor``, which tries the contract: a batch gives the same maps as one image after the other, twice gives the
+# same, inputs and network stay as they were.

@@ -18,12 +18,12 @@ On the command line an option given as a list makes several rows, and three expe
 # %%
 # Which layer
 # -----------
-# A variant is written ``name@layers[option=value,...]``, here as in every table and command. ``stage3-5`` is a range of
-# stages whose maps are fused. All variants that need only activations and gradients share one forward and one backward
-# pass, so that thirteen of them cost little more than one.
+# A variant is written ``name@layers[option=value,...]``, here as in every table and command. ``stage3-5`` is a range
+# of stages whose maps are fused. All variants that need only activations and gradients share one forward and one
+# backward pass, so that thirteen of them cost little more than one.
 #
-# Grad-CAM weights channels by their mean gradient, which says little at shallow stages; LayerCAM weights each location by
-# its own. A pivot puts the values of one field into columns.
+# Grad-CAM weights channels by their mean gradient, which says little at shallow stages; LayerCAM weights each
+# location by its own. A pivot puts the values of one field into columns.
 import matplotlib.pyplot as plt
 
 import wsol
@@ -37,9 +37,9 @@ by_layer.table(pivot=("method",))
 # %%
 # Fusion and gamma
 # ----------------
-# ``fuse`` says how the maps of several stages become one. ``gamma`` scales the maps of shallow stages by
-# tanh(gamma M / max M) before that, which lifts their faint parts. Both are options of the fusion, so they exist for every
-# method of layers.
+# ``fuse`` says how the maps of several stages become one. ``gamma`` scales the maps of shallow stages by tanh(gamma M
+# / max M) before that, which lifts their faint parts. Both are options of the fusion, so they exist for every method
+# of layers.
 rules = [f"layercam@stage1-5[fuse={rule}]" for rule in ("max", "mean", "product")]
 gammas = [f"layercam@stage1-5[gamma={gamma}]" for gamma in (2, 8)]
 protocols = ["choe2020_v1", "choe2020_v2"]
@@ -68,12 +68,12 @@ plt.show()
 #
 # - **Ties are not a ranking.** Rows with the same rank are not significantly different on these 60 images. Write "no
 #   difference was found", not "better by 1.0".
-# - **The best of many is biased.** When twenty variants are tried, the highest number is partly luck. Choose on the val
-#   split (``Shapes(split="val")``), then report the chosen variant on test.
-# - **Look at the Boxes column.** Maps of shallow stages, and those with a large gamma, fall into many pieces. Under V2 each
-#   piece is a box, and one good box is enough: a score can be higher although the map is worse. V1 takes the largest
-#   component alone. A difference that only V2 shows comes from the number of boxes, and the edge filter, which knows
-#   nothing of the network, is how far that goes.
+# - **The best of many is biased.** When twenty variants are tried, the highest number is partly luck. Choose on the
+#   val split (``Shapes(split="val")``), then report the chosen variant on test.
+# - **Look at the Boxes column.** Maps of shallow stages, and those with a large gamma, fall into many pieces. Under
+#   V2 each piece is a box, and one good box is enough: a score can be higher although the map is worse. V1 takes the
+#   largest component alone. A difference that only V2 shows comes from the number of boxes, and the edge filter,
+#   which knows nothing of the network, is how far that goes.
 #
 # A plot of an ablation has the number with its interval over the values of one option.
 by_fusion.plot("ablation-layercam-gamma")

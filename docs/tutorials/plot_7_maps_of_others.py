@@ -15,8 +15,8 @@ On the command line, for a folder with one ``.npy`` per image and a CSV of boxes
 # %%
 # Somebody's maps
 # ---------------
-# This function stands for the other tool. It returns what most of them return: one array (h, w) per image, of any size and
-# range. No hook and nothing else of wsol is in it.
+# This function stands for the other tool. It returns what most of them return: one array (h, w) per image, of any
+# size and range. No hook and nothing else of wsol is in it.
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -37,18 +37,19 @@ def their_map(image: object) -> np.ndarray:
     return grid[0].mean(0).numpy()
 
 
-shapes = Shapes(n=100)
+shapes = Shapes(n=60)
 samples = shapes.samples()
 maps = [their_map(shapes.image(sample)) for sample in samples]
 
 # %%
 # The score
 # ---------
-# `MaxBoxAcc` is the running metric behind all tables. It takes maps batch by batch with the ground-truth boxes and the
-# sizes (width, height) of the stored images, and it needs no torch. ``merge`` joins the parts of several processes.
+# `MaxBoxAcc` is the running metric behind all tables. It takes maps batch by batch with the ground-truth boxes and
+# the sizes (width, height) of the stored images, and it needs no torch. ``merge`` joins the parts of several
+# processes.
 metric = wsol.MaxBoxAcc("choe2020_v2")
-for start in range(0, len(samples), 25):
-    part = slice(start, start + 25)
+for start in range(0, len(samples), 20):
+    part = slice(start, start + 20)
     metric.update(maps[part], [s.boxes_xyxy for s in samples[part]], [s.size_wh for s in samples[part]])
 
 scores, intervals = metric.compute(), metric.interval()
@@ -58,15 +59,17 @@ for name, value in scores.items():
 # %%
 # What goes wrong with maps of others
 # -----------------------------------
-# - **What the map covers.** A map is stretched over the whole stored image. If the other tool resized to 256 and took a
-#   crop of 224, its map covers that crop alone: give ``view="centre"``, or the boxes come out too large and shifted.
+# - **What the map covers.** A map is stretched over the whole stored image. If the other tool resized to 256 and took
+#   a crop of 224, its map covers that crop alone: give ``view="centre"``, or the boxes come out too large and
+#   shifted.
 # - **The class.** Top-1, Top-5 and GT-known localization all use the map of the ground-truth class. Maps of the
 #   predicted class are another experiment.
 # - **The order.** Maps and boxes are paired by position here; on the command line by file name.
-# - **Maps that are cut or clipped already.** A map that was thresholded or quantized to a few levels has few different boxes.
+# - **Maps that are cut or clipped already.** A map that was thresholded or quantized to a few levels has few
+#   different boxes.
 #
-# A wrong pairing is not an error, only a low number. So score what must fail beside it. Here are the same maps given to
-# the wrong images, and no map at all (a constant with a Gaussian in the middle).
+# A wrong pairing is not an error, only a low number. So score what must fail beside it. Here are the same maps given
+# to the wrong images, and no map at all (a constant with a Gaussian in the middle).
 rows, columns = np.mgrid[-1:1:16j, -1:1:16j]
 CASES = {
     "their maps": maps,
@@ -91,6 +94,6 @@ plt.show()
 # %%
 # How to read it
 # --------------
-# Real maps must be clearly above the shuffled ones. If they are not, look for an error in the pairing or the coordinates
-# before you blame the method. The Gaussian in the middle is the floor that a data set gives away: objects tend to be in the
-# middle of photographs, and there it is much higher than here.
+# Real maps must be clearly above the shuffled ones. If they are not, look for an error in the pairing or the
+# coordinates before you blame the method. The Gaussian in the middle is the floor that a data set gives away: objects
+# tend to be in the middle of photographs, and there it is much higher than here.

@@ -1,0 +1,74 @@
+"""One picture per method: the same three drawn images under each."""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+
+import wsol
+from scripts.pictures.canvas import WIDTH, classifier, found, heat_of, hit, items, key, panel, protocol, scenes
+from wsol.methods._base import methods
+
+RESULTS = Path(__file__).resolve().parents[2] / "results" / "shapes_every_method.csv"
+PROTOCOL = "choe2020_v1"
+IMAGES = 200  # of the test split, on which thresholds are best; as many as in RESULTS
+
+
+def network_of(method: str) -> str:
+    """The embedded network that a method is shown on: one with attention where the method reads it."""
+    if "attention" not in methods[method].info.needs:
+        return "shapes_gap"
+    return "shapes_tscam" if method == "tscam" else "shapes_vit"
+
+
+@cache
+def committed() -> list[dict[str, str]]:
+    """The numbers of all methods on the embedded test images, as committed in `results`; the default variants last."""
+    with RESULTS.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return sorted(
+        rows, key=lambda row: (row["options"] == "{}", row["layers"].count("+") + row["layers"].count("-") == 0)
+    )
+
+
+def number(method: str, measure: str, metric: str) -> dict[str, str] | None:
+    """The committed row of a method's default variant."""
+    fitting = [r for r in committed() if (r["method"], r["protocol"], r["metric"]) == (method, measure, metric)]
+    return fitting[-1] if fitting else None
+
+
+def tau_of(method: str) -> float:
+    """The best threshold of a method: committed, or measured where the method needs another network."""
+    known = number(method, PROTOCOL, "best_tau") if network_of(method) == "shapes_gap" else None
+    if known:
+        return float(known["value"])
+    metric = wsol.evaluate(classifier(network_of(method)), "shapes", method, [PROTOCOL], limit=IMAGES, gallery=0)
+    return float(metric.rows()[f"{PROTOCOL}/tau"][0])
+
+
+def method_figure(method: str) -> Any:
+    """The three images under one method, each with its true boxes and the box at the method's best threshold."""
+    rule, tau, network = protocol(PROTOCOL), tau_of(method), network_of(method)
+    figure, axes = plt.subplots(1, len(scenes()), figsize=(WIDTH, 2.62))
+    for axis, scene, item in zip(axes, scenes(), items(method, network=network), strict=True):
+        boxes, iou = found(item, rule, tau)
+        map01 = heat_of(item, rule)
+        panel(axis, scene.image, map01=map01, truth=scene.boxes_xyxy, boxes=boxes, below=hit(iou))
+    info = methods[method].info
+    figure.suptitle(f"{info.name} on {network}, threshold {tau:.2f}", x=0.01, ha="left", fontsize=9.5)
+    key(figure)
+    return figure
+
+
+def images_figure() -> Any:
+    """The three images themselves."""
+    figure, axes = plt.subplots(1, len(scenes()), figsize=(WIDTH, 2.4))
+    words = ("the sign, a cross, is small", "a body of three lobes", "two objects of the class")
+    for axis, scene, word in zip(axes, scenes(), words, strict=True):
+        panel(axis, scene.image, truth=scene.boxes_xyxy, below=word)
+    key(figure, maps=False)
+    return figure
