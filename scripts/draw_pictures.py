@@ -22,14 +22,15 @@ from scripts.pictures import canvas  # noqa: E402
 from scripts.pictures.layercam import layercam_story  # noqa: E402
 from scripts.pictures.methods import images_figure, method_figure  # noqa: E402
 from scripts.pictures.protocols import one_knob, threshold_to_box, why_v2_counts_many_boxes  # noqa: E402
-from wsol.methods._base import methods  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
+METHODS = ROOT / "wsol" / "methods"
 
 
 def figures() -> dict[str, Callable[[], Any]]:
     """By file, what draws it."""
-    of_methods = {f"methods/{key}.jpg": partial(method_figure, key) for key in sorted(methods)}
+    keys = sorted(file.stem for file in METHODS.glob("[!_]*.py"))  # the package's own, and no plug-in's
+    of_methods = {f"methods/{key}.jpg": partial(method_figure, key) for key in keys}
     return {
         "images.jpg": images_figure,
         "layercam_story.jpg": layercam_story,
