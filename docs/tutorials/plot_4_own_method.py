@@ -51,8 +51,8 @@ class PowerCAM:
 # %%
 # First look
 # ----------
-# The class works at once, here and in every table. A map that is zero everywhere, or the same for all classes, is
-# seen now rather than after an hour of evaluation.
+# The class works at once, here and in every table. A map that is zero everywhere, or that points at the wrong object,
+# is seen now rather than after an hour of evaluation.
 shapes = Shapes(n=60)
 sample = shapes.samples()[41]
 image, network = shapes.image(sample), wsol.load_classifier("shapes_gap")
@@ -88,8 +88,7 @@ result.table()
 # %%
 # How to read it
 # --------------
-# - `randomcam` draws the channel weights at random: the score of *any* weighting of these channels. What a method has
-#   over it comes from its weights.
+# - `randomcam` draws the channel weights at random. What a method has over it comes from its weights.
 # - `lafam` is the plain mean of the channels, without any class. Where it is not beaten, weighting by class has not
 #   helped to find the box.
 # - Do not choose the option on the images that you report: the best of several variants looks better than it is.

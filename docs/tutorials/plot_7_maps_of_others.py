@@ -68,8 +68,8 @@ for name, value in scores.items():
 # - **Maps that are cut or clipped already.** A map that was thresholded or quantized to a few levels has few
 #   different boxes.
 #
-# A wrong pairing is not an error, only a low number. So score what must fail beside it. Here are the same maps given
-# to the wrong images, and no map at all (a constant with a Gaussian in the middle).
+# A wrong pairing is not an error, only a low number. So score beside the maps what must fail: here the same maps given
+# to the wrong images, and one map for all images, a Gaussian in the middle.
 rows, columns = np.mgrid[-1:1:16j, -1:1:16j]
 CASES = {
     "their maps": maps,
@@ -94,6 +94,6 @@ plt.show()
 # %%
 # How to read it
 # --------------
-# Real maps must be clearly above the shuffled ones. If they are not, look for an error in the pairing or the
-# coordinates before you blame the method. The Gaussian in the middle is the floor that a data set gives away: objects
-# tend to be in the middle of photographs, and there it is much higher than here.
+# Real maps must be clearly above those of the wrong images. If they are not, look for an error in the pairing or the
+# coordinates before you blame the method. The Gaussian in the middle is the floor that a data set gives away. Objects
+# tend to be in the middle of photographs, so it is much higher there than here.

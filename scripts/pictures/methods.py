@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 import wsol
 from scripts.pictures.canvas import WIDTH, classifier, found, heat_of, hit, items, key, panel, protocol, scenes
@@ -15,6 +16,7 @@ from wsol.methods._base import methods
 
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "shapes_every_method.csv"
 PROTOCOL = "choe2020_v1"
+QUANTILE, SPARSE = 0.98, 0.35  # a map that is lower than this at that quantile could not be seen
 IMAGES = 200  # of the test split, on which thresholds are best; as many as in RESULTS
 
 
@@ -53,13 +55,17 @@ def tau_of(method: str) -> float:
 def method_figure(method: str) -> Any:
     """The three images under one method, each with its true boxes and the box at the method's best threshold."""
     rule, tau, network = protocol(PROTOCOL), tau_of(method), network_of(method)
+    maps = items(method, network=network)
+    heats = [heat_of(item, rule) for item in maps]
+    sparse = float(np.mean([np.quantile(heat, QUANTILE) for heat in heats])) < SPARSE
     figure, axes = plt.subplots(1, len(scenes()), figsize=(WIDTH, 2.62))
-    for axis, scene, item in zip(axes, scenes(), items(method, network=network), strict=True):
+    for axis, scene, item, heat in zip(axes, scenes(), maps, heats, strict=True):
         boxes, iou = found(item, rule, tau)
-        map01 = heat_of(item, rule)
-        panel(axis, scene.image, map01=map01, truth=scene.boxes_xyxy, boxes=boxes, below=hit(iou))
-    info = methods[method].info
-    figure.suptitle(f"{info.name} on {network}, threshold {tau:.2f}", x=0.01, ha="left", fontsize=9.5)
+        shown = np.sqrt(heat) if sparse else heat
+        panel(axis, scene.image, map01=shown, truth=scene.boxes_xyxy, boxes=boxes, below=hit(iou))
+    words = f"{methods[method].info.title} on {network}, threshold {tau:.2f}"
+    words += "; few pixels are high, so the square root of the map is drawn" if sparse else ""
+    figure.suptitle(words, x=0.01, ha="left", fontsize=9.5)
     key(figure)
     return figure
 
