@@ -29,7 +29,7 @@ from wsol.views import view_named
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-LIMIT = 200_000  # bytes of a picture: a page shows dozens
+LIMIT = 180_000  # bytes of a picture: a page shows dozens
 WIDTH = 7.0  # inches; shown at 700 pixels
 DPI = 140
 SHOWN = (41, 20, 55)  # places in the test split: one large object, a body of three lobes, two objects of the class
