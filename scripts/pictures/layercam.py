@@ -19,7 +19,7 @@ CUT_LAYER = "stage4"
 STAGES = range(1, 6)
 GAMMAS = (1, 2, 4, 8)
 ROWS = {  # heading: variants by what stands under each
-    "1. One stage at a time: maps of shallow stages are fine and scattered, of deep ones coarse": {
+    f"1. One stage at a time: shallow maps are fine and scattered, deep ones coarse (boxes at threshold {TAU})": {
         f"stage {stage}": f"layercam@stage{stage}" for stage in STAGES
     },
     "2. Gamma, here on stage 4: tanh(gamma M / max M) lifts what is faint": {

@@ -18,7 +18,8 @@ FOUR_MB = 4_000_000
 
 def difference(one: Path, other: Path) -> tuple[float, float]:
     """Of two pictures of one size: the mean difference in grey levels, and the share of pixels more than 16 apart."""
-    a, b = (np.asarray(Image.open(file).convert("L"), float) for file in (one, other))
+    with Image.open(one) as first, Image.open(other) as second:
+        a, b = (np.asarray(picture.convert("L"), float) for picture in (first, second))
     assert a.shape == b.shape
     apart = np.abs(a - b)
     return float(apart.mean()), float((apart > 16).mean())
@@ -34,8 +35,8 @@ def test_pictures_are_small_and_say_nothing_of_the_machine() -> None:
     assert max(file.stat().st_size for file in files) <= LIMIT
     assert sum(file.stat().st_size for file in files) < FOUR_MB
     for file in files:
-        about = Image.open(file).info
-        assert not {"Software", "exif", "comment", "date:create"} & set(about), file.name
+        with Image.open(file) as picture:
+            assert not {"Software", "exif", "comment", "date:create"} & set(picture.info), file.name
 
 
 def drawn_again(name: str, tmp_path: Path) -> Path:

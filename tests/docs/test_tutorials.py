@@ -21,6 +21,7 @@ from wsol.datasets.formats.shapes import Shapes
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "tutorials"
 SCRIPTS = sorted(FOLDER.glob("plot_*.py"))
 BLOCK = r"^\.\. code-block:: {}\n\n((?:    .*\n|\n)+)"
+SMALLEST = "plot_7_maps_of_others"  # the one that runs by default
 COUNT_FIGURES = "import matplotlib.pyplot as plt; print(len(plt.get_fignums()))"
 ORDER = (
     "first_table",
@@ -40,23 +41,14 @@ def blocks(script: Path, language: str) -> list[str]:
     return [re.sub(r"^    ", "", block, flags=re.M) for block in found]
 
 
-def run(code: str, folder: Path) -> str:
+def run(code: str, folder: Path, temporary: Path) -> str:
     """Code in a process of its own, for tutorials register methods; its last line of output."""
-    environment = {**os.environ, "MPLBACKEND": "agg", "TMPDIR": str(folder)}
+    environment = {**os.environ, "MPLBACKEND": "agg", "TMPDIR": str(temporary)}
     environment.pop("DISPLAY", None)  # else plt.show complains that nothing is shown
     words = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", code]
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1]
-
-
-def figures_of(script: Path, tmp_path: Path) -> int:
-    """How many figures a script leaves open; it must not write into the folder it is run in."""
-    here, scratch = tmp_path / "here", tmp_path / "here" / "tmp"
-    scratch.mkdir(parents=True)
-    count = int(run(f"import runpy; runpy.run_path({str(script)!r}); {COUNT_FIGURES}", scratch))
-    assert [p.name for p in here.iterdir()] == ["tmp"]
-    return count
 
 
 def test_the_tutorials_are_those_of_the_list_in_their_order() -> None:
@@ -72,10 +64,16 @@ def test_a_tutorial_has_a_title_a_twin_on_the_command_line_and_a_figure(script: 
     assert "plt.show()" in text
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_a_tutorial_runs_and_shows_a_figure(script: Path, tmp_path: Path) -> None:
-    assert figures_of(script, tmp_path)
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(s, id=s.stem, marks=() if s.stem == SMALLEST else pytest.mark.full) for s in SCRIPTS],
+)
+def test_a_tutorial_runs_shows_a_figure_and_writes_only_into_the_temporary_folder(script: Path, tmp_path: Path) -> None:
+    here, temporary = tmp_path / "here", tmp_path / "temporary"
+    here.mkdir()
+    temporary.mkdir()
+    assert int(run(f"import runpy; runpy.run_path({str(script)!r}); {COUNT_FIGURES}", here, temporary)) > 0
+    assert list(here.iterdir()) == []
 
 
 @pytest.mark.full
@@ -85,7 +83,7 @@ def test_the_notebook_runs_and_holds_no_outputs(tmp_path: Path) -> None:
     assert all(not cell["outputs"] and cell["execution_count"] is None for cell in cells if "outputs" in cell)
     file = tmp_path / "notebook.py"  # a file, so that the text of the class in it can be read
     file.write_text("\n".join(programs))
-    assert run(f"import runpy; runpy.run_path({str(file)!r}); {COUNT_FIGURES}", tmp_path) == "1"
+    assert run(f"import runpy; runpy.run_path({str(file)!r}); {COUNT_FIGURES}", tmp_path, tmp_path) == "1"
 
 
 @pytest.fixture(scope="module")
