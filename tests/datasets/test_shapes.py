@@ -186,6 +186,7 @@ def test_two_boxes_never_meet() -> None:
         assert (np.minimum(a[2:], b[2:]) <= np.maximum(a[:2], b[:2])).any()
 
 
+@pytest.mark.full
 def test_shares_of_two_instances_and_of_own_backgrounds_are_as_asked() -> None:
     shapes = Shapes(split="train", n=1000, two_instances=0.3, background_correlation=0.6)
     scenes = [shapes.scene(sample) for sample in shapes.samples()]
@@ -273,7 +274,8 @@ def test_fingerprint_names_every_option_and_nothing_else() -> None:
                {"two_instances": 0.1}, {"distractors": 2.0}, {"scales": (0.3, 0.8)}, {"texture": 0.9}]  # fmt: skip
     assert len({Shapes(**options).fingerprint() for options in changed}) == len(changed)
     names = {key for options in changed for key in options}
-    assert names | {"limit"} == {field.name for field in fields(Shapes)}  # which is `n` by another name
+    choosing = {"limit", "classes", "size", "size_rule"}  # `limit` is `n` by another name
+    assert names | choosing == {field.name for field in fields(Shapes)}
     assert Shapes(n=1000, distractors=3, scales=[0.3, 0.9]).fingerprint() == Shapes().fingerprint()
 
 
