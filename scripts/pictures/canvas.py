@@ -22,7 +22,6 @@ from wsol.localization.frame import frame_of, in_stored_pixels
 from wsol.localization.localize import ImageMap, boxes_along, localize
 from wsol.methods._base import methods
 from wsol.protocols import Protocol
-from wsol.protocols._base import named
 from wsol.report.figures.style import PREDICTED, RIM, STYLE, TRUTH, blend, heat
 from wsol.views import view_named
 
@@ -96,11 +95,6 @@ def found(item: ImageMap, protocol: Protocol, tau: float) -> tuple[NDArray[np.fl
     boxes = boxes_along(item, protocol, [tau])[0]
     iou = localize([item], [protocol])[protocol.name].iou.at(tau)
     return in_stored_pixels(boxes, item.layout, space=protocol.space, side=protocol.side), float(iou.max())
-
-
-def protocol(name: str) -> Protocol:
-    """A protocol with its knobs: ``choe2020_v1[normalize=max]``."""
-    return named(name)
 
 
 def panel(

@@ -7,10 +7,11 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scripts.pictures.canvas import WIDTH, found, heading, heat_of, hit, items, key, panel, protocol, scenes
+from scripts.pictures.canvas import WIDTH, found, heading, heat_of, hit, items, key, panel, scenes
 from wsol.localization.final_map import final_map
 from wsol.localization.frame import frame_of
 from wsol.localization.refine import frame_image, object_mask
+from wsol.protocols._base import named
 
 TAU = 0.15  # of the authors' code
 RULE = "choe2020_v1"
@@ -39,7 +40,7 @@ ROWS = {  # heading: variants by what stands under each
 def layercam_story() -> Any:
     """Four rows on one image; each map with the box of its largest component at the threshold of the authors' code."""
     figure, axes = plt.subplots(len(ROWS) + 1, 5, figsize=(WIDTH, 7.0))
-    scene, rule = scenes()[0], protocol(RULE)
+    scene, rule = scenes()[0], named(RULE)
     for row, (words, variants) in enumerate(ROWS.items()):
         for axis, (name, variant) in zip(axes[row], variants.items(), strict=True):
             item = items(variant, of=[scene])[0]
@@ -55,7 +56,7 @@ def layercam_story() -> Any:
 
 def _graph_cut(axes: Any) -> None:
     """From a shallow map over the certain pixels and the cut to the box, and the box without the cut."""
-    scene, plain, cut = scenes()[0], protocol(RULE), protocol(CUT)
+    scene, plain, cut = scenes()[0], named(RULE), named(CUT)
     item = items(f"layercam@{CUT_LAYER}", of=[scene])[0]
     frame = frame_of(item.boxes_xyxy, item.layout, cut)
     map01, pixels = heat_of(item, cut), frame_image(scene.image, item.layout, frame.size_wh, cut)

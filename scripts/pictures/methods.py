@@ -11,8 +11,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import wsol
-from scripts.pictures.canvas import WIDTH, classifier, found, heat_of, hit, items, key, panel, protocol, scenes
+from scripts.pictures.canvas import WIDTH, classifier, found, heat_of, hit, items, key, panel, scenes
 from wsol.methods._base import methods
+from wsol.protocols._base import named
 
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "shapes_every_method.csv"
 PROTOCOL = "choe2020_v1"
@@ -64,7 +65,7 @@ def measured(network: str) -> dict[str, float]:
 
 def method_figure(method: str) -> Any:
     """The three images under one method, each with its true boxes and the box at the method's best threshold."""
-    rule, tau, network = protocol(PROTOCOL), tau_of(method), network_of(method)
+    rule, tau, network = named(PROTOCOL), tau_of(method), network_of(method)
     maps = items(method, network=network)
     heats = [heat_of(item, rule) for item in maps]
     sparse = float(np.mean([np.quantile(heat, QUANTILE) for heat in heats])) < SPARSE

@@ -10,11 +10,12 @@ import numpy as np
 from skimage.measure import label
 
 import wsol
-from scripts.pictures.canvas import WIDTH, classifier, found, heading, heat_of, hit, items, key, panel, protocol, scenes
+from scripts.pictures.canvas import WIDTH, classifier, found, heading, heat_of, hit, items, key, panel, scenes
 from scripts.pictures.methods import number
 from wsol.localization.frame import frame_of
 from wsol.localization.localize import boxes_along, localize
 from wsol.localization.refine import frame_image
+from wsol.protocols._base import named
 from wsol.report.figures.style import COLORS
 from wsol.report.numbers.curves import TAUS, accuracy_line
 from wsol.report.numbers.report_data import ReportData
@@ -33,7 +34,7 @@ def threshold_to_box() -> Any:
     figure, axes = plt.subplots(len(STEPS), 4, figsize=(WIDTH, 8.6), width_ratios=(1, 1, 1, 1.1))
     scene = scenes()[2]
     for row, (name, (view, tau, rule)) in enumerate(STEPS.items()):
-        chosen = protocol(name)
+        chosen = named(name)
         item = items("gradcam", of=[scene], view=view)[0]
         frame = frame_of(item.boxes_xyxy, item.layout, chosen)
         pixels, map01 = frame_image(scene.image, item.layout, frame.size_wh, chosen), heat_of(item, chosen)
@@ -77,7 +78,7 @@ def why_v2_counts_many_boxes() -> Any:
     for row, method in enumerate(("layercam", "inputedge")):
         item = items(method, of=[scene])[0]
         for column, name in enumerate(("choe2020_v1", "choe2020_v2")):
-            rule, best = protocol(name), number(method, name, "best_tau")
+            rule, best = named(name), number(method, name, "best_tau")
             assert best is not None
             boxes, iou = found(item, rule, float(best["value"]))
             map01, below = (heat_of(item, rule), hit(iou)) if column == 0 else (None, f"{len(boxes)} boxes")
@@ -129,7 +130,7 @@ def one_knob() -> Any:
     }
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.0), sharey=True)
     for axis, (knob, (title, variant, values)) in zip(axes, panels.items(), strict=True):
-        rules = [protocol(f"choe2020_v1[{knob}={value}]") for value in values]
+        rules = [named(f"choe2020_v1[{knob}={value}]") for value in values]
         result = wsol.evaluate(classifier("shapes_gap"), "shapes", variant, rules, limit=IMAGES, gallery=0)
         data = ReportData.of(result.folder, n_resamples=1)
         for n, (rule, value) in enumerate(zip(rules, values, strict=True)):
