@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from wsol.errors import ConfigError, LayerError, unknown
-from wsol.grammar import parse_layers, spell
+from wsol.grammar import parse, parse_layers, spell
 from wsol.methods._base import Method, MethodInfo, methods, shared_options
 from wsol.methods._fusion import Fusion
 from wsol.options import SAMPLE, Images, Option, build, defaults, fit, options_of
@@ -128,7 +128,7 @@ def variant_of(
     resolve: Callable[[str], str],
     stages: Sequence[str],
 ) -> Variant:
-    """One variant of a method given by its name, its class, or an instance with options of its own; see `expand`.
+    """One variant of a method given as tables print it, by its class, or as an instance with options; see `expand`.
 
     Raises
     ------
@@ -136,7 +136,10 @@ def variant_of(
     """
     given: dict[str, Any] = {}
     if isinstance(method, str):
-        cls = methods[method]
+        choice = parse(method)
+        cls, given = methods[choice.name], dict(choice.options)
+        if choice.layers:
+            given["layers"] = "+".join(choice.layers)
     elif isinstance(method, type):
         cls = method
     else:
