@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image as Pillow
 from wsol.datasets.base import Dataset, Sample
 from wsol.datasets.checks import check_mask, make_samples
 from wsol.datasets.fields import check_unique, short
-from wsol.errors import DataError
+from wsol.errors import DataError, unknown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,12 +36,12 @@ class PythonDataset(Dataset):
     items : with ``len`` and ``[index]``. An image is a PIL image, an (h, w, 3) uint8 array, or a (3, h, w) tensor with
         values in [0, 1]. Boxes are (g, 4) as x0 y0 x1 y1 in pixels; a mask is (h, w): 0 background, 1 object, 255
         ignore. ``image_id`` names it in rows; by default its index.
-    names : of the classes, by index.
+    names : of the classes, by index; labels may then be names.
     """
 
     key: ClassVar[str] = "python"
 
-    items: Any
+    items: Any = field(repr=False)
     names: Sequence[str] = ()
 
     @property
@@ -76,7 +77,7 @@ class PythonDataset(Dataset):
             item = _fields(self.items[place], place)
             image = as_image(item["image"], where=f"item {place}")
             ids.append(str(item.get("image_id", f"{place:0{len(str(count))}d}")))
-            labels.append(_label(item["label"], place))
+            labels.append(_label(item["label"], place, self.names))
             sizes.append(image.size)
             boxes.append(_boxes(item, place))
             mask = item.get("mask")
@@ -149,12 +150,22 @@ def _fields(item: Any, place: int) -> Mapping[str, Any]:
     return found
 
 
-def _label(value: Any, place: int) -> int:
-    """A label as a whole number; a tensor or array of one counts as what it holds. Raises DataError."""
-    plain = value.item() if hasattr(value, "item") and np.size(value) == 1 else value
+def _label(value: Any, place: int, names: Sequence[str]) -> int:
+    """A label as a whole number; a tensor or array of one counts as what it holds, a name as its index in `names`.
+
+    Raises DataError.
+    """
+    if isinstance(value, str) and names:
+        if value not in names:
+            raise unknown(f"class (item {place})", value, names, error=DataError)
+        return list(names).index(value)
+    plain = value.item() if hasattr(value, "item") and prod(np.shape(value)) == 1 else value
     if isinstance(plain, int | float) and not isinstance(plain, bool) and plain == plain // 1:
         return int(plain)
-    raise DataError(f"item {place} has the label {short(value)}; expected a class index, a whole number from 0")
+    raise DataError(
+        f"item {place} has the label {short(value)}; expected a class index, a whole number from 0, or a name where "
+        "class_names are given"
+    )
 
 
 def _is_boxes(value: Any) -> bool:

@@ -24,7 +24,7 @@ from wsol.models.cost import Memo
 from wsol.models.forward import INPUT, ForwardPass, capture, no_gradient
 from wsol.models.heads import head_behind
 from wsol.models.network import running
-from wsol.models.outputs import are_probabilities
+from wsol.models.outputs import advice
 from wsol.models.query import ModelQuery, padded
 from wsol.models.stages import resolve_layer
 from wsol.models.tokens import Grids
@@ -149,12 +149,8 @@ class MapExtractor:
 
     def _notice(self, logits: Tensor) -> None:
         """Warn, on the first batch, of a network that puts out probabilities, of which everything takes the softmax."""
-        if not self._noticed and are_probabilities(logits):
-            log.warning(
-                "%s puts out probabilities (none below 0, each row sums to 1), and logits are expected: gradients "
-                "carry p(1 - p), and softmax is taken twice; give model.output=prob, or a network without its softmax",
-                self.network.name,
-            )
+        if not self._noticed and (what := advice(logits)):
+            log.warning("%s %s", self.network.name, what)
         self._noticed = True
 
     def _pass(self, inputs: Tensor, targets: Tensor, layers: Sequence[str], *, gradients: bool) -> ForwardPass:
