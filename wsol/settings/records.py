@@ -26,7 +26,9 @@ class ModelSpec:
     output: Literal["logits", "prob", "sigmoid"] = option(
         "logits", help="prob: the network ends in a softmax, or in a sigmoid of one output; sigmoid: in one per class"
     )
-    text: Path | None = option(None, help="model=clip: file of embedded texts, (C, D), that are the classes")
+    text: str | None = option(
+        None, help="model=clip: a prompt, 'a photo of a {}', for the names in classes, or a file of embeddings (C, D)"
+    )
     tower: str | None = option(None, help="model=clip: timm's name of the image tower; null is ViT-B/16's")
     randomise: int | Literal["all"] | None = option(None, help="layers from the head down to draw at random, or all")
 
