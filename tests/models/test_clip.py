@@ -77,7 +77,7 @@ def test_a_class_is_explained_by_its_name(files: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (None, r"model=clip needs texts as classes: give model.text='a photo of a \{\}' with model.classes=FILE"),
+        (None, r"model=clip needs texts as classes: give 'model.text=\"a photo of a \{\}\"' with model.classes=FILE"),
         ("none.npy", "can't be read as embeddings .*expected a .npy or .safetensors file"),
         ("flat.npy", r"has shape \(16,\); expected \(C, D\)"),
         ("few.npy", "few.txt has 1 names for 4 embeddings"),

@@ -1,6 +1,6 @@
 """CLIP's image tower with texts as classes: the logits are image-text similarities (Radford et al., ICML 2021, fig. 3).
 
-`model=clip 'model.text=a photo of a {}' model.classes=birds.txt model.weights=open_clip_model.safetensors`: prompts,
+`model=clip 'model.text="a photo of a {}"' model.classes=birds.txt model.weights=open_clip_model.safetensors`: prompts,
 embedded by the text tower in the same file. `model=clip model.text=birds.npy model.weights=tower.safetensors`: texts
 that were embedded before, so that no text tower is needed. The image tower is one of timm's.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -58,7 +58,7 @@ def clip(
     """
     if text is None:
         raise ConfigError(
-            "model=clip needs texts as classes: give model.text='a photo of a {}' with model.classes=FILE, or "
+            "model=clip needs texts as classes: give 'model.text=\"a photo of a {}\"' with model.classes=FILE, or "
             "model.text=FILE with embedded texts, a .npy or .safetensors of shape (C, D)"
         )
     file = weights if weights is not None and Path(weights.partition("@")[0]).suffix in weights_files.SUFFIXES else None
@@ -149,7 +149,7 @@ def _fill_image_tower(module: torch.nn.Module, state: Mapping[str, Tensor], *, p
     from timm.models.vision_transformer import checkpoint_filter_fn
 
     try:
-        converted = checkpoint_filter_fn({key: value.float() for key, value in state.items()}, module)
+        converted = checkpoint_filter_fn({key: value.float() for key, value in state.items()}, cast(Any, module))
     except Exception as error:  # timm's own assertions and shapes
         raise ModelError(f"the weights in {path} don't fit {tower}: {first_line(error)}") from error
     weights_files.fill(module, converted, path=path, name=tower)
