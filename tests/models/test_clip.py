@@ -77,7 +77,7 @@ def test_a_class_is_explained_by_its_name(files: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (None, r"model=clip needs texts as classes: give 'model.text=\"a photo of a \{\}\"' with model.classes=FILE"),
+        (None, r"model=clip needs texts as classes: give 'model.text=a photo of a \{\}' with model.classes=FILE"),
         ("none.npy", "can't be read as embeddings .*expected a .npy or .safetensors file"),
         ("flat.npy", r"has shape \(16,\); expected \(C, D\)"),
         ("few.npy", "few.txt has 1 names for 4 embeddings"),
@@ -148,6 +148,8 @@ def test_embedded_texts_take_the_image_tower_of_such_a_file(both: dict[str, Any]
 
 def test_the_command_line_takes_a_prompt_and_a_file_of_names(both: dict[str, Any]) -> None:
     from wsol.evaluation.build import load_model
+    from wsol.settings import words
+    from wsol.settings.words import Word
 
     node = {
         "name": "clip",
@@ -157,6 +159,10 @@ def test_the_command_line_takes_a_prompt_and_a_file_of_names(both: dict[str, Any
         "weights": str(both["folder"] / "openai.pt"),
     }
     assert load_model(node).class_names == tuple(NAMES)
+    assert (
+        words.readable(Word.of("model.text=a photo of a {}, a bird"), multirun=False).value
+        == "'a photo of a {}, a bird'"
+    )
     with pytest.raises(ConfigError, match=r"a prompt needs the names of the classes: give model.classes=FILE"):
         load_model({**node, "classes": None})
 

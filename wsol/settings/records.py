@@ -26,7 +26,7 @@ class ModelSpec:
     output: Literal["logits", "prob", "sigmoid"] = option(
         "logits", help="prob: the network ends in a softmax, or in a sigmoid of one output; sigmoid: in one per class"
     )
-    text: str | None = option(
+    text: Path | str | None = option(
         None, help="model=clip: a prompt, 'a photo of a {}', for the names in classes, or a file of embeddings (C, D)"
     )
     tower: str | None = option(None, help="model=clip: timm's name of the image tower; null is ViT-B/16's")

@@ -1,6 +1,6 @@
 """CLIP's image tower with texts as classes: the logits are image-text similarities (Radford et al., ICML 2021, fig. 3).
 
-`model=clip 'model.text="a photo of a {}"' model.classes=birds.txt model.weights=open_clip_model.safetensors`: prompts,
+`model=clip 'model.text=a photo of a {}' model.classes=birds.txt model.weights=open_clip_model.safetensors`: prompts,
 embedded by the text tower in the same file. `model=clip model.text=birds.npy model.weights=tower.safetensors`: texts
 that were embedded before, so that no text tower is needed. The image tower is one of timm's.
 """
@@ -58,7 +58,7 @@ def clip(
     """
     if text is None:
         raise ConfigError(
-            "model=clip needs texts as classes: give 'model.text=\"a photo of a {}\"' with model.classes=FILE, or "
+            "model=clip needs texts as classes: give 'model.text=a photo of a {}' with model.classes=FILE, or "
             "model.text=FILE with embedded texts, a .npy or .safetensors of shape (C, D)"
         )
     file = weights if weights is not None and Path(weights.partition("@")[0]).suffix in weights_files.SUFFIXES else None
