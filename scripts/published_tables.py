@@ -49,7 +49,7 @@ PAPERS = (
             "weights": "the authors' Caffe models, converted",
             "checkpoint": "FILE",
             "data": "ten crops of a 256 x 256 squash, by the protocol itself",
-            "own_models": ["alexnet_gap", "vgg16_gap"],
+            "own_models": ["alexnet_gap"],
         },
         csv=("cam2016_ilsvrc_localization.csv",),
         run=cam2016,
@@ -84,13 +84,11 @@ PAPERS = (
         "kept so: their cells name CAM's as `baseline`. Best WSOL means are best means, not means of bests.",
         needs={
             "dataset": WSOL_SETS,
-            "model": "vgg16_gap: VGG-16 up to conv5_3, a 3 x 3 convolution to 1024 channels, global average pooling, "
-            "one linear layer; register it with @model in a file of your own and pass --with FILE. The paper's "
-            "resnet50 and inception_v3 have smaller strides (14 x 14 or 28 x 28 maps) than torchvision's",
+            "model": "vgg16_gap, resnet50_gap, inceptionv3_gap: the networks of the paper's code, whose last maps have "
+            "14 x 14 or 28 x 28 cells (model.grid)",
             "weights": "trained by you with the paper's schedule: no checkpoints were released; model.weights=FILE",
             "checkpoint": "FILE",
             "data": "split test; thresholds are the best of that split",
-            "own_models": ["vgg16_gap"],
         },
         csv=("wsolevaluation_v2_main_table.csv",),
         run=choe2020,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,17 @@ def shared() -> Path:
     if not (folder / "golden").is_dir():
         pytest.skip(f"{folder} is not here: set WSOL_SHARED to the folder with golden/ and data/")
     return folder
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the cases behind the first n of a test marked `default_cases(n)` to `make test-all`."""
+    counts: Counter[tuple[Path, str]] = Counter()
+    for item in items:
+        if isinstance(item, pytest.Function) and (mark := item.get_closest_marker("default_cases")):
+            counts[item.path, item.originalname] += 1
+            if counts[item.path, item.originalname] > mark.args[0]:
+                item.add_marker("full")
 
 
 @pytest.fixture(autouse=True)

@@ -105,6 +105,7 @@ def test_a_file_in_the_folder_is_a_component_under_its_stem(tmp_path: Path, monk
         things["two"]
 
 
+@pytest.mark.default_cases(5)
 @pytest.mark.parametrize(
     "module",
     [

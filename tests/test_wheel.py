@@ -26,6 +26,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = folder.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "wsol/conf/config.yaml" in names
+    assert "wsol/benchmarks/choe2020.yaml" in names
     assert "wsol/py.typed" in names
     assert not any(name.startswith(("conf/", "tests/", "scripts/")) for name in names)
     place = folder / "env"
@@ -57,3 +58,17 @@ def test_the_wheel_runs_from_another_folder(installed: Path, tmp_path: Path) -> 
     wsol(installed, tmp_path, "run", "dataset.n=4", "method=[gradcam,layercam]", "metric=[]", "table=false")
     records = json.loads(wsol(installed, tmp_path, "table", "latest", "--format", "json"))
     assert {r["variant"] for r in records} == {"gradcam@stage5", "layercam@stage5"}
+
+
+def test_the_wheel_finds_its_components(installed: Path, tmp_path: Path) -> None:
+    for kind, known in [
+        ("methods", "layercam"),
+        ("datasets", "shapes"),
+        ("protocols", "choe2020_v2"),
+        ("views", "squash"),
+    ]:
+        assert known in wsol(installed, tmp_path, "list", kind)
+    assert "choe2020" in wsol(installed, tmp_path, "list", "benchmarks")
+    assert "ablate_layers" in wsol(installed, tmp_path, "list", "experiments")
+    version = "import importlib.metadata as m, wsol.environment as e; assert m.version('wsol') == e.__version__"
+    subprocess.run([installed.parent / "python", "-c", version], cwd=tmp_path, check=True)

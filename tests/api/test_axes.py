@@ -112,8 +112,14 @@ def plain_pass(net: nn.Module, layer: str, inputs: Tensor, target: int) -> tuple
     return kept[0].detach(), kept[0].grad
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("method", FORMULAS)
+@pytest.mark.parametrize(
+    ("case", "method"),
+    [
+        pytest.param(case, method, marks=pytest.mark.full if case == "video" and method != "gradcam" else [])
+        for case in CASES
+        for method in FORMULAS
+    ],
+)
 def test_maps_of_any_number_of_axes_equal_the_formula(case: str, method: str) -> None:
     make, layer, shape = CASES[case]
     net = seeded(make)
@@ -146,6 +152,7 @@ def test_cam_finds_the_head_of_a_volume_network() -> None:
     np.testing.assert_allclose(maps.raw, torch.einsum("k,bkdhw->bdhw", weights, activations).numpy(), rtol=1e-6)
 
 
+@pytest.mark.full
 def test_stages_of_a_video_network_are_found() -> None:
     net = seeded(video).float()
     maps = wsol.attribute(net, torch.randn(1, 3, 8, 48, 64), "gradcam", layers="stage3", target=0)

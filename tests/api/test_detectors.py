@@ -78,6 +78,7 @@ def twin(model: torch.nn.Module, layer: str, images: Tensor, score: Score) -> tu
     return kept["a"], gradients
 
 
+@pytest.mark.default_cases(2)
 @pytest.mark.parametrize("case", CASES)
 def test_a_score_of_boxes_or_of_a_region_is_explained_like_a_class(case: str) -> None:
     build, layer, score = CASES[case]

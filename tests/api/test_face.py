@@ -84,6 +84,7 @@ def unchanged(before: list[Any], after: list[Any]) -> bool:
     return same and all(torch.equal(a, b) for a, b in zip(before[2], after[2], strict=True))
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("make", [resnet, vit, own])
 def test_the_snippets_of_the_readme_run_and_leave_the_network_alone(
     make: Callable[[], torch.nn.Module], tmp_path: Any

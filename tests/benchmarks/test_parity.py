@@ -44,6 +44,7 @@ def wsol(where: Path, *words: str, path: str = "") -> subprocess.CompletedProces
     return subprocess.run([sys.executable, "-c", code, *words], cwd=where, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.full
 @pytest.mark.skipif(EXTRA, reason="the libraries themselves are installed")
 def test_a_library_that_is_installed_is_compared_and_the_others_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "captum").mkdir()

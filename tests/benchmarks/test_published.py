@@ -134,6 +134,7 @@ def test_what_runs_a_cell_exists(path: Path) -> None:
             assert cell["metric"] in measured
 
 
+@pytest.mark.full
 def test_settings_of_each_kind_compose() -> None:
     """One cell a file and protocol through Hydra, as `wsol run` would; networks that nobody ships are left out."""
     from wsol.settings import compose_settings
@@ -210,6 +211,7 @@ def test_the_open_images_have_the_reference_evaluators_numbers(shared: Path) -> 
     assert len(by_id) == 5 * (len(maps) + 1) + 4
 
 
+@pytest.mark.full
 def test_the_script_writes_what_is_committed_and_keeps_what_was_filled_by_hand(shared: Path, tmp_path: Path) -> None:
     script = [sys.executable, "scripts/make_benchmarks.py", "--shared", str(shared), "--out", str(tmp_path)]
     subprocess.run(script, cwd=ROOT, check=True)

@@ -58,6 +58,7 @@ def test_every_command_knows_files_and_folders_of_ones_own(capsys: pytest.Captur
         assert "--config-dir DIR" in text, name
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_an_answer_is_printed_in_any_encoding(encoding: str, runs: Path) -> None:
     done = wsol("table", "--runs", str(runs), PYTHONIOENCODING=encoding, PYTHONUTF8="0")
@@ -65,6 +66,7 @@ def test_an_answer_is_printed_in_any_encoding(encoding: str, runs: Path) -> None
     assert b"centergauss" in done.stdout
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_one_sentence(runs: Path) -> None:
     with Path("/dev/full").open("wb") as full:

@@ -35,6 +35,7 @@ def no_sources() -> object:
     choices.use()
 
 
+@pytest.mark.default_cases(2)
 @pytest.mark.parametrize(
     ("key", "body", "sentence"),
     [

@@ -50,6 +50,7 @@ def test_a_full_disk_leaves_what_was_there(
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(name, "the good one")]
 
 
+@pytest.mark.full
 def test_several_networks_and_views_are_a_run_each_and_one_table(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

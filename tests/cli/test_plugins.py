@@ -136,6 +136,7 @@ def test_a_file_that_does_not_import_says_so(tmp_path: Path) -> None:
     assert "Traceback" not in told
 
 
+@pytest.mark.full
 def test_an_installed_package_with_an_entry_point_is_found(my_cam: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     info = site / "my_cam_package-1.0.dist-info"
@@ -150,6 +151,7 @@ def test_an_installed_package_with_an_entry_point_is_found(my_cam: Path, tmp_pat
     assert {r["method"] for r in json.loads(wsol(elsewhere, "table", "--json"))} == {"my_cam"}
 
 
+@pytest.mark.full
 def test_two_owners_of_a_name_are_refused(tmp_path: Path) -> None:
     assert "there is a method 'gradcam' already" in wsol(tmp_path, "new", "method", "gradcam", code=2)
     wsol(tmp_path, "new", "method", "mine")

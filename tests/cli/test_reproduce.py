@@ -53,6 +53,7 @@ def ours(runs: Path) -> dict[str, float]:
     return found
 
 
+@pytest.mark.full
 def test_cells_of_one_data_set_and_network_share_a_run(ours: dict[str, float], runs: Path) -> None:
     assert len(list(runs.glob("*/run.json"))) == 1
     assert {"gradcam@stage5/choe2020_v1/maxboxacc", "layercam@stage4/choe2020_v2/maxboxacc_v2"} <= set(ours)

@@ -80,6 +80,7 @@ def test_a_killed_run_resumes_to_the_rows_of_a_clean_one(clean: RunFolder, tmp_p
     assert rows(folder) == rows(clean)
 
 
+@pytest.mark.full
 def test_parts_for_several_processes_give_the_rows_of_one(
     clean: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_list_of_gammas_is_one_run_with_one_look(tmp_path: Path) -> None:
     assert {t["forwards"][0].as_py() for t in folder.tables().values()} == {1.0}
 
 
+@pytest.mark.full
 def test_multirun_makes_a_run_folder_a_model_and_reports_failures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -206,6 +208,7 @@ def test_thresholds_of_the_val_split_are_one_setting(tmp_path: Path, capsys: pyt
     assert "choose oracle, split-half" in capsys.readouterr().err
 
 
+@pytest.mark.full
 def test_an_ablation_draws_what_it_varies(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     for experiment in ("ablate_threshold", "knobs", "ablate_gamma"):  # in one folder, each with its own

@@ -48,6 +48,7 @@ def golden(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Golden:
     return Golden(arrays, told, maps, truth.metadata(at / "metadata"), at / "correct.csv")
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("grid", ["t1000", "t100"])
 @pytest.mark.parametrize("mode", ["v1", "v2"])
 def test_golden_maps_give_the_references_numbers(golden: Golden, scored: Scored, mode: str, grid: str) -> None:

@@ -68,6 +68,7 @@ def test_a_sweep_over_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "0 jobs" in capsys.readouterr().err
 
 
+@pytest.mark.full
 def test_networks_have_their_own_weights_in_one_sweep(tmp_path: Path) -> None:
     words = ["model=shapes_gap[weights=random],shapes_vgg", "method=gradcam"]
     assert sweep(tmp_path, *words) == 0
@@ -76,6 +77,7 @@ def test_networks_have_their_own_weights_in_one_sweep(tmp_path: Path) -> None:
     assert weights == {"shapes_gap": "random", "shapes_vgg": "embedded"}
 
 
+@pytest.mark.full
 def test_variants_are_swept_by_their_spelling(tmp_path: Path) -> None:
     assert sweep(tmp_path, "method=layercam@stage3-5[gamma=2],layercam@stage4") == 0
     (run,) = {file.parent for file in tmp_path.glob("*/run.json")}
@@ -93,12 +95,14 @@ def test_a_job_returns_its_headline_number(tmp_path: Path, capsys: pytest.Captur
     assert value == max(values)
 
 
+@pytest.mark.full
 def test_an_experiment_may_sweep_of_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["experiment=sanity", "dataset.n=2", "method=[gradcam]", "hydra.sweeper.params={model.randomise:'null,1'}"]
     assert main(["run", *words, f"paths.runs={tmp_path}", "table=false"]) == 0
     assert capsys.readouterr().err.rstrip().endswith("wsol: 2 of 2 jobs done")
 
 
+@pytest.mark.filterwarnings("default")  # those of the plug-ins' own dependencies
 @pytest.mark.parametrize("plugin", ["launcher=joblib", "sweeper=optuna"])
 def test_a_plug_in_of_hydras_can_be_chosen(plugin: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kind, _, name = plugin.partition("=")

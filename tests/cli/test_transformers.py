@@ -87,6 +87,7 @@ def run(models: Path, name: str, methods: str, *words: str) -> Mapping[str, pa.T
     return open_run("latest", runs).tables()
 
 
+@pytest.mark.default_cases(2)
 @pytest.mark.parametrize("name", LAST)
 def test_cams_run_on_a_transformer_and_find_its_layers(models: Path, name: str) -> None:
     attention = "" if "swin" in name else ATTENTION
@@ -97,6 +98,7 @@ def test_cams_run_on_a_transformer_and_find_its_layers(models: Path, name: str) 
     assert all(len(table) == 2 for table in tables.values())
 
 
+@pytest.mark.default_cases(2)
 @pytest.mark.parametrize("name", LAST)
 def test_the_last_layer_of_a_transformer_is_where_its_patches_still_count(
     models: Path, name: str, capsys: pytest.CaptureFixture[str]

@@ -186,6 +186,7 @@ def test_two_boxes_never_meet() -> None:
         assert (np.minimum(a[2:], b[2:]) <= np.maximum(a[:2], b[:2])).any()
 
 
+@pytest.mark.full
 def test_shares_of_two_instances_and_of_own_backgrounds_are_as_asked() -> None:
     shapes = Shapes(split="train", n=1000, two_instances=0.3, background_correlation=0.6)
     scenes = [shapes.scene(sample) for sample in shapes.samples()]

@@ -76,6 +76,7 @@ def test_a_smaller_set_opens_nothing(tmp_path: Path, clean: RunFolder, opened: l
         assert table == rows(clean)[key].slice(0, 6)
 
 
+@pytest.mark.full
 def test_what_the_other_run_lacks_is_computed_for_all_images(
     tmp_path: Path, clean: RunFolder, opened: list[str]
 ) -> None:
@@ -90,6 +91,7 @@ def test_what_the_other_run_lacks_is_computed_for_all_images(
     assert len(found["layercam@stage5"]) == 10
 
 
+@pytest.mark.default_cases(2)
 @pytest.mark.parametrize(
     "other",
     ["dataset.seed=1", "dataset.texture=0.5", "dataset.split=val", "seed=1", "view=centre", "engine.precision=float64"],

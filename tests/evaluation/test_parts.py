@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,7 @@ def assert_as_clean(folder: RunFolder, clean: RunFolder) -> None:
     assert kept(folder) == kept(clean)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("after", [1, 3])
 def test_a_run_that_is_stopped_between_batches_resumes_behind_them(
     after: int, experiment: Experiment, clean: RunFolder, tmp_path: Path, opened: list[str]
@@ -256,7 +257,10 @@ def test_a_signalled_process_keeps_its_rows_and_says_how_to_resume(
     number: signal.Signals, code: int, slow: list[str], finished: RunFolder, tmp_path: Path, opened: list[str]
 ) -> None:
     words = [sys.executable, "-m", "wsol", *slow, f"paths.runs={tmp_path}"]
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env={**os.environ, "SLOW": "0.5"})
+    # tests in the background of a shell ignore SIGINT, and so would this process
+    heed: Callable[[], object] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    environment = {**os.environ, "SLOW": "0.5"}
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=heed)
     try:
         deadline = time.monotonic() + 120
         while len(list(tmp_path.glob("*/rows/shard-*.parquet"))) < 2:
@@ -288,6 +292,7 @@ def test_signals_are_exceptions_within_the_block_and_themselves_behind_it() -> N
     assert {number: signal.getsignal(number) for number in before} == before
 
 
+@pytest.mark.full
 def test_batches_that_take_too_long_become_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = made(*WORDS, "engine.batch_size=4", "methods.scorecam.sample=null")
     folder, sizes = RunFolder(tmp_path / experiment.folder_name), []

@@ -94,6 +94,7 @@ def test_numbers_of_contours_are_the_references(choe: Any, tables: Any, grid: st
     np.testing.assert_array_equal(np.maximum(at(tables["v2"].count, choe, grid), 1), choe[f"num_boxes_v2_{grid}"])
 
 
+@pytest.mark.full
 def test_all_boxes_are_the_references(choe: Any) -> None:
     place = 0
     ranks, steps = quantize(choe["maps"]), thresholds(choe, "t100")

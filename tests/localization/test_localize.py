@@ -96,6 +96,7 @@ def test_enlarging_picture_and_boxes_changes_no_iou(grid: Grid, gt: Any, times: 
         np.testing.assert_allclose(small[1], big[1], rtol=1e-12)
 
 
+@pytest.mark.default_cases(3)
 @quickly
 @given(GRIDS, boxes(), st.sampled_from([0.25, 2.0, 1024.0]))
 @pytest.mark.parametrize("name", [*SWEPT, *FIXED])
@@ -115,6 +116,7 @@ def test_min_max_forgets_what_is_added_to_all_scores(grid: Grid, gt: Any) -> Non
         assert curve(grid + 4096, gt, rule) == curve(grid, gt, rule)
 
 
+@pytest.mark.default_cases(2)
 @quickly
 @given(GRIDS, st.lists(st.floats(0, 0.99), min_size=2, max_size=2))
 @pytest.mark.parametrize("name", [*SWEPT, "gradcam2017", "layercam2021", "tscam2021"])
@@ -134,6 +136,7 @@ def test_every_box_lies_inside_one_of_each_lower_threshold(grid: Grid) -> None:
             assert ((lower[:, :2] <= box[:2]) & (lower[:, 2:] >= box[2:])).all(1).any()
 
 
+@pytest.mark.default_cases(1)
 @quickly
 @given(GRIDS, boxes())
 @pytest.mark.parametrize("name", SWEPT)

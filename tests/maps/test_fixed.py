@@ -69,6 +69,7 @@ def write_first(source: Path, place: Path, count: int) -> None:
         (place / f"{name}.txt").write_text("\n".join(x for x in lines if x.split(",")[0] in kept))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["ILSVRC", "CUB"])
 def test_the_centre_baseline_of_two_thousand_images_is_that_of_the_reference_code(
     name: str, shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

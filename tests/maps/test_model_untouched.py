@@ -82,6 +82,7 @@ def images(dtype: torch.dtype = torch.float32) -> torch.Tensor:
     return torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0)).to(dtype)
 
 
+@pytest.mark.default_cases(2)
 @pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
 def test_maps_leave_the_network_as_it_was(mode: Callable[[torch.nn.Module], Any]) -> None:
     classifier = load_classifier("shapes_gap", weights="random")
@@ -138,6 +139,7 @@ def test_an_exception_leaves_the_network_as_it_was(mode: Callable[[torch.nn.Modu
     assert_same(before, state(classifier.module))
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("mode", list(MODES.values())[:3], ids=list(MODES)[:3])
 def test_a_run_leaves_the_network_as_it_was(mode: Callable[[torch.nn.Module], Any], tmp_path: Path) -> None:
     experiment = small_run()

@@ -48,6 +48,7 @@ def run(chosen: TwinCase, layers: list[LayerFeatures]) -> Tensor:
     return applied(methods[chosen.key](**chosen.options), layers)
 
 
+@pytest.mark.default_cases(20)
 @pytest.mark.parametrize("pad", [False, True])
 @pytest.mark.parametrize("chosen", CASES, ids=str)
 def test_a_batch_gives_the_maps_of_one_image_at_a_time(chosen: TwinCase, pad: bool) -> None:

@@ -53,6 +53,7 @@ def test_every_metric_that_queries_the_model_measures_batches() -> None:
     assert set(TOGETHER) == {key for key in metrics if "model" in metrics[key].info.needs}
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("pad", [False, True])
 @pytest.mark.parametrize("key", TOGETHER)
 def test_a_batch_measures_as_one_case_at_a_time(key: str, pad: bool, cases: Callable[..., list[MetricInput]]) -> None:
@@ -161,6 +162,7 @@ def test_failed_maps_by_hand(make_case: Make) -> None:
 WITHOUT_FORWARDS = [key for key in metrics if not metrics[key].info.needs & {"model", "method"}]
 
 
+@pytest.mark.default_cases(2)
 @pytest.mark.parametrize("name", ["_base", "_common.truth", *WITHOUT_FORWARDS])
 def test_metrics_without_forwards_load_no_torch(name: str) -> None:
     program = f"import wsol.metrics.{name}, sys; assert 'torch' not in sys.modules"

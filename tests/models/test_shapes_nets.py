@@ -59,6 +59,7 @@ def recorded(name: str) -> int:
     return int(found[1])
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("name", NETS)
 def test_accuracy_is_the_recorded_one(name: str, squashed: tuple[torch.Tensor, torch.Tensor]) -> None:
     images, labels = squashed

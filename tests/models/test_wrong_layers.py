@@ -128,6 +128,7 @@ def test_a_cube_has_its_channels_where_the_input_is_not() -> None:
     np.testing.assert_allclose(*maps, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.full
 def test_a_swin_at_384_has_its_rows_and_columns() -> None:
     net = wrap(torchvision.models.swin_t(weights=None), input_size=384, num_classes=1000)
     first = outline(net)[stages(net)["stage1"]]

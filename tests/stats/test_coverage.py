@@ -47,6 +47,7 @@ def test_intervals_of_maxboxacc_cover_the_population(n: int) -> None:
     assert percentile / SAMPLES < 0.93
 
 
+@pytest.mark.full
 def test_intervals_of_top1_loc_cover_the_population() -> None:
     rng = np.random.default_rng(1)
     n, plan = 300, Resamples(300, 500)
@@ -60,6 +61,7 @@ def test_intervals_of_top1_loc_cover_the_population() -> None:
     assert 0.93 <= covered / SAMPLES <= 0.97
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("n", [20, 100])
 def test_intervals_of_parts_and_of_means_over_classes_cover_the_population(n: int) -> None:
     """At the threshold that is best for all; the threshold's own doubt is part of the interval."""
@@ -84,6 +86,7 @@ def test_intervals_of_parts_and_of_means_over_classes_cover_the_population(n: in
     assert all(0.93 <= share <= 0.985 for share in shares.values()), shares
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("n", [20, 100])
 def test_intervals_of_pooled_scores_cover(n: int) -> None:
     rng, bins = np.random.default_rng(n), np.arange(32) / 32
@@ -152,6 +155,7 @@ def swap(rng: np.random.Generator, a: np.ndarray, b: np.ndarray) -> tuple[np.nda
     return np.where(coin[:, None], a, b), np.where(coin[:, None], b, a)
 
 
+@pytest.mark.full
 def test_paired_differences_of_maxima_reject_one_true_tie_in_twenty() -> None:
     rng = np.random.default_rng(4)
     n, plan = 250, Resamples(250, 300)
@@ -163,6 +167,7 @@ def test_paired_differences_of_maxima_reject_one_true_tie_in_twenty() -> None:
     assert 0.03 <= rejected / SAMPLES <= 0.07
 
 
+@pytest.mark.full
 def test_paired_differences_cover_when_one_method_is_better() -> None:
     rng = np.random.default_rng(5)
     n, plan = 250, Resamples(250, 300)
@@ -190,6 +195,7 @@ def test_mcnemar_and_paired_means_reject_one_true_tie_in_twenty() -> None:
     assert 0.035 <= means / SAMPLES / 4 <= 0.065
 
 
+@pytest.mark.full
 def test_a_table_of_equals_rarely_names_a_loser() -> None:
     rng = np.random.default_rng(7)
     n, plan = 200, Resamples(200, 200)

@@ -53,7 +53,10 @@ class Maps:
         return iter(self.raw)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.array(self.raw, dtype=dtype, copy=copy)
+        made = np.asarray(self.raw, dtype=dtype)
+        if copy is False and made is not self.raw:
+            raise ValueError(f"maps of type {self.raw.dtype} are not {dtype} without a copy")
+        return made.copy() if copy and made is self.raw else made
 
     def to_pandas(self) -> pd.DataFrame:
         """One line per cell: image, the indices of the cell (row and column), value."""

@@ -31,6 +31,7 @@ class Maker:
     std: Color
     class_names: tuple[str, ...]
     trained: Path | None
+    needs_weights: bool = False
 
 
 models: Registry[Maker] = Registry("model", "wsol.models.networks")
@@ -48,6 +49,7 @@ def model(
     std: Color = IMAGENET_STD,
     class_names: tuple[str, ...] = (),
     trained: Path | None = None,
+    needs_weights: bool = False,
 ) -> Callable[[F], F]:
     """Register a function that returns a network (or a whole `Classifier`) as `name`.
 
@@ -55,14 +57,15 @@ def model(
         def mynet(*, num_classes: int = 10) -> nn.Module: ...
 
     The weights are those of the file `trained`, or else those the function returns; `model.weights=mynet.pth` takes
-    another file's. The function gets `num_classes` if it has such a parameter and the number is known. Further
-    parameters are options of the network (``model.text=birds.npy``); one with `weights` and `input_size` gets what the
-    user gave, loads them itself and returns a `Classifier`.
+    another file's. With `needs_weights` the user must name a file, or ``random``: nobody has published any. The
+    function gets `num_classes` if it has such a parameter and the number is known. Further parameters are options of
+    the network (``model.text=birds.npy``); one with `weights` and `input_size` gets what the user gave, loads them
+    itself and returns a `Classifier`.
     """
 
     def register(make: F) -> F:
         source = f"{make.__module__}.{make.__qualname__}"
-        models.add(name, Maker(name, source, make, input_size, mean, std, class_names, trained))  # type: ignore[arg-type]
+        models.add(name, Maker(name, source, make, input_size, mean, std, class_names, trained, needs_weights))  # type: ignore[arg-type]
         return make
 
     return register
@@ -88,6 +91,11 @@ def load(
 ) -> Classifier:
     """A registered network with its own weights, ``random`` ones or a file's. Raises ModelError."""
     maker = models[name]
+    if maker.needs_weights and weights is None:
+        raise ModelError(
+            f"no weights of {name} are published; give model.weights=FILE (a checkpoint of this network), or "
+            "model.weights=random"
+        )
     record: list[Classifier] = []
     parameters = inspect.signature(maker.make).parameters
     if "weights" in parameters:
@@ -114,7 +122,7 @@ def load(
         weights_files.fill(module, weights_files.read_state(str(maker.trained)), path=str(maker.trained), name=name)
     elif weights in (None, "random"):
         module, source = build(num_classes), weights or maker.source
-        if weights == "random":
+        if weights == "random" and not maker.needs_weights:  # such a network's own are random, drawn as its paper does
             with seeded():
                 for part in module.modules():
                     if callable(reset := getattr(part, "reset_parameters", None)):

@@ -34,12 +34,14 @@ NAMES = {
 }
 
 
+@pytest.mark.full
 def test_every_figure_the_rows_allow_is_written(run: RunFolder, tmp_path: Path) -> None:
     files = write_figures(run, tmp_path, style="svg", n_resamples=20)
     assert {f.name for f in files} == {f"{name}.svg" for name in NAMES}
     assert all(file.read_bytes().startswith(b"<?xml") for file in files)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize(("style", "begins"), [("svg", b"<?xml"), ("pdf", b"%PDF")])
 def test_the_same_rows_give_the_same_bytes(run: RunFolder, tmp_path: Path, style: str, begins: bytes) -> None:
     some = {"style": style, "only": ("iou-choe2020_v1", "quality-against-cost"), "n_resamples": 20}

@@ -144,6 +144,7 @@ def test_no_other_protocols_boxes_stand_for_those_of_the_run(experiment: Experim
             assert ours.gallery_protocol == protocols[name]
 
 
+@pytest.mark.full
 def test_a_variant_added_later_adds_only_its_own_maps(tmp_path: Path) -> None:
     first = ran(made("method=[gradcam]", NO_METRIC), tmp_path)
     files = {p.name: p.read_bytes() for p in (first.path / "gallery").iterdir()}

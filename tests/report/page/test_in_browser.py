@@ -256,6 +256,7 @@ def test_the_pointer_reads_values_off_a_plot(opened: Chromium) -> None:
     assert opened.run("document.querySelector('#charts .readout').innerText").startswith("τ 0.")
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("width", [390, 900, 1400])
 def test_nothing_sticks_out_at_any_width(browser: Chromium, file: Path, width: int) -> None:
     browser.open(file, width=width)
@@ -380,6 +381,7 @@ def test_a_page_without_a_gallery_says_so(browser: Chromium, run: RunFolder, tmp
     assert browser.complaints == []
 
 
+@pytest.mark.full
 def test_two_thousand_images_cost_only_those_on_screen(
     browser: Chromium, run: RunFolder, kept: Gallery, tmp_path: Path
 ) -> None:

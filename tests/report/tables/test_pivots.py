@@ -44,6 +44,7 @@ def test_networks_go_across_and_the_best_is_marked_within_each(tmp_path: Path) -
     assert len(plain) == 5
 
 
+@pytest.mark.full
 def test_slices_go_across_and_many_of_them_become_lines(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", QUALITY)
     sliced = summarize(run, slicer=slicer("size", run), n_resamples=20)
