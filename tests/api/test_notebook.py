@@ -236,3 +236,49 @@ def test_maps_made_elsewhere_are_arrays_tensors_or_lists(kind: Any) -> None:
 def test_a_label_is_a_number_of_any_kind(label: Any) -> None:
     assert [sample.label for sample in wsol.PythonDataset(items=data((label,))).samples()] == [3]
     assert list(wsol.attribute(Net(), batch(1), layers="body.3", target=label).targets) == [3]
+
+
+def test_a_variant_may_be_spelled_as_tables_print_it() -> None:
+    spelled = wsol.attribute(Net(), batch(), "layercam@body.1+body.3[gamma=3]")
+    given = wsol.attribute(Net(), batch(), "layercam", layers=["body.1", "body.3"], gamma=3)
+    assert np.array_equal(spelled.raw, given.raw)
+    assert spelled.method == given.method
+
+
+def test_layers_are_for_the_methods_that_were_given_none() -> None:
+    model = Net()
+    methods = (name for name in ("layercam@body.1", "gradcam", "fullbox", "inputedge"))
+    for layers in ("body.3", model.body[3], ["body.3"]):
+        found = rows(
+            model, data(), methods=methods if layers == "body.3" else ["layercam@body.1", "gradcam"], layers=layers
+        )
+        assert {"layercam@body.1", "gradcam@body.3"} <= set(found["variant"])
+
+
+def test_a_dataset_that_changes_or_fails_is_reported() -> None:
+    class Items:
+        def __init__(self, fail: bool) -> None:
+            self.fail, self.count = fail, 0
+
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, place: int) -> Any:
+            self.count += 1
+            if self.fail and place == 1:
+                raise KeyError(101)
+            pixels = np.full((30, 40, 3), self.count, np.uint8)
+            return pixels, 1, [[5, 5, 20, 20]]
+
+    with pytest.raises(DataError, match="item 1 can't be read: KeyError: 101"):
+        rows(Net(), Items(fail=True))
+    with pytest.raises(DataError, match=r"item . gives other pixels than before; its transform must not be random"):
+        rows(Net(), Items(fail=False))
+
+
+def test_what_is_not_a_network_is_refused() -> None:
+    for call in (lambda: wsol.attribute(len, batch()), lambda: rows(len, data())):  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match=r"model is a builtin_function_or_method; expected a torch.nn.Module"):
+            call()
+    with pytest.raises(ModelError, match=r"for another size give model.input_size \(in Python: input_size=\)"):
+        wsol.evaluate(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2)), data())

@@ -78,6 +78,7 @@ def test_one_sigmoid_per_class_is_noticed_and_logits_are_not(caplog):
         wsol.attribute(net(5, end), many, "eigencam", layers="2")
         assert len([r for r in caplog.records if "model.output=sigmoid" in r.message]) == words
     assert not are_sigmoids(torch.zeros(4, 5))  # an untrained head
+    assert not are_sigmoids(torch.full((16, 5), 0.1))  # another one, with its bias
     assert not are_sigmoids(torch.full((1, 5), 0.5))  # too few to tell from logits
 
 

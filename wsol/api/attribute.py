@@ -69,7 +69,8 @@ def attribute(
     model : any network, one loaded by `wsol.load_model`, or a name that `wsol list models` shows.
     images : (B, C, *space) as the network takes them, tensor or array; or PIL images, which are resized and normalized,
         and of which a network of one-channel images receives the luma.
-    method : a key (``wsol list methods``), a class registered with `@wsol.method`, or an instance of one.
+    method : a key (``wsol list methods``), a class registered with `@wsol.method`, an instance of one, or a variant as
+        tables print it, ``layercam@stage3-5[gamma=2]``.
     layers : a dotted name, a module, ``stage4``, ``last``, or several, whose maps are fused; None is the method's own.
     target : what is explained: the ``predicted`` class (also None), a class index or name, one per image, or a function
         of the output and the images that gives (B,) scores: for outputs that are not (B, classes).
@@ -159,6 +160,11 @@ def unwrapped(model: nn.Module | Classifier | str) -> nn.Module:
 
         return load_classifier(model).module
     module = model.module if isinstance(model, Classifier) else model
+    if not isinstance(module, torch.nn.Module):
+        raise ConfigError(
+            f"model is a {type(module).__name__}; expected a torch.nn.Module, a loaded network, or a name that "
+            "wsol list models shows"
+        )
     while True:
         if isinstance(module, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
             module = module.module

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-from wsol.api.attribute import as_color, unwrapped
+import numpy as np
+
+from wsol.api.attribute import as_color, layer_names, unwrapped
 from wsol.api.result import Result
 from wsol.datasets.adapt import PythonDataset
 from wsol.datasets.base import Dataset, datasets
@@ -34,6 +36,7 @@ from wsol.views import view_named
 if TYPE_CHECKING:
     from torch import nn
 
+    from wsol.api.attribute import Layers
     from wsol.methods._base import Method
 
     AnyMethod = str | type[Method] | Method
@@ -46,7 +49,7 @@ def evaluate(
     protocols: Sequence[str | Protocol] | str = ("choe2020_v2",),
     metrics: Sequence[str] | Mapping[str, Mapping[str, Any]] = (),
     *,
-    layers: str | None = None,
+    layers: Layers | None = None,
     runs: str | Path | None = None,
     view: str = "squash",
     input_size: int | None = None,
@@ -66,9 +69,10 @@ def evaluate(
     model : any network, a loaded `Classifier`, or a name. One of one-channel images receives the luma of the images.
     dataset : a name (``shapes``), a wsol dataset, or anything with ``len`` and ``[index]`` whose items are (image,
         label, boxes or mask); see `wsol.datasets.adapt.PythonDataset`.
-    methods : keys, classes registered with `@wsol.method`, or instances with options: ``LayerCAM(gamma=2)``.
+    methods : keys, classes registered with `@wsol.method`, instances with options, ``LayerCAM(gamma=2)``, or variants
+        as tables print them, ``layercam@stage3-5[gamma=2]``.
     protocols, metrics : names; metrics may be a mapping from name to options.
-    layers : for the methods that take layers and were given none; ``stage3+stage5`` fuses.
+    layers : for the methods that take layers and were given none: names or modules; several are fused.
     runs : a folder to keep the rows in: the same call then resumes, and `wsol table` reads them. None is a temporary
         folder that goes with the result.
     mean, std : of the normalization, for pixels in [0, 1]: by default what the network is known to want, or ImageNet's.
@@ -83,7 +87,7 @@ def evaluate(
     ------
     WsolError : anything that does not fit, in one sentence.
     """
-    several = [methods] if isinstance(methods, str | type) or not isinstance(methods, Sequence) else methods
+    several = _listed(methods)
     rules = tuple(named(one) if isinstance(one, str) else one for one in _listed(protocols))
     asked = metrics if isinstance(metrics, Mapping) else {name: {} for name in _listed(metrics)}
     chosen = tuple(chosen_metric(name, options) for name, options in asked.items())
@@ -94,11 +98,11 @@ def evaluate(
     with _network(model, output, input_size, as_color(mean), as_color(std), class_names) as given:
         data, classifier = matched(data, given)
         names = list(stages(classifier))
-        fused = {} if layers is None else {"layers": layers}
+        fused = None if layers is None else "+".join(layer_names(classifier.module, layers))
         variants = {
             v.id: v
             for v in (
-                variant_of(one, fused, resolve=lambda layer: resolve_layer(classifier, layer), stages=names)
+                variant_of(one, {}, resolve=lambda layer: resolve_layer(classifier, layer), stages=names, layers=fused)
                 for one in several
             )
         }
@@ -187,4 +191,4 @@ def _network(
 
 def _listed(value: Any) -> Sequence[Any]:
     """Several, or the one alone."""
-    return [value] if isinstance(value, str | Protocol) else list(value)
+    return list(value) if np.iterable(value) and not isinstance(value, str) else [value]

@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from wsol.datasets.base import Dataset, Sample
 from wsol.datasets.checks import check_mask, make_samples
 from wsol.datasets.fields import check_unique, short
-from wsol.errors import DataError, unknown
+from wsol.errors import DataError, first_line, unknown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +52,11 @@ class PythonDataset(Dataset):
         return self._known[0]
 
     def image(self, sample: Sample) -> Image:
-        return as_image(self._item(sample)["image"], where=self._where(sample))
+        where = self._where(sample)
+        image = as_image(self._item(sample)["image"], where=where)
+        if _pixels(image) != self._known[3][sample.image_id]:
+            raise DataError(f"{where} gives other pixels than before; its transform must not be random")
+        return image
 
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
         mask = self._item(sample).get("mask")
@@ -65,16 +69,17 @@ class PythonDataset(Dataset):
         return self._known[2][sample.image_id]
 
     @cached_property
-    def _known(self) -> tuple[tuple[Sample, ...], dict[str, int], dict[str, str]]:
-        """Samples, and by image id the place of its item and a hash of its pixels."""
+    def _known(self) -> tuple[tuple[Sample, ...], dict[str, int], dict[str, str], dict[str, str]]:
+        """Samples, and by image id the place of its item and hashes: of pixels and mask, and of the pixels alone."""
         stamps: dict[str, str] = {}
+        pixels: dict[str, str] = {}
         ids: list[str] = []
         labels: list[int] = []
         sizes: list[tuple[int, int]] = []
         boxes: list[NDArray[np.float64]] = []
         count = len(self.items)
         for place in range(count if self.limit is None else min(count, self.limit)):
-            item = _fields(self.items[place], place)
+            item = self._read(place)
             image = as_image(item["image"], where=f"item {place}")
             ids.append(str(item.get("image_id", f"{place:0{len(str(count))}d}")))
             labels.append(_label(item["label"], place, self.names))
@@ -89,8 +94,9 @@ class PythonDataset(Dataset):
                     raise DataError(
                         f"item {place}: a mask of {np.asarray(mask).shape} on an image of {image.size[::-1]}"
                     )
-            pixels = np.asarray(image).tobytes() + (b"" if mask is None else np.ascontiguousarray(mask).tobytes())
-            stamps[ids[-1]] = hashlib.sha256(pixels).hexdigest()[:16]
+            content = np.asarray(image).tobytes() + (b"" if mask is None else np.ascontiguousarray(mask).tobytes())
+            stamps[ids[-1]] = hashlib.sha256(content).hexdigest()[:16]
+            pixels[ids[-1]] = _pixels(image)
         if not ids:
             raise DataError("the dataset has no items")
         check_unique(ids, "the dataset", what="image id")
@@ -104,11 +110,18 @@ class PythonDataset(Dataset):
             owners,
             where="the dataset",
         )
-        return samples, {ids[n]: n for n in order}, stamps
+        return samples, {ids[n]: n for n in order}, stamps, pixels
 
     def _item(self, sample: Sample) -> Mapping[str, Any]:
-        place = self._known[1][sample.image_id]
-        return _fields(self.items[place], place)
+        return self._read(self._known[1][sample.image_id])
+
+    def _read(self, place: int) -> Mapping[str, Any]:
+        """The item at a place. Raises DataError for whatever its dataset raises."""
+        try:
+            item = self.items[place]
+        except Exception as error:
+            raise DataError(f"item {place} can't be read: {first_line(error)}") from error
+        return _fields(item, place)
 
     def _where(self, sample: Sample) -> str:
         return f"item {self._known[1][sample.image_id]}"
@@ -133,6 +146,11 @@ def as_image(value: Any, *, where: str) -> Image:
         f"{where}: an image of type {array.dtype} and shape {array.shape}; expected a PIL image, an (h, w, 3) uint8 "
         "array or a (3, h, w) float tensor in [0, 1]"
     )
+
+
+def _pixels(image: Image) -> str:
+    """A hash of the pixels."""
+    return hashlib.sha256(np.asarray(image).tobytes()).hexdigest()[:16]
 
 
 def _fields(item: Any, place: int) -> Mapping[str, Any]:

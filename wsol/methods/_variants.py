@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from wsol.errors import ConfigError, LayerError, unknown
-from wsol.grammar import parse_layers, spell
+from wsol.grammar import parse, parse_layers, spell
 from wsol.methods._base import Method, MethodInfo, methods, shared_options
 from wsol.methods._fusion import Fusion
 from wsol.options import SAMPLE, Images, Option, build, defaults, fit, options_of
@@ -127,8 +127,14 @@ def variant_of(
     *,
     resolve: Callable[[str], str],
     stages: Sequence[str],
+    layers: str | None = None,
 ) -> Variant:
     """One variant of a method given by its name, its class, or an instance with options of its own; see `expand`.
+
+    Parameters
+    ----------
+    method : a name may be spelled as tables print it, ``layercam@stage3-5[gamma=2]``.
+    layers : for a method that takes layers and was given none.
 
     Raises
     ------
@@ -136,7 +142,9 @@ def variant_of(
     """
     given: dict[str, Any] = {}
     if isinstance(method, str):
-        cls = methods[method]
+        choice = parse(method)
+        cls = methods[choice.name]
+        given = {**choice.options, **({"layers": "+".join(choice.layers)} if choice.layers else {})}
     elif isinstance(method, type):
         cls = method
     else:
@@ -153,6 +161,8 @@ def variant_of(
         plain = defaults(cls)
         given = {name: getattr(method, name) for name in plain if getattr(method, name) != plain[name]}
         given |= shared_options(method)
+    if layers is not None and takes_layers(cls.info):
+        given = {"layers": layers, **given}
     return _bind(cls, {**given, **options}, where=f"methods.{cls.info.key}", resolve=resolve, stages=stages)
 
 

@@ -124,7 +124,10 @@ def finish(
             raise
         except Exception as error:  # whatever a user's network raises is about its input size, nearly always
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ModelError(f"{name} can't run on a (1, 3, {input_size}, {input_size}) input: {reason}") from error
+            raise ModelError(
+                f"{name} can't run on a (1, 3, {input_size}, {input_size}) input ({reason}); for another size give "
+                "model.input_size (in Python: input_size=)"
+            ) from error
         if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != 1:
             shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
             raise ModelError(f"{name} must return logits of shape (batch, classes), not {shape}")

@@ -38,11 +38,13 @@ def are_probabilities(logits: Tensor) -> bool:
 
 
 def are_sigmoids(logits: Tensor) -> bool:
-    """Whether (B, C) outputs of C > 1 classes look like one sigmoid per class: all in [0, 1], with rows of any sum."""
+    """Whether (B, C) outputs of C > 1 classes look like one sigmoid per class: all in [0, 1], with rows of any sum.
+
+    Logits of an untrained network can be all above 0, but are small: some must be above 0.5.
+    """
     if logits.shape[1] < 2 or logits.numel() < FEW or are_probabilities(logits):
         return False
-    inside = (logits > 0) & (logits < 1)
-    return bool(((logits >= 0) & (logits <= 1)).all() & inside.any())
+    return bool(((logits >= 0) & (logits <= 1)).all() & ((logits > 0.5) & (logits < 1)).any())
 
 
 def advice(logits: Tensor) -> str:
