@@ -282,3 +282,20 @@ def test_what_is_not_a_network_is_refused() -> None:
             call()
     with pytest.raises(ModelError, match=r"for another size give model.input_size \(in Python: input_size=\)"):
         wsol.evaluate(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2)), data())
+
+
+def test_a_network_by_name_is_fed_as_it_wants() -> None:
+    by_name = wsol.attribute("shapes_gap", pictures(1), "gradcam", target=1)
+    loaded = wsol.attribute(wsol.load_classifier("shapes_gap"), pictures(1), "gradcam", target=1)
+    assert np.array_equal(by_name.raw, loaded.raw)
+
+
+def test_another_normalization_is_another_run(tmp_path: Any) -> None:
+    classifier = wsol.load_classifier("shapes_gap")
+    for model in (Net(), classifier):
+        found = [
+            rows(model, data(), runs=tmp_path, layers=None, mean=mean, input_size=64)["probability"].tolist()
+            for mean in (0.2, 0.8, 0.2)
+        ]
+        assert found[0] != pytest.approx(found[1])
+        assert found[0] == found[2]

@@ -151,3 +151,13 @@ def test_functions_of_the_output_that_differ_in_what_they_use_are_told_apart():
     for head in (0, 1):
         labels |= {function_label(lambda output, images: output[head]) for _ in range(2)}  # noqa: B023
     assert len(labels) == 2
+
+
+def test_the_command_line_has_the_same_words():
+    from wsol.evaluation.build import load_model
+
+    images = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    p = load_model({"name": "shapes_gap"}).module(images)
+    given = load_model({"name": "shapes_gap", "output": "sigmoid"})
+    torch.testing.assert_close(given.module(images), p.clamp(1e-30).log() - (1 - p).clamp(1e-30).log())
+    torch.testing.assert_close(load_model({"name": "shapes_gap", "output": "prob"}).module(images), p.clamp(1e-30).log())

@@ -22,6 +22,7 @@ from wsol.models.gray import color_input
 from wsol.models.network import AnyNetwork, Network, check_hooks, evaluating, noise, running
 from wsol.models.outputs import Reading, as_matrix, reading
 from wsol.models.stages import resolve_layer, stages
+from wsol.models.zoo import load_classifier
 from wsol.views import View, view_named
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def attribute(
 
     Parameters
     ----------
-    model : any network, one loaded by `wsol.load_model`, or a name that `wsol list models` shows.
+    model : any network, one loaded by `wsol.load_classifier`, or a name that `wsol list models` shows.
     images : (B, C, *space) as the network takes them, tensor or array; or PIL images, which are resized and normalized,
         and of which a network of one-channel images receives the luma.
     method : a key (``wsol list methods``), a class registered with `@wsol.method`, an instance of one, or a variant as
@@ -89,8 +90,8 @@ def attribute(
     UnknownName, ConfigError : no such method or option (nearest one given), or a target that does not fit.
     LayerError, ModelError : no such layer, or an output that is not (B, classes) without a function as target.
     """
-    module = unwrapped(model)
-    known = model if isinstance(model, Classifier) else None
+    known = load_classifier(model) if isinstance(model, str) else model if isinstance(model, Classifier) else None
+    module = unwrapped(known or model)
     names = tuple(class_names) or (known.class_names if known else ())
     images = as_images(images)
     pictures = not isinstance(images, torch.Tensor)
@@ -154,11 +155,7 @@ def as_color(value: float | Sequence[float] | None) -> Color | None:
 
 
 def unwrapped(model: nn.Module | Classifier | str) -> nn.Module:
-    """The network itself: behind a name, a `Classifier`, `DataParallel`, or `torch.compile`, whose hooks never run."""
-    if isinstance(model, str):
-        from wsol.models.zoo import load_classifier
-
-        return load_classifier(model).module
+    """The network itself: behind a `Classifier`, `DataParallel`, or `torch.compile`, whose hooks never run."""
     module = model.module if isinstance(model, Classifier) else model
     if not isinstance(module, torch.nn.Module):
         raise ConfigError(

@@ -6,13 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 import numpy as np
 
-from wsol.api.attribute import as_color, layer_names, unwrapped
+from wsol.api.attribute import SIDE, as_color, layer_names, unwrapped
 from wsol.api.result import Result
 from wsol.datasets.adapt import PythonDataset
 from wsol.datasets.base import Dataset, datasets
@@ -161,31 +162,32 @@ def _network(
     """A block in which the network takes color images and gives logits, with what must be known to feed it."""
     known = load_classifier(model, input_size=input_size) if isinstance(model, str) else model
     module = unwrapped(known)
-    label = function_label(output) if callable(output) else ""
+    reading_label = function_label(output) if callable(output) else LABELS.get(output, "")
     with color_input(module), reading(module, output):
-        if isinstance(known, Classifier) and not label:
+        if isinstance(known, Classifier):
             made = known
-        elif isinstance(known, Classifier):
-            made = finish(
-                *(known.name, module, known.weights_source, known.input_size, known.mean, known.std),
-                tuple(class_names) or known.class_names,
-            )
+            if callable(output):  # it may give other classes
+                facts = (known.name, module, known.weights_source, known.input_size, known.mean, known.std)
+                made = finish(*facts, known.class_names)
         else:
             config = getattr(module, "pretrained_cfg", None) or {}
-            made = finish(
-                type(module).__name__,
-                module,
-                "python",
-                input_size or int(config.get("input_size", (224,))[-1]),
-                mean or tuple(config.get("mean", IMAGENET_MEAN)),
-                std or tuple(config.get("std", IMAGENET_STD)),
-                tuple(class_names),
-            )
+            side = input_size or int(config.get("input_size", (SIDE,))[-1])
+            usual = tuple(config.get("mean", IMAGENET_MEAN)), tuple(config.get("std", IMAGENET_STD))
+            made = finish(type(module).__name__, module, "python", side, *usual)
         if class_names and len(class_names) != made.num_classes:
             raise ConfigError(
                 f"class_names has {len(class_names)} names, and {made.name} has {made.num_classes} classes"
             )
-        label = label or LABELS[str(output)]
+        made = replace(
+            made,
+            input_size=input_size or made.input_size,
+            mean=mean or made.mean,
+            std=std or made.std,
+            class_names=tuple(class_names) or made.class_names,
+        )
+        # rows are known by the weights, so what else the caller decided of the network belongs to their name
+        scale = f"mean {made.mean} std {made.std}" if mean or std else ""
+        label = ", ".join(part for part in (reading_label, scale) if part)
         yield relabeled(made, label) if label else made
 
 
