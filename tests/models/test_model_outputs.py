@@ -160,4 +160,6 @@ def test_the_command_line_has_the_same_words():
     p = load_model({"name": "shapes_gap"}).module(images)
     given = load_model({"name": "shapes_gap", "output": "sigmoid"})
     torch.testing.assert_close(given.module(images), p.clamp(1e-30).log() - (1 - p).clamp(1e-30).log())
-    torch.testing.assert_close(load_model({"name": "shapes_gap", "output": "prob"}).module(images), p.clamp(1e-30).log())
+    torch.testing.assert_close(
+        load_model({"name": "shapes_gap", "output": "prob"}).module(images), p.clamp(1e-30).log()
+    )
