@@ -1,4 +1,4 @@
-"""Read many broken files (COCO, CSV, lists, predictions, masks, maps, images); each must end in one sentence of ours.
+"""Read broken files (published layouts, COCO, CSV, lists, masks, maps, images); each must end in one sentence of ours.
 
     python scripts/fuzz_readers.py [COUNT] [FIRST_SEED]
 

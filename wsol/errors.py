@@ -71,7 +71,7 @@ def unknown(
     if near:
         sentence += f"; nearest: {quoted(near[0])}"
     elif 0 < len(known) <= FEW:
-        sentence += f"; there are {', '.join(known)}"
+        sentence += f"; there are {', '.join(one if len(one) <= LONG else quoted(one) for one in known)}"
     if see:
         sentence += f". See: {see}"
     return error(sentence)

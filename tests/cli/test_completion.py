@@ -22,7 +22,7 @@ from wsol.runs.folder import RunFolder
         ("wsol run dataset=shap", ["dataset=shapes"]),
         ("wsol run method=[gradcam,layerc", ["method=[gradcam,layercam", "method=[gradcam,layercam_fused"]),
         ("wsol run method=gradcam,fas", ["method=gradcam,fast"]),
-        ("wsol run model=resnet5", ["model=resnet50"]),
+        ("wsol run model=resnet5", ["model=resnet50", "model=resnet50_gap"]),
         ("wsol run model=shapes_g", ["model=shapes_gap"]),
         ("wsol run -m experiment=abl", [f"experiment=ablate_{x}" for x in ("fusion", "gamma", "layers", "threshold")]),
         ("wsol run methods.layercam_", ["methods.layercam_fused."]),

@@ -206,6 +206,11 @@ def test_thresholds_of_the_val_split_are_one_setting(tmp_path: Path, capsys: pyt
     assert found["tau_from"] == f"best on {val.name}"
     assert main(["run", *few, "tau_from=best"]) == 2
     assert "choose oracle, split-half" in capsys.readouterr().err
+    not_held_out = "these images are the val split themselves, so thresholds from it are not held out"
+    assert main(["run", *few, "dataset.split=val", "tau_from=val"]) == 2
+    assert not_held_out in capsys.readouterr().err
+    assert main(["table", val.name, "--runs", str(tmp_path), "--tau", "val"]) == 2
+    assert not_held_out in capsys.readouterr().err
 
 
 @pytest.mark.full

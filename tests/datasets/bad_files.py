@@ -7,6 +7,8 @@ import csv
 import io
 import json
 import random
+import re
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +17,16 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
+from tests.datasets.trees import TREES
 from wsol.datasets.annotations import read_annotations
-from wsol.datasets.base import Dataset
+from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.formats.folder import Folder
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation
 from wsol.datasets.predictions import read_predictions
 from wsol.errors import WsolError
 from wsol.maps.files import open_maps
+from wsol.options import build
+from wsol.settings.guess import guesses
 
 Rng = random.Random
 ODD: list[Any] = [
@@ -310,7 +315,63 @@ def case_images(draw: Rng, at: Path) -> None:
     data.image(data.samples()[0])
 
 
-CASES = (case_coco, case_coco, case_csv, case_lists, case_predictions, case_masks, case_maps, case_images)
+def broken(draw: Rng, content: bytes) -> bytes:
+    """Text with some of its words and lines changed; else bytes that are spoiled."""
+    if draw.random() < 0.3 or b"\0" in content:
+        return spoiled(draw, content) if draw.random() < 0.8 else draw.randbytes(draw.randrange(300))
+    text = content.decode("utf-8", "replace")
+    for _ in range(draw.randint(1, 3)):
+        words = [*re.finditer(r"[^\s,:<>\"\[\]{}()]+", text)]
+        lines = text.split("\n")
+        how = draw.random()
+        if how < 0.15:
+            del lines[draw.randrange(len(lines))]
+            text = "\n".join(lines)
+        elif how < 0.25:
+            lines.insert(draw.randrange(len(lines)), draw.choice(lines))
+            text = "\n".join(lines)
+        elif words:
+            word = draw.choice(words)
+            text = text[: word.start()] + text_of(odd(draw)) + text[word.end() :]
+    return spoiled(draw, text.encode("utf-8", "surrogatepass"))
+
+
+def case_tree(draw: Rng, at: Path) -> None:
+    """A published layout with a file changed, emptied, removed, or a folder in its place."""
+    name = draw.choice([*TREES])
+    key, writer = TREES[name]
+    root = at / "tree"
+    shutil.rmtree(root, ignore_errors=True)
+    writer(root)
+    options = next(guess for guess in guesses(root) if guess.key == key).options
+    file = draw.choice(sorted(path for path in root.rglob("*") if path.is_file()))
+    content = file.read_bytes()
+    how = draw.random()
+    file.unlink()
+    if how < 0.03:
+        file.mkdir()
+    elif how > 0.06:
+        file.write_bytes(broken(draw, content))
+    guesses(root)
+    data = build(datasets[key], options, where="dataset")
+    read_all(data)
+    for sample in data.samples():
+        data.image(sample)
+    data.notes()
+
+
+CASES = (
+    case_tree,
+    case_tree,
+    case_coco,
+    case_coco,
+    case_csv,
+    case_lists,
+    case_predictions,
+    case_masks,
+    case_maps,
+    case_images,
+)
 
 
 def run_case(seed: int, at: Path) -> str:

@@ -125,3 +125,9 @@ def test_lines_without_a_box_are_counted(write):
 def test_a_folder_of_lists_is_another_reader(images):
     with pytest.raises(DataError, match=r"use dataset=wsolevaluation dataset\.metadata="):
         Folder(images=str(images), annotations=str(images)).samples()
+
+
+def test_a_giant_column_name_leaves_the_sentence_short(write):
+    with pytest.raises(DataError, match=r"there is no column in .* called 'image_id'; there are ") as caught:
+        write(["1,2"], header=f"{'f' * 9000},{'g' * 9000}").samples()
+    assert len(str(caught.value)) < 500

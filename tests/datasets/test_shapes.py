@@ -274,7 +274,8 @@ def test_fingerprint_names_every_option_and_nothing_else() -> None:
                {"two_instances": 0.1}, {"distractors": 2.0}, {"scales": (0.3, 0.8)}, {"texture": 0.9}]  # fmt: skip
     assert len({Shapes(**options).fingerprint() for options in changed}) == len(changed)
     names = {key for options in changed for key in options}
-    assert names | {"limit"} == {field.name for field in fields(Shapes)}  # which is `n` by another name
+    choosing = {"limit", "classes", "size", "size_rule"}  # `limit` is `n` by another name
+    assert names | choosing == {field.name for field in fields(Shapes)}
     assert Shapes(n=1000, distractors=3, scales=[0.3, 0.9]).fingerprint() == Shapes().fingerprint()
 
 

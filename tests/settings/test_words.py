@@ -37,7 +37,7 @@ def test_fields_of_type_path_are_the_paths() -> None:
     names = [f"{group}.{f.name}" for group, record in records for f in fields(record)]
     paths = {name for name in names if holds_path(Word("", name, ""))}
     assert paths == {
-        *(f"dataset.{name}" for name in ("images", "annotations", "metadata", "masks")),
+        *(f"dataset.{name}" for name in ("images", "annotations", "metadata", "masks", "root", "names", "categories")),
         *(f"paths.{name}" for name in ("runs", "data")),
         *(f"model.{name}" for name in ("weights", "classes", "text")),
     }
@@ -72,7 +72,7 @@ def test_knobs_are_known_by_both_spellings(knob: str) -> None:
 def test_networks_and_datasets_are_chosen_with_options_too() -> None:
     settings = compose_settings(["model=resnet50[weights=/a/b,c.pth]", "dataset=cub[limit=8]", "view=squash[side=64]"])
     assert settings["model"]["weights"] == "/a/b,c.pth"
-    assert (settings["dataset"]["name"], settings["dataset"]["limit"]) == ("wsolevaluation", 8)
+    assert (settings["dataset"]["name"], settings["dataset"]["limit"]) == ("cub", 8)
     assert settings["view"] == {"name": "squash", "side": 64, "merge": "sum"}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from wsol.cli.table import VAL, settings_of
+from wsol.cli.table import NOT_HELD_OUT, VAL, settings_of
 from wsol.environment import versions
 from wsol.errors import ConfigError, RowsFailed
 from wsol.evaluation.adopt import adopt
@@ -96,6 +96,8 @@ def outcome(settings: Mapping[str, Any], *, dry: bool = False, table: bool = Tru
                 f"tau_from=val: dataset {settings['dataset'].get('name')} has no split option; run its other split "
                 "first and give tau_from=val:RUN"
             )
+        if settings["dataset"]["split"] == VAL:
+            raise ConfigError(f"tau_from=val: {NOT_HELD_OUT}")
         _, _, to_come = _run({**settings, "dataset": {**settings["dataset"], "split": VAL}}, profile)
     experiment, folder, missing = _run(settings, profile)
     value = math.nan

@@ -91,14 +91,15 @@ def _datasets() -> Rows:
     from wsol.datasets.base import datasets
     from wsol.options import defaults
 
-    rows = [
-        {"dataset": key, "about": _title(reader.__doc__), "options": ", ".join(defaults(reader))}
+    rows = {
+        key: {"dataset": key, "about": _title(reader.__doc__), "options": ", ".join(defaults(reader))}
         for key, reader in datasets.items()
-    ]
-    for name in choices.config_names("dataset"):
+    }
+    for name in choices.config_names("dataset"):  # some have the name of their reader
         reader = choices.content("dataset", name)["name"]
-        rows.append({"dataset": name, "about": choices.about("dataset", name), "options": f"those of {reader}"})
-    return rows
+        options = rows[name]["options"] if name == reader else f"those of {reader}"
+        rows[name] = {"dataset": name, "about": choices.about("dataset", name), "options": options}
+    return list(rows.values())
 
 
 def _views() -> Rows:

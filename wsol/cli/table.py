@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from wsol.report.numbers.summary import Settings
 
 VAL = "val"  # the split that thresholds are chosen on
+NOT_HELD_OUT = (
+    "these images are the val split themselves, so thresholds from it are not held out; choose split-half, or val:RUN "
+    "with a run on other images"
+)
 
 DESCRIPTION = """Print the table of one or several runs.
 
@@ -122,6 +126,8 @@ def settings_of(
 def sibling(run: RunFolder | None, runs: Path) -> RunFolder:
     """The newest run that differs from `run` in nothing but its images, which are those of the val split."""
     assert run is not None
+    if any(footer.run.split == VAL for footer in run.footers()):
+        raise ConfigError(f"{run.name}: {NOT_HELD_OUT}")
 
     def identity(folder: RunFolder) -> dict[str, Any]:
         return {k: v for k, v in folder.manifest.get("identity", {}).items() if k != "dataset_fingerprint"}

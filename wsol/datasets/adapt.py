@@ -78,7 +78,7 @@ class PythonDataset(Dataset):
         sizes: list[tuple[int, int]] = []
         boxes: list[NDArray[np.float64]] = []
         count = len(self.items)
-        for place in range(count if self.limit is None else min(count, self.limit)):
+        for place in range(count if self.at_most is None else min(count, self.at_most)):
             item = self._read(place)
             image = as_image(item["image"], where=f"item {place}")
             ids.append(str(item.get("image_id", f"{place:0{len(str(count))}d}")))

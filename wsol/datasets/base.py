@@ -7,35 +7,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, dataclass_transform
 
 import numpy as np
 
+from wsol.datasets.sample import Sample
+from wsol.datasets.selection import OfClasses, OfSize, Part
 from wsol.errors import ConfigError
 from wsol.options import Images, option
 from wsol.registry import Registry
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What is known of one image (of one class in it, where an image has several) without opening it.
-
-    Attributes
-    ----------
-    image_id : unique and stable in the dataset; rows, shards and random seeds are keyed by it.
-    label : class index as the network counts, from 0.
-    boxes_xyxy : (g, 4) float64, ground-truth boxes of that class, x0 y0 x1 y1 in pixels of the stored image.
-    size_wh : width and height of the stored image in pixels.
-    """
-
-    image_id: str
-    label: int
-    boxes_xyxy: NDArray[np.float64]
-    size_wh: tuple[int, int]
+__all__ = ["Dataset", "Sample", "dataset", "datasets"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,18 +34,41 @@ class Dataset(ABC):
     """
 
     key: ClassVar[str]
+    general: ClassVar[bool] = False  # a format for any data set: one's own reader comes first for ``dataset=PATH``
 
     limit: Images | None = option(None, help="evaluate only the first samples, in the order of their ids")
+    classes: tuple[str | int, ...] | None = option(
+        None, help="evaluate only these: names, or class indices as the data set counts; null for all"
+    )
+    size: Literal["small", "medium", "large"] | None = option(
+        None, help="evaluate only samples whose largest box has this size; null for all"
+    )
+    size_rule: Literal["coco", "share"] = option(
+        "coco",
+        help="what is small, medium, large: below, between and above areas of 32 x 32 and 96 x 96 pixels (coco), or "
+        "of a ninth and a quarter of the image (share)",
+    )
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise ConfigError(f"dataset.limit={self.limit} leaves no image; give 1 or more, or null for all")
+        if self.classes is not None and not self.classes:
+            raise ConfigError("dataset.classes=[] leaves no image; name at least one class, or null for all")
+
+    @classmethod
+    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:  # noqa: ARG003
+        """For ``dataset=PATH``: each set of options by which this reader can read what is at `path`; none if it can't.
+
+        They name every option that is a path. A look at names and first lines must do: there can be a million files.
+        """
+        return ()
 
     @abstractmethod
     def read(self) -> Sequence[Sample]:
-        """All samples, sorted by `image_id`; those beyond the first `limit` may be left out.
+        """All samples, sorted by `image_id`.
 
-        Called once. Raises DataError where annotations don't fit or nothing is left.
+        Called once. Where `at_most` is a number, that many are enough. Raises DataError where annotations don't fit or
+        nothing is left.
         """
 
     @abstractmethod
@@ -89,6 +100,11 @@ class Dataset(ABC):
         return False
 
     @property
+    def synonyms(self) -> Mapping[str, Sequence[str]]:
+        """By class name, such as a WordNet id, the words that the source has for it; empty where it has none."""
+        return {}
+
+    @property
     def category_ids(self) -> Mapping[str, int]:
         """Label by what else the annotations call a class: an id of their own, as text."""
         return {}
@@ -97,9 +113,26 @@ class Dataset(ABC):
         """The samples, sorted by `image_id`; at most `limit`. Raises as `read`."""
         return self._samples
 
+    @property
+    def at_most(self) -> int | None:
+        """How many samples are enough to read; None for all, as where some are left out before the first are taken."""
+        return self.limit if self.classes is None and self.size is None else None
+
+    def notes(self) -> Sequence[str]:
+        """Sentences under every table: what was chosen of images and annotations that moves its numbers."""
+        return tuple(part.note for part in self._parts)
+
     @cached_property
     def _samples(self) -> tuple[Sample, ...]:
-        return tuple(self.read())[: self.limit]
+        samples = tuple(self.read())
+        for part in self._parts:
+            samples = part.of(samples)
+        return samples[: self.limit]
+
+    @property
+    def _parts(self) -> tuple[Part, ...]:
+        classes = () if self.classes is None else (OfClasses(self.classes, self.class_names),)
+        return (*classes, *(() if self.size is None else (OfSize(self.size, self.size_rule),)))
 
     def fingerprint(self) -> str:
         """A short hash of everything that decides rows: annotations, split, drawing parameters; not the paths."""

@@ -40,6 +40,13 @@ class Renumbered(Dataset):
     def class_names(self) -> Sequence[str]:
         return self.names
 
+    @property
+    def split(self) -> str:
+        return self.inner.split
+
+    def notes(self) -> Sequence[str]:
+        return self.inner.notes()
+
     def read(self) -> Sequence[Sample]:
         return [replace(sample, label=self.numbers[sample.label]) for sample in self.inner.samples()]
 
@@ -82,6 +89,7 @@ def match_class_indices(data: Dataset, class_names: Sequence[str], num_classes: 
         return _renumbered(data, {label: places[_plain(name)][0] for label, name in names.items()}, class_names)
     known = wnids()
     if num_classes == len(known) and all(name in known for name in names.values()):
+        _check_order({name: known[name] for name in names.values()}, data, class_names)
         return _renumbered(data, {label: known[name] for label, name in names.items()}, class_names or list(known))
     if not class_names and len(data.class_names) == num_classes:
         return data
@@ -96,6 +104,20 @@ def match_class_indices(data: Dataset, class_names: Sequence[str], num_classes: 
         f"{what}: give model.classes=FILE, with one name per line in the network's order (wsol.evaluate: class_names), "
         "or write the network's class indices as labels"
     )
+
+
+def _check_order(numbers: Mapping[str, int], data: Dataset, class_names: Sequence[str]) -> None:
+    """Raises DataError where most classes of a network bear other names than the source has for their WordNet ids."""
+    words = {name: {*map(_plain, data.synonyms.get(name, ()))} for name in numbers} if class_names else {}
+    told = {name: class_names[numbers[name]] for name in words if words[name]}
+    others = [name for name, called in told.items() if _plain(called) not in words[name]]
+    if 2 * len(others) > len(told):  # a few names differ: two classes are cranes
+        first = others[0]
+        raise DataError(
+            f"{len(others)} of {len(told)} classes have other names in the network than in dataset {data.key}: class "
+            f"{numbers[first]} is {told[first]!r}, and {first} is {data.synonyms[first][0]!r}; is the network's order "
+            "that of the sorted WordNet ids? Give model.classes=FILE, with one WordNet id per line in its order"
+        )
 
 
 def _renumbered(data: Dataset, numbers: Mapping[int, int], names: Sequence[str]) -> Dataset:

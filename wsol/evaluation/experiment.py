@@ -221,6 +221,7 @@ class Experiment:
                 source="stored" if self.stored else "network" if self.classifier else "fixed",
                 device=self.numerics.device.split(":")[0],
                 precision=self.numerics.precision,
+                notes=tuple(self.dataset.notes()),
             ),
             variants={v.key: variant_info(v, self._defaults(v)) for v in self.variants},
             protocols={p.name: protocol_info(p, None if self.stored else self.view) for p in self.protocols},

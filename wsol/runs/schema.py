@@ -173,6 +173,7 @@ class RunInfo:
     view, side : its name, and the side of its canvas in pixels, 0 where the maps do not say.
     source : where maps are from: ``network``, ``fixed`` (sizes alone) or ``stored`` (files).
     trained : False where the network's weights are random.
+    notes : sentences on what was chosen of images and annotations, for under the table.
     """
 
     dataset: str
@@ -186,6 +187,7 @@ class RunInfo:
     trained: bool = True
     device: str = "cpu"
     precision: str = "float32"
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +231,7 @@ class Footer:
             **{
                 **plain,
                 "work": tuple((variant, measure) for variant, measure in plain["work"]),
-                "run": RunInfo(**plain["run"]),
+                "run": _made(RunInfo, plain["run"]),
                 "variants": {k: _made(VariantInfo, v) for k, v in plain["variants"].items()},
                 "protocols": {k: _made(ProtocolInfo, v) for k, v in plain["protocols"].items()},
                 "metrics": {k: MetricInfo(**v) for k, v in plain["metrics"].items()},

@@ -211,8 +211,8 @@ def _options(group: str, name: str) -> dict[str, Any]:
         return {**defaults(ModelSpec), "name": name}
     if name not in registered(group):
         return _from_file(group, name)
-    if group == "dataset":
-        options = {"name": name, **defaults(registered(group)[name])}
+    if group == "dataset":  # a file of the same name says where its folders are
+        options = {"name": name, **defaults(registered(group)[name]), **_from_file(group, name)}
     elif group == "method":
         from wsol.methods._variants import config_of
 

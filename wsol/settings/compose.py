@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from wsol.environment import conf_dir
 from wsol.errors import ConfigError, WsolError, unknown
 from wsol.settings import choices, words
+from wsol.settings.guess import with_formats
 from wsol.settings.source import address
 from wsol.settings.words import Word
 
@@ -66,7 +67,7 @@ def checked(typed: Sequence[str], *, multirun: bool = False, lists: bool = False
     multirun : words may have several values, for a run each.
     lists : ``model=[resnet50,vgg16]`` is a run each, too, and one table.
     """
-    given = [Word.of(text) for text in typed]
+    given = [with_formats(Word.of(text)) for text in typed]
     together = False
     if lists:
         alone = [replace(word, value=",".join(words.listed(word) or [word.value or ""])) for word in given]

@@ -97,10 +97,14 @@ def listed(word: Word) -> list[str]:
 
 
 def _chosen_word(word: Word) -> Word:
-    # null, nothing, and Hydra's own ways to sweep stay as they are
-    if not word.value or re.fullmatch(r"null|(choice|glob|shuffle|sort)\(.*\)", word.value):
+    if not word.value or is_hydra_s(word.value):
         return word
     return replace(word, value=",".join(_choice(word, part) for part in split(word.value)))
+
+
+def is_hydra_s(value: str) -> bool:
+    """Whether a choice is null, or one of Hydra's own ways to sweep, which stay as they are."""
+    return re.fullmatch(r"null|(choice|glob|shuffle|sort)\(.*\)", value) is not None
 
 
 def _choice(word: Word, part: str) -> str:

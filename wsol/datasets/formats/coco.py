@@ -18,6 +18,7 @@ from wsol.datasets import checks, files
 from wsol.datasets.base import Sample, dataset
 from wsol.datasets.fields import Side, Whole, check_unique, read_json, short
 from wsol.datasets.files import FileDataset
+from wsol.datasets.listing import is_there, listing
 from wsol.datasets.segments import Segmentation, decode
 from wsol.errors import DataError
 from wsol.options import option
@@ -79,6 +80,13 @@ class Coco(FileDataset):
         "contiguous",
         help="label numbers: the category's place among the sorted ids (contiguous), or its id",
     )
+
+    @classmethod
+    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+        ranked = [(_rank(file), file) for file in _json_files(path) if _is_coco(file)]
+        best = min((rank for rank, _ in ranked), default=0)
+        chosen = [file for rank, file in ranked if rank == best]
+        return [{"images": _folder_of_images(file), "annotations": str(file)} for file in chosen]
 
     @property
     def numbers_names(self) -> bool:
@@ -172,7 +180,7 @@ class Coco(FileDataset):
         if not rows:
             raise DataError(f"{self.annotations} has no image with a box: the dataset is empty")
         check_unique((name for name, _, _ in rows), self.annotations, what="image id")
-        return {name: (image, objects) for name, image, objects in sorted(rows, key=lambda r: r[0])[: self.limit]}
+        return {name: (image, objects) for name, image, objects in sorted(rows, key=lambda r: r[0])[: self.at_most]}
 
     def read(self) -> Sequence[Sample]:
         rows = list(self._rows.values())
@@ -186,6 +194,64 @@ class Coco(FileDataset):
         boxes = np.where(np.abs(boxes - inside) <= ROUNDING, inside, boxes)
         labels = [self._labels[objects[0].category_id] for _, objects in rows]
         return checks.make_samples(list(self._rows), labels, sizes, boxes, owners, where=self.annotations)
+
+
+class _Outline(Struct, frozen=True):
+    """The tables of a COCO file, unread."""
+
+    images: msgspec.Raw
+    annotations: msgspec.Raw
+    categories: msgspec.Raw
+
+
+class _FileName(Struct, frozen=True):
+    """What is read of an image to find its folder."""
+
+    file_name: str
+
+
+SPLITS = ("val", "test", "train")  # in the order in which a tree's file is guessed; a file of none comes first
+NOT_OBJECTS = ("captions_", "person_keypoints_", "image_info_", "stuff_", "panoptic_")
+MOST_FILES = 20  # that are looked into: a folder with a JSON per image is of another format
+
+
+def _json_files(path: Path) -> list[Path]:
+    if path.suffix == ".json" and path.is_file():
+        return [path]
+    folders = [path, path / "annotations", *(path / name for name in listing(path).folders if _split_in(name))]
+    files = (folder / name for folder in folders for name in listing(folder).files)
+    known = [f for f in files if f.suffix == ".json" and not f.name.startswith(NOT_OBJECTS)]
+    return known if len(known) <= MOST_FILES else []
+
+
+def _is_coco(file: Path) -> bool:
+    try:
+        msgspec.json.decode(file.read_bytes(), type=_Outline)
+    except (msgspec.MsgspecError, OSError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def _split_in(name: str) -> str:
+    return next((split for split in SPLITS if split in name), "")
+
+
+def _rank(file: Path) -> int:
+    split = _split_in(file.name) or _split_in(file.parent.name)
+    return 1 + SPLITS.index(split) if split else 0
+
+
+def _folder_of_images(file: Path) -> str | None:
+    """The folder around an annotation file that has its first image; None where no folder has."""
+    try:
+        images = msgspec.json.decode(msgspec.json.decode(file.read_bytes(), type=_Outline).images, type=list[_FileName])
+    except (msgspec.MsgspecError, OSError, ValueError, RecursionError):
+        return None
+    name = file.stem.rpartition("_")[2]  # val2017 of instances_val2017
+    roots = [file.parent, file.parent.parent]
+    places = [root / part for root in roots for part in ("", "images", name, f"images/{name}") if part != "."]
+    found = (place for place in places if images and is_there(place / images[0].file_name))
+    return next(map(str, found), None)
 
 
 def _order(c: int | str) -> tuple[int, int | str]:

@@ -13,6 +13,7 @@ from wsol.datasets import checks, files
 from wsol.datasets.base import Sample, dataset
 from wsol.datasets.fields import Side, check_unique, each_as, read_table, short, whole_number
 from wsol.datasets.files import FileDataset
+from wsol.datasets.listing import is_there, listing
 from wsol.errors import DataError, unknown
 from wsol.options import option
 
@@ -35,6 +36,16 @@ class Folder(FileDataset):
     annotations: Path = option(
         help="the CSV file with a header line; with columns width,height no image is opened for its size"
     )
+
+    @classmethod
+    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+        names = [path] if path.is_file() else [path / name for name in listing(path).files]
+        tables = [(file, first) for file in names if file.suffix == ".csv" and (first := _first_image(file))]
+        options = []
+        for file, image in tables:
+            places = (place for place in (file.parent, file.parent / "images") if is_there(place / image))
+            options.append({"images": next(map(str, places), None), "annotations": str(file)})
+        return options
 
     @property
     def numbers_names(self) -> bool:
@@ -129,7 +140,7 @@ class Folder(FileDataset):
             for label, its_boxes in labels.items()
         ]
         check_unique((name for name, _ in rows), self.annotations, what="image id")
-        return dict(sorted(rows, key=lambda row: row[0])[: self.limit])
+        return dict(sorted(rows, key=lambda row: row[0])[: self.at_most])
 
     def read(self) -> Sequence[Sample]:
         rows = list(self._rows.values())
@@ -144,6 +155,15 @@ class Folder(FileDataset):
         boxes = np.array([box for _, _, its_boxes, _ in rows for box in its_boxes], np.float64)
         labels = [self._labels[label] for _, label, _, _ in rows]
         return checks.make_samples(list(self._rows), labels, sizes, boxes, owners, where=self.annotations)
+
+
+def _first_image(file: Path) -> str:
+    """The image of a table's first line; empty where the columns are others."""
+    try:
+        header, rows = read_table(file)
+        return next(rows)[1]["image_id"] if {*COLUMNS} <= {*header} else ""
+    except (DataError, StopIteration):
+        return ""
 
 
 def _is_number(text: str) -> bool:

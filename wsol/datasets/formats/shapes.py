@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+CHOOSING = ("limit", "classes", "size", "size_rule")  # options that choose among drawn images
 DRAWING_VERSION = 1  # raise it with every change of a pixel, a box or a label: it is part of the fingerprint
 SPLIT_SIZES = {"train": 6000, "val": 1000, "test": 1000}
 RANGES = {
@@ -101,7 +102,10 @@ class Shapes(Dataset):
         return self.scene(sample).mask()
 
     def fingerprint(self) -> str:
-        return self._hash(self._size)
+        if self.classes is None and self.size is None:
+            return self._hash(self._size)
+        size = self.size and (self.size, self.size_rule)
+        return self._hash(self._size, classes=self.classes, size=size, limit=self.limit)
 
     def stamp(self, sample: Sample) -> str:
         return self._drawing
@@ -110,10 +114,13 @@ class Shapes(Dataset):
     def _drawing(self) -> str:
         return self._hash(None)
 
-    def _hash(self, count: int | None) -> str:
-        """Of the options that images are drawn by and, where given, of their number."""
-        options = asdict(self) | {"n": count, "drawing": DRAWING_VERSION}
-        del options["limit"]
+    def _hash(self, count: int | None, **more: Any) -> str:
+        """Of the options that images are drawn by and, where given, of their number and what is chosen of them."""
+        options = {k: v for k, v in asdict(self).items() if k not in CHOOSING} | {
+            "n": count,
+            "drawing": DRAWING_VERSION,
+        }
+        options |= more
         return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
 
     def scene(self, sample: Sample) -> Scene:
@@ -126,7 +133,7 @@ class Shapes(Dataset):
     @property
     def _size(self) -> int:
         size = SPLIT_SIZES[self.split] if self.n is None else self.n
-        return size if self.limit is None else min(size, self.limit)
+        return size if self.at_most is None else min(size, self.at_most)
 
     @cached_property
     def _recipe(self) -> Recipe:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,11 +13,16 @@ from wsol.datasets import checks, files
 from wsol.datasets.base import Sample, dataset
 from wsol.datasets.fields import Whole, check_unique, each_as, read_lines, short
 from wsol.datasets.files import FileDataset
+from wsol.datasets.listing import is_there, listing
 from wsol.errors import DataError
 from wsol.options import option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+LIST = "image_ids.txt"  # by which a metadata folder is known
+SPLITS = ("test", "val", "train")  # in the order in which a folder's split is guessed
 
 
 @dataset("wsolevaluation")
@@ -29,6 +34,8 @@ class WsolEvaluation(FileDataset):
     `boxes_xyxy` is (0, 4) there.
     """
 
+    general: ClassVar[bool] = True
+
     metadata: Path = option(
         help="folder with image_ids.txt, class_labels.txt, image_sizes.txt and localization.txt; where the sizes "
         "file is empty (OpenImages), sizes come from the images"
@@ -36,6 +43,11 @@ class WsolEvaluation(FileDataset):
     masks: Path | None = option(None, help="folder that the masks in localization.txt are relative to; null for none")
     labels_only: bool = option(False, help="do not require boxes or masks, which training splits have none of")
     called: str = option("", help="what runs and tables call it, for example ilsvrc")
+    split: str = option("", help="the folder in or beside `metadata` to read: train, val or test; empty for itself")
+
+    @classmethod
+    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+        return [metadata_options(folder) for folder in metadata_folders(path)]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -44,7 +56,7 @@ class WsolEvaluation(FileDataset):
             object.__setattr__(self, "key", self.called)
 
     def file_name(self, sample: Sample) -> str:
-        return sample.image_id
+        return self._file_of(sample.image_id)
 
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
         """Union of the image's masks; 255 where only an ignore mask is set.
@@ -85,37 +97,30 @@ class WsolEvaluation(FileDataset):
 
     @cached_property
     def _folder(self) -> Path:
-        return files.existing(self.metadata, option="dataset.metadata", folder=True)
+        folder = files.existing(self.metadata, option="dataset.metadata", folder=True)
+        if not self.split or (folder.name == self.split and (folder / LIST).is_file()):
+            return folder
+        places = (folder / self.split, folder.parent / self.split)
+        found = next((place for place in places if (place / LIST).is_file()), None)
+        if found is None:
+            raise DataError(f"dataset.split={self.split}: there are no such lists in or beside {folder}")
+        return found
 
     @cached_property
     def _ids(self) -> tuple[str, ...]:
         """Sorted, the first `limit` of them."""
-        path = self._file("image_ids.txt")
+        path = self._file(LIST)
         ids = [line for _, line in read_lines(path)]
         if not ids:
             raise DataError(f"{path} lists no image: the dataset is empty")
         check_unique(ids, path, what="image id")
-        return tuple(sorted(ids)[: self.limit])
+        return tuple(sorted(ids)[: self.at_most])
 
     def read(self) -> Sequence[Sample]:
         ids, place = self._ids, {image_id: i for i, image_id in enumerate(self._ids)}
         labels = self._by_image("class_labels.txt", 1, Whole)
         checks.check_all("label", ids, labels, where=self._folder / "class_labels.txt")
-        images = self.present(ids)
-        sizes = self._by_image("image_sizes.txt", 2, Whole)
-        if sizes:
-            checks.check_all("size", ids, sizes, where=self._folder / "image_sizes.txt")
-            sizes_wh = [(sizes[i][0], sizes[i][1]) for i in ids]
-        elif images is not None:
-            sizes_wh = self.sizes_of(images, ids)
-        elif self._mask_files and self.masks is not None:  # maps that are scored without their images
-            self._check_masks()
-            sizes_wh = files.header_sizes(Path(self.masks).expanduser(), [self._mask_files[i][0][0] for i in ids])
-        else:
-            raise DataError(
-                f"{self._folder / 'image_sizes.txt'} is empty, so sizes are unknown: name the folder of the images, "
-                "or of the masks"
-            )
+        sizes_wh = self._sizes(ids, self.present(map(self._file_of, ids)))
         boxes, owners = np.zeros((0, 4)), np.zeros(0, np.int64)
         if self._mask_files:
             self._check_masks()
@@ -127,6 +132,26 @@ class WsolEvaluation(FileDataset):
             boxes = np.array([box for _, box in mine], np.float64)
         classes = [labels[i][0] for i in ids]
         return checks.make_samples(ids, classes, sizes_wh, boxes, owners, where=self._folder)
+
+    def _file_of(self, image_id: str) -> str:
+        """The image file of an id."""
+        return image_id
+
+    def _sizes(self, ids: Sequence[str], images: Path | None) -> list[tuple[int, int]]:
+        """Of the sizes file, or where it is empty of the images in a folder, or of the masks. Raises DataError."""
+        sizes = self._by_image("image_sizes.txt", 2, Whole)
+        if sizes:
+            checks.check_all("size", ids, sizes, where=self._folder / "image_sizes.txt")
+            return [(sizes[i][0], sizes[i][1]) for i in ids]
+        if images is not None:
+            return self.sizes_of(images, [self._file_of(i) for i in ids])
+        if self._mask_files and self.masks is not None:  # maps that are scored without their images
+            self._check_masks()
+            return files.header_sizes(Path(self.masks).expanduser(), [self._mask_files[i][0][0] for i in ids])
+        raise DataError(
+            f"{self._folder / 'image_sizes.txt'} is empty, so sizes are unknown: name the folder of the images, "
+            "or of the masks"
+        )
 
     @cached_property
     def _mask_files(self) -> dict[str, list[tuple[str, str]]]:
@@ -199,3 +224,25 @@ def _are_masks(line: str) -> bool:
     """Whether a line of localization.txt ends in file names; with boxes it ends in numbers."""
     fields = line.rsplit(",", 2)
     return len(fields) == 3 and Path(fields[1]).suffix[1:2].isalpha()
+
+
+def metadata_folders(path: Path) -> list[Path]:
+    """The folders of lists at a path: itself, or one split of each set in its folder ``metadata``."""
+    if (path / LIST).is_file():
+        return [path]
+    roots = [path, path / "metadata", *(path / "metadata" / name for name in listing(path / "metadata").folders)]
+    splits = ([root / name for name in ("", *SPLITS)] for root in roots)
+    found = [next((folder for folder in some if (folder / LIST).is_file()), None) for some in splits]
+    return list(dict.fromkeys(folder for folder in found if folder is not None))
+
+
+def metadata_options(folder: Path) -> dict[str, str | None]:
+    """How to read a folder of lists: its images and masks are looked for in the folders around it."""
+    with (folder / LIST).open(encoding="utf-8", errors="replace") as file:
+        image_id = file.readline().strip()
+    beside = [folder, *folder.parents[:3]]
+    places = [*beside, *(place / "images" for place in beside), *(place / folder.parent.name for place in beside)]
+    images = next((place for place in places if image_id and is_there(place / image_id)), None)
+    around = None if images is None else str(images)
+    split = folder.name if folder.name in SPLITS else ""
+    return {"images": around, "metadata": str(folder), "masks": around, "split": split}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WIDTH = 1024  # channels of the two convolutions before the classes
 
 
-class InceptionB(inception.InceptionB):
+class InceptionB(inception.InceptionB):  # type: ignore[misc]
     """torchvision's block that halves the grid, here at stride 1 with padding: (B, 288, h, w) to (B, 768, h, w)."""
 
     def __init__(self) -> None:

@@ -26,9 +26,9 @@ def resnet50_gap(*, num_classes: int = 1000, grid: int = 14) -> nn.Module:
     ConfigError : a grid other than 14 or 28.
     """
     check_grid("resnet50_gap", grid)
-    network = resnet50(weights=None, num_classes=num_classes)
-    for stage in (network.layer4, *([network.layer3] if grid == 28 else [])):
-        first: Any = stage[0]
+    network: nn.Module = resnet50(weights=None, num_classes=num_classes)
+    for stage in ("layer4", "layer3")[: 1 if grid == 14 else 2]:
+        first: Any = network.get_submodule(f"{stage}.0")
         first.conv2.stride = (1, 1)
         first.downsample[0].stride = (1, 1)
     return network

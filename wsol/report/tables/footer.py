@@ -32,6 +32,7 @@ def footer(
 ) -> list[str]:
     """What a reader must know to compare; `costed` where there are columns of costs."""
     notes = [_data(group) for group in grouped(summaries, apart_from_seed)]
+    notes += dict.fromkeys(note for s in summaries for note in s.info.notes)
     if not all(s.info.trained for s in summaries):
         notes.append("The weights are random: such rows show what the protocol scores without any training.")
     known = {name: protocol for s in summaries for name, protocol in s.protocols.items()}

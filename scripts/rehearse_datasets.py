@@ -1,0 +1,169 @@
+"""Rehearse a run at full size: ImageNet val and CUB in their official layouts, with drawn images.
+
+    python scripts/rehearse_datasets.py [--n 50000] [--folder DIR]
+
+Writes the two trees (at most `n` images each), points `wsol run dataset=PATH` at each, kills it with SIGKILL once its
+first rows are written, starts the same command again, and checks that it resumes, prints its table and has a row for
+each image. Prints, as Markdown: seconds to start, seconds of the run, peak memory, and disk per image. What memory
+grows by per image is the difference of two runs, such as --n 1000 and --n 50000.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+
+from wsol.datasets.labels import wnids
+from wsol.runs.folder import RunFolder
+
+IMAGENET, CUB = 50_000, 5_794  # images of the real sets
+SIZE_WH = (80, 60)
+PATTERNS = 64  # different drawings; a comment makes each file's content its own
+NETWORK = "model=resnet18[weights=random,input_size=32{classes}]"
+CHOSEN = ["method=[centerbox]", "metric=[]", "protocol=[choe2020_v2]", "engine.device=cpu"]
+LONGEST = 6 * 3600  # seconds of one run
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a set took."""
+
+    name: str
+    images: int
+    start_s: float  # until the first rows are there
+    resumed_s: float  # the second command, to its end
+    peak_mb: float
+    rows_bytes: int
+
+
+def main(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--n", type=int, default=IMAGENET, help="images per set, at most those of the real one")
+    parser.add_argument("--folder", type=Path, help="where the trees are written and kept; else a temporary folder")
+    given = parser.parse_args(words)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = given.folder or Path(temporary)
+        measured = []
+        for name, write, most, classes in (("imagenet", imagenet, IMAGENET, 1000), ("cub", cub, CUB, 200)):
+            count = min(given.n, most)
+            root = folder / name
+            if not root.exists():
+                print(f"writing {count} images of {name} to {root}", file=sys.stderr)
+                write(root, count)
+            measured.append(rehearse(name, root, folder / f"runs-{name}", count, classes))
+    print("| data set | images | first rows after | resumed run | peak memory | rows on disk |")
+    print("|---|---|---|---|---|---|")
+    for one in measured:
+        disk = f"{one.rows_bytes / one.images:.0f} bytes per image"
+        times = f"{one.start_s:.0f} s | {one.resumed_s:.0f} s"
+        print(f"| {one.name} | {one.images} | {times} | {one.peak_mb:.0f} MB | {disk} |")
+    return 0
+
+
+def rehearse(name: str, root: Path, runs: Path, count: int, classes: int) -> Measured:
+    """Start, kill, resume and check one set. Raises AssertionError where anything is not as it should be."""
+    network = NETWORK.format(classes="" if classes == 1000 else f",num_classes={classes}")
+    shard = f"engine.shard_size={max(1, min(1000, count // 5))}"
+    command = [sys.executable, "-m", "wsol", "run", f"dataset={root}", network, *CHOSEN, shard, f"paths.runs={runs}"]
+    before, started = rows(runs), time.monotonic()
+    assert not before, f"{runs} has rows already; remove it"
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    while not rows(runs):
+        assert first.poll() is None, f"{' '.join(command)} ended before it could be killed: give a larger --n"
+        assert time.monotonic() - started < LONGEST
+        time.sleep(0.05)
+    start_s = time.monotonic() - started
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    kept = {file: file.stat().st_mtime_ns for file in rows(runs)}
+    started = time.monotonic()
+    second = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert second.stdout is not None
+    printed = second.stdout.read()
+    _, status, usage = os.wait4(second.pid, 0)
+    resumed_s = time.monotonic() - started
+    assert os.waitstatus_to_exitcode(status) == 0, printed
+    assert f"is read as {name}" in printed, printed
+    assert f"({count} images)" in printed, printed
+    unchanged = [file for file, changed in kept.items() if file.exists() and file.stat().st_mtime_ns == changed]
+    assert unchanged, "the second run wrote what the first one had written"
+    (run,) = (folder.parent for folder in runs.rglob("rows") if folder.is_dir())
+    ((_, table),) = RunFolder(run).tables().items()
+    assert sorted(set(table["image_id"].to_pylist())) == sorted(table["image_id"].to_pylist())
+    assert table.num_rows == count, f"{table.num_rows} rows for {count} images"
+    disk = sum(file.stat().st_size for file in rows(runs))
+    return Measured(name, count, start_s, resumed_s, usage.ru_maxrss / 1024, disk)
+
+
+def rows(runs: Path) -> list[Path]:
+    """The files of rows below a folder of runs."""
+    return sorted(runs.rglob("rows/*.parquet"))
+
+
+def imagenet(root: Path, count: int) -> None:
+    """Both official archives unpacked: images in folders of WordNet ids, boxes as XML."""
+    names, images = list(wnids()), drawn()
+    boxes = root / "ILSVRC2012_bbox_val_v3" / "val"
+    boxes.mkdir(parents=True)
+    width, height = SIZE_WH
+    for number in range(1, count + 1):
+        wnid, stem = names[number * 7919 % len(names)], f"ILSVRC2012_val_{number:08d}"
+        folder = root / "val" / wnid
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{stem}.JPEG").write_bytes(images[number % PATTERNS] + number.to_bytes(4, "big"))
+        x0, y0 = number % (width // 2), number % (height // 2)
+        corners = {"xmin": x0, "ymin": y0, "xmax": x0 + width // 2 - 1, "ymax": y0 + height // 2 - 1}
+        bounds = "".join(f"<{corner}>{value}</{corner}>" for corner, value in corners.items())
+        size = f"<size><width>{width}</width><height>{height}</height><depth>3</depth></size>"
+        one = f"<object><name>{wnid}</name><bndbox>{bounds}</bndbox></object>"
+        (boxes / f"{stem}.xml").write_text(f"<annotation><filename>{stem}</filename>{size}{one}</annotation>")
+
+
+def cub(root: Path, count: int) -> None:
+    """CUB_200_2011 as unpacked, half of it the training split, of whose images nobody needs the files."""
+    images = drawn()
+    tables: dict[str, list[str]] = {
+        name: [] for name in ("images", "image_class_labels", "train_test_split", "bounding_boxes")
+    }
+    for number in range(1, 2 * count + 1):
+        label, train = number * 7919 % 200 + 1, number % 2
+        name = f"{label:03d}.Bird_{label}/Bird_{label}_{number:05d}.jpg"
+        tables["images"].append(f"{number} {name}")
+        tables["image_class_labels"].append(f"{number} {label}")
+        tables["train_test_split"].append(f"{number} {train}")
+        tables["bounding_boxes"].append(f"{number} {number % 30}.0 {number % 20}.0 40.0 30.0")
+        if not train:
+            file = root / "images" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(images[number % PATTERNS] + number.to_bytes(4, "big"))
+    tables["classes"] = [f"{label} {label:03d}.Bird_{label}" for label in range(1, 201)]
+    for name, lines in tables.items():
+        (root / f"{name}.txt").write_text("\n".join(lines) + "\n")
+
+
+def drawn() -> list[bytes]:
+    """JPEG files of random blobs."""
+    draw = np.random.default_rng(0)
+    files = []
+    for _ in range(PATTERNS):
+        coarse = PIL.Image.fromarray(draw.integers(0, 256, (6, 8, 3), np.uint8))
+        file = io.BytesIO()
+        coarse.resize(SIZE_WH, PIL.Image.Resampling.BICUBIC).save(file, "JPEG")
+        files.append(file.getvalue())
+    return files
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,133 @@
+"""ImageNetV2 (Recht et al., 2019) with the boxes of Choe et al. (2020), whatever its images are called."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from wsol.datasets.base import dataset
+from wsol.datasets.fields import Whole, read_table, short
+from wsol.datasets.files import existing, header_sizes
+from wsol.datasets.formats.wsolevaluation import LIST, WsolEvaluation
+from wsol.datasets.listing import listing
+from wsol.errors import DataError, unknown
+from wsol.options import option
+
+LISTS = "metadata/ILSVRC/val"  # of the archive of wsolevaluation
+OLD = "val2/"  # how its ids begin
+COLUMNS = ("image_id", "file")
+
+
+@dataset("imagenetv2")
+class ImageNetV2(WsolEvaluation):
+    """ImageNetV2, threshold0.7, with the lists of wsolevaluation (its ILSVRC/val).
+
+    The lists are for names that downloads had until 2022, ``0/0.jpeg`` to ``999/9.jpeg``; folders are class indices.
+    Today's downloads have hashes as names, and no mapping was published. It is recovered where it can be: an image is
+    the listed one of its class if both have a size that no other image of the class has. The others are not guessed.
+    """
+
+    general: ClassVar[bool] = False
+
+    names: Path | None = option(
+        None, help="CSV with columns image_id,file that maps the lists' ids to your files; null to recover it"
+    )
+    undecided: Literal["fail", "leave_out"] = option(
+        "fail", help="what to do where sizes don't decide which image a listed one is: fail, or leave those images out"
+    )
+
+    @classmethod
+    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+        inner = [path / name for name in listing(path).folders if name.startswith("imagenetv2")]
+        return [options for folder in (path, *inner) if (options := _options(folder)) is not None]
+
+    def notes(self) -> Sequence[str]:
+        self.samples()
+        left_out = len(self._listed) - len(self._files)
+        about = f"{left_out} of {len(self._listed)} images are left out: their names can't be recovered."
+        return (*super().notes(), *([about] if left_out else []))
+
+    def _file_of(self, image_id: str) -> str:
+        return self._files.get(image_id, image_id)
+
+    @cached_property
+    def _ids(self) -> tuple[str, ...]:
+        return tuple(i for i in self._listed if i in self._files)[: self.at_most]
+
+    @cached_property
+    def _listed(self) -> tuple[str, ...]:
+        """The ids of the lists, sorted."""
+        return tuple(sorted(self._labels))
+
+    @cached_property
+    def _labels(self) -> dict[str, int]:
+        return {image_id: values[0] for image_id, values in self._by_image("class_labels.txt", 1, Whole).items()}
+
+    @cached_property
+    def _files(self) -> Mapping[str, str]:
+        """Image id to file, of the images whose file is known. Raises DataError where that is not allowed to be few."""
+        if self.images is None:
+            return {i: i for i in self._listed}
+        folder = existing(self.images, option="dataset.images", folder=True)
+        if self.names is not None:
+            return self._from_table(self.names)
+        prefix = OLD if (folder / OLD).is_dir() else ""
+        there = {
+            name: [f"{prefix}{name}/{file}" for file in listing(folder / prefix / name).images]
+            for name in listing(folder / prefix).folders
+        }
+        named = {i: f"{prefix}{i.removeprefix(OLD)}" for i in self._listed}
+        known = {file for files in there.values() for file in files}
+        if known & {*named.values()}:  # the old names; a missing image is missing
+            return named
+        decided = self._recovered(folder, there)
+        if len(decided) < len(named) and self.undecided == "fail":
+            first = next(i for i in self._listed if i not in decided)
+            raise DataError(
+                f"the {sum(map(len, there.values()))} images under {folder} have other names than the lists' "
+                f"({short(first)}), and class and size decide {len(decided)} of {len(named)}: give dataset.names=CSV "
+                "with image_id,file, or dataset.undecided=leave_out to evaluate those alone"
+            )
+        if not decided:
+            raise DataError(f"no image under {folder} has the class and size of a listed one: are they threshold0.7?")
+        return decided
+
+    def _recovered(self, folder: Path, there: Mapping[str, Sequence[str]]) -> dict[str, str]:
+        """Image id to file, where one listed image and one file of a class have a size that no other of it has."""
+        sizes = self._by_image("image_sizes.txt", 2, Whole)
+        wanted: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
+        for image_id, label in self._labels.items():
+            if image_id in sizes:
+                wanted[str(label), sizes[image_id]].append(image_id)
+        found: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
+        for name, files in there.items():
+            for file, size in zip(files, header_sizes(folder, files), strict=True):
+                found[name, size].append(file)
+        pairs = ((ids, found.get(key, [])) for key, ids in wanted.items())
+        return {ids[0]: files[0] for ids, files in pairs if len(ids) == 1 and len(files) == 1}
+
+    def _from_table(self, path: Path) -> dict[str, str]:
+        header, rows = read_table(existing(path, option="dataset.names", folder=False))
+        for column in COLUMNS:
+            if column not in header:
+                raise unknown(f"column in {path} called", column, header, error=DataError)
+        files = {line["image_id"]: line["file"] for _, line in rows}
+        strange = next((i for i in files if i not in self._labels), None)
+        if strange is not None:
+            raise DataError(f"{path} names {short(strange)}, which is not an id of {self._folder}")
+        return files
+
+
+def _options(images: Path) -> dict[str, str | None] | None:
+    """How to read a folder of class indices, with the lists beside it; None where it is none, or has neither."""
+    names = listing(images).folders
+    if not names or not all(name.isdecimal() for name in names):
+        return None
+    lists = next((p / LISTS for p in (images, *images.parents[:2]) if (p / LISTS / LIST).is_file()), None)
+    if lists is None and not images.name.startswith("imagenetv2"):
+        return None
+    options = {"images": str(images), "metadata": str(lists or images.parent / LISTS), "split": "val"}
+    return {**options, "masks": None, "names": None}

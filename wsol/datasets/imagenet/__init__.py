@@ -1,0 +1,1 @@
+"""What a download of ImageNet consists of: images, boxes and labels, each found by looking."""

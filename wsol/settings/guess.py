@@ -1,0 +1,106 @@
+"""``dataset=PATH``: which format a path is of, in the words that choose it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from wsol.datasets.base import datasets
+from wsol.datasets.files import existing, is_folder
+from wsol.datasets.listing import listing
+from wsol.errors import ConfigError, DataError
+from wsol.grammar import parse, spell, split
+from wsol.settings import choices
+from wsol.settings.words import Word, is_hydra_s
+
+log = logging.getLogger(__name__)
+
+MOST_FOLDERS = 20  # within a path that are looked at; more are classes of images rather than data sets
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A reader and the options by which it reads a path."""
+
+    key: str
+    options: Mapping[str, str | None]
+
+    def __str__(self) -> str:
+        """The words that choose it: its name, and the options that differ from what the name alone stands for."""
+        alone = choices.content("dataset", self.key)
+        options = {name: value for name, value in self.options.items() if value != alone[name]}
+        given = (f"dataset.{name}={'null' if value is None else value}" for name, value in options.items())
+        return " ".join([f"dataset={self.key}", *given])
+
+
+def guesses(path: Path) -> list[Guess]:
+    """Every way to read what is at a path; where there is none, what is in the folders there.
+
+    A data set's own reader comes before that of a format in which many are published (`Dataset.general`).
+    """
+    if found := _at(path):
+        return found
+    inner = listing(path).folders
+    return [guess for name in inner for guess in _at(path / name)] if len(inner) <= MOST_FOLDERS else []
+
+
+def _at(path: Path) -> list[Guess]:
+    found = [Guess(key, options) for key, reader in datasets.items() for options in reader.recognize(path)]
+    return [guess for guess in found if not datasets[guess.key].general] or found
+
+
+def with_formats(word: Word) -> Word:
+    """The word itself, or ``dataset=PATH`` as the choice that reads the path, which the log says.
+
+    Raises
+    ------
+    DataError : there is no such path. ConfigError : it is of no known format, or of several; the words for each.
+    """
+    if word.key != "dataset" or not word.value or is_hydra_s(word.value):
+        return word
+    inside = word.value[1:-1] if word.value.startswith("[") and word.value.endswith("]") else word.value
+    texts = [inside] if _is_there(inside) else split(inside)  # a comma may be part of a path
+    parts = [_choice(part.strip("'\"")) for part in texts]
+    return replace(word, value=",".join(parts) if inside is word.value else f"[{','.join(parts)}]")
+
+
+def _choice(text: str) -> str:
+    if not _is_path(text):
+        return text
+    path = Path(text).expanduser()
+    existing(path, option="dataset", folder=is_folder(path) or not path.exists())
+    try:
+        found = guesses(path.absolute())
+    except OSError as error:
+        raise DataError(f"dataset={text} can't be looked into: {error.filename}: {error.strerror}") from error
+    if not found:
+        raise ConfigError(
+            f"dataset={text} is of no format that is known ({', '.join(datasets)}); choose one with dataset=NAME and "
+            "its options. See: wsol show dataset NAME"
+        )
+    if len(found) > 1:
+        raise ConfigError(f"dataset={text} can be read in {len(found)} ways; choose one: {' | '.join(map(str, found))}")
+    log.info("dataset=%s is read as %s: %s", text, found[0].key, found[0])
+    quoted = {name: "null" if value is None else repr(value) for name, value in found[0].options.items()}
+    return spell(found[0].key, options=quoted)
+
+
+def _is_path(text: str) -> bool:
+    """Whether a word that chooses a data set is a path: it is no name, and there is such a file, or a slash in it."""
+    try:
+        name = parse(text).name
+    except ConfigError:
+        name = text
+    if choices.is_known("dataset", name) or (name != text and "/" not in name):
+        return False
+    return "/" in text or text.startswith("~") or _is_there(text)
+
+
+def _is_there(text: str) -> bool:
+    """Whether there is such a file or folder; false for what can't be a path at all."""
+    try:
+        return Path(text).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):
+        return False
