@@ -44,6 +44,7 @@ ROOMS = {  # bottom first: a room imports only from rooms above it in this list
     "evaluation": "experiment, shards, engines",
     "published": "published tables beside ours",
     "testing": "the contract that methods and metrics keep",
+    "diagnosis": "what wsol doctor finds in an installation, data and a run",
     "api": "what a notebook calls",
     "cli": "one file per command",
 }

@@ -1,4 +1,4 @@
-"""Train the two embedded networks on the embedded data set, on a CPU, in minutes.
+"""Train the two embedded convolutional networks on the embedded data set, on a CPU, in minutes.
 
     python scripts/train_shapes.py                      # both, into wsol/models/networks/weights/
     python scripts/train_shapes.py --nets shapes_gap --out /tmp/weights

@@ -19,7 +19,7 @@ SOON_SECONDS = 5.0  # until the second one, which has a rate
 
 
 class Progress:
-    """Counts images of several kinds, of which each takes its own time.
+    """Counts images (or what `unit` says) of several kinds, of which each takes its own time.
 
     Images that lack the same are of one kind: those in the sample of a costly method take longer than others, wherever
     they stand in the order. The time left is that of each kind's images, at the rate of its own so far.
@@ -29,8 +29,8 @@ class Progress:
     kinds : by kind, how many images there are, and the relative work that one image is guessed to be.
     """
 
-    def __init__(self, kinds: Mapping[Hashable, tuple[int, float]], *, what: str) -> None:
-        self.what = what
+    def __init__(self, kinds: Mapping[Hashable, tuple[int, float]], *, what: str, unit: str = "images") -> None:
+        self.what, self.unit = what, unit
         self.total = sum(images for images, _ in kinds.values())
         self._left = {kind: images for kind, (images, _) in kinds.items()}
         self._guess = {kind: work for kind, (_, work) in kinds.items()}
@@ -53,7 +53,7 @@ class Progress:
             self._bar.start()
             self._task = self._bar.add_task(self.what, total=self.total, rate="")
         elif self.total:
-            log.info("%s: 0/%d images", self.what, self.total)
+            log.info("%s: 0/%d %s", self.what, self.total, self.unit)
         return self
 
     def __exit__(
@@ -95,8 +95,8 @@ class Progress:
             self._report(f"; {text}", time.monotonic())
 
     def _pace(self, now: float) -> str:
-        return f"{self.done / max(now - self._started, 1e-9):.1f} images/s, {self.seconds_left:.0f} s left"
+        return f"{self.done / max(now - self._started, 1e-9):.1f} {self.unit}/s, {self.seconds_left:.0f} s left"
 
     def _report(self, text: str, now: float) -> None:
         self._reported, self._lines = now, self._lines + 1
-        log.info("%s: %d/%d images, %s%s", self.what, self.done, self.total, self._pace(now), text)
+        log.info("%s: %d/%d %s, %s%s", self.what, self.done, self.total, self.unit, self._pace(now), text)

@@ -34,6 +34,8 @@ from wsol.runs.folder import RunFolder
         ("wsol show protocol choe", ["choe2020_v1", "choe2020_v2"]),
         ("wsol show protocol exact choe", []),
         ("wsol reproduce choe", ["choe2020"]),
+        ("wsol data pre", ["prepare"]),
+        ("wsol data prepare c", ["coco", "cub"]),
         ("wsol table --ru", ["--runs"]),
         ("wsol run nothing.like.this", []),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,26 @@ def test_data_sets_are_the_readers_and_the_choices_in_conf(capsys: pytest.Captur
     assert {"shapes", "folder", "coco", "wsolevaluation", "ilsvrc", "cub", "openimages"} <= rows.keys()
     assert "background_correlation" in rows["shapes"]["options"]
     assert all(row["about"] for row in rows.values())
+
+
+def test_data_sets_that_are_found_on_this_machine_are_marked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ILSVRC").mkdir()
+    (tmp_path / "metadata/ILSVRC/test").mkdir(parents=True)
+    (tmp_path / "CUB").mkdir()
+    assert main(["list", "datasets", f"paths.data={tmp_path}", "--json"]) == 0
+    found = {row["dataset"]: row["found"] for row in json.loads(capsys.readouterr().out)}
+    assert found["ilsvrc"] == f"{tmp_path}/ILSVRC"
+    assert found["cub"] == f"no: {tmp_path}/metadata/CUB/test"
+    assert found["openimages"] == f"no: {tmp_path}/OpenImages"
+    assert found["shapes"] == "yes, drawn"
+    assert found["folder"] == "give dataset.images, dataset.annotations"
+
+
+def test_only_paths_say_where_data_sets_are_looked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "datasets", "dataset=cub"]) == 2
+    assert "wsol list datasets takes paths.runs=DIR and paths.data=DIR, not dataset=cub" in capsys.readouterr().err
 
 
 def test_choices_say_what_their_file_says(capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,6 +59,13 @@ def test_every_metric_shows_its_scores(name: str, capsys: pytest.CaptureFixture[
     assert facts["about"]
 
 
+def test_a_dataset_of_files_says_how_they_are_decoded(capsys: pytest.CaptureFixture[str]) -> None:
+    images = shown(capsys, "dataset", "ilsvrc")["images"]
+    assert "CMYK converted by Pillow's formula" in images
+    assert images.endswith("EXIF turns none: they are as stored.")
+    assert "images" not in shown(capsys, "dataset", "shapes")
+
+
 @pytest.mark.parametrize("name", sorted({*datasets, *CONF}))
 def test_every_dataset_shows_its_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     facts = shown(capsys, "dataset", name)

@@ -275,7 +275,7 @@ def test_a_broken_line_of_masks_is_named(write):
 def images_elsewhere(monkeypatch):
     """The images of published metadata are not here: don't look for them."""
     monkeypatch.setattr(files, "check_present", lambda *_, **__: None)
-    monkeypatch.setattr(files, "header_sizes", lambda _, names, upright: [(1, 1)] * len(names))
+    monkeypatch.setattr(files, "header_sizes", lambda _, names, **__: [(1, 1)] * len(names))
 
 
 @pytest.fixture

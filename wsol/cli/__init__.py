@@ -33,6 +33,7 @@ COMMANDS = {  # name: (what it does, an example)
     "show": ("show one method, protocol, metric or dataset", "wsol show protocol choe2020_v1 choe2020_v2"),
     "parity": ("compare our methods with those of other libraries", "wsol parity model=shapes_vgg --images 8"),
     "new": ("write a starting file for a method of your own", "wsol new method my_cam"),
+    "data": ("unpack a dataset's archives into its folders", "wsol data prepare cub downloads/ data/CUB"),
     "doctor": ("check the installation and the data", "wsol doctor dataset=shapes"),
 }
 

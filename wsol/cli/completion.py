@@ -26,6 +26,7 @@ KINDS = {
     "list": "methods layers models datasets protocols metrics views experiments engines benchmarks",
     "show": "method protocol metric dataset",
     "new": "method metric protocol",
+    "data": "prepare",
 }
 
 
@@ -51,6 +52,10 @@ def _words(command: str, before: list[str], last: str) -> Iterable[str]:
         return KINDS[command].split()
     if command == "show" and len(plain) == 1:
         return choices.names(plain[0].removesuffix("s"))
+    if command == "data" and len(plain) == 1:
+        from wsol.datasets.prepare import preparations
+
+        return preparations
     if command == "reproduce" and not plain:
         from wsol.environment import benchmarks_dir
 

@@ -18,6 +18,7 @@ DESCRIPTION = """List what can be chosen.
 
   wsol list methods
   wsol list layers model=resnet50
+  wsol list datasets paths.data=/data      also which are found there
   wsol list benchmarks
 """
 
@@ -26,13 +27,15 @@ def main(words: Sequence[str]) -> int:
     """Print one kind of thing; `--json` for machines."""
     parser = Command("list", DESCRIPTION, overrides=True)
     parser.add_argument("kind", help=", ".join(KINDS))
-    parser.add_argument("overrides", nargs="*", help="for layers: model=resnet50 [model.weights=...]")
+    parser.add_argument(
+        "overrides", nargs="*", help="for layers: model=resnet50 [model.weights=...]; for datasets: paths.data=DIR"
+    )
     parser.add_argument("--json", action="store_true", help="print a list of objects")
     given = parser.read(words)
     kind = given.kind if given.kind.endswith("s") else f"{given.kind}s"
     if kind not in KINDS:
         raise unknown("list", given.kind, KINDS)
-    rows = _layers(given.overrides) if kind == "layers" else KINDS[kind]()
+    rows = OF_OVERRIDES[kind](given.overrides) if kind in OF_OVERRIDES else KINDS[kind]()
     if given.json:
         json.dump(rows, sys.stdout, indent=1, default=str)
         print()
@@ -87,19 +90,21 @@ def _protocols() -> Rows:
     ]
 
 
-def _datasets() -> Rows:
+def _datasets(overrides: Sequence[str]) -> Rows:
+    """The readers and the choices in conf/, and which of them are found on this machine."""
     from wsol.datasets.base import datasets
     from wsol.options import defaults
+    from wsol.settings.places import paths_given, places_of
 
-    rows = {
-        key: {"dataset": key, "about": _title(reader.__doc__), "options": ", ".join(defaults(reader))}
-        for key, reader in datasets.items()
-    }
-    for name in choices.config_names("dataset"):  # some have the name of their reader
-        reader = choices.content("dataset", name)["name"]
-        options = rows[name]["options"] if name == reader else f"those of {reader}"
-        rows[name] = {"dataset": name, "about": choices.about("dataset", name), "options": options}
-    return list(rows.values())
+    paths = paths_given(overrides)
+    rows: Rows = []
+    for name in choices.names("dataset"):
+        key = choices.content("dataset", name)["name"]
+        options = ", ".join(defaults(datasets[key])) if name == key else f"those of {key}"
+        about = choices.about("dataset", name) if choices.config_file("dataset", name) else ""
+        row = {"dataset": name, "about": about or _title(datasets[key].__doc__)}
+        rows.append({**row, "found": str(places_of(name, paths)), "options": options})
+    return rows
 
 
 def _views() -> Rows:
@@ -148,7 +153,7 @@ KINDS: Mapping[str, Callable[[], Rows]] = {
     "methods": _methods,
     "layers": list,
     "models": lambda: [{"model": name} for name in choices.names("model")],
-    "datasets": _datasets,
+    "datasets": list,
     "protocols": _protocols,
     "metrics": _metrics,
     "views": _views,
@@ -158,3 +163,4 @@ KINDS: Mapping[str, Callable[[], Rows]] = {
     ],
     "benchmarks": _benchmarks,
 }
+OF_OVERRIDES: Mapping[str, Callable[[Sequence[str]], Rows]] = {"layers": _layers, "datasets": _datasets}

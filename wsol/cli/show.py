@@ -119,15 +119,19 @@ def metric(key: str) -> Facts:
 def dataset(name: str) -> Facts:
     """What a data set is and its options; for a choice in conf/ also what it sets."""
     from wsol.datasets.base import datasets
+    from wsol.datasets.files import FileDataset
+    from wsol.datasets.pixels import RULES, UPRIGHT
 
     preset = choices.content("dataset", name)
     cls = datasets[preset["name"]]
     options = [asdict(replace(o, default=preset.get(o.name, o.default))) for o in options_of(cls)]
     about = {"about": preset["about"]} if "about" in preset else {}
+    files = issubclass(cls, FileDataset)
     return {
         "dataset": name,
         "reader": preset["name"],
         **about,
+        **({"images": f"{RULES} {UPRIGHT[bool(preset.get('upright'))]}"} if files else {}),
         "description": inspect.getdoc(cls),
         "options": options,
     }

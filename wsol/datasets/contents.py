@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from hashlib import blake2b
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 ABSENT = "-"
 SETTLED_NS = 2 * 10**9  # a file that changed a moment ago may change again within one tick of its clock
 MANY = 2000  # files whose reading takes long enough for a line in the log
-Key = tuple[str, str]  # path, and its size, inode and times
+Key = tuple[str, str]  # what a fact is about, and its state: a path, and its size, inode and times
 
 
 def content_digest(content: bytes) -> str:
@@ -33,14 +33,14 @@ def content_digest(content: bytes) -> str:
 def content_digests(paths: Sequence[Path]) -> list[str]:
     """The digest of each file's bytes; `ABSENT` where there is none. Files seen before are not read again."""
     keys = [_key(path) for path in paths]
-    known = _remembered([key for key in keys if key])
+    known = remembered("contents", [key for key in keys if key])
     unread = [(path, key) for path, key in zip(paths, keys, strict=True) if key and key not in known]
     if len(unread) > MANY:
         log.info("reading %d files once, to know runs by their contents", len(unread))
     with ThreadPoolExecutor(16) as pool:
         new = dict(zip((key for _, key in unread), pool.map(_read, (path for path, _ in unread)), strict=True))
     before = time.time_ns() - SETTLED_NS
-    _remember({key: digest for key, digest in new.items() if int(key[1].rsplit("/", 1)[1]) < before})
+    remember("contents", {key: digest for key, digest in new.items() if int(key[1].rsplit("/", 1)[1]) < before})
     known |= new
     return [known[key] if key else ABSENT for key in keys]
 
@@ -64,33 +64,35 @@ def _read(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _open() -> sqlite3.Connection:
+def _open(kind: str) -> sqlite3.Connection:
     folder = cache_dir()
     folder.mkdir(parents=True, exist_ok=True)
-    table = sqlite3.connect(folder / "contents.sqlite", timeout=10)
-    table.execute("CREATE TABLE IF NOT EXISTS contents (path TEXT PRIMARY KEY, state TEXT, digest TEXT)")
+    table = sqlite3.connect(folder / f"{kind}.sqlite", timeout=10)
+    table.execute(f"CREATE TABLE IF NOT EXISTS {kind} (path TEXT PRIMARY KEY, state TEXT, digest TEXT)")
     return table
 
 
-def _remembered(keys: Sequence[Key]) -> dict[Key, str]:
+def remembered(kind: str, keys: Sequence[Key]) -> dict[Key, str]:
+    """The facts of a kind that `remember` was given before; a fact of another state is none."""
     try:
-        with closing(_open()) as table:
+        with closing(_open(kind)) as table:
             found: dict[Key, str] = {}
             for start in range(0, len(keys), 500):
                 some = dict(keys[start : start + 500])
                 marks = ",".join("?" * len(some))
-                rows = table.execute(f"SELECT path, state, digest FROM contents WHERE path IN ({marks})", list(some))
+                rows = table.execute(f"SELECT path, state, digest FROM {kind} WHERE path IN ({marks})", list(some))
                 found |= {(path, state): digest for path, state, digest in rows if some[path] == state}
             return found
     except (OSError, ValueError, sqlite3.Error):  # nothing is remembered where nothing can be written
         return {}
 
 
-def _remember(new: dict[Key, str]) -> None:
+def remember(kind: str, new: Mapping[Key, str]) -> None:
+    """Keep facts for the next process; nothing where nothing can be written."""
     try:
         if new:
-            with closing(_open()) as table, table:
+            with closing(_open(kind)) as table, table:
                 rows = [(path, state, digest) for (path, state), digest in new.items()]
-                table.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?, ?)", rows)
+                table.executemany(f"INSERT OR REPLACE INTO {kind} VALUES (?, ?, ?)", rows)
     except (OSError, ValueError, sqlite3.Error) as error:
-        log.debug("contents are not remembered: %s", error)
+        log.debug("%s are not remembered: %s", kind, error)

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from wsol.datasets.base import Dataset, Sample
 from wsol.datasets.contents import content_digest, content_digests
+from wsol.datasets.decoding import Decoded, decode_all
 from wsol.datasets.fields import read_bytes, short
 from wsol.datasets.pixels import decode_image, decode_mask, image_size
 from wsol.errors import DataError, unknown
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SKIP = "; dataset.damaged=skip leaves such images out"
+UNREADABLE = (13_377, 13_377)  # of an image that will be left out: the largest square there is, so that boxes fit
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FileDataset(Dataset):
-    """A dataset of image files in a folder."""
+    """A dataset of image files in a folder, decoded by `wsol.datasets.pixels.RULES`."""
 
     images: Path | None = option(
         help="folder that file names are relative to; null where the annotations have sizes and boxes are enough"
@@ -39,6 +43,11 @@ class FileDataset(Dataset):
         False,
         help="turn images as their camera's EXIF tag says, for annotations made on upright pictures; else annotations "
         "are of the pixels as stored",
+    )
+    damaged: Literal["fail", "skip"] = option(
+        "fail",
+        help="an image that can't be decoded: fail, or skip: decode each image once beforehand, leave the damaged ones "
+        "out of all rows and say so under the table",
     )
     outside: bool = option(False, help="allow file names (../a.jpg, /data/a.jpg) and links that leave the folder")
 
@@ -52,7 +61,7 @@ class FileDataset(Dataset):
         name = self.file_name(sample)
         path = Path(self.images).expanduser() / name
         content = self.unchanged(path, name, self._contents if "_contents" in self.__dict__ else {})
-        image, turned = as_rgb(content, path, image_id=name, upright=self.upright)
+        image, turned = as_rgb(content, path, image_id=name, upright=self.upright, otherwise=SKIP)
         if image.size != sample.size_wh:
             stored, annotated = ("x".join(map(str, size)) for size in (image.size, sample.size_wh))
             hint = ""
@@ -97,12 +106,63 @@ class FileDataset(Dataset):
         return folder
 
     def sizes_of(self, folder: Path, names: Sequence[str]) -> list[tuple[int, int]]:
-        """Width and height of each image as it will be opened, from its header alone. Raises DataError."""
-        return header_sizes(folder, names, upright=self.upright)
+        """Width and height of each image as it will be opened, from its header alone. Raises DataError.
+
+        Where damaged images are skipped, one without a header gets `UNREADABLE`, until `samples` leaves it out.
+        """
+        unreadable = UNREADABLE if self.damaged == "skip" else None
+        return header_sizes(folder, names, upright=self.upright, otherwise=SKIP, unreadable=unreadable)
+
+    def samples(self) -> Sequence[Sample]:
+        return self._sound if self.damaged == "skip" else super().samples()
+
+    def decoded(self) -> Mapping[str, Decoded]:
+        """By file name, what decoding gives: a size, or the damage; each image is decoded once, or was before."""
+        return self._decoded
+
+    def notes(self) -> Sequence[str]:
+        notes = super().notes()
+        if self.damaged == "fail" or not self._damaged:
+            return notes
+        count, (first, reason) = len(self._damaged), next(iter(self._damaged.items()))
+        images = f"{count} damaged image{'s are' if count > 1 else ' is'}"
+        return (*notes, f"{images} left out of all rows (dataset.damaged=skip), first {short(first)} ({reason}).")
+
+    @cached_property
+    def _sound(self) -> tuple[Sample, ...]:
+        samples = super().samples()
+        sound = tuple(sample for sample in samples if self.file_name(sample) not in self._damaged)
+        if not sound:
+            first, reason = next(iter(self._damaged.items()))
+            raise DataError(f"all {len(samples)} images are damaged, first {short(first)} ({reason})")
+        if self._damaged:
+            log.warning("%s", self.notes()[-1])
+        return sound
+
+    @cached_property
+    def _damaged(self) -> dict[str, str]:
+        """By file name, why an image can't be decoded."""
+        return {name: one.damage for name, one in self._decoded.items() if one.damage}
+
+    @cached_property
+    def _decoded(self) -> dict[str, Decoded]:
+        if self.images is None:
+            return {}
+        names = list(dict.fromkeys(self.file_name(sample) for sample in super().samples()))
+        rule = "upright" if self.upright else "as stored"
+        return decode_all(contents_of(self.images, names), self._decode, rule=rule)
+
+    def _decode(self, name: str) -> Decoded:
+        content = self.unchanged(Path(str(self.images)).expanduser() / name, name, {})
+        try:
+            return Decoded(decode_image(content, upright=self.upright)[0].size)
+        except Exception as error:  # as in `as_rgb`
+            return Decoded(None, _reason(error))
 
     def fingerprint(self) -> str:
         lines = [f"{name}\t{content}" for name, content in self._contents.items()]
-        return self.digest(*self.details(), *lines, *(["upright"] if self.upright else []))
+        chosen = ["upright"] * self.upright + ["damaged=skip"] * (self.damaged == "skip")
+        return self.digest(*self.details(), *lines, *chosen)
 
     def details(self) -> Sequence[str]:
         """What decides rows beside samples and the contents of the image files."""
@@ -208,12 +268,12 @@ def contents_of(folder: Path | str | None, names: Iterable[str]) -> dict[str, st
     return dict(zip(unique, content_digests([root / name for name in unique]), strict=True))
 
 
-def as_rgb(content: bytes, path: Path, *, image_id: str, upright: bool) -> tuple[Image, bool]:
-    """See `wsol.datasets.pixels.decode_image`. Raises DataError."""
+def as_rgb(content: bytes, path: Path, *, image_id: str, upright: bool, otherwise: str = "") -> tuple[Image, bool]:
+    """See `wsol.datasets.pixels.decode_image`. Raises DataError, which ends in `otherwise`."""
     try:
         return decode_image(content, upright=upright)
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
-        raise DataError(f"image {short(image_id)} can't be read: {path} ({_reason(error)})") from error
+        raise DataError(f"image {short(image_id)} can't be read: {path} ({_reason(error)}){otherwise}") from error
 
 
 def open_image(path: Path, *, image_id: str, upright: bool = False) -> Image:
@@ -223,8 +283,18 @@ def open_image(path: Path, *, image_id: str, upright: bool = False) -> Image:
     return as_rgb(read_bytes(path), path, image_id=image_id, upright=upright)[0]
 
 
-def header_sizes(folder: Path, files: Sequence[str], *, upright: bool = False) -> list[tuple[int, int]]:
-    """Width and height of each image, from its header alone. Raises DataError for other files."""
+def header_sizes(
+    folder: Path,
+    files: Sequence[str],
+    *,
+    upright: bool = False,
+    otherwise: str = "",
+    unreadable: tuple[int, int] | None = None,
+) -> list[tuple[int, int]]:
+    """Width and height of each image, from its header alone.
+
+    For other files `unreadable`; where that is None, raises DataError, which ends in `otherwise`.
+    """
     sizes = []
     for name in files:
         try:
@@ -232,7 +302,10 @@ def header_sizes(folder: Path, files: Sequence[str], *, upright: bool = False) -
                 raise ValueError("not a file")
             sizes.append(image_size(folder / name, upright=upright))
         except Exception as error:  # as in `as_rgb`
-            raise DataError(f"image {short(name)} can't be read: {folder / name} ({_reason(error)})") from error
+            if unreadable is None:
+                reason = f"{folder / name} ({_reason(error)}){otherwise}"
+                raise DataError(f"image {short(name)} can't be read: {reason}") from error
+            sizes.append(unreadable)
     return sizes
 
 

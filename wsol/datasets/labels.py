@@ -79,14 +79,14 @@ def match_class_indices(data: Dataset, class_names: Sequence[str], num_classes: 
         return data
     used = {sample.label for sample in data.samples()}
     names = {label: data.class_names[label] for label in sorted(used)}
-    if class_names and [*map(_plain, data.class_names)] == [*map(_plain, class_names)][: len(data.class_names)]:
+    if class_names and [*map(plain_name, data.class_names)] == [*map(plain_name, class_names)][: len(data.class_names)]:
         return data
     places: dict[str, list[int]] = {}
     for place, name in enumerate(class_names):
-        places.setdefault(_plain(name), []).append(place)
-    strange = [name for name in names.values() if len(places.get(_plain(name), ())) != 1]
+        places.setdefault(plain_name(name), []).append(place)
+    strange = [name for name in names.values() if len(places.get(plain_name(name), ())) != 1]
     if not strange:
-        return _renumbered(data, {label: places[_plain(name)][0] for label, name in names.items()}, class_names)
+        return _renumbered(data, {label: places[plain_name(name)][0] for label, name in names.items()}, class_names)
     known = wnids()
     if num_classes == len(known) and all(name in known for name in names.values()):
         _check_order({name: known[name] for name in names.values()}, data, class_names)
@@ -108,9 +108,9 @@ def match_class_indices(data: Dataset, class_names: Sequence[str], num_classes: 
 
 def _check_order(numbers: Mapping[str, int], data: Dataset, class_names: Sequence[str]) -> None:
     """Raises DataError where most classes of a network bear other names than the source has for their WordNet ids."""
-    words = {name: {*map(_plain, data.synonyms.get(name, ()))} for name in numbers} if class_names else {}
+    words = {name: {*map(plain_name, data.synonyms.get(name, ()))} for name in numbers} if class_names else {}
     told = {name: class_names[numbers[name]] for name in words if words[name]}
-    others = [name for name, called in told.items() if _plain(called) not in words[name]]
+    others = [name for name, called in told.items() if plain_name(called) not in words[name]]
     if 2 * len(others) > len(told):  # a few names differ: two classes are cranes
         first = others[0]
         raise DataError(
@@ -171,11 +171,11 @@ def label_reader(written: Collection[str], data: Dataset) -> Callable[[str], int
 
 
 def _name_reader(written: Collection[str], data: Dataset) -> Callable[[str], int]:
-    known = {_plain(name): label for label, name in enumerate(data.class_names) if name}
+    known = {plain_name(name): label for label, name in enumerate(data.class_names) if name}
     known |= data.category_ids
     if not data.class_names and not data.numbers_names:
         known |= wnids()
-    places = {text: known.get(_plain(text), known.get(text, -1)) for text in written}
+    places = {text: known.get(plain_name(text), known.get(text, -1)) for text in written}
     if all(place < 0 for place in places.values()):
         example = f", for example {data.class_names[0]!r}" if data.class_names else ", which are numbers"
         raise DataError(f"no class that is predicted, first {min(written)!r}, is one of the annotations'{example}")
@@ -191,5 +191,6 @@ def label_mapping(data: Dataset, *, most: int = 10) -> str:
     return ", ".join(names[:most]) + (f", ... ({len(names)} classes)" if len(names) > most else "")
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A class name without what spellings differ in: capitals, underscores, spaces."""
     return " ".join(name.replace("_", " ").casefold().split())

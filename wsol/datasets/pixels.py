@@ -11,14 +11,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+RULES = (
+    "Pillow decodes them, as in the published evaluators, and makes them RGB: grey is repeated, a palette looked up, "
+    "CMYK converted by Pillow's formula without color profiles, transparency dropped (the color below it shows), of 16 "
+    "bits the upper eight taken, and real numbers of 0 to 1 multiplied by 255."
+)
+UPRIGHT = {False: "EXIF turns none: they are as stored.", True: "EXIF turns them upright."}
+
 TYPICAL = 2**14  # what some pixel of a real 16-bit image exceeds; 10, 12 and 14 bits in 16 stay below
 ORIENTATION = 0x0112  # EXIF: how a camera was held; 1 is upright
 
 
 def decode_image(content: bytes, *, upright: bool) -> tuple[Image, bool]:
-    """The RGB image in a file's `content`, and whether its orientation tag asks for a turn.
-
-    Levels of 0..255 are taken as they are, 16 bits by their upper eight, and real numbers of 0..1 times 255.
+    """The RGB image in a file's `content` by `RULES`, and whether its orientation tag asks for a turn.
 
     Parameters
     ----------

@@ -198,7 +198,7 @@ class TreeDataset(FileDataset):
         return [e.size_wh or known[e.file] for e in entries]
 
     def _with_box_of_mask(self, entry: Entry, size_wh: tuple[int, int]) -> Entry:
-        mask = None if entry.boxes else self.entry_mask(entry, size_wh)
+        mask = None if entry.boxes or size_wh == files.UNREADABLE else self.entry_mask(entry, size_wh)
         if mask is None:
             return entry
         box = tight_box(mask == 1)

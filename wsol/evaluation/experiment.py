@@ -127,6 +127,7 @@ class Experiment:
             "model": stored.label if stored else classifier.name if classifier else "none",
             "weights": stored.fingerprint if stored else classifier.weights_digest if classifier else "none",
             "view": [self.view.name, self.view.side, [*self.view.options.items()]],
+            "normalization": [classifier.mean, classifier.std] if classifier else None,
             "seed": self.seed,
             "numerics": [self.numerics.device.split(":")[0], self.numerics.precision, self.numerics.tf32],
             "rows_version": ROWS_VERSION,

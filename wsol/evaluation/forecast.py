@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
@@ -11,11 +10,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import batches, evaluate
+from wsol.maps.network import NetworkMaps
 from wsol.runs.folder import RunFolder, Shard
 
 if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment
+    from wsol.maps.source import MapSource
 
 COSTS = ("forwards", "backwards", "partial_forwards", "ms", "peak_mb")
 SOON = 1.0  # seconds that an image may take for a whole batch to be tried too
@@ -30,17 +32,22 @@ class Forecast:
     ----------
     costs : by variant key, `COSTS` of one image, without those that were not measured.
     images : by variant key, on how many images it is evaluated.
-    seconds : of the whole run on this machine, as predicted.
+    seconds : of the whole run on this machine, as predicted. stages : the same by stage (`wsol.evaluation.profile`).
+    rows_mb : what all rows take, before Parquet packs them.
+    tried : how many images were evaluated for it.
     """
 
     costs: Mapping[str, Mapping[str, float]]
     images: Mapping[str, int]
     seconds: float
+    stages: Mapping[str, float]
+    rows_mb: float
+    tried: int
 
     @property
     def sentence(self) -> str:
         """The predicted time, in words."""
-        return f"predicted time: about {_duration(self.seconds)} on this machine"
+        return f"predicted time: about {duration(self.seconds)} on this machine"
 
 
 def forecast(experiment: Experiment) -> Forecast:
@@ -49,20 +56,30 @@ def forecast(experiment: Experiment) -> Forecast:
     with TemporaryDirectory() as place:
         folder = RunFolder(Path(place) / "trial")
         shards = count()
-        seconds = 0.0
+        stages: dict[str, float] = defaultdict(float)
+        tried: set[str] = set()
         for ids in _kinds(trial, folder):
-            _seconds(trial, folder, next(shards), ids[:1])  # compiles and warms up
-            taken = _seconds(trial, folder, next(shards), ids[1:2] or ids[:1])
-            if taken < SOON and len(ids) > 1:
-                several = ids[: trial.batch_size]
-                taken = _seconds(trial, folder, next(shards), several) / len(several)
-            seconds += taken * len(ids)
+            source = trial.source()
+            _seconds(trial, folder, source, next(shards), ids[:1])  # compiles and warms up
+            chosen = ids[1:2] or ids[:1]
+            if sum(_seconds(trial, folder, source, next(shards), chosen).values()) < SOON and len(ids) > 1:
+                chosen = ids[: trial.batch_size]
+                _seconds(trial, folder, source, next(shards), chosen)
+            if isinstance(source, NetworkMaps):
+                source.measured_batches = 0  # a run measures its first batches only
+            for stage, seconds in _seconds(trial, folder, source, next(shards), chosen).items():
+                # a file is written once per shard, however many images are in it
+                times = max(1.0, len(ids) / trial.shard_size) if stage == "write" else len(ids) / len(chosen)
+                stages[stage] += seconds * times
+            tried.update([*ids[:1], *chosen])
+        tables = folder.tables()
         costs = {
             key: {name: min(values) for name in COSTS if (values := _numbers(table, name))}
-            for key, table in folder.tables().items()
+            for key, table in tables.items()
         }
     images = {v.key: min(len(trial.samples), v.sample or len(trial.samples)) for v in trial.variants}
-    return Forecast(costs, images, seconds)
+    size = sum(table.nbytes / max(1, table.num_rows) * images[key] for key, table in tables.items())
+    return Forecast(costs, images, sum(stages.values()), dict(stages), size / 1e6, len(tried))
 
 
 def is_cheap(experiment: Experiment) -> bool:
@@ -80,10 +97,13 @@ def _kinds(experiment: Experiment, folder: RunFolder) -> list[list[str]]:
     return list(kinds.values())
 
 
-def _seconds(experiment: Experiment, folder: RunFolder, index: int, image_ids: list[str]) -> float:
-    started = time.perf_counter()
-    evaluate(experiment, [Shard(index, tuple(sorted(image_ids)))], folder)
-    return time.perf_counter() - started
+def _seconds(
+    experiment: Experiment, folder: RunFolder, source: MapSource, index: int, image_ids: list[str]
+) -> dict[str, float]:
+    """By stage, what evaluating these images takes."""
+    profile = Profile()
+    evaluate(experiment, [Shard(index, tuple(sorted(image_ids)))], folder, source=source, profile=profile)
+    return profile.seconds()
 
 
 def _numbers(table: object, name: str) -> list[float]:
@@ -91,7 +111,8 @@ def _numbers(table: object, name: str) -> list[float]:
     return [float(value) for value in values if value is not None]
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds in words, rounded as a forecast may be."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

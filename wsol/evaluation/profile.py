@@ -52,6 +52,11 @@ class Profile:
         self._own[self._stack[-1]] += now - self._since
         self._since = now
 
+    def seconds(self) -> dict[str, float]:
+        """Seconds by stage of the main thread; they sum to the time since the profile was made."""
+        self._charge()
+        return dict(self._own)
+
     def table(self) -> list[dict[str, str]]:
         """Lines of a table: stages of the main thread, whose seconds sum to the whole, then the threads beside it."""
         self._charge()

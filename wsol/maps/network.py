@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from wsol.models.query import ModelQuery
     from wsol.views import View
 
-MEASURED_BATCHES = 3  # of each input size: the first one also pays for what the libraries prepare
-
 
 @dataclass
 class NetworkMaps(MapSource):
@@ -35,12 +33,14 @@ class NetworkMaps(MapSource):
     Attributes
     ----------
     batch_size : network inputs at a time; an image may have ten.
+    measured_batches : of each input size, in which each variant is timed as if it ran alone, by passes of its own.
     """
 
     dataset: Dataset
     classifier: Classifier
     extractor: MapExtractor
     batch_size: int
+    measured_batches: int = 3  # the first one also pays for what the libraries prepare
 
     def __post_init__(self) -> None:
         self._measured: dict[tuple[str, tuple[int, ...]], int] = defaultdict(int)
@@ -66,7 +66,7 @@ class NetworkMaps(MapSource):
 
     def measures_costs(self, loaded: Sequence[Loaded], variants: Sequence[Variant]) -> bool:
         sizes = {crop.shape[:2] for one in loaded for crops in one.inputs.values() for crop in crops}
-        return any(self._measured[v.id, size] < MEASURED_BATCHES for v in variants for size in sizes)
+        return any(self._measured[v.id, size] < self.measured_batches for v in variants for size in sizes)
 
     def maps(self, loaded: Sequence[Loaded], view: View, variants: Sequence[Variant]) -> RawMaps:
         """All crops of all images, one batch for each size of crop."""
@@ -115,7 +115,7 @@ class NetworkMaps(MapSource):
 
     def _due(self, variants: Sequence[Variant], size: tuple[int, ...]) -> bool:
         """Whether one of these variants has not been measured often enough on inputs of this size."""
-        due = any(self._measured[v.id, size] < MEASURED_BATCHES for v in variants)
+        due = any(self._measured[v.id, size] < self.measured_batches for v in variants)
         for variant in variants:
             self._measured[variant.id, size] += 1
         return due

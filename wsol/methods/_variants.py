@@ -129,7 +129,7 @@ def variant_of(
     stages: Sequence[str],
     layers: str | None = None,
 ) -> Variant:
-    """One variant of a method given by its name, its class, or an instance with options of its own; see `expand`.
+    """One variant of a method given as tables print it, by its class, or as an instance with options; see `expand`.
 
     Parameters
     ----------
@@ -143,8 +143,9 @@ def variant_of(
     given: dict[str, Any] = {}
     if isinstance(method, str):
         choice = parse(method)
-        cls = methods[choice.name]
-        given = {**choice.options, **({"layers": "+".join(choice.layers)} if choice.layers else {})}
+        cls, given = methods[choice.name], dict(choice.options)
+        if choice.layers:
+            given["layers"] = "+".join(choice.layers)
     elif isinstance(method, type):
         cls = method
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,7 +48,8 @@ def overlay(
             _box(draw, (x0, y0, max(x0, x1 - 1), max(y0, y1 - 1)), dashed=dashed)
     for n, line in enumerate(lines):
         draw.text((4, size[1] + 3 + n * LINE_PX), line, fill="black", font=ImageFont.load_default(FONT_PX))
-    _key(picture, draw, size[1] + LINE_PX * len(lines), truth=bool(len(gt_boxes)))
+    drawn = {"truth": bool(len(gt_boxes)), "predicted": bool(len(predicted_boxes))}
+    _key(picture, draw, size[1] + LINE_PX * len(lines), drawn)
     return picture
 
 
@@ -83,14 +84,12 @@ def _dashes(draw: ImageDraw.ImageDraw, start: NDArray[Any], end: NDArray[Any]) -
         draw.line([tuple(one), tuple(two)], fill=TRUTH, width=2)
 
 
-def _key(picture: Image.Image, draw: ImageDraw.ImageDraw, top: int, *, truth: bool) -> None:
-    """What lines and colors mean: a dashed and a solid line with their names, then the scale."""
+def _key(picture: Image.Image, draw: ImageDraw.ImageDraw, top: int, drawn: Mapping[str, bool]) -> None:
+    """What lines and colors mean: the name of each kind of box that is `drawn`, then the scale."""
     x, middle, font = 4, top + LINE_PX // 2, ImageFont.load_default(FONT_PX)
-    for name, dashed in (("truth", True), ("predicted", False)):
-        if dashed and not truth:
-            continue
+    for name in (name for name, some in drawn.items() if some):
         draw.line([(x, middle), (x + 26, middle)], fill=RIM, width=6)
-        if dashed:
+        if name == "truth":
             _dashes(draw, np.array((x + 1, middle)), np.array((x + 26, middle)))
         else:
             draw.line([(x, middle), (x + 26, middle)], fill=PREDICTED, width=2)
