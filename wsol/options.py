@@ -131,6 +131,8 @@ def component(cls: type[T], where: str) -> type[T]:
             check_more(self)
 
     cls.__post_init__ = __post_init__  # type: ignore[attr-defined]
+    if "__dataclass_params__" in vars(cls):  # its author made it a dataclass, whose __init__ sets what is frozen now
+        del cls.__init__
     return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
 
 

@@ -48,7 +48,7 @@ FAMILIES: list[tuple[str, int, dict[str, Any], str, int | None, int]] = [
     ("ghostnet_050", 64, {}, "blocks.9", None, 0),
     ("pit_ti_224", 64, {"img_size": 64}, "transformers.2.blocks.3.norm1", 1, 2),
     ("coat_lite_tiny", 64, {"img_size": 64}, "serial_blocks4.1.norm1", 1, 2),
-    ("crossvit_tiny_240", 240, {}, "blocks.2.blocks.1.3", 1, 14),
+    ("crossvit_tiny_240", 240, {}, "blocks.2.fusion.0.norm1", 1, 14),
     ("volo_d1_224", 64, {"img_size": 64}, "norm", 1, 4),
     ("convit_tiny", 64, {"img_size": 64}, "blocks.11.norm1", 1, 4),
     ("hiera_tiny_224", 64, {"img_size": 64}, "blocks.11", 0, 2),

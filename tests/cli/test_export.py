@@ -7,7 +7,9 @@ import csv
 import importlib.util
 import io
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ import wsol
 from tests.report.made_up import make_run
 from wsol.cli import main
 from wsol.errors import OutputError
+from wsol.report.export.frame import frame, spreadsheet_safe
 from wsol.report.numbers.summary import summarize
 from wsol.runs.folder import RunFolder, open_run
 
@@ -235,6 +238,46 @@ def test_a_missing_library_names_the_extra(
         pytest.skip(f"{module} is installed")
     assert main(["export", str(made_up.path), option, str(tmp_path / "place")]) == 2
     assert "pip install 'wsol[trackers]'" in capsys.readouterr().err
+
+
+class Events:
+    """A stand-in for TensorBoard's writer: a line for each number; the disk is full behind `room` of them."""
+
+    room = 10**6
+
+    def __init__(self, folder: str) -> None:
+        self.file = (Path(folder) / "events.out.tfevents").open("w", encoding="utf-8")
+        self.count = 0
+
+    def add_scalar(self, name: str, value: float, step: int) -> None:
+        self.count += 1
+        if self.count > self.room:
+            raise OSError(28, "No space left on device")
+        self.file.write(f"{name} {value}\n")
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def test_events_are_written_beside_and_moved(
+    made_up: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard.summary", SimpleNamespace(Writer=Events))
+    words = ["export", str(made_up.path), "--tensorboard", str(tmp_path / "tb")]
+    assert main(words) == 0
+    (whole,) = (path for path in (tmp_path / "tb").rglob("*") if path.is_file())
+    before = whole.read_text()
+    assert len(before.splitlines()) > 10
+    monkeypatch.setattr(Events, "room", 3)
+    assert main(words) == 2
+    assert f"--tensorboard {tmp_path / 'tb'} can't be written: OSError: [Errno 28] No space" in capsys.readouterr().err
+    assert [path for path in (tmp_path / "tb").rglob("*") if path.is_file()] == [whole]
+    assert whole.read_text() == before
+
+
+def test_ids_that_a_spreadsheet_takes_for_formulas_are_made_inert(made_up: RunFolder) -> None:
+    rows = frame(made_up.path).head(2).assign(image_id=["=1+1", "@x"])
+    assert spreadsheet_safe(rows)["image_id"].tolist() == ["'=1+1", "'@x"]
 
 
 def test_tensorboard_gets_every_number(made_up: RunFolder, tmp_path: Path) -> None:

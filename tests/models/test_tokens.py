@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib
 import sys
 
+import numpy as np
 import pytest
 import torch
 import torchvision
 
+import wsol
 from tests.models.conftest import wrap
 from wsol.errors import LayerError, ModelError, UnknownName
 from wsol.models import timm as timm_zoo
 from wsol.models.forward import capture
+from wsol.models.network import AnyNetwork
 from wsol.models.query import ModelQuery
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.tokens import Grid, Grids
@@ -221,3 +224,46 @@ def test_without_timm_the_extra_is_named(monkeypatch):
     importlib.reload(timm_zoo)  # finding the models that there are must not need it
     with pytest.raises(ModelError, match=r"needs timm, which is not installed: pip install 'wsol\[timm\]'"):
         load_classifier("timm/resnet18", weights="random")
+
+
+def test_tokens_in_the_order_of_mask_units_are_put_in_order_where_the_network_states_it() -> None:
+    """The twin undoes Hiera's unroll by its description: units of 8x8 tokens, halved thrice, innermost first."""
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(0)
+    net = timm.create_model("hiera_tiny_224", img_size=64, num_classes=5, embed_dim=24, stages=(1, 1, 1, 1))
+    net = net.eval().double()
+    torch.nn.init.normal_(net.head.fc.weight, std=0.2)
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    for layer, side, halvings in (("blocks.0", 16, 3), ("blocks.1", 8, 2), ("blocks.2", 4, 1), ("blocks.3", 2, 0)):
+        kept: list[torch.Tensor] = []
+        handle = net.get_submodule(layer).register_forward_hook(lambda m, a, output, kept=kept: kept.append(output))
+        logits = net(images)
+        handle.remove()
+        (gradient,) = torch.autograd.grad(logits[:, 1].sum(), kept[0])
+        flat = (gradient * kept[0]).sum(2).detach()  # HiResCAM of each token
+        expected = torch.zeros(2, side, side, dtype=torch.float64)
+        for row in range(side):
+            for column in range(side):
+                expected[:, row, column] = flat[:, place(row, column, side, halvings)]
+        assert expected.abs().max() > 0
+        given = wsol.attribute(net, images, "hirescam", layers=layer, target=1, check=True)
+        np.testing.assert_allclose(np.asarray(given), expected, rtol=1e-6, atol=1e-12)
+        if halvings:
+            assert not np.allclose(np.asarray(given), flat.reshape(2, side, side), rtol=1e-3)
+        grids = Grids(AnyNetwork(net, images[:1]))
+        with capture(net, [layer], gradients=False, grids=grids) as forward:
+            activations = forward(images).activations[layer]
+        run_on = ModelQuery(net, grids=grids).logits_from(layer, activations[:1], images[0])
+        torch.testing.assert_close(run_on, logits[:1].detach())
+    grid = grids["blocks.0"]
+    tokens = torch.arange(2 * 256 * 3.0).reshape(2, 256, 3)
+    assert torch.equal(grid.fold(grid.unfold(tokens), tokens), tokens)
+
+
+def place(row: int, column: int, side: int, halvings: int) -> int:
+    """Where Hiera's unroll puts the token of a cell: the offset inside 2x2 of each halving outermost, units last."""
+    offset, height = 0, side
+    for _ in range(halvings):
+        offset = offset * 4 + row % 2 * 2 + column % 2
+        row, column, height = row // 2, column // 2, height // 2
+    return offset * height * height + row * height + column

@@ -100,6 +100,12 @@ def test_a_pickle_that_would_run_code_is_refused_and_runs_nothing(around, zipped
     assert not Path("/tmp/wsol-was-here").exists()
 
 
+def _cut(path, length):
+    """A file of weights whose end is missing, as a copy over a network leaves it."""
+    torch.save({"w": torch.zeros(100, 100)}, path)
+    path.write_bytes(path.read_bytes()[:length])
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -108,6 +114,8 @@ def test_a_pickle_that_would_run_code_is_refused_and_runs_nothing(around, zipped
         (lambda p: p.symlink_to("gone.pth"), "is a link to gone.pth, which is not there"),
         (lambda p: p.write_bytes(b""), "it is empty or cut short"),
         (lambda p: p.write_bytes(b"e"), "can't be read as weights|not a plain state dict"),
+        (lambda p: p.write_bytes(b"e" * 100), "can't be read as weights: it is empty, damaged, or of another format"),
+        (lambda p: _cut(p, 5000), "can't be read as weights: it is empty or cut short"),
         (lambda p: torch.save({"w": torch.eye(3).to_sparse()}, p), "'w' is a sparse tensor"),
         (lambda p: torch.save({"w": torch.zeros(3, device="meta")}, p), "'w' is a meta tensor"),
         (lambda p: torch.save({"w": torch.zeros(3, dtype=torch.complex64)}, p), "'w' is a complex tensor"),

@@ -87,7 +87,7 @@ def test_intervals_of_parts_and_of_means_over_classes_cover_the_population(n: in
 
 
 @pytest.mark.default_cases(1)
-@pytest.mark.parametrize("n", [8, 20, 100])
+@pytest.mark.parametrize("n", [20, 100])
 def test_intervals_of_pooled_scores_cover(n: int) -> None:
     rng, bins = np.random.default_rng(n), np.arange(32) / 32
 
@@ -104,7 +104,17 @@ def test_intervals_of_pooled_scores_cover(n: int) -> None:
         pooled = functools.partial(lambda i, o, w: pxap(w @ i, w @ o), inside, outside)
         got = draw(pooled, Resamples(n, 200), bounds=(0, 1)).estimate()
         covered += got.low <= truth <= got.high
-    assert 0.9 <= covered / SAMPLES <= 0.975  # 0.88 at n = 8 with the plain spread of replicates
+    assert 0.92 <= covered / SAMPLES <= 0.975
+
+
+def test_pooled_scores_of_few_images_have_no_interval() -> None:
+    statistic = functools.partial(lambda values, w: w @ values / w.sum(1), np.linspace(0.1, 0.9, 19))
+    few = draw(statistic, Resamples(19, 50), bounds=(0, 1))
+    assert few.interval == "few"
+    assert np.isnan([few.estimate().low, few.estimate().high]).all()
+    assert few.estimate().value == pytest.approx(0.5)
+    more = functools.partial(lambda values, w: w @ values / w.sum(1), np.linspace(0.1, 0.9, 20))
+    assert np.isfinite(draw(more, Resamples(20, 50), bounds=(0, 1)).estimate().high)
 
 
 def test_wilson_covers_close_to_zero_and_one_as_well() -> None:

@@ -78,8 +78,8 @@ def test_symmetric_numbers_keep_students_interval_cut_at_their_bounds() -> None:
 
 
 def test_pooled_shares_have_intervals_inside_their_bounds() -> None:
-    part, whole = np.array([9.0, 8, 10, 9, 10, 7]), np.full(6, 10.0)
-    drawn = draw(lambda w: (w @ part) / (w @ whole), Resamples(6, 400), bounds=(0, 1))
+    part, whole = np.tile([9.0, 8, 10, 9, 10, 7, 10], 3), np.full(21, 10.0)
+    drawn = draw(lambda w: (w @ part) / (w @ whole), Resamples(21, 400), bounds=(0, 1))
     low, value, high = drawn.estimate().low, drawn.value, drawn.estimate().high
     assert 0 < low < value < high < 1
     assert value - low > high - value  # bent, since there is more room below

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from math import prod
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 
 from wsol.api.maps import Maps
-from wsol.errors import ConfigError, ModelError, unknown
+from wsol.datasets.adapt import as_image
+from wsol.errors import ConfigError, unknown
 from wsol.maps.extractor import MapExtractor
 from wsol.methods._variants import variant_of
 from wsol.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, Color, black_pixel, normalized
 from wsol.models.forward import INPUT
+from wsol.models.gray import color_input
 from wsol.models.network import AnyNetwork, Network, check_hooks, evaluating, noise, running
+from wsol.models.outputs import Reading, as_matrix, reading
 from wsol.models.stages import resolve_layer, stages
+from wsol.models.zoo import load_classifier
 from wsol.views import View, view_named
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL.Image import Image
     from torch import Tensor, nn
 
@@ -38,19 +44,20 @@ SIDE = 224  # pixels; of the input for PIL images where the network does not say
 
 def attribute(
     model: nn.Module | Classifier | str,
-    images: Tensor | Image | Sequence[Image],
+    images: Tensor | NDArray[Any] | Image | Sequence[Image],
     method: str | type[Method] | Method = "layercam",
     *,
     layers: Layers | None = None,
-    target: Target = PREDICTED,
+    target: Target | None = PREDICTED,
+    output: Reading = "logits",
     class_names: Sequence[str] = (),
     image_ids: Sequence[str] | None = None,
     seed: int = 0,
     chunk: int = 64,
     view: str = "squash",
     input_size: int | None = None,
-    mean: Color | None = None,
-    std: Color | None = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
     check: bool = False,
     **options: Any,
 ) -> Maps:
@@ -60,12 +67,16 @@ def attribute(
 
     Parameters
     ----------
-    model : any network, one loaded by `wsol.load_model`, or a name that `wsol list models` shows.
-    images : (B, C, *space) as the network takes them, or PIL images, which are resized and normalized.
-    method : a key (``wsol list methods``), a class registered with `@wsol.method`, or an instance of one.
+    model : any network, one loaded by `wsol.load_classifier`, or a name that `wsol list models` shows.
+    images : (B, C, *space) as the network takes them, tensor or array; or PIL images, which are resized and normalized,
+        and of which a network of one-channel images receives the luma.
+    method : a key (``wsol list methods``), a class registered with `@wsol.method`, an instance of one, or a variant as
+        tables print it, ``layercam@stage3-5[gamma=2]``.
     layers : a dotted name, a module, ``stage4``, ``last``, or several, whose maps are fused; None is the method's own.
-    target : what is explained: the ``predicted`` class, a class index or name, one per image, or a function of the
-        output and the images that gives (B,) scores: for outputs that are not (B, classes).
+    target : what is explained: the ``predicted`` class (also None), a class index or name, one per image, or a function
+        of the output and the images that gives (B,) scores: for outputs that are not (B, classes).
+    output : what the network puts out: ``logits``, ``prob`` (it ends in a softmax, or in a sigmoid of one output),
+        ``sigmoid`` (in one per class), or a function of the output and the images that gives (B, classes) logits.
     class_names : by index, where targets are names.
     image_ids : what random numbers of stochastic methods are drawn from, beside `seed`; 0, 1, ... by default.
     view, input_size, mean, std : for PIL images, how they become input; by default what the network is known to want,
@@ -79,39 +90,78 @@ def attribute(
     UnknownName, ConfigError : no such method or option (nearest one given), or a target that does not fit.
     LayerError, ModelError : no such layer, or an output that is not (B, classes) without a function as target.
     """
-    module = unwrapped(model)
-    known = model if isinstance(model, Classifier) else None
+    known = load_classifier(model) if isinstance(model, str) else model if isinstance(model, Classifier) else None
+    module = unwrapped(known or model)
     names = tuple(class_names) or (known.class_names if known else ())
+    images = as_images(images)
     pictures = not isinstance(images, torch.Tensor)
-    mean = mean or (known.mean if known else _configured(module, "mean", IMAGENET_MEAN if pictures else None))
-    std = std or (known.std if known else _configured(module, "std", IMAGENET_STD if pictures else None))
-    inputs, sizes, used = _inputs(module, images, known, view=view, input_size=input_size, mean=mean, std=std)
-    black = black_pixel(mean, std) if mean and std else None
-    network = known or AnyNetwork(module, noise(module, tuple(inputs[:1].shape)), black)
-    variant = variant_of(
-        method,
-        {**options, **({} if layers is None else {"layers": layer_names(module, layers)})},
-        **_layer_lookup(network, layers, check=check),
-    )
+    usual = (IMAGENET_MEAN, IMAGENET_STD) if pictures else (None, None)
+    center = as_color(mean) or (known.mean if known else _configured(module, "mean", usual[0]))
+    spread = as_color(std) or (known.std if known else _configured(module, "std", usual[1]))
+    inputs, sizes, used = _inputs(module, images, known, view=view, input_size=input_size, mean=center, std=spread)
     given = given_classes(target, len(inputs), names)
-    with scored_by(module, target, given):
-        classes = predicted(module, inputs) if given is None else torch.tensor(given, device=inputs.device)
-        extractor = MapExtractor(network, seed=seed, chunk=chunk)
-        ids = list(image_ids) if image_ids is not None else [str(n) for n in range(len(inputs))]
-        batch = extractor.maps(inputs, classes, ids, [variant], keep_going=False)
+    black = black_pixel(center, spread) if center and spread else None
+    network = known or AnyNetwork(module, noise(module, tuple(inputs[:1].shape)), black)
+    shaped = nullcontext() if output == "logits" else reading(module, output)
+    with color_input(module), shaped:
+        variant = variant_of(
+            method,
+            {**options, **({} if layers is None else {"layers": layer_names(module, layers)})},
+            **_layer_lookup(network, layers, check=check),
+        )
+        with scored_by(module, target, given):
+            classes = predicted(module, inputs) if given is None else torch.tensor(given, device=inputs.device)
+            extractor = MapExtractor(network, seed=seed, chunk=chunk)
+            ids = list(image_ids) if image_ids is not None else [str(n) for n in range(len(inputs))]
+            batch = extractor.maps(inputs, classes, ids, [variant], keep_going=False)
     raw = batch.raw(variant.id).copy()
     if not raw.any():
         log.warning("%s: all %d maps are zero everywhere; choose another layer or target", variant.id, len(raw))
     return Maps(raw=raw, method=variant.id, targets=classes.cpu().numpy(), view=used, sizes_wh=sizes)
 
 
-def unwrapped(model: nn.Module | Classifier | str) -> nn.Module:
-    """The network itself: behind a name, a `Classifier`, `DataParallel`, or `torch.compile`, whose hooks never run."""
-    if isinstance(model, str):
-        from wsol.models.zoo import load_classifier
+def as_images(images: Any) -> Tensor | list[Image]:
+    """A batch of numbers as a tensor, or PIL images as a list; see `attribute`. Raises ConfigError."""
+    from PIL.Image import Image
 
-        return load_classifier(model).module
+    if isinstance(images, np.ndarray) and images.dtype != np.uint8:
+        images = torch.from_numpy(images)
+    if isinstance(images, torch.Tensor):
+        if not images.is_floating_point():
+            raise ConfigError(
+                f"images are {images.dtype}; a network takes normalized floats: give these, or PIL images or uint8 "
+                "arrays (h, w, 3) in a list, which are normalized"
+            )
+        return images
+    if isinstance(images, torch.utils.data.DataLoader):
+        raise ConfigError("images is a DataLoader; call attribute for each of its batches")
+    several = [images] if isinstance(images, Image) or getattr(images, "ndim", 0) == 3 else list(images)
+    if not several:
+        raise ConfigError("images is empty; expected a (B, channels, *space) tensor or PIL images")
+    if any(isinstance(one, torch.Tensor) for one in several):
+        raise ConfigError("images is a list of tensors; give torch.stack(images), or call attribute for each size")
+    return [as_image(one, where=f"image {place}") for place, one in enumerate(several)]
+
+
+def as_color(value: float | Sequence[float] | None) -> Color | None:
+    """Three numbers of one or three, for red, green and blue. Raises ConfigError."""
+    if value is None:
+        return None
+    numbers = [float(one) for one in np.ravel(np.asarray(value, float))]
+    if len(numbers) not in (1, 3):
+        raise ConfigError(f"{len(numbers)} numbers of a normalization; expected one, or three for red, green and blue")
+    red, green, blue = numbers * (3 // len(numbers))
+    return red, green, blue
+
+
+def unwrapped(model: nn.Module | Classifier | str) -> nn.Module:
+    """The network itself: behind a `Classifier`, `DataParallel`, or `torch.compile`, whose hooks never run."""
     module = model.module if isinstance(model, Classifier) else model
+    if not isinstance(module, torch.nn.Module):
+        raise ConfigError(
+            f"model is a {type(module).__name__}; expected a torch.nn.Module, a loaded network, or a name that "
+            "wsol list models shows"
+        )
     while True:
         if isinstance(module, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
             module = module.module
@@ -124,7 +174,7 @@ def unwrapped(model: nn.Module | Classifier | str) -> nn.Module:
 
 def layer_names(module: nn.Module, layers: Layers) -> tuple[str, ...]:
     """Layers as names; modules by where they stand in the network. Raises ConfigError for a module of another one."""
-    several = [layers] if isinstance(layers, str | torch.nn.Module) else list(layers)
+    several = list(layers) if isinstance(layers, Sequence) and not isinstance(layers, str) else [layers]
     places = {id(part): name for name, part in module.named_modules()}
     names: list[str] = []
     for layer in several:
@@ -132,13 +182,15 @@ def layer_names(module: nn.Module, layers: Layers) -> tuple[str, ...]:
             names += layer.split("+")
         elif id(layer) in places:
             names.append(places[id(layer)])
+        elif not isinstance(layer, torch.nn.Module):
+            raise ConfigError(f"layers={layer!r}: expected a name such as 'layer4', 'stage4' or 'last', or a module")
         else:
             raise ConfigError(f"layers: a {type(layer).__name__} is not a module of this {type(module).__name__}")
     return tuple(names)
 
 
 @contextmanager
-def scored_by(module: nn.Module, target: Target, classes: Sequence[int] | None) -> Iterator[None]:
+def scored_by(module: nn.Module, target: Target | None, classes: Sequence[int] | None) -> Iterator[None]:
     """Where `target` is a function of output and images, the network gives its (B, 1) scores inside the block.
 
     A network with one output per image in a vector (regression) gives it as a column, too.
@@ -146,17 +198,10 @@ def scored_by(module: nn.Module, target: Target, classes: Sequence[int] | None) 
 
     def output(part: nn.Module, args: tuple[Any, ...], given: Any) -> Any:
         if callable(target):
-            given = target(given, args[0])
-        if not isinstance(given, torch.Tensor):
-            raise ModelError(
-                f"{type(module).__name__} returns a {type(given).__name__}; give a function of it as target, for "
-                "example target=lambda output, images: output['logits'][:, 3]"
-            )
-        given = given[:, None] if given.ndim == 1 else given
-        if given.ndim != 2:
-            what = "target returns" if callable(target) else f"{type(module).__name__} returns"
-            wanted = "one score per image, (B,)" if callable(target) else "(B, classes); or give a function as target"
-            raise ModelError(f"{what} {tuple(given.shape)}; expected {wanted}")
+            scores = target(given, args[0])
+            given = as_matrix(scores, module, by="target", option="target", wanted="one score per image, (B,)")
+        else:
+            given = as_matrix(given, module, option="target")
         wrong = next((one for one in classes or () if not 0 <= one < given.shape[1]), None)
         if wrong is not None:
             raise ConfigError(f"target {wrong} is out of range; expected 0 to {given.shape[1] - 1}")
@@ -169,16 +214,16 @@ def scored_by(module: nn.Module, target: Target, classes: Sequence[int] | None) 
         handle.remove()
 
 
-def given_classes(target: Target, count: int, names: Sequence[str]) -> list[int] | None:
+def given_classes(target: Target | None, count: int, names: Sequence[str]) -> list[int] | None:
     """Class indices of `count` images; None where the network's own prediction is meant.
 
     Raises ConfigError where there are not as many as images, or a name is not known.
     """
     if callable(target):
         return [0] * count
-    if isinstance(target, str) and target == PREDICTED:
+    if target is None or (isinstance(target, str) and target == PREDICTED):
         return None
-    several = [target] * count if isinstance(target, int | str) or getattr(target, "ndim", 1) == 0 else list(target)
+    several = list(target) if np.iterable(target) and not isinstance(target, str) else [target] * count
     if len(several) != count:
         raise ConfigError(f"target has {len(several)} classes for {count} images; give one, or one per image")
     return [_index(one, names) for one in several]
@@ -192,7 +237,14 @@ def predicted(module: nn.Module, inputs: Tensor) -> Tensor:
 
 def _index(target: Any, names: Sequence[str]) -> int:
     if not isinstance(target, str):
-        return int(target)
+        plain = target.item() if hasattr(target, "item") and prod(np.shape(target)) == 1 else target
+        if not isinstance(plain, int | float) or plain != plain // 1:
+            what = f"of shape {tuple(target.shape)}" if hasattr(target, "shape") else repr(target)
+            raise ConfigError(
+                f"a target {what} is not a class; expected an index, a name, one of these per image, or a function of "
+                "(output, images)"
+            )
+        return int(plain)
     if not names:
         raise ConfigError(f"target={target!r}: the names of the classes are not known; give class_names=, or an index")
     if target not in names:
@@ -210,7 +262,7 @@ def _layer_lookup(network: Network, layers: Layers | None, *, check: bool) -> di
 
 def _inputs(
     module: nn.Module,
-    images: Tensor | Image | Sequence[Image],
+    images: Tensor | list[Image],
     known: Classifier | None,
     *,
     view: str,
@@ -224,20 +276,13 @@ def _inputs(
         if images.ndim < 3:
             raise ConfigError(f"images of shape {tuple(images.shape)} are not a batch; expected (B, channels, *space)")
         return images.detach().to(weight.device, weight.dtype), (), None
-    from PIL.Image import Image
-
-    several = [images] if isinstance(images, Image) else list(images)
-    wrong = next((one for one in several if not isinstance(one, Image)), None)
-    if not several or wrong is not None:
-        what = "empty" if not several else f"of {type(wrong).__name__}"
-        raise ConfigError(f"images is {what}; expected a (B, channels, *space) tensor or PIL images")
     side = input_size or (known.input_size if known else _configured(module, "input_size", SIDE))
     chosen = view_named(view, side)
     assert mean is not None
     assert std is not None
     arrays = []
-    for one in several:
-        crops = chosen.inputs(one.convert("RGB"))
+    for one in images:
+        crops = chosen.inputs(one)
         if len(crops) > 1:
             raise ConfigError(f"view={view} makes {len(crops)} inputs per image; attribute takes a view that makes one")
         arrays.append(normalized(crops[0], mean, std))
@@ -246,7 +291,7 @@ def _inputs(
         raise ConfigError(f"view={view} gives inputs of {len(shapes)} sizes; call attribute once for each")
     stack = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)
     inputs = stack.to(weight.device, weight.dtype).contiguous(memory_format=torch.channels_last)
-    return inputs, [one.size for one in several], chosen
+    return inputs, [one.size for one in images], chosen
 
 
 def _configured(module: nn.Module, key: str, otherwise: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from wsol.api.maps import Maps
 from wsol.errors import ConfigError
 from wsol.localization.frame import in_stored_pixels
 from wsol.localization.localize import ImageMap, boxes_along
@@ -129,10 +130,11 @@ def image_maps(
     images: Sequence[Image] | None = None,
 ) -> list[ImageMap]:
     """Maps with what localization must know of their images; see `localize`."""
-    sizes = list(getattr(maps, "sizes_wh", ()) if sizes_wh is None else sizes_wh)
+    known = maps if isinstance(maps, Maps) else None  # an array has a `view`, too, which is another thing
+    sizes = list(sizes_wh if sizes_wh is not None else known.sizes_wh if known else ())
     if not sizes:
         raise ConfigError("the sizes of the images are not known; give sizes_wh=[(width, height), ...]")
-    covered = getattr(maps, "view", None) if view is None else view
+    covered = view if view is not None else known.view if known else None
     chosen = covered if isinstance(covered, View) else view_named(covered or "squash", SIDE)
     count = len(maps)
     for name, values in {"sizes_wh": sizes, "boxes": boxes, "images": images}.items():

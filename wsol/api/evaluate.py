@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-from wsol.api.attribute import unwrapped
+import numpy as np
+
+from wsol.api.attribute import SIDE, as_color, layer_names, unwrapped
 from wsol.api.result import Result
 from wsol.datasets.adapt import PythonDataset
 from wsol.datasets.base import Dataset, datasets
-from wsol.datasets.labels import match_class_indices
 from wsol.environment import versions
 from wsol.errors import ConfigError
 from wsol.evaluation.adopt import adopt
-from wsol.evaluation.build import chosen_metric, chunk_of, engine_of
+from wsol.evaluation.build import check_truth, check_view, chosen_metric, chunk_of, engine_of, matched
 from wsol.evaluation.engines import run_local
 from wsol.evaluation.experiment import Experiment, Numerics
 from wsol.methods._variants import variant_of
 from wsol.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, Color, finish
+from wsol.models.gray import color_input
+from wsol.models.outputs import LABELS, Reading, function_label, reading, relabeled
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.zoo import load_classifier
 from wsol.options import build
@@ -32,6 +37,7 @@ from wsol.views import view_named
 if TYPE_CHECKING:
     from torch import nn
 
+    from wsol.api.attribute import Layers
     from wsol.methods._base import Method
 
     AnyMethod = str | type[Method] | Method
@@ -44,12 +50,13 @@ def evaluate(
     protocols: Sequence[str | Protocol] | str = ("choe2020_v2",),
     metrics: Sequence[str] | Mapping[str, Mapping[str, Any]] = (),
     *,
-    layers: str | None = None,
+    layers: Layers | None = None,
     runs: str | Path | None = None,
     view: str = "squash",
     input_size: int | None = None,
-    mean: Color | None = None,
-    std: Color | None = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    output: Reading = "logits",
     class_names: Sequence[str] = (),
     limit: int | None = None,
     seed: int = 0,
@@ -60,14 +67,20 @@ def evaluate(
 
     Parameters
     ----------
-    model : any network whose output is (B, classes), a loaded `Classifier`, or a name.
+    model : any network, a loaded `Classifier`, or a name. One of one-channel images receives the luma of the images.
     dataset : a name (``shapes``), a wsol dataset, or anything with ``len`` and ``[index]`` whose items are (image,
         label, boxes or mask); see `wsol.datasets.adapt.PythonDataset`.
-    methods : keys, classes registered with `@wsol.method`, or instances with options: ``LayerCAM(gamma=2)``.
+    methods : keys, classes registered with `@wsol.method`, instances with options, ``LayerCAM(gamma=2)``, or variants
+        as tables print them, ``layercam@stage3-5[gamma=2]``.
     protocols, metrics : names; metrics may be a mapping from name to options.
-    layers : for the methods that take layers and were given none; ``stage3+stage5`` fuses.
+    layers : for the methods that take layers and were given none: names or modules; several are fused.
     runs : a folder to keep the rows in: the same call then resumes, and `wsol table` reads them. None is a temporary
         folder that goes with the result.
+    mean, std : of the normalization, for pixels in [0, 1]: by default what the network is known to want, or ImageNet's.
+    output : what the network puts out: ``logits`` (B, classes), ``prob`` (it ends in a softmax, or in a sigmoid of one
+        output), ``sigmoid`` (in one per class), or a function of the output and the images that gives (B, classes)
+        logits, for tuples, mappings and objects: ``output=lambda output, images: output["logits"]``.
+    class_names : by index; the dataset's labels may then be names.
     limit : evaluate only the first images.
     gallery : how many images are kept with their maps for the report.
 
@@ -75,46 +88,49 @@ def evaluate(
     ------
     WsolError : anything that does not fit, in one sentence.
     """
-    data = _dataset(dataset, class_names, limit)
-    classifier = _classifier(model, input_size=input_size, mean=mean, std=std, class_names=class_names)
-    data = match_class_indices(data, classifier.class_names, classifier.num_classes)
-    names = list(stages(classifier))
-    given = {} if layers is None else {"layers": layers}
-    several = [methods] if isinstance(methods, str | type) or not isinstance(methods, Sequence) else methods
-    variants = {
-        v.id: v
-        for v in (
-            variant_of(one, given, resolve=lambda layer: resolve_layer(classifier, layer), stages=names)
-            for one in several
-        )
-    }
-    rules = [protocols] if isinstance(protocols, str) else protocols
-    chosen = metrics if isinstance(metrics, Mapping) else {name: {} for name in metrics}
-    engine = engine_of({"engine": {"batch_size": batch_size}})
-    weight = next(iter(classifier.module.parameters()), None)
-    experiment = Experiment(
-        dataset=data,
-        classifier=classifier,
-        variants=tuple(variants.values()),
-        protocols=tuple(named(one) if isinstance(one, str) else one for one in rules),
-        metrics=tuple(chosen_metric(name, options) for name, options in chosen.items()),
-        view=view_named(view, classifier.input_size),
-        seed=seed,
-        batch_size=engine.batch_size,
-        chunk=chunk_of(engine),
-        threads=engine.workers,
-        gallery=gallery,
-        numerics=Numerics(device="cpu" if weight is None else str(weight.device)),
-    )
-    if not experiment.variants or not (experiment.protocols or experiment.metrics):
+    several = _listed(methods)
+    rules = tuple(named(one) if isinstance(one, str) else one for one in _listed(protocols))
+    asked = metrics if isinstance(metrics, Mapping) else {name: {} for name in _listed(metrics)}
+    chosen = tuple(chosen_metric(name, options) for name, options in asked.items())
+    if not several or not (rules or chosen):
         raise ConfigError("nothing to evaluate: give at least one method, and a protocol or a metric")
-    temporary = Path(tempfile.mkdtemp(prefix="wsol-")) if runs is None else None
-    runs = temporary or runs or ""
-    folder = RunFolder(Path(runs) / experiment.folder_name)
-    folder.write_manifest(experiment.manifest(versions()))
-    adopt(experiment, folder)
-    run_local(experiment, folder)
-    folder.write_manifest(experiment.manifest(versions()))  # the newest finished run is `latest`
+    data = _dataset(dataset, class_names, limit)
+    check_truth(data, rules, chosen)
+    with _network(model, output, input_size, as_color(mean), as_color(std), class_names) as given:
+        data, classifier = matched(data, given)
+        names = list(stages(classifier))
+        fused = None if layers is None else "+".join(layer_names(classifier.module, layers))
+        variants = {
+            v.id: v
+            for v in (
+                variant_of(one, {}, resolve=lambda layer: resolve_layer(classifier, layer), stages=names, layers=fused)
+                for one in several
+            )
+        }
+        chosen_view = view_named(view, classifier.input_size)
+        check_view(chosen_view, chosen)
+        engine = engine_of({"engine": {"batch_size": batch_size}})
+        weight = next(iter(classifier.module.parameters()), None)
+        experiment = Experiment(
+            dataset=data,
+            classifier=classifier,
+            variants=tuple(variants.values()),
+            protocols=rules,
+            metrics=chosen,
+            view=chosen_view,
+            seed=seed,
+            batch_size=engine.batch_size,
+            chunk=chunk_of(engine),
+            threads=engine.workers,
+            gallery=gallery,
+            numerics=Numerics(device="cpu" if weight is None else str(weight.device)),
+        )
+        temporary = Path(tempfile.mkdtemp(prefix="wsol-")) if runs is None else None
+        folder = RunFolder(Path(temporary or runs or "") / experiment.folder_name)
+        folder.write_manifest(experiment.manifest(versions()))
+        adopt(experiment, folder)
+        run_local(experiment, folder)
+        folder.write_manifest(experiment.manifest(versions()))  # the newest finished run is `latest`
     result = Result(folder, variants=[v.key for v in experiment.variants])
     if temporary is not None:
         finalize(result, shutil.rmtree, temporary, ignore_errors=True)
@@ -134,27 +150,47 @@ def _dataset(dataset: Any, class_names: Sequence[str], limit: int | None) -> Dat
     return PythonDataset(items=dataset, names=tuple(class_names), limit=limit)
 
 
-def _classifier(
+@contextmanager
+def _network(
     model: nn.Module | Classifier | str,
-    *,
+    output: Reading,
     input_size: int | None,
     mean: Color | None,
     std: Color | None,
     class_names: Sequence[str],
-) -> Classifier:
-    if isinstance(model, str):
-        return load_classifier(model, input_size=input_size)
-    if isinstance(model, Classifier):
-        return model
-    module = unwrapped(model)
-    config = getattr(module, "pretrained_cfg", None) or {}
-    side = input_size or int(config.get("input_size", (224,))[-1])
-    return finish(
-        type(module).__name__,
-        module,
-        "python",
-        side,
-        mean or tuple(config.get("mean", IMAGENET_MEAN)),
-        std or tuple(config.get("std", IMAGENET_STD)),
-        tuple(class_names),
-    )
+) -> Iterator[Classifier]:
+    """A block in which the network takes color images and gives logits, with what must be known to feed it."""
+    known = load_classifier(model, input_size=input_size) if isinstance(model, str) else model
+    module = unwrapped(known)
+    reading_label = function_label(output) if callable(output) else LABELS.get(output, "")
+    with color_input(module), reading(module, output):
+        if isinstance(known, Classifier):
+            made = known
+            if callable(output):  # it may give other classes
+                facts = (known.name, module, known.weights_source, known.input_size, known.mean, known.std)
+                made = finish(*facts, known.class_names)
+        else:
+            config = getattr(module, "pretrained_cfg", None) or {}
+            side = input_size or int(config.get("input_size", (SIDE,))[-1])
+            usual = tuple(config.get("mean", IMAGENET_MEAN)), tuple(config.get("std", IMAGENET_STD))
+            made = finish(type(module).__name__, module, "python", side, *usual)
+        if class_names and len(class_names) != made.num_classes:
+            raise ConfigError(
+                f"class_names has {len(class_names)} names, and {made.name} has {made.num_classes} classes"
+            )
+        made = replace(
+            made,
+            input_size=input_size or made.input_size,
+            mean=mean or made.mean,
+            std=std or made.std,
+            class_names=tuple(class_names) or made.class_names,
+        )
+        # rows are known by the weights, so what else the caller decided of the network belongs to their name
+        scale = f"mean {made.mean} std {made.std}" if mean or std else ""
+        label = ", ".join(part for part in (reading_label, scale) if part)
+        yield relabeled(made, label) if label else made
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    """Several, or the one alone."""
+    return list(value) if np.iterable(value) and not isinstance(value, str) else [value]

@@ -100,6 +100,9 @@ class MaxBoxAcc:
         self._classes += other._classes
         self._labels += other._labels
 
+    def __repr__(self) -> str:
+        return f"MaxBoxAcc({len(self)} images under {self.protocol.name})"
+
     def __len__(self) -> int:
         return len(self._labels)
 

@@ -35,7 +35,9 @@ def overlay(
     """
     values = np.asarray(as_array(raw), np.float64)
     if values.ndim != 2 or not values.size:
-        raise ConfigError(f"a map of shape {values.shape} can't be drawn over an image; expected (h, w)")
+        raise ConfigError(
+            f"a map of shape {values.shape} can't be drawn over an image; expected (h, w), such as maps[0]"
+        )
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     map01 = np.nan_to_num((values - low) / (high - low)) if high > low else np.zeros(values.shape)
     return draw(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wsol.cli.options import Command, number
-from wsol.errors import ConfigError, OutputError, WsolError
+from wsol.errors import ConfigError, OutputError, WsolError, first_line
 from wsol.options import ShareBelowOne
 from wsol.runs.folder import open_run
 from wsol.runs.write import write_text, write_whole
@@ -93,13 +93,19 @@ def _track(folder: RunFolder, tensorboard: Path | None, mlflow: str | None, wand
     from wsol.report.numbers.summary import summarize
 
     summary = summarize(folder)
+    writers: dict[str, tuple[Any, Callable[[], str]]] = {
+        "--tensorboard": (tensorboard, lambda: to_tensorboard(summary, Path(tensorboard or ""))),
+        "--mlflow": (mlflow, lambda: f"mlflow run {to_mlflow(summary, mlflow or '')}"),
+        "--wandb": (wandb, lambda: f"wandb run {to_wandb(summary, wandb or '')}"),
+    }
     written: list[object] = []
-    try:
-        written += [to_tensorboard(summary, tensorboard)] if tensorboard else []
-        written += [f"mlflow run {to_mlflow(summary, mlflow)}"] if mlflow else []
-        written += [f"wandb run {to_wandb(summary, wandb)}"] if wandb else []
-    except WsolError:
-        raise
-    except Exception as error:  # theirs, of any kind: a server that isn't there, a store that can't be written
-        raise OutputError(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else error}") from error
+    for option, (place, write) in writers.items():
+        if not place:
+            continue
+        try:
+            written.append(write())
+        except WsolError:
+            raise
+        except Exception as error:  # theirs, of any kind: a server that isn't there, a store that can't be written
+            raise OutputError(f"{option} {place} can't be written: {first_line(error)}; {OTHERWISE}") from error
     return written

@@ -58,7 +58,7 @@ from wsol.options import Share, option
 
 # The decorator makes a frozen dataclass of options and registers it under its key.
 #   needs   what you use: "boxes", "mask", "truth" (the mask, or the boxes where there is none), "model" (more
-#           forward passes: case.query), "method" (the map of another image: case.remap), "probabilities".
+#           forward passes: item.query), "method" (the map of another image: item.remap), "probabilities".
 @metric(
     "{key}",
     paper="me, {title}, 2026",
@@ -78,11 +78,11 @@ class {title}:
     # How the columns of all images become the table's numbers; `Score(of=...)` for anything but a mean.
     scores = (mean("share", name="{key}", label="{title}", percent=True),)
 
-    def measure(self, case: MetricInput) -> Columns:
-        # (h, w): case.map, and case.map01 scaled to [0, 1], in the frame of the network input, like case.boxes (g, 4)
-        # and case.mask. Random numbers: case.rng(). Return plain columns of this image; None is undefined and left out.
-        shown = case.map01 >= self.level
-        inside = boxes_to_mask(case.boxes, shown.shape) == 1
+    def measure(self, item: MetricInput) -> Columns:
+        # (h, w): item.map, and item.map01 scaled to [0, 1], in the frame of the network input, like item.boxes (g, 4)
+        # and item.mask. Random numbers: item.rng(). Return plain columns of this image; None is undefined and left out.
+        shown = item.map01 >= self.level
+        inside = boxes_to_mask(item.boxes, shown.shape) == 1
         return {{"share": float((shown & inside).sum() / shown.sum()) if shown.any() else None}}
 '''
 
@@ -124,7 +124,7 @@ def main(words: Sequence[str]) -> int:
     if chosen.kind not in KINDS:
         raise unknown("kind of file", chosen.kind, KINDS)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", chosen.name) or keyword.iskeyword(chosen.name):
-        raise ConfigError(f"{chosen.name!r} is not a valid key; use lower-case letters, digits and _, such as my_cam")
+        raise ConfigError(f"{chosen.name!r} is not a valid key; use lower-item letters, digits and _, such as my_cam")
     taken: dict[str, Mapping[str, object]] = {"method": methods, "metric": metrics, "protocol": protocols}
     if chosen.name in taken[chosen.kind]:
         raise ConfigError(f"there is a {chosen.kind} {chosen.name!r} already; choose another name")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image as Pillow
 from wsol.datasets.base import Dataset, Sample
 from wsol.datasets.checks import check_mask, make_samples
 from wsol.datasets.fields import check_unique, short
-from wsol.errors import DataError
+from wsol.errors import DataError, first_line, unknown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,12 +36,12 @@ class PythonDataset(Dataset):
     items : with ``len`` and ``[index]``. An image is a PIL image, an (h, w, 3) uint8 array, or a (3, h, w) tensor with
         values in [0, 1]. Boxes are (g, 4) as x0 y0 x1 y1 in pixels; a mask is (h, w): 0 background, 1 object, 255
         ignore. ``image_id`` names it in rows; by default its index.
-    names : of the classes, by index.
+    names : of the classes, by index; labels may then be names.
     """
 
     key: ClassVar[str] = "python"
 
-    items: Any
+    items: Any = field(repr=False)
     names: Sequence[str] = ()
 
     @property
@@ -51,7 +52,11 @@ class PythonDataset(Dataset):
         return self._known[0]
 
     def image(self, sample: Sample) -> Image:
-        return as_image(self._item(sample)["image"], where=self._where(sample))
+        where = self._where(sample)
+        image = as_image(self._item(sample)["image"], where=where)
+        if _pixels(image) != self._known[3][sample.image_id]:
+            raise DataError(f"{where} gives other pixels than before; its transform must not be random")
+        return image
 
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
         mask = self._item(sample).get("mask")
@@ -64,19 +69,20 @@ class PythonDataset(Dataset):
         return self._known[2][sample.image_id]
 
     @cached_property
-    def _known(self) -> tuple[tuple[Sample, ...], dict[str, int], dict[str, str]]:
-        """Samples, and by image id the place of its item and a hash of its pixels."""
+    def _known(self) -> tuple[tuple[Sample, ...], dict[str, int], dict[str, str], dict[str, str]]:
+        """Samples, and by image id the place of its item and hashes: of pixels and mask, and of the pixels alone."""
         stamps: dict[str, str] = {}
+        pixels: dict[str, str] = {}
         ids: list[str] = []
         labels: list[int] = []
         sizes: list[tuple[int, int]] = []
         boxes: list[NDArray[np.float64]] = []
         count = len(self.items)
         for place in range(count if self.at_most is None else min(count, self.at_most)):
-            item = _fields(self.items[place], place)
+            item = self._read(place)
             image = as_image(item["image"], where=f"item {place}")
             ids.append(str(item.get("image_id", f"{place:0{len(str(count))}d}")))
-            labels.append(_label(item["label"], place))
+            labels.append(_label(item["label"], place, self.names))
             sizes.append(image.size)
             boxes.append(_boxes(item, place))
             mask = item.get("mask")
@@ -88,8 +94,9 @@ class PythonDataset(Dataset):
                     raise DataError(
                         f"item {place}: a mask of {np.asarray(mask).shape} on an image of {image.size[::-1]}"
                     )
-            pixels = np.asarray(image).tobytes() + (b"" if mask is None else np.ascontiguousarray(mask).tobytes())
-            stamps[ids[-1]] = hashlib.sha256(pixels).hexdigest()[:16]
+            content = np.asarray(image).tobytes() + (b"" if mask is None else np.ascontiguousarray(mask).tobytes())
+            stamps[ids[-1]] = hashlib.sha256(content).hexdigest()[:16]
+            pixels[ids[-1]] = _pixels(image)
         if not ids:
             raise DataError("the dataset has no items")
         check_unique(ids, "the dataset", what="image id")
@@ -103,11 +110,18 @@ class PythonDataset(Dataset):
             owners,
             where="the dataset",
         )
-        return samples, {ids[n]: n for n in order}, stamps
+        return samples, {ids[n]: n for n in order}, stamps, pixels
 
     def _item(self, sample: Sample) -> Mapping[str, Any]:
-        place = self._known[1][sample.image_id]
-        return _fields(self.items[place], place)
+        return self._read(self._known[1][sample.image_id])
+
+    def _read(self, place: int) -> Mapping[str, Any]:
+        """The item at a place. Raises DataError for whatever its dataset raises."""
+        try:
+            item = self.items[place]
+        except Exception as error:
+            raise DataError(f"item {place} can't be read: {first_line(error)}") from error
+        return _fields(item, place)
 
     def _where(self, sample: Sample) -> str:
         return f"item {self._known[1][sample.image_id]}"
@@ -134,6 +148,11 @@ def as_image(value: Any, *, where: str) -> Image:
     )
 
 
+def _pixels(image: Image) -> str:
+    """A hash of the pixels."""
+    return hashlib.sha256(np.asarray(image).tobytes()).hexdigest()[:16]
+
+
 def _fields(item: Any, place: int) -> Mapping[str, Any]:
     """An item by the names of `FIELDS`; what follows the label is boxes if it is (g, 4), and else a mask."""
     if isinstance(item, Mapping):
@@ -149,12 +168,22 @@ def _fields(item: Any, place: int) -> Mapping[str, Any]:
     return found
 
 
-def _label(value: Any, place: int) -> int:
-    """A label as a whole number; a tensor or array of one counts as what it holds. Raises DataError."""
-    plain = value.item() if hasattr(value, "item") and np.size(value) == 1 else value
+def _label(value: Any, place: int, names: Sequence[str]) -> int:
+    """A label as a whole number; a tensor or array of one counts as what it holds, a name as its index in `names`.
+
+    Raises DataError.
+    """
+    if isinstance(value, str) and names:
+        if value not in names:
+            raise unknown(f"class (item {place})", value, names, error=DataError)
+        return list(names).index(value)
+    plain = value.item() if hasattr(value, "item") and prod(np.shape(value)) == 1 else value
     if isinstance(plain, int | float) and not isinstance(plain, bool) and plain == plain // 1:
         return int(plain)
-    raise DataError(f"item {place} has the label {short(value)}; expected a class index, a whole number from 0")
+    raise DataError(
+        f"item {place} has the label {short(value)}; expected a class index, a whole number from 0, or a name where "
+        "class_names are given"
+    )
 
 
 def _is_boxes(value: Any) -> bool:

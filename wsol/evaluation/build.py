@@ -26,7 +26,7 @@ from wsol.metrics._common.truth import against_boxes
 from wsol.models.attention import attention_modules
 from wsol.models.classifier import Classifier, weights_id
 from wsol.models.heads import head_behind
-from wsol.models.outputs import from_probabilities, two_classes
+from wsol.models.outputs import read_as, two_classes
 from wsol.models.randomize import randomized
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.tokens import Grids
@@ -54,24 +54,10 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
         raise ConfigError("nothing to measure: choose a protocol or a metric, for example protocol=[choe2020_v2]")
     engine = engine_of(settings)
     data = load_dataset(settings["dataset"])
-    _check_truth(data, rules, chosen_metrics)
-    classifier = load_model(settings["model"])
-    data = match_class_indices(data, classifier.class_names, classifier.num_classes)
-    if mapping := label_mapping(data):
-        log.info("labels of %s are names, as class indices: %s", data.key, mapping)
-    samples = data.samples()
-    highest = max(s.label for s in samples)
-    if classifier.num_classes == 1 and highest == 1:
-        log.info("%s has one output: label 1 is its sigmoid, label 0 the rest", classifier.name)
-        classifier = two_classes(classifier)
-    _check_labels(data, classifier, highest)
+    check_truth(data, rules, chosen_metrics)
+    data, classifier = matched(data, load_model(settings["model"]))
     view = view_of(settings, classifier)
-    asking = [m.name for m in chosen_metrics if m.metric.info.needs & {"model", "method"}]
-    if asking and view.passes > 1:
-        raise ConfigError(
-            f"metric {asking[0]} changes one network input, and view {view.name} has several; "
-            "choose metric=[] or view=squash"
-        )
+    check_view(view, chosen_metrics)
     to_device(classifier, engine)
     variants = variants_of(settings, classifier)
     return Experiment(
@@ -89,6 +75,34 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
         gallery=general.gallery,
         numerics=Numerics(device=engine.device, precision=engine.precision, tf32=engine.tf32),
     )
+
+
+def matched(data: Dataset, classifier: Classifier) -> tuple[Dataset, Classifier]:
+    """A dataset and a network whose classes are the same: labels as class indices, one logit as two classes.
+
+    Raises
+    ------
+    DataError : labels that the network does not know.
+    """
+    data = match_class_indices(data, classifier.class_names, classifier.num_classes)
+    if mapping := label_mapping(data):
+        log.info("labels of %s are names, as class indices: %s", data.key, mapping)
+    highest = max(sample.label for sample in data.samples())
+    if classifier.num_classes == 1 and highest == 1:
+        log.info("%s has one output: label 1 is its sigmoid, label 0 the rest", classifier.name)
+        classifier = two_classes(classifier)
+    _check_labels(data, classifier, highest)
+    return data, classifier
+
+
+def check_view(view: View, chosen: Sequence[ChosenMetric]) -> None:
+    """Raises ConfigError for a metric that changes one network input, where the view has several."""
+    asking = [m.name for m in chosen if m.metric.info.needs & {"model", "method"}]
+    if asking and view.passes > 1:
+        raise ConfigError(
+            f"metric {asking[0]} changes one network input, and view {view.name} has several; "
+            "choose metric=[] or view=squash"
+        )
 
 
 def variants_of(settings: Mapping[str, Any], classifier: Classifier) -> tuple[Variant, ...]:
@@ -193,6 +207,8 @@ def load_model(node: Mapping[str, Any]) -> Classifier:
     spec = build(ModelSpec, node, where="model")
     weights = None if spec.weights is None else str(spec.weights)
     own = {"text": None if spec.text is None else str(spec.text), "tower": spec.tower}
+    if spec.text is not None and "{" in str(spec.text):  # prompts are made of the names
+        own["classes"] = None if spec.classes is None else str(spec.classes)
     classifier = load_classifier(
         spec.name,
         weights=weights,
@@ -202,8 +218,7 @@ def load_model(node: Mapping[str, Any]) -> Classifier:
     )
     if spec.classes is not None:
         classifier = dataclasses.replace(classifier, class_names=_class_names(spec.classes, classifier))
-    if spec.output == "prob":
-        classifier = from_probabilities(classifier)
+    classifier = read_as(classifier, spec.output)
     return classifier if spec.randomise is None else _with_random_layers(classifier, spec.randomise)
 
 
@@ -251,7 +266,7 @@ def chosen_metric(name: str, node: Mapping[str, Any]) -> ChosenMetric:
     return ChosenMetric(name=spell(parse(name).name, options=differing), metric=made, sample=sample)
 
 
-def _check_truth(data: Dataset, rules: Sequence[Protocol], chosen: Sequence[ChosenMetric]) -> None:
+def check_truth(data: Dataset, rules: Sequence[Protocol], chosen: Sequence[ChosenMetric]) -> None:
     """Raises DataError where there are no boxes for what compares with boxes."""
     samples, where = data.samples(), f"dataset {data.key}"
     if rules:

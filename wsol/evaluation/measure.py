@@ -1,4 +1,4 @@
-"""The metrics of a batch: cases for all its (variant, image) pairs, measured together."""
+"""The metrics of a batch: items for all its (variant, image) pairs, measured together."""
 
 from __future__ import annotations
 
@@ -48,41 +48,41 @@ def measured(
             for place, (_, image) in enumerate(group.pairs)
             if experiment.in_sample(maps.loaded[image].sample.image_id, chosen.sample)
         ]
-        cases = [_case(experiment, source, maps, *group.pairs[place], memos) for place in places]
+        items = [_case(experiment, source, maps, *group.pairs[place], memos) for place in places]
         if not type(chosen.metric).__module__.startswith(f"{metrics.package}."):
-            cases = [_copied(case) for case in cases]  # one from outside may write into what it receives
-        for place, (values, wrong) in zip(places, _of_cases(chosen, cases), strict=True):
+            items = [_copied(item) for item in items]  # one from outside may write into what it receives
+        for place, (values, wrong) in zip(places, _of_items(chosen, items), strict=True):
             columns[place] |= {f"{chosen.name}/{name}": value for name, value in values.items()}
             failures[place] |= {chosen.name: wrong} if wrong else {}
     return Measured(columns, failures)
 
 
-def _of_cases(chosen: ChosenMetric, cases: Sequence[MetricInput]) -> list[tuple[Columns, str]]:
-    """The columns of each case, and what went wrong; a failed case has the worst value that its numbers can have.
+def _of_items(chosen: ChosenMetric, items: Sequence[MetricInput]) -> list[tuple[Columns, str]]:
+    """The columns of each item, and what went wrong; a failed item has the worst value that its numbers can have.
 
-    A metric that raises on a batch is tried on its cases one by one, so that the others keep theirs.
+    A metric that raises on a batch is tried on its items one by one, so that the others keep theirs.
     """
-    results: list[tuple[Columns, str]] = [(failed_columns(chosen.metric, case), "") for case in cases]
-    whole = [n for n, case in enumerate(cases) if np.isfinite(case.map).all()]
+    results: list[tuple[Columns, str]] = [(failed_columns(chosen.metric, item), "") for item in items]
+    whole = [n for n, item in enumerate(items) if np.isfinite(item.map).all()]
     try:
-        for n, columns in zip(whole, measure(chosen.metric, [cases[n] for n in whole]), strict=True):
+        for n, columns in zip(whole, measure(chosen.metric, [items[n] for n in whole]), strict=True):
             results[n] = columns, ""
     except ConfigError:
         raise
     except (Exception, SystemExit):
         for n in whole:
             try:
-                results[n] = measure(chosen.metric, [cases[n]])[0], ""
+                results[n] = measure(chosen.metric, [items[n]])[0], ""
             except (Exception, SystemExit) as error:
                 results[n] = results[n][0], first_line(error)
     return results
 
 
-def _copied(case: MetricInput) -> MetricInput:
-    """The same case, of which nothing is shared with other metrics but what it puts into the memo."""
-    arrays = {name: getattr(case, name) for name in ("map", "map01", "probabilities", "boxes", "mask", "raw")}
+def _copied(item: MetricInput) -> MetricInput:
+    """The same item, of which nothing is shared with other metrics but what it puts into the memo."""
+    arrays = {name: getattr(item, name) for name in ("map", "map01", "probabilities", "boxes", "mask", "raw")}
     copies = {name: array.copy() for name, array in arrays.items() if array is not None}
-    return replace(case, image=None if case.image is None else case.image.clone(), **copies)
+    return replace(item, image=None if item.image is None else item.image.clone(), **copies)
 
 
 def _case(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ import torch
 
 if TYPE_CHECKING:
     from wsol.models.cost import Cost
+    from wsol.models.query import ModelQuery
 
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -98,6 +100,61 @@ class PeakMemory:
         else:
             peak = _resident("VmHWM")
         self.peak_mb = max(0.0, peak - self._start)
+
+
+@dataclass(slots=True)
+class Measured:
+    """Of a block of work."""
+
+    seconds: float = 0.0
+    peak_mb: float = 0.0
+
+
+class CostMeter:
+    """Time and peak memory of blocks of work with a network on a device.
+
+    Parameters
+    ----------
+    query : further passes, whose device is waited for while times are being measured.
+    """
+
+    def __init__(self, device: torch.device, query: ModelQuery) -> None:
+        self.device = device
+        self.query = query
+        self._known: dict[object, Measured] = {}
+
+    @contextmanager
+    def measured(self, measure: bool) -> Iterator[Measured]:
+        """A block whose seconds and peak memory are known behind it; without `measure` nothing waits for the device."""
+        spent = Measured()
+        if not measure:
+            yield spent
+            return
+        self.query.timed = True
+        try:
+            with PeakMemory(self.device) as memory:
+                started = self._now()
+                yield spent
+                spent.seconds = self._now() - started
+        finally:
+            self.query.timed = False
+        spent.peak_mb = memory.peak_mb
+
+    def of(self, key: object, work: Callable[[], object]) -> Measured:
+        """What `work` takes, measured when its key is new: twice, since the first of its kind is slower."""
+        if key not in self._known:
+            runs = []
+            for _ in range(2):
+                with self.measured(True) as spent:
+                    work()
+                runs.append(spent)
+            self._known[key] = Measured(min(run.seconds for run in runs), max(run.peak_mb for run in runs))
+        return self._known[key]
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
 
 
 def _resident(field: str) -> float:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 
-from wsol.errors import ConfigError, WsolError, first_line
+from wsol.errors import WsolError
 from wsol.maps.batch_maps import BatchMaps
-from wsol.maps.cost import PeakMemory, VariantCost
+from wsol.maps.checks import changed_in_place, check_axes, checked, failed
+from wsol.maps.cost import CostMeter, Measured, VariantCost
 from wsol.maps.guard import Guard
 from wsol.methods._features import LayerFeatures
 from wsol.methods._fusion import SHALLOW, fuse_layers
@@ -24,7 +23,7 @@ from wsol.models.cost import Memo
 from wsol.models.forward import INPUT, ForwardPass, capture, no_gradient
 from wsol.models.heads import head_behind
 from wsol.models.network import running
-from wsol.models.outputs import are_probabilities
+from wsol.models.outputs import advice
 from wsol.models.query import ModelQuery, padded
 from wsol.models.stages import resolve_layer
 from wsol.models.tokens import Grids
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
-
-ANY_AXES = frozenset({"activations", "gradients", "head"})  # methods that need no more take any number of axes
 
 
 class MapExtractor:
@@ -67,7 +64,7 @@ class MapExtractor:
         self._heights: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)  # of layers, by the input's size
         self._sizes: dict[tuple[int, int], set[int]] = defaultdict(set)  # of batches that ran, by the input's size
         self._noticed = False
-        self._alone: dict[object, Measured] = {}
+        self._meter = CostMeter(self.device, self.query)
 
     def tensor(self, inputs: Sequence[NDArray[np.float32]]) -> Tensor:
         """Inputs of one size, as `normalized` gives them, to (n, 3, h, w) on the network's device."""
@@ -105,13 +102,13 @@ class MapExtractor:
             costs: dict[str, VariantCost] = {}
             for variant in variants:
                 used: set[object] = set()
-                _check_axes(variant, inputs)
+                check_axes(variant, inputs)
                 features = self._features(forward, variant, inputs, targets, tuple(image_ids), memo, used)
                 alone = self._cost_alone(variant, inputs, targets, measure=measure)
                 before, known = self.query.cost, set(memo)
                 guard = Guard(features, self.module) if variant.source else None
                 try:
-                    with self._measured(measure) as spent:
+                    with self._meter.measured(measure) as spent:
                         if keep_going:
                             maps, wrong = self._maps_of(variant, features, inputs, forward.spaces)
                         else:
@@ -121,10 +118,10 @@ class MapExtractor:
                 if changed:
                     for key in memo.keys() - known:  # made of what was changed
                         del memo[key]
-                    error = _changes(variant, changed)
+                    error = changed_in_place(variant, changed)
                     if not keep_going:
                         raise error
-                    maps, wrong = _failed(inputs, error)
+                    maps, wrong = failed(inputs, error)
                 tensors[variant.id] = maps.to(wide)
                 failures |= {(variant.id, place): line for place, line in wrong.items()}
                 peaks |= dict.fromkeys(memo.keys() - known, spent.peak_mb)
@@ -149,12 +146,8 @@ class MapExtractor:
 
     def _notice(self, logits: Tensor) -> None:
         """Warn, on the first batch, of a network that puts out probabilities, of which everything takes the softmax."""
-        if not self._noticed and are_probabilities(logits):
-            log.warning(
-                "%s puts out probabilities (none below 0, each row sums to 1), and logits are expected: gradients "
-                "carry p(1 - p), and softmax is taken twice; give model.output=prob, or a network without its softmax",
-                self.network.name,
-            )
+        if not self._noticed and (what := advice(logits)):
+            log.warning("%s %s", self.network.name, what)
         self._noticed = True
 
     def _pass(self, inputs: Tensor, targets: Tensor, layers: Sequence[str], *, gradients: bool) -> ForwardPass:
@@ -205,15 +198,15 @@ class MapExtractor:
             return self._computed(variant, features, inputs, spaces), {}
         except (Exception, SystemExit) as error:
             if isinstance(error, WsolError) or n == 1:
-                return _failed(inputs, error)
+                return failed(inputs, error)
         maps: list[Tensor] = []
         wrong: dict[int, str] = {}
         for place in range(n):
             part = [_of_image(f, place) for f in features]
-            one, failed = self._maps_of(variant, part, inputs[place : place + 1], spaces)
+            one, its_failure = self._maps_of(variant, part, inputs[place : place + 1], spaces)
             maps.append(one)
-            if failed:
-                wrong[place] = failed[0]
+            if its_failure:
+                wrong[place] = its_failure[0]
         size = next((m.shape for place, m in enumerate(maps) if place not in wrong), maps[0].shape)
         for place, one in enumerate(maps):
             if one.shape != size and place not in wrong:
@@ -225,8 +218,8 @@ class MapExtractor:
     ) -> Tensor:
         if variant.info.joint:
             joint = cast("JointMethod", variant.method).joint
-            return _checked(joint(features), len(inputs), variant).detach()
-        maps = {one.name: _checked(variant.method(one), len(inputs), variant) for one in features}
+            return checked(joint(features), len(inputs), variant).detach()
+        maps = {one.name: checked(variant.method(one), len(inputs), variant) for one in features}
         if inputs.ndim != 4:  # the method received cells
             maps = {name: one.reshape(len(inputs), *spaces[name]) for name, one in maps.items()}
         if len(maps) == 1 and variant.fusion.gamma is None:
@@ -269,44 +262,7 @@ class MapExtractor:
             return Measured()
         layers, gradients = _layers([variant])
         key = (tuple(layers), gradients, tuple(inputs.shape))
-        if key not in self._alone:
-            runs = []
-            for _ in range(2):  # the first of its kind is slower
-                with self._measured(True) as spent:
-                    self._pass(inputs, targets, layers, gradients=gradients)
-                runs.append(spent)
-            self._alone[key] = Measured(min(r.seconds for r in runs), max(r.peak_mb for r in runs))
-        return self._alone[key]
-
-    @contextmanager
-    def _measured(self, measure: bool) -> Iterator[Measured]:
-        """A block whose seconds and peak memory are known behind it; without `measure` nothing waits for the device."""
-        spent = Measured()
-        if not measure:
-            yield spent
-            return
-        self.query.timed = True
-        try:
-            with PeakMemory(self.device) as memory:
-                started = self._now()
-                yield spent
-                spent.seconds = self._now() - started
-        finally:
-            self.query.timed = False
-        spent.peak_mb = memory.peak_mb
-
-    def _now(self) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter()
-
-
-@dataclass(slots=True)
-class Measured:
-    """Of a block of work."""
-
-    seconds: float = 0.0
-    peak_mb: float = 0.0
+        return self._meter.of(key, lambda: self._pass(inputs, targets, layers, gradients=gradients))
 
 
 def _layers(variants: Iterable[Variant]) -> tuple[list[str], bool]:
@@ -314,39 +270,6 @@ def _layers(variants: Iterable[Variant]) -> tuple[list[str], bool]:
     chosen = list(variants)
     gradients = any("gradients" in v.info.needs for v in chosen)
     return sorted({m for v in chosen for m in v.modules if m != INPUT or "gradients" in v.info.needs}), gradients
-
-
-def _failed(inputs: Tensor, error: BaseException) -> tuple[Tensor, dict[int, str]]:
-    """No map for any of the inputs, and why."""
-    n = len(inputs)
-    return inputs.new_full((n, 1, 1), float("nan")), dict.fromkeys(range(n), first_line(error))
-
-
-def _changes(variant: Variant, what: str) -> ConfigError:
-    return ConfigError(
-        f"{variant.info.key} changes {what} in place, which all methods use; it was put back, and these maps are not "
-        "used: work on a copy, such as layer.activations.clone()"
-    )
-
-
-def _check_axes(variant: Variant, inputs: Tensor) -> None:
-    """Raises ConfigError for a method of images on inputs of other than two axes of space: videos, volumes, signals."""
-    info = variant.info
-    if inputs.ndim != 4 and not (info.needs <= ANY_AXES and info.needs and info.layers != INPUT and not info.joint):
-        raise ConfigError(
-            f"{info.key} works on images, and these inputs have {inputs.ndim - 2} axes of space; for them take a "
-            "method that needs activations and gradients alone, such as gradcam, gradcam_pp, xgradcam or layercam"
-        )
-
-
-def _checked(maps: Any, n: int, variant: Variant) -> Tensor:
-    """What a method returned, if it can be maps of n images."""
-    if not isinstance(maps, torch.Tensor) or maps.ndim != 3 or len(maps) != n or not maps.numel():
-        given = tuple(maps.shape) if isinstance(maps, torch.Tensor) else type(maps).__name__
-        raise ValueError(f"{variant.info.key} returned {given}; expected raw maps of shape ({n}, h, w)")
-    if maps.is_complex():
-        raise ValueError(f"{variant.info.key} returned complex numbers; expected real raw maps, such as maps.abs()")
-    return maps
 
 
 def _of_image(features: LayerFeatures, place: int) -> LayerFeatures:

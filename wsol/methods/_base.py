@@ -69,7 +69,7 @@ class MethodInfo:
     identities: str = ""
     traps: str = ""
     paper: str
-    year: int
+    year: int | None
     needs: frozenset[str]
     layers: str
     cost: str
@@ -115,8 +115,8 @@ C = TypeVar("C")
 def method(
     key: str,
     *,
-    paper: str,
-    year: int,
+    paper: str = "unpublished",
+    year: int | None = None,
     needs: Sequence[Need] = ("activations", "gradients"),
     layers: str = "last",
     cost: str = "1F + 1B",

@@ -127,8 +127,14 @@ def variant_of(
     *,
     resolve: Callable[[str], str],
     stages: Sequence[str],
+    layers: str | None = None,
 ) -> Variant:
     """One variant of a method given as tables print it, by its class, or as an instance with options; see `expand`.
+
+    Parameters
+    ----------
+    method : a name may be spelled as tables print it, ``layercam@stage3-5[gamma=2]``.
+    layers : for a method that takes layers and was given none.
 
     Raises
     ------
@@ -143,12 +149,21 @@ def variant_of(
     elif isinstance(method, type):
         cls = method
     else:
-        cls, plain = type(method), defaults(type(method))
+        cls = type(method)
+    if not isinstance(getattr(cls, "info", None), MethodInfo):
+        if inspect.isroutine(method):
+            raise ConfigError(
+                f"{method.__name__} is a function; a method is a class with __call__(self, layer), registered by "
+                "@wsol.method('its_key')"
+            )
+        name = cls.__name__
+        raise ConfigError(f"{name} is not registered; write @wsol.method({name.lower()!r}) above the class")
+    if not isinstance(method, str | type):
+        plain = defaults(cls)
         given = {name: getattr(method, name) for name in plain if getattr(method, name) != plain[name]}
         given |= shared_options(method)
-    if not isinstance(getattr(cls, "info", None), MethodInfo):
-        name = cls.__name__
-        raise ConfigError(f"{name} is not registered; write @wsol.method({name.lower()!r}, ...) above the class")
+    if layers is not None and takes_layers(cls.info):
+        given = {"layers": layers, **given}
     return _bind(cls, {**given, **options}, where=f"methods.{cls.info.key}", resolve=resolve, stages=stages)
 
 

@@ -12,9 +12,9 @@ images become numbers. A score takes a weight per image, so that a bootstrap can
 
         scores = (mean("focus", label="Focus", percent=True),)
 
-        def measure(self, case: MetricInput) -> Columns:
-            shown = case.map01 >= self.tau
-            inside = boxes_to_mask(case.boxes, shown.shape) == 1
+        def measure(self, item: MetricInput) -> Columns:
+            shown = item.map01 >= self.tau
+            inside = boxes_to_mask(item.boxes, shown.shape) == 1
             return {"focus": float(shown[inside].sum() / shown.sum()) if shown.any() else None}
 
 A metric that queries the model is a `BatchMetric` with a `measure_batch` in place of `measure`, so that forward passes
@@ -113,18 +113,18 @@ class MetricInput:
 
 
 def once_each(
-    cases: Sequence[MetricInput], key: Callable[[MetricInput], object], make: Callable[[list[MetricInput]], Sequence[V]]
+    items: Sequence[MetricInput], key: Callable[[MetricInput], object], make: Callable[[list[MetricInput]], Sequence[V]]
 ) -> list[V]:
-    """As `MetricInput.once` for many: `make` gets one case for each key that its image lacks, all of them together."""
-    keys = [key(case) for case in cases]
+    """As `MetricInput.once` for many: `make` gets one item for each key that its image lacks, all of them together."""
+    keys = [key(item) for item in items]
     missing: dict[tuple[int, object], MetricInput] = {}
-    for case, k in zip(cases, keys, strict=True):
-        if k not in case.memo:
-            missing.setdefault((id(case.memo), k), case)
+    for item, k in zip(items, keys, strict=True):
+        if k not in item.memo:
+            missing.setdefault((id(item.memo), k), item)
     made = make([*missing.values()]) if missing else ()
-    for (_, k), case, value in zip(missing, missing.values(), made, strict=True):
-        case.memo[k] = value
-    return [cast(V, case.memo[k]) for case, k in zip(cases, keys, strict=True)]
+    for (_, k), item, value in zip(missing, missing.values(), made, strict=True):
+        item.memo[k] = value
+    return [cast(V, item.memo[k]) for item, k in zip(items, keys, strict=True)]
 
 
 def digest(values: NDArray[Any]) -> bytes:
@@ -166,7 +166,7 @@ class Metric(Protocol):
     def scores(self) -> tuple[Score, ...]:
         """The numbers it gives; a class attribute, or a property where they depend on options."""
 
-    def measure(self, case: MetricInput) -> Columns:
+    def measure(self, item: MetricInput) -> Columns:
         """The columns of one image and variant: always the same names, JSON-able values."""
 
 
@@ -174,33 +174,33 @@ class BatchMetric(ABC):
     """A metric that measures many images and variants together, which fills whole chunks of forward passes."""
 
     @abstractmethod
-    def measure_batch(self, cases: Sequence[MetricInput]) -> list[Columns]:
-        """The columns of each case; these are of any images, sizes and variants, in any order."""
+    def measure_batch(self, items: Sequence[MetricInput]) -> list[Columns]:
+        """The columns of each item; these are of any images, sizes and variants, in any order."""
 
-    def measure(self, case: MetricInput) -> Columns:
+    def measure(self, item: MetricInput) -> Columns:
         """The columns of one image and variant."""
-        return self.measure_batch([case])[0]
+        return self.measure_batch([item])[0]
 
 
-def measure(metric: Metric, cases: Sequence[MetricInput]) -> list[Columns]:
-    """The columns of every case, all of them together where the metric can do that."""
+def measure(metric: Metric, items: Sequence[MetricInput]) -> list[Columns]:
+    """The columns of every item, all of them together where the metric can do that."""
     if isinstance(metric, BatchMetric):
-        return metric.measure_batch(cases)
-    return [metric.measure(case) for case in cases]
+        return metric.measure_batch(items)
+    return [metric.measure(item) for item in items]
 
 
-def failed_columns(metric: Metric, case: MetricInput) -> Columns:
+def failed_columns(metric: Metric, item: MetricInput) -> Columns:
     """The columns of an image whose map failed, so that it stays among the n: as bad as a map can be.
 
     Means are at the worse end of their bounds, and None where there is none; columns that no mean is of are left out. A
-    metric with pooled numbers has a method `failed(case)` of its own; one that takes no map is measured as always. The
-    case's `map`, `map01` and `raw` hold NaN.
+    metric with pooled numbers has a method `failed(item)` of its own; one that takes no map is measured as always. The
+    item's `map`, `map01` and `raw` hold NaN.
     """
     own: Callable[[MetricInput], Columns] | None = getattr(metric, "failed", None)
     if own is not None:
-        return own(case)
+        return own(item)
     if metric.info.needs == {"probabilities"}:
-        return metric.measure(case)
+        return metric.measure(item)
     return {score.column: score.worst for score in metric.scores if score.column is not None}
 
 

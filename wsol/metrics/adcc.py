@@ -51,20 +51,20 @@ class ADCC(BatchMetric):
         mean("complexity", label="Complexity", percent=True, higher_is_better=False, bounds=SHARE),
     )
 
-    def measure_batch(self, cases: Sequence[MetricInput]) -> list[Columns]:
+    def measure_batch(self, items: Sequence[MetricInput]) -> list[Columns]:
         """Columns coherency, complexity, drop and adcc, all in [0, 1]. The method runs on one image at a time."""
-        return [self._columns(case, after) for case, after in zip(cases, shown_probabilities(cases), strict=True)]
+        return [self._columns(item, after) for item, after in zip(items, shown_probabilities(items), strict=True)]
 
-    def failed(self, case: MetricInput) -> Columns:
+    def failed(self, item: MetricInput) -> Columns:
         """Columns at their worst; the drop is of a mean of means alone."""
         return {"coherency": 0.0, "complexity": 1.0, "drop": 1.0, "adcc": 0.0}
 
-    def _columns(self, case: MetricInput, probabilities: NDArray[np.float64]) -> Columns:
-        of_class = case.class_of(self.of_class)
-        drop = average_drop(float(case.probabilities[of_class]), float(probabilities[of_class]))
-        shown = shown_only(case.image, torch.as_tensor(case.map01, device=case.image.device))
-        coherent = coherency(case.map, case.remap(shown))
-        complexity = float(np.abs(case.map01).mean(dtype=np.float64))
+    def _columns(self, item: MetricInput, probabilities: NDArray[np.float64]) -> Columns:
+        of_class = item.class_of(self.of_class)
+        drop = average_drop(float(item.probabilities[of_class]), float(probabilities[of_class]))
+        shown = shown_only(item.image, torch.as_tensor(item.map01, device=item.image.device))
+        coherent = coherency(item.map, item.remap(shown))
+        complexity = float(np.abs(item.map01).mean(dtype=np.float64))
         return {
             "coherency": coherent,
             "complexity": complexity,

@@ -40,13 +40,13 @@ class Classification:
         ),
     )
 
-    def measure(self, case: MetricInput) -> Columns:
+    def measure(self, item: MetricInput) -> Columns:
         """Columns label, top1, top5 (0 or 1), classes and probabilities (the `keep` highest, falling)."""
-        best = np.argsort(-case.probabilities, kind="stable")[: self.keep]
+        best = np.argsort(-item.probabilities, kind="stable")[: self.keep]
         return {
-            "label": case.target,
-            "top1": int(case.target == best[0]),
-            "top5": int(case.target in best[:5]),
+            "label": item.target,
+            "top1": int(item.target == best[0]),
+            "top5": int(item.target in best[:5]),
             "classes": best.tolist(),
-            "probabilities": case.probabilities[best].astype(float).tolist(),
+            "probabilities": item.probabilities[best].astype(float).tolist(),
         }

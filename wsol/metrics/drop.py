@@ -34,13 +34,13 @@ class Drop(BatchMetric):
         mean("gain", name="average_gain", label="Avg gain", percent=True, bounds=SHARE),
     )
 
-    def measure_batch(self, cases: Sequence[MetricInput]) -> list[Columns]:
+    def measure_batch(self, items: Sequence[MetricInput]) -> list[Columns]:
         """Columns drop, increase (0 or 1), gain, and before and after, the probabilities."""
-        return [self._columns(case, after) for case, after in zip(cases, shown_probabilities(cases), strict=True)]
+        return [self._columns(item, after) for item, after in zip(items, shown_probabilities(items), strict=True)]
 
-    def _columns(self, case: MetricInput, probabilities: NDArray[np.float64]) -> Columns:
-        of_class = case.class_of(self.of_class)
-        before, after = float(case.probabilities[of_class]), float(probabilities[of_class])
+    def _columns(self, item: MetricInput, probabilities: NDArray[np.float64]) -> Columns:
+        of_class = item.class_of(self.of_class)
+        before, after = float(item.probabilities[of_class]), float(probabilities[of_class])
         return {
             "drop": average_drop(before, after),
             "increase": int(after > before),

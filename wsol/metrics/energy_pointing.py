@@ -37,7 +37,7 @@ class EnergyPointingGame:
 
     scores = (mean("energy", name="energy_pointing_game", label="Energy", percent=True, bounds=SHARE),)
 
-    def measure(self, case: MetricInput) -> Columns:
+    def measure(self, item: MetricInput) -> Columns:
         """Column energy, in [0, 1], None without object pixels."""
-        truth = truth_of(case, self.against)
-        return {"energy": energy_share(case.map01, truth == OBJECT, truth != IGNORE)}
+        truth = truth_of(item, self.against)
+        return {"energy": energy_share(item.map01, truth == OBJECT, truth != IGNORE)}

@@ -115,14 +115,14 @@ class ErrorTypes:
         for kind in get_args(ErrorType)
     )
 
-    def measure(self, case: MetricInput) -> Columns:
+    def measure(self, item: MetricInput) -> Columns:
         """Columns error (the kind's name) and one column per kind, 0 or 1."""
-        height, width = case.map.shape
+        height, width = item.map.shape
         last = np.array([width - 1, height - 1] * 2)
         kind = error_type(
-            tscam_box(case.map01, tau=self.tau),
-            np.clip(np.trunc(case.boxes), 0, last),
-            class_right=case.predicted == case.target,
+            tscam_box(item.map01, tau=self.tau),
+            np.clip(np.trunc(item.boxes), 0, last),
+            class_right=item.predicted == item.target,
             hit=self.hit,
             several=self.several,
             part=self.part,
@@ -130,9 +130,9 @@ class ErrorTypes:
         )
         return _columns(kind)
 
-    def failed(self, case: MetricInput) -> Columns:
+    def failed(self, item: MetricInput) -> Columns:
         """A map that failed localizes nothing; where the class is wrong too, that is the error."""
-        return _columns("wrong" if case.predicted == case.target else "class_wrong")
+        return _columns("wrong" if item.predicted == item.target else "class_wrong")
 
 
 def _columns(error: ErrorType) -> Columns:

@@ -49,7 +49,7 @@ class Occlusion(BatchMetric):
         ),
     )
 
-    def measure_batch(self, cases: Sequence[MetricInput]) -> list[Columns]:
+    def measure_batch(self, items: Sequence[MetricInput]) -> list[Columns]:
         """Columns fall (y - o, in [-1, 1]), after (o), area (in [0, 1]) and right (1 if the label is still first).
 
         Equal maps of one image are measured once.
@@ -57,21 +57,21 @@ class Occlusion(BatchMetric):
 
         def changed(group: SizeGroup) -> Callable[[slice], Tensor]:
             def hidden(part: slice) -> Tensor:
-                where = group.stack(lambda case: np.asarray(case.map01 >= self.tau), part)
+                where = group.stack(lambda item: np.asarray(item.map01 >= self.tau), part)
                 return group.images[group.image[part]].masked_fill(where[:, None], 0.0)
 
             return hidden
 
         after = once_each(
-            cases, lambda case: ("occluded", self.tau, digest(case.map01)), lambda some: outputs(some, changed)
+            items, lambda item: ("occluded", self.tau, digest(item.map01)), lambda some: outputs(some, changed)
         )
-        return [self._columns(case, left) for case, left in zip(cases, after, strict=True)]
+        return [self._columns(item, left) for item, left in zip(items, after, strict=True)]
 
-    def _columns(self, case: MetricInput, after: NDArray[np.float64]) -> Columns:
-        of_class = case.class_of(self.of_class)
+    def _columns(self, item: MetricInput, after: NDArray[np.float64]) -> Columns:
+        of_class = item.class_of(self.of_class)
         return {
-            "fall": float(case.probabilities[of_class] - after[of_class]),
+            "fall": float(item.probabilities[of_class] - after[of_class]),
             "after": float(after[of_class]),
-            "area": float((case.map01 >= self.tau).mean()),
-            "right": int(np.argmax(after) == case.target),
+            "area": float((item.map01 >= self.tau).mean()),
+            "right": int(np.argmax(after) == item.target),
         }

@@ -90,11 +90,11 @@ class Pixels:
             ),
         )
 
-    def measure(self, case: MetricInput) -> Columns:
+    def measure(self, item: MetricInput) -> Columns:
         """Columns auc, tpr, fpr, kl, iou (None where undefined) and the counts tp, fp, fn, tn above the mean."""
-        truth = truth_of(case, self.against)
+        truth = truth_of(item, self.against)
         known = (truth == OBJECT) | (truth == BACKGROUND)
-        objects, map01 = truth[known] == OBJECT, np.asarray(case.map01, np.float64)[known]
+        objects, map01 = truth[known] == OBJECT, np.asarray(item.map01, np.float64)[known]
         tp, fp, fn, tn = confusion(map01 >= self.tau, objects)
         columns: Columns = {
             "auc": pixel_auc(map01[objects], map01[~objects]),
@@ -103,12 +103,12 @@ class Pixels:
             "kl": divergence(map01, objects, direction=self.direction, eps=self.eps),
         }
         # The mean is the whole map's: what is ignored in scoring still belongs to what the method drew.
-        tp, fp, fn, tn = confusion(map01 > np.mean(case.map01, dtype=np.float64), objects)
+        tp, fp, fn, tn = confusion(map01 > np.mean(item.map01, dtype=np.float64), objects)
         return columns | {"iou": tp / (tp + fn + fp) if tp + fn else None, "tp": tp, "fp": fp, "fn": fn, "tn": tn}
 
-    def failed(self, case: MetricInput) -> Columns:
+    def failed(self, item: MetricInput) -> Columns:
         """Columns of the worst map: all of the background and nothing of the object; the divergence has no worst."""
-        truth = truth_of(case, self.against)
+        truth = truth_of(item, self.against)
         objects, background = int((truth == OBJECT).sum()), int((truth == BACKGROUND).sum())
         return {
             "auc": 0.0 if objects and background else None,

@@ -52,11 +52,11 @@ class PointingGame:
 
     scores = (mean("hit", name="pointing_game", label="Pointing", percent=True, proportion=True),)
 
-    def measure(self, case: MetricInput) -> Columns:
+    def measure(self, item: MetricInput) -> Columns:
         """Columns hit (in [0, 1], None without object pixels) and ties, the number of maxima."""
-        objects = truth_of(case, self.against) == OBJECT
-        scaled = self.tolerance * min(case.map.shape) / FRAME
+        objects = truth_of(item, self.against) == OBJECT
+        scaled = self.tolerance * min(item.map.shape) / FRAME
         return {
-            "hit": pointing_share(case.map, objects, tolerance=scaled),
-            "ties": int((case.map == case.map.max()).sum()),
+            "hit": pointing_share(item.map, objects, tolerance=scaled),
+            "ties": int((item.map == item.map.max()).sum()),
         }

@@ -64,16 +64,16 @@ class PxAP:
         mean("pxap_image", label="PxAP / image", percent=True, bounds=SHARE),
     )
 
-    def measure(self, case: MetricInput) -> Columns:
+    def measure(self, item: MetricInput) -> Columns:
         """Columns foreground and background (histograms), pxap_image (None without an object pixel)."""
-        map01 = case.map01
-        if case.raw is not None:  # the published numbers resize by cubic interpolation, then stretch
-            map01 = normalize(resize(case.raw, map01.shape[::-1], rule="cubic"), rule="minmax")
-        return self._columns(map01, truth_of(case, self.against))
+        map01 = item.map01
+        if item.raw is not None:  # the published numbers resize by cubic interpolation, then stretch
+            map01 = normalize(resize(item.raw, map01.shape[::-1], rule="cubic"), rule="minmax")
+        return self._columns(map01, truth_of(item, self.against))
 
-    def failed(self, case: MetricInput) -> Columns:
+    def failed(self, item: MetricInput) -> Columns:
         """Columns of the worst map: the object in the lowest bin, the background in the highest."""
-        truth = truth_of(case, self.against)
+        truth = truth_of(item, self.against)
         return self._columns(np.where(truth == OBJECT, 0.0, bin_edges(self.step)[-1]), truth)
 
     def _columns(self, values: NDArray[np.floating[Any]], truth: NDArray[np.uint8]) -> Columns:

@@ -63,20 +63,20 @@ class Road(BatchMetric):
         if not self.percentiles:
             raise ConfigError("road.percentiles is empty; give at least one, for example [10,50,90]")
 
-    def measure_batch(self, cases: Sequence[MetricInput]) -> list[Columns]:
+    def measure_batch(self, items: Sequence[MetricInput]) -> list[Columns]:
         """Columns road, morf, lerf, morf_right, lerf_right, and the curves morf_curve and lerf_curve by percentile.
 
         Equal maps of one image are measured once.
         """
-        return [dict(found) for found in once_each(cases, lambda case: (self, digest(case.map)), self._measured)]
+        return [dict(columns) for columns in once_each(items, lambda item: (self, digest(item.map)), self._measured)]
 
-    def _measured(self, cases: Sequence[MetricInput]) -> list[Columns]:
-        found: dict[int, Columns] = {}
-        for group in by_size(cases):
+    def _measured(self, items: Sequence[MetricInput]) -> list[Columns]:
+        by_place: dict[int, Columns] = {}
+        for group in by_size(items):
             ranks = [map_ranks(group, ranked, ties="raster") for ranked in (lambda c: c.map, lambda c: -c.map)]
-            blocks = (self._removed(case, most, least) for case, most, least in zip(group.cases, *ranks, strict=True))
+            blocks = (self._removed(item, most, least) for item, most, least in zip(group.items, *ranks, strict=True))
             device, each = group.images.device, 2 * len(self.percentiles)
-            classes = torch.tensor([[c.class_of(self.of_class), c.target] for c in group.cases], device=device)
+            classes = torch.tensor([[c.class_of(self.of_class), c.target] for c in group.items], device=device)
             classes = classes.repeat_interleave(each, dim=0)
             scores = torch.empty(classes.shape, dtype=torch.float64, device=device)  # probability, and hit
             for part, logits in group.query.stream(blocks):
@@ -84,20 +84,20 @@ class Road(BatchMetric):
                 scores[part, 0] = probabilities.gather(1, classes[part, :1])[:, 0].double()
                 scores[part, 1] = (probabilities.argmax(1) == classes[part, 1]).double()
             for place, both in zip(group.places, scores.view(-1, 2, each // 2, 2).cpu().numpy(), strict=True):
-                found[place] = self._columns(*both)
-        return [found[place] for place in range(len(cases))]
+                by_place[place] = self._columns(*both)
+        return [by_place[place] for place in range(len(items))]
 
-    def _removed(self, case: MetricInput, most: Tensor, least: Tensor) -> Tensor:
+    def _removed(self, item: MetricInput, most: Tensor, least: Tensor) -> Tensor:
         """(2 P, 3, h, w): the most relevant pixels removed, then the least."""
         removed = torch.cat([removals(ranks, self.percentiles) for ranks in (most, least)])
-        return impute_linear(case.image, removed) + self._noise(case) * removed[:, None]
+        return impute_linear(item.image, removed) + self._noise(item) * removed[:, None]
 
-    def _noise(self, case: MetricInput) -> Tensor:
+    def _noise(self, item: MetricInput) -> Tensor:
         def drawn() -> Tensor:
-            noise = torch.as_tensor(case.rng("road").normal(0, self.noise, case.image.shape), dtype=case.image.dtype)
-            return noise.to(case.image.device)
+            noise = torch.as_tensor(item.rng("road").normal(0, self.noise, item.image.shape), dtype=item.image.dtype)
+            return noise.to(item.image.device)
 
-        return case.once(("road noise", self.noise), drawn)
+        return item.once(("road noise", self.noise), drawn)
 
     @staticmethod
     def _columns(morf: NDArray[np.float64], lerf: NDArray[np.float64]) -> Columns:

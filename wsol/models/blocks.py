@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING
 
 from wsol.models.depth import graph_of
@@ -53,17 +54,23 @@ def _deepest_with_gradient(network: Network, end: str, blocks: Sequence[str]) ->
     """The deepest layer whose patch tokens have a gradient: `end`, or one of the last of the `blocks` before it.
 
     Behind the last attention a network that reads its class token alone gives the patches none: there it is the norm in
-    front of that attention, the usual choice (jacobgil/pytorch-grad-cam), else the block before.
+    front of that attention, the usual choice (jacobgil/pytorch-grad-cam), else the block before. Where the block holds
+    branches (CrossViT), it is the deepest norm by how many layers lie before it, of two as deep that of fewer cells.
     """
     last = blocks[-1]
-    outputs = outline(network)
+    outputs, graph = outline(network), graph_of(network)
     modules = dict(network.module.named_modules())
     norms = [
-        n for n in outputs if _parent(n) == last and "norm" in type(modules[n]).__name__.lower() and outputs[n].side
+        n
+        for n, output in outputs.items()
+        if n.startswith(f"{last}.") and "norm" in type(modules[n]).__name__.lower() and output.side
     ]
-    candidates = list(dict.fromkeys([end, last, *reversed(norms), *blocks[-2:-1]]))
-    alive = graph_of(network).alive
-    return next((n for n in candidates if n in alive), end)
+    own = [n for n in norms if _parent(n) == last]
+    branches = sorted(
+        (n for n in norms if n in graph.alive), key=lambda n: (-len(graph.before[n]), prod(outputs[n].grid))
+    )
+    candidates = dict.fromkeys([end, last, *reversed(own), *branches[:1], *blocks[-2:-1]])
+    return next((n for n in candidates if n in graph.alive), end)
 
 
 def _parent(name: str) -> str:

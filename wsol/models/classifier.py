@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from wsol.errors import ModelError
+from wsol.errors import ModelError, WsolError
 from wsol.models.network import evaluating, noise
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Classifier:
     """
 
     name: str
-    module: nn.Module
+    module: nn.Module = field(repr=False)
     num_classes: int
     input_size: int
     mean: Color
@@ -120,9 +120,14 @@ def finish(
         try:
             with torch.no_grad(), evaluating(module):
                 logits = module(torch.zeros((1, 3, input_size, input_size), dtype=weight.dtype, device=weight.device))
+        except WsolError:
+            raise
         except Exception as error:  # whatever a user's network raises is about its input size, nearly always
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ModelError(f"{name} can't run on a (1, 3, {input_size}, {input_size}) input: {reason}") from error
+            raise ModelError(
+                f"{name} can't run on a (1, 3, {input_size}, {input_size}) input ({reason}); for another size give "
+                "model.input_size (in Python: input_size=)"
+            ) from error
         if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != 1:
             shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
             raise ModelError(f"{name} must return logits of shape (batch, classes), not {shape}")

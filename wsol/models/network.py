@@ -148,5 +148,5 @@ def running(model: nn.Module, images: Tensor) -> Iterator[None]:
     except Exception as error:  # networks refuse a size by assertions, by shapes that don't fit, by errors of their own
         raise ModelError(
             f"{type(model).__name__} can't run on images of shape {tuple(images.shape)} ({first_line(error)}); give it "
-            "the shape it was made for"
+            f"the shape it was made for{', one image as a batch of one, images[None]' if images.ndim == 3 else ''}"
         ) from error

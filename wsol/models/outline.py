@@ -16,6 +16,7 @@ import torch
 from wsol.errors import ModelError
 from wsol.models.network import can_hook, evaluating, first_of, running, space_of
 from wsol.models.probe import order, probes
+from wsol.models.units import stated_order
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -43,6 +44,7 @@ class Output:
         which nothing has space: a head that classifies first and pools then.
     is_first : the module returns several tensors, of which this is the first, in a tuple, list or mapping.
     out_of_order : it has the shape of a grid, but a change of the input shows in other cells; its layout is ``none``.
+    cells : for each cell of the grid, row by row, the place of its token, where the network states another order.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Output:
     is_class_map: bool
     is_first: bool = False
     out_of_order: bool = False
+    cells: tuple[int, ...] = ()
 
     @property
     def reading(self) -> Reading:
@@ -180,6 +183,12 @@ def _traced(module: nn.Module, images: Tensor) -> Mapping[str, Output]:
             whole = len(first) // count if first.ndim and len(first) % count == 0 else 1
             shape = (whole, *first.shape[1:]) if first.ndim else ()
             (layout, channels, grid, prefix), out_of_order = read(first, shape)
+            cells: tuple[int, ...] = ()
+            if len(shape) == 3 and (stated := stated_order(module, shape[1])):
+                sizes, places = stated
+                reading: Reading = ("tokens", shape[2], sizes, 0)
+                if not order(unfolded(first[:, list(places)], reading)).broken:
+                    (layout, channels, grid, prefix), out_of_order, cells = reading, False, places
             pooled.pop(name, None)
             if layout == "channels_first":
                 axes = tuple(range(2, first.ndim))
@@ -191,7 +200,7 @@ def _traced(module: nn.Module, images: Tensor) -> Mapping[str, Output]:
                 prefixes.append(prefix)
             outputs.pop(name, None)  # so that the last run decides the order
             outputs[name] = Output(
-                name, shape, layout, channels, grid, prefix, False, first is not output, out_of_order
+                name, shape, layout, channels, grid, prefix, False, first is not output, out_of_order, cells
             )
 
         return hook

@@ -29,11 +29,13 @@ class Grid:
         ``cells`` for (B, K, *grid) of other than two axes, which methods receive as (B, K, cells, 1).
     prefix : tokens in front of the grid: class, distillation, registers.
     sizes : of the grid that the tokens are, for the input it was found with; other inputs must be square.
+    cells : for each cell, row by row, the place of its token; empty where tokens are in this order.
     """
 
     layout: Literal["tokens", "channels_last", "cells"]
     prefix: int = 0
     sizes: tuple[int, ...] = field(default=(), compare=False)
+    cells: tuple[int, ...] = ()
 
     def unfold(self, tensor: Tensor) -> Tensor:
         """(B, T, D) or (B, *grid, K) to (B, K, *grid); tokens in front are left out. Raises LayerError."""
@@ -49,7 +51,13 @@ class Grid:
                 f"an output of shape {tuple(tensor.shape)} is not a square grid behind {self.prefix} tokens; "
                 "give the network square images"
             )
-        channels = tensor[:, self.prefix :].transpose(1, 2)
+        if self.cells and len(self.cells) != cells:
+            raise LayerError(
+                f"the order of {cells} tokens is not known, only that of {len(self.cells)}; give the network images of "
+                "the size it was made for"
+            )
+        tokens = tensor[:, self.prefix :]
+        channels = (tokens[:, list(self.cells)] if self.cells else tokens).transpose(1, 2)
         return channels.reshape(*channels.shape[:2], *sizes)
 
     def fold(self, grid: Tensor, like: Tensor) -> Tensor:
@@ -62,6 +70,8 @@ class Grid:
         if self.layout == "cells":
             return grid.reshape(*grid.shape[:2], *like.shape[2:])
         tokens = grid.flatten(2).transpose(1, 2)
+        if self.cells:
+            tokens = tokens[:, torch.tensor(self.cells).argsort()]
         if not self.prefix:
             return tokens
         return torch.cat([like[:, : self.prefix].expand(len(tokens), -1, -1), tokens], 1)
@@ -76,7 +86,7 @@ class Grids(Mapping[str, Grid]):
     @cached_property
     def _known(self) -> dict[str, Grid]:
         return {
-            name: Grid(output.layout, output.prefix, output.grid if output.layout == "tokens" else ())
+            name: Grid(output.layout, output.prefix, output.grid if output.layout == "tokens" else (), output.cells)
             for name, output in outline(self._network).items()
             if output.layout == "tokens" or output.layout == "channels_last"
         }

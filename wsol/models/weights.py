@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import pickle
 import re
@@ -239,8 +240,8 @@ def _plain(content: Any, path: str) -> dict[str, Tensor]:
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, EOFError):
+    if isinstance(error, EOFError) or getattr(error, "errno", None) == errno.EINVAL:  # read beyond the end
         return "it is empty or cut short"
     if isinstance(error, RuntimeError | OSError | ValueError) and str(error):
         return str(error).splitlines()[0]
-    return "it is damaged, or was not written by torch.save"
+    return "it is empty, damaged, or of another format than its name says"

@@ -23,8 +23,12 @@ class ModelSpec:
     num_classes: Annotated[int, Range(1, 10_000_000)] | None = option(None, help="number of classes")
     input_size: Side | None = option(None, help="side of the square network input in pixels")
     classes: Path | None = option(None, help="file of the classes' names, one per line in the network's order")
-    output: Literal["logits", "prob"] = option("logits", help="prob: the network itself ends in a softmax or sigmoid")
-    text: Path | None = option(None, help="model=clip: file of embedded texts, (C, D), that are the classes")
+    output: Literal["logits", "prob", "sigmoid"] = option(
+        "logits", help="prob: the network ends in a softmax, or in a sigmoid of one output; sigmoid: in one per class"
+    )
+    text: Path | str | None = option(
+        None, help="model=clip: a prompt, 'a photo of a {}', for the names in classes, or a file of embeddings (C, D)"
+    )
     tower: str | None = option(None, help="model=clip: timm's name of the image tower; null is ViT-B/16's")
     randomise: int | Literal["all"] | None = option(None, help="layers from the head down to draw at random, or all")
 

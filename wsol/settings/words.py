@@ -19,6 +19,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from wsol.errors import ConfigError, unknown
+from wsol.errors import quoted as shortened
 from wsol.grammar import STORED, split, stored
 from wsol.settings import choices
 from wsol.settings.choices import GROUPS, SEVERAL
@@ -133,6 +134,9 @@ def check_needed(words: Sequence[Word]) -> None:
     for word in words:
         if word.value is None and word.key in NEEDED:
             raise ConfigError(f"{word}: a run needs {word.key}; choose another one with {word.key}=...")
+        group = next((group for group, settings in SEVERAL.items() if settings == word.key), None)
+        if word.value is not None and group:
+            raise ConfigError(f"{word}: {word.key} has options of each {group}; choose with {group}={word.value}")
 
 
 def check_single(words: Sequence[Word]) -> None:
@@ -200,6 +204,8 @@ def parsed(text: str) -> Override:
     """A word in Hydra's grammar. Raises ConfigError."""
     try:
         return OverridesParser.create().parse_overrides([text])[0]
+    except ValueError as error:  # Python reads no longer integers
+        raise ConfigError(f"{shortened(text)} has a number of more than 4300 digits; give a shorter one") from error
     except HydraException as error:
         _, _, value = text.partition("=")
         raise ConfigError(

@@ -33,6 +33,9 @@ from wsol.stats.tails import normal_quantile, t_quantile
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# A pooled score of fewer images has no interval: where few images hold most of the object's pixels, 95 % intervals
+# cover 77-89 % at n = 8 to 16 (400 samples of a made-up data set), and so few images don't show that this is the case.
+POOLED = 20
 # Where an interval comes from, as tables say it.
 INTERVALS = {
     "rechosen": "bootstrap with the best threshold chosen again in each replicate",
@@ -40,6 +43,7 @@ INTERVALS = {
     "student": "Student's for means",
     "bounds": "Gaffke's for means too skewed for Student's, from the bounds of the number",
     "pooled": "bootstrap for pooled scores",
+    "few": f"none for pooled scores of fewer than {POOLED} images, whose intervals would be too short",
     "none": "none for means too skewed for their number of images, of numbers without bounds",
 }
 
@@ -121,7 +125,7 @@ class Draws:
         if self.bounded:
             return "rechosen" if self.rechosen else "wilson"
         if self.influence is None:
-            return "pooled"
+            return "pooled" if self.units >= POOLED else "few"
         if self.clusters is None and self.units > 1 and is_skewed(self.influence):
             return "bounds" if self.bounds else "none"
         return "student"
@@ -143,7 +147,7 @@ class Draws:
         return Estimate(self.value, min(low, self.value), max(high, self.value), n, level)
 
     def _unbounded(self, level: float) -> tuple[float, float]:
-        if self.interval == "none":
+        if self.interval in ("none", "few"):
             return float("nan"), float("nan")
         if self.interval == "bounds":
             assert self.influence is not None

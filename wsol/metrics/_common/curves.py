@@ -40,9 +40,9 @@ def pixel_ranks(order: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def map_ranks(group: SizeGroup, saliency: Callable[[MetricInput], NDArray[Any]], *, ties: Ties) -> Tensor:
-    """(J, h, w) when each pixel's turn comes by a (h, w) map of each case; sorted a chunk of maps at a time."""
+    """(J, h, w) when each pixel's turn comes by a (h, w) map of each item; sorted a chunk of maps at a time."""
     ranks = []
-    for part in group.query.parts(len(group.cases)):
+    for part in group.query.parts(len(group.items)):
         maps = group.stack(saliency, part)
         ranks.append(pixel_ranks(pixel_order(maps, ties=ties), (maps.shape[-2], maps.shape[-1])))
     return torch.cat(ranks)
@@ -94,10 +94,10 @@ def path_probabilities(query: ModelQuery, paths: Paths, counts: Sequence[int] | 
         return torch.where(gone[:, None], paths.images[paths.end[path]], paths.images[paths.start[path]])
 
     classes = paths.classes.repeat_interleave(steps)
-    found = torch.empty(len(classes), dtype=torch.float64, device=device)
+    probabilities = torch.empty(len(classes), dtype=torch.float64, device=device)
     for part, logits in query.stream(images(part) for part in query.parts(len(classes))):
-        found[part] = target_probability(logits, classes[part]).double()
-    return found.view(len(paths.classes), steps)
+        probabilities[part] = target_probability(logits, classes[part]).double()
+    return probabilities.view(len(paths.classes), steps)
 
 
 def area(scores: NDArray[np.float64], *, at: NDArray[np.floating[Any]] | None = None) -> float:

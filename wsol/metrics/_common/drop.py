@@ -22,13 +22,13 @@ def shown_only(images: Tensor, maps01: Tensor) -> Tensor:
     return images * maps01.to(images.dtype).unsqueeze(-3)
 
 
-def shown_probabilities(cases: Sequence[MetricInput]) -> list[NDArray[np.float64]]:
+def shown_probabilities(items: Sequence[MetricInput]) -> list[NDArray[np.float64]]:
     """(C,) outputs for `shown_only`, computed once for all metrics and for variants with the same map."""
 
     def changed(group: SizeGroup) -> Callable[[slice], Tensor]:
         return lambda part: shown_only(group.images[group.image[part]], group.stack(lambda c: c.map01, part))
 
-    return once_each(cases, lambda case: ("shown", digest(case.map01)), lambda some: outputs(some, changed))
+    return once_each(items, lambda item: ("shown", digest(item.map01)), lambda some: outputs(some, changed))
 
 
 def average_drop(before: float, after: float) -> float:

@@ -56,17 +56,17 @@ class DeletionInsertion(BatchMetric):
         mean("insertion_minus_deletion", label="Ins - Del", bounds=(-1, 1)),
     )
 
-    def measure_batch(self, cases: Sequence[MetricInput]) -> list[Columns]:
+    def measure_batch(self, items: Sequence[MetricInput]) -> list[Columns]:
         """Columns deletion_auc, insertion_auc, insertion_minus_deletion, and the curves `deletion`, `insertion`.
 
         Equal maps of one image are measured once.
         """
         curves = once_each(
-            cases,
-            lambda case: (self._curves_of, digest(case.map)),
+            items,
+            lambda item: (self._curves_of, digest(item.map)),
             lambda some: self.curves(some, lambda group: map_ranks(group, lambda c: c.map, ties=self.ties)),
         )
-        return [self._columns(*found) for found in curves]
+        return [self._columns(*curve) for curve in curves]
 
     def _columns(self, deletion: Curve, insertion: Curve, counts: NDArray[np.int64]) -> Columns:
         at = counts / counts[-1] if self.spacing == "true" else None
@@ -82,47 +82,47 @@ class DeletionInsertion(BatchMetric):
         return "rise curves", self.steps, self.blur, self.border, self.ties, self.of_class
 
     def curves(
-        self, cases: Sequence[MetricInput], ranks: Callable[[SizeGroup], Tensor]
+        self, items: Sequence[MetricInput], ranks: Callable[[SizeGroup], Tensor]
     ) -> list[tuple[Curve, Curve, NDArray[np.int64]]]:
-        """Probabilities (n + 1,) along deletion and insertion of each case, and the pixels changed.
+        """Probabilities (n + 1,) along deletion and insertion of each item, and the pixels changed.
 
         Parameters
         ----------
-        ranks : from J cases of one size to (J, h, w), when each of their pixels changes.
+        ranks : from J items of one size to (J, h, w), when each of their pixels changes.
         """
-        found: dict[int, tuple[Curve, Curve, NDArray[np.int64]]] = {}
-        blurs = once_each(cases, lambda case: ("rise", self.blur, self.border), self._substrates)
-        for group in by_size(cases):
+        by_place: dict[int, tuple[Curve, Curve, NDArray[np.int64]]] = {}
+        blurs = once_each(items, lambda item: ("rise", self.blur, self.border), self._substrates)
+        for group in by_size(items):
             images, n = group.images, len(group.images)
             of_image = dict(zip(group.image.tolist(), (blurs[place] for place in group.places), strict=True))
-            classes = torch.tensor([case.class_of(self.of_class) for case in group.cases], device=images.device)
-            first, case = group.image, torch.arange(len(group.cases), device=images.device)
+            classes = torch.tensor([item.class_of(self.of_class) for item in group.items], device=images.device)
+            first, item = group.image, torch.arange(len(group.items), device=images.device)
             paths = Paths(
                 images=torch.cat([images, *(of_image[i][0][None] for i in range(n)), torch.zeros_like(images[:1])]),
                 start=torch.cat([first, first + n]),
                 end=torch.cat([torch.full_like(first, 2 * n), first]),
                 ranks=ranks(group),
-                rank=torch.cat([case, case]),
+                rank=torch.cat([item, item]),
                 classes=torch.cat([classes, classes]),
             )
             counts = step_counts(images[0, 0].numel(), self.steps)
-            between = path_probabilities(group.query, paths, counts[1:-1]).view(2, len(case), -1)
+            between = path_probabilities(group.query, paths, counts[1:-1]).view(2, len(item), -1)
             ends = torch.stack([of_image[i][1] for i in range(n)])[first, :, classes]  # (J, 2)
             numbers = torch.cat([between.movedim(0, 1), ends[:, :, None]], 2).cpu().numpy()
-            for place, one, (deletion, insertion) in zip(group.places, group.cases, numbers, strict=True):
+            for place, one, (deletion, insertion) in zip(group.places, group.items, numbers, strict=True):
                 whole = float(one.probabilities[one.class_of(self.of_class)])
                 rising = np.concatenate([insertion[-1:], insertion[:-1], [whole]])
-                found[place] = np.concatenate([[whole], deletion]), rising, counts
-        return [found[place] for place in range(len(cases))]
+                by_place[place] = np.concatenate([[whole], deletion]), rising, counts
+        return [by_place[place] for place in range(len(items))]
 
-    def _substrates(self, cases: Sequence[MetricInput]) -> list[tuple[Tensor, Tensor]]:
+    def _substrates(self, items: Sequence[MetricInput]) -> list[tuple[Tensor, Tensor]]:
         """The blurred image, and the outputs (2, C) for zeros and for it: the same for every map of the image."""
         kernel = folded_kernel() if self.blur == "folded" else gaussian_kernel()
-        blurs = [blurred(case.image, kernel, border=self.border) for case in cases]
-        found: dict[int, tuple[Tensor, Tensor]] = {}
-        for group in by_size(cases):
+        blurs = [blurred(item.image, kernel, border=self.border) for item in items]
+        by_place: dict[int, tuple[Tensor, Tensor]] = {}
+        for group in by_size(items):
             blocks = (torch.stack([torch.zeros_like(blurs[place]), blurs[place]]) for place in group.places)
             logits = torch.cat([logits for _, logits in group.query.stream(blocks)])
             ends = class_probabilities(logits).double().view(-1, 2, logits.shape[1])
-            found |= {place: (blurs[place], both) for place, both in zip(group.places, ends, strict=True)}
-        return [found[place] for place in range(len(cases))]
+            by_place |= {place: (blurs[place], both) for place, both in zip(group.places, ends, strict=True)}
+        return [by_place[place] for place in range(len(items))]

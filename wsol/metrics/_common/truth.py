@@ -13,7 +13,7 @@ BACKGROUND, OBJECT, IGNORE = 0, 1, 255
 Against = Literal["auto", "mask", "boxes"]
 
 
-def truth_of(case: MetricInput, against: Against = "auto") -> NDArray[np.uint8]:
+def truth_of(item: MetricInput, against: Against = "auto") -> NDArray[np.uint8]:
     """(h, w) uint8: 0 background, 1 object, 255 ignore.
 
     Parameters
@@ -24,12 +24,12 @@ def truth_of(case: MetricInput, against: Against = "auto") -> NDArray[np.uint8]:
     ------
     DataError : the mask is asked for and the image has none.
     """
-    if against == "mask" and case.mask is None:
-        raise DataError(f"{case.image_id} has no mask; choose against=boxes, or a data set with masks")
-    if against != "boxes" and case.mask is not None:
-        return case.mask
-    height, width = case.map.shape
-    return boxes_to_mask(case.boxes, (height, width))
+    if against == "mask" and item.mask is None:
+        raise DataError(f"{item.image_id} has no mask; choose against=boxes, or a data set with masks")
+    if against != "boxes" and item.mask is not None:
+        return item.mask
+    height, width = item.map.shape
+    return boxes_to_mask(item.boxes, (height, width))
 
 
 def against_boxes(metric: Metric) -> bool:

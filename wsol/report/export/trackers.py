@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from wsol.errors import ConfigError
@@ -26,13 +28,17 @@ def scalars(summary: Summary) -> Iterator[tuple[str, float]]:
 
 
 def to_tensorboard(summary: Summary, folder: Path) -> str:
-    """Scalars as an event file in `folder`; returns the folder."""
+    """Scalars as an event file in `folder`, written beside it and moved there; returns the run's folder in it."""
     writer_of = _library("tensorboard.summary", "tensorboard").Writer
-    writer = writer_of(str(folder / summary.run))
-    for name, value in scalars(summary):
-        writer.add_scalar(name, value, 0)
-    writer.close()
-    return str(folder / summary.run)
+    place = folder / summary.run
+    place.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".wsol-", dir=folder) as beside:
+        with closing(writer_of(beside)) as writer:
+            for name, value in scalars(summary):
+                writer.add_scalar(name, value, 0)
+        for file in Path(beside).iterdir():
+            file.replace(place / file.name)
+    return str(place)
 
 
 def to_mlflow(summary: Summary, uri: str) -> str:
