@@ -1,4 +1,4 @@
-"""Copy the README's tables out of results/, so that none is typed by hand.
+"""Copy the tables of README.md and of pages in docs/ out of results/, so that none is typed by hand.
 
     python scripts/fill_readme.py
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "which-method.md")
 WHICH = {
     "one forward": ("lafam@stage5", "eigencam@stage5", "fem@stage5", "ablationcam@stage5", "cam@stage5"),
     "and one backward": (
@@ -85,20 +86,20 @@ def markdown(columns: Sequence[str], rows: Sequence[Row]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def filled(readme: str, results: Path) -> str:
-    """The README with its tables as they are in `results`."""
+def filled(page: str, results: Path) -> str:
+    """A page with its tables as they are in `results`."""
 
     def table(found: re.Match[str]) -> str:
         excerpt = EXCERPTS[found[1]]
         rows = excerpt.keep(table_of((results / f"{excerpt.source}.md").read_text()))
         return f"<!-- table {found[1]} -->\n{markdown(excerpt.columns, rows)}\n<!-- end -->"
 
-    return re.sub(r"<!-- table (\w+) -->\n.*?<!-- end -->", table, readme, flags=re.DOTALL)
+    return re.sub(r"<!-- table (\w+) -->\n.*?<!-- end -->", table, page, flags=re.DOTALL)
 
 
 def main() -> None:
-    readme = ROOT / "README.md"
-    readme.write_text(filled(readme.read_text(), ROOT / "results"))
+    for page in PAGES:
+        page.write_text(filled(page.read_text(), ROOT / "results"))
 
 
 if __name__ == "__main__":

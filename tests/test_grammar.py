@@ -97,7 +97,7 @@ def experiment(*words: str) -> Experiment:
     return experiment_from(compose_settings([*words, "dataset.n=4"]))
 
 
-@pytest.mark.default_cases(3)
+@pytest.mark.default_cases(2)
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_variant_and_protocol_of_an_experiment_is_read_as_it_is_printed(name: str) -> None:
     whole = experiment(f"experiment={name}")

@@ -66,7 +66,7 @@ def shortened(words: list[str]) -> list[str]:
 def test_every_command_of_the_readme_runs(
     desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert len(COMMANDS) > 10
+    assert len(COMMANDS) >= 4
     monkeypatch.chdir(desk)
     failed = {}
     for command in COMMANDS:
@@ -90,6 +90,6 @@ def test_the_readme_names_only_files_that_are_there() -> None:
 def test_the_tables_are_those_in_results() -> None:
     """`python scripts/fill_readme.py` would change nothing."""
     script = runpy.run_path(str(ROOT / "scripts" / "fill_readme.py"))
-    readme = (ROOT / "README.md").read_text()
-    assert readme.count("<!-- table ") == len(script["EXCERPTS"])
-    assert script["filled"](readme, ROOT / "results") == readme
+    pages = [page.read_text() for page in script["PAGES"]]
+    assert sum(page.count("<!-- table ") for page in pages) == len(script["EXCERPTS"])
+    assert [script["filled"](page, ROOT / "results") for page in pages] == pages

@@ -105,7 +105,7 @@ def test_a_file_in_the_folder_is_a_component_under_its_stem(tmp_path: Path, monk
         things["two"]
 
 
-@pytest.mark.default_cases(5)
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize(
     "module",
     [
@@ -138,6 +138,7 @@ def test_help_and_completion_load_no_torch() -> None:
     assert {"method=gradcam", "method=gradcam_pp"} <= set(said.split())
 
 
+@pytest.mark.full
 def test_options_of_a_method_complete_too() -> None:
     line = "wsol run method=layercam methods.layercam.ga"
     said = fresh("from wsol.cli import main", "main(['-sc', 'query=bash'])", COMP_LINE=line, COMP_POINT=str(len(line)))

@@ -115,7 +115,7 @@ def plain_pass(net: nn.Module, layer: str, inputs: Tensor, target: int) -> tuple
 @pytest.mark.parametrize(
     ("case", "method"),
     [
-        pytest.param(case, method, marks=pytest.mark.full if case == "video" and method != "gradcam" else [])
+        pytest.param(case, method, marks=pytest.mark.full if case == "video" else [])
         for case in CASES
         for method in FORMULAS
     ],

@@ -231,6 +231,7 @@ def test_wrapped_frozen_and_half_precision_networks_give_the_same_maps() -> None
     np.testing.assert_allclose(np.asarray(half), plain, atol=0.05 * plain.max())
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("method", ["cam", "scorecam", "ablationcam", "rollout"])
 def test_half_precision_works_beyond_one_pass(dtype: torch.dtype, method: str) -> None:

@@ -65,6 +65,7 @@ def test_a_library_that_is_installed_is_compared_and_the_others_are_left_out(tmp
     assert {row["method"] for row in json.loads(listed.stdout)} >= set(rows)
 
 
+@pytest.mark.full
 @pytest.mark.skipif(EXTRA, reason="the libraries themselves are installed")
 def test_without_another_library_there_is_one_sentence(tmp_path: Path) -> None:
     done = wsol(tmp_path, "parity")

@@ -227,6 +227,7 @@ def test_the_script_writes_what_is_committed_and_keeps_what_was_filled_by_hand(s
     assert cells(layercam)[1]["published"] is None
 
 
+@pytest.mark.full
 def test_the_readme_lists_every_file_with_its_counts() -> None:
     text = (FOLDER / "README.md").read_text(encoding="utf-8")
     for path in FILES:

@@ -11,7 +11,7 @@ from wsol.cli import main
 FEW = ["dataset.n=4", "metric=[]", "method=[gradcam]"]
 
 
-@pytest.mark.default_cases(20)
+@pytest.mark.default_cases(12)
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -49,6 +49,7 @@ def test_drawn_images_are_counted_and_three_opened(capsys: pytest.CaptureFixture
     assert texts[-1] == "first, middle and last image open: test/00000, test/00001, test/00002"
 
 
+@pytest.mark.full
 def test_a_run_is_predicted_by_variants_and_stages(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["dataset=shapes", "dataset.n=40", "model=shapes_gap", "method=[gradcam,centergauss]", "metric=[]"]
     assert main(["doctor", *words, "--json"]) == 0

@@ -73,6 +73,7 @@ def test_gamma_is_tried_alone_and_in_fusion_in_one_run() -> None:
     assert {"layercam@stage3[gamma=2,scale=all]", "layercam@stage3+stage4+stage5[gamma=2,scale=all]"} <= variants
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("name", "canvas"), [("squash224", 224), ("centre224", 224), ("tencrop256", 256)])
 def test_views_of_the_fields_sizes_have_names(name: str, canvas: int) -> None:
     experiment = experiment_from(compose_settings([f"view={name}", "dataset.limit=4", "metric=[]"]))

@@ -50,6 +50,7 @@ def test_layers_come_with_their_stage_and_size(capsys: pytest.CaptureFixture[str
     )
 
 
+@pytest.mark.full
 def test_benchmarks_say_how_many_of_their_numbers_can_be_computed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "benchmarks", "--json"]) == 0
     rows = {row["benchmark"]: row for row in json.loads(capsys.readouterr().out)}

@@ -115,6 +115,7 @@ def test_a_variant_added_later_computes_only_itself(tmp_path: Path, clean: RunFo
         assert mine[column] == theirs[column]
 
 
+@pytest.mark.full
 def test_variants_on_a_sample_leave_the_others_in_order(clean: RunFolder, tmp_path: Path) -> None:
     """Images of a sample are looked at apart; what is added later must stand in the right rows."""
     sampled = ["method=[gradcam,lafam]", "methods.lafam.sample=3", "engine.batch_size=8", "engine.shard_size=8"]
@@ -192,6 +193,7 @@ def test_a_protocol_that_takes_all_boxes_says_how_many(tmp_path: Path, capsys: p
         assert told[variant]["low"] <= told[variant]["value"] <= told[variant]["high"]
 
 
+@pytest.mark.full
 def test_thresholds_of_the_val_split_are_one_setting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     few = ["dataset.n=6", "method=[gradcam]", "protocol=[choe2020_v1]", "metric=[]", f"paths.runs={tmp_path}"]
     assert main(["run", *few, "tau_from=val"]) == 0

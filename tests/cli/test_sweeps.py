@@ -28,6 +28,7 @@ def sweep(runs: Path, *words: str) -> int:
     return main(["run", "-m", *FEW, f"paths.runs={runs}", "table=false", *words])
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("apart")
 @pytest.mark.parametrize("launcher", ["basic", pytest.param("apart", marks=pytest.mark.full)])
 def test_a_job_that_fails_does_not_stop_the_others(

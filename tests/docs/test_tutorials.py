@@ -21,7 +21,6 @@ from wsol.datasets.formats.shapes import Shapes
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "tutorials"
 SCRIPTS = sorted(FOLDER.glob("plot_*.py"))
 BLOCK = r"^\.\. code-block:: {}\n\n((?:    .*\n|\n)+)"
-SMALLEST = "plot_7_maps_of_others"  # the one that runs by default
 COUNT_FIGURES = "import matplotlib.pyplot as plt; print(len(plt.get_fignums()))"
 ORDER = (
     "first_table",
@@ -64,10 +63,8 @@ def test_a_tutorial_has_a_title_a_twin_on_the_command_line_and_a_figure(script: 
     assert "plt.show()" in text
 
 
-@pytest.mark.parametrize(
-    "script",
-    [pytest.param(s, id=s.stem, marks=() if s.stem == SMALLEST else pytest.mark.full) for s in SCRIPTS],
-)
+@pytest.mark.full
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_a_tutorial_runs_shows_a_figure_and_writes_only_into_the_temporary_folder(script: Path, tmp_path: Path) -> None:
     here, temporary = tmp_path / "here", tmp_path / "temporary"
     here.mkdir()

@@ -119,6 +119,7 @@ def test_of_files_those_are_the_same_whose_facts_and_length_are(tmp_path: Path, 
     assert sorted(opened) == ["b.png", "c.png", "d.png", "e.png"]
 
 
+@pytest.mark.full
 def test_weights_are_known_by_what_they_are_and_not_by_their_files_name(tmp_path: Path, opened: list[str]) -> None:
     module = load_classifier("shapes_gap", weights="random").module
     for name in ("one", "two"):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from tests.evaluation.small import made, own_components, ran
 from wsol.metrics._base import MetricInput, metric
@@ -31,6 +32,7 @@ def register(key: str, *, writes: bool) -> None:
             return sums
 
 
+@pytest.mark.full
 def test_a_metric_that_writes_into_its_case_changes_nothing_for_others(
     tmp_path: Path,
 ) -> None:

@@ -130,6 +130,7 @@ def good(own: str, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return ran
 
 
+@pytest.mark.full
 def test_other_variants_have_the_rows_of_a_run_without_the_bad_ones(bad: Ran, good: Ran) -> None:
     assert set(bad.rows) == {*GOOD, *BAD}
     for key in GOOD:

@@ -107,6 +107,7 @@ def test_a_run_that_is_stopped_between_batches_resumes_behind_them(
     assert_as_clean(folder, clean)
 
 
+@pytest.mark.full
 def test_a_run_stopped_again_and_again_loses_nothing(
     experiment: Experiment, clean: RunFolder, tmp_path: Path, opened: list[str]
 ) -> None:
@@ -164,6 +165,7 @@ def test_rows_reach_the_disk_now_and_then(
     assert_as_clean(folder, clean)
 
 
+@pytest.mark.full
 def test_a_stopped_run_does_not_stand_in_the_way_of_another_choice(
     experiment: Experiment, tmp_path: Path, opened: list[str]
 ) -> None:
@@ -252,6 +254,7 @@ def finished(slow: list[str], tmp_path_factory: pytest.TempPathFactory) -> RunFo
     return open_run("latest", runs)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_a_signalled_process_keeps_its_rows_and_says_how_to_resume(
     number: signal.Signals, code: int, slow: list[str], finished: RunFolder, tmp_path: Path, opened: list[str]

@@ -84,6 +84,7 @@ def test_options_and_fusions_of_one_layer_set_share_its_passes(tmp_path: Path, m
     assert found.backwards == N + measured(1)
 
 
+@pytest.mark.full
 def test_each_view_is_one_more_pass_over_its_crops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Protocols without a view of their own, and those that state the run's, add nothing."""
     words = [*chosen(("gradcam",), ("stage5",)), "engine.batch_size=6"]

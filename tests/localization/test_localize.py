@@ -96,7 +96,7 @@ def test_enlarging_picture_and_boxes_changes_no_iou(grid: Grid, gt: Any, times: 
         np.testing.assert_allclose(small[1], big[1], rtol=1e-12)
 
 
-@pytest.mark.default_cases(3)
+@pytest.mark.default_cases(1)
 @quickly
 @given(GRIDS, boxes(), st.sampled_from([0.25, 2.0, 1024.0]))
 @pytest.mark.parametrize("name", [*SWEPT, *FIXED])

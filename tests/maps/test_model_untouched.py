@@ -117,6 +117,7 @@ def broken(module: torch.nn.Module, args: Any) -> None:
     raise RuntimeError("out of memory")
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
 def test_an_exception_leaves_the_network_as_it_was(mode: Callable[[torch.nn.Module], Any]) -> None:
     classifier = load_classifier("shapes_gap", weights="random")

@@ -33,6 +33,7 @@ def run(key: str, net: str = NET, *, count: int = 3, dtype: torch.dtype = torch.
     return raw
 
 
+@pytest.mark.default_cases(30)
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 @pytest.mark.parametrize(("key", "net"), ON)
 def test_every_method_keeps_the_contract(key: str, net: str, rule: Rule) -> None:
@@ -41,6 +42,7 @@ def test_every_method_keeps_the_contract(key: str, net: str, rule: Rule) -> None
     assert rule(Trial(methods[key](), module, make_images(), TARGETS, (INPUT,), known)) is None
 
 
+@pytest.mark.default_cases(6)
 @pytest.mark.parametrize(("key", "net"), ON)
 def test_how_much_attention_is_held_changes_nothing(key: str, net: str, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = run(key, net)

@@ -38,6 +38,7 @@ def near(got: Tensor, expected: Tensor, tolerance: float = 1e-9) -> bool:
     return bool((got - expected).abs().max() <= tolerance * expected.abs().max())
 
 
+@pytest.mark.default_cases(14)
 @pytest.mark.parametrize("chosen", ON_VITS, ids=str)
 def test_a_method_is_its_naive_twin(chosen: TwinCase) -> None:
     module, images = make_vit(chosen.net), make_images()

@@ -110,6 +110,7 @@ def test_a_layer_before_an_in_place_relu_is_seen_as_it_was(key: str, cls: type[n
     assert torch.equal(inplace, apart)
 
 
+@pytest.mark.default_cases(10)
 @pytest.mark.parametrize("key", KEYS)
 def test_dead_channels_give_finite_maps(key: str, cls: type[nn.Module]) -> None:
     for channels in (slice(0, 1), slice(1, 3), slice(None)):

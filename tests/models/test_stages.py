@@ -31,7 +31,7 @@ STAGES = {
 VGG16 = "features.3 features.8 features.15 features.22 features.29"
 
 
-@pytest.mark.default_cases(5)
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize(("name", "size"), STAGES)
 def test_each_family_has_the_stages_its_paper_names(name, size, random_classifier):
     found = stages(random_classifier(name, size))
@@ -39,7 +39,7 @@ def test_each_family_has_the_stages_its_paper_names(name, size, random_classifie
     assert list(found) == [f"stage{i}" for i in range(1, len(found) + 1)]
 
 
-@pytest.mark.default_cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize(("name", "expected"), [("vgg16", VGG16), ("alexnet", "features.1 features.4 features.11")])
 def test_networks_without_residuals_end_each_stage_at_the_relu_before_the_pool(name, expected):
     assert list(stages(unfilled(name)).values()) == expected.split()

@@ -132,6 +132,7 @@ def timm_classifier():
     return lambda name, size=None: load_classifier(f"timm/{name}", weights="random", input_size=size)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize(
     ("name", "size", "prefix", "expected"),
     [

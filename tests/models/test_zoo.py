@@ -45,6 +45,7 @@ def test_inception_and_googlenet_take_their_own_input(random_classifier):
     assert random_classifier("googlenet", 224).module.aux1 is None
 
 
+@pytest.mark.full
 def test_a_transformer_is_built_for_the_input_asked_for():
     net = load_classifier("vit_b_32", weights="random", input_size=64)
     scores = net.module(torch.zeros(1, 3, 64, 64))

@@ -78,6 +78,7 @@ def rows(runs: Path) -> dict[str, list[dict[str, Any]]]:
     return {key: table.to_pylist() for key, table in open_run("latest", runs).tables().items()}
 
 
+@pytest.mark.full
 def test_a_run_gives_each_protocol_its_view_and_its_cut(tmp_path: Path) -> None:
     asked = "protocol=[layercam2021,cam2016_code,psol2020,rethinkingcam2020]"
     methods = ["method=[layercam]", "methods.layercam.layers=[stage1,stage5,stage1+stage5]"]

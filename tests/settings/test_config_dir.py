@@ -32,7 +32,7 @@ def experiment(text: str) -> dict[str, str]:
     return {"experiment/theirs.yaml": f"# @package _global_\n{text}\n"}
 
 
-@pytest.mark.default_cases(5)
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize(
     ("files", "key"),
     [

@@ -21,7 +21,7 @@ def no_sources() -> object:
     choices.use()
 
 
-@pytest.mark.default_cases(14)
+@pytest.mark.default_cases(6)
 @pytest.mark.parametrize("name", SPECIAL)
 @pytest.mark.parametrize(
     "key", ["paths.runs", "paths.data", "dataset.images", "dataset.annotations", "model.weights", "model.text"]

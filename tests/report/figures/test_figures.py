@@ -41,7 +41,7 @@ def test_every_figure_the_rows_allow_is_written(run: RunFolder, tmp_path: Path) 
     assert all(file.read_bytes().startswith(b"<?xml") for file in files)
 
 
-@pytest.mark.default_cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize(("style", "begins"), [("svg", b"<?xml"), ("pdf", b"%PDF")])
 def test_the_same_rows_give_the_same_bytes(run: RunFolder, tmp_path: Path, style: str, begins: bytes) -> None:
     some = {"style": style, "only": ("iou-choe2020_v1", "quality-against-cost"), "n_resamples": 20}
@@ -51,6 +51,7 @@ def test_the_same_rows_give_the_same_bytes(run: RunFolder, tmp_path: Path, style
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in again]
 
 
+@pytest.mark.full
 def test_figures_are_pictures_with_something_on_them(run: RunFolder, tmp_path: Path) -> None:
     for file in write_figures(run, tmp_path, n_resamples=20):
         pixels = np.asarray(Image.open(file).convert("L"))
@@ -124,6 +125,7 @@ def test_a_cold_map_leaves_the_image_and_a_hot_one_covers_it() -> None:
     assert np.abs(hot.astype(int) - [194, 227, 98]).max() <= 1
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("knobs", "name"),
     [(("side=112", "tau_step=0.01"), "knobs-choe2020_v1"), (("tau=0.1", "tau=0.2"), "ablation-threshold")],

@@ -75,6 +75,7 @@ def index(browser: Chromium) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.full
 def test_heads_are_buttons_that_sort_best_first_and_then_turn(opened: Chromium, data: ReportData) -> None:
     place = next(n for n, key in enumerate(data.keys) if key[1] == "deletion_auc")
     button = f"#numbers th[data-column='{place}'] button"
@@ -92,6 +93,7 @@ def test_heads_are_buttons_that_sort_best_first_and_then_turn(opened: Chromium, 
     assert opened.run(column) == first
 
 
+@pytest.mark.full
 def test_the_choice_of_numbers_shows_one_protocol(opened: Chromium) -> None:
     shown = "[...document.querySelectorAll('#numbers thead th')].filter(t => !t.hidden).map(t => t.innerText)"
     opened.choose("#columns", "gradcam2017")
