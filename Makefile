@@ -37,10 +37,10 @@ demo: setup
 	$(BIN)/wsol explain test/00000 test/00001 test/00002 test/00003 method=[cam,gradcam,gradcam_pp,layercam_fused,scorecam,centergauss] -o results/runs/demo-pictures
 
 test: setup
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 test-all: setup
-	$(BIN)/python -m pytest -q -n 2 -m ""
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m ""
 
 # the lowest versions that pyproject.toml allows; the warnings of old versions about older ones are theirs
 OLDEST := .venv-oldest

@@ -242,6 +242,7 @@ def test_half_precision_works_beyond_one_pass(dtype: torch.dtype, method: str) -
     np.testing.assert_allclose(rounded, exact, atol=0.1 * np.abs(exact).max())
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("wrap", [torch.nn.DataParallel, torch.compile])
 def test_a_wrapped_network_is_predicted_scored_and_evaluated(wrap: Callable[..., Any]) -> None:
     data = [(picture, 1, [[5, 5, 40, 40]]) for picture in pictures()]

@@ -68,6 +68,7 @@ def test_a_method_gives_one_logit_the_map_of_the_two_it_stands_for(method: str, 
     np.testing.assert_allclose(one, two, rtol=1e-6, atol=1e-7 * np.abs(two).max())
 
 
+@pytest.mark.full
 def test_metrics_give_one_logit_the_numbers_of_the_two_it_stands_for() -> None:
     rng = np.random.default_rng(0)
     pictures = [Image.fromarray(rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)) for _ in range(3)]

@@ -189,6 +189,7 @@ def test_every_collected_number_is_one_cell_unchanged(shared: Path) -> None:
     assert committed == printed
 
 
+@pytest.mark.full
 def test_certainties_follow_the_collection(shared: Path) -> None:
     for path in FILES:
         for cell in cells(path):

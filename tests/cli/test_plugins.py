@@ -68,6 +68,7 @@ def my_cam(here: Here) -> Path:
     return Path("my_cam.py")
 
 
+@pytest.mark.full
 def test_a_file_outside_the_repository_is_listed_and_has_a_row_in_the_table(tmp_path: Path) -> None:
     assert "wsol run --with my_cam.py method=[my_cam," in wsol(tmp_path, "new", "method", "my_cam")
     assert "my_cam" in wsol(tmp_path, "list", "methods", "--with", "my_cam.py")

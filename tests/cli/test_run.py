@@ -101,6 +101,7 @@ def test_parts_for_several_processes_give_the_rows_of_one(
     assert "layercam@stage5" in capsys.readouterr().out
 
 
+@pytest.mark.full
 def test_a_variant_added_later_computes_only_itself(tmp_path: Path, clean: RunFolder) -> None:
     run(tmp_path, "method=[gradcam]", "protocol=[choe2020_v1]")
     folder = open_run("latest", tmp_path)

@@ -43,6 +43,7 @@ def said(runs: Path, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-unt
     return run
 
 
+@pytest.mark.full
 def test_without_a_name_the_newest_run_is_shown(said) -> None:  # type: ignore[no-untyped-def]
     text = said("table")
     assert "Run shapes-test-shapes_gap-2222." in text

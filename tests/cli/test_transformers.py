@@ -87,7 +87,7 @@ def run(models: Path, name: str, methods: str, *words: str) -> Mapping[str, pa.T
     return open_run("latest", runs).tables()
 
 
-@pytest.mark.default_cases(2)
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("name", LAST)
 def test_cams_run_on_a_transformer_and_find_its_layers(models: Path, name: str) -> None:
     attention = "" if "swin" in name else ATTENTION

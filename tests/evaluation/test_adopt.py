@@ -91,7 +91,7 @@ def test_what_the_other_run_lacks_is_computed_for_all_images(
     assert len(found["layercam@stage5"]) == 10
 
 
-@pytest.mark.default_cases(2)
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize(
     "other",
     ["dataset.seed=1", "dataset.texture=0.5", "dataset.split=val", "seed=1", "view=centre", "engine.precision=float64"],

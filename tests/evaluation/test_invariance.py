@@ -37,7 +37,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
     return tables(tmp_path_factory.mktemp("base"), "engine.batch_size=2", "engine.threads=2", "engine.shard_size=200")
 
 
-@pytest.mark.default_cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("words", [("engine.threads=5",), ("engine.threads=1", "engine.shard_size=4")])
 def test_threads_and_shards_move_no_bit(words: tuple[str, ...], base: dict[str, pa.Table], tmp_path: Path) -> None:
     assert tables(tmp_path, "engine.batch_size=2", *words) == base

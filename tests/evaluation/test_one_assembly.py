@@ -87,7 +87,7 @@ def at(row: dict[str, Any], protocol: str, values: str, breaks: str, tau: float)
     return column.reshape(-1, 4)[place] if values == "boxes" else column[place]
 
 
-@pytest.mark.default_cases(2)
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("name", NAMES)
 def test_explain_the_gallery_and_the_rows_have_the_same_boxes(
     name: str, experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -252,6 +252,7 @@ def test_finercam_refuses_a_base_that_takes_more_than_one_pass(vgg: LayerFeature
         run("finercam", vgg, base="scorecam")
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("cls", [TinyVGG, TinyGAP])
 def test_integrated_gradients_add_up_to_the_change_of_the_score(cls: type[nn.Module]) -> None:
     net, images = make_net(cls), make_images()

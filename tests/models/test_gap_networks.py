@@ -140,7 +140,7 @@ def test_a_checkpoint_of_the_papers_code_gives_its_logits(name: str, grid: int, 
     assert float((expected[0] - expected[1]).abs().max()) > 1e-3 * float(expected.abs().max())
 
 
-@pytest.mark.default_cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("name", TWINS)
 @pytest.mark.parametrize("grid", [14, 28])
 def test_the_last_map_has_the_cells_that_were_asked_for(name: str, grid: int) -> None:

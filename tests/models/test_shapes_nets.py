@@ -59,7 +59,7 @@ def recorded(name: str) -> int:
     return int(found[1])
 
 
-@pytest.mark.default_cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("name", NETS)
 def test_accuracy_is_the_recorded_one(name: str, squashed: tuple[torch.Tensor, torch.Tensor]) -> None:
     images, labels = squashed
@@ -140,6 +140,7 @@ def test_missing_weights_say_which_file(tmp_path: Path, monkeypatch: pytest.Monk
         load_embedded("shapes_gap")
 
 
+@pytest.mark.full
 def test_mean_and_deviation_are_those_of_the_train_split() -> None:
     shapes = Shapes(split="train", n=150)
     images = [np.asarray(shapes.image(sample)) / 255 for sample in shapes.samples()]

@@ -59,6 +59,7 @@ def test_figures_are_pictures_with_something_on_them(run: RunFolder, tmp_path: P
         assert 0.005 < (pixels < 200).mean() < 0.8, file.name
 
 
+@pytest.mark.full
 def test_missing_matplotlib_says_what_to_install(
     run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

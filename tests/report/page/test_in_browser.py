@@ -345,6 +345,7 @@ def test_every_card_has_its_name_before_it_is_drawn(browser: Chromium, file: Pat
     )
 
 
+@pytest.mark.full
 def test_the_frontier_takes_variants_on_the_same_images_and_points_stand_at_their_numbers(opened: Chromium) -> None:
     points = opened.run(
         "[...document.querySelectorAll('#charts figure:last-child circle')].map(c => ({x: Number(c.getAttribute('cx')),"

@@ -138,6 +138,7 @@ def test_held_out_thresholds_stand_beside_the_usual_ones(tmp_path: Path) -> None
     assert {one["tau_from"] for one in found} == {"best on these images", "best on the other half of the images"}
 
 
+@pytest.mark.full
 def test_a_knob_study_shows_what_each_knob_does_to_the_score(tmp_path: Path) -> None:
     derived = [
         f"choe2020_v1[{knob}]"
