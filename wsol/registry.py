@@ -72,6 +72,10 @@ class Registry(Mapping[str, T], Generic[T]):
     def __len__(self) -> int:
         return len(list(iter(self)))
 
+    def packaged(self) -> dict[str, T]:
+        """The components of the package's own files: those that every installation has."""
+        return {key: self[key] for key in sorted(self._files)}
+
     @cached_property
     def _files(self) -> frozenset[str]:
         folders = map(Path, importlib.import_module(self.package).__path__)

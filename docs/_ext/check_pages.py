@@ -37,7 +37,7 @@ def twins() -> str:
     finally:
         sys.path.remove(str(ROOT))
     cases = Counter(case.key for case in CASES)
-    without = sorted(set(methods) - set(TWINS))
+    without = sorted(set(methods.packaged()) - set(TWINS))
     rows = [[code(key), str(cases[key])] for key in sorted(TWINS)]
     return page(
         f"{len(TWINS)} of {len(methods)} methods have a twin, compared in {len(CASES)} cases (a network, a layer and "
@@ -52,7 +52,7 @@ def sources() -> str:
     """Of how many knobs of each protocol the source is stated."""
     rows = [
         [link("protocols", p.name), f"{sum(k in p.sources for k in p.knobs)} of {len(p.knobs)}"]
-        for key, p in protocols.items()
+        for key, p in protocols.packaged().items()
         if key == p.name
     ]
     return table(["protocol", "knobs with a source"], rows, numbers=1) + "\n"

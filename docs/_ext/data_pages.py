@@ -54,11 +54,11 @@ def _dataset(name: str, heading: str) -> str:
 
 def views_page() -> str:
     """How images become network input."""
-    rows = [[code(key), prose(view.about), str(view_named(key, SIDE).passes)] for key, view in views.items()]
+    rows = [[code(key), prose(view.about), str(view_named(key, SIDE).passes)] for key, view in views.packaged().items()]
     presets = [[code(name), prose(choices.about("view", name))] for name in choices.config_names("view")]
     blocks = [
         page(f"### `{key}`", prose(inspect.getdoc(views[key]) or ""), options_table(options_of(views[key])))
-        for key in views
+        for key in views.packaged()
     ]
     return page(
         table(["key", "what it does", "inputs per image"], rows, numbers=1),
@@ -73,7 +73,7 @@ def networks_page() -> str:
     """Our own networks with their options; torchvision's by name."""
     own = [
         [code(name), prose(_first_paragraph(models[name].make)), ", ".join(map(code, registered.options(name)))]
-        for name in models
+        for name in models.packaged()
     ]
     return page(
         "## In the package",

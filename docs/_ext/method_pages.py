@@ -29,7 +29,7 @@ SETS = {  # table of results/: what it was measured on
 
 def pages() -> Iterator[tuple[str, str]]:
     """Name and text of every page of methods."""
-    for key in methods:
+    for key in methods.packaged():
         yield f"methods/{key}", method_page(key)
     yield "parts/methods", table_of_methods()
 
@@ -50,7 +50,7 @@ def family(info: MethodInfo) -> str:
 def table_of_methods() -> str:
     """All methods by what they take; the presets of conf/ below."""
     by_family: dict[str, list[MethodInfo]] = {name: [] for name in FAMILIES}
-    for key in methods:
+    for key in methods.packaged():
         by_family[family(methods[key].info)].append(methods[key].info)
     blocks = []
     for name, infos in by_family.items():

@@ -15,7 +15,7 @@ from .quantities import quantities_table
 
 def pages() -> Iterator[tuple[str, str]]:
     """Name and text of every page of metrics."""
-    for key in metrics:
+    for key in metrics.packaged():
         yield f"metrics/{key}", metric_page(key)
     yield "parts/metrics", table_of_metrics()
     yield "parts/localization", localization()
@@ -38,7 +38,7 @@ def table_of_metrics() -> str:
             ", ".join(map(code, sorted(m.info.needs))),
             m.info.cost,
         ]
-        for key, m in metrics.items()
+        for key, m in metrics.packaged().items()
     ]
     return table(["key", "what it measures", "needs", "passes"], rows) + "\n"
 

@@ -26,7 +26,7 @@ def pages() -> Iterator[tuple[str, str]]:
 
 def records() -> list[Protocol]:
     """Every protocol once, whatever other names it has."""
-    return [record for key, record in protocols.items() if record.name == key]
+    return [record for key, record in protocols.packaged().items() if record.name == key]
 
 
 def table_of_protocols() -> str:
@@ -48,7 +48,7 @@ def protocol_page(record: Protocol) -> str:
     from wsol.evaluation.records import protocol_quantities
 
     about = (sys.modules[f"wsol.protocols.{record.name}"].__doc__ or "").strip()
-    others = [key for key, other in protocols.items() if other is record and key != record.name]
+    others = [key for key, other in protocols.packaged().items() if other is record and key != record.name]
     knobs = [
         [f"[`{knob}`](/catalog/protocols/knobs.md#{anchor(knob)})", code(value(given)), prose(stated)]
         for knob, given in record.knobs.items()
