@@ -126,6 +126,7 @@ def test_an_output_folder_that_cannot_be_written(tmp_path: Path, capsys: pytest.
     assert "can't write" in capsys.readouterr().err
 
 
+@pytest.mark.default_cases(4)
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -17,7 +17,7 @@ def test_the_ablations_are_there() -> None:
     assert {"ablate_layers", "ablate_gamma", "ablate_fusion", "ablate_threshold", "knobs", "demo"} <= set(NAMES)
 
 
-@pytest.mark.default_cases(4)
+@pytest.mark.default_cases(2)
 @pytest.mark.parametrize("name", NAMES)
 def test_an_experiment_is_ready_to_run(name: str) -> None:
     experiment = experiment_from(compose_settings([f"experiment={name}", "dataset.limit=4"]))

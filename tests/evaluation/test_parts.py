@@ -254,7 +254,7 @@ def finished(slow: list[str], tmp_path_factory: pytest.TempPathFactory) -> RunFo
     return open_run("latest", runs)
 
 
-@pytest.mark.default_cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_a_signalled_process_keeps_its_rows_and_says_how_to_resume(
     number: signal.Signals, code: int, slow: list[str], finished: RunFolder, tmp_path: Path, opened: list[str]

@@ -190,6 +190,7 @@ def test_tau_is_one_for_all_images() -> None:
     assert curves.best(0.9)[0] == 0.5
 
 
+@pytest.mark.full
 @quickly
 @given(st.lists(st.tuples(GRIDS, boxes()), min_size=1, max_size=4), st.sampled_from([1.0, 2.0, 4.0]))
 def test_gamma_does_not_change_a_single_layers_best_accuracy(images: Any, gamma: float) -> None:

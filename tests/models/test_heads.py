@@ -50,6 +50,7 @@ def test_the_head_gives_the_logits_of_the_network(name, layer, size, kind, dtype
     torch.testing.assert_close(pooled, logits, rtol=1e-4, atol=1e-5 if dtype == torch.float32 else 1e-12)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("name", "layer", "size"),
     [

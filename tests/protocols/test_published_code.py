@@ -153,6 +153,7 @@ def heat_maps(draw: st.DrawFn) -> NDArray[np.uint8]:
     return np.asarray(np.clip(255 * smooth, 0, 255), np.uint8)
 
 
+@pytest.mark.full
 @given(heat_maps())
 @settings(max_examples=100)
 def test_cams_tool_is_its_code_written_out(grid: NDArray[np.uint8]) -> None:

@@ -45,6 +45,7 @@ def iou_at(run: RunFolder, protocol: str, variant: str = "gradcam@stage5") -> np
     return np.array(out)
 
 
+@pytest.mark.full
 def test_maxboxacc_is_the_highest_share_of_hits_over_thresholds(run: RunFolder) -> None:
     summary = summarize(run, n_resamples=50)
     iou = iou_at(run, "choe2020_v1")
