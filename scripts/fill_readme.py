@@ -59,11 +59,8 @@ EXCERPTS = {
             "Top-1 Loc V1",
             "MaxBoxAcc V2",
             "Boxes V2",
-            "Deletion ↓",
-            "Insertion",
             "F+B",
-        )
-        + ("n",),
+        ),
         on_all_images,
     ),
     "which": Excerpt(

@@ -75,7 +75,7 @@ RESULTS = (
     Result("shapes_every_method", "Every method on the same 200 embedded images.", ("experiment=every_method",)),
     Result(
         "shapes_vgg",
-        "The methods of one look on the embedded network with a fully connected head.",
+        "The methods of one forward and backward pass on the embedded network with a fully connected head.",
         ("model=shapes_vgg", "dataset.n=500", f"method=[{METHODS}]", "metrics.rise2018_dataset.sample=40"),
     ),
     Result("shapes_layers", "Which layer, alone and fused.", ("experiment=ablate_layers",)),
