@@ -39,6 +39,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "show_signature": False,
     "min_reported_time": 1e9,
+    "write_computation_times": False,  # its page loads scripts from other hosts
     "abort_on_example_error": True,
 }
 

@@ -93,7 +93,10 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("sentence", "name", "content"), [(s, *case) for s, cases in BAD.items() for case in cases])
+@pytest.mark.parametrize(  # archives hold the time at which they were made, which an id must not
+    ("sentence", "name", "content"),
+    [pytest.param(s, *case, id=f"{s}-{case[0]}") for s, cases in BAD.items() for case in cases],
+)
 def test_what_would_harm_or_is_damaged_is_refused(
     sentence: str, name: str, content: bytes, tmp_path: Path, prepare: Prepare
 ) -> None:
@@ -140,6 +143,7 @@ def test_an_encrypted_zip_file_is_refused(tmp_path: Path, prepare: Prepare) -> N
         gzip.compress(tar({"list.txt": b"five\n"}) + bytes(400_000)),  # behind the end of the archive
         tar({"x" * 300_000: b""}, "w:gz"),  # in the header of a member
     ],
+    ids=["one member", "ten members", "an archive within", "behind the end", "in a header"],
 )
 def test_a_bomb_is_refused_by_the_sizes_it_declares(
     bomb: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepare: Prepare
