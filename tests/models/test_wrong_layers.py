@@ -212,7 +212,7 @@ class Twice(nn.Module):
 @pytest.mark.parametrize("how", ["flip", "scale", "reference"])
 @pytest.mark.parametrize("method", ["gradcam", "eigencam", "scorecam"])
 def test_a_layer_that_runs_on_several_inputs_has_no_map(how: str, method: str) -> None:
-    with pytest.raises(LayerError, match="runs more than once for an image"):
+    with pytest.raises(LayerError, match="runs more than once per image"):
         wsol.attribute(Twice(how), noise(1, 3, SIDE, SIDE), method, layers="body")
 
 

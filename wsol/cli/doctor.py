@@ -32,7 +32,7 @@ taken to be sound then.
 
 Exit codes: 0 sound, 1 something was found, 2 bad usage.
 """
-USAGE = (UnknownName, ConfigError, LayerError)  # what was typed is wrong, not what was looked at
+USAGE = (UnknownName, ConfigError, LayerError)  # what was typed is wrong, not what was checked
 PLACE = "paths.runs="
 LISTED = 20  # damaged images that are printed; --json has all
 

@@ -11,7 +11,7 @@ State = Literal["ok", "note", "bad"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at and what came of it; a ``bad`` one makes the exit code 1.
+    """What was checked, and the outcome; a ``bad`` one makes the exit code 1.
 
     Attributes
     ----------

@@ -294,7 +294,7 @@ def _check_behind(layer: str, later: Tensor, earlier: Tensor) -> None:
         seen.add(node)
         waiting += [following for following, _ in node.next_functions]
     raise LayerError(
-        f"layer {layer!r} runs more than once for an image, each time on another input (mirrored, of another size, a "
+        f"layer {layer!r} runs more than once per image, each time on another input (mirrored, of another size, a "
         "reference), so it has no single map; give the part of the network that runs once, or a layer outside it"
     )
 

@@ -17,7 +17,7 @@ from wsol.settings.words import Word, is_hydra_s
 
 log = logging.getLogger(__name__)
 
-MOST_FOLDERS = 20  # within a path that are looked at; more are classes of images rather than data sets
+MOST_FOLDERS = 20  # within a path that are searched; more are classes of images rather than data sets
 
 
 @dataclass(frozen=True, slots=True)
