@@ -42,6 +42,7 @@ ROOMS = {  # bottom first: a room imports only from rooms above it in this list
     "report": "the door to all of these",
     "settings": "what can be chosen, and how words choose it (Hydra)",
     "evaluation": "experiment, shards, engines",
+    "training": "recipes, techniques and the loop that train a classifier",
     "published": "published tables beside ours",
     "testing": "the contract that methods and metrics keep",
     "diagnosis": "what wsol doctor finds in an installation, data and a run",
