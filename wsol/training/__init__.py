@@ -1,1 +1,1 @@
-"""Training of classifiers whose maps localize: recipes, techniques, the loop. One file per technique in `techniques/`."""
+"""Training of classifiers whose maps localize: recipes, techniques (one file each) and the loop."""
