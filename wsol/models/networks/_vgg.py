@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wsol.models.networks._acol import TwoBranches
-from wsol.models.networks._adl import ADL
+from wsol.models.networks._adl import AttentionDropout
 from wsol.models.networks._gap import initialize
 from wsol.models.networks._spg import Guided, rectified
 
@@ -43,7 +43,7 @@ def vgg_gap(size: Size, *, classes: int, pools: int, head: str | None) -> nn.Mod
 class VGGGAP(nn.Module):
     """VGG without its last pool, a 3x3 convolution `conv6`, global average pooling, one linear layer `fc`.
 
-    With `adl` there is an `ADL` behind the third pool, in front of the fourth and at the end of `features`.
+    With `adl` there is an `AttentionDropout` behind the third pool, in front of the fourth and at the end of `features`.
     """
 
     def __init__(self, size: Size, *, classes: int, pools: int, adl: bool = False) -> None:
@@ -127,13 +127,13 @@ def features(
         layers += rectified(inputs, *widths)
         inputs = widths[-1]
         if adl and place > 2:
-            layers.append(ADL())
+            layers.append(AttentionDropout())
         if overlapping:
             layers.append(nn.MaxPool2d(3, stride=2 if place < pools else 1, padding=1))
         elif place < pools:
             layers.append(nn.MaxPool2d(2))
         if adl and place == 2:
-            layers.append(ADL())
+            layers.append(AttentionDropout())
     return nn.Sequential(*layers)
 
 
