@@ -32,7 +32,10 @@ def fine_resnet50(*, classes: int, grid: int) -> ResNet:
 
 
 class ResNet50GAP(nn.Module):
-    """The stages, average pooling, one linear layer. With `adl` an `AttentionDropout` behind layer3[0], layer4[0] and layer4[2]."""
+    """The stages, average pooling, one linear layer.
+
+    With `adl` there is an `AttentionDropout` behind the first block of layer3, and the first and last of layer4.
+    """
 
     def __init__(self, *, classes: int, grid: int, adl: bool = False) -> None:
         super().__init__()

@@ -43,7 +43,7 @@ def vgg_gap(size: Size, *, classes: int, pools: int, head: str | None) -> nn.Mod
 class VGGGAP(nn.Module):
     """VGG without its last pool, a 3x3 convolution `conv6`, global average pooling, one linear layer `fc`.
 
-    With `adl` there is an `AttentionDropout` behind the third pool, in front of the fourth and at the end of `features`.
+    With `adl` `AttentionDropout` is behind the third pool, in front of the fourth, and at the end of `features`.
     """
 
     def __init__(self, size: Size, *, classes: int, pools: int, adl: bool = False) -> None:
