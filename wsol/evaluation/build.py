@@ -26,6 +26,7 @@ from wsol.metrics._common.truth import against_boxes
 from wsol.models.attention import attention_modules
 from wsol.models.classifier import Classifier, weights_id
 from wsol.models.heads import head_behind
+from wsol.models.networks._acol import TwoBranches
 from wsol.models.outputs import read_as, two_classes
 from wsol.models.randomize import randomized
 from wsol.models.stages import resolve_layer, stages
@@ -123,9 +124,11 @@ def variants_of(settings: Mapping[str, Any], classifier: Classifier) -> tuple[Va
 
 
 def _allows(classifier: Classifier, info: MethodInfo) -> bool:
-    """Whether a network has what a method needs: attention, or a linear head behind its last stage."""
+    """Whether a network has what a method needs: attention, two branches, or a linear head behind its last stage."""
     if "attention" in info.needs:
         return bool(attention_modules(classifier.module))
+    if "branches" in info.needs:
+        return isinstance(classifier.module, TwoBranches)
     if "head" in info.needs:
         weight = next(classifier.module.parameters())
         side = classifier.input_size
