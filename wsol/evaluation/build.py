@@ -24,6 +24,7 @@ from wsol.methods._variants import Variant, combinations, expand
 from wsol.metrics._base import metrics
 from wsol.metrics._common.truth import against_boxes
 from wsol.models.attention import attention_modules
+from wsol.models.caffe import from_caffe
 from wsol.models.classifier import Classifier, weights_id
 from wsol.models.heads import head_behind
 from wsol.models.networks._acol import TwoBranches
@@ -222,6 +223,8 @@ def load_model(node: Mapping[str, Any]) -> Classifier:
     )
     if spec.classes is not None:
         classifier = dataclasses.replace(classifier, class_names=_class_names(spec.classes, classifier))
+    if spec.input == "caffe":
+        classifier = from_caffe(classifier)
     classifier = read_as(classifier, spec.output)
     return classifier if spec.randomise is None else _with_random_layers(classifier, spec.randomise)
 

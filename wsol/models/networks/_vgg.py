@@ -57,7 +57,7 @@ class VGGGAP(nn.Module):
         initialize(self, "he")
 
     def backbone_keys(self) -> Mapping[str, str]:
-        return _backbone_keys(self, self.stages, "features")
+        return backbone_keys(self, self.stages, "features")
 
     def forward(self, images: Tensor) -> Tensor:
         maps = self.relu(self.conv6(self.features(images)))
@@ -76,7 +76,7 @@ class VGGACoL(TwoBranches):
         initialize(self, "xavier")
 
     def backbone_keys(self) -> Mapping[str, str]:
-        return _backbone_keys(self, self.stages, "features")
+        return backbone_keys(self, self.stages, "features")
 
     def features_of(self, images: Tensor) -> Tensor:
         return functional.avg_pool2d(self.features(images), 3, stride=1, padding=1)
@@ -100,7 +100,7 @@ class VGGSPG(Guided):
         initialize(self, "xavier")
 
     def backbone_keys(self) -> Mapping[str, str]:
-        return _backbone_keys(self, self.stages, "features", "SPG_A_1", "SPG_A_2")
+        return backbone_keys(self, self.stages, "features", "SPG_A_1", "SPG_A_2")
 
     def stages_of(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         middle = self.SPG_A_1(self.features(images))
@@ -137,7 +137,7 @@ def features(
     return nn.Sequential(*layers)
 
 
-def _backbone_keys(network: nn.Module, stages: tuple[tuple[int, ...], ...], *parts: str) -> dict[str, str]:
+def backbone_keys(network: nn.Module, stages: tuple[tuple[int, ...], ...], *parts: str) -> dict[str, str]:
     """The convolutions of `parts`, in order, to torchvision's names of the same, where each stage ends in a pool."""
     own = [
         f"{part}.{name}"
