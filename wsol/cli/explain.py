@@ -86,14 +86,13 @@ def explain(
     from wsol.datasets.labels import match_class_indices
     from wsol.evaluation.build import (
         chosen_protocols,
-        engine_of,
         extractor_of,
         load_dataset,
-        load_model,
         variants_of,
         view_of,
     )
     from wsol.evaluation.experiment import view_under
+    from wsol.evaluation.networks import engine_of, load_model
     from wsol.evaluation.records import variant_info
     from wsol.evaluation.rows import NOT_FINITE
     from wsol.localization.frame import in_stored_pixels
@@ -237,7 +236,7 @@ def _open(name: str, data: Dataset | None) -> tuple[Image, Sample | None]:
 
 
 def _says(classifier: Classifier, data: Dataset | None, logits: Any, target: int) -> str:
-    from wsol.evaluation.rows import probabilities_of
+    from wsol.datasets.ranks import probabilities_of
 
     names = list(classifier.class_names) or list(data.class_names if data else [])
     probabilities = probabilities_of(logits)

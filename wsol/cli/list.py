@@ -126,7 +126,7 @@ def _benchmarks() -> Rows:
 
 
 def _layers(overrides: Sequence[str]) -> Rows:
-    from wsol.evaluation.build import load_model
+    from wsol.evaluation.networks import load_model
     from wsol.models.stages import list_layers
     from wsol.settings import compose_settings
 
