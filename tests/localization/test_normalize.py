@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tests.localization.one_map import curve, map_of
 from tests.reference import normalize as reference
-from wsol.errors import MapError
+from wsol.errors import ConfigError, MapError
 from wsol.localization.normalize import normalize, normalize_rules
 from wsol.protocols._base import named, protocols
 
@@ -92,5 +92,7 @@ def test_the_papers_protocol_is_choe_2020s_with_another_normalization() -> None:
               for name in ("choe2020_v2", *(f"ivr2021[normalize={rule}]" for rule in RULES[:3]), "ivr2021",
                            "ivr2021[percentile=0.9]")}  # fmt: skip
     assert curves["choe2020_v2"] == curves["ivr2021[normalize=minmax]"]
+    with pytest.raises(ConfigError, match=r"percentile=0\.6 changes nothing with normalise=minmax"):
+        named("choe2020_v2[percentile=0.6]")
     different = [repr(found) for name, found in curves.items() if name != "choe2020_v2"]
     assert len(set(different)) == len(different)

@@ -129,6 +129,7 @@ def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
     """Everything that can be refused without reading all maps is refused here."""
     from wsol.datasets.predictions import Predictions
     from wsol.evaluation.experiment import Experiment
+    from wsol.localization.normalize import normalize_rules
     from wsol.maps.files import open_maps
     from wsol.maps.stored import StoredMaps, StoredVariant, looks_raw
     from wsol.metrics._base import metrics
@@ -147,7 +148,7 @@ def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
     raw = chosen.normalize == "always"
     if chosen.normalize == "auto":
         raw, reason = looks_raw(maps, names, list(samples.values()), frame_wh)
-        if "normalise" in changes:
+        if "normalise" in changes or any(normalize_rules[p.normalise].knobs for p in protocols):
             raw, reason = True, "the protocol's name says how"
         done = "resized and normalized by the protocol" if raw else "taken as they are, not normalized again"
         log.info("maps are %s: %s (--normalize always or never settles it)", done, reason)

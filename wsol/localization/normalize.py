@@ -112,7 +112,7 @@ def _pas(grid: Map) -> Map:
     """
     above = grid - grid.min()
     standard = _ascending(above, 0.9)
-    return np.minimum(above / standard, 1) if standard > 0 else (above > 0).astype(np.float64)
+    return np.minimum(above / standard, 1.0) if standard > 0 else np.where(above > 0, 1.0, 0.0)
 
 
 @normalize_rules.rule("ivr", knobs=("percentile",), reaches_one=True, nan_is_flat=True)

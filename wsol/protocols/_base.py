@@ -189,6 +189,11 @@ class Protocol:
         differing = {k: v for k, v in made.knobs.items() if v != base.knobs[k]}
         if not differing:
             return base
+        if "percentile" in differing and "percentile" not in normalize_rules[made.normalise].knobs:
+            raise ConfigError(
+                f"protocol {preset}: percentile={made.percentile:g} changes nothing with normalise={made.normalise}; "
+                "it is of normalise=ivr"
+            )
         sources = {**base.sources, **dict.fromkeys(differing, CHANGED)}
         name = spell(preset, options=differing)
         return dataclasses.replace(made, name=name, sources=sources, preset=preset, changes=differing)
