@@ -105,6 +105,16 @@ def choe2020(row: Row) -> Run:
 
 
 def layercam2021(row: Row) -> Run:
+    if row["source"]:  # a rerun by the authors of another method
+        if row["method"] != "LayerCAM":
+            return Run(note="the other method of that paper, which is not among ours")
+        if not row["layers"].startswith("S"):
+            return Run(note="a single layer of Caffe's network, before or behind its ReLU: not stated")
+        layers = f"methods.layercam.layers=stage{row['layers'][1:]}"
+        overrides = command("ilsvrc", "vgg16", "layercam", layers, protocol="layercam2021")
+        return Run(
+            overrides=overrides, protocol="layercam2021", tolerance=0.5, note="an independent rerun, not the paper"
+        )
     method, _, stage = row["method"].partition(" ")
     key = {"Grad-CAM": "gradcam", "Grad-CAM++": "gradcam_pp", "LayerCAM": "layercam"}[method]
     key = "layercam_fused" if stage == "fused" else key
@@ -114,11 +124,19 @@ def layercam2021(row: Row) -> Run:
 
 
 def scorecam2020(row: Row) -> Run:
-    key = {"Grad-CAM": "gradcam", "Grad-CAM++": "gradcam_pp", "Score-CAM": "scorecam"}[row["method"]]
+    keys = {"Grad-CAM": "gradcam", "Grad-CAM++": "gradcam_pp", "Score-CAM": "scorecam", "RISE": "rise"}
+    keys |= {"SmoothGrad": "smoothgrad", "Integrated Gradients": "integratedgradients", "Gradient": "vanillagrad"}
+    key = keys.get(row["method"])
+    if key is None:
+        return Run(note="not among our methods")
+    if "500 images" in row["split"]:
+        return Run(note="of 500 images with one box that covers at most half; which, is not published")
     metric = "rise2018_dataset" if "AUC" in row["metric"] else "drop"
     metric = "energy_pointing" if "pointing" in row["metric"] else metric
     tolerance = 0.02 if "AUC" in row["metric"] else TRAINED
-    return Run(overrides=command("ilsvrc", "vgg16", key, metric=metric), protocol=metric, tolerance=tolerance)
+    overrides = command("ilsvrc", "vgg16", key, "dataset.limit=2000", metric=metric)
+    note = "the paper's 2000 images are random; here the first 2000"
+    return Run(overrides=overrides, protocol=metric, tolerance=tolerance, note=note)
 
 
 def rise2018(row: Row) -> Run:

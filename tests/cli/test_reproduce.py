@@ -200,3 +200,22 @@ def test_files_that_are_no_tables_say_so(tmp_path: Path, capsys: pytest.CaptureF
         load_benchmark(str(tmp_path / "no.yaml"))
     assert main(["reproduce", "choe2021"]) == 2
     assert "there is no benchmark 'choe2021'; nearest: 'choe2020'" in capsys.readouterr().err
+
+
+def test_a_protocol_is_not_taken_for_one_derived_from_it(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The four normalizations of Kim et al. share a run."""
+    rules = {"max": "ivr2021[normalise=max]", "ivr": "ivr2021", "high": "ivr2021[percentile=0.98]"}
+    cells = [
+        cell(name, overrides=[*GRADCAM[:-1], f"protocol=[{rule}]"], metric="maxboxacc_v2", protocol=rule)
+        for name, rule in rules.items()
+    ]
+    assert main(["reproduce", write(tmp_path / "b.yaml", cells), f"paths.runs={runs}", "--json"]) == 0
+    found = {one["id"]: one["ours"] for one in json.loads(capsys.readouterr().out)}
+    assert main(["table", "latest", "--runs", str(runs), "--json", "--metric", "maxboxacc_v2"]) == 0
+    table = {
+        one["protocol"]: one["value"] for one in json.loads(capsys.readouterr().out) if "@stage5" in one["variant"]
+    }
+    assert found == {name: pytest.approx(table[rule]) for name, rule in rules.items()}
+    assert found["ivr"] != found["high"]

@@ -17,7 +17,7 @@ from wsol.report.tables.table import BEST, Column, Entry, Table, words
 from wsol.report.tables.text import interval, number
 
 ROUNDING = 1e-9  # a difference that is the tolerance is inside
-SHOWN = ("dataset", "split", "architecture", "method", "layers", "metric")  # of a cell's row, in this order
+SHOWN = ("dataset", "split", "architecture", "method", "layers", "setting", "metric")  # of a cell's row, in this order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,7 @@ class Published:
     tolerance: float | None
     source: str
     certainty: str | None
+    n: int | None = None
     note: str = ""
     baseline: str | None = None
 

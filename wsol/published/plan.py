@@ -27,15 +27,6 @@ if TYPE_CHECKING:
     from wsol.published.beside import Benchmark, Published
     from wsol.report.numbers.quantity import Cell
 
-WHOLE = {  # images of the published splits, by the end of their metadata folder (Choe et al., 2020)
-    "ILSVRC/test": 50_000,
-    "ILSVRC/val": 10_000,
-    "CUB/test": 5_794,
-    "CUB/val": 1_000,
-    "OpenImages/test": 5_000,
-    "OpenImages/val": 2_500,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -57,9 +48,10 @@ def plan(
     reasons: dict[tuple[str, ...], str] = {}
     if "plugin" in benchmark.needs:  # a file beside the tables, with the methods that they are of
         load_file(benchmarks_dir() / benchmark.needs["plugin"])
-    for words in dict.fromkeys(cell.overrides for cell in cells):
+    counts = {cell.overrides: cell.n for cell in cells}
+    for words, n in counts.items():
         try:
-            made[words] = _planned(words, benchmark, overrides, allow_changes=allow_changes)
+            made[words] = _planned(words, benchmark, overrides, n=n, allow_changes=allow_changes)
         except WsolError as error:
             reasons[words] = str(error)
     return {cell.id: made[cell.overrides] for cell in cells if cell.overrides in made}, reasons
@@ -80,12 +72,15 @@ def run(plans: Mapping[str, Plan], cells: Sequence[Published], *, n_resamples: i
             if cell.id in plans_here:
                 key = plans_here[cell.id].experiment.variants[0].key
                 mine = [c for c in summary.cells if c.variant == key and c.metric == cell.metric]
-                mine = [c for c in mine if cell.protocol in (c.measure, summary.base_of(c.measure))]
+                exact = [c for c in mine if c.measure == cell.protocol]  # beside ones that are derived from it
+                mine = exact or [c for c in mine if summary.base_of(c.measure) == cell.protocol]
                 numbers |= {cell.id: mine[0]} if mine else {}
     return numbers
 
 
-def _planned(words: Sequence[str], benchmark: Benchmark, overrides: Sequence[str], *, allow_changes: bool) -> Plan:
+def _planned(
+    words: Sequence[str], benchmark: Benchmark, overrides: Sequence[str], *, n: int | None, allow_changes: bool
+) -> Plan:
     changed = {Word.of(word).key for word in overrides}
     settings = compose_settings([word for word in words if Word.of(word).key not in changed] + list(overrides))
     runs = Path(settings["paths"]["runs"])
@@ -98,9 +93,8 @@ def _planned(words: Sequence[str], benchmark: Benchmark, overrides: Sequence[str
         experiment = experiment_from(settings)
         if experiment.weights_name.startswith("random") and not allow_changes:
             raise ModelError(f"random weights compute no number of {benchmark.name}; give model.weights=FILE")
-    _check_images(
-        settings["dataset"], len(experiment.samples), allow_changes=allow_changes
-    )  # reads the annotations: now or never
+    if not allow_changes:
+        _check_images(experiment.dataset.key, len(experiment.samples), n)  # reads the annotations: now or never
     return Plan(experiment, runs)
 
 
@@ -113,13 +107,11 @@ def _weights(benchmark: Benchmark, model: str, *, allow_changes: bool) -> str | 
     return None if wanted == "FILE" else wanted
 
 
-def _check_images(node: Mapping[str, Any], count: int, *, allow_changes: bool) -> None:
-    """Refuse half a split: published numbers are of all its images, or of those that the table's own limit leaves."""
-    metadata = Path(str(node.get("metadata", "")))
-    whole = WHOLE.get("/".join(metadata.parts[-2:]))
-    if whole is not None and not allow_changes and count != min(whole, node.get("limit") or whole):
+def _check_images(dataset: str, count: int, published: int | None) -> None:
+    """Refuse half a split: a published number is of as many images as its cell says."""
+    if published is not None and count != published:
         raise DataError(
-            f"{metadata} lists {count} images, and the published numbers are of {whole}; "
+            f"dataset {dataset} has {count} images here, and the published numbers are of {published}; "
             "add --allow-changes to compare anyway"
         )
 
