@@ -21,6 +21,7 @@ import yaml
 from published_collected import collected_rows
 from published_later import PAPERS as LATER
 from published_papers import Paper, Row, Run
+from published_systems import ABOUT, LISTED, systems_rows
 from published_tables import PAPERS
 
 # from a printed metric to the name of ours and how the two compare
@@ -119,6 +120,36 @@ def main() -> None:
         if file.exists():
             keep_by_hand(document, yaml.safe_load(file.read_text(encoding="utf-8")))
         file.write_text(HEADER + dump(document), encoding="utf-8")
+    (chosen.out / "systems.yaml").write_text(HEADER + dump(systems(chosen.out)), encoding="utf-8")
+
+
+def systems(out: Path) -> dict[str, Any]:
+    """The table of systems; the chain of a number goes through every table written before that has it."""
+    from wsol.published.beside import load_benchmark
+    from wsol.published.sources import chains
+
+    made = []
+    for row in systems_rows():
+        plain = {**row, "layers": "", "unit": "%", "source": LISTED, "value": repr(row["value"])}
+        made.append((plain, Run(note=row.pop("note"))))
+    paper = Paper(name="systems", run=lambda row: Run(), certainty=lambda row: row["certainty"], **about_systems())
+    cells = [cell(base_name(row), paper, {**row, "note": ""}, run) for row, run in made]
+    document = {**ABOUT, "needs": {**ABOUT["needs"], "own_models": Flow([])}, "cells": cells}
+    draft = out / "systems.yaml"
+    draft.write_text(dump(document), encoding="utf-8")
+    others = [load_benchmark(str(file)) for file in sorted(out.glob("*.yaml")) if file != draft]
+    own = load_benchmark(str(draft))
+    for chain, one in zip(chains(own.cells, own, others), cells, strict=True):
+        stated = [re.sub(r" \(SECONDARY[^)]*\)", "", found.source) for found in chain.same]
+        steps = [f"{found.table}: {text} ({found.certainty})" for found, text in zip(chain.same, stated, strict=True)]
+        one["source"] = " <- ".join([LISTED, *dict.fromkeys(steps)])
+        if any(found.certainty == "primary" for found in chain.same):
+            one["certainty"] = "primary"
+    return document
+
+
+def about_systems() -> dict[str, Any]:
+    return {name: ABOUT[name] for name in ("paper", "title", "venue", "citation", "note", "needs")}
 
 
 def keep_by_hand(document: dict[str, Any], before: dict[str, Any]) -> None:
@@ -209,7 +240,8 @@ def cell(name: str, paper: Paper, row: Row, run: Run) -> dict[str, Any]:
     }
     note = "; ".join(part for part in (run.note if value is not None else "", row.get("note", "")) if part)
     n = images(row)
-    return made | ({} if n is None else {"n": n}) | ({"note": note} if note else {})
+    more = {"n": n, "train": Flow(run.train), "note": note}
+    return made | {name: value for name, value in more.items() if value}
 
 
 def images(row: Row) -> int | None:

@@ -26,9 +26,9 @@ def ivr2021(row: Row) -> Run:
     if plain.protocol == "pxap":
         metric = "pxap" if rule == "minmax" else f"pxap[normalise={rule}]"
         words = tuple(word.replace("metric=[pxap]", f"metric=[{metric}]") for word in plain.overrides)
-        return Run(overrides=words, protocol=metric, note=plain.note)
+        return Run(overrides=words, protocol=metric, note=plain.note, train=plain.train)
     words = tuple(word.replace("protocol=[choe2020_v2]", f"protocol=[{chosen}]") for word in plain.overrides)
-    return Run(overrides=words, protocol=chosen, note=plain.note)
+    return Run(overrides=words, protocol=chosen, note=plain.note, train=plain.train)
 
 
 def fcam2022(row: Row) -> Run:

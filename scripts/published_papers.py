@@ -16,9 +16,13 @@ TRAINED = 2.0  # points: training differs between labs, 1-2 points is a sensible
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """How a row of a table is computed here; no `overrides` where it can't be, with the reason in `note`."""
+    """How a row of a table is computed here; no `overrides` where it can't be, with the reason in `note`.
+
+    `train` are the words of `wsol train` that make the network's weights, where none were released.
+    """
 
     overrides: tuple[str, ...] = ()
+    train: tuple[str, ...] = ()
     protocol: str | None = None
     tolerance: float = TRAINED
     note: str = ""
@@ -99,9 +103,13 @@ def choe2020(row: Row) -> Run:
     # sides of the last map with which forks train CAM: 14 for VGG16, and for ResNet-50 on OpenImages; 28 elsewhere
     fine = row["architecture"] == "InceptionV3" or (row["architecture"] == "ResNet50" and dataset != "openimages")
     grid = ("model.grid=28",) if fine else ()
+    recipe = {"ilsvrc": "choe2020_imagenet", "cub": "choe2020_cub", "openimages": "choe2020_openimages"}[dataset]
+    technique = row["method"].lower()
+    train = (f"recipe={recipe}", f"dataset={dataset}", f"model={model}", f"technique={technique}")
     if row["metric"] == "MaxBoxAcc":
-        return Run(overrides=command(dataset, model, "cam", *grid, protocol="choe2020_v1"), protocol="choe2020_v1")
-    return boxes_or_pixels(dataset, model, "cam", row["metric"], *grid, note=note)
+        overrides = command(dataset, model, "cam", *grid, protocol="choe2020_v1")
+        return Run(overrides=overrides, protocol="choe2020_v1", train=train)
+    return boxes_or_pixels(dataset, model, "cam", row["metric"], *grid, note=note, train=train)
 
 
 def layercam2021(row: Row) -> Run:

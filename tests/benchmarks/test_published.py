@@ -24,7 +24,7 @@ EXPECTED = {
     "bagcams2022", "c2am2022", "torchcam", "user_runs", "awesome_wsol", "centre_baseline", "ilsvrc_open", "ivr2021",
     "fcam2022", "bas2022", "sat2023", "dualcam2025", "cascam", "psol2020", "calm2021", "vitol2022", "genpromp2023",
     "cutmix2019", "gradcampp2018", "choe2020_v1", "unitab2022", "idc2024", "torchcam_pr415", "torchcam_results",
-    "pc1_2024", "recent",
+    "pc1_2024", "recent", "systems",
 }  # fmt: skip
 FIELDS = (
     "id",
@@ -81,7 +81,7 @@ def test_every_cell_has_its_fields(path: Path) -> None:
     assert max(Counter(cell["id"] for cell in found).values()) == 1
     for cell in found:
         assert tuple(cell)[: len(FIELDS)] == FIELDS
-        assert set(cell) <= {*FIELDS, "n", "note", "baseline"}
+        assert set(cell) <= {*FIELDS, "n", "train", "note", "baseline"}
         assert cell.get("n") is None or cell["n"] >= 500
         assert re.fullmatch(r"[a-z0-9@.-]+", cell["id"])
         assert {"dataset", "split", "method", "metric"} <= set(cell["row"])
@@ -196,6 +196,27 @@ def test_every_collected_number_is_one_cell_unchanged(shared: Path) -> None:
     assert committed == printed
 
 
+def test_what_trains_a_network_is_said_where_no_weights_were_released() -> None:
+    found = {cell["id"]: cell for cell in cells(FOLDER / "choe2020.yaml")}
+    trained = {name: cell["train"] for name, cell in found.items() if "train" in cell}
+    assert trained["cub-resnet50-adl-maxboxaccv2-delta-vs-cam"] == [
+        "recipe=choe2020_cub", "dataset=cub", "model=resnet50_gap", "technique=adl",
+    ]  # fmt: skip
+    for name, words in trained.items():
+        assert {word.partition("=")[0] for word in words} == {"recipe", "dataset", "model", "technique"}
+        assert set(words[1:3]) <= set(found[name]["overrides"])  # the same data and network as are evaluated
+    networks = {tuple(words) for words in trained.values()}
+    assert len(networks) == 3 * 3 * 6
+
+
+def test_a_system_names_the_tables_that_its_number_comes_through() -> None:
+    found = {cell["id"]: cell for cell in cells(FOLDER / "systems.yaml")}
+    chain = found["cub-resnet50-bas-top-1-loc"]["source"].split(" <- ")
+    assert [part.partition(":")[0] for part in chain[1:]] == ["bas2022", "sat2023"]
+    assert found["cub-resnet50-bas-top-1-loc"]["certainty"] == "primary"
+    assert found["cub-deit-s-lctr-top-1-loc"]["certainty"] == "secondary"
+
+
 def test_every_number_collected_later_is_one_cell_unchanged(shared: Path) -> None:
     """The files with newer columns, read here on their own; names and places may be written otherwise, numbers not."""
     printed: Counter[float] = Counter()
@@ -206,7 +227,7 @@ def test_every_number_collected_later_is_one_cell_unchanged(shared: Path) -> Non
                     printed[float(row["value"])] += 1
     later = EXPECTED - {
         "cam2016", "gradcam2017", "choe2020", "rise2018", "tscam2021", "dawsol2022", "bagcams2022", "c2am2022",
-        "torchcam", "user_runs", "awesome_wsol", "centre_baseline", "ilsvrc_open",
+        "torchcam", "user_runs", "awesome_wsol", "centre_baseline", "ilsvrc_open", "systems",
     }  # fmt: skip
     committed = Counter(
         cell["published"] for stem in later for cell in cells(FOLDER / f"{stem}.yaml") if cell["published"] is not None

@@ -36,8 +36,14 @@ class Published:
     source: str
     certainty: str | None
     n: int | None = None
+    train: tuple[str, ...] = ()
     note: str = ""
     baseline: str | None = None
+
+    @property
+    def work(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What computes it: the words of `wsol run`, and those of `wsol train` that make its network's weights."""
+        return self.overrides, self.train
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +205,7 @@ def reproduction_table(results: Sequence[Ours], benchmark: Benchmark, *, changes
 
 def _cell(node: Mapping[str, Any]) -> Published:
     values: dict[str, Any] = {name: node[name] for name in Published.__slots__ if name in node}
-    values["overrides"] = tuple(node.get("overrides") or ())
+    values |= {name: tuple(node.get(name) or ()) for name in ("overrides", "train")}
     return Published(**values)
 
 

@@ -52,7 +52,8 @@ def network_of(text: str) -> str:
     plain = text.strip().lower()
     if plain in MEANS or plain.startswith("mean of"):
         return "mean"
-    return "" if plain in ("-", "none", "various", "not stated in the excerpt") else letters(plain)
+    unknown = ("-", "none", "various", "transformer", "detector")
+    return "" if plain in unknown or plain.startswith("not stated") else letters(plain)
 
 
 def system_of(text: str) -> str:
