@@ -29,8 +29,8 @@ import PIL.Image
 import torch
 
 from wsol.datasets.base import Sample
+from wsol.evaluation.build import engine_of, to_device
 from wsol.evaluation.experiment import Experiment, Numerics
-from wsol.evaluation.networks import engine_of, to_device
 from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import evaluate
 from wsol.localization.localize import ImageMap, localize

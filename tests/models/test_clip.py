@@ -147,7 +147,7 @@ def test_embedded_texts_take_the_image_tower_of_such_a_file(both: dict[str, Any]
 
 
 def test_the_command_line_takes_a_prompt_and_a_file_of_names(both: dict[str, Any]) -> None:
-    from wsol.evaluation.networks import load_model
+    from wsol.evaluation.build import load_model
     from wsol.settings import words
     from wsol.settings.words import Word
 

@@ -154,7 +154,7 @@ def test_functions_of_the_output_that_differ_in_what_they_use_are_told_apart():
 
 
 def test_the_command_line_has_the_same_words():
-    from wsol.evaluation.networks import load_model
+    from wsol.evaluation.build import load_model
 
     images = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
     p = load_model({"name": "shapes_gap"}).module(images)

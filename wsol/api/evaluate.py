@@ -20,10 +20,9 @@ from wsol.datasets.base import Dataset, datasets
 from wsol.environment import versions
 from wsol.errors import ConfigError
 from wsol.evaluation.adopt import adopt
-from wsol.evaluation.build import check_truth, check_view, chosen_metric, chunk_of
+from wsol.evaluation.build import check_truth, check_view, chosen_metric, chunk_of, engine_of, matched
 from wsol.evaluation.engines import run_local
 from wsol.evaluation.experiment import Experiment, Numerics
-from wsol.evaluation.networks import engine_of, matched
 from wsol.methods._variants import variant_of
 from wsol.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, Color, finish
 from wsol.models.gray import color_input

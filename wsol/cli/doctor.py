@@ -77,7 +77,7 @@ def _network(settings: Mapping[str, Any], groups: Set[str]) -> Iterator[Finding]
     """The network that the words choose, and whether their methods keep the contract on it."""
     from wsol.diagnosis.finding import Finding
     from wsol.diagnosis.methods import methods
-    from wsol.evaluation.networks import load_model
+    from wsol.evaluation.build import load_model
 
     classifier = load_model(settings["model"])
     if "model" in groups:

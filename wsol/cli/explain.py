@@ -86,13 +86,14 @@ def explain(
     from wsol.datasets.labels import match_class_indices
     from wsol.evaluation.build import (
         chosen_protocols,
+        engine_of,
         extractor_of,
         load_dataset,
+        load_model,
         variants_of,
         view_of,
     )
     from wsol.evaluation.experiment import view_under
-    from wsol.evaluation.networks import engine_of, load_model
     from wsol.evaluation.records import variant_info
     from wsol.evaluation.rows import NOT_FINITE
     from wsol.localization.frame import in_stored_pixels

@@ -132,7 +132,7 @@ def _checks() -> Rows:
 
 
 def _layers(overrides: Sequence[str]) -> Rows:
-    from wsol.evaluation.networks import load_model
+    from wsol.evaluation.build import load_model
     from wsol.models.stages import list_layers
     from wsol.settings import compose_settings
 

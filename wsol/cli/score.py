@@ -184,16 +184,20 @@ def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
 
 def _classes(chosen: argparse.Namespace, data: Dataset, view: View) -> Predictions | SecondNetwork | None:
     """What says which class an image is of: a file, or a network, for which torch is imported."""
-    from wsol.evaluation.two_stage import classes_from, is_file
+    from wsol.evaluation.two_stage import classes_of_file, is_file
 
     if chosen.classifier is None and chosen.predictions is None:
         return None
     if chosen.classifier is not None and chosen.predictions is not None:
         raise ConfigError("--classifier and --predictions both say which class an image is of; give one of them")
     text = str(chosen.classifier or chosen.predictions)
-    if chosen.predictions is None and not is_file(text) and chosen.images is None:
+    if chosen.predictions is not None or is_file(text):
+        return classes_of_file(text, data)
+    if chosen.images is None:
         raise ConfigError(f"--classifier {text} is a network, which needs the pixels: give --images DIR")
-    return classes_from(text, data, view={"name": view.name}, file=chosen.predictions is not None)
+    from wsol.evaluation.build import classes_of, engine_of
+
+    return classes_of(text, data, engine_of({}), view={"name": view.name})
 
 
 def _frame_wh(sample: Sample, *, protocol: Protocol | None, side: int) -> tuple[int, int]:

@@ -5,30 +5,38 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.checks import check_boxes
-from wsol.errors import ConfigError, unknown
+from wsol.datasets.fields import read_lines
+from wsol.datasets.files import existing
+from wsol.datasets.labels import label_mapping, match_class_indices
+from wsol.datasets.predictions import Predictions
+from wsol.errors import ConfigError, DataError, unknown
 from wsol.evaluation.experiment import ChosenMetric, Experiment, Numerics
-from wsol.evaluation.networks import engine_of, load_model, matched, to_device
-from wsol.evaluation.two_stage import check_classes, classes_from
+from wsol.evaluation.two_stage import check_classes, check_network, classes_of_file, is_file, named_network
 from wsol.grammar import parse, spell
 from wsol.maps.extractor import MapExtractor
+from wsol.maps.two_stage import SecondNetwork
 from wsol.methods._base import MethodInfo, methods
 from wsol.methods._variants import Variant, combinations, expand
 from wsol.metrics._base import metrics
 from wsol.metrics._common.truth import against_boxes
 from wsol.models.attention import attention_modules
-from wsol.models.classifier import Classifier
+from wsol.models.classifier import Classifier, weights_id
 from wsol.models.heads import head_behind
+from wsol.models.outputs import read_as, two_classes
+from wsol.models.randomize import randomized
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.tokens import Grids
+from wsol.models.zoo import load_classifier
 from wsol.options import Images, build, defaults, fit
 from wsol.protocols._base import Protocol, protocols
-from wsol.settings.records import Engine, General
+from wsol.settings.records import Engine, General, ModelSpec
 from wsol.views import View, view_from
 
 log = logging.getLogger(__name__)
@@ -57,9 +65,8 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     variants = variants_of(settings, classifier)
     classes = None
     if general.classifier is not None:
-        classes = classes_from(
-            str(general.classifier), data, engine, num_classes=classifier.num_classes, view=settings["view"]
-        )
+        view_node, count = settings["view"], classifier.num_classes
+        classes = classes_of(str(general.classifier), data, engine, view=view_node, num_classes=count)
         check_classes(classes, chosen_metrics)
     return Experiment(
         dataset=data,
@@ -77,6 +84,24 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
         gallery=general.gallery,
         numerics=Numerics(device=engine.device, precision=engine.precision, tf32=engine.tf32),
     )
+
+
+def matched(data: Dataset, classifier: Classifier) -> tuple[Dataset, Classifier]:
+    """A dataset and a network whose classes are the same: labels as class indices, one logit as two classes.
+
+    Raises
+    ------
+    DataError : labels that the network does not know.
+    """
+    data = match_class_indices(data, classifier.class_names, classifier.num_classes)
+    if mapping := label_mapping(data):
+        log.info("labels of %s are names, as class indices: %s", data.key, mapping)
+    highest = max(sample.label for sample in data.samples())
+    if classifier.num_classes == 1 and highest == 1:
+        log.info("%s has one output: label 1 is its sigmoid, label 0 the rest", classifier.name)
+        classifier = two_classes(classifier)
+    _check_labels(data, classifier, highest)
+    return data, classifier
 
 
 def check_view(view: View, chosen: Sequence[ChosenMetric]) -> None:
@@ -138,9 +163,40 @@ def general_of(settings: Mapping[str, Any]) -> General:
     return build(General, {key: value for key, value in settings.items() if key not in GROUPS}, where="")
 
 
+def engine_of(settings: Mapping[str, Any]) -> Engine:
+    """The checked `engine` group, its device settled. Raises ConfigError for a device that can't be used."""
+    engine = build(Engine, settings.get("engine") or {}, where="engine")
+    auto = "cuda" if torch.cuda.is_available() else "cpu"
+    return dataclasses.replace(engine, device=usable_device(auto if engine.device == "auto" else engine.device))
+
+
+def usable_device(name: str) -> str:
+    """`name`; ``cpu``, with a warning, where the device has no float64, in which methods and metrics sum (Apple's mps).
+
+    Raises ConfigError for a device that this machine does not have.
+    """
+    try:
+        torch.zeros(1, dtype=torch.float64, device=name).add(1).item()  # the device "meta" makes tensors without values
+    except TypeError:
+        log.warning("engine.device=%s has no float64, which methods and metrics need; running on cpu instead", name)
+        return "cpu"
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0].partition(". ")[0]
+        raise ConfigError(f"engine.device={name} can't be used: {reason}; try engine.device=cpu") from error
+    return name
+
+
 def chunk_of(engine: Engine) -> int:
     """Extra forward passes at a time: the setting, or what suits the device."""
     return engine.chunk or CHUNK["cpu" if engine.device == "cpu" else "cuda"]
+
+
+def to_device(classifier: Classifier, engine: Engine) -> None:
+    """Put a network of our own loading where it runs: on the device, in the precision, eval mode, channels last."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = engine.tf32
+    # channels last: twice as fast on the CPU for our networks (benchmarks/speed/layout.py)
+    dtype = torch.float64 if engine.precision == "float64" else torch.float32
+    classifier.module.to(engine.device, dtype).to(memory_format=torch.channels_last).eval()
 
 
 def extractor_of(classifier: Classifier, engine: Engine, *, seed: int) -> MapExtractor:
@@ -149,10 +205,79 @@ def extractor_of(classifier: Classifier, engine: Engine, *, seed: int) -> MapExt
     return MapExtractor(classifier, seed=seed, chunk=chunk_of(engine), autocast=engine.precision == "bfloat16")
 
 
+def classes_of(
+    text: str, data: Dataset, engine: Engine, *, view: Mapping[str, Any], num_classes: int | None = None
+) -> Predictions | SecondNetwork:
+    """What says which class an image is of: a file by its path, or ``resnet50[weights=mine.pth,view=centre]``.
+
+    Parameters
+    ----------
+    data : with its labels as the indices of the network behind the maps. num_classes : of that network, if known.
+    view : the run's, as settings; a second network has its own input size, and its own view where one is given.
+
+    Raises
+    ------
+    DataError : classes that are not those of the data, or images without a prediction.
+    UnknownName, ConfigError, ModelError : a network that can't be made.
+    """
+    if is_file(text):
+        return classes_of_file(text, data, num_classes=num_classes)
+    node, own_view = named_network(text)
+    renumbered, made = matched(data, check_network(load_model(node), num_classes))
+    if renumbered is not data:
+        raise DataError(
+            f"classifier {made.name} has its classes in another order than the network behind the maps; "
+            "give its logits as a file, in the order of the class indices"
+        )
+    to_device(made, engine)
+    chosen = view_from(own_view or {**view, "side": None}, side=made.input_size)
+    autocast = engine.precision == "bfloat16"
+    return SecondNetwork(classifier=made, view=chosen, batch_size=engine.batch_size, autocast=autocast)
+
+
 def load_dataset(node: Mapping[str, Any]) -> Dataset:
     """The dataset a configuration node names."""
     name = str(node.get("name", ""))
     return build(datasets[name], {k: v for k, v in node.items() if k != "name"}, where="dataset")
+
+
+def load_model(node: Mapping[str, Any]) -> Classifier:
+    """The network a configuration node names, with its weights."""
+    spec = build(ModelSpec, node, where="model")
+    weights = None if spec.weights is None else str(spec.weights)
+    own = {"text": None if spec.text is None else str(spec.text), "tower": spec.tower}
+    if spec.text is not None and "{" in str(spec.text):  # prompts are made of the names
+        own["classes"] = None if spec.classes is None else str(spec.classes)
+    classifier = load_classifier(
+        spec.name,
+        weights=weights,
+        num_classes=spec.num_classes,
+        input_size=spec.input_size,
+        **{name: value for name, value in own.items() if value is not None},
+    )
+    if spec.classes is not None:
+        classifier = dataclasses.replace(classifier, class_names=_class_names(spec.classes, classifier))
+    classifier = read_as(classifier, spec.output)
+    return classifier if spec.randomise is None else _with_random_layers(classifier, spec.randomise)
+
+
+def _class_names(path: Path, classifier: Classifier) -> tuple[str, ...]:
+    """The lines of a file, as many as the network has classes. Raises DataError."""
+    names = tuple(line for _, line in read_lines(existing(path, option="model.classes", folder=False)))
+    if len(names) != classifier.num_classes:
+        raise DataError(
+            f"model.classes={path} names {len(names)} classes, and {classifier.name} has {classifier.num_classes}"
+        )
+    return names
+
+
+def _with_random_layers(classifier: Classifier, layers: int | Literal["all"]) -> Classifier:
+    """The network with its `layers` nearest to the head drawn at random: do the scores fall? (Adebayo et al., 2018)."""
+    with randomized(classifier.module, layers=None if layers == "all" else layers) as names:
+        drawn = {key: value.clone() for key, value in classifier.module.state_dict().items()}
+    classifier.module.load_state_dict(drawn)  # the block gave the trained weights back
+    label = f"{classifier.weights_source}, {len(names)} layers random"
+    return dataclasses.replace(classifier, weights_id=weights_id(label, classifier.module))
 
 
 def _protocols(name: str, node: Mapping[str, Any]) -> list[Protocol]:
@@ -189,6 +314,21 @@ def check_truth(data: Dataset, rules: Sequence[Protocol], chosen: Sequence[Chose
         if against_boxes(one.metric):
             other = f"metrics.{one.name}.against=mask" if one.metric.info.against else "metric=[pxap]"
             check_boxes(samples, where, masks=f"{one.name} compares with boxes; for masks choose {other}")
+
+
+def _check_labels(data: Dataset, classifier: Classifier, highest: int) -> None:
+    """Raises DataError for a network of other classes; only some datasets say how many there are (`num_classes`)."""
+    known = data.num_classes
+    if known is not None and known != classifier.num_classes and not classifier.weights_id.startswith("random"):
+        raise DataError(
+            f"dataset {data.key} has {known} classes, but {classifier.name} with these weights knows "
+            f"{classifier.num_classes}; choose a network trained on it, or model.num_classes={known} with your weights"
+        )
+    if highest >= classifier.num_classes:
+        raise DataError(
+            f"dataset {data.key} has label {highest}, but {classifier.name} knows {classifier.num_classes} classes "
+            f"(0 to {classifier.num_classes - 1}); choose weights trained on it with model.weights=..."
+        )
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What says which class an image is of, from the setting ``classifier``: a second network, or a file."""
+"""The setting ``classifier``, which says what gives an image's class: the name of a second network, or a file."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from wsol.datasets.predictions import SUFFIXES, Predictions, read_predictions
 from wsol.errors import ConfigError, DataError, unknown
 from wsol.grammar import parse
+from wsol.options import build
+from wsol.settings.records import ModelSpec
 
 if TYPE_CHECKING:
     from wsol.datasets.base import Dataset
     from wsol.evaluation.experiment import ChosenMetric
     from wsol.maps.two_stage import SecondNetwork
-    from wsol.settings.records import Engine
+    from wsol.models.classifier import Classifier
 
 
 def is_file(text: str) -> bool:
@@ -23,35 +25,19 @@ def is_file(text: str) -> bool:
     return Path(text).suffix.lower() in SUFFIXES or Path(text).is_file()
 
 
-def classes_from(
-    text: str,
-    data: Dataset,
-    engine: Engine | None = None,
-    *,
-    view: Mapping[str, Any],
-    num_classes: int | None = None,
-    file: bool = False,
-) -> Predictions | SecondNetwork:
-    """A file of predictions by its path, or a network by its name: ``resnet50[weights=mine.pth,view=centre]``.
+def classes_of_file(text: str, data: Dataset, *, num_classes: int | None = None) -> Predictions:
+    """The classes of a file, by its path; see `wsol.datasets.predictions.read_predictions`."""
+    return read_predictions(Path(text).expanduser(), data, num_classes=num_classes)
 
-    Parameters
-    ----------
-    data : with its labels as the indices of the network behind the maps. num_classes : of that network, if known.
-    engine : where a network runs; by default what this machine offers.
-    view : the run's, as settings; the second network has its own input size, and its own view where one is given.
-    file : whether `text` is a file, whatever it is called.
+
+def named_network(text: str) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """``resnet50[weights=mine.pth,view=centre]`` as settings of a network, and of its view where it has its own.
 
     Raises
     ------
-    DataError : classes that are not those of the data, or images without a prediction.
-    UnknownName, ConfigError, ModelError : a network that can't be made.
+    UnknownName, ConfigError : no such network, or options that it does not have.
     """
-    if file or is_file(text):
-        return read_predictions(Path(text).expanduser(), data, num_classes=num_classes)
-    from wsol.evaluation.networks import engine_of, load_model, matched, to_device
-    from wsol.maps.two_stage import SecondNetwork
     from wsol.models.zoo import is_model, model_names
-    from wsol.views import view_from
 
     if not re.fullmatch(r"[^@\[\]]+(\[.*\])?", text, re.DOTALL):
         raise ConfigError(
@@ -62,27 +48,20 @@ def classes_from(
         see = f"wsol list models; files of predictions end in {' or '.join(SUFFIXES)}"
         raise unknown("classifier", choice.name, model_names(), see=see)
     options = dict(choice.options)
-    node = {"name": options.pop("view")} if "view" in options else {**view, "side": None}
-    made = load_model({"name": choice.name, **options}, where="classifier")
-    if num_classes is not None and made.num_classes != max(num_classes, 2) and made.num_classes != num_classes:
+    view = {"name": options.pop("view")} if "view" in options else {}
+    node = {"name": choice.name, **options}
+    build(ModelSpec, node, where="classifier")
+    return node, view
+
+
+def check_network(classifier: Classifier, num_classes: int | None) -> Classifier:
+    """The classifier itself. Raises DataError where it has another number of classes; one logit counts as two."""
+    if num_classes is not None and max(classifier.num_classes, 2) != max(num_classes, 2):
         raise DataError(
-            f"classifier {made.name} knows {made.num_classes} classes, and the network behind the maps {num_classes}; "
-            "both must be trained on the same classes"
+            f"classifier {classifier.name} knows {classifier.num_classes} classes, and the network behind the maps "
+            f"{num_classes}; both must be trained on the same classes"
         )
-    renumbered, made = matched(data, made)
-    if renumbered is not data:
-        raise DataError(
-            f"classifier {made.name} has its classes in another order than the network behind the maps; "
-            "give its logits as a file, in the order of the class indices"
-        )
-    engine = engine or engine_of({})
-    to_device(made, engine)
-    return SecondNetwork(
-        classifier=made,
-        view=view_from(node, side=made.input_size),
-        batch_size=engine.batch_size,
-        autocast=engine.precision == "bfloat16",
-    )
+    return classifier
 
 
 def check_classes(classes: Predictions | SecondNetwork, chosen: Sequence[ChosenMetric]) -> None:
