@@ -266,8 +266,10 @@ def test_from_nothing_to_the_table_each_step_once(
     assert main(["reproduce", place, where]) == 2  # without --train nothing is trained
     assert "give model.weights=FILE, or train them here: --train" in capsys.readouterr().out
     assert not fake.calls
-    assert main(["reproduce", place, where, "--train", "--json"]) == 1  # stopped in the middle
-    assert "the same command resumes" in capsys.readouterr().err
+    assert main(["reproduce", place, where, "--train", "--json"]) == 2  # stopped in the middle
+    (stopped,) = json.loads(capsys.readouterr().out)
+    assert stopped["verdict"] == "not run"
+    assert stopped["reason"].endswith("ended with 1; the same command resumes")
     assert main(["reproduce", place, where, "--train", "--json"]) == 0
     (first,) = json.loads(capsys.readouterr().out)  # what the training printed is not in it
     assert first["n"] == 12
@@ -321,3 +323,21 @@ def test_sources_list_where_a_number_stands_and_where_another_does(capsys: pytes
     out = capsys.readouterr().out
     assert "variant: 57.62 in vitol2022, ImageNet, DeiT-B, ViTOL-GAR (primary; " in out
     assert "Of 1: 0 with another number elsewhere" in out
+
+
+def test_a_training_that_cannot_be_done_leaves_the_others_theirs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refusing(FakeTraining):
+        def main(self, words: list[str]) -> int:
+            if "technique=has" in words:
+                raise ConfigError("recipe shapes has no lr for technique=has")
+            return super().main(words)
+
+    monkeypatch.setitem(sys.modules, "wsol.cli.train", Refusing())
+    cells = [cell("has", train=[*TRAIN[:-1], "technique=has"]), cell("cam", train=TRAIN)]
+    place = write(tmp_path / "b.yaml", cells, weights="trained by you", checkpoint="FILE")
+    assert main(["reproduce", place, f"paths.runs={tmp_path / 'runs'}", "--train", "--json"]) == 2
+    found = {one["id"]: one for one in json.loads(capsys.readouterr().out)}
+    assert found["has"]["reason"] == "not trained: recipe shapes has no lr for technique=has"
+    assert found["cam"]["ours"] is not None

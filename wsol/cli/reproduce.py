@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsol.cli.options import RUNS, RUNS_DEFAULT, Command
-from wsol.errors import ConfigError, RowsFailed
+from wsol.errors import ConfigError, WsolError
 from wsol.published.beside import Ours, load_benchmark, needed, ours_from, reproduction_table
 from wsol.published.steps import WEIGHTS, Step, as_text, steps
 from wsol.report.tables.render import check_format, write
@@ -68,10 +68,10 @@ def main(words: Sequence[str]) -> int:
     from wsol.published.plan import plan, run
 
     with redirect_stdout(sys.stderr):  # what networks, methods and trainings print is no answer
-        if given.train:
-            train([step for step in todo if step.kind == "train"])
+        untrained = train([step for step in todo if step.kind == "train"]) if given.train else {}
         plans, reasons = plan(runnable, benchmark, given.overrides, allow_changes=given.allow_changes)
         numbers = run(plans, runnable, n_resamples=given.resamples)
+    reasons |= {work: untrained[work[1]] for work in reasons if work[1] in untrained}
     results = [
         Ours(cell=cell, reason=reasons.get(cell.work, ""))
         if cell.work in reasons or not cell.overrides
@@ -100,8 +100,12 @@ def runs_of(overrides: Sequence[str]) -> Path:
     return Path(given[-1].strip("'\"")) if given else Path(os.environ.get(RUNS, RUNS_DEFAULT))
 
 
-def train(todo: Sequence[Step]) -> None:
-    """Train what is not trained yet, by `wsol train`. Raises ConfigError where there is no such command."""
+def train(todo: Sequence[Step]) -> dict[tuple[str, ...], str]:
+    """Train what is not trained yet, by `wsol train`; by a cell's words of it, why a training was not done.
+
+    One that can't be done leaves the others theirs. Raises ConfigError where there is no such command.
+    """
+    wrong = {}
     for place, step in enumerate(todo, start=1):
         if step.done:
             continue
@@ -115,9 +119,14 @@ def train(todo: Sequence[Step]) -> None:
                 f"elsewhere and give model.weights=FILE, or put its weights at {step.folder / WEIGHTS}"
             ) from error
         log.info("training %d of %d: %s", place, len(todo), step.command)
-        code = command.main(list(step.words[1:]))
-        if code or not (step.folder / WEIGHTS).is_file():
-            raise RowsFailed(f"{step.command} ended with {code} and left no {WEIGHTS}; the same command resumes")
+        try:
+            code = command.main(list(step.words[1:]))
+        except WsolError as error:
+            wrong[step.of] = f"not trained: {error}"
+        else:
+            if code or not (step.folder / WEIGHTS).is_file():
+                wrong[step.of] = f"not trained: {step.command} ended with {code}; the same command resumes"
+    return wrong
 
 
 def sources(benchmark: Benchmark, cells: Sequence[Published], *, style: str) -> str:

@@ -25,11 +25,13 @@ class Step:
     Attributes
     ----------
     words : of the command, without ``wsol``. done : its result is there.
+    of : of a training, the words by which its cells name it.
     """
 
     kind: Literal["train", "evaluate", "compare"]
     words: tuple[str, ...]
     done: bool = False
+    of: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
@@ -76,7 +78,7 @@ def steps(
     for train in trained:
         folder = training_folder(train, runs)
         words = ("train", *merged(train, of_training), f"out={folder}")
-        made.append(Step(kind="train", words=words, done=(folder / WEIGHTS).is_file()))
+        made.append(Step(kind="train", words=words, done=(folder / WEIGHTS).is_file(), of=train))
     for cell in {cell.work: cell for cell in cells if cell.overrides}.values():
         weights = [] if own or not cell.train else [f"model.weights={trained_weights(cell, runs)}"]
         made.append(Step(kind="evaluate", words=("run", *merged(cell.overrides, [*overrides, *weights]))))
