@@ -203,6 +203,7 @@ def test_files_that_are_no_tables_say_so(tmp_path: Path, capsys: pytest.CaptureF
     assert "there is no benchmark 'choe2021'; nearest: 'choe2020'" in capsys.readouterr().err
 
 
+@pytest.mark.full
 def test_a_protocol_is_not_taken_for_one_derived_from_it(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

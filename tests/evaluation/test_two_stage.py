@@ -93,7 +93,7 @@ def logits_of(experiment: Any) -> dict[str, np.ndarray]:
     return found
 
 
-@pytest.mark.default_cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("kind", ["by id", "two arrays", "csv"])
 def test_logits_from_a_file_are_as_good_as_the_network_they_are_of(
     kind: str, runs: Path, plain: RunFolder, tmp_path: Path

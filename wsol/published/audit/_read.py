@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,12 +69,17 @@ def own_findings(
     paths: Iterable[Path], *, n: int | None = None, dataset: str = "", names: Collection[str] = ()
 ) -> list[Finding]:
     """What the checks find in tables of one's own, beside the measured center baselines. See `table_numbers`."""
-    from wsol.published.beside import load_benchmark
-
     own = [number for path in paths for number in table_numbers(path, n=n, dataset=dataset)]
     tables = {number.table for number in own}
-    found = audit([*own, *published_numbers([load_benchmark("centre_baseline")])], names)
+    found = audit([*own, *_measured_centers()], names)
     return [finding for finding in found if tables & set(finding.tables)]
+
+
+@cache
+def _measured_centers() -> tuple[Number, ...]:
+    from wsol.published.beside import load_benchmark
+
+    return tuple(published_numbers([load_benchmark("centre_baseline")]))
 
 
 def table_numbers(path: Path, *, n: int | None = None, dataset: str = "") -> list[Number]:
