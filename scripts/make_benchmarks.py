@@ -3,7 +3,8 @@
     python scripts/make_benchmarks.py [--shared ../shared] [--out benchmarks]
 
 Every row of every CSV becomes one cell; nothing is rounded, merged or left out. What a row alone doesn't say (titles,
-needs, the command that runs it) is in `published_tables.py` and `published_papers.py` beside this file.
+needs, the command that runs it) is in `published_tables.py`, `published_later.py` and `published_papers.py` beside this
+file; `published_collected.py` reads the files with the newer columns.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from published_collected import collected_rows
+from published_later import PAPERS as LATER
 from published_papers import Paper, Row, Run
+from published_systems import ABOUT, LISTED, systems_rows
 from published_tables import PAPERS
 
 # from a printed metric to the name of ours and how the two compare
@@ -47,6 +51,30 @@ METRICS = {
     "average drop": ("average_drop", "value"),
     "increase in confidence": ("increase", "value"),
     "energy pointing game": ("energy_pointing_game", "value"),
+    # what only some papers measure, and we don't
+    "win": (None, "value"),
+    "pointing game": (None, "value"),
+    "average precision": (None, "value"),
+    "IoU": (None, "value"),
+    "top-15% precision": (None, "value"),
+    "cue localization": (None, "value"),
+    "trust votes": (None, "value"),
+    "seconds for 3,925 images": (None, "value"),
+    "area under relative confidence vs occluded share": (None, "value"),
+    "mLoc (IoU^c_I of thresholded map with box, delta=0)": (None, "value"),
+    "mLoc (IoU^c_I of thresholded map with box, delta=0.25)": (None, "value"),
+    "mLoc (IoU^c_I of thresholded map with box, delta=0.5)": (None, "value"),
+}
+IMAGES = {  # by data set and the beginning of its split: how many images a number of it is over
+    ("CUB", "test"): 5_794,
+    ("CUB", "val"): 1_000,
+    ("ImageNet", "test"): 50_000,
+    ("ImageNet", "val (ImageNetV2)"): 10_000,
+    ("ImageNet", "val"): 50_000,
+    ("OpenImages", "test"): 5_000,
+    ("imagenette", "val"): 3_925,
+    ("Oxford-IIIT Pet", "test"): 7_349,
+    ("ilsvrc_open", "909"): 909,
 }
 FRACTIONS = ("deletion AUC", "insertion AUC")  # printed as 0 to 1, where the row has no unit
 OPEN = {  # keys of real_open.json
@@ -56,7 +84,7 @@ OPEN = {  # keys of real_open.json
     "v2@50": ("choe2020_v2", "MaxBoxAcc@IoU0.5"),
     "v2@70": ("choe2020_v2", "MaxBoxAcc@IoU0.7"),
 }
-PRINTED = ("dataset", "split", "architecture", "method", "layers", "metric")
+PRINTED = ("dataset", "split", "architecture", "method", "layers", "setting", "metric")
 
 
 class Flow(list[str]):
@@ -86,12 +114,42 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path("../shared"), help="folder with published/ and data/")
     parser.add_argument("--out", type=Path, default=Path("benchmarks"))
     chosen = parser.parse_args()
-    for paper in PAPERS:
+    for paper in (*PAPERS, *LATER):
         file = chosen.out / f"{paper.name}.yaml"
         document = table(paper, chosen.shared)
         if file.exists():
             keep_by_hand(document, yaml.safe_load(file.read_text(encoding="utf-8")))
         file.write_text(HEADER + dump(document), encoding="utf-8")
+    (chosen.out / "systems.yaml").write_text(HEADER + dump(systems(chosen.out)), encoding="utf-8")
+
+
+def systems(out: Path) -> dict[str, Any]:
+    """The table of systems; the chain of a number goes through every table written before that has it."""
+    from wsol.published.beside import load_benchmark
+    from wsol.published.sources import chains
+
+    made = []
+    for row in systems_rows():
+        plain = {**row, "layers": "", "unit": "%", "source": LISTED, "value": repr(row["value"])}
+        made.append((plain, Run(note=row.pop("note"))))
+    paper = Paper(name="systems", run=lambda row: Run(), certainty=lambda row: row["certainty"], **about_systems())
+    cells = [cell(base_name(row), paper, {**row, "note": ""}, run) for row, run in made]
+    document = {**ABOUT, "needs": {**ABOUT["needs"], "own_models": Flow([])}, "cells": cells}
+    draft = out / "systems.yaml"
+    draft.write_text(dump(document), encoding="utf-8")
+    others = [load_benchmark(str(file)) for file in sorted(out.glob("*.yaml")) if file != draft]
+    own = load_benchmark(str(draft))
+    for chain, one in zip(chains(own.cells, own, others), cells, strict=True):
+        stated = [re.sub(r" \(SECONDARY[^)]*\)", "", found.source) for found in chain.same]
+        steps = [f"{found.table}: {text} ({found.certainty})" for found, text in zip(chain.same, stated, strict=True)]
+        one["source"] = " <- ".join([LISTED, *dict.fromkeys(steps)])
+        if any(found.certainty == "primary" for found in chain.same):
+            one["certainty"] = "primary"
+    return document
+
+
+def about_systems() -> dict[str, Any]:
+    return {name: ABOUT[name] for name in ("paper", "title", "venue", "citation", "note", "needs")}
 
 
 def keep_by_hand(document: dict[str, Any], before: dict[str, Any]) -> None:
@@ -128,11 +186,16 @@ def table(paper: Paper, shared: Path) -> dict[str, Any]:
 def rows(paper: Paper, shared: Path) -> Iterator[Row]:
     """The paper's rows, then its empty cells."""
     for name in paper.csv:
-        with (shared / "published" / name).open(encoding="utf-8", newline="") as file:
-            yield from (row for row in csv.DictReader(file) if row["paper"].startswith(paper.of))
+        file = shared / "published" / name
+        with file.open(encoding="utf-8", newline="") as opened:
+            later = "where_in_source" in opened.readline()
+            opened.seek(0)
+            found = list(collected_rows(file) if later else csv.DictReader(opened))
+        yield from (row for row in found if row["paper"].startswith(paper.of))
     if paper.name == "ilsvrc_open":
         yield from measured_rows(json.loads((shared / "data" / "real_open.json").read_text(encoding="utf-8")))
-    yield from ({"layers": "", "value": "", "unit": "", "source": "", **row} for row in paper.empty)
+    plain = {"layers": "", "value": "", "unit": "", "source": "", "certainty": ""}
+    yield from ({**plain, **row} for row in paper.empty)
 
 
 def measured_rows(found: dict[str, Any]) -> Iterator[Row]:
@@ -176,7 +239,23 @@ def cell(name: str, paper: Paper, row: Row, run: Run) -> dict[str, Any]:
         "certainty": certainty if value is not None else None,
     }
     note = "; ".join(part for part in (run.note if value is not None else "", row.get("note", "")) if part)
-    return made | ({"note": note} if note else {})
+    n = images(row)
+    more = {"n": n, "train": Flow(run.train), "note": note}
+    return made | {name: value for name, value in more.items() if value}
+
+
+def images(row: Row) -> int | None:
+    """How many images a number is over, as its split says or its data set has; None where nobody knows."""
+    name, split = re.sub(r"^ILSVRC", "ImageNet", row["dataset"]), row["split"]
+    if "server" in split:
+        return None
+    if found := re.search(r"first ([\d,]+)k?|([\d,]+)-([\d,]+)|([\d,]+)(?: random)? images|, ([\d,]+)$", split):
+        first, low, high, count, last = (int(part.replace(",", "")) if part else 0 for part in found.groups())
+        if high:
+            return high - low + 1
+        return (first * 1000 if "10k" in split else first) or count or last
+    places = [key for key in IMAGES if name.lower().startswith(key[0].lower()) and split.startswith(key[1])]
+    return IMAGES[max(places, key=lambda key: len(key[1]))] if places else None
 
 
 def identifiers(found: list[Row]) -> list[str]:
@@ -185,20 +264,25 @@ def identifiers(found: list[Row]) -> list[str]:
     names = []
     for row, name in zip(found, plain, strict=True):
         like = [other for other, own in zip(found, plain, strict=True) if own == name]
-        apart = next((k for k in ("layers", "split") if len({o[k] for o in like}) == len(like) > 1), None)
-        names.append(slug(f"{name} {row[apart]}") if apart else name)
+        kinds = (("layers",), ("split",), ("setting",), ("table", "layers", "setting"))
+        apart = next((k for k in kinds if len({words(o, k) for o in like}) == len(like) > 1), None)
+        names.append(slug(f"{name} {words(row, apart)}") if apart else name)
     if len(set(names)) < len(names):
         raise ValueError(f"cells share a name: {sorted(n for n in set(names) if names.count(n) > 1)}")
     return names
 
 
+def words(row: Row, fields: tuple[str, ...]) -> str:
+    return " ".join(row.get(field, "") for field in fields)
+
+
 def base_name(row: Row) -> str:
-    words = [row[k] for k in ("dataset", "architecture", "method", "metric") if row[k] != "none"]
-    return slug(" ".join(words + (["reproduced"] if "(reproduction)" in row.get("paper", "") else [])))
+    parts = [row[k] for k in ("dataset", "architecture", "method", "metric") if row[k] != "none"]
+    return slug(" ".join(parts + (["reproduced"] if "(reproduction)" in row.get("paper", "") else [])))
 
 
 def slug(text: str) -> str:
-    plain = re.sub(r"\+\+", "pp", text.lower())
+    plain = text.lower().replace("++", "pp").replace("*", " star")
     return re.sub(r"[^a-z0-9@.]+", "-", plain).strip("-")
 
 

@@ -16,9 +16,13 @@ TRAINED = 2.0  # points: training differs between labs, 1-2 points is a sensible
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """How a row of a table is computed here; no `overrides` where it can't be, with the reason in `note`."""
+    """How a row of a table is computed here; no `overrides` where it can't be, with the reason in `note`.
+
+    `train` are the words of `wsol train` that make the network's weights, where none were released.
+    """
 
     overrides: tuple[str, ...] = ()
+    train: tuple[str, ...] = ()
     protocol: str | None = None
     tolerance: float = TRAINED
     note: str = ""
@@ -99,12 +103,26 @@ def choe2020(row: Row) -> Run:
     # sides of the last map with which forks train CAM: 14 for VGG16, and for ResNet-50 on OpenImages; 28 elsewhere
     fine = row["architecture"] == "InceptionV3" or (row["architecture"] == "ResNet50" and dataset != "openimages")
     grid = ("model.grid=28",) if fine else ()
+    recipe = {"ilsvrc": "choe2020_imagenet", "cub": "choe2020_cub", "openimages": "choe2020_openimages"}[dataset]
+    technique = row["method"].lower()
+    train = (f"recipe={recipe}", f"dataset={dataset}", f"model={model}", f"technique={technique}")
     if row["metric"] == "MaxBoxAcc":
-        return Run(overrides=command(dataset, model, "cam", *grid, protocol="choe2020_v1"), protocol="choe2020_v1")
-    return boxes_or_pixels(dataset, model, "cam", row["metric"], *grid, note=note)
+        overrides = command(dataset, model, "cam", *grid, protocol="choe2020_v1")
+        return Run(overrides=overrides, protocol="choe2020_v1", train=train)
+    return boxes_or_pixels(dataset, model, "cam", row["metric"], *grid, note=note, train=train)
 
 
 def layercam2021(row: Row) -> Run:
+    if row["source"]:  # a rerun by the authors of another method
+        if row["method"] != "LayerCAM":
+            return Run(note="the other method of that paper, which is not among ours")
+        if not row["layers"].startswith("S"):
+            return Run(note="a single layer of Caffe's network, before or behind its ReLU: not stated")
+        layers = f"methods.layercam.layers=stage{row['layers'][1:]}"
+        overrides = command("ilsvrc", "vgg16", "layercam", layers, protocol="layercam2021")
+        return Run(
+            overrides=overrides, protocol="layercam2021", tolerance=0.5, note="an independent rerun, not the paper"
+        )
     method, _, stage = row["method"].partition(" ")
     key = {"Grad-CAM": "gradcam", "Grad-CAM++": "gradcam_pp", "LayerCAM": "layercam"}[method]
     key = "layercam_fused" if stage == "fused" else key
@@ -114,11 +132,19 @@ def layercam2021(row: Row) -> Run:
 
 
 def scorecam2020(row: Row) -> Run:
-    key = {"Grad-CAM": "gradcam", "Grad-CAM++": "gradcam_pp", "Score-CAM": "scorecam"}[row["method"]]
+    keys = {"Grad-CAM": "gradcam", "Grad-CAM++": "gradcam_pp", "Score-CAM": "scorecam", "RISE": "rise"}
+    keys |= {"SmoothGrad": "smoothgrad", "Integrated Gradients": "integratedgradients", "Gradient": "vanillagrad"}
+    key = keys.get(row["method"])
+    if key is None:
+        return Run(note="not among our methods")
+    if "500 images" in row["split"]:
+        return Run(note="of 500 images with one box that covers at most half; which, is not published")
     metric = "rise2018_dataset" if "AUC" in row["metric"] else "drop"
     metric = "energy_pointing" if "pointing" in row["metric"] else metric
     tolerance = 0.02 if "AUC" in row["metric"] else TRAINED
-    return Run(overrides=command("ilsvrc", "vgg16", key, metric=metric), protocol=metric, tolerance=tolerance)
+    overrides = command("ilsvrc", "vgg16", key, "dataset.limit=2000", metric=metric)
+    note = "the paper's 2000 images are random; here the first 2000"
+    return Run(overrides=overrides, protocol=metric, tolerance=tolerance, note=note)
 
 
 def rise2018(row: Row) -> Run:

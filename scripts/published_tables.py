@@ -103,7 +103,8 @@ PAPERS = (
         title="LayerCAM: Exploring Hierarchical Class Activation Maps for Localization",
         venue="IEEE Transactions on Image Processing, 2021",
         citation="P.-T. Jiang, C.-B. Zhang, Q. Hou, M.-M. Cheng, Y. Wei",
-        note=f"{NOT_AT_HAND} The released script has neither fusion nor gamma, so fused cells are our reading.",
+        note=f"{NOT_AT_HAND} The released script has neither fusion nor gamma, so fused cells are our reading. The "
+        "filled cells are a rerun with that script by the authors of G2M (chuangchuangtan/G2M), on Caffe's VGG-16.",
         needs={
             "dataset": IMAGENET,
             "model": "vgg16",
@@ -111,6 +112,8 @@ PAPERS = (
             "checkpoint": "FILE",
             "data": "ten crops of a 256 x 256 squash, by the protocol itself",
         },
+        csv=("layercam_per_layer_g2m_rerun.csv",),
+        certainty="primary",
         run=layercam2021,
         empty=tuple(
             row("ILSVRC", "val", "VGG16", method, metric, note=NOT_AT_HAND)
@@ -126,22 +129,17 @@ PAPERS = (
         title="Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks",
         venue="CVPR Workshops 2020",
         citation="H. Wang, Z. Wang, M. Du, F. Yang, Z. Zhang, S. Ding, P. Mardziel, X. Hu",
-        note=NOT_AT_HAND,
+        note="Transcribed from a full-text copy, not checked against the PDF. Its drop keeps the top half of pixels.",
         needs={
             "dataset": IMAGENET,
             "model": "vgg16",
             "weights": "torchvision's",
             "checkpoint": None,
-            "data": "2000 images drawn at random in the paper; here all, or set dataset.limit",
+            "data": "2000 images drawn at random in the paper; here the first 2000",
         },
+        csv=("scorecam_cvprw2020.csv",),
+        certainty="transcript",
         run=scorecam2020,
-        empty=tuple(
-            row("ILSVRC", "val", "VGG16", method, metric, note=NOT_AT_HAND)
-            for method, metric in product(
-                ["Grad-CAM", "Grad-CAM++", "Score-CAM"],
-                ["average drop", "increase in confidence", "deletion AUC", "insertion AUC", "energy pointing game"],
-            )
-        ),
     ),
     Paper(
         name="rise2018",

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import wsol
-from wsol.evaluation.rows import probabilities_of
+from wsol.datasets.ranks import probabilities_of
 from wsol.models.forward import class_probabilities, target_logprob
 
 SIDE = 32

@@ -33,7 +33,7 @@ from wsol.runs.folder import RunFolder
         ("wsol list bench", ["benchmarks"]),
         ("wsol show protocol choe", ["choe2020_v1", "choe2020_v2"]),
         ("wsol show protocol exact choe", []),
-        ("wsol reproduce choe", ["choe2020"]),
+        ("wsol reproduce choe", ["choe2020", "choe2020_v1"]),
         ("wsol data pre", ["prepare"]),
         ("wsol data prepare c", ["coco", "cub"]),
         ("wsol table --ru", ["--runs"]),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from tests.cli.maps_scored import SIZES, TRUTH, Scored, folder_of, raw_maps, scores
@@ -18,8 +19,10 @@ from wsol.cli import main
 from wsol.evaluation import experiment
 from wsol.localization.normalize import normalize
 from wsol.localization.resize import resize
+from wsol.models.zoo import load_classifier
 from wsol.protocols._base import named
 from wsol.runs.folder import RunFolder, open_run, shards
+from wsol.views import view_named
 
 
 def test_the_object_has_the_agreed_names(scored: Scored) -> None:
@@ -183,6 +186,27 @@ def test_top1_and_top5_come_from_predictions_in_any_form(scored: Scored) -> None
     assert found["top5"]["top5_cls"] == 80
     assert found["top1"] == found["correct"] == {k: v for k, v in found["top5"].items() if not k.startswith("top5")}
     assert found["top5"]["top1_loc"] <= found["top5"]["top1_loc_max"] <= found["top5"]["gt_known_loc"]
+
+
+def test_a_network_can_say_the_class_of_maps_from_files(scored: Scored) -> None:
+    """The numbers of its logits in a file, written by hand."""
+    rng = np.random.default_rng(0)
+    pixels = {i: rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for i, (w, h) in SIZES.items()}
+    for i, image in pixels.items():
+        file = scored.at / "images" / i
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(file, format="PNG")
+    network = load_classifier("shapes_gap")
+    logits = {}
+    for i, image in pixels.items():
+        (crop,) = view_named("squash", network.input_size).inputs(Image.fromarray(image))
+        with torch.no_grad():
+            logits[i] = network.module(torch.from_numpy(network.normalized(crop)).permute(2, 0, 1)[None])[0].numpy()
+    np.savez(scored.at / "logits.npz", **logits)
+    of_file = scored.values(scores(), "--predictions", str(scored.at / "logits.npz"))
+    of_network = scored.values(scores(), "--classifier", "shapes_gap", "--images", str(scored.at / "images"))
+    assert of_network == of_file == scored.values(scores(), "--classifier", str(scored.at / "logits.npz"))
+    assert {"top1_loc", "top5_loc", "top1_loc_max", "top1_cls"} <= set(of_file)
 
 
 # refusals

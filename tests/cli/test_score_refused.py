@@ -126,6 +126,8 @@ def test_masks_without_an_object_give_no_number(scored: Scored) -> None:
         ([], "exact[refine=colour_cut]", "needs the pixels: give --images DIR"),
         (["--shallow"], "layercam2021", "needs the pixels: give --images DIR"),
         (["--predictions", "nowhere.csv"], "choe2020_v1", "nowhere.csv"),
+        (["--classifier", "resnet50"], "choe2020_v1", "a network, which needs the pixels: give --images DIR"),
+        (["--classifier", "a.csv", "--predictions", "b.csv"], "choe2020_v1", "give one of them"),
     ],
 )
 def test_choices_that_cannot_be_are_refused(more: list[str], protocol: str, said: str, scored: Scored) -> None:

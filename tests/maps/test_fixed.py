@@ -99,7 +99,7 @@ def test_half_a_split_is_refused(shared: Path, tmp_path: Path, capsys: pytest.Ca
     printed = capsys.readouterr()
     (row,) = (line for line in printed.out.splitlines() if line.startswith("| cub-center-baseline-maxboxaccv2-test "))
     assert row.split("|")[3].strip() == "-"  # the published number stands there without ours
-    assert "lists 30 images, and the published numbers are of 5794; add --allow-changes" in printed.out
+    assert "has 30 images here, and the published numbers are of 5794; add --allow-changes" in printed.out
     assert "centre_baseline needs data: only sizes and boxes decide the numbers." in printed.err
 
 

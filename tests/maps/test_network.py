@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from wsol.evaluation.rows import probabilities_of
+from wsol.datasets.ranks import probabilities_of
 from wsol.maps.extractor import MapExtractor
 from wsol.models.zoo import load_classifier
 

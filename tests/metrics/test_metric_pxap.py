@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.metrics.conftest import MakeCase
 from tests.reference import metrics as slow
+from tests.reference.normalize import normalized
 from wsol.errors import ConfigError, DataError
 from wsol.metrics._common.truth import boxes_to_mask, truth_of
 from wsol.metrics.pxap import PxAP, bin_edges, histograms
@@ -84,6 +87,18 @@ def test_a_step_that_gives_no_thresholds_is_refused() -> None:
 def test_images_without_a_mask_are_refused(make_case: MakeCase) -> None:
     with pytest.raises(DataError, match="image0 has no mask"):
         PxAP().measure(make_case(0, mask=None))
+
+
+@pytest.mark.parametrize("rule", ["minmax", "max", "pas", "ivr"])
+def test_the_map_is_normalized_by_the_rule_that_is_asked_for(rule: str, make_case: MakeCase) -> None:
+    """Kim et al., 2021: PxAP under four normalizations; the raw map is resized first, as the released code does."""
+    case = make_case(3)
+    grid = cv2.resize(case.map[::2, ::2], case.map.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    expected = np.reshape(normalized(grid.ravel().tolist(), rule), grid.shape)
+    found = PxAP(normalise=rule).measure(replace(case, raw=case.map[::2, ::2]))
+    edges = bin_edges(0.001)
+    by_hand = [np.histogram(expected[case.mask == value], edges)[0].tolist() for value in (1, 0)]
+    assert [found["foreground"], found["background"]] == by_hand
 
 
 def test_truth_is_the_mask_or_else_the_boxes(make_case: MakeCase) -> None:

@@ -20,6 +20,7 @@ KNOBS: dict[str, tuple[str, Any]] = {
     "resize": ("choe2020_v1", "nearest"),
     "resize_uint8": ("choe2020_v1", True),
     "normalise": ("choe2020_v1", "max"),
+    "percentile": ("ivr2021", 0.8),
     "order": ("choe2020_v1", "normalise_first"),
     "quantise": ("choe2020_v1", "none"),
     "tau": ("choe2020_v1", 0.3),

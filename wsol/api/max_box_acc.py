@@ -10,9 +10,10 @@ import pyarrow as pa
 from numpy.typing import ArrayLike
 
 from wsol.api.boxes import as_array, image_maps
+from wsol.datasets.ranks import classification
 from wsol.errors import ConfigError
 from wsol.evaluation.records import protocol_info, protocol_quantities
-from wsol.evaluation.rows import box_columns, classification
+from wsol.evaluation.rows import box_columns
 from wsol.localization.localize import Localizations, localize
 from wsol.protocols._base import Protocol, named
 from wsol.report.numbers.localization import Subject, localization

@@ -25,6 +25,7 @@ COMMANDS = {  # name: (what it does, an example)
     "table": ("print the table of a run", "wsol table latest --format md"),
     "compare": ("compare two variants image by image", "wsol compare gradcam@stage5 layercam@stage5"),
     "reproduce": ("run a published table and compare", "wsol reproduce centre_baseline"),
+    "audit": ("find printed numbers that don't fit together", "wsol audit my_table.csv --n 5794"),
     "report": ("write the page of a run, or its figures", "wsol report latest -o report.html"),
     "export": ("write rows for other tools", "wsol export latest --coco detections.json"),
     "explain": ("draw heat maps and boxes on images", "wsol explain photo.jpg --model resnet50 -o heat/"),

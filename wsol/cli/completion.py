@@ -23,7 +23,7 @@ TAKES_OVERRIDES = ("run", "explain", "reproduce", "doctor", "parity", "list")
 TAKES_RUNS = ("table", "compare", "report", "export")
 SETTINGS = ("seed", "table", "tau_from", "figures", "profile", "gallery")
 KINDS = {
-    "list": "methods layers models datasets protocols metrics views experiments engines benchmarks",
+    "list": "methods layers models datasets protocols metrics views experiments engines benchmarks checks",
     "show": "method protocol metric dataset",
     "new": "method metric protocol",
     "data": "prepare",

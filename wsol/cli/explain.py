@@ -237,7 +237,7 @@ def _open(name: str, data: Dataset | None) -> tuple[Image, Sample | None]:
 
 
 def _says(classifier: Classifier, data: Dataset | None, logits: Any, target: int) -> str:
-    from wsol.evaluation.rows import probabilities_of
+    from wsol.datasets.ranks import probabilities_of
 
     names = list(classifier.class_names) or list(data.class_names if data else [])
     probabilities = probabilities_of(logits)

@@ -125,6 +125,12 @@ def _benchmarks() -> Rows:
     return rows
 
 
+def _checks() -> Rows:
+    from wsol.published.audit._base import checks
+
+    return [{"check": name, "finds": checks[name].about} for name in checks]
+
+
 def _layers(overrides: Sequence[str]) -> Rows:
     from wsol.evaluation.build import load_model
     from wsol.models.stages import list_layers
@@ -162,5 +168,6 @@ KINDS: Mapping[str, Callable[[], Rows]] = {
         {"engine": key, "about": _title(engine.__doc__)} for key, engine in choices.registered("engine").items()
     ],
     "benchmarks": _benchmarks,
+    "checks": _checks,
 }
 OF_OVERRIDES: Mapping[str, Callable[[Sequence[str]], Rows]] = {"layers": _layers, "datasets": _datasets}

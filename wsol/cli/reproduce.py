@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsol.cli.options import Command
-from wsol.errors import ConfigError
+from wsol.cli.options import RUNS, RUNS_DEFAULT, Command
+from wsol.errors import ConfigError, WsolError
 from wsol.published.beside import Ours, load_benchmark, needed, ours_from, reproduction_table
+from wsol.published.steps import WEIGHTS, Step, as_text, steps
 from wsol.report.tables.render import check_format, write
 
 if TYPE_CHECKING:
     from wsol.published.beside import Benchmark, Published
+
+log = logging.getLogger(__name__)
 
 DESCRIPTION = """Run a published table and compare: published, ours with its interval, difference, inside or outside.
 
   wsol reproduce centre_baseline paths.data=data      the centre baseline of the 2020 protocol; needs no images
   wsol reproduce benchmarks/choe2020.yaml --only resnet50 model.weights=mine.pth
   wsol reproduce rise2018 dataset.limit=200 --allow-changes      on other data than the paper's, which the table says
+  wsol reproduce choe2020 --train paths.data=data     from nothing: train what has no weights, evaluate, compare
+  wsol reproduce choe2020 --dry-run                   the steps of that, as commands; runs nothing
+  wsol reproduce systems --sources                    where each number stands, and where another one does
 
 Overrides may say where things are (paths, engine, folders and files of the dataset, model.weights); what changes the
 data or the network needs --allow-changes. Without data, the published numbers are printed with what is needed.
@@ -34,23 +45,36 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("overrides", nargs="*", help="where data and weights are, as for wsol run")
     parser.add_argument("--only", action="append", default=[], help="cells with this in their id (may be repeated)")
     parser.add_argument("--allow-changes", action="store_true", help="accept other data, weights or settings")
+    parser.add_argument("--train", action="store_true", help="train the networks whose weights are missing; resumes")
+    parser.add_argument("--dry-run", action="store_true", help="print the steps and their commands, and run nothing")
+    parser.add_argument("--sources", action="store_true", help="print where the numbers are from, and contradictions")
     given = parser.read(words)
     check_format(given.style)
     benchmark = load_benchmark(given.benchmark)
     cells = benchmark.chosen(given.only)
+    if given.sources:
+        print(sources(benchmark, cells, style=given.style))
+        return 0
     runnable = with_baselines(benchmark, [cell for cell in cells if cell.overrides])
     changed = changing(given.overrides, runnable)
     if changed and not given.allow_changes:
         raise ConfigError(
             f"{changed[0]} changes what the published numbers are of; add --allow-changes to compare anyway"
         )
+    todo = steps(runnable, given.benchmark, given.overrides, runs_of(given.overrides), given.only)
+    if given.dry_run:
+        print(as_text(todo))
+        return 0
     from wsol.published.plan import plan, run
 
-    plans, reasons = plan(runnable, benchmark, given.overrides, allow_changes=given.allow_changes)
-    numbers = run(plans, runnable, n_resamples=given.resamples)
+    with redirect_stdout(sys.stderr):  # what networks, methods and trainings print is no answer
+        untrained = train([step for step in todo if step.kind == "train"]) if given.train else {}
+        plans, reasons = plan(runnable, benchmark, given.overrides, allow_changes=given.allow_changes)
+        numbers = run(plans, runnable, n_resamples=given.resamples)
+    reasons |= {work: untrained[work[1]] for work in reasons if work[1] in untrained}
     results = [
-        Ours(cell=cell, reason=reasons.get(cell.overrides, ""))
-        if cell.overrides in reasons or not cell.overrides
+        Ours(cell=cell, reason=reasons.get(cell.work, ""))
+        if cell.work in reasons or not cell.overrides
         else ours_from(cell, numbers)
         for cell in cells
     ]
@@ -65,6 +89,55 @@ def main(words: Sequence[str]) -> int:
     if any(ours.verdict == "outside" for ours in results):
         return 1
     return 2 if reasons else 0
+
+
+def runs_of(overrides: Sequence[str]) -> Path:
+    """Where run folders are, by the overrides or the default."""
+    from wsol.settings.words import Word
+
+    words = [Word.of(word) for word in overrides]
+    given = [word.value for word in words if word.key == "paths.runs" and word.value]
+    return Path(given[-1].strip("'\"")) if given else Path(os.environ.get(RUNS, RUNS_DEFAULT))
+
+
+def train(todo: Sequence[Step]) -> dict[tuple[str, ...], str]:
+    """Train what is not trained yet, by `wsol train`; by a cell's words of it, why a training was not done.
+
+    One that can't be done leaves the others theirs. Raises ConfigError where there is no such command.
+    """
+    wrong = {}
+    for place, step in enumerate(todo, start=1):
+        if step.done:
+            continue
+        try:
+            command = import_module("wsol.cli.train")
+        except ModuleNotFoundError as error:
+            if error.name != "wsol.cli.train":
+                raise
+            raise ConfigError(
+                "--train needs the command wsol train, which this version of wsol does not have; train the network "
+                f"elsewhere and give model.weights=FILE, or put its weights at {step.folder / WEIGHTS}"
+            ) from error
+        log.info("training %d of %d: %s", place, len(todo), step.command)
+        try:
+            code = command.main(list(step.words[1:]))
+        except WsolError as error:
+            wrong[step.of] = f"not trained: {error}"
+        else:
+            if code or not (step.folder / WEIGHTS).is_file():
+                wrong[step.of] = f"not trained: {step.command} ended with {code}; the same command resumes"
+    return wrong
+
+
+def sources(benchmark: Benchmark, cells: Sequence[Published], *, style: str) -> str:
+    """Where each number stands, in this table and in others."""
+    from wsol.published.beside import benchmark_names
+    from wsol.published.sources import as_text as written
+    from wsol.published.sources import chains
+
+    others = [load_benchmark(name) for name in benchmark_names() if name != benchmark.name]
+    found = chains(cells, benchmark, others)
+    return json.dumps([chain.record() for chain in found], indent=1) if style == "json" else written(found)
 
 
 def with_baselines(benchmark: Benchmark, cells: Sequence[Published]) -> list[Published]:

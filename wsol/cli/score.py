@@ -22,7 +22,9 @@ from wsol.report.tables.render import check_format
 
 if TYPE_CHECKING:
     from wsol.datasets.base import Dataset, Sample
+    from wsol.datasets.predictions import Predictions
     from wsol.evaluation.experiment import ChosenMetric, Experiment
+    from wsol.maps.two_stage import SecondNetwork
     from wsol.methods._variants import Variant
     from wsol.protocols._base import Protocol
     from wsol.report.numbers.summary import Summary
@@ -67,7 +69,13 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--annotations", type=Path, required=True, help="see above")
     parser.add_argument("--protocol", required=True, help="a protocol, derived ones too, or a metric such as pxap")
     parser.add_argument(
-        "--predictions", type=Path, help="CSV: image_id,top1[,top2..top5] (names or numbers), or image_id,rank|correct"
+        "--predictions",
+        type=Path,
+        help="CSV: image_id,top1[,top2..top5] (names or numbers), image_id,rank|correct, or logits image_id,0,1,2,...; "
+        "or a .npz of logits",
+    )
+    parser.add_argument(
+        "--classifier", help="the same, or a network NAME[weights=FILE,view=centre] that classifies the --images"
     )
     parser.add_argument("--images", type=Path, help="folder of the images: checks their sizes; for graph cuts")
     parser.add_argument("--masks", type=Path, help="folder of the mask files that wsolevaluation metadata list")
@@ -119,8 +127,9 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, b
 
 def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
     """Everything that can be refused without reading all maps is refused here."""
-    from wsol.datasets.predictions import read_predictions
+    from wsol.datasets.predictions import Predictions
     from wsol.evaluation.experiment import Experiment
+    from wsol.localization.normalize import normalize_rules
     from wsol.maps.files import open_maps
     from wsol.maps.stored import StoredMaps, StoredVariant, looks_raw
     from wsol.metrics._base import metrics
@@ -134,11 +143,12 @@ def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
     frame_wh = partial(_frame_wh, protocol=protocols[0] if protocols else None, side=view.side)
     maps = open_maps(chosen.maps)
     names = maps.of(list(samples))
-    predictions = read_predictions(chosen.predictions, data) if chosen.predictions else None
+    classes = _classes(chosen, data, view)
+    predictions = classes if isinstance(classes, Predictions) else None
     raw = chosen.normalize == "always"
     if chosen.normalize == "auto":
         raw, reason = looks_raw(maps, names, list(samples.values()), frame_wh)
-        if "normalise" in changes:
+        if "normalise" in changes or any(normalize_rules[p.normalise].knobs for p in protocols):
             raw, reason = True, "the protocol's name says how"
         done = "resized and normalized by the protocol" if raw else "taken as they are, not normalized again"
         log.info("maps are %s: %s (--normalize always or never settles it)", done, reason)
@@ -162,6 +172,7 @@ def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
         dataset=data,
         classifier=None,
         stored=stored,
+        classes=None if isinstance(classes, Predictions) else classes,
         variants=(cast("Variant", StoredVariant(stored.label)),),  # its class would import torch
         protocols=applied,
         metrics=measured,
@@ -169,6 +180,24 @@ def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
         threads=chosen.threads,
         gallery=0,
     )
+
+
+def _classes(chosen: argparse.Namespace, data: Dataset, view: View) -> Predictions | SecondNetwork | None:
+    """What says which class an image is of: a file, or a network, for which torch is imported."""
+    from wsol.evaluation.two_stage import classes_of_file, is_file
+
+    if chosen.classifier is None and chosen.predictions is None:
+        return None
+    if chosen.classifier is not None and chosen.predictions is not None:
+        raise ConfigError("--classifier and --predictions both say which class an image is of; give one of them")
+    text = str(chosen.classifier or chosen.predictions)
+    if chosen.predictions is not None or is_file(text):
+        return classes_of_file(text, data)
+    if chosen.images is None:
+        raise ConfigError(f"--classifier {text} is a network, which needs the pixels: give --images DIR")
+    from wsol.evaluation.build import classes_of, engine_of
+
+    return classes_of(text, data, engine_of({}), view={"name": view.name})
 
 
 def _frame_wh(sample: Sample, *, protocol: Protocol | None, side: int) -> tuple[int, int]:
@@ -224,7 +253,7 @@ def _metric(
     from wsol.options import build, defaults
 
     cls = metrics[key]
-    if "probabilities" in cls.info.needs and _able(cls.info.needs) and chosen.predictions is None:
+    if "probabilities" in cls.info.needs and _able(cls.info.needs) and not (chosen.predictions or chosen.classifier):
         raise ConfigError(f"metric {key} needs to know whether the network was right: give --predictions FILE")
     if not _able(cls.info.needs):
         able = ", ".join(k for k, m in metrics.items() if _able(m.info.needs))
@@ -271,7 +300,8 @@ def _own_maxima(folder: RunFolder, experiment: Experiment, n_resamples: int) -> 
     from wsol.stats.resamples import Resamples
 
     stored, protocols = experiment.stored, experiment.protocols
-    if stored is None or stored.predictions is None or not protocols or protocols[0].tau != "sweep":
+    known = experiment.classes is not None or (stored is not None and stored.predictions is not None)
+    if stored is None or not known or not protocols or protocols[0].tau != "sweep":
         return {}
     info = folder.about().protocols[protocols[0].name]
     rows = folder.tables()[stored.label]

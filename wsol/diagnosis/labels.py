@@ -9,8 +9,8 @@ import numpy as np
 from scipy.stats import binom
 
 from wsol.datasets.labels import plain_name
+from wsol.datasets.ranks import rank_of
 from wsol.diagnosis.finding import Finding
-from wsol.evaluation.rows import rank_of
 
 if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment

@@ -199,7 +199,7 @@ class BatchEvaluation:
 
     def _picture(self, maps: RawMaps, image: int) -> Picture:
         one = maps.loaded[image]
-        logits = maps.logits
+        logits = maps.class_logits or maps.logits
         assert one.image is not None
         assert logits is not None
         return picture(one.sample, one.image, logits(image))

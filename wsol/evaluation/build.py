@@ -15,10 +15,13 @@ from wsol.datasets.checks import check_boxes
 from wsol.datasets.fields import read_lines
 from wsol.datasets.files import existing
 from wsol.datasets.labels import label_mapping, match_class_indices
+from wsol.datasets.predictions import Predictions
 from wsol.errors import ConfigError, DataError, unknown
 from wsol.evaluation.experiment import ChosenMetric, Experiment, Numerics
+from wsol.evaluation.two_stage import check_classes, check_network, classes_of_file, is_file, named_network
 from wsol.grammar import parse, spell
 from wsol.maps.extractor import MapExtractor
+from wsol.maps.two_stage import SecondNetwork
 from wsol.methods._base import MethodInfo, methods
 from wsol.methods._variants import Variant, combinations, expand
 from wsol.metrics._base import metrics
@@ -62,9 +65,15 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
     check_view(view, chosen_metrics)
     to_device(classifier, engine)
     variants = variants_of(settings, classifier)
+    classes = None
+    if general.classifier is not None:
+        view_node, count = settings["view"], classifier.num_classes
+        classes = classes_of(str(general.classifier), data, engine, view=view_node, num_classes=count)
+        check_classes(classes, chosen_metrics)
     return Experiment(
         dataset=data,
         classifier=classifier,
+        classes=classes,
         variants=variants,
         protocols=rules,
         metrics=chosen_metrics,
@@ -198,6 +207,36 @@ def extractor_of(classifier: Classifier, engine: Engine, *, seed: int) -> MapExt
     """What computes raw maps on a network of our own loading, which is put where it runs."""
     to_device(classifier, engine)
     return MapExtractor(classifier, seed=seed, chunk=chunk_of(engine), autocast=engine.precision == "bfloat16")
+
+
+def classes_of(
+    text: str, data: Dataset, engine: Engine, *, view: Mapping[str, Any], num_classes: int | None = None
+) -> Predictions | SecondNetwork:
+    """What says which class an image is of: a file by its path, or ``resnet50[weights=mine.pth,view=centre]``.
+
+    Parameters
+    ----------
+    data : with its labels as the indices of the network behind the maps. num_classes : of that network, if known.
+    view : the run's, as settings; a second network has its own input size, and its own view where one is given.
+
+    Raises
+    ------
+    DataError : classes that are not those of the data, or images without a prediction.
+    UnknownName, ConfigError, ModelError : a network that can't be made.
+    """
+    if is_file(text):
+        return classes_of_file(text, data, num_classes=num_classes)
+    node, own_view = named_network(text)
+    renumbered, made = matched(data, check_network(load_model(node), num_classes))
+    if renumbered is not data:
+        raise DataError(
+            f"classifier {made.name} has its classes in another order than the network behind the maps; "
+            "give its logits as a file, in the order of the class indices"
+        )
+    to_device(made, engine)
+    chosen = view_from(own_view or {**view, "side": None}, side=made.input_size)
+    autocast = engine.precision == "bfloat16"
+    return SecondNetwork(classifier=made, view=chosen, batch_size=engine.batch_size, autocast=autocast)
 
 
 def load_dataset(node: Mapping[str, Any]) -> Dataset:

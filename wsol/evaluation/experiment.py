@@ -27,8 +27,10 @@ from wsol.views import View, view_named
 
 if TYPE_CHECKING:
     from wsol.datasets.base import Dataset, Sample
+    from wsol.datasets.predictions import Predictions
     from wsol.maps.source import MapSource
     from wsol.maps.stored import StoredMaps
+    from wsol.maps.two_stage import SecondNetwork
     from wsol.methods._variants import Variant
     from wsol.metrics._base import Metric
     from wsol.models.classifier import Classifier
@@ -73,6 +75,7 @@ class Experiment:
     ----------
     classifier : None where maps need no network.
     stored : the maps, where they come from files; then `variants` is the one that stands for them.
+    classes : what says which class an image is of, where that is not the network behind the maps: Top-1 and Top-5 Loc.
     view : how images become network input where a protocol leaves it open.
     batch_size : network inputs per batch; chunk : masked or partial forwards at a time.
     gallery : how many images, the first in the samples' order, are kept with their maps for the report; moves no row.
@@ -85,6 +88,7 @@ class Experiment:
     metrics: tuple[ChosenMetric, ...]
     view: View
     stored: StoredMaps | None = None
+    classes: Predictions | SecondNetwork | None = None
     seed: int = 0
     batch_size: int = 16
     chunk: int = 64
@@ -103,7 +107,15 @@ class Experiment:
         return shards(list(self.samples), self.shard_size)
 
     def source(self) -> MapSource:
-        """Where the raw maps come from."""
+        """Where the raw maps come from, and the classes."""
+        maps = self._maps()
+        if self.classes is None:
+            return maps
+        from wsol.maps.two_stage import TwoStageMaps
+
+        return TwoStageMaps(maps, self.classes)
+
+    def _maps(self) -> MapSource:
         if self.stored is not None:
             return self.stored
         if self.classifier is None:
@@ -131,6 +143,7 @@ class Experiment:
             "seed": self.seed,
             "numerics": [self.numerics.device.split(":")[0], self.numerics.precision, self.numerics.tf32],
             "rows_version": ROWS_VERSION,
+            **({} if self.classes is None else {"classifier": self.classes.identity}),
         }
 
     @property
@@ -222,6 +235,7 @@ class Experiment:
                 source="stored" if self.stored else "network" if self.classifier else "fixed",
                 device=self.numerics.device.split(":")[0],
                 precision=self.numerics.precision,
+                classifier=self._class_label,
                 notes=tuple(self.dataset.notes()),
             ),
             variants={v.key: variant_info(v, self._defaults(v)) for v in self.variants},
@@ -229,6 +243,12 @@ class Experiment:
             metrics={m.name: metric_info(m.name, m.metric, m.sample) for m in self.metrics},
             quantities=(*quantities, *CLASSIFICATION),
         )
+
+    @property
+    def _class_label(self) -> str:
+        """What decides the class as tables name it; empty where it is the network behind the maps, or nothing."""
+        known = self.classes or (self.stored.predictions if self.stored else None)
+        return "" if known is None else known.label
 
     def _defaults(self, variant: Variant) -> Mapping[str, Any]:
         """All options of a variant's method with their defaults."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import batches, evaluate
 from wsol.maps.network import NetworkMaps
+from wsol.maps.two_stage import TwoStageMaps
 from wsol.runs.folder import RunFolder, Shard
 
 if TYPE_CHECKING:
@@ -65,8 +66,9 @@ def forecast(experiment: Experiment) -> Forecast:
             if sum(_seconds(trial, folder, source, next(shards), chosen).values()) < SOON and len(ids) > 1:
                 chosen = ids[: trial.batch_size]
                 _seconds(trial, folder, source, next(shards), chosen)
-            if isinstance(source, NetworkMaps):
-                source.measured_batches = 0  # a run measures its first batches only
+            maps = source.inner if isinstance(source, TwoStageMaps) else source
+            if isinstance(maps, NetworkMaps):
+                maps.measured_batches = 0  # a run measures its first batches only
             for stage, seconds in _seconds(trial, folder, source, next(shards), chosen).items():
                 # a file is written once per shard, however many images are in it
                 times = max(1.0, len(ids) / trial.shard_size) if stage == "write" else len(ids) / len(chosen)

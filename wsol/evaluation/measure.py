@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from wsol.datasets.ranks import probabilities_of
 from wsol.errors import ConfigError, first_line
-from wsol.evaluation.rows import probabilities_of
 from wsol.localization.normalize import normalize
 from wsol.localization.resize import resize
 from wsol.metrics._base import MetricInput, failed_columns, measure, metrics
@@ -48,7 +48,8 @@ def measured(
             for place, (_, image) in enumerate(group.pairs)
             if experiment.in_sample(maps.loaded[image].sample.image_id, chosen.sample)
         ]
-        items = [_case(experiment, source, maps, *group.pairs[place], memos) for place in places]
+        needs = chosen.metric.info.needs
+        items = [_case(experiment, source, maps, *group.pairs[place], memos, needs) for place in places]
         if not type(chosen.metric).__module__.startswith(f"{metrics.package}."):
             items = [_copied(item) for item in items]  # one from outside may write into what it receives
         for place, (values, wrong) in zip(places, _of_items(chosen, items), strict=True):
@@ -86,7 +87,13 @@ def _copied(item: MetricInput) -> MetricInput:
 
 
 def _case(
-    experiment: Experiment, source: MapSource, maps: RawMaps, variant: Variant, image: int, memos: dict[int, Memo]
+    experiment: Experiment,
+    source: MapSource,
+    maps: RawMaps,
+    variant: Variant,
+    image: int,
+    memos: dict[int, Memo],
+    needs: Collection[str],
 ) -> MetricInput:
     one, layout = maps.loaded[image], maps.layouts[image]
     side = layout.placements[0].side
@@ -98,7 +105,7 @@ def _case(
         map=resized,
         map01=np.clip(resized, 0, 1) if scores else normalize(resized, rule="minmax"),
         target=one.sample.label,
-        probabilities=probabilities_of(maps.logits(image)) if maps.logits else _known_class(maps, image),
+        probabilities=_probabilities(maps, image, of_class="probabilities" in needs),
         query=cast("Any", source.query),
         boxes=boxes_on_canvas(one.sample.boxes_xyxy, layout, side),
         mask=None if one.mask is None else mask_on_canvas(one.mask, layout, side),
@@ -108,6 +115,13 @@ def _case(
         raw=None if scores else raw,
         memo=memos.setdefault(image, {}),
     )
+
+
+def _probabilities(maps: RawMaps, image: int, *, of_class: bool) -> NDArray[np.float64]:
+    """Of the network behind the maps, which metrics query again; `of_class`: of the one that decides the class."""
+    other = of_class and bool(maps.columns)
+    logits = maps.class_logits if other else maps.logits
+    return probabilities_of(logits(image)) if logits else _known_class(maps, image)
 
 
 def _known_class(maps: RawMaps, image: int) -> NDArray[np.float64]:

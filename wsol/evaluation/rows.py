@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from wsol.datasets.ranks import classification, rank_of
 from wsol.runs.merge import STATUS
 from wsol.runs.schema import COUNTED, MEASURED
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from wsol.methods._variants import Variant
     from wsol.views import View
 
-TOP = 5  # classes kept per row, for Top-5 Loc
 NOT_FINITE = "the map holds NaN or infinite values"
 
 
@@ -63,34 +63,13 @@ def group_table(
         if protocol.name in localizations:
             columns |= box_columns(protocol.name, localizations[protocol.name])
             view = experiment.view_of(protocol)
-            if view != experiment.view and (logits := by_view[view].logits) is not None:
+            logits = by_view[view].logits
+            if view != experiment.view and logits is not None and experiment.classes is None:
                 ranks = [rank_of(logits(i), one.sample.label) for i, one in enumerate(by_view[view].loaded)]
                 columns[f"{protocol.name}/rank"] = pa.array([ranks[image] for image in images])
     for name in dict.fromkeys(name for row in metrics.columns for name in row):
         columns[name] = pa.array([row.get(name) for row in metrics.columns])
     return pa.table(columns), failed
-
-
-def rank_of(logits: NDArray[Any], label: int) -> int:
-    """How many classes score higher than the label: 0 is Top-1; of equal ones the lower index counts as higher."""
-    return int((logits > logits[label]).sum() + (logits[:label] == logits[label]).sum())
-
-
-def probabilities_of(logits: NDArray[Any]) -> NDArray[np.float64]:
-    """(C,) logits to probabilities, in float64, as `wsol.models.forward.class_probabilities` has them."""
-    if len(logits) == 1:
-        return 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))  # the sigmoid, without overflow
-    shifted = np.exp(logits.astype(np.float64) - logits.max())
-    return np.asarray(shifted / shifted.sum())
-
-
-def classification(logits: NDArray[Any], label: int) -> dict[str, Any]:
-    """Where the label ranks among (C,) logits, the highest classes, and the label's probability."""
-    return {
-        "rank": rank_of(logits, label),
-        "top": np.argsort(-logits, kind="stable")[:TOP].tolist(),
-        "probability": float(probabilities_of(logits)[label]),
-    }
 
 
 def _image_columns(maps: RawMaps, keys: Sequence[str], images: Sequence[int]) -> dict[str, pa.Array]:
@@ -112,7 +91,7 @@ def _image_columns(maps: RawMaps, keys: Sequence[str], images: Sequence[int]) ->
 
 def _class_columns(maps: RawMaps, images: Sequence[int]) -> dict[str, pa.Array]:
     known: Sequence[Mapping[str, Any]] = maps.columns
-    if maps.logits is not None:
+    if not known and maps.logits is not None:
         known = [classification(maps.logits(i), one.sample.label) for i, one in enumerate(maps.loaded)]
     return {name: pa.array([known[image][name] for image in images]) for name in (known[0] if known else ())}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from wsol.evaluation.rows import classification
+from wsol.datasets.ranks import classification
 from wsol.localization.frame import in_stored_pixels
 from wsol.localization.localize import ImageMap, boxes_along, localize
 from wsol.localization.normalize import normalize

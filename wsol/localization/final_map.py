@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from wsol.protocols._base import Protocol
     from wsol.views import Layout
 
-MAP_KNOBS = ("space", "side", "resize", "resize_uint8", "normalise", "order", "quantise")  # what final maps depend on
+MAP_KNOBS = (
+    "space",
+    "side",
+    "resize",
+    "resize_uint8",
+    "normalise",
+    "percentile",
+    "order",
+    "quantise",
+)  # what final maps depend on
 
 
 def final_map(raw: NDArray[Any], layout: Layout, frame_wh: tuple[int, int], protocol: Protocol) -> NDArray[Any]:
@@ -37,7 +46,7 @@ def final_map(raw: NDArray[Any], layout: Layout, frame_wh: tuple[int, int], prot
         part = order_rules[protocol.order].function(
             raw,
             lambda grid: resize(grid, size, rule=protocol.resize),
-            lambda grid: normalize(grid, rule=protocol.normalise),
+            lambda grid: _normalized(grid, protocol),
         )
         part = np.clip(part, 0, 1)  # cubic resize of a normalized map overshoots
         levels = quantize_rules[protocol.quantise].levels
@@ -79,4 +88,9 @@ def _grey_levels(raw: NDArray[np.float64], protocol: Protocol) -> NDArray[np.uin
     levels = normalize_rules[protocol.normalise].grey_levels
     if levels is not None:
         return levels(raw)
-    return quantize(np.clip(normalize(raw, rule=protocol.normalise), 0, 1)).astype(np.uint8)
+    return quantize(np.clip(_normalized(raw, protocol), 0, 1)).astype(np.uint8)
+
+
+def _normalized(grid: NDArray[np.float64], protocol: Protocol) -> NDArray[np.float64]:
+    options = {knob: getattr(protocol, knob) for knob in normalize_rules[protocol.normalise].knobs}
+    return normalize(grid, rule=protocol.normalise, **options)

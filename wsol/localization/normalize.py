@@ -26,6 +26,7 @@ class NormalizeRule:
     Attributes
     ----------
     function : from a float64 map without NaN or infinite values to one of the same shape; options by keyword.
+    knobs : what of a protocol it takes as options, by the knobs' names.
     reaches_one : the maximum is 1 unless the map is flat, so that thresholds have the same levels in every map.
     nan_is_flat : a map with NaN is all zeros; otherwise it is refused.
     grey_levels : from a map to uint8 levels where they are not floor(255 map), for protocols that resize these.
@@ -33,6 +34,7 @@ class NormalizeRule:
     """
 
     function: Callable[..., Map]
+    knobs: tuple[str, ...] = ()
     reaches_one: bool = False
     nan_is_flat: bool = False
     grey_levels: Callable[[Map], NDArray[np.uint8]] | None = None
@@ -52,10 +54,14 @@ def normalize(values: ArrayLike, *, rule: str, **options: Any) -> Map:
         ``max``: ReLU(M) / max; a map without positive values is all zeros.
         ``percentile``: ``minmax`` after clipping at two percentiles, the histogram stretching maps are often shown
         under; options ``low`` and ``high``, 0 <= low < high <= 100.
+        ``pas``: min((M - min) / (P90 - min), 1), where P90 is a value with 90 % of the map below it (Bae et al., ECCV
+        2020, as GenDisc/IVR computes it).
+        ``ivr``: ReLU(M - P) / (max - P), where P is a value with the share ``percentile`` of the map below it (Kim et
+        al., ICCV 2021).
 
     Raises
     ------
-    MapError for infinite values, and for NaN under another rule than ``minmax``.
+    MapError for infinite values, and for NaN under ``max`` and ``percentile``.
     """
     chosen = normalize_rules[rule]
     grid = np.asarray(values, np.float64)
@@ -88,6 +94,36 @@ def _percentile(grid: Map, *, low: float = 1.0, high: float = 99.0) -> Map:
     if not 0 <= low < high <= 100:
         raise ConfigError(f"percentiles low={low:g}, high={high:g} can't be used; they need 0 <= low < high <= 100")
     return _minmax(np.clip(grid, *np.percentile(grid, (low, high))))
+
+
+def _ascending(grid: Map, share: float) -> float:
+    """The value at place floor(share n) of the n values in ascending order, counted from 0: no interpolation."""
+    place = min(int(grid.size * share), grid.size - 1)
+    return float(np.partition(grid, place, axis=None)[place])
+
+
+@normalize_rules.rule("pas", reaches_one=True, nan_is_flat=True)
+def _pas(grid: Map) -> Map:
+    """PaS, percentile as a standard (Bae et al., ECCV 2020): the 90th percentile stands for the maximum.
+
+    Read in GenDisc/IVR @ 475f887, inference.py: flat maps and NaN are zeros; the 90 % are fixed. Where nine tenths of
+    the map are its minimum, the code divides by 0: infinite above the minimum, cut at 1, and not a number at it, which
+    as a grey level is 0. So are they here: 1 and 0.
+    """
+    above = grid - grid.min()
+    standard = _ascending(above, 0.9)
+    return np.minimum(above / standard, 1.0) if standard > 0 else np.where(above > 0, 1.0, 0.0)
+
+
+@normalize_rules.rule("ivr", knobs=("percentile",), reaches_one=True, nan_is_flat=True)
+def _ivr(grid: Map, *, percentile: float = 0.45) -> Map:
+    """IVR, normalization that ignores what lies below a percentile (Kim et al., ICCV 2021).
+
+    Read in GenDisc/IVR @ 475f887, inference.py: flat maps and NaN are zeros. The paper chooses the percentile on the
+    train-fullsup split (from memory, not checked); 0.45 is the default of the code's config.py. Where the value at the
+    percentile is the maximum, the code divides 0 by 0; here the map is zeros.
+    """
+    return _over_max(np.maximum(grid - _ascending(grid, percentile), 0))
 
 
 def uint8_by_max(values: ArrayLike) -> NDArray[np.uint8]:

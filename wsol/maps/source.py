@@ -35,6 +35,7 @@ class Loaded:
     Attributes
     ----------
     inputs : by view, the network inputs as float32 (h, w, 3), normalized.
+    class_inputs : likewise of a second network that decides the class.
     stored : the raw map, where it comes from a file.
     mask : (H, W) uint8 at stored size, where a metric needs it.
     """
@@ -42,6 +43,7 @@ class Loaded:
     sample: Sample
     image: Image | None = None
     inputs: Mapping[View, Sequence[NDArray[np.float32]]] = field(default_factory=dict)
+    class_inputs: Sequence[NDArray[np.float32]] = ()
     stored: NDArray[Any] | None = None
     mask: NDArray[np.uint8] | None = None
     image_digest: str = ""
@@ -59,7 +61,8 @@ class RawMaps:
     failures : by (variant key, image id), the first line of what went wrong.
     shallow : keys of variants whose layers are all shallow.
     logits : from an image's place to (C,), the mean over crops; None where there is no network.
-    columns : what the source itself knows of each image's class.
+    columns : what is known of each image's class from elsewhere: a file, or a second network.
+    class_logits : of that second network, as `logits`.
     costs : by variant key, for each image what its map cost; empty where nothing was counted.
     inputs : the first network input of each image, on the network's device.
     """
@@ -72,6 +75,7 @@ class RawMaps:
     shallow: frozenset[str] = frozenset()
     logits: Callable[[int], NDArray[Any]] | None = None
     columns: Sequence[Mapping[str, Any]] = ()
+    class_logits: Callable[[int], NDArray[Any]] | None = None
     costs: Mapping[str, Sequence[VariantCost]] = field(default_factory=dict)
     inputs: Sequence[Any] = ()
 

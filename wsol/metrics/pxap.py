@@ -1,6 +1,6 @@
 """PxAP: area under precision and recall of pixels, pooled over a data set (Choe et al., 2020, for OpenImages30k)."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,9 @@ class PxAP:
 
     step: Step = option(0.001, help="distance of the thresholds")
     against: Against = option("mask", help="the mask; boxes and auto are not the published metric")
+    normalise: Literal["minmax", "max", "pas", "ivr"] = option(
+        "minmax", help="of the map: the published metric's, or another of Kim et al., 2021; also written normalize"
+    )
 
     scores = (
         Score(name="pxap", label="PxAP", reduction="pxap", columns=POOLED, percent=True, bounds=SHARE),
@@ -68,7 +71,7 @@ class PxAP:
         """Columns foreground and background (histograms), pxap_image (None without an object pixel)."""
         map01 = item.map01
         if item.raw is not None:  # the published numbers resize by cubic interpolation, then stretch
-            map01 = normalize(resize(item.raw, map01.shape[::-1], rule="cubic"), rule="minmax")
+            map01 = normalize(resize(item.raw, map01.shape[::-1], rule="cubic"), rule=self.normalise)
         return self._columns(map01, truth_of(item, self.against))
 
     def failed(self, item: MetricInput) -> Columns:

@@ -31,7 +31,11 @@ from wsol.registry import Registry, Rules
 from wsol.views import merge_rules, scale_rules, views
 
 CHANGED = "changed from the preset"  # the source of a derived protocol's own knobs
-NO_CUT = {"refine": "no graph cut", "refine_seed": "not used: no graph cut"}  # sources, for presets without one
+NO_CUT = {  # sources, for presets without a graph cut and without a percentile
+    "refine": "no graph cut",
+    "refine_seed": "not used: no graph cut",
+    "percentile": "not used: of normalise=ivr only",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +83,11 @@ class Protocol:
     normalise: Annotated[str, normalize_rules] = option(
         "minmax",
         help="of the map: by min-max (flat maps become zeros), by the maximum (negative values become zero), "
-        "by percentiles, or none; also written normalize",
+        "by percentiles (percentile, pas, ivr), or none; also written normalize",
         spelling="normalize",
+    )
+    percentile: Annotated[float, Range(0, 1)] = option(
+        0.45, help="with normalise=ivr, the share of the map that lies below the value that becomes 0"
     )
     order: Annotated[str, order_rules] = option("resize_first", help="normalize before or after the resize")
     quantise: Annotated[str, quantize_rules] = option(
@@ -182,6 +189,11 @@ class Protocol:
         differing = {k: v for k, v in made.knobs.items() if v != base.knobs[k]}
         if not differing:
             return base
+        if "percentile" in differing and "percentile" not in normalize_rules[made.normalise].knobs:
+            raise ConfigError(
+                f"protocol {preset}: percentile={made.percentile:g} changes nothing with normalise={made.normalise}; "
+                "it is of normalise=ivr"
+            )
         sources = {**base.sources, **dict.fromkeys(differing, CHANGED)}
         name = spell(preset, options=differing)
         return dataclasses.replace(made, name=name, sources=sources, preset=preset, changes=differing)

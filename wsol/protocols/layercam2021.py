@@ -36,6 +36,7 @@ LAYERCAM2021 = protocol(
             "side": "not used: boxes are in original pixels",
             "resize": f"{CODE}: cv2.INTER_CUBIC",
             "resize_uint8": f"{CODE}: np.uint8(255 map) is what is resized",
+            "percentile": "not used: of normalise=ivr only",
             "normalise": f"{CODE}: ReLU, divided by (max + 1e-8), in float32",
             "order": f"{CODE}: on the 256 x 256 canvas",
             "quantise": f"{CODE}: np.uint8 truncates",

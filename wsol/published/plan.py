@@ -15,25 +15,18 @@ from wsol.evaluation.experiment import Experiment
 from wsol.maps.fixed import SIDE, is_fixed
 from wsol.methods._base import methods
 from wsol.methods._variants import expand
+from wsol.published.steps import merged, trained_weights
 from wsol.registry import load_file
 from wsol.report.numbers.summary import summarize
 from wsol.runs.folder import RunFolder
 from wsol.settings import compose_settings
-from wsol.settings.words import Word
 from wsol.views import view_from
 
 if TYPE_CHECKING:
     from wsol.published.beside import Benchmark, Published
     from wsol.report.numbers.quantity import Cell
 
-WHOLE = {  # images of the published splits, by the end of their metadata folder (Choe et al., 2020)
-    "ILSVRC/test": 50_000,
-    "ILSVRC/val": 10_000,
-    "CUB/test": 5_794,
-    "CUB/val": 1_000,
-    "OpenImages/test": 5_000,
-    "OpenImages/val": 2_500,
-}
+Work = tuple[tuple[str, ...], tuple[str, ...]]  # see `Published.work`
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +43,18 @@ class Plan:
 
 def plan(
     cells: Sequence[Published], benchmark: Benchmark, overrides: Sequence[str], *, allow_changes: bool
-) -> tuple[dict[str, Plan], dict[tuple[str, ...], str]]:
-    """By cell id what computes it, and by overrides why nothing does. Loads data and networks, runs nothing."""
-    made: dict[tuple[str, ...], Plan] = {}
-    reasons: dict[tuple[str, ...], str] = {}
+) -> tuple[dict[str, Plan], dict[Work, str]]:
+    """By cell id what computes it, and by `Published.work` why nothing does. Loads data and networks, runs nothing."""
+    made: dict[Work, Plan] = {}
+    reasons: dict[Work, str] = {}
     if "plugin" in benchmark.needs:  # a file beside the tables, with the methods that they are of
         load_file(benchmarks_dir() / benchmark.needs["plugin"])
-    for words in dict.fromkeys(cell.overrides for cell in cells):
+    for cell in {cell.work: cell for cell in cells}.values():
         try:
-            made[words] = _planned(words, benchmark, overrides, allow_changes=allow_changes)
+            made[cell.work] = _planned(cell, benchmark, overrides, allow_changes=allow_changes)
         except WsolError as error:
-            reasons[words] = str(error)
-    return {cell.id: made[cell.overrides] for cell in cells if cell.overrides in made}, reasons
+            reasons[cell.work] = str(error)
+    return {cell.id: made[cell.work] for cell in cells if cell.work in made}, reasons
 
 
 def run(plans: Mapping[str, Plan], cells: Sequence[Published], *, n_resamples: int) -> dict[str, Cell]:
@@ -79,46 +72,48 @@ def run(plans: Mapping[str, Plan], cells: Sequence[Published], *, n_resamples: i
             if cell.id in plans_here:
                 key = plans_here[cell.id].experiment.variants[0].key
                 mine = [c for c in summary.cells if c.variant == key and c.metric == cell.metric]
-                mine = [c for c in mine if cell.protocol in (c.measure, summary.base_of(c.measure))]
+                exact = [c for c in mine if c.measure == cell.protocol]  # beside ones that are derived from it
+                mine = exact or [c for c in mine if summary.base_of(c.measure) == cell.protocol]
                 numbers |= {cell.id: mine[0]} if mine else {}
     return numbers
 
 
-def _planned(words: Sequence[str], benchmark: Benchmark, overrides: Sequence[str], *, allow_changes: bool) -> Plan:
-    changed = {Word.of(word).key for word in overrides}
-    settings = compose_settings([word for word in words if Word.of(word).key not in changed] + list(overrides))
+def _planned(cell: Published, benchmark: Benchmark, overrides: Sequence[str], *, allow_changes: bool) -> Plan:
+    settings = compose_settings(merged(cell.overrides, overrides))
     runs = Path(settings["paths"]["runs"])
     chosen = [str(options.get("method", name)) for name, options in (settings.get("methods") or {}).items()]
     if not settings.get("metrics") and all(is_fixed(methods[name].info) for name in chosen):
         experiment = boxes_experiment(settings)
     else:
         if settings["model"].get("weights") is None:
-            settings["model"]["weights"] = _weights(benchmark, settings["model"]["name"], allow_changes=allow_changes)
+            model, trained = settings["model"]["name"], trained_weights(cell, runs)
+            found = trained is not None and trained.is_file()
+            settings["model"]["weights"] = (
+                str(trained) if found else _weights(benchmark, cell, model, allow_changes=allow_changes)
+            )
         experiment = experiment_from(settings)
         if experiment.weights_name.startswith("random") and not allow_changes:
             raise ModelError(f"random weights compute no number of {benchmark.name}; give model.weights=FILE")
-    _check_images(
-        settings["dataset"], len(experiment.samples), allow_changes=allow_changes
-    )  # reads the annotations: now or never
+    if not allow_changes:
+        _check_images(experiment.dataset.key, len(experiment.samples), cell.n)  # reads the annotations: now or never
     return Plan(experiment, runs)
 
 
-def _weights(benchmark: Benchmark, model: str, *, allow_changes: bool) -> str | None:
+def _weights(benchmark: Benchmark, cell: Published, model: str, *, allow_changes: bool) -> str | None:
     """What to load where nobody said: what the table names, else the network's own if they may stand in."""
     wanted = benchmark.checkpoint
     if wanted == "FILE" and not allow_changes:
         needs = benchmark.needs.get("weights")
-        raise ModelError(f"{model} needs other weights than its default ones ({needs}); give model.weights=FILE")
+        train = ", or train them here: --train" if cell.train else ""
+        raise ModelError(f"{model} needs other weights than its default ones ({needs}); give model.weights=FILE{train}")
     return None if wanted == "FILE" else wanted
 
 
-def _check_images(node: Mapping[str, Any], count: int, *, allow_changes: bool) -> None:
-    """Refuse half a split: published numbers are of all its images, or of those that the table's own limit leaves."""
-    metadata = Path(str(node.get("metadata", "")))
-    whole = WHOLE.get("/".join(metadata.parts[-2:]))
-    if whole is not None and not allow_changes and count != min(whole, node.get("limit") or whole):
+def _check_images(dataset: str, count: int, published: int | None) -> None:
+    """Refuse half a split: a published number is of as many images as its cell says."""
+    if published is not None and count != published:
         raise DataError(
-            f"{metadata} lists {count} images, and the published numbers are of {whole}; "
+            f"dataset {dataset} has {count} images here, and the published numbers are of {published}; "
             "add --allow-changes to compare anyway"
         )
 

@@ -11,7 +11,8 @@ Columns of a row
     their own (all of them where the map itself failed): they hold the worst value there is, or nothing.
 ``image_digest, mask_digest, map_digest`` 16 hex digits of the pixels, the mask and the raw map; equal digests mean
     equal maps. Empty where nothing was read (controls from sizes alone, datasets without masks).
-``rank, top, probability`` of the network for the image, in the run's view; ``rank_depth`` for predictions from a file.
+``rank, top, probability`` of the network for the image, in the run's view, or of the run's `RunInfo.classifier` where
+    there is one; ``rank_depth`` for predicted classes from a file.
 ``forwards, backwards, partial_forwards`` per image as if the variant ran alone, counted;
 ``ms, peak_mb`` likewise, measured: `MEASURED` columns differ from run to run, all others do not.
 ``<protocol>/breaks, iou`` the best IoU as a step function of tau; ``count_breaks, count`` of the number of boxes, where
@@ -173,6 +174,8 @@ class RunInfo:
     view, side : its name, and the side of its canvas in pixels, 0 where the maps do not say.
     source : where maps are from: ``network``, ``fixed`` (sizes alone) or ``stored`` (files).
     trained : False where the network's weights are random.
+    classifier : what says which class an image is of, where that is not the network behind the maps: another network
+        with its weights, or a file's name.
     notes : sentences on what was chosen of images and annotations, for under the table.
     """
 
@@ -187,6 +190,7 @@ class RunInfo:
     trained: bool = True
     device: str = "cpu"
     precision: str = "float32"
+    classifier: str = ""
     notes: tuple[str, ...] = ()
 
 

@@ -78,6 +78,9 @@ class General:
     """The settings in no group."""
 
     seed: WholeNumber = option(0, help="of all random numbers")
+    classifier: Path | str | None = option(
+        None, help="what gives the class for Top-1 Loc: a second network NAME[weights=...], or a file; null: the model"
+    )
     table: bool = option(True, help="print the table when done")
     tau_from: str | tuple[str, ...] | None = option("oracle", help="oracle, split-half, val or val:RUN")
     figures: Literal["svg", "png", "pdf"] | None = option(None, help="draw what the run varies, in this format")

@@ -69,6 +69,8 @@ def holds_path(word: Word) -> bool:
     """Whether the field that a setting sets may be a path, by its type; of datasets, the field of any of them."""
     option = word.key.partition(".")[2]
     records = choices.registered("dataset").values() if word.group == "dataset" else [RECORDS.get(word.group)]
+    if not option:  # a setting in no group
+        option, records = word.key, [General]
     hints = (typing.get_type_hints(record).get(option) for record in records if record)
     return any(hint is Path or Path in typing.get_args(hint) for hint in hints)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wsol.runs.schema import VariantInfo
 
 Key = tuple[str, str, str]  # measure, metric, source of its threshold
-RUN_FIELDS = ("dataset", "model", "weights", "view", "seed", "run")
+RUN_FIELDS = ("dataset", "model", "weights", "classifier", "view", "seed", "run")
 T = TypeVar("T")
 
 
@@ -77,6 +77,7 @@ def run_fields(summary: Summary) -> dict[str, Any]:
         "dataset": f"{info.dataset}-{info.split}" if info.split else info.dataset,
         "model": info.network,
         "weights": info.weights,
+        "classifier": info.classifier or (info.network if info.source == "network" else ""),
         "view": f"{info.view}{info.side or ''}",
         "seed": info.seed,
         "run": summary.run,

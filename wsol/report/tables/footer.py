@@ -111,6 +111,8 @@ def _data(group: Sequence[Summary]) -> str:
     words = [f"{images}, {fields['model']}, weights {fields['weights'] or '-'}"]
     seeds = [str(run_fields(one)["seed"]) for one in group]
     words.append(f"view {fields['view']}, seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}")
+    if summary.info.classifier:
+        words.append(f"classes by {summary.info.classifier}")
     accuracy: dict[str, Cell] = {}  # by label, of the variant with the most images
     for cell in summary.cells:
         if cell.quantity.reduction == "rank" and not cell.slice:
@@ -150,7 +152,9 @@ def beside(summaries: Sequence[Summary]) -> list[str]:
     """Fields that tell the runs of one table apart; what follows from the others (a network's weights) is left out."""
     fields = [run_fields(summary) for summary in summaries]
     names: list[str] = []
-    for name in ("dataset", "model", "weights", "view"):
+    if any(summary.info.classifier and summary.info.source == "network" for summary in summaries):
+        names.append("classifier")  # Top-1 rests on it, so every row names it
+    for name in ("dataset", "model", "weights", "view", "classifier"):
         if _distinct(fields, [*names, name]) > _distinct(fields, names):
             names.append(name)
     if _distinct(fields, [*names, "seed"]) < len(summaries):

@@ -1,0 +1,34 @@
+"""From logits to where an image's label stands among the classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+TOP = 5  # classes kept per row, for Top-5 Loc
+
+
+def rank_of(logits: NDArray[Any], label: int) -> int:
+    """How many classes score higher than the label: 0 is Top-1; of equal ones the lower index counts as higher."""
+    return int((logits > logits[label]).sum() + (logits[:label] == logits[label]).sum())
+
+
+def probabilities_of(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """(C,) logits to probabilities, in float64, as `wsol.models.forward.class_probabilities` has them."""
+    if len(logits) == 1:
+        return 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))  # the sigmoid, without overflow
+    shifted = np.exp(logits.astype(np.float64) - logits.max())
+    return np.asarray(shifted / shifted.sum())
+
+
+def classification(logits: NDArray[Any], label: int) -> dict[str, Any]:
+    """Where the label ranks among (C,) logits, the highest classes, and the label's probability."""
+    return {
+        "rank": rank_of(logits, label),
+        "top": np.argsort(-logits, kind="stable")[:TOP].tolist(),
+        "probability": float(probabilities_of(logits)[label]),
+    }
