@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from wsol.report.numbers.aliases import FEWEST
+from wsol.report.numbers.averaged import reaveraged
 from wsol.report.numbers.choose import cell_at
 from wsol.report.numbers.lines import apart_from_seed, grouped, run_fields
 from wsol.report.numbers.quantity import Cell
@@ -41,6 +42,7 @@ def footer(
     if protocols:
         sources = _sources([cell_at(lines, key) for key in keys])
         notes.append(f"Protocol{'s' * (len(protocols) > 1)}: {_listed(protocols)}; threshold: {sources}.")
+    notes += reaveraged(protocols.values())
     notes += [found.sentence(s.variants[key].id) for s in summaries for key, found in s.failures.items()]
     notes += [sentence for s in summaries for sentence in _about_maps(s)]
     shown = [line.cells[key] for line in lines for key in keys if key in line.cells]
