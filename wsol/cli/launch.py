@@ -174,10 +174,10 @@ def _shown(value: float | None) -> str:
 
 
 def headline(summary: Summary) -> float:
-    """The best main number under the first measure, of methods before controls; NaN where there is none."""
+    """The best main number under the first measure, of methods before all other rows; NaN where there is none."""
     cells = [cell for cell in summary.cells if cell.quantity.headline and math.isfinite(cell.value)]
     first = [cell for cell in cells if cell.measure == cells[0].measure]
-    methods = [cell for cell in first if summary.variants[cell.variant].role != "control"] or first
+    methods = [cell for cell in first if summary.variants[cell.variant].role == "method"] or first
     values = [cell.value for cell in methods]
     if not values:
         return math.nan

@@ -31,6 +31,7 @@ DESCRIPTION = """Print the table of one or several runs.
   wsol table --by method,layers,gamma            grouped by fields; what is not named is averaged over
   wsol table A B --pivot --metric maxboxacc_v2   methods down, data sets or networks across
   wsol table --baseline gradcam@stage5           paired differences to one method
+  wsol table --of-reachable                      accuracies as a share of what oraclemap reaches on the same layers
   wsol table --slice size                        parts of the images: class, size, instances, correct
   wsol table --tau oracle,split-half             held-out thresholds too; val: the val split, val:RUN: a run
   wsol table --tau oracle,per-image              and the best threshold of each image alone: the method's own ceiling
@@ -55,6 +56,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--metric", type=_names, action="extend", default=[], help="only METRIC or PROTOCOL/METRIC")
     parser.add_argument("--protocol", type=_names, action="extend", default=[], help="only these protocols")
     parser.add_argument("--all", action="store_true", help="every number, not only the main ones")
+    parser.add_argument(
+        "--of-reachable", action="store_true", help="accuracies as a share of the oracle map's of the same layers, too"
+    )
     parser.add_argument("--slice", default="", help="class, size, instances or correct")
     parser.add_argument(
         "--tau", type=_names, default=["oracle"], help="oracle, split-half, val, val:RUN, per-image; several by commas"
@@ -96,7 +100,9 @@ def main(words: Sequence[str]) -> int:
         everything=chosen.all,
     )
     pivot = chosen.pivot or (["slice"] if chosen.slice and "slice" not in chosen.by else [])
-    layout = Layout(choice=choice, pivot=pivot, pick_best=chosen.best, by_class=chosen.by_class)
+    layout = Layout(
+        choice=choice, pivot=pivot, pick_best=chosen.best, by_class=chosen.by_class, reachable=chosen.of_reachable
+    )
     show(summaries, sys.stdout, style=chosen.style, layout=layout)
     return 0
 

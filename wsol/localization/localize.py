@@ -225,16 +225,16 @@ def _full(frames: Sequence[Frame], protocol: Protocol) -> Localizations:
             table.boxes[n] = (0, 0, *frame.size_wh)
     if table.count is not None:
         table.count[:] = 1
-    return _constant(table, protocol)
+    return constant(table, protocol)
 
 
 def _missed(maps: int, protocol: Protocol) -> Localizations:
     """Of maps that hold no numbers: IoU 0 everywhere, whatever the protocol puts in place of an empty foreground."""
-    return _constant(empty_table(maps, 1, protocol), protocol)
+    return constant(empty_table(maps, 1, protocol), protocol)
 
 
-def _constant(table: LevelTable, protocol: Protocol) -> Localizations:
-    """Of maps whose boxes are the same at every threshold."""
+def constant(table: LevelTable, protocol: Protocol) -> Localizations:
+    """Of n maps whose boxes are the same at every threshold: those of a table of one level."""
     grid = threshold_grid(protocol)
     points = np.zeros(1) if grid is None else grid
     constant = _localizations(table, np.zeros((len(table.iou), len(points)), np.int64), points, protocol)

@@ -11,6 +11,7 @@ from wsol.report.numbers.averaged import reaveraged
 from wsol.report.numbers.choose import cell_at
 from wsol.report.numbers.lines import apart_from_seed, grouped, run_fields
 from wsol.report.numbers.quantity import Cell
+from wsol.report.numbers.reachable import note
 from wsol.report.tables.text import interval, number
 from wsol.stats.draws import INTERVALS
 
@@ -45,6 +46,7 @@ def footer(
     notes += reaveraged(protocols.values())
     notes += [found.sentence(s.variants[key].id) for s in summaries for key, found in s.failures.items()]
     notes += [sentence for s in summaries for sentence in _about_maps(s)]
+    notes += note(lines)
     shown = [line.cells[key] for line in lines for key in keys if key in line.cells]
     notes += dict.fromkeys(
         f"{cell.variant}: {cell.not_finite} of {cell.n} values of {cell.label} are not finite; they count as the worst."
