@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from wsol.runs.schema import About, Average, ProtocolInfo
 
 
@@ -26,17 +24,6 @@ def averaged(about: About, average: Average | None) -> About:
         replace(q, average=average) if q.measure in protocols and q.reduction == "hits" else q for q in about.quantities
     )
     return replace(about, protocols=protocols, quantities=quantities)
-
-
-def reaveraged(protocols: Iterable[ProtocolInfo]) -> list[str]:
-    """A sentence on the protocols whose accuracies are not averaged as their names say; nothing where all are."""
-    other = [p for p in protocols if "average" in p.changes and f"average={p.changes['average']}" not in p.name]
-    if not other:
-        return []
-    over = other[0].knobs["average"]
-    return [
-        f"Accuracies of {', '.join(p.name for p in other)} are averaged over {over} here, which they are not by rule."
-    ]
 
 
 def _with(info: ProtocolInfo, average: Average) -> ProtocolInfo:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -96,18 +96,3 @@ def _ratio(of: Draws, to: Draws) -> Draws:
     influence = value + (of.influence - of.value) / top - value * (to.influence - to.value) / top
     contact = None if of.contact is None else of.contact / top
     return Draws(value, replicates, influence, resamples, contact, bounded=True, tau=of.tau, part=of.part)
-
-
-def note(lines: Sequence[Line]) -> list[str]:
-    """What ``of reachable`` and the rows of ceilings are, where they stand."""
-    ceilings: Mapping[str, None] = dict.fromkeys(line.name for line in lines if line.ceiling)
-    if not ceilings:
-        return []
-    notes = [
-        f"Ceilings ({', '.join(ceilings)}) know what no method knows: the ground truth and each image's best "
-        "threshold, or the curve they are made for. They take no part in tests and ranks; that nothing scores higher "
-        "is not proved."
-    ]
-    if any(key[1].endswith("_of_reachable") for line in lines for key in line.cells):
-        notes.append("of reachable: the number left of it as a share of the ceiling's of the same layers.")
-    return notes
