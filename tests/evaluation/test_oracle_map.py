@@ -83,6 +83,13 @@ def test_of_reachable_is_a_share_of_the_ceiling_of_the_same_layers(
         assert math.isfinite(row["low"])
 
 
+def test_the_share_stands_behind_its_number(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--of-reachable", "--resamples", "50", "--format", "md", "--protocol", "choe2020_v2"]
+    assert main(["table", str(run.path), *words]) == 0
+    head = [word.strip() for word in capsys.readouterr().out.splitlines()[0].split("|")]
+    assert head[head.index("MaxBoxAcc V2") + 1] == "of reachable"
+
+
 def test_without_a_ceiling_of_the_same_layers_it_says_what_to_add(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from wsol.stats.resamples import Resamples
 
 
+SUFFIX = "_of_reachable"  # of a number's key
+
+
 def with_reachable(lines: Sequence[Line]) -> list[Line]:
     """The same lines, with a number behind the main accuracy of each protocol: its share of the ceiling's.
 
@@ -35,6 +38,16 @@ def with_reachable(lines: Sequence[Line]) -> list[Line]:
     return shared
 
 
+def shares_behind(keys: Sequence[Key]) -> list[Key]:
+    """The same columns, each share of the ceiling's directly behind the number that it is a share of."""
+    shares = {key for key in keys if key[1].endswith(SUFFIX)}
+    placed: list[Key] = []
+    for key in keys:
+        behind = (key[0], key[1] + SUFFIX, key[2])
+        placed += [] if key in shares else [key, behind] if behind in shares else [key]
+    return placed
+
+
 def _place(line: Line) -> tuple[str, ...]:
     return tuple(str(line.fields.get(name)) for name in ("run", "seed", "slice", "layers"))
 
@@ -48,7 +61,7 @@ def _with_shares(line: Line, ceiling: Line | None) -> Line:
         share = _share(cell, ceiling.cells.get(key))
         if share is not None:
             measure, metric, source = key
-            cells[measure, f"{metric}_of_reachable", source] = share
+            cells[measure, metric + SUFFIX, source] = share
     return replace(line, cells=cells)
 
 
@@ -65,7 +78,7 @@ def _share(cell: Cell, top: Cell | None) -> Cell | None:
         variant=cell.variant,
         quantity=replace(
             quantity,
-            key=f"{quantity.key}_of_reachable",
+            key=quantity.key + SUFFIX,
             label="of reachable",
             headline=False,
             bounds=None,
