@@ -11,7 +11,14 @@ import pytest
 from wsol.cli import main
 from wsol.runs.folder import open_run
 
-FEW = ["dataset.n=8", "metric=[]", "engine.batch_size=4", "gallery=0", "protocol=[choe2020_v1,gradcam2017]"]
+FEW = [
+    "dataset.n=8",
+    "model.weights=random",
+    "metric=[]",
+    "engine.batch_size=4",
+    "gallery=0",
+    "protocol=[choe2020_v1,gradcam2017]",
+]
 METHODS = "method=[layercam@stage4,gradcam@stage4]"
 CLAIM = "layercam@stage4 > gradcam@stage4 on choe2020_v1/maxboxacc"
 
@@ -66,6 +73,7 @@ def _settings(runs: Path) -> dict[str, Any]:
     return compose_settings([*FEW, METHODS, f"claim={CLAIM}", f"paths.runs={runs}"])
 
 
+@pytest.mark.full
 def test_the_same_command_again_and_others_without_a_claim_keep_it(runs: Path) -> None:
     assert run(runs, METHODS, f"claim={CLAIM}") == 0
     assert len(claims(runs)) == 1
@@ -82,6 +90,7 @@ def test_a_claim_after_the_rows_is_refused(runs: Path, capsys: pytest.CaptureFix
     assert [claim["claim"] for claim in claims(runs)][:1] == [CLAIM]
 
 
+@pytest.mark.full
 def test_rows_of_the_same_images_in_another_folder_are_too_early_as_well(
     runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -89,6 +98,7 @@ def test_rows_of_the_same_images_in_another_folder_are_too_early_as_well(
     assert "comes too late" in refused(runs, capsys, *more, f"claim={CLAIM}")
 
 
+@pytest.mark.full
 def test_of_variants_without_rows_several_may_be_added(runs: Path) -> None:
     of_others = (
         "fem@stage3 > lafam@stage3 on choe2020_v1/maxboxacc,lafam@stage3 < fem@stage3 on gradcam2017/gt_known_loc"
@@ -98,7 +108,7 @@ def test_of_variants_without_rows_several_may_be_added(runs: Path) -> None:
     assert claims(runs)[2]["tau"] == "fixed"
 
 
-@pytest.mark.default_cases(3)
+@pytest.mark.default_cases(2)
 @pytest.mark.parametrize(
     ("claim", "sentence"),
     [

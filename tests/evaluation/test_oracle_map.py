@@ -15,13 +15,13 @@ from wsol.report.numbers.rows import curves_of
 from wsol.report.numbers.summary import Summary, summarize
 from wsol.runs.folder import RunFolder
 
-METHODS = "method=[gradcam,layercam,layercam@stage4,oraclemap,oraclemap@stage4,centergauss,randomnet]"
-PROTOCOLS = "protocol=[choe2020_v1,choe2020_v2,exact,gradcam2017]"
+METHODS = "method=[gradcam,layercam@stage4,oraclemap,oraclemap@stage4,centergauss,randomnet]"
+PROTOCOLS = "protocol=[choe2020_v1,choe2020_v2,gradcam2017]"
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return ran(made(METHODS, PROTOCOLS, NO_METRIC), tmp_path_factory.mktemp("runs"))
+    return ran(made(METHODS, PROTOCOLS, NO_METRIC, "dataset.n=8", "gallery=2"), tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def tops(run: RunFolder, variant: str, protocol: str) -> np.ndarray:
     return curves_of(run.tables()[variant], about.protocols[protocol]).tops()
 
 
-@pytest.mark.parametrize("protocol", ["choe2020_v1", "choe2020_v2", "exact", "gradcam2017"])
+@pytest.mark.parametrize("protocol", ["choe2020_v1", "choe2020_v2", "gradcam2017"])
 @pytest.mark.parametrize("stage", ["stage4", "stage5"])
 def test_the_oracle_map_is_above_every_variant_of_its_layer(run: RunFolder, protocol: str, stage: str) -> None:
     oracle = tops(run, f"oraclemap@{stage}", protocol)
@@ -72,7 +72,6 @@ def test_of_reachable_is_a_share_of_the_ceiling_of_the_same_layers(
     values = {(c.variant, c.measure): c.value for c in summary.cells if c.quantity.headline}
     assert {variant for variant, _ in shares} == {
         "gradcam@stage5",
-        "layercam@stage5",
         "layercam@stage4",
         "randomnet@stage5",
     }
@@ -90,6 +89,7 @@ def test_the_share_stands_behind_its_number(run: RunFolder, capsys: pytest.Captu
     assert head[head.index("MaxBoxAcc V2") + 1] == "of reachable"
 
 
+@pytest.mark.full
 def test_without_a_ceiling_of_the_same_layers_it_says_what_to_add(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,6 +25,7 @@ def groups() -> list[list[ImageMap]]:
     return made
 
 
+@pytest.mark.default_cases(4)
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_group_scores_the_highest_iou_of_its_maps_at_any_threshold(name: str, groups: list[list[ImageMap]]) -> None:
     rule = protocols[name]
@@ -51,6 +52,7 @@ def test_the_box_that_is_kept_has_the_iou_that_is_kept(groups: list[list[ImageMa
         assert found.iou.at([0.0])[n, 0] == pytest.approx(max(ious))
 
 
+@pytest.mark.full
 def test_protocols_share_a_call_and_keep_their_own_numbers(groups: list[list[ImageMap]]) -> None:
     chosen = [protocols[name] for name in PRESETS]
     together = localize_best(groups, chosen)

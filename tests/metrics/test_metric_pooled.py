@@ -68,6 +68,7 @@ def test_matching_equals_a_loop_over_pairs(seed: int) -> None:
     assert sorted(matched(overlaps)) == sorted([*expected, *[0.0] * (overlaps.shape[1] - len(expected))])
 
 
+@pytest.mark.full
 def test_maxboxacc_v3_equals_a_sweep_of_every_threshold(make_case: MakeCase) -> None:
     rng = np.random.default_rng(0)
     maps, truths, cases = [], [], []
