@@ -77,7 +77,7 @@ class FoundBoxes:
         if self.protocol.tau != "sweep" and chosen != fixed_tau(self.item, self.protocol):
             raise ConfigError(
                 f"protocol {self.protocol.name} has one threshold, tau={self.protocol.tau}; "
-                f"for others give protocol='{self.protocol.name}[tau={chosen:g}]'"
+                f"for others give protocol='{self.protocol.preset or self.protocol.name}[tau={chosen:g}]'"
             )
         return chosen
 

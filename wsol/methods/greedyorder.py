@@ -15,7 +15,7 @@ SIGMA, RADIUS = 5.0, 5  # of the blurred image that insertion starts from (Petsi
 
 @method(
     "greedyorder",
-    paper="ceiling: greedy search for an order of regions (our choice; TRACE, ICML 2024, searches one, too)",
+    paper="ceiling: greedy search for an order of regions (our choice)",
     role="ceiling",
     year=2026,
     needs=("model",),
