@@ -73,3 +73,18 @@ def test_the_text_under_the_table_names_the_protocols(
     assert "Accuracies of psol2020 are averaged over images here" in capsys.readouterr().out
     assert main(["table", str(run.path), "--resamples", "20"]) == 0
     assert "averaged over" not in capsys.readouterr().out
+
+
+def test_a_threshold_of_each_maps_own_is_named_by_its_rule(tmp_path: Path) -> None:
+    from tests.report.small_run import NO_METRIC, made, ran
+    from wsol.report.page.html import render_page
+
+    rules = "protocol=[choe2020_v2[tau=otsu],gradcam2017]"
+    run = ran(made("method=[gradcam,centergauss]", rules, NO_METRIC, "dataset.n=4", "gallery=2"), tmp_path)
+    cells = [c for c in summarize(run, n_resamples=20).cells if c.measure == "choe2020_v2[tau=otsu]"]
+    assert {c.tau_from for c in cells} == {"otsu"}
+    assert all(c.tau == () for c in cells)
+    counts = run.tables()["gradcam@stage5"]["choe2020_v2[tau=otsu]/count"].to_pylist()
+    (boxes,) = [c.value for c in cells if c.metric == "boxes" and c.variant == "gradcam@stage5"]
+    assert boxes == pytest.approx(sum(count[0] for count in counts) / len(counts))
+    assert "NaN" not in render_page(run, n_resamples=20).partition("<script")[0]  # and none in its data, or it raises

@@ -228,6 +228,7 @@ def _averaged(cells: Sequence[Cell]) -> Cell:
         tau=first.tau if first.tau_source == "fixed" else (),
         tau_source=first.tau_source,
         chosen_on=first.chosen_on,
+        own_rule=first.own_rule,
         slice_=first.slice,
         images=first.images,
     )

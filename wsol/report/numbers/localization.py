@@ -232,7 +232,7 @@ def _accuracies(
                 draws,
                 variant=subject.variant,
                 quantity=quantity,
-                tau=tuple(tau_of(t, subject.protocol) for t in draws.tau),
+                tau=() if own_rule(subject.protocol) else tuple(tau_of(t, subject.protocol) for t in draws.tau),
                 tau_source=source,
                 chosen_on=chosen_on if source == "val" else "",
                 own_rule=own_rule(subject.protocol),
@@ -268,9 +268,19 @@ def _at_best(subject: Subject, best: Draws, source: TauFrom, settings: Settings)
         if bad := without_value(rows, quantity, [column]):
             cells.append(without_number(subject.variant, quantity, n=len(rows), failed=bad))
         elif not rows[column].null_count:
-            draws = draw_mean(boxes_of(rows, subject.protocol.name, tau), settings.resamples(rows))
+            draws = draw_mean(
+                boxes_of(rows, subject.protocol.name, tau if np.isfinite(tau) else 0.0), settings.resamples(rows)
+            )
             cells.append(
-                cell_of(draws, variant=subject.variant, quantity=quantity, tau=(tau,), tau_source=source, images=images)
+                cell_of(
+                    draws,
+                    variant=subject.variant,
+                    quantity=quantity,
+                    tau=(tau,) if np.isfinite(tau) else (),
+                    tau_source=source,
+                    own_rule=own_rule(subject.protocol),
+                    images=images,
+                )
             )
     return cells
 

@@ -25,7 +25,7 @@ class Cell:
     quantity : what it is; value, low, high : with `percent`, 0 to 100, else in its own unit.
     tau : the threshold(s) it was taken at, where there is one; `tau_source` says where that came from: fixed by the
         protocol, best on these images (``oracle``), on their other half, or on those of the run `chosen_on`, or for
-        each image on its own (``per-image``). It is NaN where the protocol's rule `own_rule` gives each map its own.
+        each image on its own (``per-image``). It is empty where the protocol's rule `own_rule` gives each map its own.
     slice : which part of the images, ``""`` for all.
     images : stands for the images and their order; cells with equal ones can be compared image by image.
     failed : images that failed and for which the quantity has no worst value: then there is no number.

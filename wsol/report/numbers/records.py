@@ -48,7 +48,7 @@ def _number(cell: Cell) -> dict[str, Any]:
         "high": finite(cell.high),
         "n": cell.n,
         "percent": cell.percent,
-        "tau": [tau for tau in cell.tau if math.isfinite(tau)],
+        "tau": list(cell.tau),
         "tau_from": cell.tau_from,
         "slice": cell.slice,
         "higher_is_better": cell.higher_is_better,
