@@ -193,6 +193,12 @@ class Rules(Mapping[str, R], Generic[R]):
     def __len__(self) -> int:
         return len(self._rules)
 
+    def __eq__(self, other: object) -> bool:
+        return self is other  # by what it is and not by what it holds, so that a type may be a union with it
+
+    def __hash__(self) -> int:
+        return id(self)
+
 
 def _facts(rule: object) -> object:
     """What must be equal when a file registers its rules a second time; functions by their place in it."""

@@ -19,6 +19,7 @@ FAMILIES = {  # what a method takes, cheapest first
     "A few passes": "Further passes over the network or its last layers, a handful per image.",
     "Tens to thousands of passes": "Masks, noise or an optimization: the network is queried again for every one.",
     "Attention": "For transformers: attention probabilities, and their gradients.",
+    "Ceilings": "Made of what no method knows: the most that one may hope for.",
 }
 PROTOCOLS = (("choe2020_v1", "maxboxacc"), ("choe2020_v2", "maxboxacc_v2"), ("choe2020_v1", "top1_loc"))
 SETS = {  # table of results/: what it was measured on
@@ -36,8 +37,8 @@ def pages() -> Iterator[tuple[str, str]]:
 
 def family(info: MethodInfo) -> str:
     """Where the table of all methods has it."""
-    if info.role == "control":
-        return "Controls"
+    if info.role != "method":
+        return {"control": "Controls", "ceiling": "Ceilings"}[info.role]
     if "attention" in info.needs:
         return "Attention"
     if info.costly:
@@ -70,7 +71,9 @@ def method_page(key: str) -> str:
         *(f"```{{math}}\n{statement}\n```" for statement in statements(info.formula)),
         "[What the letters mean](/methods.md#letters)",
         _facts(info),
-        picture(f"methods/{key}", f"Maps of {info.title} on three drawn images, with their boxes"),
+        ""
+        if info.role == "ceiling"
+        else picture(f"methods/{key}", f"Maps of {info.title} on three drawn images, with their boxes"),
         picture(f"{key}_story", f"{info.title} step by step, from the layers to the box"),
         f"## Identities\n\n{sentence(info.identities)}" if info.identities else "",
         f"## Traps\n\n{sentence(info.traps)}" if info.traps else "",
@@ -113,6 +116,8 @@ def _usage(key: str) -> str:
         command += " model=vit_b_16"
     if "branches" in info.needs:
         command += " model=vgg16_gap model.head=acol model.weights=FILE"
+    if "truth" in info.needs:
+        return f"```sh\n{command}\n```"
     return page(
         "::::{tab-set}",
         f":::{{tab-item}} Command line\n```sh\n{command}\n```\n:::",

@@ -201,8 +201,9 @@ def test_a_protocol_in_a_file_of_ones_own_is_shown(tmp_path: Path, capsys: pytes
     assert facts["knobs"]["tau"] == {
         "value": 0.3,
         "source": "my paper, sec. 3",
-        "takes": "float or sweep",
-        "help": "sweep over all thresholds, or one fixed share of the map's maximum",
+        "takes": "float or sweep or otsu, mean",
+        "help": "sweep over all thresholds, one fixed share of the map's maximum, or a rule by which each map chooses "
+        "its own without boxes: otsu, or its mean",
     }
     assert facts["knobs"]["iou"]["source"] == "no source given"
 

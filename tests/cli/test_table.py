@@ -96,7 +96,7 @@ def test_slices_are_columns(said) -> None:  # type: ignore[no-untyped-def]
         (["table", "shapes-tset"], "there is no run 'shapes-tset'; nearest: 'shapes-test-shapes_gap-2222'"),
         (["table", "--format", "htm"], "there is no format 'htm'; nearest: 'html'"),
         (["table", "--slice", "sizes"], "there is no slice 'sizes'; nearest: 'size'"),
-        (["table", "--tau", "best"], "tau best: choose oracle, split-half, or val:RUN"),
+        (["table", "--tau", "best"], "tau best: choose oracle, split-half, per-image, or val:RUN"),
         (["table", "--metric", "top1"], "there is no metric 'top1'; nearest: 'top1_"),
         (["table", "--protocol", "exakt"], "there is no protocol 'exakt'"),
         (["compare", "gradcam", "cam"], "gradcam could be gradcam@stage4 or gradcam@stage5; give the whole name"),

@@ -183,6 +183,7 @@ def test_no_hook_survives_an_exception(key: str, cls: type[nn.Module]) -> None:
 
 COUNTED = {  # quantities of a cost that are of one method alone
     "occlusion": lambda method: {"windows": len(method.covers(SIDE, SIDE))},
+    "greedyorder": lambda method: {"tries": method.cells**2 * (method.cells**2 + 1) // 2},
     "regionocclusion": lambda method: {"regions": int(method.regions(make_images(1)[0]).max()) + 1},
 }
 

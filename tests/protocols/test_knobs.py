@@ -46,6 +46,12 @@ def test_every_knob_is_tried() -> None:
     assert set(KNOBS) | ELSEWHERE == set(EXACT.knobs)
 
 
+@pytest.mark.parametrize("name", sorted(protocols))
+def test_every_protocol_averages_over_images_or_over_classes(name: str) -> None:
+    for average in ("images", "classes"):
+        assert protocols[name].derive({"average": average}).average == average
+
+
 @pytest.mark.parametrize("knob", KNOBS)
 def test_no_knob_is_dead(knob: str) -> None:
     """On some map and truth among many, the other value gives another curve."""

@@ -1,6 +1,13 @@
 """The naive twins of all methods; importing their modules registers them with their cases."""
 
-from tests.reference import methods_attention, methods_branches, methods_masked, methods_network, methods_one_pass
+from tests.reference import (
+    methods_attention,
+    methods_branches,
+    methods_frames,
+    methods_masked,
+    methods_network,
+    methods_one_pass,
+)
 from tests.reference.twins import CASES, FLOAT64_ONLY, TWINS, TwinCase
 
 __all__ = [
@@ -10,6 +17,7 @@ __all__ = [
     "TwinCase",
     "methods_attention",
     "methods_branches",
+    "methods_frames",
     "methods_masked",
     "methods_network",
     "methods_one_pass",

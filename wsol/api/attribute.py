@@ -109,6 +109,11 @@ def attribute(
             {**options, **({} if layers is None else {"layers": layer_names(module, layers)})},
             **_layer_lookup(network, layers, check=check),
         )
+        if "truth" in variant.info.needs:
+            raise ConfigError(
+                f"{variant.id} is drawn from annotations, which attribute does not have; it is for tables: wsol run "
+                f"method=[gradcam,{variant.info.key}]"
+            )
         with scored_by(module, target, given):
             classes = predicted(module, inputs) if given is None else torch.tensor(given, device=inputs.device)
             extractor = MapExtractor(network, seed=seed, chunk=chunk)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from wsol.api.maps import Maps
 from wsol.errors import ConfigError
 from wsol.localization.frame import in_stored_pixels
-from wsol.localization.localize import ImageMap, boxes_along
+from wsol.localization.localize import ImageMap, boxes_along, fixed_tau
 from wsol.localization.localize import localize as localize_maps
 from wsol.protocols._base import Protocol, named
 from wsol.views import View, view_named
@@ -34,7 +34,7 @@ class FoundBoxes:
 
     Attributes
     ----------
-    tau : the threshold that is meant where none is given.
+    tau : the threshold that is meant where none is given; the map's own where the protocol has a rule for it.
     """
 
     item: ImageMap
@@ -74,10 +74,10 @@ class FoundBoxes:
         chosen = self.tau if tau is None else float(tau)
         if not 0 <= chosen < 1:
             raise ConfigError(f"tau={chosen:g} is out of range; expected 0 <= tau < 1, a share of the map's maximum")
-        if self.protocol.tau != "sweep" and chosen != self.protocol.tau:
+        if self.protocol.tau != "sweep" and chosen != fixed_tau(self.item, self.protocol):
             raise ConfigError(
-                f"protocol {self.protocol.name} has one threshold, tau={self.protocol.tau:g}; "
-                f"for others give protocol='{self.protocol.name}[tau={chosen:g}]'"
+                f"protocol {self.protocol.name} has one threshold, tau={self.protocol.tau}; "
+                f"for others give protocol='{self.protocol.preset or self.protocol.name}[tau={chosen:g}]'"
             )
         return chosen
 
@@ -114,11 +114,16 @@ def localize(
     """
     rule = named(protocol) if isinstance(protocol, str) else protocol
     items = image_maps(maps, sizes_wh, boxes=boxes, view=view, images=images)
-    chosen = tau if tau is not None else TAU if rule.tau == "sweep" else float(rule.tau)
-    found = [FoundBoxes(item, rule, chosen, boxes is not None) for item in items]
+    found = [
+        FoundBoxes(item, rule, _threshold(item, rule) if tau is None else tau, boxes is not None) for item in items
+    ]
     if found:
         found[0]._checked(None)  # a wrong threshold is refused here, not when boxes are asked for
     return found
+
+
+def _threshold(item: ImageMap, rule: Protocol) -> float:
+    return TAU if rule.tau == "sweep" else fixed_tau(item, rule)
 
 
 def image_maps(

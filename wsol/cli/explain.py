@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OTHERWISE = "choose another folder with -o DIR"
+TAU = 0.2  # of the map's maximum, where a protocol leaves it open: CAM's threshold (Zhou et al., 2016)
 LONGEST = 2048  # pixels of a picture's longer side: larger files are reduced before the network sees them
 DESCRIPTION = """Draw heat maps, ground-truth boxes (dashed) and predicted boxes (solid).
 
@@ -97,7 +98,7 @@ def explain(
     from wsol.evaluation.records import variant_info
     from wsol.evaluation.rows import NOT_FINITE
     from wsol.localization.frame import in_stored_pixels
-    from wsol.localization.localize import boxes_along, localize
+    from wsol.localization.localize import boxes_along, fixed_tau, localize
     from wsol.maps.network import NetworkMaps
     from wsol.report.figures.overlay import overlay, sheet
     from wsol.report.numbers.names import short_name
@@ -115,8 +116,9 @@ def explain(
     if any(not Path(i).is_file() for i in images):
         data = load_dataset(settings["dataset"])
         data = match_class_indices(data, classifier.class_names, classifier.num_classes)
-    tau = tau if tau is not None else 0.2 if protocol.tau == "sweep" else protocol.tau
-    shown = protocol if protocol.tau in ("sweep", tau) else protocol.derive({"tau": tau})
+    if tau is None and not isinstance(protocol.tau, str):
+        tau = protocol.tau
+    shown = protocol if tau is None or protocol.tau in ("sweep", tau) else protocol.derive({"tau": tau})
     save = partial(write_whole, otherwise=OTHERWISE)
     try:
         out.mkdir(parents=True, exist_ok=True)  # now, and not when all is computed
@@ -144,10 +146,11 @@ def explain(
                 continue
             arrays[f"{_member(name)}/{variant.id}"] = item.raw
             localization = localize([item], [shown])[shown.name]
-            boxes = boxes_along(item, shown, [tau])[0]
+            cut = tau if tau is not None else TAU if shown.tau == "sweep" else fixed_tau(item, shown)
+            boxes = boxes_along(item, shown, [cut])[0]
             caption = short_name(variant_info(variant, {}))[0]  # as tables print it; the whole id may not fit
             if len(item.boxes_xyxy):
-                caption += f"  IoU {localization.iou.at(tau).max():.2f} at tau {tau:g}"
+                caption += f"  IoU {localization.iou.at(cut).max():.2f} at tau {cut:g}"
             picture = overlay(
                 image,
                 _heat(item, shown),

@@ -16,6 +16,7 @@ from wsol.environment import versions
 from wsol.errors import ConfigError, RowsFailed
 from wsol.evaluation.adopt import adopt
 from wsol.evaluation.build import experiment_from, general_of
+from wsol.evaluation.claims import claimed
 from wsol.evaluation.engines import Part, run_local
 from wsol.evaluation.experiment import Experiment
 from wsol.evaluation.forecast import forecast, is_cheap
@@ -99,7 +100,8 @@ def outcome(settings: Mapping[str, Any], *, dry: bool = False, table: bool = Tru
         if settings["dataset"]["split"] == VAL:
             raise ConfigError(f"tau_from=val: {NOT_HELD_OUT}")
         _, _, to_come = _run({**settings, "dataset": {**settings["dataset"], "split": VAL}}, profile)
-    experiment, folder, missing = _run(settings, profile)
+    claims = [general.claim] if isinstance(general.claim, str) else list(general.claim or ())
+    experiment, folder, missing = _run(settings, profile, claims=claims, tau=taus[0])
     value = math.nan
     if not to_come + missing:
         with profile.stage("table"):
@@ -174,10 +176,10 @@ def _shown(value: float | None) -> str:
 
 
 def headline(summary: Summary) -> float:
-    """The best main number under the first measure, of methods before controls; NaN where there is none."""
+    """The best main number under the first measure, of methods before all other rows; NaN where there is none."""
     cells = [cell for cell in summary.cells if cell.quantity.headline and math.isfinite(cell.value)]
     first = [cell for cell in cells if cell.measure == cells[0].measure]
-    methods = [cell for cell in first if summary.variants[cell.variant].role != "control"] or first
+    methods = [cell for cell in first if summary.variants[cell.variant].role == "method"] or first
     values = [cell.value for cell in methods]
     if not values:
         return math.nan
@@ -190,13 +192,24 @@ def _experiment(settings: Mapping[str, Any], profile: Profile) -> Experiment:
         return experiment_from(settings)
 
 
-def _run(settings: Mapping[str, Any], profile: Profile) -> tuple[Experiment, RunFolder, int]:
-    """Compute what is missing; with the number of shards that other parts still owe."""
+def _run(
+    settings: Mapping[str, Any], profile: Profile, *, claims: Sequence[str] = (), tau: str = "oracle"
+) -> tuple[Experiment, RunFolder, int]:
+    """Compute what is missing, behind the claims; with the number of shards that other parts still owe.
+
+    Parameters
+    ----------
+    tau : where the first column's swept thresholds come from, and those of the claims.
+    """
     part = Part.parse((settings.get("engine") or {}).get("part"))
     experiment = _experiment(settings, profile)
     folder = RunFolder(Path(settings["paths"]["runs"]) / experiment.folder_name)
     check_knobs({p.name: p.knobs for p in experiment.protocols}, folder.footers(), where=folder.path)
-    folder.write_manifest(experiment.manifest(versions()))
+    manifest = experiment.manifest(versions())
+    if claims:
+        written = claimed(claims, experiment, folder, tau=tau)
+        manifest["claims"] = [claim.to_plain() for claim in written]
+    folder.write_manifest(manifest)
     log.info(
         "%s: %d images, %d variants, %d protocols, %d metrics, %s",
         folder.name,

@@ -33,6 +33,7 @@ what is missing.
   wsol run -m 'model=resnet50[weights=a.pth],vgg16[weights=b.pth]' dataset=ilsvrc
   wsol run model=[resnet50,vgg16] dataset=ilsvrc
   wsol run --with my_cam.py method=[my_cam,gradcam]
+  wsol run claim='layercam@stage4 > gradcam@stage4 on choe2020_v2/maxboxacc_v2' method=[layercam@stage4,gradcam@stage4]
 
 A list makes several rows in one run; of dataset, model or view it makes a run each, and one table. -m makes several
 runs, each with its table. Layers joined by + are fused. A choice is written

@@ -220,7 +220,7 @@ def _protocol(preset: str, chosen: argparse.Namespace, samples: Mapping[str, Sam
     protocol = named(chosen.protocol)
     if chosen.step is not None:
         if protocol.tau != "sweep" or quantize_rules[protocol.quantise].levels is None:
-            why = "is not quantized" if protocol.tau == "sweep" else f"has a fixed threshold, {protocol.tau:g}"
+            why = "is not quantized" if protocol.tau == "sweep" else f"has its own threshold, tau={protocol.tau}"
             raise ConfigError(f"--step {chosen.step:g} changes nothing: protocol {protocol.name} {why}")
         protocol = protocol.derive({"tau_step": chosen.step})
     if refines(protocol, shallow=chosen.shallow) and chosen.images is None:

@@ -15,6 +15,7 @@ from wsol.runs.folder import RunFolder, find_runs, open_run
 if TYPE_CHECKING:
     from wsol.report.numbers.quantity import TauFrom
     from wsol.report.numbers.summary import Settings
+    from wsol.runs.schema import Average
 
 VAL = "val"  # the split that thresholds are chosen on
 NOT_HELD_OUT = (
@@ -30,8 +31,10 @@ DESCRIPTION = """Print the table of one or several runs.
   wsol table --by method,layers,gamma            grouped by fields; what is not named is averaged over
   wsol table A B --pivot --metric maxboxacc_v2   methods down, data sets or networks across
   wsol table --baseline gradcam@stage5           paired differences to one method
+  wsol table --of-reachable                      accuracies as a share of what oraclemap reaches on the same layers
   wsol table --slice size                        parts of the images: class, size, instances, correct
   wsol table --tau oracle,split-half             held-out thresholds too; val: the val split, val:RUN: a run
+  wsol table --tau oracle,per-image              and the best threshold of each image alone: the method's own ceiling
 """
 
 
@@ -53,9 +56,17 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--metric", type=_names, action="extend", default=[], help="only METRIC or PROTOCOL/METRIC")
     parser.add_argument("--protocol", type=_names, action="extend", default=[], help="only these protocols")
     parser.add_argument("--all", action="store_true", help="every number, not only the main ones")
+    parser.add_argument(
+        "--of-reachable", action="store_true", help="accuracies as a share of the oracle map's of the same layers, too"
+    )
     parser.add_argument("--slice", default="", help="class, size, instances or correct")
     parser.add_argument(
-        "--tau", type=_names, default=["oracle"], help="oracle, split-half, val, val:RUN; several by commas"
+        "--tau", type=_names, default=["oracle"], help="oracle, split-half, val, val:RUN, per-image; several by commas"
+    )
+    parser.add_argument(
+        "--average",
+        choices=("images", "classes"),
+        help="of accuracies: over images, or the mean over classes of theirs",
     )
     parser.add_argument("--by-class", action="store_true", help="resample whole classes: wider, for other classes too")
     chosen = parser.read(words)
@@ -73,6 +84,7 @@ def main(words: Sequence[str]) -> int:
         n_resamples=chosen.resamples,
         by_class=chosen.by_class,
         skip_failed=chosen.skip_failed,
+        average=chosen.average,
         of=folders[0],
     )
     summaries = [
@@ -88,7 +100,9 @@ def main(words: Sequence[str]) -> int:
         everything=chosen.all,
     )
     pivot = chosen.pivot or (["slice"] if chosen.slice and "slice" not in chosen.by else [])
-    layout = Layout(choice=choice, pivot=pivot, pick_best=chosen.best, by_class=chosen.by_class)
+    layout = Layout(
+        choice=choice, pivot=pivot, pick_best=chosen.best, by_class=chosen.by_class, reachable=chosen.of_reachable
+    )
     show(summaries, sys.stdout, style=chosen.style, layout=layout)
     return 0
 
@@ -100,6 +114,7 @@ def settings_of(
     n_resamples: int,
     by_class: bool = False,
     skip_failed: bool = False,
+    average: Average | None = None,
     of: RunFolder | None = None,
 ) -> Settings:
     """``oracle,split-half,val:RUN`` as settings of a summary; ``val`` alone is the run like `of` on the val split."""
@@ -111,8 +126,10 @@ def settings_of(
         kind, colon, run = tau.partition(":")
         if kind == VAL and (run or of):
             validation = open_run(run, runs) if run else sibling(of, runs)
-        elif kind not in ("oracle", "split-half") or colon:
-            raise ConfigError(f"tau {tau}: choose oracle, split-half, or val:RUN with the run of another split")
+        elif kind not in ("oracle", "split-half", "per-image") or colon:
+            raise ConfigError(
+                f"tau {tau}: choose oracle, split-half, per-image, or val:RUN with the run of another split"
+            )
         sources.append(cast("TauFrom", kind))
     return Settings(
         taus=list(dict.fromkeys(sources)),
@@ -120,6 +137,7 @@ def settings_of(
         n_resamples=n_resamples,
         by_class=by_class,
         skip_failed=skip_failed,
+        average=average,
     )
 
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from wsol.evaluation.measure import Measured, measured
 from wsol.evaluation.rows import Group, group_table
 from wsol.evaluation.shown import picture, shown
+from wsol.localization.best_of import localize_best
 from wsol.localization.localize import ImageMap, Localizations, localize
 from wsol.localization.refine import refines
 from wsol.maps.source import Loaded, RawMaps, digest
@@ -167,9 +169,12 @@ class BatchEvaluation:
         return BatchRows(batch=batch, table=table, pictures=pictures, shown=maps, failed=failed)
 
     def _scored(self, maps: RawMaps, pairs: Sequence[tuple[Variant, int]], protocols: Sequence[Protocol]) -> Scored:
-        items = [maps.image_map(variant, image) for variant, image in pairs]
+        drawn = [maps.image_maps(variant, image) for variant, image in pairs]
+        items = [several[0] for several in drawn]
         self._report_zeros(pairs, items)
-        return Scored(localize(items, protocols), [digest(item.raw) for item in items], [i.finite for i in items])
+        return Scored(
+            _localized(pairs, drawn, protocols), [digest(item.raw) for item in items], [i.finite for i in items]
+        )
 
     def _report_zeros(self, pairs: Sequence[tuple[Variant, int]], items: Sequence[ImageMap]) -> None:
         """Warn, once, of a variant that has had zeros alone when a batch of two images or more is done."""
@@ -245,4 +250,19 @@ class BatchEvaluation:
         due = frozenset().union(*batch.due.values())
         cut = any(p.name in due and (refines(p, shallow=True)) for p in self.experiment.protocols)
         masked = any(m.name in due and m.metric.info.needs & {"mask", "truth"} for m in self.experiment.metrics)
+        masked |= any("truth" in variant.info.needs for variant in self._chosen(batch))
         return ({"image"} if cut or batch.unseen else set()) | ({"mask"} if masked else set())
+
+
+def _localized(
+    pairs: Sequence[tuple[Variant, int]], drawn: Sequence[Sequence[ImageMap]], protocols: Sequence[Protocol]
+) -> dict[str, Localizations]:
+    """Boxes of each pair's map, in their order: of the best of its maps where the pair is of a ceiling."""
+    ceilings = [n for n, (variant, _) in enumerate(pairs) if "truth" in variant.info.needs]
+    others = [n for n in range(len(pairs)) if n not in set(ceilings)]
+    parts = [localize([drawn[n][0] for n in others], protocols)] if others else []
+    parts += [localize_best([drawn[n] for n in ceilings], protocols)] if ceilings else []
+    if len(parts) < 2:
+        return parts[0]
+    order = np.argsort([*others, *ceilings], kind="stable")
+    return {p.name: Localizations.joined([part[p.name] for part in parts]).take(order) for p in protocols}

@@ -10,7 +10,7 @@ import numpy as np
 
 from wsol.datasets.ranks import classification
 from wsol.localization.frame import in_stored_pixels
-from wsol.localization.localize import ImageMap, boxes_along, localize
+from wsol.localization.localize import ImageMap, boxes_along, fixed_tau, localize
 from wsol.localization.normalize import normalize
 from wsol.runs.gallery import TAUS, Picture, Shown
 
@@ -56,7 +56,7 @@ def shown(sample: Sample, variant: str, item: ImageMap, protocol: Protocol) -> S
     elif protocol.tau == "sweep":
         each = boxes_along(item, protocol, TAUS)
     else:
-        each = boxes_along(item, protocol, [float(protocol.tau)]) * len(TAUS)
+        each = boxes_along(item, protocol, [fixed_tau(item, protocol)]) * len(TAUS)
     stored = [in_stored_pixels(boxes, item.layout, space=protocol.space, side=protocol.side) for boxes in each]
     small = np.full((1, 1), 255, np.uint8) if item.full else small_map(item.raw, item.layout, sample.size_wh)
     return Shown(

@@ -25,6 +25,7 @@ from wsol.localization.one_by_one import counted_boxes, empty_table, table_one_b
 from wsol.localization.quantize import quantize_rules, rank, threshold_starts
 from wsol.localization.refine import frame_image, object_mask, refines
 from wsol.localization.steps import Steps
+from wsol.localization.threshold_rules import own_tau
 from wsol.localization.thresholds import hit_deltas, threshold_grid
 
 if TYPE_CHECKING:
@@ -142,6 +143,14 @@ def boxes_along(item: ImageMap, protocol: Protocol, taus: Sequence[float]) -> li
     return [counted_boxes(mask.astype(np.int32), 0, protocol, _component(protocol)) for mask in masks]
 
 
+def fixed_tau(item: ImageMap, protocol: Protocol) -> float:
+    """The one threshold at which a protocol that does not sweep cuts a map: as stated, or the map's by its rule."""
+    if not isinstance(protocol.tau, str) or item.full or not item.finite:
+        return 0.0 if isinstance(protocol.tau, str) else protocol.tau
+    frame = frame_of(item.boxes_xyxy, item.layout, protocol)
+    return own_tau(final_map(item.raw, item.layout, frame.size_wh, protocol), protocol)
+
+
 def _sharing(protocols: Sequence[Protocol]) -> list[list[Protocol]]:
     """Protocols with equal final maps and frames together, if their thresholds are swept over grey levels."""
     groups: dict[object, list[Protocol]] = defaultdict(list)
@@ -216,16 +225,16 @@ def _full(frames: Sequence[Frame], protocol: Protocol) -> Localizations:
             table.boxes[n] = (0, 0, *frame.size_wh)
     if table.count is not None:
         table.count[:] = 1
-    return _constant(table, protocol)
+    return constant(table, protocol)
 
 
 def _missed(maps: int, protocol: Protocol) -> Localizations:
     """Of maps that hold no numbers: IoU 0 everywhere, whatever the protocol puts in place of an empty foreground."""
-    return _constant(empty_table(maps, 1, protocol), protocol)
+    return constant(empty_table(maps, 1, protocol), protocol)
 
 
-def _constant(table: LevelTable, protocol: Protocol) -> Localizations:
-    """Of maps whose boxes are the same at every threshold."""
+def constant(table: LevelTable, protocol: Protocol) -> Localizations:
+    """Of n maps whose boxes are the same at every threshold: those of a table of one level."""
     grid = threshold_grid(protocol)
     points = np.zeros(1) if grid is None else grid
     constant = _localizations(table, np.zeros((len(table.iou), len(points)), np.int64), points, protocol)
@@ -252,8 +261,7 @@ def _at_fixed(maps: Sequence[ImageMap], frames: Sequence[Frame], protocol: Proto
     ]
     if _at_own_levels(protocol, shallow=maps[0].shallow):
         return table_one_by_one(np.stack(finals).astype(np.int32), frames, protocol, protocol.component, levels=1)
-    tau = 0.0 if protocol.tau == "sweep" else float(protocol.tau)
-    masks = [_foreground(*one, protocol, tau) for one in zip(finals, maps, frames, strict=True)]
+    masks = [_foreground(*one, protocol, own_tau(one[0], protocol)) for one in zip(finals, maps, frames, strict=True)]
     return _tables(np.stack(masks).astype(np.uint8), frames, [protocol], levels=2)[0]
 
 

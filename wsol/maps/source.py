@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from wsol.errors import ConfigError
 from wsol.localization.localize import ImageMap
 from wsol.maps.crops import merge_crops
+from wsol.maps.truth import truth_maps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from wsol.datasets.base import Dataset, Sample
     from wsol.maps.cost import VariantCost
+    from wsol.maps.truth import DrawsTruth
     from wsol.methods._variants import Variant
     from wsol.models.query import ModelQuery
     from wsol.views import Layout, View
@@ -80,17 +82,32 @@ class RawMaps:
     inputs: Sequence[Any] = ()
 
     def raw(self, variant: Variant, image: int) -> NDArray[Any]:
-        """The raw map (h, w) of one image on its canvas; `FAILED` where the method failed."""
-        if (variant.key, self.loaded[image].sample.image_id) in self.failures:
-            return FAILED
-        return merge_crops(list(self.crops(variant, image)), self.layouts[image], rule=self.view.merge)
+        """The raw map (h, w) of one image on its canvas; `FAILED` where the method failed; a ceiling's first one."""
+        return next(self._raws(variant, image))
+
+    def _raws(self, variant: Variant, image: int) -> Iterator[NDArray[Any]]:
+        one, layout, crops = self.loaded[image], self.layouts[image], list(self.crops(variant, image))
+        if (variant.key, one.sample.image_id) in self.failures:
+            yield FAILED
+        elif "truth" in variant.info.needs:
+            grids = [(crop.shape[0], crop.shape[1]) for crop in crops]
+            yield from truth_maps(cast("DrawsTruth", variant.method), one, layout, grids, merge=self.view.merge)
+        else:
+            yield merge_crops(crops, layout, rule=self.view.merge)
 
     def image_map(self, variant: Variant, image: int) -> ImageMap:
-        """One variant's map of one image, with what localization must know of both."""
+        """One variant's map of one image, with what localization must know of both; a ceiling's first one."""
+        return self._image_map(variant, image, self.raw(variant, image))
+
+    def image_maps(self, variant: Variant, image: int) -> list[ImageMap]:
+        """All maps of one image: several for a ceiling, of which the best counts, and one for every other variant."""
+        return [self._image_map(variant, image, raw) for raw in self._raws(variant, image)]
+
+    def _image_map(self, variant: Variant, image: int, raw: NDArray[Any]) -> ImageMap:
         one = self.loaded[image]
         failed = (variant.key, one.sample.image_id) in self.failures
         return ImageMap(
-            raw=self.raw(variant, image),
+            raw=raw,
             layout=self.layouts[image],
             boxes_xyxy=one.sample.boxes_xyxy,
             full=variant.info.constant_is_full and not failed,

@@ -34,8 +34,10 @@ from wsol.registry import Registry
 if TYPE_CHECKING:  # nothing here loads torch: names and facts of methods are wanted without it
     import torch
 
-Need = Literal["activations", "gradients", "head", "model", "second_derivatives", "attention", "branches", "image"]
-Role = Literal["method", "control"]
+Need = Literal[
+    "activations", "gradients", "head", "model", "second_derivatives", "attention", "branches", "image", "truth"
+]
+Role = Literal["method", "control", "ceiling"]
 
 ONE_PASS = frozenset({"activations", "gradients"})
 SECTIONS = ("Identities", "Traps")
@@ -58,7 +60,9 @@ class MethodInfo:
     joint : it receives all its layers at once and fuses them itself (`Method`).
     stochastic : draws random numbers, from (run seed, image id).
     constant_is_full : a flat map means the whole image; for all other methods it means that there is no box.
-    role : ``control`` where the map is fixed or random by design: a floor, not a competitor.
+    role : ``control`` where the map is fixed or random by design: a floor, not a competitor; ``ceiling`` where it is
+        made of what no method knows. One that needs ``truth`` gives the size of its map alone, and draws it with a
+        method `drawn` where the annotation is known (`wsol.maps.truth`).
     """
 
     key: str

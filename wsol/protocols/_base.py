@@ -26,6 +26,7 @@ from wsol.localization.normalize import normalize_rules, order_rules
 from wsol.localization.quantize import quantize_rules
 from wsol.localization.refine import refine_rules
 from wsol.localization.resize import resize_rules
+from wsol.localization.threshold_rules import threshold_rules
 from wsol.options import Count, PositiveShare, Range, Step, build, fit, option
 from wsol.registry import Registry, Rules
 from wsol.views import merge_rules, scale_rules, views
@@ -93,8 +94,10 @@ class Protocol:
     quantise: Annotated[str, quantize_rules] = option(
         "none", help="floor_uint8 is floor(255 map), none keeps floats; also written quantize", spelling="quantize"
     )
-    tau: float | Literal["sweep"] = option(
-        "sweep", help="sweep over all thresholds, or one fixed share of the map's maximum"
+    tau: float | Literal["sweep"] | Annotated[str, threshold_rules] = option(
+        "sweep",
+        help="sweep over all thresholds, one fixed share of the map's maximum, or a rule by which each map chooses its "
+        "own without boxes: otsu, or its mean",
     )
     tau_step: Step = option(
         0.001, help="step of the swept grid for quantized maps; float maps are swept at every distinct value"
@@ -209,7 +212,7 @@ class Protocol:
         component, refine = component_rules[self.component], refine_rules[self.refine]
         quantized = quantize_rules[self.quantise].levels is not None
         for problem, wrong in {
-            f"tau={self.tau} is not in [0, 1)": self.tau != "sweep" and not 0 <= self.tau < 1,
+            f"tau={self.tau} is not in [0, 1)": not isinstance(self.tau, str) and not 0 <= self.tau < 1,
             f"deltas={self.deltas} is empty": not self.deltas,
             "compare=ge needs quantise=none; quantized maps are cut with gt": self.compare == "ge" and quantized,
             "resize_uint8 needs quantise=floor_uint8": self.resize_uint8 and not quantized,
@@ -218,7 +221,7 @@ class Protocol:
                 self.connectivity not in component.connectivities
             ),
             f"component={self.component} has grey levels of its own; it needs quantise=floor_uint8 and a tau that is "
-            "not swept": component.own_levels and (not quantized or self.tau == "sweep"),
+            "not swept": component.own_levels and (not quantized or isinstance(self.tau, str)),
             f"candidates={self.candidates} is more than component={self.component} has; it needs component="
             f"{_names(k for k, r in component_rules.items() if self.candidates <= r.candidates)}": (
                 self.candidates > component.candidates

@@ -33,7 +33,7 @@ PSOL2020 = protocol(
             **NO_CUT,
             "view": f"{EVAL}: squash to 256 x 256, center crop 224 (classes too, unless --ten-crop)",
             "merge": "not used: one crop",
-            "space": f"{EVAL}: ground truth pushed through resize and crop",
+            "space": f"{EVAL}: ground truth through resize and crop, cut at the crop's edges (read at 09b435f)",
             "side": f"{EVAL}: 224",
             "resize": f"{PSEUDO}: nearest, from the grid on which the component was found",
             "resize_uint8": f"{PSEUDO}: not quantised",

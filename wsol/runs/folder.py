@@ -12,6 +12,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -98,7 +99,13 @@ class RunFolder:
         return loaded
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Write run.json; also makes this run the `latest`. Raises OutputError when the folder can't be written."""
+        """Write run.json; also makes this run the `latest`. Claims that it holds stay, whatever is written.
+
+        Raises OutputError when the folder can't be written.
+        """
+        if "claims" not in manifest and (self.path / "run.json").is_file():
+            with suppress(OutputError):  # a damaged one is written anew
+                manifest = {**manifest, **{k: v for k, v in self.manifest.items() if k == "claims"}}
         text = json.dumps(manifest, indent=1, default=str)
         write_text(self.path / "run.json", text)
 

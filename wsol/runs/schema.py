@@ -101,7 +101,7 @@ class VariantInfo:
     layers, modules : as typed and as dotted names; both empty for methods without layers.
     options : those that differ from the defaults; defaults : all of them, the method's and the fusion's.
     idle : options that do nothing in this variant, whatever their value: those of a fusion of one layer.
-    role : ``control`` where the map is fixed or random by design.
+    role : ``control`` where the map is fixed or random by design, ``ceiling`` where it is made of the ground truth.
     """
 
     key: str
@@ -113,7 +113,7 @@ class VariantInfo:
     options: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     idle: tuple[str, ...] = ()
-    role: Literal["method", "control"] = "method"
+    role: Literal["method", "control", "ceiling"] = "method"
     paper: str = ""
     year: int | None = None
     cost: str = ""

@@ -197,6 +197,7 @@ def members(name: str) -> list[str]:
         return list(PAPER)
     known = registered("method")
     infos = {key: known[key].info for key in known if "." not in key}  # a dot is in other libraries' names
+    infos = {key: info for key, info in infos.items() if info.role != "ceiling"}
     wanted: Mapping[str, Callable[[MethodInfo], bool]] = {
         "all": lambda info: True,
         "cheap": lambda info: not info.costly,

@@ -83,6 +83,9 @@ class General:
     )
     table: bool = option(True, help="print the table when done")
     tau_from: str | tuple[str, ...] | None = option("oracle", help="oracle, split-half, val or val:RUN")
+    claim: str | tuple[str, ...] | None = option(
+        None, help="written down before the rows: layercam@stage4 > gradcam@stage4 on choe2020_v2/maxboxacc_v2"
+    )
     figures: Literal["svg", "png", "pdf"] | None = option(None, help="draw what the run varies, in this format")
     profile: bool = option(False, help="print where the time went, by stage")
     gallery: Annotated[int, Range(0, 1_000_000)] = option(60, help="images kept with their maps for `wsol report`")

@@ -78,7 +78,7 @@ def holds_path(word: Word) -> bool:
 def moves_no_number(word: Word) -> bool:
     """Whether a setting only says where things are, or what is shown."""
     places = word.group in ("dataset", "paths") and holds_path(word)
-    return places or word.group == "engine" or word.key in ("table", "gallery")
+    return places or word.group == "engine" or word.key in ("table", "gallery", "claim")
 
 
 def chosen(words: Iterable[Word], group: str) -> list[str]:
@@ -157,6 +157,8 @@ def readable(word: Word, *, multirun: bool) -> Word:
     """A setting as Hydra's grammar has it, paths quoted. Raises ConfigError."""
     if word.value is not None and holds_path(word):
         word = replace(word, value=_path(word.value, multirun=multirun))
+    if word.value is not None and word.key == "claim":
+        word = replace(word, value=_claims(word.value))
     parsed(str(word))
     return word
 
@@ -192,6 +194,15 @@ def _path(value: str, *, multirun: bool) -> str:
         return value
     several = multirun and "," in value and not Path(value).expanduser().exists()
     return ",".join(map(quoted, split(value))) if several else quoted(value)
+
+
+def _claims(value: str) -> str:
+    """A claim in quotes, or a list of them; they are made of signs that Hydra's grammar has for itself."""
+    if value == "null" or re.fullmatch(r"'.*'|\".*\"", value):
+        return value
+    if value.startswith("[") and value.endswith("]"):
+        return f"[{','.join(quoted(one.strip(chr(39) + chr(34))) for one in split(value[1:-1]))}]"
+    return quoted(value)
 
 
 def quoted(text: str) -> str:

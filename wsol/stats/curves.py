@@ -69,6 +69,10 @@ class Curves:
         reached = np.add.reduceat(self.breaks <= x, self.offsets[:-1], dtype=np.int64) if self.n else self.offsets[:0]
         return self.values[self.offsets[:-1] + reached - 1]
 
+    def tops(self) -> NDArray[np.float64]:
+        """(n,) the highest IoU of each image over all thresholds: what a threshold of its own would give it."""
+        return np.maximum.reduceat(self.values, self.offsets[:-1]) if self.n else self.values[:0]
+
     def take(self, images: ArrayLike) -> Curves:
         """The curves of some images (indices or a boolean mask), in the order asked for: a slice of a table."""
         chosen = np.arange(self.n)[np.asarray(images)]

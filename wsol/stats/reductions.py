@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wsol.errors import unknown
+from wsol.stats.pooled import best_share, class_iou
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -196,4 +197,6 @@ _known: dict[str, Reduction] = {
     "two_class_iou": _two_class_iou,
     "adcc_of_means": _adcc_of_means,
     "mean_average_precision": _mean_average_precision,
+    "best_share": best_share,
+    "class_iou": class_iou,
 }

@@ -51,16 +51,16 @@ STYLE: Any = {
 def styles(variants: Mapping[str, VariantInfo]) -> dict[str, tuple[int, int]]:
     """A color and a dash for each variant: what varies decides the color.
 
-    One color per method (-1 for controls) and dashes by layers and options; in an ablation, where methods have two
-    variants or more on average, one color per variant.
+    One color per method (-1 for controls and ceilings) and dashes by layers and options; in an ablation, where methods
+    have two variants or more on average, one color per variant.
     """
-    methods = [variant.method for variant in variants.values() if variant.role != "control"]
+    methods = [variant.method for variant in variants.values() if variant.role == "method"]
     ablation = len(methods) >= 2 * len(set(methods))
     colors: dict[str, int] = {}
     dashes: dict[str, int] = {}
     chosen = {}
     for key, variant in variants.items():
-        shared = "" if variant.role == "control" else key if ablation else variant.method
+        shared = "" if variant.role != "method" else key if ablation else variant.method
         if shared:
             colors.setdefault(shared, len(colors))
         chosen[key] = (colors.get(shared, -1), dashes.setdefault(shared, 0))

@@ -60,7 +60,7 @@ def aliases(tables: Mapping[str, pa.Table], about: About) -> Aliases:
     def place(key: str) -> tuple[int, bool, int, int, str]:
         # most images first: a variant evaluated on all of them is never named after one evaluated on a few
         variant = about.variants[key]
-        return -len(tables[key]), variant.role == "control", variant.year or 9999, len(variant.options), key
+        return -len(tables[key]), variant.role != "method", variant.year or 9999, len(variant.options), key
 
     for key in sorted(tables, key=place):
         verdicts = {other: compared.equal(key, other) for other in first}
@@ -77,7 +77,7 @@ def aliases(tables: Mapping[str, pa.Table], about: About) -> Aliases:
 
 def repeated(table: pa.Table, variant: VariantInfo) -> int:
     """On how many images a method gave one and the same map, an all-zero one for instance; 0 where that is rare."""
-    if variant.role == "control" or DIGEST not in table.column_names:
+    if variant.role != "method" or DIGEST not in table.column_names:
         return 0
     digests = [d for d, bad in zip(table[DIGEST].to_pylist(), failed(table), strict=True) if d and not bad]
     count = max(Counter(digests).values(), default=0)

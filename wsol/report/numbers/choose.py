@@ -12,6 +12,7 @@ from wsol.grammar import same_choice
 from wsol.report.numbers.lines import Key, Line, check_fields, value_of
 from wsol.report.numbers.names import natural, short_name
 from wsol.report.numbers.quantity import Cell
+from wsol.report.numbers.reachable import shares_behind
 
 if TYPE_CHECKING:
     from wsol.runs.schema import ProtocolInfo, VariantInfo
@@ -54,7 +55,7 @@ def chosen_keys(cells: Mapping[Key, Cell], protocols: Protocols, choice: Choice)
     ------
     UnknownName : a metric or protocol that isn't there, with the nearest that is.
     """
-    known = sorted(cells, key=lambda key: key[0] not in protocols)  # stable
+    known = shares_behind(sorted(cells, key=lambda key: key[0] not in protocols))  # stable
     if choice.protocols:
         measures = list(dict.fromkeys(key[0] for key in known))
         wanted = {name for asked in choice.protocols for name in _meant(asked, measures, protocols)}

@@ -47,6 +47,11 @@ class Line:
         return self.about if self.about is not None and self.about.id == self.name else None
 
     @property
+    def ceiling(self) -> bool:
+        """Whether it is made of the ground truth: no competitor, and no floor either."""
+        return self.about is not None and self.about.role == "ceiling" and "method" in self.fields
+
+    @property
     def defaults(self) -> Mapping[str, Any]:
         """All options of its method with their defaults; none where it stands for several methods."""
         return self.about.defaults if self.about is not None and "method" in self.fields else {}
@@ -153,7 +158,7 @@ def _of_run(summary: Summary) -> list[Line]:
                     fields={**about.options, **inherited, **about_line},
                     cells=cells[variant, part],
                     costs=summary.costs[variant],
-                    control=about.role == "control",
+                    control=about.role != "method",
                     same_as=summary.variants[summary.same[variant]].id if variant in summary.same else "",
                     about=about,
                 )
@@ -224,6 +229,7 @@ def _averaged(cells: Sequence[Cell]) -> Cell:
         tau=first.tau if first.tau_source == "fixed" else (),
         tau_source=first.tau_source,
         chosen_on=first.chosen_on,
+        own_rule=first.own_rule,
         slice_=first.slice,
         images=first.images,
     )

@@ -12,7 +12,17 @@ import numpy as np
 from wsol.errors import DataError
 from wsol.report.numbers.failures import prepared, without_value
 from wsol.report.numbers.quantity import Cell, cell_of, without_number
-from wsol.report.numbers.rows import boxes_of, curves_of, images_of, is_swept, numbers, rank_depth, rows_of, tau_of
+from wsol.report.numbers.rows import (
+    boxes_of,
+    curves_of,
+    images_of,
+    is_swept,
+    numbers,
+    own_rule,
+    rank_depth,
+    rows_of,
+    tau_of,
+)
 from wsol.stats.bootstrap import Draws, average, class_weights, draw_best, draw_class_mean, draw_mean
 from wsol.stats.heldout import choose, evaluate, split_half
 
@@ -161,7 +171,11 @@ class Held:
 
 
 def _held(subject: Subject, curves: Curves, delta: float, source: TauFrom, settings: Settings) -> Held:
-    """Hits at a fixed threshold, or at one that was chosen on other images."""
+    """Hits at a fixed threshold, at one that was chosen on other images, or at each image's own best one."""
+    if source == "per-image":
+        best = curves.tops()
+        alone, counted = (best >= delta if rule else best > delta for rule in (subject.ge, subject.topk_ge))
+        return Held(alone, counted, ())
     ge, weights = subject.ge, class_weights(subject.rows["label"].to_numpy()) if subject.by_class else None
     if source == "split-half":
         halves, topk = (
@@ -218,9 +232,10 @@ def _accuracies(
                 draws,
                 variant=subject.variant,
                 quantity=quantity,
-                tau=tuple(tau_of(t, subject.protocol) for t in draws.tau),
+                tau=() if own_rule(subject.protocol) else tuple(tau_of(t, subject.protocol) for t in draws.tau),
                 tau_source=source,
                 chosen_on=chosen_on if source == "val" else "",
+                own_rule=own_rule(subject.protocol),
                 slice_=slice_,
                 images=images,
             )
@@ -253,9 +268,19 @@ def _at_best(subject: Subject, best: Draws, source: TauFrom, settings: Settings)
         if bad := without_value(rows, quantity, [column]):
             cells.append(without_number(subject.variant, quantity, n=len(rows), failed=bad))
         elif not rows[column].null_count:
-            draws = draw_mean(boxes_of(rows, subject.protocol.name, tau), settings.resamples(rows))
+            draws = draw_mean(
+                boxes_of(rows, subject.protocol.name, tau if np.isfinite(tau) else 0.0), settings.resamples(rows)
+            )
             cells.append(
-                cell_of(draws, variant=subject.variant, quantity=quantity, tau=(tau,), tau_source=source, images=images)
+                cell_of(
+                    draws,
+                    variant=subject.variant,
+                    quantity=quantity,
+                    tau=(tau,) if np.isfinite(tau) else (),
+                    tau_source=source,
+                    own_rule=own_rule(subject.protocol),
+                    images=images,
+                )
             )
     return cells
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from wsol.runs.schema import Quantity
     from wsol.stats.bootstrap import Draws
 
-    TauFrom = Literal["oracle", "split-half", "val", "fixed", ""]
+    TauFrom = Literal["oracle", "split-half", "val", "per-image", "fixed", ""]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,8 @@ class Cell:
     ----------
     quantity : what it is; value, low, high : with `percent`, 0 to 100, else in its own unit.
     tau : the threshold(s) it was taken at, where there is one; `tau_source` says where that came from: fixed by the
-        protocol, best on these images (``oracle``), on their other half, or on those of the run `chosen_on`.
+        protocol, best on these images (``oracle``), on their other half, or on those of the run `chosen_on`, or for
+        each image on its own (``per-image``). It is empty where the protocol's rule `own_rule` gives each map its own.
     slice : which part of the images, ``""`` for all.
     images : stands for the images and their order; cells with equal ones can be compared image by image.
     failed : images that failed and for which the quantity has no worst value: then there is no number.
@@ -42,6 +43,7 @@ class Cell:
     tau: tuple[float, ...] = ()
     tau_source: TauFrom = ""
     chosen_on: str = ""
+    own_rule: str = ""
     slice: str = ""
     images: str = ""
     failed: int = 0
@@ -85,7 +87,8 @@ class Cell:
             "oracle": f"best on {'all' if self.slice else 'these'} images",
             "split-half": "best on the other half of the images",
             "val": f"best on {self.chosen_on}",
-            "fixed": f"fixed {self.tau[0]:g}" if self.tau else "",
+            "per-image": "best of each image alone, by its ground truth",
+            "fixed": self.own_rule or (f"fixed {self.tau[0]:g}" if self.tau else ""),
             "": "",
         }[self.tau_source]
 
@@ -98,6 +101,7 @@ def cell_of(
     tau: tuple[float, ...] = (),
     tau_source: TauFrom = "",
     chosen_on: str = "",
+    own_rule: str = "",
     slice_: str = "",
     images: str = "",
     not_finite: int = 0,
@@ -123,6 +127,7 @@ def cell_of(
         tau=tau,
         tau_source=tau_source,
         chosen_on=chosen_on,
+        own_rule=own_rule,
         slice=slice_,
         images=images,
         not_finite=not_finite,

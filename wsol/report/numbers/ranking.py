@@ -31,9 +31,10 @@ def places(lines: Sequence[Line], key: Key) -> Mapping[int, Place]:
     """By index of the line, its place in the column; lines are compared with those of the same images only.
 
     Variants that equal another by algebra (`Line.same_as`) take no part: they would tie with it for no news. Neither do
-    variants that saw a sample of the images: their rank among few would stand beside ranks among all.
+    ceilings, which know the ground truth, nor variants that saw a sample of the images: their rank among few would
+    stand beside ranks among all.
     """
-    taking = [n for n, line in enumerate(lines) if key in line.cells and not line.same_as]
+    taking = [n for n, line in enumerate(lines) if key in line.cells and not line.same_as and not line.ceiling]
     taking = [n for n in taking if lines[n].cells[key].draws is not None]
     most: dict[tuple[str, str], int] = {}
     for n in taking:

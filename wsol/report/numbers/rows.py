@@ -102,10 +102,16 @@ def is_swept(protocol: ProtocolInfo) -> bool:
     return bool(protocol.knobs["tau"] == "sweep")
 
 
+def own_rule(protocol: ProtocolInfo) -> str:
+    """The rule by which each map chooses its own threshold, or ``""``."""
+    tau = protocol.knobs["tau"]
+    return tau if isinstance(tau, str) and tau != "sweep" else ""
+
+
 def tau_of(position: float, protocol: ProtocolInfo) -> float:
-    """A position on `curves_of` as a threshold in [0, 1)."""
+    """A position on `curves_of` as a threshold in [0, 1); NaN where a rule gives each map its own."""
     if not is_swept(protocol):
-        return float(protocol.knobs["tau"])
+        return float("nan") if own_rule(protocol) else float(protocol.knobs["tau"])
     return protocol.grid[int(position)] if protocol.grid else float(position)
 
 

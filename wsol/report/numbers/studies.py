@@ -171,7 +171,7 @@ def knob_study(protocols: Mapping[str, ProtocolInfo]) -> KnobStudy | None:
     for base in protocols:
         changes = {name: p.changes for name, p in protocols.items() if p.preset == base and p.changes}
         if len(changes) >= FEWEST and len(changes) == len(protocols) - 1:
-            over_tau = all(c.keys() == {"tau"} and c["tau"] != "sweep" for c in changes.values())
+            over_tau = all(c.keys() == {"tau"} and not isinstance(c["tau"], str) for c in changes.values())
             taus = {name: float(c["tau"]) for name, c in changes.items()} if over_tau else {}
             named = {name: in_words(c) for name, c in changes.items()}
             return KnobStudy(base, dict(sorted(named.items(), key=lambda pair: natural(pair[1]))), taus)

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from wsol.errors import DataError
 from wsol.registry import load_plugin
 from wsol.report.numbers.aliases import aliases, repeated
+from wsol.report.numbers.averaged import averaged
 from wsol.report.numbers.failures import Failures, failed, failures, prepared, without_value, worst_of
 from wsol.report.numbers.lines import lines_of
 from wsol.report.numbers.localization import LONG, Subject, Validation, localization
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from wsol.report.numbers.names import Measures
     from wsol.report.numbers.quantity import TauFrom
     from wsol.runs.folder import RunFolder
-    from wsol.runs.schema import About, MetricInfo, ProtocolInfo, Quantity, RunInfo, VariantInfo
+    from wsol.runs.schema import About, Average, MetricInfo, ProtocolInfo, Quantity, RunInfo, VariantInfo
 
     Slices = Mapping[str, NDArray[np.bool_]]
 
@@ -51,9 +52,11 @@ class Settings:
     Attributes
     ----------
     taus : where swept protocols take their threshold from: ``oracle`` (best on the images it is reported on),
-        ``split-half`` (best on the other half), ``val`` (best on `validation`); several make several cells.
+        ``split-half`` (best on the other half), ``val`` (best on `validation`), ``per-image`` (best of each image
+        alone); several make several cells.
     by_class : resample whole classes: intervals for other classes, not just other images.
     skip_failed : leave failed images out; else they count as the worst value there is.
+    average : of accuracies, over ``images`` or ``classes``, whatever their protocols say; None for what they say.
     """
 
     taus: Sequence[TauFrom] = ("oracle",)
@@ -62,6 +65,7 @@ class Settings:
     seed: int = 0
     by_class: bool = False
     skip_failed: bool = False
+    average: Average | None = None
 
     @property
     def validation_name(self) -> str:
@@ -145,7 +149,7 @@ def summarize(
     """
     settings = settings or Settings(**chosen)
     stored = folder.tables(variants, without=LONG)
-    about = _without_trivial(folder, stored)
+    about = averaged(_without_trivial(folder, stored), settings.average)
     if images is not None:
         wanted = pa.array(list(images), pa.string())
         stored = {key: t.filter(pc.is_in(t["image_id"], wanted)) for key, t in stored.items()}

@@ -112,7 +112,9 @@ def _histograms(data: ReportData) -> list[dict[str, Any]]:
     for name, protocol in data.summary.protocols.items():
         found = {key: iou_histogram(rows, protocol) for key, rows in data.of_protocol(name)}
         counts = [found[key][0].tolist() if key in found else None for key in data.variants]
-        taus = [_short(found[key][1]) if key in found else None for key in data.variants]
+        taus = [
+            _short(found[key][1]) if key in found and math.isfinite(found[key][1]) else None for key in data.variants
+        ]  # none where each map has its own
         plots.append({"protocol": name, "counts": counts, "taus": taus, "deltas": list(protocol.knobs["deltas"])})
     return plots
 

@@ -10,7 +10,9 @@ from wsol.report.numbers.aliases import FEWEST
 from wsol.report.numbers.choose import cell_at
 from wsol.report.numbers.lines import apart_from_seed, grouped, run_fields
 from wsol.report.numbers.quantity import Cell
+from wsol.report.tables.notes import ceilings, reaveraged
 from wsol.report.tables.text import interval, number
+from wsol.report.tables.verdicts import verdicts
 from wsol.stats.draws import INTERVALS
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ def footer(
     costed: bool = True,
 ) -> list[str]:
     """What a reader must know to compare; `costed` where there are columns of costs."""
-    notes = [_data(group) for group in grouped(summaries, apart_from_seed)]
+    notes = verdicts(summaries)
+    notes += [_data(group) for group in grouped(summaries, apart_from_seed)]
     notes += dict.fromkeys(note for s in summaries for note in s.info.notes)
     if not all(s.info.trained for s in summaries):
         notes.append("The weights are random: such rows show what the protocol scores without any training.")
@@ -41,8 +44,10 @@ def footer(
     if protocols:
         sources = _sources([cell_at(lines, key) for key in keys])
         notes.append(f"Protocol{'s' * (len(protocols) > 1)}: {_listed(protocols)}; threshold: {sources}.")
+    notes += reaveraged(protocols.values())
     notes += [found.sentence(s.variants[key].id) for s in summaries for key, found in s.failures.items()]
     notes += [sentence for s in summaries for sentence in _about_maps(s)]
+    notes += ceilings(lines)
     shown = [line.cells[key] for line in lines for key in keys if key in line.cells]
     notes += dict.fromkeys(
         f"{cell.variant}: {cell.not_finite} of {cell.n} values of {cell.label} are not finite; they count as the worst."

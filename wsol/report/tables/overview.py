@@ -107,7 +107,7 @@ def overview(
     )
     if bases:
         notes.append("Numbers of the baseline itself, and of rows on other images than its own, are not differences.")
-    if ranks and any(n not in ranks and not row.same_as for n, row in enumerate(rows)):
+    if ranks and any(n not in ranks and not row.same_as and not row.ceiling for n, row in enumerate(rows)):
         notes.append("No rank: nothing of the same images to compare with, or no number.")
     notes += [] if varying else [_same_sizes(keys, [next(iter(found)) for found in sizes], lines)]
     most = max((row.cells[best_by].n for row in rows if best_by in row.cells), default=0) if best_by else 0
@@ -166,7 +166,8 @@ def unmarked_notes(columns: Iterable[tuple[str, Sequence[Line], Key]]) -> list[s
     """Why columns of (title, lines, key) have no marks, and which of them compare only some of their lines."""
     plain, equal, apart = list[str](), list[str](), list[str]()
     for name, rows, key in columns:
-        taking = [row for row in rows if key in row.cells and not row.same_as and row.cells[key].draws is not None]
+        taking = [row for row in rows if key in row.cells and not row.same_as and not row.ceiling]
+        taking = [row for row in taking if row.cells[key].draws is not None]
         found = places(rows, key)
         if len(taking) < 2:
             continue

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from wsol.errors import ConfigError
 from wsol.report.numbers.choose import NOTHING, Choice, baselines, headline, keys_of, worth
 from wsol.report.numbers.lines import Line, group_lines, grouped, lines_of
+from wsol.report.numbers.reachable import with_reachable
 from wsol.report.numbers.records import records
 from wsol.report.numbers.studies import knob_study
 from wsol.report.tables.footer import beside, footer
@@ -33,12 +34,14 @@ class Layout:
     ----------
     pivot : fields whose values become columns of one metric; ``auto`` takes what differs between runs, else layers.
     pick_best : groups show their best line, not the mean over their lines.
+    reachable : show accuracies as a share of the ceiling's, too.
     """
 
     choice: Choice = field(default_factory=Choice)
     pivot: Sequence[str] = ()
     pick_best: bool = False
     by_class: bool = False
+    reachable: bool = False
 
 
 def show(
@@ -109,6 +112,8 @@ def _measures(summaries: Sequence[Summary]) -> Measures:
 
 def _lines(summaries: Sequence[Summary], layout: Layout) -> list[Line]:
     lines, choice = lines_of(summaries), layout.choice
+    if layout.reachable:
+        lines = with_reachable(lines)
     if not choice.by or layout.pivot:
         return lines
     pick = None

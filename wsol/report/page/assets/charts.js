@@ -173,7 +173,7 @@ function histogramFigure() {
       + `δ 0.5, for the variants chosen above. Lines mark δ ${plots[chosen].deltas.join(", ")}.`],
     numbers: () => [["Variant", "τ", ...Array.from({ length: DATA.bins }, (_, b) => (b / DATA.bins).toFixed(2))],
       ...VARIANTS.map((_, v) => v).filter((v) => plots[chosen].counts[v])
-        .map((v) => [nameOf(v), plots[chosen].taus[v].toFixed(3), ...plots[chosen].counts[v].map(String)])],
+        .map((v) => [nameOf(v), plots[chosen].taus[v]?.toFixed(3) ?? "each its own", ...plots[chosen].counts[v].map(String)])],
   });
 }
 
