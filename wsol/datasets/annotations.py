@@ -14,10 +14,10 @@ import numpy as np
 from wsol.datasets.arrays import Npz
 from wsol.datasets.base import Dataset, Sample
 from wsol.datasets.checks import check_mask
-from wsol.datasets.files import existing, is_folder
 from wsol.datasets.formats.coco import Coco
 from wsol.datasets.formats.folder import Folder
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation
+from wsol.datasets.paths import existing, is_folder
 from wsol.errors import DataError
 
 if TYPE_CHECKING:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from wsol.datasets import checks, files
+from wsol.datasets import checks, paths
 from wsol.datasets.base import Sample
+from wsol.datasets.contents import contents_of
 from wsol.datasets.fields import check_unique, short
-from wsol.datasets.files import FileDataset
+from wsol.datasets.files import UNREADABLE, FileDataset
 from wsol.datasets.listing import is_there
 from wsol.datasets.masks import tight_box
 from wsol.errors import DataError
@@ -129,7 +130,7 @@ class TreeDataset(FileDataset):
     @cached_property
     def folder(self) -> Path:
         """The root, which must be there."""
-        return files.existing(self.root, option="dataset.root", folder=True)
+        return paths.existing(self.root, option="dataset.root", folder=True)
 
     def first_of(self, *names: str) -> Path | None:
         """The first of these files below the root that is there."""
@@ -186,8 +187,8 @@ class TreeDataset(FileDataset):
         for what, names in (("images", images), ("masks", [e.mask_file for e in entries if e.mask_file])):
             unique = dict.fromkeys(names)
             if not self.outside:
-                files.check_inside(unique)
-            files.check_present(self.folder, unique, option="dataset.root", what=what, outside=self.outside)
+                paths.check_inside(unique)
+            paths.check_present(self.folder, unique, option="dataset.root", what=what, outside=self.outside)
 
     def _sizes(self, entries: Sequence[Entry]) -> list[tuple[int, int]]:
         unknown = list(dict.fromkeys(e.file for e in entries if e.size_wh is None))
@@ -198,7 +199,7 @@ class TreeDataset(FileDataset):
         return [e.size_wh or known[e.file] for e in entries]
 
     def _with_box_of_mask(self, entry: Entry, size_wh: tuple[int, int]) -> Entry:
-        mask = None if entry.boxes or size_wh == files.UNREADABLE else self.entry_mask(entry, size_wh)
+        mask = None if entry.boxes or size_wh == UNREADABLE else self.entry_mask(entry, size_wh)
         if mask is None:
             return entry
         box = tight_box(mask == 1)
@@ -214,11 +215,11 @@ class TreeDataset(FileDataset):
         names = dict.fromkeys(self.file_name(sample) for sample in self.samples())
         if (pack := self.pack) is not None:
             return {name: pack.digest(name) for name in names}
-        return files.contents_of(self.folder, names)
+        return contents_of(self.folder, names)
 
     @cached_property
     def _mask_contents(self) -> dict[str, str]:
-        return files.contents_of(self.folder, [e.mask_file for e in self._rows.values() if e.mask_file])
+        return contents_of(self.folder, [e.mask_file for e in self._rows.values() if e.mask_file])
 
     def details(self) -> Sequence[str]:
         return [self._mask_stamp(sample) for sample in self.samples()]
@@ -237,5 +238,5 @@ def header_size(content: bytes, name: str, *, upright: bool) -> tuple[int, int]:
 
     try:
         return image_size(io.BytesIO(content), upright=upright)
-    except Exception as error:  # as in `wsol.datasets.files.as_rgb`
+    except Exception as error:  # as in `wsol.datasets.image_files.as_rgb`
         raise DataError(f"image {short(name)} can't be read ({type(error).__name__})") from error

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wsol.datasets.base import datasets
-from wsol.datasets.files import existing, is_folder
 from wsol.datasets.listing import listing
+from wsol.datasets.paths import existing, is_folder
 from wsol.errors import ConfigError, DataError
 from wsol.grammar import parse, spell, split
 from wsol.settings import choices

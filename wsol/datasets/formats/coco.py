@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
-from wsol.datasets import checks, files
+from wsol.datasets import checks, paths
 from wsol.datasets.base import Sample, dataset
 from wsol.datasets.fields import Side, Whole, check_unique, read_json, short
 from wsol.datasets.files import FileDataset
@@ -136,7 +136,7 @@ class Coco(FileDataset):
 
     @cached_property
     def _file(self) -> CocoFile:
-        path = files.existing(self.annotations, option="dataset.annotations", folder=False)
+        path = paths.existing(self.annotations, option="dataset.annotations", folder=False)
         content = read_json(path, CocoFile, what="a COCO annotation file")
         _check_tables(content, path)
         return content

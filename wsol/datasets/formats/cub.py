@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from wsol.datasets import checks, files
+from wsol.datasets import checks, paths
 from wsol.datasets.base import Sample, dataset
 from wsol.datasets.fields import Whole, check_unique, each_as, read_lines, short
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation
@@ -84,7 +84,7 @@ class Cub(WsolEvaluation):
 
     @cached_property
     def _folder(self) -> Path:
-        folder = files.existing(self.metadata, option="dataset.metadata", folder=True)
+        folder = paths.existing(self.metadata, option="dataset.metadata", folder=True)
         return folder if (folder / IMAGES).is_file() else super()._folder
 
     @cached_property

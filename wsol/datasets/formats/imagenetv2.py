@@ -10,9 +10,10 @@ from typing import ClassVar, Literal
 
 from wsol.datasets.base import dataset
 from wsol.datasets.fields import Whole, read_table, short
-from wsol.datasets.files import existing, header_sizes
 from wsol.datasets.formats.wsolevaluation import LIST, WsolEvaluation
+from wsol.datasets.image_files import header_sizes
 from wsol.datasets.listing import listing
+from wsol.datasets.paths import existing
 from wsol.errors import DataError, unknown
 from wsol.options import option
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from wsol.datasets import checks, files
+from wsol.datasets import checks, paths
 from wsol.datasets.base import Sample, dataset
+from wsol.datasets.contents import contents_of
 from wsol.datasets.fields import Whole, check_unique, each_as, read_lines, short
 from wsol.datasets.files import FileDataset
+from wsol.datasets.image_files import as_mask, header_sizes
 from wsol.datasets.listing import is_there, listing
 from wsol.errors import DataError
 from wsol.options import option
@@ -90,14 +92,14 @@ class WsolEvaluation(FileDataset):
 
     @cached_property
     def _mask_contents(self) -> dict[str, str]:
-        return files.contents_of(self.masks, self._mask_names())
+        return contents_of(self.masks, self._mask_names())
 
     def _mask_names(self) -> list[str]:
         return sorted({name for pairs in self._mask_files.values() for pair in pairs for name in pair if name})
 
     @cached_property
     def _folder(self) -> Path:
-        folder = files.existing(self.metadata, option="dataset.metadata", folder=True)
+        folder = paths.existing(self.metadata, option="dataset.metadata", folder=True)
         if not self.split or (folder.name == self.split and (folder / LIST).is_file()):
             return folder
         places = (folder / self.split, folder.parent / self.split)
@@ -147,7 +149,7 @@ class WsolEvaluation(FileDataset):
             return self.sizes_of(images, [self._file_of(i) for i in ids])
         if self._mask_files and self.masks is not None:  # maps that are scored without their images
             self._check_masks()
-            return files.header_sizes(Path(self.masks).expanduser(), [self._mask_files[i][0][0] for i in ids])
+            return header_sizes(Path(self.masks).expanduser(), [self._mask_files[i][0][0] for i in ids])
         raise DataError(
             f"{self._folder / 'image_sizes.txt'} is empty, so sizes are unknown: name the folder of the images, "
             "or of the masks"
@@ -176,18 +178,18 @@ class WsolEvaluation(FileDataset):
     def _check_masks(self) -> None:
         names = self._mask_names()
         if not self.outside:
-            files.check_inside(names)
+            paths.check_inside(names)
         if self.masks is not None:
-            folder = files.existing(self.masks, option="dataset.masks", folder=True)
-            files.check_present(folder, names, option="dataset.masks", what="masks", outside=self.outside)
+            folder = paths.existing(self.masks, option="dataset.masks", folder=True)
+            paths.check_present(folder, names, option="dataset.masks", what="masks", outside=self.outside)
 
     def _read_mask(self, name: str, sample: Sample) -> NDArray[np.bool_]:
         path = Path(str(self.masks)).expanduser() / name
         content = self.unchanged(path, name, self._mask_contents if "_mask_contents" in self.__dict__ else {})
-        return files.as_mask(content, path, image_id=sample.image_id)  # any level, the reference's "> 0.5"
+        return as_mask(content, path, image_id=sample.image_id)  # any level, the reference's "> 0.5"
 
     def _file(self, name: str) -> Path:
-        return files.existing(str(self._folder / name), option="dataset.metadata", folder=False)
+        return paths.existing(str(self._folder / name), option="dataset.metadata", folder=False)
 
     def _by_image(self, name: str, numbers: int, hint: Any) -> dict[str, tuple[int, ...]]:
         """The lines of a file by image, each listed once."""
