@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from wsol.datasets.base import Dataset, Sample
-from wsol.datasets.contents import content_digest, contents_of
+from wsol.datasets.contents import ABSENT, contents_of
 from wsol.datasets.decoding import Decoded, decode_all
-from wsol.datasets.fields import read_bytes, short
-from wsol.datasets.image_files import as_rgb, decoded_image, header_sizes
+from wsol.datasets.fields import short
+from wsol.datasets.image_files import SKIP, as_rgb, decoded_image, decoded_mask, header_sizes, read_unchanged
 from wsol.datasets.paths import check_inside, check_present, existing
 from wsol.errors import DataError
 from wsol.options import option
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SKIP = "; dataset.damaged=skip leaves such images out"
 UNREADABLE = (13_377, 13_377)  # of an image that will be left out: the largest square there is, so that boxes fit
 
 
@@ -42,8 +41,8 @@ class FileDataset(Dataset):
     )
     damaged: Literal["fail", "skip"] = option(
         "fail",
-        help="an image that can't be decoded: fail, or skip: decode each image once beforehand, leave the damaged ones "
-        "out of all rows and say so under the table",
+        help="an image or a mask that can't be decoded: fail, or skip: decode each file once beforehand, leave images "
+        "that are damaged, or whose mask is, out of all rows and say so under the table",
     )
     outside: bool = option(False, help="allow file names (../a.jpg, /data/a.jpg) and links that leave the folder")
 
@@ -56,7 +55,7 @@ class FileDataset(Dataset):
             raise DataError("dataset.images=null: there are only sizes and boxes; name the folder of the images")
         name = self.file_name(sample)
         path = Path(self.images).expanduser() / name
-        content = self.unchanged(path, name, self._contents if "_contents" in self.__dict__ else {})
+        content = self.content_of(name, self._contents if "_contents" in self.__dict__ else {})
         image, turned = as_rgb(content, path, image_id=name, upright=self.upright, otherwise=SKIP)
         if image.size != sample.size_wh:
             stored, annotated = ("x".join(map(str, size)) for size in (image.size, sample.size_wh))
@@ -81,14 +80,9 @@ class FileDataset(Dataset):
         """The image that the log was warned of."""
         return []
 
-    def unchanged(self, path: Path, name: str, contents: Mapping[str, str]) -> bytes:
-        """A file's content. Raises DataError where it is not what it was when `contents` were taken."""
-        if not path.is_file():
-            raise DataError(f"image {short(name)} is missing: there is no file {path}")
-        content = read_bytes(path)
-        if contents.get(name, known := content_digest(content)) != known:
-            raise DataError(f"image {short(name)} was changed during the run: {path}; start the command again")
-        return content
+    def content_of(self, name: str, known: Mapping[str, str]) -> bytes:
+        """The bytes of an image file. Raises DataError where it is not what `known` digests say."""
+        return read_unchanged(Path(str(self.images)).expanduser() / name, name, known, what="image")
 
     def present(self, names: Iterable[str]) -> Path | None:
         """The folder of the images, which must hold these files; None where there is none. Raises DataError."""
@@ -112,33 +106,62 @@ class FileDataset(Dataset):
     def samples(self) -> Sequence[Sample]:
         return self._sound if self.damaged == "skip" else super().samples()
 
+    def mask_files(self) -> Mapping[str, Sequence[str]]:
+        """By image id, the files of its mask, relative to `mask_folder`; empty where there are none."""
+        return {}
+
+    @property
+    def mask_folder(self) -> Path | None:
+        """The folder of the mask files; None where there are none."""
+        return None
+
+    def mask_content(self, name: str) -> bytes:
+        """The bytes of a mask file. Raises DataError where it is missing or was changed during the run."""
+        assert self.mask_folder is not None
+        known = self._mask_contents if "_mask_contents" in self.__dict__ else {}
+        return read_unchanged(self.mask_folder / name, name, known, what="mask")
+
     def decoded(self) -> Mapping[str, Decoded]:
         """By file name, what decoding gives: a size, or the damage; each image is decoded once, or was before."""
         return self._decoded
 
+    def decoded_masks(self) -> Mapping[str, Decoded]:
+        """As `decoded`, of the mask files."""
+        return self._decoded_masks
+
     def notes(self) -> Sequence[str]:
-        notes = super().notes()
-        if self.damaged == "fail" or not self._damaged:
-            return notes
-        count, (first, reason) = len(self._damaged), next(iter(self._damaged.items()))
-        images = f"{count} damaged image{'s are' if count > 1 else ' is'}"
-        return (*notes, f"{images} left out of all rows (dataset.damaged=skip), first {short(first)} ({reason}).")
+        return (*super().notes(), *(self._damage_notes if self.damaged == "skip" else ()))
 
     @cached_property
     def _sound(self) -> tuple[Sample, ...]:
         samples = super().samples()
-        sound = tuple(sample for sample in samples if self.file_name(sample) not in self._damaged)
+        sound = tuple(sample for sample in samples if not self._is_damaged(sample))
         if not sound:
-            first, reason = next(iter(self._damaged.items()))
+            first, reason = next(iter((self._damaged | self._damaged_masks).items()))
             raise DataError(f"all {len(samples)} images are damaged, first {short(first)} ({reason})")
-        if self._damaged:
-            log.warning("%s", self.notes()[-1])
+        for note in self._damage_notes:
+            log.warning("%s", note)
         return sound
+
+    @property
+    def _damage_notes(self) -> Sequence[str]:
+        notes = [_left_out(self._damaged, "image")] if self._damaged else []
+        return [*notes, _left_out(self._damaged_masks, "mask", with_image=True)] if self._damaged_masks else notes
+
+    def _is_damaged(self, sample: Sample) -> bool:
+        masks = self._masks_listed.get(sample.image_id, ())
+        return self.file_name(sample) in self._damaged or any(name in self._damaged_masks for name in masks)
 
     @cached_property
     def _damaged(self) -> dict[str, str]:
         """By file name, why an image can't be decoded."""
         return {name: one.damage for name, one in self._decoded.items() if one.damage}
+
+    @cached_property
+    def _damaged_masks(self) -> dict[str, str]:
+        """By file name, why a mask can't be decoded; empty where nobody asked to skip such."""
+        decoded = self._decoded_masks if self.damaged == "skip" else {}
+        return {name: one.damage for name, one in decoded.items() if one.damage}
 
     @cached_property
     def _decoded(self) -> dict[str, Decoded]:
@@ -148,22 +171,42 @@ class FileDataset(Dataset):
         rule = "upright" if self.upright else "as stored"
         return decode_all(contents_of(self.images, names), self._decode, rule=rule)
 
+    @cached_property
+    def _decoded_masks(self) -> dict[str, Decoded]:
+        return decode_all(self._mask_contents, lambda name: decoded_mask(self.mask_content(name)), rule="mask")
+
     def _decode(self, name: str) -> Decoded:
-        content = self.unchanged(Path(str(self.images)).expanduser() / name, name, {})
-        return decoded_image(content, upright=self.upright)
+        return decoded_image(self.content_of(name, {}), upright=self.upright)
 
     def fingerprint(self) -> str:
-        lines = [f"{name}\t{content}" for name, content in self._contents.items()]
-        chosen = ["upright"] * self.upright + ["damaged=skip"] * (self.damaged == "skip")
-        return self.digest(*self.details(), *lines, *chosen)
-
-    def details(self) -> Sequence[str]:
-        """What decides rows beside samples and the contents of the image files."""
-        return ()
+        """Of contents alone: one data set in several layouts has one."""
+        return self.digest(*map(self.stamp, self.samples()), *["damaged=skip"] * (self.damaged == "skip"))
 
     def stamp(self, sample: Sample) -> str:
-        return self._contents.get(self.file_name(sample), "") + (" upright" if self.upright else "")
+        content = self._contents.get(self.file_name(sample), "")
+        return " ".join(filter(None, (content, "upright" * self.upright, self.mask_stamp(sample))))
+
+    def mask_stamp(self, sample: Sample) -> str:
+        """What decides the mask of a sample; empty where it has none."""
+        return " ".join(self._mask_contents.get(name, ABSENT) for name in self._masks_listed.get(sample.image_id, ()))
 
     @cached_property
     def _contents(self) -> dict[str, str]:
         return contents_of(self.images, (self.file_name(sample) for sample in self.samples()))
+
+    @cached_property
+    def _masks_listed(self) -> Mapping[str, Sequence[str]]:
+        return {} if self.mask_folder is None else self.mask_files()
+
+    @cached_property
+    def _mask_contents(self) -> dict[str, str]:
+        return contents_of(self.mask_folder, (name for names in self._masks_listed.values() for name in names))
+
+
+def _left_out(damage: Mapping[str, str], kind: str, *, with_image: bool = False) -> str:
+    """The sentence under a table about files that can't be decoded."""
+    first, reason = next(iter(damage.items()))
+    one = len(damage) == 1
+    which = f"1 damaged {kind} is" if one else f"{len(damage)} damaged {kind}s are"
+    also = f" together with {'its image' if one else 'their images'}" if with_image else ""
+    return f"{which} left out of all rows{also} (dataset.damaged=skip), first {short(first)} ({reason})."

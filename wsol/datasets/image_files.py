@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wsol.datasets.contents import content_digest
 from wsol.datasets.decoding import Decoded
 from wsol.datasets.fields import read_bytes, short
 from wsol.datasets.pixels import decode_image, decode_mask, image_size
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
+
+
+SKIP = "; dataset.damaged=skip leaves such images out"
 
 
 def as_rgb(content: bytes, path: Path, *, image_id: str, upright: bool, otherwise: str = "") -> tuple[Image, bool]:
@@ -31,6 +35,30 @@ def decoded_image(content: bytes, *, upright: bool) -> Decoded:
         return Decoded(decode_image(content, upright=upright)[0].size)
     except Exception as error:  # as in `as_rgb`
         return Decoded(None, reason_of(error))
+
+
+def decoded_mask(content: bytes) -> Decoded:
+    """As `decoded_image`, of a mask."""
+    try:
+        height, width = decode_mask(content).shape
+        return Decoded((width, height))
+    except Exception as error:  # as in `as_rgb`
+        return Decoded(None, reason_of(error))
+
+
+def read_unchanged(path: Path, name: str, known: Mapping[str, str], *, what: str) -> bytes:
+    """The content of an image or mask file; `known` has digests by name, of those that were read before.
+
+    Raises
+    ------
+    DataError : it is missing, or not what it was.
+    """
+    if not path.is_file():
+        raise DataError(f"{what} {short(name)} is missing: there is no file {path}")
+    content = read_bytes(path)
+    if known.get(name, digest := content_digest(content)) != digest:
+        raise DataError(f"{what} {short(name)} was changed during the run: {path}; start the command again")
+    return content
 
 
 def open_image(path: Path, *, image_id: str, upright: bool = False) -> Image:
@@ -71,7 +99,9 @@ def as_mask(content: bytes, path: Path, *, image_id: str) -> NDArray[np.bool_]:
     try:
         return decode_mask(content)
     except Exception as error:  # as in `as_rgb`
-        raise DataError(f"a mask of image {short(image_id)} can't be read: {path} ({reason_of(error)})") from error
+        raise DataError(
+            f"a mask of image {short(image_id)} can't be read: {path} ({reason_of(error)}){SKIP}"
+        ) from error
 
 
 def reason_of(error: Exception) -> str:

@@ -117,10 +117,12 @@ class TreeDataset(FileDataset):
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
         return self.entry_mask(self.entry(sample), sample.size_wh)
 
-    def mask_content(self, entry: Entry) -> bytes:
-        """The bytes of an entry's mask file. Raises DataError where it is missing or was changed."""
-        known = self._mask_contents if "_mask_contents" in self.__dict__ else {}
-        return super().unchanged(self.folder / entry.mask_file, entry.mask_file, known)
+    def mask_files(self) -> Mapping[str, Sequence[str]]:
+        return {image_id: (entry.mask_file,) for image_id, entry in self._rows.items() if entry.mask_file}
+
+    @property
+    def mask_folder(self) -> Path:
+        return self.folder
 
     def notes(self) -> Sequence[str]:
         past = self._read[1]
@@ -199,7 +201,8 @@ class TreeDataset(FileDataset):
         return [e.size_wh or known[e.file] for e in entries]
 
     def _with_box_of_mask(self, entry: Entry, size_wh: tuple[int, int]) -> Entry:
-        mask = None if entry.boxes or size_wh == UNREADABLE else self.entry_mask(entry, size_wh)
+        damaged = size_wh == UNREADABLE or entry.mask_file in self._damaged_masks
+        mask = None if entry.boxes or damaged else self.entry_mask(entry, size_wh)
         if mask is None:
             return entry
         box = tight_box(mask == 1)
@@ -207,8 +210,8 @@ class TreeDataset(FileDataset):
             raise DataError(f"the mask {short(entry.mask_file)} of image {short(entry.file)} shows no object")
         return replace(entry, boxes=(box,))
 
-    def unchanged(self, path: Path, name: str, contents: Mapping[str, str]) -> bytes:
-        return super().unchanged(path, name, contents) if self.pack is None else self.pack.read(name)
+    def content_of(self, name: str, known: Mapping[str, str]) -> bytes:
+        return super().content_of(name, known) if self.pack is None else self.pack.read(name)
 
     @cached_property
     def _contents(self) -> dict[str, str]:
@@ -217,19 +220,9 @@ class TreeDataset(FileDataset):
             return {name: pack.digest(name) for name in names}
         return contents_of(self.folder, names)
 
-    @cached_property
-    def _mask_contents(self) -> dict[str, str]:
-        return contents_of(self.folder, [e.mask_file for e in self._rows.values() if e.mask_file])
-
-    def details(self) -> Sequence[str]:
-        return [self._mask_stamp(sample) for sample in self.samples()]
-
-    def stamp(self, sample: Sample) -> str:
-        return f"{super().stamp(sample)} {self._mask_stamp(sample)}"
-
-    def _mask_stamp(self, sample: Sample) -> str:
-        entry = self.entry(sample)
-        return f"{self._mask_contents.get(entry.mask_file, '')} {'' if entry.outline is None else repr(entry.outline)}"
+    def mask_stamp(self, sample: Sample) -> str:
+        outline = self.entry(sample).outline
+        return " ".join(filter(None, (super().mask_stamp(sample), "" if outline is None else repr(outline))))
 
 
 def header_size(content: bytes, name: str, *, upright: bool) -> tuple[int, int]:

@@ -103,7 +103,7 @@ class Coco(FileDataset):
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
         """Union of the class's segmentations; 255 where only a crowd of it is. None where an object has none."""
         _, objects = self._rows[sample.image_id]
-        if not all(a.segmentation for a in objects if not a.iscrowd):
+        if not _has_mask(objects):
             return None
         width, height = sample.size_wh
         seen, ignored = np.zeros((2, height, width), bool)
@@ -125,14 +125,10 @@ class Coco(FileDataset):
     def category_ids(self) -> Mapping[str, int]:
         return {str(c): label for c, label in self._labels.items()}
 
-    def details(self) -> Sequence[str]:
-        return [self._shapes(sample) for sample in self.samples()]
-
-    def stamp(self, sample: Sample) -> str:
-        return f"{super().stamp(sample)} {self._shapes(sample)}"
-
-    def _shapes(self, sample: Sample) -> str:
-        return msgspec.json.encode([a.segmentation for a in self._rows[sample.image_id][1]]).decode()
+    def mask_stamp(self, sample: Sample) -> str:
+        objects = self._rows[sample.image_id][1]
+        shapes = [(a.segmentation, bool(a.iscrowd)) for a in objects] if _has_mask(objects) else []
+        return msgspec.json.encode(shapes).decode() if shapes else ""
 
     @cached_property
     def _file(self) -> CocoFile:
@@ -194,6 +190,11 @@ class Coco(FileDataset):
         boxes = np.where(np.abs(boxes - inside) <= ROUNDING, inside, boxes)
         labels = [self._labels[objects[0].category_id] for _, objects in rows]
         return checks.make_samples(list(self._rows), labels, sizes, boxes, owners, where=self.annotations)
+
+
+def _has_mask(objects: Sequence[CocoObject]) -> bool:
+    """Whether all objects of a class are outlined, so that pixels beside them are background."""
+    return all(a.segmentation for a in objects if not a.iscrowd)
 
 
 class _Outline(Struct, frozen=True):

@@ -66,21 +66,13 @@ class Cub(WsolEvaluation):
         if self.masks is None:
             return None
         name = self._mask_of(sample.image_id)
-        path = Path(self.masks).expanduser() / name
-        content = self.unchanged(path, name, self._mask_contents if "_mask_contents" in self.__dict__ else {})
-        return (levels_of(content, sample.size_wh, name) >= HALF).astype(np.uint8)
+        return (levels_of(self.mask_content(name), sample.size_wh, name) >= HALF).astype(np.uint8)
 
-    def details(self) -> Sequence[str]:
-        return [f"{name}\t{content}" for name, content in self._mask_contents.items()]
-
-    def stamp(self, sample: Sample) -> str:
-        return f"{super().stamp(sample)}{self._mask_contents.get(self._mask_of(sample.image_id), '')}"
+    def mask_files(self) -> Mapping[str, Sequence[str]]:
+        return {} if self.masks is None else {image_id: (self._mask_of(image_id),) for image_id in self._ids}
 
     def _mask_of(self, image_id: str) -> str:
         return str(PurePosixPath(image_id).with_suffix(".png"))
-
-    def _mask_names(self) -> list[str]:
-        return [] if self.masks is None else [self._mask_of(image_id) for image_id in self._ids]
 
     @cached_property
     def _folder(self) -> Path:
