@@ -16,9 +16,9 @@ from tests.datasets.trees import BOX, TREES, indexed, labelme_file, levels, writ
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.formats.parquet import _names_of
 from wsol.datasets.formats.voc import CLASSES
+from wsol.datasets.recognition import guesses
 from wsol.errors import DataError, WsolError
 from wsol.options import build
-from wsol.settings.guess import guesses
 
 Facts = list[tuple[str, int, list[list[float]]]]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from posixpath import normpath
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 import numpy as np
@@ -74,6 +74,8 @@ class Coco(FileDataset):
     Boxes are x, y, w, h in the file and half-open x, y, x + w, y + h here. Crowds have no boxes; in masks they are
     ignored pixels. Boxes without area are left out.
     """
+
+    suffix: ClassVar[str] = ".json"
 
     annotations: Path = option(help="the JSON file")
     label_map: Literal["contiguous", "id"] = option(

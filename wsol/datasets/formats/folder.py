@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class Folder(FileDataset):
     are whole numbers (109 or 109.0), as the network counts from 0; if none is one, they are names or WordNet ids, which
     get the network's numbers (`wsol.datasets.labels.match_class_indices`).
     """
+
+    suffix: ClassVar[str] = ".csv"
 
     annotations: Path = option(
         help="the CSV file with a header line; with columns width,height no image is opened for its size"

@@ -16,8 +16,9 @@ from wsol.errors import DataError
 class INatLoc500(WsolEvaluation):
     """iNatLoc500 in the layout of wsolevaluation.
 
-    Half of the published sizes have width and height swapped, so each is compared with the image's header: a swapped
-    one is turned, and the table says how many were; any other difference is an error.
+    Its lists state sizes as height, width; wsolevaluation's layout has width, height. So each is compared with the
+    image's header: a swapped one is turned, and the table says how many were; any other difference is an error. Without
+    images, sizes are taken as the order into which all boxes fit: where both fit, as stated in the layout.
     """
 
     general: ClassVar[bool] = False
