@@ -28,8 +28,8 @@ DESCRIPTION = """Unpack what a data set's source offers into the folders that it
 SRC is an archive (.tar, .tgz, .tar.gz, .zip, also one within another), or a folder of archives and unpacked files. It
 is never changed. DST gets each file whole: written beside its place, then moved there. The same command resumes after
 Ctrl-C, a kill or a full disk, and writes only what is missing. What DST holds is counted and compared with what the
-source states; counts from memory are marked, and a difference from one is a warning. Exit code 1: something is missing; 2: bad usage, a damaged archive, or one that is refused, such as one
-with names that lead out of its folder.
+source states; counts from memory are marked, and a difference from one is a warning. Exit code 1: something is missing;
+2: bad usage, a damaged archive, or one that is refused, such as one with names that lead out of its folder.
 """
 
 

@@ -123,13 +123,17 @@ class WsolEvaluation(FileDataset):
         if self._mask_files:
             self._check_masks()
         elif not self.labels_only:
-            table = self._table("localization.txt", 4, float)
+            table = self._boxes_listed()
             checks.check_all("box", ids, (i for i, _ in table), where=self._folder / "localization.txt")
             mine = [(place[i], box) for i, box in table if i in place]
             owners = np.array([owner for owner, _ in mine], np.int64)
             boxes = np.array([box for _, box in mine], np.float64)
         classes = [labels[i][0] for i in ids]
         return checks.make_samples(ids, classes, sizes_wh, boxes, owners, where=self._folder)
+
+    def _boxes_listed(self) -> list[tuple[str, tuple[float, ...]]]:
+        """Image id and x0, y0, x1, y1 of each box, in the list's order."""
+        return self._table("localization.txt", 4, float)
 
     def _file_of(self, image_id: str) -> str:
         """The image file of an id."""

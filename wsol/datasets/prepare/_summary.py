@@ -76,8 +76,8 @@ def checksum_notes(plan: Plan) -> list[str]:
             notes.append(f"{name}: MD5 {stated}, as {plan.preparation.md5_origin} states.")
         else:
             notes.append(
-                f"{name}: MD5 {source.checksum}, but {plan.preparation.md5_origin} states {stated}: another edition, or a "
-                "damaged download."
+                f"{name}: MD5 {source.checksum}, but {plan.preparation.md5_origin} states {stated}: another edition, "
+                "or a damaged download."
             )
     return notes
 
