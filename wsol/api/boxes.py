@@ -146,6 +146,7 @@ def image_maps(
             raw=as_array(raw),
             layout=chosen.layout((int(width), int(height))),
             boxes_xyxy=box,
+            full=known is not None and known.full,
             image=None if images is None else images[place],
         )
         for place, (raw, (width, height), box) in enumerate(zip(maps, sizes, truth, strict=True))

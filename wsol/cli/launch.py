@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from wsol.cli.table import NOT_HELD_OUT, VAL, settings_of
 from wsol.environment import versions
 from wsol.errors import ConfigError, RowsFailed
 from wsol.evaluation.adopt import adopt
@@ -22,6 +21,7 @@ from wsol.evaluation.forecast import forecast, is_cheap
 from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import is_complete
 from wsol.report.tables.render import print_table
+from wsol.report.thresholds import NOT_HELD_OUT, VAL, settings_of
 from wsol.runs.folder import RunFolder
 from wsol.runs.knobs import check_knobs
 from wsol.settings.records import General

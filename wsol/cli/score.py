@@ -96,11 +96,11 @@ def main(words: Sequence[str]) -> int:
 
 def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, bool]:
     """Rows on disk, their summary, and whether some maps could not be measured."""
-    from wsol.cli.table import settings_of
     from wsol.datasets.annotations import read_annotations
     from wsol.environment import versions
     from wsol.evaluation.engines import run_local
     from wsol.report.numbers.summary import summarize
+    from wsol.report.thresholds import settings_of
     from wsol.runs.folder import RunFolder
     from wsol.runs.knobs import check_knobs
 

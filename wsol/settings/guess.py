@@ -41,8 +41,20 @@ def with_formats(word: Word) -> Word:
 
 
 def _choice(text: str) -> str:
-    if not _is_path(text):
+    if not is_path(text):
         return text
+    guess = guess_of(text)
+    quoted = {name: "null" if value is None else repr(value) for name, value in guess.options.items()}
+    return spell(guess.key, options=quoted)
+
+
+def guess_of(text: str) -> Guess:
+    """The one way to read what is at a path, which the log says.
+
+    Raises
+    ------
+    DataError : there is no such path. ConfigError : it is of no known format, or of several; the words for each.
+    """
     path = Path(text).expanduser()
     existing(path, option="dataset", folder=is_folder(path) or not path.exists())
     try:
@@ -59,11 +71,10 @@ def _choice(text: str) -> str:
             f"dataset={text} can be read in {len(found)} ways; choose one: {' | '.join(map(words_for, found))}"
         )
     log.info("dataset=%s is read as %s: %s", text, found[0].key, words_for(found[0]))
-    quoted = {name: "null" if value is None else repr(value) for name, value in found[0].options.items()}
-    return spell(found[0].key, options=quoted)
+    return found[0]
 
 
-def _is_path(text: str) -> bool:
+def is_path(text: str) -> bool:
     """Whether a word that chooses a data set is a path: it is no name, and there is such a file, or a slash in it."""
     try:
         name = parse(text).name
