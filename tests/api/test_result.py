@@ -10,8 +10,8 @@ import pytest
 import wsol
 from wsol.errors import ConfigError
 from wsol.report.numbers import summary
+from wsol.report.numbers.thresholds import settings_of
 from wsol.report.tables.show import Layout, table_of_runs
-from wsol.report.thresholds import settings_of
 from wsol.runs.folder import RunFolder
 
 METHODS = ["gradcam", "layercam"]

@@ -149,7 +149,7 @@ class Result:
 
     def _settings(self, folder: RunFolder, taus: Sequence[Tau]) -> Settings:
         """The settings of a summary with these sources of thresholds. Raises ConfigError."""
-        from wsol.report.thresholds import settings_of
+        from wsol.report.numbers.thresholds import settings_of
 
         wrong = next((tau for tau in taus if not isinstance(tau, str | Result)), None)
         if wrong is not None:

@@ -20,8 +20,8 @@ from wsol.evaluation.experiment import Experiment
 from wsol.evaluation.forecast import forecast, is_cheap
 from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import is_complete
+from wsol.report.numbers.thresholds import NOT_HELD_OUT, VAL, settings_of
 from wsol.report.tables.render import print_table
-from wsol.report.thresholds import NOT_HELD_OUT, VAL, settings_of
 from wsol.runs.folder import RunFolder
 from wsol.runs.knobs import check_knobs
 from wsol.settings.records import General

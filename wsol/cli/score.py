@@ -100,7 +100,7 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, b
     from wsol.environment import versions
     from wsol.evaluation.engines import run_local
     from wsol.report.numbers.summary import summarize
-    from wsol.report.thresholds import settings_of
+    from wsol.report.numbers.thresholds import settings_of
     from wsol.runs.folder import RunFolder
     from wsol.runs.knobs import check_knobs
 

@@ -50,9 +50,9 @@ def main(words: Sequence[str]) -> int:
     from wsol.report.numbers.choose import Choice
     from wsol.report.numbers.slices import slicer
     from wsol.report.numbers.summary import summarize
+    from wsol.report.numbers.thresholds import settings_of
     from wsol.report.tables.render import check_format
     from wsol.report.tables.show import Layout, show
-    from wsol.report.thresholds import settings_of
 
     check_format(chosen.style)
     folders = open_runs(chosen.run, chosen.runs)
