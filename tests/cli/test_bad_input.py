@@ -49,6 +49,7 @@ FEW = ["dataset.n=4", "metric=[]", "method=[gradcam]"]
         (["hydra/launcher=joblib9"], "there is no hydra/launcher 'joblib9'"),
         (["seed=1,2"], "seed=1,2: add -m for a run each"),
         (["view.side=3"], "view.side=3 is out of range; give 8 or more and at most 4096"),
+        (["view.side=0"], "view.side=0 is out of range; give 8 or more and at most 4096"),
         (["dataset.nn=3"], "there is no option 'dataset.nn'; nearest: 'dataset.n'"),
         (["+foo=1"], "there is no setting 'foo'"),
         (["methods=[cam]"], "methods=[cam]: methods has options of each method; choose with method=[cam]"),

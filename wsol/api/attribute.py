@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
-from wsol.api.inputs import as_color, as_images, configured, inputs_of
+from wsol.api.arguments import check_numbers
+from wsol.api.inputs import as_color, as_deviation, as_images, configured, inputs_of
 from wsol.api.maps import Maps
 from wsol.errors import ConfigError, unknown
 from wsol.maps.extractor import MapExtractor
@@ -88,6 +89,7 @@ def attribute(
     UnknownName, ConfigError : no such method or option (nearest one given), or a target that does not fit.
     LayerError, ModelError : no such layer, or an output that is not (B, classes) without a function as target.
     """
+    check_numbers(seed=seed, chunk=chunk, input_size=input_size)
     known = load_classifier(model) if isinstance(model, str) else model if isinstance(model, Classifier) else None
     module = unwrapped(known or model)
     names = tuple(class_names) or (known.class_names if known else ())
@@ -95,7 +97,7 @@ def attribute(
     pictures = not isinstance(images, torch.Tensor)
     usual = (IMAGENET_MEAN, IMAGENET_STD) if pictures else (None, None)
     center = as_color(mean) or (known.mean if known else configured(module, "mean", usual[0]))
-    spread = as_color(std) or (known.std if known else configured(module, "std", usual[1]))
+    spread = as_deviation(std) or (known.std if known else configured(module, "std", usual[1]))
     inputs, sizes, used = inputs_of(module, images, known, view=view, input_size=input_size, mean=center, std=spread)
     given = given_classes(target, len(inputs), names)
     black = black_pixel(center, spread) if center and spread else None
@@ -110,7 +112,7 @@ def attribute(
         with scored_by(module, target, given):
             classes = predicted(module, inputs) if given is None else torch.tensor(given, device=inputs.device)
             extractor = MapExtractor(network, seed=seed, chunk=chunk)
-            ids = list(image_ids) if image_ids is not None else [str(n) for n in range(len(inputs))]
+            ids = _ids(image_ids, len(inputs))
             batch = extractor.maps(inputs, classes, ids, [variant], keep_going=False)
     raw = batch.raw(variant.id).copy()
     if not raw.any() and not variant.info.constant_is_full:
@@ -206,10 +208,18 @@ def predicted(module: nn.Module, inputs: Tensor) -> Tensor:
         return cast("Tensor", module(inputs).argmax(1))
 
 
+def _ids(given: Sequence[str] | None, count: int) -> list[str]:
+    """Ids of `count` images: as given, or 0, 1, ... Raises ConfigError where there are not as many."""
+    ids = [str(place) for place in range(count)] if given is None else [str(one) for one in given]
+    if len(ids) != count:
+        raise ConfigError(f"image_ids has {len(ids)} entries for {count} images; give one per image")
+    return ids
+
+
 def _index(target: Any, names: Sequence[str]) -> int:
     if not isinstance(target, str):
         plain = target.item() if hasattr(target, "item") and prod(np.shape(target)) == 1 else target
-        if not isinstance(plain, int | float) or plain != plain // 1:
+        if not isinstance(plain, int | float) or isinstance(plain, bool) or plain != plain // 1:
             what = f"of shape {tuple(target.shape)}" if hasattr(target, "shape") else repr(target)
             raise ConfigError(
                 f"a target {what} is not a class; expected an index, a name, one of these per image, or a function of "

@@ -13,12 +13,14 @@ from weakref import finalize
 
 import numpy as np
 
+from wsol.api.arguments import as_protocol, check_numbers
 from wsol.api.attribute import layer_names, unwrapped
 from wsol.api.dataset import load_dataset
-from wsol.api.inputs import SIDE, as_color
+from wsol.api.inputs import SIDE, as_color, as_deviation
 from wsol.api.result import Result
 from wsol.datasets.adapt import PythonDataset
 from wsol.datasets.base import Dataset
+from wsol.datasets.fields import short
 from wsol.environment import versions
 from wsol.errors import ConfigError
 from wsol.evaluation.adopt import adopt
@@ -31,7 +33,7 @@ from wsol.models.gray import color_input
 from wsol.models.outputs import LABELS, Reading, function_label, reading, relabeled
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.zoo import load_classifier
-from wsol.protocols._base import Protocol, named
+from wsol.protocols._base import Protocol
 from wsol.runs.folder import RunFolder
 from wsol.views import view_named
 
@@ -89,15 +91,19 @@ def evaluate(
     ------
     WsolError : anything that does not fit, in one sentence.
     """
+    check_numbers(input_size=input_size, limit=limit, seed=seed, batch_size=batch_size, gallery=gallery)
     several = _listed(methods)
-    rules = tuple(named(one) if isinstance(one, str) else one for one in _listed(protocols))
+    rules = tuple(map(as_protocol, _listed(protocols)))
     asked = metrics if isinstance(metrics, Mapping) else {name: {} for name in _listed(metrics)}
+    wrong = next((name for name, options in asked.items() if not isinstance(options, Mapping)), None)
+    if wrong is not None:
+        raise ConfigError(f"metrics: the options of {wrong} are {short(asked[wrong])}; expected a mapping by name")
     chosen = tuple(chosen_metric(name, options) for name, options in asked.items())
     if not several or not (rules or chosen):
         raise ConfigError("nothing to evaluate: give at least one method, and a protocol or a metric")
     data = _dataset(dataset, class_names, limit)
     check_truth(data, rules, chosen)
-    with _network(model, output, input_size, as_color(mean), as_color(std), class_names) as given:
+    with _network(model, output, input_size, as_color(mean), as_deviation(std), class_names) as given:
         data, classifier = matched(data, given)
         names = list(stages(classifier))
         fused = None if layers is None else "+".join(layer_names(classifier.module, layers))

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from wsol.datasets.adapt import as_image
+from wsol.datasets.fields import short
 from wsol.errors import ConfigError
 from wsol.models.classifier import Classifier, Color, normalized
 from wsol.views import View, view_named
@@ -43,11 +44,24 @@ def as_images(images: Any) -> Tensor | list[Image]:
     return [as_image(one, where=f"image {place}") for place, one in enumerate(several)]
 
 
+def as_deviation(value: float | Sequence[float] | None) -> Color | None:
+    """As `as_color`, of positive numbers, by which is divided."""
+    color = as_color(value)
+    if color is not None and min(color) <= 0:
+        raise ConfigError(f"std={short(value)}: a deviation is above 0")
+    return color
+
+
 def as_color(value: float | Sequence[float] | None) -> Color | None:
     """Three numbers of one or three, for red, green and blue. Raises ConfigError."""
     if value is None:
         return None
-    numbers = [float(one) for one in np.ravel(np.asarray(value, float))]
+    try:
+        numbers = [float(one) for one in np.ravel(np.asarray(value, float))]
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{short(value)} is not a normalization; expected a number, or three") from error
+    if not np.isfinite(numbers).all():
+        raise ConfigError(f"a normalization of {short(value)}; expected finite numbers")
     if len(numbers) not in (1, 3):
         raise ConfigError(f"{len(numbers)} numbers of a normalization; expected one, or three for red, green and blue")
     red, green, blue = numbers * (3 // len(numbers))

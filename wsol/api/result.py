@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from wsol.errors import ConfigError
+from wsol.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,6 +86,10 @@ class Result:
         from wsol.report.tables.show import Layout, table_of_runs
 
         several = [tau] if isinstance(tau, str) or not isinstance(tau, Sequence) else tau
+        known = [field.name for field in fields(Layout)]
+        strange = next((name for name in layout if name not in known), None)
+        if strange is not None:
+            raise unknown("layout option", strange, known, error=ConfigError)
         shown = Layout(**layout)
         found = [
             self._summary(folder, replace(self._settings(folder, several), by_class=shown.by_class))
@@ -130,7 +134,6 @@ class Result:
         """
         import matplotlib as mpl
 
-        from wsol.errors import unknown
         from wsol.report.figures.style import STYLE
         from wsol.report.figures.write import figures
         from wsol.report.numbers.failures import prepared
