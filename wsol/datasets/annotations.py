@@ -52,7 +52,9 @@ def read_annotations(path: Path, *, images: Path | None = None, masks: Path | No
     known = defaults(reader)
     for name, folder in given.items():
         if folder is not None and name not in known:
-            raise ConfigError(f"--{name} {folder}: {guess.key} finds its {name} below {path}; leave --{name} away")
+            raise ConfigError(
+                f"--{name} {folder}: annotations of the format {guess.key} take no folder of {name}; leave it away"
+            )
     options = {**guess.options, **{name: folder and str(folder) for name, folder in given.items() if name in known}}
     return build(reader, options, where="dataset")
 
