@@ -42,9 +42,7 @@ def test_images_are_not_looked_for_unless_they_are_named(tmp_path: Path) -> None
 
 def test_a_folder_of_images_is_refused_for_a_tree_that_has_its_own(tmp_path: Path) -> None:
     trees.voc(tmp_path)
-    with pytest.raises(
-        ConfigError, match=r"--images .*: .* of the format voc take no folder of images; leave it"
-    ):
+    with pytest.raises(ConfigError, match=r"--images .*: .* of the format voc take no folder of images; leave it"):
         read_annotations(tmp_path, images=tmp_path)
 
 
