@@ -51,7 +51,7 @@ class Registry(Mapping[str, T], Generic[T]):
             importlib.import_module(own)  # the owner of the key comes first, so that the second is refused
         old = self._members.setdefault(key, member)
         if _origin(old) != _origin(member):
-            raise ConfigError(f"two {self.kind}s are named {key!r}: {_origin(old)} and {_origin(member)}; rename one")
+            raise ConfigError(f"two {self.kind}s are named {key!r}{_difference(old, member)}; rename one")
         self._members[key] = member
         return member
 
@@ -134,6 +134,14 @@ def load_file(path: str | Path) -> ModuleType:
 def _origin(member: object) -> str:
     owner = member if isinstance(member, type) else type(member)
     return f"{owner.__module__}.{getattr(member, '__qualname__', repr(member))}"
+
+
+def _difference(old: object, new: object) -> str:
+    """How two owners of a name are told apart: the fields in which records differ, or where each comes from."""
+    if dataclasses.is_dataclass(old) and not isinstance(old, type) and type(old) is type(new):
+        differing = [f.name for f in dataclasses.fields(old) if getattr(old, f.name) != getattr(new, f.name)]
+        return f" and differ in {', '.join(differing)}"
+    return f": {_origin(old)} and {_origin(new)}"
 
 
 class Rules(Mapping[str, R], Generic[R]):

@@ -82,6 +82,17 @@ def test_a_difference_from_a_count_from_memory_is_a_warning(
     assert main([*birds[:3], str(tmp_path / "empty"), str(tmp_path / "new"), *birds[5:]]) == 2
 
 
+def test_two_data_sets_of_one_name_are_told_apart_by_what_differs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plugin = PLUGIN.replace("two_birds", "twice_birds")
+    (tmp_path / "one.py").write_text(plugin)
+    (tmp_path / "other.py").write_text(plugin.replace("two drawn birds", "two other birds"))
+    files = [word for name in ("one.py", "other.py") for word in ("--with", str(tmp_path / name))]
+    assert main(["data", "prepare", *files]) == 2
+    assert "two preparations are named 'twice_birds' and differ in about; rename one" in capsys.readouterr().err
+
+
 def test_dry_writes_nothing(birds: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "src", {"birds.tar": both(2)})
     assert main([*birds, "--dry"]) == 0

@@ -55,14 +55,6 @@ class Outcome:
         return self.value
 
 
-def run_job(settings: Mapping[str, Any], *, dry: bool = False) -> float:
-    """Run composed settings and print the table on stdout; returns the headline number, NaN where there is none.
-
-    With `dry`, print what would be run instead.
-    """
-    return outcome(settings, dry=dry).value
-
-
 def show_together(outcomes: Sequence[Outcome]) -> None:
     """One table of the rows of several jobs, on stdout."""
     from wsol.report.numbers.summary import RESAMPLES, summarize
