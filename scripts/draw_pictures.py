@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 from scripts.pictures import canvas  # noqa: E402
 from scripts.pictures.layercam import layercam_story  # noqa: E402
 from scripts.pictures.methods import images_figure, method_figure, network_of  # noqa: E402
-from scripts.pictures.protocols import one_knob, threshold_to_box, why_v2_counts_many_boxes  # noqa: E402
+from scripts.pictures.protocols import every_protocol, one_knob, threshold_to_box, why_v2_counts_many_boxes  # noqa: E402
 from wsol.methods._base import methods  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
@@ -37,6 +37,7 @@ def figures() -> dict[str, Callable[[], Any]]:
         "images.jpg": images_figure,
         "layercam_story.jpg": layercam_story,
         "threshold_to_box.jpg": threshold_to_box,
+        "every_protocol.jpg": every_protocol,
         "why_v2_counts_many_boxes.jpg": why_v2_counts_many_boxes,
         "one_knob.png": one_knob,
         **of_methods,

@@ -18,6 +18,7 @@ from wsol.environment import __version__
 if TYPE_CHECKING:
     from wsol.api.attribute import attribute
     from wsol.api.boxes import localize
+    from wsol.api.dataset import load_dataset
     from wsol.api.evaluate import evaluate
     from wsol.api.maps import Maps
     from wsol.api.max_box_acc import MaxBoxAcc
@@ -42,6 +43,7 @@ FACE = {  # name: the module it is in
     "Result": "wsol.api.result",
     "load": "wsol.api.result",
     "load_classifier": "wsol.models.zoo",
+    "load_dataset": "wsol.api.dataset",
     "PythonDataset": "wsol.datasets.adapt",
     "LayerFeatures": "wsol.methods",
     "Protocol": "wsol.protocols",
@@ -66,6 +68,7 @@ __all__ = [
     "evaluate",
     "load",
     "load_classifier",
+    "load_dataset",
     "localize",
     "method",
     "metric",

@@ -9,8 +9,10 @@ is imported when its key is asked for. Files that begin with an underscore hold 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
@@ -20,6 +22,8 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from wsol.errors import ConfigError, WsolError, first_line, unknown
+
+PACKAGE = Path(__file__).parent
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -47,7 +51,7 @@ class Registry(Mapping[str, T], Generic[T]):
             importlib.import_module(own)  # the owner of the key comes first, so that the second is refused
         old = self._members.setdefault(key, member)
         if _origin(old) != _origin(member):
-            raise ConfigError(f"two {self.kind}s are named {key!r}: {_origin(old)} and {_origin(member)}; rename one")
+            raise ConfigError(f"two {self.kind}s are named {key!r}{_difference(old, member)}; rename one")
         self._members[key] = member
         return member
 
@@ -132,6 +136,14 @@ def _origin(member: object) -> str:
     return f"{owner.__module__}.{getattr(member, '__qualname__', repr(member))}"
 
 
+def _difference(old: object, new: object) -> str:
+    """How two owners of a name are told apart: the fields in which records differ, or where each comes from."""
+    if dataclasses.is_dataclass(old) and not isinstance(old, type) and type(old) is type(new):
+        differing = [f.name for f in dataclasses.fields(old) if getattr(old, f.name) != getattr(new, f.name)]
+        return f" and differ in {', '.join(differing)}"
+    return f": {_origin(old)} and {_origin(new)}"
+
+
 class Rules(Mapping[str, R], Generic[R]):
     """The rules that one knob of a record may name, for example the IoU conventions of a protocol.
 
@@ -207,3 +219,19 @@ def _facts(rule: object) -> object:
     if dataclasses.is_dataclass(rule):
         return [_facts(getattr(rule, field.name)) for field in dataclasses.fields(rule)]
     return rule
+
+
+def source_digest(cls: type[Any] | Callable[..., Any]) -> str:
+    """Eight digits of what decides a component from outside the package: its file, or its text in a notebook.
+
+    Empty for the package's own. Rows of an edited component are not taken for those of the new one.
+    """
+    try:
+        file = Path(inspect.getsourcefile(cls) or "")
+        if file.is_relative_to(PACKAGE):
+            return ""
+        content = file.read_bytes() if file.is_file() else inspect.getsource(cls).encode()
+    except (OSError, TypeError):  # typed where no text is kept: the compiled calls decide
+        codes = [f.__code__ for f in vars(cls).values() if inspect.isfunction(f)]
+        content = repr([(code.co_name, code.co_code, code.co_consts, code.co_names) for code in codes]).encode()
+    return hashlib.sha256(content).hexdigest()[:8]

@@ -27,9 +27,8 @@ import matplotlib.pyplot as plt
 from PIL import Image
 
 import wsol
-from wsol.datasets.formats.shapes import Shapes
 
-drawn = Shapes(n=40)
+drawn = wsol.load_dataset("shapes", n=40)
 folder = Path(tempfile.mkdtemp())
 lines = []
 for sample in drawn.samples():

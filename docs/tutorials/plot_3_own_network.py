@@ -37,7 +37,6 @@ import torch
 from torch import nn
 
 import wsol
-from wsol.datasets.formats.shapes import Shapes
 
 embedded = wsol.load_classifier("shapes_vgg")
 
@@ -65,7 +64,7 @@ net = MyNet()
 # ``stage1`` to ``stage5`` and ``last`` work for any network: a stage ends where the resolution changes.
 #
 # Hooks, modes and parameters of the network are afterwards as they were before.
-shapes = Shapes(n=60)
+shapes = wsol.load_dataset("shapes", n=60)
 samples = [shapes.samples()[n] for n in (20, 41, 55)]
 images = [shapes.image(sample) for sample in samples]
 labels = torch.tensor([sample.label for sample in samples])

@@ -26,7 +26,6 @@ import matplotlib.pyplot as plt
 import torch
 
 import wsol
-from wsol.datasets.formats.shapes import Shapes
 from wsol.options import option
 
 
@@ -53,7 +52,7 @@ class PowerCAM:
 # ----------
 # The class works at once, here and in every table. A map that is zero everywhere, or that points at the wrong object,
 # is seen now rather than after an hour of evaluation.
-shapes = Shapes(n=60)
+shapes = wsol.load_dataset("shapes", n=60)
 sample = shapes.samples()[41]
 image, network = shapes.image(sample), wsol.load_classifier("shapes_gap")
 VARIANTS = {
@@ -92,7 +91,7 @@ result.table()
 # - `lafam` is the plain mean of the channels, without any class. Where it is not beaten, weighting by class has not
 #   helped to find the box.
 # - Do not choose the option on the images that you report: the best of several variants looks better than it is.
-#   Choose on the val split (``Shapes(split="val")``) and report on test.
+#   Choose on the val split (``wsol.load_dataset("shapes", split="val")``) and report on test.
 #
 # The comparison below is on the same images. Its first row has the difference with a 95 % interval: where that holds
 # 0, these images do not show that your method is better.

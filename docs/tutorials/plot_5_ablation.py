@@ -27,7 +27,6 @@ On the command line an option given as a list makes several rows, and three expe
 import matplotlib.pyplot as plt
 
 import wsol
-from wsol.datasets.formats.shapes import Shapes
 
 single = [f"{method}@stage{stage}" for method in ("gradcam", "layercam") for stage in range(1, 6)]
 fused = ["layercam@stage4-5", "layercam@stage3-5", "layercam@stage1-5"]
@@ -49,8 +48,9 @@ by_fusion.table()
 # %%
 # Maps behind the numbers
 # -----------------------
-sample = Shapes(n=60).samples()[55]
-image, network = Shapes(n=60).image(sample), wsol.load_classifier("shapes_gap")
+shapes, network = wsol.load_dataset("shapes", n=60), wsol.load_classifier("shapes_gap")
+sample = shapes.samples()[55]
+image = shapes.image(sample)
 shown = [f"layercam@stage{stage}" for stage in range(1, 6)]
 shown += ["layercam@stage4-5", *rules, gammas[-1]]
 figure, axes = plt.subplots(2, 5, figsize=(12, 4.4), layout="constrained")
@@ -69,7 +69,7 @@ plt.show()
 # - **Ties are not a ranking.** Rows with the same rank are not significantly different on these 60 images. Write "no
 #   difference was found", not "better by 1.0".
 # - **The best of many is biased.** When twenty variants are tried, the highest number is partly luck. Choose on the
-#   val split (``Shapes(split="val")``), then report the chosen variant on test.
+#   val split (``wsol.load_dataset("shapes", split="val")``), then report the chosen variant on test.
 # - **Look at the Boxes column.** Maps of shallow stages, and those with a large gamma, fall into many pieces. Under
 #   V2 each piece is a box, and one good box is enough: a score can be higher although the map is worse. V1 takes the
 #   largest component alone. A difference that only V2 shows comes from the number of boxes, and the edge filter,

@@ -22,7 +22,6 @@ import numpy as np
 import torch
 
 import wsol
-from wsol.datasets.formats.shapes import Shapes
 
 network = wsol.load_classifier("shapes_gap")
 
@@ -37,7 +36,7 @@ def their_map(image: object) -> np.ndarray:
     return grid[0].mean(0).numpy()
 
 
-shapes = Shapes(n=60)
+shapes = wsol.load_dataset("shapes", n=60)
 samples = shapes.samples()
 maps = [their_map(shapes.image(sample)) for sample in samples]
 

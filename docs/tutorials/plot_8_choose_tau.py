@@ -23,9 +23,8 @@ On the command line, for all methods of a run at once:
 import matplotlib.pyplot as plt
 
 import wsol
-from wsol.datasets.formats.shapes import Shapes
 
-network, shapes = wsol.load_classifier("shapes_gap"), Shapes(n=60)
+network, shapes = wsol.load_classifier("shapes_gap"), wsol.load_dataset("shapes", n=60)
 sample = shapes.samples()[41]
 image = shapes.image(sample)
 maps = wsol.attribute(network, image, "layercam", target=sample.label)
@@ -45,12 +44,12 @@ plt.show()
 # protocol with ``[tau=...]`` is `choe2020_v1` in all else. Beside it stand two other habits: a fixed 0.2, as in the
 # first CAM paper, and a fixed 0.5.
 METHOD = "layercam"
-val = wsol.evaluate(network, Shapes(split="val", n=100), METHOD, ["choe2020_v1"])
+val = wsol.evaluate(network, wsol.load_dataset("shapes", split="val", n=100), METHOD, ["choe2020_v1"])
 chosen = float(val.rows()["choe2020_v1/tau"][0])
 print(f"best tau on the val split: {chosen:.3f}")
 
 fixed = [f"choe2020_v1[tau={tau:g}]" for tau in (round(chosen, 3), 0.2, 0.5)]
-test = wsol.evaluate(network, Shapes(n=100), METHOD, ["choe2020_v1", *fixed])
+test = wsol.evaluate(network, wsol.load_dataset("shapes", n=100), METHOD, ["choe2020_v1", *fixed])
 test.table()
 
 # %%
@@ -64,10 +63,18 @@ test.table()
 # The interval of a difference is about the same images. Where it holds 0, the choice made no visible difference.
 
 # %%
+# The same without a fixed tau
+# ----------------------------
+# A table can take the threshold from another result, or from the other half of the images, and draws its interval for
+# that. The command line spells it ``--tau val:RUN`` and ``--tau split-half``.
+usual = wsol.evaluate(network, wsol.load_dataset("shapes", n=100), METHOD, ["choe2020_v1"])
+usual.table(tau=["oracle", "split-half", val])
+
+# %%
 # How sharp is the choice?
 # ------------------------
 # A broad maximum forgives a tau that is a little off; a narrow one does not. Read two things off these curves: where
 # the maxima of the methods are (not at one place), and how fast they fall.
-curves = wsol.evaluate(network, Shapes(n=100), ["gradcam", METHOD, "centergauss"], ["choe2020_v1"])
+curves = wsol.evaluate(network, wsol.load_dataset("shapes", n=100), ["gradcam", METHOD, "centergauss"], ["choe2020_v1"])
 curves.plot("tau")
 plt.show()

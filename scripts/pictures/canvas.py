@@ -16,11 +16,16 @@ from PIL import Image
 
 import wsol
 from wsol.datasets.formats.shapes import Shapes
+from wsol.evaluation.experiment import view_under
 from wsol.grammar import parse
 from wsol.localization.final_map import final_map
 from wsol.localization.frame import frame_of, in_stored_pixels
 from wsol.localization.localize import ImageMap, boxes_along, localize
+from wsol.maps.extractor import MapExtractor
+from wsol.maps.network import NetworkMaps
 from wsol.methods._base import methods
+from wsol.methods._variants import variant_of
+from wsol.models.stages import resolve_layer, stages
 from wsol.protocols import Protocol
 from wsol.report.figures.style import PREDICTED, RIM, STYLE, TRUTH, blend, heat
 from wsol.views import view_named
@@ -81,6 +86,16 @@ def items(
     ]
 
 
+def run_item(variant: str, scene: Scene, protocol: Protocol, *, network: str = "shapes_gap") -> ImageMap:
+    """The map of one image as a run under the protocol makes it, of several crops if its view says so."""
+    known = classifier(network)
+    choice = variant_of(variant, {}, resolve=lambda name: resolve_layer(known, name), stages=list(stages(known)))
+    source = NetworkMaps(Shapes(n=max(SHOWN) + 1), known, MapExtractor(known, seed=0, chunk=64), 1)
+    sample = next(s for s in source.dataset.samples() if s.image_id == scene.image_id)
+    view = view_under(protocol, view_named("squash", known.input_size))
+    return source.maps([source.load(sample, [view], {"image"})], view, [choice]).image_map(choice, 0)
+
+
 def heat_of(item: ImageMap, protocol: Protocol) -> NDArray[np.float64]:
     """The map that the protocol thresholds, (H, W) in [0, 1]."""
     size = frame_of(item.boxes_xyxy, item.layout, protocol).size_wh
@@ -133,11 +148,14 @@ def heading(axis: Any, words: str) -> None:
     axis.annotate(words, (0, 1), va="bottom", fontsize=9, **place).set_in_layout(False)
 
 
-def key(figure: Any, *, maps: bool = True) -> None:
-    """What the lines mean, in the lower left corner; where there are `maps`, their scale in the lower right one."""
+def key(figure: Any, *, maps: bool = True, boxes: bool | None = None) -> None:
+    """What the lines mean, in the lower left corner; where there are `maps`, their scale in the lower right one.
+
+    `boxes` : whether there are predicted ones, by default where there are maps.
+    """
     from matplotlib.lines import Line2D
 
-    names = ["ground truth", "predicted box"] if maps else ["ground truth"]
+    names = ["ground truth", "predicted box"] if (maps if boxes is None else boxes) else ["ground truth"]
     pairs = [tuple(Line2D([], [], **line) for line in _lines(name == "ground truth")) for name in names]
     figure.legend(pairs, names, loc="outside lower left", ncols=2, handlelength=3, fontsize=8)
     if not maps:

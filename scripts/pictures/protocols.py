@@ -10,11 +10,12 @@ import numpy as np
 from skimage.measure import label
 
 import wsol
-from scripts.pictures.canvas import WIDTH, classifier, found, heading, heat_of, hit, items, key, panel, scenes
+from scripts.pictures.canvas import WIDTH, classifier, found, heading, heat_of, hit, items, key, panel, run_item, scenes
 from scripts.pictures.methods import number
 from wsol.localization.frame import frame_of
 from wsol.localization.localize import boxes_along, localize
 from wsol.localization.refine import frame_image
+from wsol.protocols import protocols
 from wsol.protocols._base import named
 from wsol.report.figures.style import COLORS
 from wsol.report.numbers.curves import TAUS, accuracy_line
@@ -26,6 +27,8 @@ STEPS = {  # protocol: (view, tau, which of the boxes counts)
     "gradcam2017": ("squash", 0.15, "in pixels of the image; the largest component has the box"),
     "rethinkingcam2020": ("squash_centre", 0.2, "in the middle of the image; the first ground-truth box counts"),
 }
+SWEPT = 0.13  # where a swept threshold is shown
+ACROSS = 4  # protocols side by side
 IMAGES = 200
 
 
@@ -48,6 +51,34 @@ def threshold_to_box() -> Any:
         _curve(axes[row, 3], item, dataclasses.replace(chosen, tau="sweep"), tau, iou)
     figure.get_layout_engine().set(h_pad=0.11, w_pad=0.05, rect=(0, 0, 1, 0.985))
     key(figure)
+    return figure
+
+
+def every_protocol() -> Any:
+    """The map of one image under every protocol, as a run makes it: what is above the threshold, its boxes, the IoU."""
+    names = [key for key, record in protocols.packaged().items() if record.name == key]
+    rows = -(-len(names) // ACROSS)
+    figure, axes = plt.subplots(rows, ACROSS, figsize=(WIDTH, 2.4 * rows + 0.3))
+    scene = scenes()[2]
+    for name, axis in zip(names, axes.flat, strict=False):
+        chosen = named(name)
+        item = run_item("gradcam", scene, chosen)
+        frame = frame_of(item.boxes_xyxy, item.layout, chosen)
+        tau = SWEPT if chosen.tau == "sweep" else float(chosen.tau)
+        boxes = boxes_along(item, chosen, [tau])[0]
+        iou = float(localize([item], [chosen])[name].iou.at(tau).max())
+        pixels = np.asarray(frame_image(scene.image, item.layout, frame.size_wh, chosen))
+        above = heat_of(item, chosen) > tau
+        faded = np.where(above[..., None], pixels, 255 - (255 - pixels) // 4).astype(np.uint8)
+        where = "swept, here" if chosen.tau == "sweep" else "above"
+        words = (
+            f"{'squash' if chosen.view == 'any' else chosen.view}, {where} {tau:.2g}\n{chosen.component}\n{hit(iou)}"
+        )
+        panel(axis, faded, truth=frame.gt_boxes, boxes=boxes, title=name, below=words)
+        axis.set_anchor("N")
+    for axis in axes.flat[len(names) :]:
+        axis.set_axis_off()
+    key(figure, maps=False, boxes=True)
     return figure
 
 

@@ -9,6 +9,7 @@ import pytest
 from wsol.cli import main
 
 FEW = ["dataset.n=4", "metric=[]", "method=[gradcam]"]
+LONG = "n" * 300  # what no file system takes as a name
 
 
 @pytest.mark.default_cases(12)
@@ -49,6 +50,7 @@ FEW = ["dataset.n=4", "metric=[]", "method=[gradcam]"]
         (["hydra/launcher=joblib9"], "there is no hydra/launcher 'joblib9'"),
         (["seed=1,2"], "seed=1,2: add -m for a run each"),
         (["view.side=3"], "view.side=3 is out of range; give 8 or more and at most 4096"),
+        (["view.side=0"], "view.side=0 is out of range; give 8 or more and at most 4096"),
         (["dataset.nn=3"], "there is no option 'dataset.nn'; nearest: 'dataset.n'"),
         (["+foo=1"], "there is no setting 'foo'"),
         (["methods=[cam]"], "methods=[cam]: methods has options of each method; choose with method=[cam]"),
@@ -106,6 +108,27 @@ def test_wrong_words_give_one_sentence(
     assert sentence in last
     assert "Traceback" not in told.err
     assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", *FEW, f"paths.runs={LONG}"],
+        ["run", "--with", LONG],
+        ["run", "--config-dir", LONG],
+        ["table", LONG],
+        ["table", "--runs", LONG],
+        ["explain", LONG],
+        ["score", "--maps", LONG, "--annotations", LONG, "--protocol", "exact"],
+        ["new", "method", LONG],
+    ],
+    ids=lambda words: " ".join(words).replace(LONG, "LONG"),
+)
+def test_a_path_that_the_system_refuses_is_one_sentence(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert "File name too long" in said
+    assert "Traceback" not in said
 
 
 def test_boxes_are_needed_where_a_protocol_compares_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,6 +60,39 @@ def test_what_is_missing_is_named_and_exits_with_1(
     )
 
 
+def test_a_difference_from_a_count_from_memory_is_a_warning(
+    birds: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plugin = PLUGIN.replace("counts=(2,),", "counts=(2,), certain=False,").replace("two_birds", "some_birds")
+    (tmp_path / "birds.py").write_text(plugin)
+    birds[2] = "some_birds"
+    write(tmp_path / "src", {"birds.tar": both(1)})
+    assert main(birds) == 0
+    printed = capsys.readouterr().out
+    assert "2 (from memory)" in printed
+    memory = "images: 1 files; 2 is a count from memory, "
+    assert f"{memory}and that may be wrong: compare with the archive.\n" in printed
+    assert f"some_birds: 1 images; 1 files written; complete in {tmp_path / 'dst'}" in printed
+    write(tmp_path / "src", {"birds.tar": both(2)})
+    assert main([*birds, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["notes"] == [f"{memory.replace('1 files', '2 files')}which agrees."]
+    assert (facts["parts"][0]["certain"], facts["parts"][0]["missing"]) == (False, 0)
+    write(tmp_path / "empty", {"birds.tar": both(0)})
+    assert main([*birds[:3], str(tmp_path / "empty"), str(tmp_path / "new"), *birds[5:]]) == 2
+
+
+def test_two_data_sets_of_one_name_are_told_apart_by_what_differs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plugin = PLUGIN.replace("two_birds", "twice_birds")
+    (tmp_path / "one.py").write_text(plugin)
+    (tmp_path / "other.py").write_text(plugin.replace("two drawn birds", "two other birds"))
+    files = [word for name in ("one.py", "other.py") for word in ("--with", str(tmp_path / name))]
+    assert main(["data", "prepare", *files]) == 2
+    assert "two preparations are named 'twice_birds' and differ in about; rename one" in capsys.readouterr().err
+
+
 def test_dry_writes_nothing(birds: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "src", {"birds.tar": both(2)})
     assert main([*birds, "--dry"]) == 0
@@ -72,7 +105,7 @@ def test_json_holds_the_same_facts(birds: list[str], tmp_path: Path, capsys: pyt
     write(tmp_path / "src", {"birds.tar": both(1), "more.zip": zipped({"readme": b""})})
     assert main([*birds, "--json"]) == 1
     facts = json.loads(capsys.readouterr().out)
-    counts = {"files": 1, "written": 1, "expected": 2, "missing": 1}
+    counts = {"files": 1, "written": 1, "expected": 2, "certain": True, "missing": 1}
     assert facts == {
         "dataset": "two_birds",
         "folder": str(tmp_path / "dst"),

@@ -43,6 +43,8 @@ def no_sources() -> object:
         ("nothing", "return None", "nothing returned NoneType; expected raw maps of shape (1, h, w)"),
         ("numpys", "return maps.numpy()", "numpys returned ndarray; expected raw maps of shape (1, h, w)"),
         ("more", "return torch.cat([maps, maps[:1]])", "; expected raw maps of shape (1, h, w)"),
+        ("sparses", "return maps.to_sparse()", "sparses returned a sparse tensor; expected raw maps with values"),
+        ("metas", "return maps.to('meta')", "metas returned a meta tensor; expected raw maps with values"),
         ("complexes", "return maps + 1j", "complexes returned complex numbers; expected real raw maps"),
     ],
 )

@@ -121,6 +121,19 @@ def test_an_edited_file_gets_new_rows(my_cam: Path, here: Here) -> None:
     assert len(list(first.parent.glob("*.parquet"))) == 2
 
 
+def test_an_edited_metric_gets_new_rows(here: Here) -> None:
+    """Else the numbers, and the failures, of the file before it was mended would stay."""
+    here("new", "metric", "mended2026", "-o", "metric.py")
+    whole = Path("metric.py").read_text()
+    words = ("run", *FEW, "--with", "metric.py", "metric=[mended2026]", "method=[gradcam]", "gallery=0")
+    Path("metric.py").write_text(whole.replace("return {", "raise KeyError(7)\n        return {"))
+    here(*words, code=1)
+    metrics._members.pop("mended2026")
+    Path("metric.py").write_text(whole)
+    here(*words)
+    assert json.loads(here("table", "--json", "--metric", "mended2026"))[0]["n"] > 0
+
+
 def test_the_doctor_says_whether_a_method_keeps_the_contract(my_cam: Path, here: Here) -> None:
     words = ("doctor", "method=[my_cam]", "--with", "my_cam.py")
     assert "ok   method my_cam@stage5 keeps the 9 rules of every method, on shapes_gap" in here(*words)

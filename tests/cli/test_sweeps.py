@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from wsol.cli import main
-from wsol.cli.launch import run_job
+from wsol.cli.launch import outcome
 from wsol.runs.folder import RunFolder
 from wsol.settings import compose_settings
 
@@ -87,7 +87,7 @@ def test_variants_are_swept_by_their_spelling(tmp_path: Path) -> None:
 
 def test_a_job_returns_its_headline_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = compose_settings([*FEW, f"paths.runs={tmp_path}", "method=[gradcam,layercam,fullbox]"])
-    value = run_job(settings)
+    value = float(outcome(settings))
     capsys.readouterr()
     assert main(["table", "latest", "--runs", str(tmp_path), "--json"]) == 0
     records = json.loads(capsys.readouterr().out)

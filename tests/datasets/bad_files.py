@@ -23,10 +23,10 @@ from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.formats.folder import Folder
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation
 from wsol.datasets.predictions import read_predictions
+from wsol.datasets.recognition import guesses
 from wsol.errors import WsolError
 from wsol.maps.files import open_maps
 from wsol.options import build
-from wsol.settings.guess import guesses
 
 Rng = random.Random
 ODD: list[Any] = [

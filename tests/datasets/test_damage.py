@@ -10,9 +10,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from tests.datasets import trees
 from tests.datasets.prepare.archives import drawn, write
 from wsol.datasets.formats.folder import Folder
 from wsol.datasets.formats.pets import Pets
+from wsol.datasets.formats.wsolevaluation import WsolEvaluation
 from wsol.errors import DataError
 
 CUT = drawn(2)[:300]
@@ -119,6 +121,49 @@ def test_a_tree_with_boxes_of_masks_leaves_damaged_images_out_too(tmp_path: Path
     ]
     with pytest.raises(DataError, match=r"Abyssinian_2.jpg' can't be read: .*dataset.damaged=skip"):
         Pets(root=tmp_path).samples()
+
+
+def trimaps(tmp_path: Path, *, broken: bool) -> Pets:
+    """Two images with boxes of masks, the second mask perhaps cut off."""
+    levels = np.full((12, 16), 2, np.uint8)
+    levels[3:6, 4:9] = 1
+    whole = encoded(PIL.Image.fromarray(levels), "PNG")
+    for name, content in {"Abyssinian_1": whole, "Bengal_1": whole[:60] if broken else whole}.items():
+        write(tmp_path, {f"images/{name}.jpg": drawn(0), f"annotations/trimaps/{name}.png": content})
+    write(tmp_path, {"annotations/test.txt": b"Abyssinian_1 1 1 1\nBengal_1 2 1 2\n"})
+    return Pets(root=tmp_path, damaged="skip")
+
+
+def test_an_image_whose_mask_is_damaged_is_left_out_too(tmp_path: Path) -> None:
+    data = trimaps(tmp_path, broken=True)
+    assert [(s.image_id, s.boxes_xyxy.tolist()) for s in data.samples()] == [
+        ("images/Abyssinian_1.jpg", [[4, 3, 9, 6]])
+    ]
+    (note,) = data.notes()
+    assert note.startswith("1 damaged mask is left out of all rows together with its image (dataset.damaged=skip), ")
+    with pytest.raises(DataError, match=r"Bengal_1.png' can't be read \(.+\); dataset.damaged=skip leaves such images"):
+        Pets(root=tmp_path).samples()
+    assert trimaps(tmp_path, broken=False).notes() == ()
+
+
+@pytest.mark.parametrize("with_images", [True, False])
+def test_damaged_masks_of_lists_are_left_out_with_images_and_without(with_images: bool, tmp_path: Path) -> None:
+    trees.openimages30k(tmp_path)
+    images = tmp_path / "OpenImages"
+    options = {"metadata": tmp_path / "metadata" / "OpenImages" / "test", "masks": images}
+    whole = WsolEvaluation(images=images, **options)
+    first, *others = whole.samples()
+    name = whole.mask_files()[first.image_id][0]
+    (images / name).write_bytes(b"<html>")
+    data = WsolEvaluation(images=images if with_images else None, damaged="skip", **options)
+    assert [s.image_id for s in data.samples()] == [s.image_id for s in others]
+    assert data.notes() == (
+        "1 damaged mask is left out of all rows together with its image (dataset.damaged=skip), first "
+        f"'{name}' (not an image).",
+    )
+    failing = WsolEvaluation(images=images, **options)
+    with pytest.raises(DataError, match=r"a mask of image .* can't be read: .*dataset.damaged=skip leaves such images"):
+        failing.mask(first)
 
 
 def test_a_missing_image_is_no_damaged_one(tmp_path: Path, folder: Callable[..., Folder]) -> None:

@@ -7,8 +7,8 @@ import PIL.Image
 import pytest
 
 from wsol.datasets.base import datasets
-from wsol.datasets.files import open_image
 from wsol.datasets.formats.folder import Folder
+from wsol.datasets.image_files import open_image
 from wsol.errors import DataError
 from wsol.options import build
 

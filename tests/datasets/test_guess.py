@@ -14,13 +14,15 @@ from tests.datasets import trees
 from tests.datasets.trees import TREES
 from wsol.cli import main
 from wsol.datasets.base import datasets
+from wsol.datasets.recognition import guesses
 from wsol.datasets.selection import OfSize
+from wsol.datasets.tree import TreeDataset
 from wsol.environment import conf_dir
 from wsol.errors import WsolError
 from wsol.evaluation.build import load_dataset
 from wsol.options import defaults
 from wsol.settings import compose_settings
-from wsol.settings.guess import guesses, with_formats
+from wsol.settings.guess import with_formats
 from wsol.settings.words import Word
 
 
@@ -158,6 +160,11 @@ def test_several_paths_are_a_run_each(tmp_path: Path) -> None:
     assert request.multirun
     assert request.together
     assert request.swept == {"dataset"}
+
+
+def test_every_reader_of_a_layout_is_a_choice_with_a_place_of_its_own() -> None:
+    stated = {yaml.safe_load(file.read_text())["name"] for file in (conf_dir() / "dataset").glob("*.yaml")}
+    assert {key for key, reader in datasets.items() if issubclass(reader, TreeDataset)} | {"coco"} <= stated
 
 
 @pytest.mark.parametrize("file", sorted((conf_dir() / "dataset").glob("*.yaml")), ids=lambda file: file.stem)

@@ -59,14 +59,40 @@ def test_hashed_names_are_recovered_by_class_and_size(tmp_path: Path) -> None:
 def test_what_sizes_do_not_decide_is_never_guessed(tmp_path: Path) -> None:
     trees.imagenetv2(tmp_path, hashed=True)
     said = (
-        r"the 5 images under .* have other names than the lists' \('val2/0/1.jpeg'\), and class and size decide 3 of 5"
+        r"the 5 images under .* have other names than the lists', and no mapping was published: class and size decide "
+        r"3 of 5; 2 share theirs, first 'val2/0/1.jpeg' \(2 files of class 0 are 9x7 pixels, 2 such images are "
+        r"listed\). "
+        r"Give dataset.names=FOLDER with images under the old names, or CSV with image_id,file, or "
+        r"dataset.undecided=leave_out"
     )
     with pytest.raises(DataError, match=said):
         opened(tmp_path).samples()
+    sizes = tmp_path / "metadata/ILSVRC/val/image_sizes.txt"
+    write(sizes, sizes.read_text().replace("10/0.jpeg,8,6", "10/0.jpeg,5,5"))
+    with pytest.raises(DataError, match=r"decide 2 of 5; 2 share .*; 1 have no file of theirs, first 'val2/10/0.jpeg'"):
+        opened(tmp_path).samples()
+    trees.imagenetv2(tmp_path, hashed=True)
     data = opened(tmp_path, undecided="leave_out")
     assert [s.image_id for s in data.samples()] == DECIDED
     assert data.notes() == ("2 of 5 images are left out: their names can't be recovered.",)
     assert [s.image_id for s in opened(tmp_path, undecided="leave_out", limit=2).samples()] == DECIDED[:2]
+
+
+@pytest.mark.parametrize("kept", [["0/1.jpeg", "0/2.jpeg"], ["0/2.jpeg"]])
+def test_an_older_download_decides_by_content_even_in_part(kept: list[str], tmp_path: Path) -> None:
+    """Two images of one size: where the content of one is known, the other is what is left."""
+    trees.imagenetv2(tmp_path, hashed=True)
+    folder = tmp_path / "imagenetv2-threshold0.7-format-val" / "0"
+    alike = [file for file in sorted(folder.iterdir()) if image_size(file, upright=False) == (9, 7)]
+    for n, file in enumerate(alike):
+        PIL.Image.new("RGB", (9, 7), (200 * n, 9, 9)).save(file)
+    for name, file in zip(["0/1.jpeg", "0/2.jpeg"], reversed(alike), strict=True):
+        if name in kept:
+            (tmp_path / "old" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "old" / name).write_bytes(file.read_bytes())
+    data = opened(tmp_path, names=tmp_path / "old")
+    assert [s.image_id for s in data.samples()] == IDS
+    assert [data.file_name(s) for s in data.samples()[1:3]] == [f"0/{file.name}" for file in reversed(alike)]
 
 
 def test_a_table_of_names_decides(tmp_path: Path) -> None:

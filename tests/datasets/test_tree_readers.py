@@ -16,9 +16,9 @@ from tests.datasets.trees import BOX, TREES, indexed, labelme_file, levels, writ
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.formats.parquet import _names_of
 from wsol.datasets.formats.voc import CLASSES
+from wsol.datasets.recognition import guesses
 from wsol.errors import DataError, WsolError
 from wsol.options import build
-from wsol.settings.guess import guesses
 
 Facts = list[tuple[str, int, list[list[float]]]]
 
@@ -209,6 +209,25 @@ def test_swapped_sizes_of_inatloc500_are_turned_and_counted(tmp_path: Path) -> N
     paint(tmp_path / "tree" / "iNatLoc500" / "2" / "b.jpg", (9, 9))
     with pytest.raises(DataError, match=r"image '2/b.jpg' is 9x9 pixels, and 6x8 in .*image_sizes.txt"):
         opened("inatloc500", tmp_path / "tree").samples()
+
+
+@pytest.mark.parametrize("with_images", [True, False])
+def test_inatloc500_as_its_description_has_it_is_read_as_the_layout_has_it(with_images: bool, tmp_path: Path) -> None:
+    """image_height, image_width and x_min, x_max, y_min, y_max (dataset/README.md of visipedia/inat_loc)."""
+    options = {} if with_images else {"images": None}
+    expected = facts(opened("inatloc500", tmp_path / "tree"))
+    lists = tmp_path / "tree" / "metadata" / "iNatLoc500" / "test"
+    write(lists / "image_sizes.txt", "1/a.jpg,6,8\n2/b.jpg,6,8")
+    write(lists / "localization.txt", "1/a.jpg,2,6,1,5\n2/b.jpg,3,8,0,2")
+    data = opened("inatloc500", tmp_path / "tree", **options)
+    assert facts(data) == [expected[0], ("2/b.jpg", 1, [[3, 0, 8, 2]])]
+    assert data.notes() == (
+        "2 sizes of the lists have width and height swapped.",
+        "Boxes of the lists are x_min, x_max, y_min, y_max.",
+    )
+    write(lists / "localization.txt", "1/a.jpg,6,2,5,1\n2/b.jpg,3,8,0,2")
+    with pytest.raises(DataError, match="is inverted"):
+        opened("inatloc500", tmp_path / "tree", **options).samples()
 
 
 def test_a_table_can_have_one_box_and_one_label_per_image(tmp_path: Path) -> None:

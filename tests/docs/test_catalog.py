@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from docs._ext import method_pages, results
@@ -10,6 +12,7 @@ from docs._ext.markdown import facts, prose, sentence, table, value
 from docs._ext.protocol_pages import effects, records
 from docs._ext.quantities import bounds, unit
 from wsol.evaluation.records import metric_quantities, protocol_quantities
+from wsol.grammar import STORED
 from wsol.methods._base import MethodInfo, methods
 from wsol.metrics._base import metrics
 from wsol.options import MISSING_VALUE, options_of
@@ -141,3 +144,8 @@ def test_an_indented_example_of_a_docstring_becomes_code() -> None:
         "",
         "Then more.",
     ]
+
+
+def test_the_page_of_protocols_names_both_spellings_of_every_option_that_has_two() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text("utf-8")
+    assert all(f"`{typed}`" in text and f"`{kept}`" in text for typed, kept in STORED.items())

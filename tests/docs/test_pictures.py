@@ -55,7 +55,9 @@ def test_a_picture_drawn_again_is_the_committed_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", ["images.jpg", "threshold_to_box.jpg", "layercam_story.jpg", "one_knob.png"])
+@pytest.mark.parametrize(
+    "name", ["images.jpg", "threshold_to_box.jpg", "every_protocol.jpg", "layercam_story.jpg", "one_knob.png"]
+)
 def test_the_pictures_that_tell_a_story_are_those_that_are_drawn_now(name: str, tmp_path: Path) -> None:
     mean, apart = difference(drawn_again(name, tmp_path), PICTURES / name)
     assert mean < 0.5

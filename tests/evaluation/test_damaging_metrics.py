@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from tests.evaluation.small import made, own_components, ran
 from wsol.metrics._base import MetricInput, metric
@@ -30,6 +31,43 @@ def register(key: str, *, writes: bool) -> None:
                 if writes and one is not None:
                     one[...] = 0
             return sums
+
+
+@pytest.mark.default_cases(2)
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, "odd returned NoneType; expected columns by name"),
+        ({}, "odd returned no column 'share', which its number share is of"),
+        ({"share": "a"}, "odd: column 'share' holds str; expected one number, or None"),
+        ({"share": 1j}, "odd: column 'share' holds complex; expected float, int, bool or None"),
+        ({"share": torch.tensor(1.0)}, "odd: column 'share' holds Tensor"),
+        ({"share": np.ones(3)}, "odd: column 'share' holds ndarray; expected one number"),
+        ({"share": 10**400}, "odd: column 'share' holds a whole number of more than 64 bits"),
+        ({"share": 1.0, "more": [torch.tensor(1.0)]}, "odd: column 'more' holds Tensor"),
+    ],
+    ids=str,
+)
+def test_what_is_no_column_fails_with_the_image_and_spares_the_rest(given: object, said: str, tmp_path: Path) -> None:
+    with own_components():
+
+        @metric("odd", paper="a test", year=2026, needs=("boxes",), about="Whatever.")
+        class Odd:
+            """Whatever."""
+
+            scores = (mean("share", label="Share"),)
+
+            def measure(self, case: MetricInput) -> object:
+                return given if case.image_id.endswith("1") else {"share": 0.5}
+
+        experiment = made(*CHOSEN, "metric=[odd]")
+        folder = ran(experiment, tmp_path)
+        (lines,) = {tuple(lines) for lines in folder.failed(experiment.work).values()}
+        assert [image_id for image_id, _ in lines] == ["test/00001"]
+        assert said in lines[0][1]
+        for table in folder.tables().values():
+            assert len(table) == 3
+            assert table["odd/share"].to_pylist()[::2] == [0.5, 0.5]
 
 
 @pytest.mark.full

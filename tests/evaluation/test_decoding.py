@@ -8,7 +8,7 @@ import pytest
 
 from tests.datasets.prepare.archives import drawn
 from tests.evaluation.small import made, ran
-from wsol.datasets import files
+from wsol.datasets import image_files
 
 
 @pytest.fixture
@@ -26,9 +26,9 @@ def images(tmp_path: Path) -> tuple[str, ...]:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """What was decoded, in the order in which it was."""
     contents: list[bytes] = []
-    decode = files.decode_image
+    decode = image_files.decode_image
     monkeypatch.setattr(
-        files,
+        image_files,
         "decode_image",
         lambda content, *, upright: (contents.append(content), decode(content, upright=upright))[1],
     )

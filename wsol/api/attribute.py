@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
+from wsol.api.arguments import check_numbers
+from wsol.api.inputs import as_color, as_deviation, as_images, configured, inputs_of
 from wsol.api.maps import Maps
-from wsol.datasets.adapt import as_image
 from wsol.errors import ConfigError, unknown
 from wsol.maps.extractor import MapExtractor
 from wsol.methods._variants import variant_of
-from wsol.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, Color, black_pixel, normalized
+from wsol.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, black_pixel
 from wsol.models.forward import INPUT
 from wsol.models.gray import color_input
 from wsol.models.network import AnyNetwork, Network, check_hooks, evaluating, noise, running
 from wsol.models.outputs import Reading, as_matrix, reading
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.zoo import load_classifier
-from wsol.views import View, view_named
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PREDICTED = "predicted"
-SIDE = 224  # pixels; of the input for PIL images where the network does not say another
 
 
 def attribute(
@@ -90,15 +89,16 @@ def attribute(
     UnknownName, ConfigError : no such method or option (nearest one given), or a target that does not fit.
     LayerError, ModelError : no such layer, or an output that is not (B, classes) without a function as target.
     """
+    check_numbers(seed=seed, chunk=chunk, input_size=input_size)
     known = load_classifier(model) if isinstance(model, str) else model if isinstance(model, Classifier) else None
     module = unwrapped(known or model)
     names = tuple(class_names) or (known.class_names if known else ())
     images = as_images(images)
     pictures = not isinstance(images, torch.Tensor)
     usual = (IMAGENET_MEAN, IMAGENET_STD) if pictures else (None, None)
-    center = as_color(mean) or (known.mean if known else _configured(module, "mean", usual[0]))
-    spread = as_color(std) or (known.std if known else _configured(module, "std", usual[1]))
-    inputs, sizes, used = _inputs(module, images, known, view=view, input_size=input_size, mean=center, std=spread)
+    center = as_color(mean) or (known.mean if known else configured(module, "mean", usual[0]))
+    spread = as_deviation(std) or (known.std if known else configured(module, "std", usual[1]))
+    inputs, sizes, used = inputs_of(module, images, known, view=view, input_size=input_size, mean=center, std=spread)
     given = given_classes(target, len(inputs), names)
     black = black_pixel(center, spread) if center and spread else None
     network = known or AnyNetwork(module, noise(module, tuple(inputs[:1].shape)), black)
@@ -117,46 +117,19 @@ def attribute(
         with scored_by(module, target, given):
             classes = predicted(module, inputs) if given is None else torch.tensor(given, device=inputs.device)
             extractor = MapExtractor(network, seed=seed, chunk=chunk)
-            ids = list(image_ids) if image_ids is not None else [str(n) for n in range(len(inputs))]
+            ids = _ids(image_ids, len(inputs))
             batch = extractor.maps(inputs, classes, ids, [variant], keep_going=False)
     raw = batch.raw(variant.id).copy()
-    if not raw.any():
+    if not raw.any() and not variant.info.constant_is_full:
         log.warning("%s: all %d maps are zero everywhere; choose another layer or target", variant.id, len(raw))
-    return Maps(raw=raw, method=variant.id, targets=classes.cpu().numpy(), view=used, sizes_wh=sizes)
-
-
-def as_images(images: Any) -> Tensor | list[Image]:
-    """A batch of numbers as a tensor, or PIL images as a list; see `attribute`. Raises ConfigError."""
-    from PIL.Image import Image
-
-    if isinstance(images, np.ndarray) and images.dtype != np.uint8:
-        images = torch.from_numpy(images)
-    if isinstance(images, torch.Tensor):
-        if not images.is_floating_point():
-            raise ConfigError(
-                f"images are {images.dtype}; a network takes normalized floats: give these, or PIL images or uint8 "
-                "arrays (h, w, 3) in a list, which are normalized"
-            )
-        return images
-    if isinstance(images, torch.utils.data.DataLoader):
-        raise ConfigError("images is a DataLoader; call attribute for each of its batches")
-    several = [images] if isinstance(images, Image) or getattr(images, "ndim", 0) == 3 else list(images)
-    if not several:
-        raise ConfigError("images is empty; expected a (B, channels, *space) tensor or PIL images")
-    if any(isinstance(one, torch.Tensor) for one in several):
-        raise ConfigError("images is a list of tensors; give torch.stack(images), or call attribute for each size")
-    return [as_image(one, where=f"image {place}") for place, one in enumerate(several)]
-
-
-def as_color(value: float | Sequence[float] | None) -> Color | None:
-    """Three numbers of one or three, for red, green and blue. Raises ConfigError."""
-    if value is None:
-        return None
-    numbers = [float(one) for one in np.ravel(np.asarray(value, float))]
-    if len(numbers) not in (1, 3):
-        raise ConfigError(f"{len(numbers)} numbers of a normalization; expected one, or three for red, green and blue")
-    red, green, blue = numbers * (3 // len(numbers))
-    return red, green, blue
+    return Maps(
+        raw=raw,
+        method=variant.id,
+        targets=classes.cpu().numpy(),
+        view=used,
+        sizes_wh=sizes,
+        full=variant.info.constant_is_full,
+    )
 
 
 def unwrapped(model: nn.Module | Classifier | str) -> nn.Module:
@@ -240,10 +213,18 @@ def predicted(module: nn.Module, inputs: Tensor) -> Tensor:
         return cast("Tensor", module(inputs).argmax(1))
 
 
+def _ids(given: Sequence[str] | None, count: int) -> list[str]:
+    """Ids of `count` images: as given, or 0, 1, ... Raises ConfigError where there are not as many."""
+    ids = [str(place) for place in range(count)] if given is None else [str(one) for one in given]
+    if len(ids) != count:
+        raise ConfigError(f"image_ids has {len(ids)} entries for {count} images; give one per image")
+    return ids
+
+
 def _index(target: Any, names: Sequence[str]) -> int:
     if not isinstance(target, str):
         plain = target.item() if hasattr(target, "item") and prod(np.shape(target)) == 1 else target
-        if not isinstance(plain, int | float) or plain != plain // 1:
+        if not isinstance(plain, int | float) or isinstance(plain, bool) or plain != plain // 1:
             what = f"of shape {tuple(target.shape)}" if hasattr(target, "shape") else repr(target)
             raise ConfigError(
                 f"a target {what} is not a class; expected an index, a name, one of these per image, or a function of "
@@ -263,44 +244,3 @@ def _layer_lookup(network: Network, layers: Layers | None, *, check: bool) -> di
     if layers is not None and not check and all(n in parts or n == INPUT for n in layer_names(network.module, layers)):
         return {"resolve": lambda name: name, "stages": ()}
     return {"resolve": lambda name: resolve_layer(network, name), "stages": list(stages(network))}
-
-
-def _inputs(
-    module: nn.Module,
-    images: Tensor | list[Image],
-    known: Classifier | None,
-    *,
-    view: str,
-    input_size: int | None,
-    mean: Color | None,
-    std: Color | None,
-) -> tuple[Tensor, Sequence[tuple[int, int]], View | None]:
-    """The batch on the network's device and in its type; sizes and view where it was made from PIL images."""
-    weight = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(()))
-    if isinstance(images, torch.Tensor):
-        if images.ndim < 3:
-            raise ConfigError(f"images of shape {tuple(images.shape)} are not a batch; expected (B, channels, *space)")
-        return images.detach().to(weight.device, weight.dtype), (), None
-    side = input_size or (known.input_size if known else _configured(module, "input_size", SIDE))
-    chosen = view_named(view, side)
-    assert mean is not None
-    assert std is not None
-    arrays = []
-    for one in images:
-        crops = chosen.inputs(one)
-        if len(crops) > 1:
-            raise ConfigError(f"view={view} makes {len(crops)} inputs per image; attribute takes a view that makes one")
-        arrays.append(normalized(crops[0], mean, std))
-    shapes = {array.shape for array in arrays}
-    if len(shapes) > 1:
-        raise ConfigError(f"view={view} gives inputs of {len(shapes)} sizes; call attribute once for each")
-    stack = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)
-    inputs = stack.to(weight.device, weight.dtype).contiguous(memory_format=torch.channels_last)
-    return inputs, [one.size for one in images], chosen
-
-
-def _configured(module: nn.Module, key: str, otherwise: Any) -> Any:
-    """What timm says of its network's input."""
-    config = getattr(module, "pretrained_cfg", None) or {}
-    value = config.get(key, otherwise) if isinstance(config, dict) else otherwise
-    return value[-1] if key == "input_size" and isinstance(value, tuple) else value

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from wsol.api.arguments import as_boxes, as_map, as_protocol, as_sizes, check_truth
 from wsol.api.maps import Maps
 from wsol.errors import ConfigError
 from wsol.localization.frame import in_stored_pixels
 from wsol.localization.localize import ImageMap, boxes_along, fixed_tau
 from wsol.localization.localize import localize as localize_maps
-from wsol.protocols._base import Protocol, named
+from wsol.options import fit
+from wsol.protocols._base import Protocol
 from wsol.views import View, view_named
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ class FoundBoxes:
         return localize_maps([self.item], [self.protocol])[self.protocol.name]
 
     def _checked(self, tau: float | None) -> float:
-        chosen = self.tau if tau is None else float(tau)
+        chosen: float = fit(self.tau if tau is None else tau, float, where="tau")
         if not 0 <= chosen < 1:
             raise ConfigError(f"tau={chosen:g} is out of range; expected 0 <= tau < 1, a share of the map's maximum")
         if self.protocol.tau != "sweep" and chosen != fixed_tau(self.item, self.protocol):
@@ -110,9 +112,10 @@ def localize(
     Raises
     ------
     UnknownName, ConfigError : no such protocol or view, or another number of images.
-    MapError : a map that is not (h, w).
+    MapError : a map that is not (h, w) of finite real numbers.
+    DataError : ground truth that is inverted, normalized or outside its image.
     """
-    rule = named(protocol) if isinstance(protocol, str) else protocol
+    rule = as_protocol(protocol)
     items = image_maps(maps, sizes_wh, boxes=boxes, view=view, images=images)
     found = [
         FoundBoxes(item, rule, _threshold(item, rule) if tau is None else tau, boxes is not None) for item in items
@@ -136,7 +139,7 @@ def image_maps(
 ) -> list[ImageMap]:
     """Maps with what localization must know of their images; see `localize`."""
     known = maps if isinstance(maps, Maps) else None  # an array has a `view`, too, which is another thing
-    sizes = list(sizes_wh if sizes_wh is not None else known.sizes_wh if known else ())
+    sizes = as_sizes(sizes_wh if sizes_wh is not None else known.sizes_wh if known else ())
     if not sizes:
         raise ConfigError("the sizes of the images are not known; give sizes_wh=[(width, height), ...]")
     covered = view if view is not None else known.view if known else None
@@ -145,25 +148,15 @@ def image_maps(
     for name, values in {"sizes_wh": sizes, "boxes": boxes, "images": images}.items():
         if values is not None and len(values) != count:
             raise ConfigError(f"{name} has {len(values)} entries for {count} maps; give one per image")
-    truth = [np.zeros((0, 4))] * count if boxes is None else [_boxes(one) for one in boxes]
+    truth = [np.zeros((0, 4))] * count if boxes is None else [as_boxes(one) for one in boxes]
+    check_truth(truth, sizes)
     return [
         ImageMap(
-            raw=as_array(raw),
-            layout=chosen.layout((int(width), int(height))),
+            raw=as_map(raw, place),
+            layout=chosen.layout(size),
             boxes_xyxy=box,
+            full=known is not None and known.full,
             image=None if images is None else images[place],
         )
-        for place, (raw, (width, height), box) in enumerate(zip(maps, sizes, truth, strict=True))
+        for place, (raw, size, box) in enumerate(zip(maps, sizes, truth, strict=True))
     ]
-
-
-def as_array(value: Any) -> NDArray[Any]:
-    """An array of a list, an array or a tensor on any device."""
-    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
-
-
-def _boxes(value: ArrayLike) -> NDArray[np.float64]:
-    found = np.asarray(as_array(value), np.float64)
-    if found.size % 4 or found.ndim > 2:
-        raise ConfigError(f"boxes of shape {found.shape} are not boxes; expected (g, 4) as x0 y0 x1 y1 per image")
-    return found.reshape(-1, 4)

@@ -13,10 +13,14 @@ from weakref import finalize
 
 import numpy as np
 
-from wsol.api.attribute import SIDE, as_color, layer_names, unwrapped
+from wsol.api.arguments import as_protocol, check_numbers
+from wsol.api.attribute import layer_names, unwrapped
+from wsol.api.dataset import load_dataset
+from wsol.api.inputs import SIDE, as_color, as_deviation
 from wsol.api.result import Result
 from wsol.datasets.adapt import PythonDataset
-from wsol.datasets.base import Dataset, datasets
+from wsol.datasets.base import Dataset
+from wsol.datasets.fields import short
 from wsol.environment import versions
 from wsol.errors import ConfigError
 from wsol.evaluation.adopt import adopt
@@ -29,8 +33,7 @@ from wsol.models.gray import color_input
 from wsol.models.outputs import LABELS, Reading, function_label, reading, relabeled
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.zoo import load_classifier
-from wsol.options import build
-from wsol.protocols._base import Protocol, named
+from wsol.protocols._base import Protocol
 from wsol.runs.folder import RunFolder
 from wsol.views import view_named
 
@@ -68,8 +71,8 @@ def evaluate(
     Parameters
     ----------
     model : any network, a loaded `Classifier`, or a name. One of one-channel images receives the luma of the images.
-    dataset : a name (``shapes``), a wsol dataset, or anything with ``len`` and ``[index]`` whose items are (image,
-        label, boxes or mask); see `wsol.datasets.adapt.PythonDataset`.
+    dataset : a name (``shapes``) or path, what `wsol.load_dataset` gives, or anything with ``len`` and ``[index]``
+        whose items are (image, label, boxes or mask); see `wsol.datasets.adapt.PythonDataset`.
     methods : keys, classes registered with `@wsol.method`, instances with options, ``LayerCAM(gamma=2)``, or variants
         as tables print them, ``layercam@stage3-5[gamma=2]``.
     protocols, metrics : names; metrics may be a mapping from name to options.
@@ -88,15 +91,19 @@ def evaluate(
     ------
     WsolError : anything that does not fit, in one sentence.
     """
+    check_numbers(input_size=input_size, limit=limit, seed=seed, batch_size=batch_size, gallery=gallery)
     several = _listed(methods)
-    rules = tuple(named(one) if isinstance(one, str) else one for one in _listed(protocols))
+    rules = tuple(map(as_protocol, _listed(protocols)))
     asked = metrics if isinstance(metrics, Mapping) else {name: {} for name in _listed(metrics)}
+    wrong = next((name for name, options in asked.items() if not isinstance(options, Mapping)), None)
+    if wrong is not None:
+        raise ConfigError(f"metrics: the options of {wrong} are {short(asked[wrong])}; expected a mapping by name")
     chosen = tuple(chosen_metric(name, options) for name, options in asked.items())
     if not several or not (rules or chosen):
         raise ConfigError("nothing to evaluate: give at least one method, and a protocol or a metric")
     data = _dataset(dataset, class_names, limit)
     check_truth(data, rules, chosen)
-    with _network(model, output, input_size, as_color(mean), as_color(std), class_names) as given:
+    with _network(model, output, input_size, as_color(mean), as_deviation(std), class_names) as given:
         data, classifier = matched(data, given)
         names = list(stages(classifier))
         fused = None if layers is None else "+".join(layer_names(classifier.module, layers))
@@ -139,9 +146,9 @@ def evaluate(
 
 def _dataset(dataset: Any, class_names: Sequence[str], limit: int | None) -> Dataset:
     if isinstance(dataset, str):
-        return build(datasets[dataset], {} if limit is None else {"limit": limit}, where="dataset")
+        return load_dataset(dataset, limit=limit)
     if isinstance(dataset, Dataset):
-        return dataset
+        return dataset if limit is None else replace(dataset, limit=limit)
     if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
         raise ConfigError(
             f"dataset is a {type(dataset).__name__}; expected a name, or something with len() and [index] whose items "

@@ -28,6 +28,7 @@ class Maps:
     targets : (n,) class indices; zeros where the target is a function of the output.
     view : how the images became network input, where they were given as images.
     sizes_wh : width and height of the images, where they were given as images.
+    full : the method's flat maps mean the whole image (``fullbox``); of all other methods, that there is no box.
     """
 
     raw: NDArray[np.floating[Any]]
@@ -35,6 +36,7 @@ class Maps:
     targets: NDArray[np.int64]
     view: View | None = None
     sizes_wh: Sequence[tuple[int, int]] = ()
+    full: bool = False
 
     def __len__(self) -> int:
         return len(self.raw)

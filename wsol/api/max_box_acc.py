@@ -9,13 +9,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike
 
-from wsol.api.boxes import as_array, image_maps
+from wsol.api.arguments import as_labels, as_logits, as_protocol
+from wsol.api.boxes import image_maps
 from wsol.datasets.ranks import classification
 from wsol.errors import ConfigError
 from wsol.evaluation.records import protocol_info, protocol_quantities
 from wsol.evaluation.rows import box_columns
 from wsol.localization.localize import Localizations, localize
-from wsol.protocols._base import Protocol, named
+from wsol.protocols._base import Protocol
 from wsol.report.numbers.localization import Subject, localization
 from wsol.report.numbers.summary import Settings
 
@@ -41,7 +42,7 @@ class MaxBoxAcc:
     """
 
     def __init__(self, protocol: str | Protocol = "choe2020_v2", *, view: str | View | None = None) -> None:
-        self.protocol = named(protocol) if isinstance(protocol, str) else protocol
+        self.protocol = as_protocol(protocol)
         self.view = view
         self.reset()
 
@@ -72,7 +73,10 @@ class MaxBoxAcc:
         Raises
         ------
         ConfigError : another number of images, or logits for some batches and not for others.
+        MapError, DataError : as `wsol.localize`.
         """
+        if boxes is None:
+            raise ConfigError("boxes=None: MaxBoxAcc compares with ground truth; give (g, 4) boxes per image")
         items = image_maps(maps, sizes_wh, boxes=boxes, view=self.view, images=images)
         if logits is not None and labels is None:
             raise ConfigError("logits need labels: give both, or neither")
@@ -82,11 +86,9 @@ class MaxBoxAcc:
             raise ConfigError(f"protocol {self.protocol.name} averages over classes: give labels")
         if not items:
             return
-        classes = [int(label) for label in as_array(labels)] if labels is not None else [0] * len(items)
-        if len(classes) != len(items):
-            raise ConfigError(f"labels has {len(classes)} entries for {len(items)} maps; give one per image")
+        classes = [0] * len(items) if labels is None else as_labels(labels, len(items))
         if logits is not None:
-            rows = as_array(logits)
+            rows = as_logits(logits, classes)
             self._classes += [classification(row, label) for row, label in zip(rows, classes, strict=True)]
         self._labels += classes
         self._parts.append(localize(items, [self.protocol])[self.protocol.name])

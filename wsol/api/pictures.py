@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wsol.api.boxes import as_array
+from wsol.api.arguments import as_array, as_boxes
 from wsol.datasets.adapt import as_image
 from wsol.errors import ConfigError
 from wsol.report.figures.overlay import overlay as draw
@@ -43,7 +43,7 @@ def overlay(
     return draw(
         as_image(image, where="overlay"),
         map01,
-        gt_boxes=np.asarray(as_array(gt_boxes), np.float64).reshape(-1, 4),
-        predicted_boxes=np.asarray(as_array(boxes), np.float64).reshape(-1, 4),
+        gt_boxes=as_boxes(gt_boxes),
+        predicted_boxes=as_boxes(boxes),
         caption=caption,
     )

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from wsol.errors import ConfigError
+from wsol.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from wsol.api.table import ShownTable
+    from wsol.report.numbers.summary import Settings, Summary
     from wsol.runs.folder import RunFolder
+
+    Tau: TypeAlias = "str | Result"
+
+FIGURES = {"tau": "accuracy-over-tau", "cost": "quality-against-cost"}  # short names
 
 
 class Result:
@@ -31,6 +37,7 @@ class Result:
     ) -> None:
         self.folders = folders
         self.variants = variants
+        self._summaries: dict[tuple[Any, ...], Summary] = {}
 
     @property
     def folder(self) -> RunFolder:
@@ -60,19 +67,35 @@ class Result:
         found = frame([folder.path for folder in self.folders], lists=lists)
         return found if self.variants is None else found[found["variant"].isin(self._ids())].reset_index(drop=True)
 
-    def table(self, **layout: Any) -> ShownTable:
+    def table(self, *, tau: Tau | Sequence[Tau] = "oracle", **layout: Any) -> ShownTable:
         """The table that `wsol table` prints, which shows itself in a notebook; ``print(result.table())`` elsewhere.
 
         Parameters
         ----------
+        tau : where swept protocols take their threshold from, one or several: the best on these images (``oracle``), on
+            their other half (``split-half``), on the run of the val split beside this one (``val``), on another run
+            there (``val:RUN``), or on another result, of held-out images. A fixed one is a protocol's own:
+            ``protocols=["choe2020_v2[tau=0.2]"]``.
         layout : as `wsol.report.tables.show.Layout` has it: ``choice``, ``pivot``, ``by_class``.
+
+        Raises
+        ------
+        ConfigError : there is no such source, or no run of the val split.
         """
         from wsol.api.table import ShownTable
-        from wsol.report.numbers.summary import summarize
         from wsol.report.tables.show import Layout, table_of_runs
 
-        found = [summarize(folder, variants=self.variants) for folder in self.folders]
-        return ShownTable(table_of_runs(found, Layout(**layout)))
+        several = [tau] if isinstance(tau, str) or not isinstance(tau, Sequence) else tau
+        known = [field.name for field in fields(Layout)]
+        strange = next((name for name in layout if name not in known), None)
+        if strange is not None:
+            raise unknown("layout option", strange, known, error=ConfigError)
+        shown = Layout(**layout)
+        found = [
+            self._summary(folder, replace(self._settings(folder, several), by_class=shown.by_class))
+            for folder in self.folders
+        ]
+        return ShownTable(table_of_runs(found, shown))
 
     def compare(self, first: str, second: str) -> ShownTable:
         """Two variants on the images they share: differences with intervals and tests.
@@ -111,18 +134,54 @@ class Result:
         """
         import matplotlib as mpl
 
-        from wsol.errors import unknown
         from wsol.report.figures.style import STYLE
         from wsol.report.figures.write import figures
+        from wsol.report.numbers.failures import prepared
         from wsol.report.numbers.report_data import ReportData
+        from wsol.report.numbers.summary import Settings
 
-        known = dict(figures(ReportData.of(self.folder, variants=self.variants)))
-        beginning = {"tau": "accuracy"}.get(name, name)
+        stored, about = self.folder.tables(self.variants), self.folder.about()
+        rows = {key: prepared(table, about) for key, table in stored.items()}
+        known = dict(figures(ReportData(self.folder, self._summary(self.folder, Settings()), rows)))
+        beginning = FIGURES.get(name, name)
         chosen = next((draw for key, draw in known.items() if key.startswith(beginning)), None)
         if chosen is None:
-            raise unknown("figure", name, ["tau", *known])
+            raise unknown("figure", name, [*FIGURES, *known])
         with mpl.rc_context(STYLE):
             return chosen()
+
+    def _settings(self, folder: RunFolder, taus: Sequence[Tau]) -> Settings:
+        """The settings of a summary with these sources of thresholds. Raises ConfigError."""
+        from wsol.report.numbers.thresholds import settings_of
+
+        wrong = next((tau for tau in taus if not isinstance(tau, str | Result)), None)
+        if wrong is not None:
+            raise ConfigError(
+                f"tau={wrong!r}: expected oracle, split-half, val, val:RUN or a result of held-out images; a fixed "
+                "threshold is a protocol's own, for example protocols=['choe2020_v2[tau=0.2]']"
+            )
+        others = [tau.folder for tau in taus if isinstance(tau, Result)]
+        settings = settings_of([tau for tau in taus if isinstance(tau, str)], folder.path.parent, of=folder)
+        if not others:
+            return settings
+        if len(others) > 1 or settings.validation is not None:
+            raise ConfigError("thresholds of two runs are asked for; choose one run of held-out images")
+        return replace(settings, taus=[*settings.taus, "val"], validation=others[0])
+
+    def _summary(self, folder: RunFolder, settings: Settings) -> Summary:
+        """The numbers of a run, drawn once for as long as its rows are what they are."""
+        from wsol.report.numbers.summary import summarize
+
+        read = [folder.path, *([settings.validation.path] if settings.validation else [])]
+        files = [file for path in read for file in sorted((path / "rows").glob("*.parquet"))]
+        key = (
+            tuple((str(file), file.stat().st_mtime_ns) for file in files),
+            tuple(settings.taus),
+            settings.by_class,
+        )
+        if key not in self._summaries:
+            self._summaries[key] = summarize(folder, variants=self.variants, settings=settings)
+        return self._summaries[key]
 
     def __repr__(self) -> str:
         return f"Result({', '.join(folder.name for folder in self.folders)})\n{self.table()}"

@@ -39,6 +39,7 @@ COMMANDS = {  # name: (what it does, an example)
 }
 
 
+SHOWN = 80  # characters of a path that fit into a sentence
 NO_OUTPUT = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT, errno.EFBIG}
 
 
@@ -62,15 +63,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"wsol: {ended(error)}", file=sys.stderr)
         return 1
     except OSError as error:
-        if not is_of_stdout(error):
+        if is_of_stdout(error):
+            return unwritten(error)
+        if error.filename is None:
             raise
-        return unwritten(error)
+        print(f"wsol: {refused(error)}", file=sys.stderr)
+        return 2
     return code
 
 
 def ended(error: SystemExit) -> str:
     """The sentence for code that ends the process, which may not pass for success."""
     return f"a file or library of this command called sys.exit({error.code!r}) before the work was done; remove that"
+
+
+def refused(error: OSError) -> str:
+    """The sentence for a path that the system refuses: too long a name, no permission, a loop of links."""
+    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(error.filename)
+    shown = name if len(name) <= SHOWN else f"{name[:SHOWN]}... ({len(name)} characters)"
+    return f"{shown} can't be used: {error.strerror or type(error).__name__}; choose another path"
 
 
 def _dispatch(words: list[str]) -> int:

@@ -28,8 +28,8 @@ DESCRIPTION = """Unpack what a data set's source offers into the folders that it
 SRC is an archive (.tar, .tgz, .tar.gz, .zip, also one within another), or a folder of archives and unpacked files. It
 is never changed. DST gets each file whole: written beside its place, then moved there. The same command resumes after
 Ctrl-C, a kill or a full disk, and writes only what is missing. What DST holds is counted and compared with what the
-source states. Exit code 1: something is missing; 2: bad usage, a damaged archive, or one that is refused, such as one
-with names that lead out of its folder.
+source states; counts from memory are marked, and a difference from one is a warning. Exit code 1: something is missing;
+2: bad usage, a damaged archive, or one that is refused, such as one with names that lead out of its folder.
 """
 
 
@@ -68,7 +68,7 @@ def _about(key: str) -> dict[str, str]:
 
 def _prepare(preparation: Preparation, source: Path, folder: Path, *, dry: bool, as_json: bool) -> int:
     from wsol.datasets.prepare._plan import plan
-    from wsol.datasets.prepare._summary import checksum_notes, sentence, summary
+    from wsol.datasets.prepare._summary import checksum_notes, count_notes, sentence, summary
     from wsol.datasets.prepare._write import carry_out
 
     planned = plan(preparation, source.expanduser(), folder.expanduser())
@@ -76,7 +76,7 @@ def _prepare(preparation: Preparation, source: Path, folder: Path, *, dry: bool,
         carry_out(planned)
     parts = summary(planned, dry=dry)
     line = sentence(preparation, parts, folder, dry=dry)
-    notes = [*checksum_notes(planned), *_passed_over(planned)]
+    notes = [*count_notes(preparation, parts), *checksum_notes(planned), *_passed_over(planned)]
     if as_json:
         facts = {"dataset": preparation.key, "folder": str(folder), "dry": dry}
         json.dump({**facts, "parts": [asdict(part) for part in parts], "notes": notes}, sys.stdout, indent=1)
@@ -90,7 +90,7 @@ def _prepare(preparation: Preparation, source: Path, folder: Path, *, dry: bool,
 
 
 def _row(part: PartSummary) -> dict[str, object]:
-    expected = "" if part.expected is None else part.expected
+    expected = "" if part.expected is None else f"{part.expected}{'' if part.certain else ' (from memory)'}"
     return {
         "part": part.part,
         "files": part.files,

@@ -221,7 +221,7 @@ def _slugs(names: Sequence[str]) -> list[str]:
 def _open(name: str, data: Dataset | None) -> tuple[Image, Sample | None]:
     """An image file, or an image of the dataset with its sample."""
     if Path(name).is_file():
-        from wsol.datasets.files import open_image
+        from wsol.datasets.image_files import open_image
 
         image = open_image(Path(name), image_id=name, upright=True)
         if max(image.size) > LONGEST:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from wsol.cli.table import NOT_HELD_OUT, VAL, settings_of
 from wsol.environment import versions
 from wsol.errors import ConfigError, RowsFailed
 from wsol.evaluation.adopt import adopt
@@ -22,6 +21,7 @@ from wsol.evaluation.experiment import Experiment
 from wsol.evaluation.forecast import forecast, is_cheap
 from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import is_complete
+from wsol.report.numbers.thresholds import NOT_HELD_OUT, VAL, settings_of
 from wsol.report.tables.render import print_table
 from wsol.runs.folder import RunFolder
 from wsol.runs.knobs import check_knobs
@@ -54,14 +54,6 @@ class Outcome:
     def __float__(self) -> float:
         """What a sweeper optimizes."""
         return self.value
-
-
-def run_job(settings: Mapping[str, Any], *, dry: bool = False) -> float:
-    """Run composed settings and print the table on stdout; returns the headline number, NaN where there is none.
-
-    With `dry`, print what would be run instead.
-    """
-    return outcome(settings, dry=dry).value
 
 
 def show_together(outcomes: Sequence[Outcome]) -> None:

@@ -128,7 +128,7 @@ def _job(
     config: DictConfig, *, sources: choices.Sources, swept: frozenset[str], dry: bool, table: bool
 ) -> Outcome | Failure:
     """One run, perhaps in another process; what came of it, or how it failed."""
-    from wsol.cli import configure_logging, is_of_stdout, unwritten
+    from wsol.cli import configure_logging, is_of_stdout, refused, unwritten
     from wsol.cli.launch import outcome
     from wsol.settings.compose import plain
 
@@ -139,10 +139,11 @@ def _job(
     except (Exception, SystemExit) as error:  # one failed job must not stop the others of a sweep
         if is_of_stdout(error):  # the rows are there, but their table can't be printed
             return Failure(first_line(error), unwritten(error))
-        if os.environ.get("WSOL_TRACE") or not isinstance(error, WsolError):
+        of_a_path = isinstance(error, OSError) and error.filename is not None
+        if os.environ.get("WSOL_TRACE") or not (isinstance(error, WsolError) or of_a_path):
             traceback.print_exc()
-        text = f"{type(error).__name__}: {error}"
-        code = error.exit_code if isinstance(error, WsolError) else 1
+        text = refused(error) if isinstance(error, OSError) and of_a_path else f"{type(error).__name__}: {error}"
+        code = 2 if of_a_path else error.exit_code if isinstance(error, WsolError) else 1
         print(f"wsol: {text}{_words(swept)}", file=sys.stderr, flush=True)
         return Failure(text, code)
 

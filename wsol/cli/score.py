@@ -41,9 +41,10 @@ DESCRIPTION = """Score maps that somebody else made: boxes by a protocol, or pix
 
 MAPS are .npy files named by image id in a folder (val2/0/0.jpeg.npy, or without the extension: val2/0/0.npy), one .npz
 or one .safetensors with image ids as keys; (h, w), of any float or whole-number type (8-bit levels are read as 0 to 1).
-ANNOTATIONS are a wsolevaluation metadata folder, a COCO .json, a .csv with image_id,width,height,label,x0,y0,x1,y1, or
-for metrics a .npz of masks (0, 1, 255 ignore). A map is of the label's class. Every image needs a map, every map an
-image. Images are not needed, but for protocols that refine by a graph cut.
+ANNOTATIONS are whatever dataset=PATH reads: a wsolevaluation metadata folder, a COCO .json, a .csv with
+image_id,width,height,label,x0,y0,x1,y1, a tree such as VOC's; for metrics also a .npz of masks (0, 1, 255 ignore). A
+map is of the label's class. Every image needs a map, every map an image. Images are not needed, but for protocols that
+refine by a graph cut.
 
 What is done with a map (--normalize):
   auto    as they are, without another normalization, if the first 64 maps by id have the size they are scored at (224 x
@@ -103,11 +104,11 @@ def main(words: Sequence[str]) -> int:
 
 def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, bool]:
     """Rows on disk, their summary, and whether some maps could not be measured."""
-    from wsol.cli.table import settings_of
     from wsol.datasets.annotations import read_annotations
     from wsol.environment import versions
     from wsol.evaluation.engines import run_local
     from wsol.report.numbers.summary import summarize
+    from wsol.report.numbers.thresholds import settings_of
     from wsol.runs.folder import RunFolder
     from wsol.runs.knobs import check_knobs
 

@@ -5,23 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
 
 from wsol.cli.options import Command
-from wsol.errors import ConfigError
 from wsol.grammar import stored
 from wsol.runs.folder import RunFolder, find_runs, open_run
-
-if TYPE_CHECKING:
-    from wsol.report.numbers.quantity import TauFrom
-    from wsol.report.numbers.summary import Settings
-    from wsol.runs.schema import Average
-
-VAL = "val"  # the split that thresholds are chosen on
-NOT_HELD_OUT = (
-    "these images are the val split themselves, so thresholds from it are not held out; choose split-half, or val:RUN "
-    "with a run on other images"
-)
 
 DESCRIPTION = """Print the table of one or several runs.
 
@@ -73,6 +60,7 @@ def main(words: Sequence[str]) -> int:
     from wsol.report.numbers.choose import Choice
     from wsol.report.numbers.slices import slicer
     from wsol.report.numbers.summary import summarize
+    from wsol.report.numbers.thresholds import settings_of
     from wsol.report.tables.render import check_format
     from wsol.report.tables.show import Layout, show
 
@@ -105,60 +93,6 @@ def main(words: Sequence[str]) -> int:
     )
     show(summaries, sys.stdout, style=chosen.style, layout=layout)
     return 0
-
-
-def settings_of(
-    taus: Sequence[str],
-    runs: Path,
-    *,
-    n_resamples: int,
-    by_class: bool = False,
-    skip_failed: bool = False,
-    average: Average | None = None,
-    of: RunFolder | None = None,
-) -> Settings:
-    """``oracle,split-half,val:RUN`` as settings of a summary; ``val`` alone is the run like `of` on the val split."""
-    from wsol.report.numbers.summary import Settings
-
-    sources: list[TauFrom] = []
-    validation = None
-    for tau in taus:
-        kind, colon, run = tau.partition(":")
-        if kind == VAL and (run or of):
-            validation = open_run(run, runs) if run else sibling(of, runs)
-        elif kind not in ("oracle", "split-half", "per-image") or colon:
-            raise ConfigError(
-                f"tau {tau}: choose oracle, split-half, per-image, or val:RUN with the run of another split"
-            )
-        sources.append(cast("TauFrom", kind))
-    return Settings(
-        taus=list(dict.fromkeys(sources)),
-        validation=validation,
-        n_resamples=n_resamples,
-        by_class=by_class,
-        skip_failed=skip_failed,
-        average=average,
-    )
-
-
-def sibling(run: RunFolder | None, runs: Path) -> RunFolder:
-    """The newest run that differs from `run` in nothing but its images, which are those of the val split."""
-    assert run is not None
-    if any(footer.run.split == VAL for footer in run.footers()):
-        raise ConfigError(f"{run.name}: {NOT_HELD_OUT}")
-
-    def identity(folder: RunFolder) -> dict[str, Any]:
-        return {k: v for k, v in folder.manifest.get("identity", {}).items() if k != "dataset_fingerprint"}
-
-    mine = identity(run)
-    candidates = [other for other in find_runs("*", runs) if other.name != run.name and identity(other) == mine]
-    siblings = [other for other in candidates if any(footer.run.split == VAL for footer in other.footers())]
-    if not siblings:
-        raise ConfigError(
-            f"there is no run of the {VAL} split like {run.name} in {runs}: run it with dataset.split={VAL}, or name "
-            "one, val:RUN"
-        )
-    return siblings[-1]
 
 
 def open_runs(names: Sequence[str], runs: Path) -> list[RunFolder]:

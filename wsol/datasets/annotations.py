@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,49 +13,70 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from wsol.datasets.arrays import Npz
-from wsol.datasets.base import Dataset, Sample
+from wsol.datasets.base import Dataset, Sample, datasets
 from wsol.datasets.checks import check_mask
-from wsol.datasets.files import existing, is_folder
-from wsol.datasets.formats.coco import Coco
-from wsol.datasets.formats.folder import Folder
-from wsol.datasets.formats.wsolevaluation import WsolEvaluation
-from wsol.errors import DataError
+from wsol.datasets.files import FileDataset
+from wsol.datasets.paths import existing, is_folder
+from wsol.datasets.recognition import Guess, guesses
+from wsol.errors import ConfigError, DataError
+from wsol.options import build, defaults
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-LIST = "image_ids.txt"  # the file by which a wsolevaluation metadata folder is known
+log = logging.getLogger(__name__)
+
+NPZ = ".npz"  # of masks by image id
 
 
 def read_annotations(path: Path, *, images: Path | None = None, masks: Path | None = None) -> Dataset:
-    """The dataset that a path describes.
-
-    A folder with image_ids.txt is in wsolevaluation's format, .json is COCO's, .csv has the columns
-    ``image_id,label,x0,y0,x1,y1`` and, where there are no images, ``width,height``; .npz holds a mask by image id.
+    """The dataset that a path describes: of any reader's format, as `dataset=PATH` takes it, or a .npz of masks.
 
     Parameters
     ----------
     images : folder of the images, or None where sizes and boxes are enough.
-    masks : folder that mask files in wsolevaluation's format are relative to.
+    masks : folder that mask files are relative to.
 
     Raises
     ------
-    DataError : there is no such path, or it has another format.
+    DataError : there is no such path, or it is of no known format, or of several.
+    ConfigError : a folder of images or masks for a format that has its own.
     """
-    if is_folder(path):
-        if (path / LIST).is_file():
-            return WsolEvaluation(images=images, metadata=path, masks=masks)
-        deeper = sorted(p.parent for p in path.glob(f"*/{LIST}")) or sorted(p.parent for p in path.glob(f"*/*/{LIST}"))
-        hint = f"; did you mean {deeper[0]}?" if deeper else ""
-        raise DataError(f"--annotations {path} has no {LIST}, so it is not a wsolevaluation metadata folder{hint}")
-    existing(path, option="--annotations", folder=False)
-    if path.suffix not in READERS:
+    existing(path, option="--annotations", folder=is_folder(path))
+    if path.suffix == NPZ and not is_folder(path):
+        return MaskArrays(path=path)
+    guess = _guess(path)
+    log.info("annotations are read as %s", guess.key)
+    reader, given = datasets[guess.key], {"images": images, "masks": masks}
+    known = defaults(reader)
+    for name, folder in given.items():
+        if folder is not None and name not in known:
+            raise ConfigError(
+                f"--{name} {folder}: annotations of the format {guess.key} take no folder of {name}; leave it away"
+            )
+    options = {**guess.options, **{name: folder and str(folder) for name, folder in given.items() if name in known}}
+    return build(reader, options, where="dataset")
+
+
+def _guess(path: Path) -> Guess:
+    """The one way to read a path; a file that none recognizes is for the reader of its suffix, to say what is wrong."""
+    found = guesses(path.absolute())
+    suffixes = {reader.suffix: key for key, reader in datasets.items() if reader.suffix}
+    if not found and path.suffix in suffixes and not is_folder(path):
+        return Guess(suffixes[path.suffix], {"annotations": str(path)})
+    if not found:
         raise DataError(
-            f"--annotations {path} has an unknown format; give a wsolevaluation metadata folder or a file that ends in "
-            f"{', '.join(READERS)}"
+            f"--annotations {path} is of no known format; give a folder or file that dataset=PATH takes "
+            f"({', '.join(key for key, reader in datasets.items() if issubclass(reader, FileDataset))}), or a {NPZ} of "
+            "masks"
         )
-    return READERS[path.suffix](path, images)
+    if len(found) > 1:
+        ways = " | ".join(f"{guess.key} {' '.join(filter(None, guess.options.values()))}" for guess in found)
+        raise DataError(
+            f"--annotations {path} can be read in {len(found)} ways; give the folder or file of one: {ways}"
+        )
+    return found[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,10 +117,3 @@ class MaskArrays(Dataset):
         if not masks:
             raise DataError(f"--annotations {self.path} holds no mask")
         return masks
-
-
-READERS: dict[str, Callable[[Path, Path | None], Dataset]] = {
-    ".json": lambda path, images: Coco(images=images, annotations=path),
-    ".csv": lambda path, images: Folder(images=images, annotations=path),
-    ".npz": lambda path, images: MaskArrays(path=path),
-}

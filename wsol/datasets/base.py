@@ -35,6 +35,7 @@ class Dataset(ABC):
 
     key: ClassVar[str]
     general: ClassVar[bool] = False  # a format for any data set: one's own reader comes first for ``dataset=PATH``
+    suffix: ClassVar[str] = ""  # of a file of annotations, the option `annotations`, where a set is one such file
 
     limit: Images | None = option(None, help="evaluate only the first samples, in the order of their ids")
     classes: tuple[str | int, ...] | None = option(

@@ -6,10 +6,11 @@ moves whenever the content does, whatever a copying tool does to the others.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from hashlib import blake2b
@@ -43,6 +44,20 @@ def content_digests(paths: Sequence[Path]) -> list[str]:
     remember("contents", {key: digest for key, digest in new.items() if int(key[1].rsplit("/", 1)[1]) < before})
     known |= new
     return [known[key] if key else ABSENT for key in keys]
+
+
+def contents_of(folder: Path | str | None, names: Iterable[str]) -> dict[str, str]:
+    """Name to a digest of the file's bytes; empty without a folder, and ``-`` for a file that is not there."""
+    if folder is None:
+        return {}
+    root = Path(folder).expanduser()
+    unique = list(dict.fromkeys(names))
+    return dict(zip(unique, content_digests([root / name for name in unique]), strict=True))
+
+
+def fingerprint_of(lines: Iterable[str]) -> str:
+    """16 hex digits of some lines."""
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def _key(path: Path) -> Key | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wsol.datasets.fields import short
+from wsol.datasets.image_files import SKIP, reason_of
 from wsol.errors import DataError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def levels_of(content: bytes, size_wh: tuple[int, int], name: str) -> NDArray[np
                 color = np.asarray(stored.convert("RGB")).astype(np.int32)
                 levels = color[..., 0] + 256 * color[..., 1]
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
-        raise DataError(f"the mask {short(name)} can't be read ({type(error).__name__})") from error
+        raise DataError(f"the mask {short(name)} can't be read ({reason_of(error)}){SKIP}") from error
     if levels.shape != size_wh[::-1]:
         found, image = ("x".join(map(str, side)) for side in (levels.shape[::-1], size_wh))
         raise DataError(f"the mask {short(name)} is {found} pixels, and its image {image}")

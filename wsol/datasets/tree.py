@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from wsol.datasets import checks, files
+from wsol.datasets import checks, paths
 from wsol.datasets.base import Sample
+from wsol.datasets.contents import contents_of
 from wsol.datasets.fields import check_unique, short
-from wsol.datasets.files import FileDataset
+from wsol.datasets.files import UNREADABLE, FileDataset
 from wsol.datasets.listing import is_there
 from wsol.datasets.masks import tight_box
 from wsol.errors import DataError
@@ -116,10 +117,12 @@ class TreeDataset(FileDataset):
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
         return self.entry_mask(self.entry(sample), sample.size_wh)
 
-    def mask_content(self, entry: Entry) -> bytes:
-        """The bytes of an entry's mask file. Raises DataError where it is missing or was changed."""
-        known = self._mask_contents if "_mask_contents" in self.__dict__ else {}
-        return super().unchanged(self.folder / entry.mask_file, entry.mask_file, known)
+    def mask_files(self) -> Mapping[str, Sequence[str]]:
+        return {image_id: (entry.mask_file,) for image_id, entry in self._rows.items() if entry.mask_file}
+
+    @property
+    def mask_folder(self) -> Path:
+        return self.folder
 
     def notes(self) -> Sequence[str]:
         past = self._read[1]
@@ -129,7 +132,7 @@ class TreeDataset(FileDataset):
     @cached_property
     def folder(self) -> Path:
         """The root, which must be there."""
-        return files.existing(self.root, option="dataset.root", folder=True)
+        return paths.existing(self.root, option="dataset.root", folder=True)
 
     def first_of(self, *names: str) -> Path | None:
         """The first of these files below the root that is there."""
@@ -186,8 +189,8 @@ class TreeDataset(FileDataset):
         for what, names in (("images", images), ("masks", [e.mask_file for e in entries if e.mask_file])):
             unique = dict.fromkeys(names)
             if not self.outside:
-                files.check_inside(unique)
-            files.check_present(self.folder, unique, option="dataset.root", what=what, outside=self.outside)
+                paths.check_inside(unique)
+            paths.check_present(self.folder, unique, option="dataset.root", what=what, outside=self.outside)
 
     def _sizes(self, entries: Sequence[Entry]) -> list[tuple[int, int]]:
         unknown = list(dict.fromkeys(e.file for e in entries if e.size_wh is None))
@@ -198,7 +201,8 @@ class TreeDataset(FileDataset):
         return [e.size_wh or known[e.file] for e in entries]
 
     def _with_box_of_mask(self, entry: Entry, size_wh: tuple[int, int]) -> Entry:
-        mask = None if entry.boxes or size_wh == files.UNREADABLE else self.entry_mask(entry, size_wh)
+        damaged = size_wh == UNREADABLE or entry.mask_file in self._damaged_masks
+        mask = None if entry.boxes or damaged else self.entry_mask(entry, size_wh)
         if mask is None:
             return entry
         box = tight_box(mask == 1)
@@ -206,29 +210,19 @@ class TreeDataset(FileDataset):
             raise DataError(f"the mask {short(entry.mask_file)} of image {short(entry.file)} shows no object")
         return replace(entry, boxes=(box,))
 
-    def unchanged(self, path: Path, name: str, contents: Mapping[str, str]) -> bytes:
-        return super().unchanged(path, name, contents) if self.pack is None else self.pack.read(name)
+    def content_of(self, name: str, known: Mapping[str, str]) -> bytes:
+        return super().content_of(name, known) if self.pack is None else self.pack.read(name)
 
     @cached_property
     def _contents(self) -> dict[str, str]:
         names = dict.fromkeys(self.file_name(sample) for sample in self.samples())
         if (pack := self.pack) is not None:
             return {name: pack.digest(name) for name in names}
-        return files.contents_of(self.folder, names)
+        return contents_of(self.folder, names)
 
-    @cached_property
-    def _mask_contents(self) -> dict[str, str]:
-        return files.contents_of(self.folder, [e.mask_file for e in self._rows.values() if e.mask_file])
-
-    def details(self) -> Sequence[str]:
-        return [self._mask_stamp(sample) for sample in self.samples()]
-
-    def stamp(self, sample: Sample) -> str:
-        return f"{super().stamp(sample)} {self._mask_stamp(sample)}"
-
-    def _mask_stamp(self, sample: Sample) -> str:
-        entry = self.entry(sample)
-        return f"{self._mask_contents.get(entry.mask_file, '')} {'' if entry.outline is None else repr(entry.outline)}"
+    def mask_stamp(self, sample: Sample) -> str:
+        outline = self.entry(sample).outline
+        return " ".join(filter(None, (super().mask_stamp(sample), "" if outline is None else repr(outline))))
 
 
 def header_size(content: bytes, name: str, *, upright: bool) -> tuple[int, int]:
@@ -237,5 +231,5 @@ def header_size(content: bytes, name: str, *, upright: bool) -> tuple[int, int]:
 
     try:
         return image_size(io.BytesIO(content), upright=upright)
-    except Exception as error:  # as in `wsol.datasets.files.as_rgb`
+    except Exception as error:  # as in `wsol.datasets.image_files.as_rgb`
         raise DataError(f"image {short(name)} can't be read ({type(error).__name__})") from error

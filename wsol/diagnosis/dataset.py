@@ -63,10 +63,16 @@ def _decoded(data: FileDataset, *, fails: bool, most: int) -> Iterator[Finding]:
     if not decoded:
         yield Finding("note", "dataset", "no image was opened: dataset.images=null")
         return
-    damage = [f"image {name!r} is damaged: {one.damage}" for name, one in decoded.items() if one.damage]
+    masks = data.decoded_masks()
+    damage = [
+        f"{what} {name!r} is damaged: {one.damage}"
+        for what, files in (("image", decoded), ("mask", masks))
+        for name, one in files.items()
+        if one.damage
+    ]
     yield from listed("bad" if fails else "note", "dataset", damage, most=most)
     if damage and fails:
-        yield Finding("note", "dataset", "dataset.damaged=skip leaves damaged images out of all rows, and says so")
+        yield Finding("note", "dataset", "dataset.damaged=skip leaves these out of all rows, and says so")
     else:
         yield from (Finding("note", "dataset", note) for note in data.notes())
     sizes = ((s, decoded[data.file_name(s)].size_wh) for s in data.samples())
@@ -77,7 +83,8 @@ def _decoded(data: FileDataset, *, fails: bool, most: int) -> Iterator[Finding]:
     ]
     yield from listed("bad", "dataset", wrong, most=most)
     if not damage and not wrong:
-        yield Finding("ok", "dataset", f"all {len(decoded)} images open, each of the size of its annotation")
+        also = f", and all {len(masks)} mask files" if masks else ""
+        yield Finding("ok", "dataset", f"all {len(decoded)} images open, each of the size of its annotation{also}")
 
 
 def _size(size_wh: tuple[int, int]) -> str:

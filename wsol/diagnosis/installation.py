@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+from wsol.datasets.fields import short
 from wsol.diagnosis.finding import Finding, State
 from wsol.environment import conf_dir, versions
 from wsol.errors import WsolError
@@ -78,7 +79,10 @@ def _conf() -> Result:
 
 
 def _writable(runs: Path) -> Result:
-    place = next(p for p in [runs, *runs.absolute().parents] if p.exists())
+    try:
+        place = next(p for p in [runs, *runs.absolute().parents] if p.exists())
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        return "bad", f"paths.runs={short(str(runs))} can't be used: {error.strerror}; choose another folder"
     if not os.access(place, os.W_OK):
         return "bad", f"{place.resolve()} can't be written; choose another folder with paths.runs=DIR"
     return "ok", f"{place.resolve()} can be written, {shutil.disk_usage(place).free / 2**30:.0f} GB free"

@@ -13,8 +13,8 @@ import torch
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.checks import check_boxes
 from wsol.datasets.fields import read_lines
-from wsol.datasets.files import existing
 from wsol.datasets.labels import label_mapping, match_class_indices
+from wsol.datasets.paths import existing
 from wsol.datasets.predictions import Predictions
 from wsol.errors import ConfigError, DataError, unknown
 from wsol.evaluation.experiment import ChosenMetric, Experiment, Numerics

@@ -19,6 +19,7 @@ from wsol.evaluation.records import (
 from wsol.localization.component_rules import component_rules
 from wsol.localization.refine import refines
 from wsol.maps.fixed import FixedMaps
+from wsol.registry import source_digest
 from wsol.runs.folder import Shard, Work, content_hash, shards
 from wsol.runs.schema import About, RunInfo
 from wsol.seeding import hash_of
@@ -144,7 +145,19 @@ class Experiment:
             "numerics": [self.numerics.device.split(":")[0], self.numerics.precision, self.numerics.tf32],
             "rows_version": ROWS_VERSION,
             **({} if self.classes is None else {"classifier": self.classes.identity}),
+            **({"outside": self._outside} if self._outside else {}),
         }
+
+    @cached_property
+    def _outside(self) -> dict[str, str]:
+        """By name, digests of the view, metrics and component rules that are not the package's own.
+
+        Edited ones give other rows. Methods from outside have theirs in the keys of their variants.
+        """
+        named: dict[str, Any] = {f"view {self.view.name}": type(self.view)}
+        named |= {f"metric {chosen.name}": type(chosen.metric) for chosen in self.metrics}
+        named |= {f"component {p.component}": component_rules[p.component].boxes for p in self.protocols}
+        return {name: digest for name, one in named.items() if one and (digest := source_digest(one))}
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from wsol.evaluation.rows import Group
     from wsol.maps.source import MapSource, RawMaps
     from wsol.methods._variants import Variant
-    from wsol.metrics._base import Columns
+    from wsol.metrics._base import Columns, Metric
     from wsol.models.cost import Memo
+
+PLAIN = (bool, int, float, str, np.bool_, np.integer, np.floating, type(None))  # values of columns, alone or several
+LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def measured(
         ]
         needs = chosen.metric.info.needs
         items = [_case(experiment, source, maps, *group.pairs[place], memos, needs) for place in places]
-        if not type(chosen.metric).__module__.startswith(f"{metrics.package}."):
+        if _is_outside(chosen.metric):
             items = [_copied(item) for item in items]  # one from outside may write into what it receives
         for place, (values, wrong) in zip(places, _of_items(chosen, items), strict=True):
             columns[place] |= {f"{chosen.name}/{name}": value for name, value in values.items()}
@@ -67,16 +70,48 @@ def _of_items(chosen: ChosenMetric, items: Sequence[MetricInput]) -> list[tuple[
     whole = [n for n, item in enumerate(items) if np.isfinite(item.map).all()]
     try:
         for n, columns in zip(whole, measure(chosen.metric, [items[n] for n in whole]), strict=True):
-            results[n] = columns, ""
+            results[n] = checked(columns, chosen.metric), ""
     except ConfigError:
         raise
     except (Exception, SystemExit):
         for n in whole:
             try:
-                results[n] = measure(chosen.metric, [items[n]])[0], ""
+                results[n] = checked(measure(chosen.metric, [items[n]])[0], chosen.metric), ""
             except (Exception, SystemExit) as error:
                 results[n] = results[n][0], first_line(error)
     return results
+
+
+def _is_outside(metric: Metric) -> bool:
+    """Whether a metric is not the package's own, and may do what no test of ours has seen."""
+    return not type(metric).__module__.startswith(f"{metrics.package}.")
+
+
+def checked(columns: Any, metric: Metric) -> Columns:
+    """What a metric returned, if it can be columns of a row; the package's own are known to. Raises ValueError."""
+    if not _is_outside(metric):
+        return dict(columns)
+    key = metric.info.key
+    if not isinstance(columns, Mapping):
+        raise ValueError(f"{key} returned {type(columns).__name__}; expected columns by name, such as {{'share': 0.5}}")
+    for name, value in columns.items():
+        several = value if isinstance(value, list | tuple | np.ndarray) else [value]
+        wrong = next((one for one in several if not isinstance(one, PLAIN)), None)
+        if wrong is not None:
+            raise ValueError(f"{key}: column {name!r} holds {type(wrong).__name__}; expected float, int, bool or None")
+        if any(isinstance(one, int) and abs(one) > LARGEST for one in several):
+            raise ValueError(f"{key}: column {name!r} holds a whole number of more than 64 bits; give a float")
+    for score in metric.scores:
+        if score.column is None:
+            continue
+        if score.column not in columns:
+            raise ValueError(f"{key} returned no column {score.column!r}, which its number {score.name} is of")
+        value = columns[score.column]
+        if isinstance(value, str | list | tuple | np.ndarray):
+            raise ValueError(
+                f"{key}: column {score.column!r} holds {type(value).__name__}; expected one number, or None"
+            )
+    return dict(columns)
 
 
 def _copied(item: MetricInput) -> MetricInput:

@@ -47,4 +47,7 @@ def checked(maps: Any, n: int, variant: Variant) -> Tensor:
         raise ValueError(f"{variant.info.key} returned {given}; expected raw maps of shape ({n}, h, w)")
     if maps.is_complex():
         raise ValueError(f"{variant.info.key} returned complex numbers; expected real raw maps, such as maps.abs()")
+    if maps.layout != torch.strided or maps.is_meta:
+        kind = "meta" if maps.is_meta else "sparse"
+        raise ValueError(f"{variant.info.key} returned a {kind} tensor; expected raw maps with values")
     return maps

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsol.datasets.arrays import Npz, load_npy
-from wsol.datasets.contents import content_digests
-from wsol.datasets.files import existing, fingerprint_of, is_folder
+from wsol.datasets.contents import content_digests, fingerprint_of
+from wsol.datasets.paths import existing, is_folder
 from wsol.errors import DataError, MapError
 
 Map = NDArray[np.float64]

@@ -4,14 +4,12 @@
 [1, 2, 4]
 """
 
-import hashlib
 import inspect
 import itertools
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from wsol.errors import ConfigError, LayerError, unknown
@@ -19,10 +17,9 @@ from wsol.grammar import parse, parse_layers, spell
 from wsol.methods._base import Method, MethodInfo, methods, shared_options
 from wsol.methods._fusion import Fusion
 from wsol.options import SAMPLE, Images, Option, build, defaults, fit, options_of
+from wsol.registry import source_digest
 
 log = logging.getLogger(__name__)
-
-PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +194,7 @@ def _bind(
         fusion=fusion,
         sample=sample,
         options=differing,
-        source=_source_digest(cls) + (_source_digest(methods[base]) if (base := _base_of(method)) else ""),
+        source=source_digest(cls) + (source_digest(methods[base]) if (base := _base_of(method)) else ""),
     )
 
 
@@ -205,19 +202,6 @@ def _base_of(method: Method) -> str:
     """The method that this one runs, where it runs another one: its option `base`."""
     base = getattr(method, "base", "")
     return base if isinstance(base, str) and base in methods else ""
-
-
-def _source_digest(cls: type[Any]) -> str:
-    """Eight digits of what decides a method from outside the package: its file, or its text in a notebook."""
-    try:
-        file = Path(inspect.getsourcefile(cls) or "")
-        if file.is_relative_to(PACKAGE):
-            return ""
-        content = file.read_bytes() if file.is_file() else inspect.getsource(cls).encode()
-    except (OSError, TypeError):  # typed where no text is kept: the compiled calls decide
-        codes = [f.__code__ for f in vars(cls).values() if inspect.isfunction(f)]
-        content = repr([(code.co_name, code.co_code, code.co_consts, code.co_names) for code in codes]).encode()
-    return hashlib.sha256(content).hexdigest()[:8]
 
 
 def _layers(typed: Any, stages: Sequence[str]) -> tuple[str, ...]:

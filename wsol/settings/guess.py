@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from wsol.datasets.base import datasets
-from wsol.datasets.files import existing, is_folder
-from wsol.datasets.listing import listing
+from wsol.datasets.paths import existing, is_folder
+from wsol.datasets.recognition import Guess, guesses
 from wsol.errors import ConfigError, DataError
 from wsol.grammar import parse, spell, split
 from wsol.settings import choices
@@ -17,38 +16,13 @@ from wsol.settings.words import Word, is_hydra_s
 
 log = logging.getLogger(__name__)
 
-MOST_FOLDERS = 20  # within a path that are searched; more are classes of images rather than data sets
 
-
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """A reader and the options by which it reads a path."""
-
-    key: str
-    options: Mapping[str, str | None]
-
-    def __str__(self) -> str:
-        """The words that choose it: its name, and the options that differ from what the name alone stands for."""
-        alone = choices.content("dataset", self.key)
-        options = {name: value for name, value in self.options.items() if value != alone[name]}
-        given = (f"dataset.{name}={'null' if value is None else value}" for name, value in options.items())
-        return " ".join([f"dataset={self.key}", *given])
-
-
-def guesses(path: Path) -> list[Guess]:
-    """Every way to read what is at a path; where there is none, what is in the folders there.
-
-    A data set's own reader comes before that of a format in which many are published (`Dataset.general`).
-    """
-    if found := _at(path):
-        return found
-    inner = listing(path).folders
-    return [guess for name in inner for guess in _at(path / name)] if len(inner) <= MOST_FOLDERS else []
-
-
-def _at(path: Path) -> list[Guess]:
-    found = [Guess(key, options) for key, reader in datasets.items() for options in reader.recognize(path)]
-    return [guess for guess in found if not datasets[guess.key].general] or found
+def words_for(guess: Guess) -> str:
+    """The words that choose a guess: its name, and the options that differ from what the name alone stands for."""
+    alone = choices.content("dataset", guess.key)
+    options = {name: value for name, value in guess.options.items() if value != alone[name]}
+    given = (f"dataset.{name}={'null' if value is None else value}" for name, value in options.items())
+    return " ".join([f"dataset={guess.key}", *given])
 
 
 def with_formats(word: Word) -> Word:
@@ -67,8 +41,20 @@ def with_formats(word: Word) -> Word:
 
 
 def _choice(text: str) -> str:
-    if not _is_path(text):
+    if not is_path(text):
         return text
+    guess = guess_of(text)
+    quoted = {name: "null" if value is None else repr(value) for name, value in guess.options.items()}
+    return spell(guess.key, options=quoted)
+
+
+def guess_of(text: str) -> Guess:
+    """The one way to read what is at a path, which the log says.
+
+    Raises
+    ------
+    DataError : there is no such path. ConfigError : it is of no known format, or of several; the words for each.
+    """
     path = Path(text).expanduser()
     existing(path, option="dataset", folder=is_folder(path) or not path.exists())
     try:
@@ -81,13 +67,14 @@ def _choice(text: str) -> str:
             "its options. See: wsol show dataset NAME"
         )
     if len(found) > 1:
-        raise ConfigError(f"dataset={text} can be read in {len(found)} ways; choose one: {' | '.join(map(str, found))}")
-    log.info("dataset=%s is read as %s: %s", text, found[0].key, found[0])
-    quoted = {name: "null" if value is None else repr(value) for name, value in found[0].options.items()}
-    return spell(found[0].key, options=quoted)
+        raise ConfigError(
+            f"dataset={text} can be read in {len(found)} ways; choose one: {' | '.join(map(words_for, found))}"
+        )
+    log.info("dataset=%s is read as %s: %s", text, found[0].key, words_for(found[0]))
+    return found[0]
 
 
-def _is_path(text: str) -> bool:
+def is_path(text: str) -> bool:
     """Whether a word that chooses a data set is a path: it is no name, and there is such a file, or a slash in it."""
     try:
         name = parse(text).name

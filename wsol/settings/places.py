@@ -48,20 +48,30 @@ class Places:
         return self.there[0] if self.there else "yes, drawn"
 
 
-def places_of(name: str, paths: Mapping[str, Any]) -> Places:
-    """The places of a choice, with `paths` as `paths_given` has them. Raises ConfigError for one that can't be read."""
-    content = choices.content("dataset", name)
+def options_of(name: str, paths: Mapping[str, Any]) -> dict[str, Any]:
+    """The reader's name and all options of a choice, with `paths` as `paths_given` has them.
+
+    Raises
+    ------
+    ConfigError : for one that can't be read.
+    """
     try:
-        settings = OmegaConf.create({"paths": dict(paths), "dataset": content})
+        settings = OmegaConf.create({"paths": dict(paths), "dataset": choices.content("dataset", name)})
         plain = OmegaConf.to_container(settings, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError(f"dataset={name}: {str(error).partition(chr(10))[0]}") from error
     assert isinstance(plain, dict)
-    options = plain["dataset"]
+    options: dict[str, Any] = plain["dataset"]
+    return options
+
+
+def places_of(name: str, paths: Mapping[str, Any]) -> Places:
+    """The places of a choice, with `paths` as `paths_given` has them. Raises ConfigError for one that can't be read."""
+    options = options_of(name, paths)
     there: list[str] = []
     missing: list[str] = []
     needed: list[str] = []
-    for option in _path_options(datasets[str(content["name"])]):
+    for option in _path_options(datasets[str(options["name"])]):
         value = options.get(option)
         if value == MISSING_VALUE:
             needed.append(option)

@@ -155,7 +155,8 @@ def view_named(name: str, side: int, **options: Any) -> View:
 def view_from(values: Mapping[str, Any], *, side: int) -> View:
     """The view that plain settings name, at `side` unless they give another. Raises ConfigError for a wrong option."""
     options = {k: v for k, v in values.items() if k != "name"}
-    return build(views[str(values.get("name"))], {**options, "side": options.get("side") or side}, where="view")
+    given = options.get("side")
+    return build(views[str(values.get("name"))], {**options, "side": side if given is None else given}, where="view")
 
 
 def enlarged(side: int) -> int:

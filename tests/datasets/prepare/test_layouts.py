@@ -11,7 +11,7 @@ from tests.datasets.prepare.archives import drawn, tar, tree, write, zipped
 from tests.datasets.prepare.conftest import Prepare
 from wsol.datasets.prepare import preparations
 from wsol.datasets.prepare._summary import checksum_notes
-from wsol.settings.guess import guesses
+from wsol.datasets.recognition import guesses
 
 XML, TEXT = b"<annotation/>", b"1 2 3\n"
 COCO = b'{"images": [{"id": 1, "file_name": "000000000139.jpg"}], "annotations": [], "categories": []}'
@@ -141,7 +141,7 @@ LAYOUTS: dict[str, tuple[str, dict[str, bytes], dict[str, bytes], list[str]]] = 
             "CUB_200_2011/classes.txt": TEXT,
             "segmentations/001.Albatross/Albatross_0001.png": drawn(1, "PNG"),
         },
-        ["images", "segmentations"],
+        ["images"],
     ),
     "voc, 2007 test": (
         "voc",
@@ -162,13 +162,13 @@ LAYOUTS: dict[str, tuple[str, dict[str, bytes], dict[str, bytes], list[str]]] = 
             "VOCdevkit/VOC2007/ImageSets/Main/test.txt": TEXT,
             "VOCdevkit/VOC2007/SegmentationObject/000001.png": drawn(1, "PNG"),
         },
-        ["images of 2007", "boxes of 2007"],
+        [],
     ),
     "voc, without boxes": (
         "voc",
         {"VOC2012.zip": zipped({"VOC2012/JPEGImages/2007_000027.jpg": drawn(1)})},
         {"VOCdevkit/VOC2012/JPEGImages/2007_000027.jpg": drawn(1)},
-        ["images of 2012", "boxes of 2012", "lists of 2012"],
+        ["boxes of 2012", "lists of 2012"],
     ),
     "pets": (
         "pets",
@@ -194,7 +194,7 @@ LAYOUTS: dict[str, tuple[str, dict[str, bytes], dict[str, bytes], list[str]]] = 
             "annotations/trimaps/Abyssinian_1.png": drawn(1, "PNG"),
             "annotations/xmls/Abyssinian_1.xml": XML,
         },
-        ["images", "trimaps"],
+        [],
     ),
     "openimages30k": (
         "openimages30k",
@@ -305,7 +305,8 @@ def test_every_dataset_has_a_layout_here() -> None:
 @pytest.mark.parametrize("key", sorted(preparations))
 def test_counts_and_checksums_have_an_origin(key: str) -> None:
     preparation = preparations[key]
-    assert preparation.origin
+    assert preparation.origin or not any(part.certain and part.counts for part in preparation.parts)
+    assert bool(preparation.md5) == bool(preparation.md5_origin)
     assert {name for part in preparation.parts if part.archives for name in part.archives.split(" and ")} >= {
         *preparation.md5
     }
@@ -324,7 +325,7 @@ def test_a_stated_checksum_is_compared(tmp_path: Path) -> None:
 
     source = write(tmp_path, {"drawn.tar": tar(FILES)}) / "drawn.tar"
     digest = md5(source.read_bytes()).hexdigest()
-    stated = replace(DRAWN, md5={"drawn.tar": digest, "other.tar": "0"}, origin="its author")
+    stated = replace(DRAWN, md5={"drawn.tar": digest, "other.tar": "0"}, md5_origin="its author")
     assert checksum_notes(plan(stated, source, tmp_path / "dst")) == [f"drawn.tar: MD5 {digest}, as its author states."]
     source.write_bytes(tar({**FILES, "more": b""}))
     (note,) = checksum_notes(plan(stated, source, tmp_path / "dst"))

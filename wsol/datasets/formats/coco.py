@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from posixpath import normpath
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
-from wsol.datasets import checks, files
+from wsol.datasets import checks, paths
 from wsol.datasets.base import Sample, dataset
 from wsol.datasets.fields import Side, Whole, check_unique, read_json, short
 from wsol.datasets.files import FileDataset
@@ -75,6 +75,8 @@ class Coco(FileDataset):
     ignored pixels. Boxes without area are left out.
     """
 
+    suffix: ClassVar[str] = ".json"
+
     annotations: Path = option(help="the JSON file")
     label_map: Literal["contiguous", "id"] = option(
         "contiguous",
@@ -103,7 +105,7 @@ class Coco(FileDataset):
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
         """Union of the class's segmentations; 255 where only a crowd of it is. None where an object has none."""
         _, objects = self._rows[sample.image_id]
-        if not all(a.segmentation for a in objects if not a.iscrowd):
+        if not _has_mask(objects):
             return None
         width, height = sample.size_wh
         seen, ignored = np.zeros((2, height, width), bool)
@@ -125,18 +127,14 @@ class Coco(FileDataset):
     def category_ids(self) -> Mapping[str, int]:
         return {str(c): label for c, label in self._labels.items()}
 
-    def details(self) -> Sequence[str]:
-        return [self._shapes(sample) for sample in self.samples()]
-
-    def stamp(self, sample: Sample) -> str:
-        return f"{super().stamp(sample)} {self._shapes(sample)}"
-
-    def _shapes(self, sample: Sample) -> str:
-        return msgspec.json.encode([a.segmentation for a in self._rows[sample.image_id][1]]).decode()
+    def mask_stamp(self, sample: Sample) -> str:
+        objects = self._rows[sample.image_id][1]
+        shapes = [(a.segmentation, bool(a.iscrowd)) for a in objects] if _has_mask(objects) else []
+        return msgspec.json.encode(shapes).decode() if shapes else ""
 
     @cached_property
     def _file(self) -> CocoFile:
-        path = files.existing(self.annotations, option="dataset.annotations", folder=False)
+        path = paths.existing(self.annotations, option="dataset.annotations", folder=False)
         content = read_json(path, CocoFile, what="a COCO annotation file")
         _check_tables(content, path)
         return content
@@ -194,6 +192,11 @@ class Coco(FileDataset):
         boxes = np.where(np.abs(boxes - inside) <= ROUNDING, inside, boxes)
         labels = [self._labels[objects[0].category_id] for _, objects in rows]
         return checks.make_samples(list(self._rows), labels, sizes, boxes, owners, where=self.annotations)
+
+
+def _has_mask(objects: Sequence[CocoObject]) -> bool:
+    """Whether all objects of a class are outlined, so that pixels beside them are background."""
+    return all(a.segmentation for a in objects if not a.iscrowd)
 
 
 class _Outline(Struct, frozen=True):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from wsol.datasets import checks, files
+from wsol.datasets import checks, paths
 from wsol.datasets.base import Sample, dataset
 from wsol.datasets.fields import Whole, check_unique, each_as, read_lines, short
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation
@@ -66,25 +66,17 @@ class Cub(WsolEvaluation):
         if self.masks is None:
             return None
         name = self._mask_of(sample.image_id)
-        path = Path(self.masks).expanduser() / name
-        content = self.unchanged(path, name, self._mask_contents if "_mask_contents" in self.__dict__ else {})
-        return (levels_of(content, sample.size_wh, name) >= HALF).astype(np.uint8)
+        return (levels_of(self.mask_content(name), sample.size_wh, name) >= HALF).astype(np.uint8)
 
-    def details(self) -> Sequence[str]:
-        return [f"{name}\t{content}" for name, content in self._mask_contents.items()]
-
-    def stamp(self, sample: Sample) -> str:
-        return f"{super().stamp(sample)}{self._mask_contents.get(self._mask_of(sample.image_id), '')}"
+    def mask_files(self) -> Mapping[str, Sequence[str]]:
+        return {} if self.masks is None else {image_id: (self._mask_of(image_id),) for image_id in self._ids}
 
     def _mask_of(self, image_id: str) -> str:
         return str(PurePosixPath(image_id).with_suffix(".png"))
 
-    def _mask_names(self) -> list[str]:
-        return [] if self.masks is None else [self._mask_of(image_id) for image_id in self._ids]
-
     @cached_property
     def _folder(self) -> Path:
-        folder = files.existing(self.metadata, option="dataset.metadata", folder=True)
+        folder = paths.existing(self.metadata, option="dataset.metadata", folder=True)
         return folder if (folder / IMAGES).is_file() else super()._folder
 
     @cached_property

@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from wsol.datasets import checks, files
+from wsol.datasets import checks, paths
 from wsol.datasets.base import Sample, dataset
 from wsol.datasets.fields import Side, check_unique, each_as, read_table, short, whole_number
 from wsol.datasets.files import FileDataset
@@ -32,6 +33,8 @@ class Folder(FileDataset):
     are whole numbers (109 or 109.0), as the network counts from 0; if none is one, they are names or WordNet ids, which
     get the network's numbers (`wsol.datasets.labels.match_class_indices`).
     """
+
+    suffix: ClassVar[str] = ".csv"
 
     annotations: Path = option(
         help="the CSV file with a header line; with columns width,height no image is opened for its size"
@@ -61,12 +64,12 @@ class Folder(FileDataset):
     @cached_property
     def _lines(self) -> list[tuple[str, str, tuple[float, ...], Size | None]]:
         """(image, label, box, size or None) of every line."""
-        if files.is_folder(Path(self.annotations)):
+        if paths.is_folder(Path(self.annotations)):
             raise DataError(
                 f"dataset.annotations={self.annotations} is a folder, not a CSV file; for the lists of wsolevaluation "
                 f"use dataset=wsolevaluation dataset.metadata={self.annotations}"
             )
-        path = files.existing(self.annotations, option="dataset.annotations", folder=False)
+        path = paths.existing(self.annotations, option="dataset.annotations", folder=False)
         header, rows = read_table(path)
         for column in COLUMNS:
             if column not in header:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from wsol.datasets import files
+from wsol.datasets import paths
 from wsol.datasets.base import dataset
 from wsol.datasets.fields import read_lines, short
 from wsol.datasets.imagenet.boxes import Truth, find_boxes, read_boxes
@@ -100,8 +100,8 @@ class ImageNet(TreeDataset):
         if self.annotations is None:
             source = find_boxes(self.folder, self.split)
         else:
-            source = files.existing(
-                self.annotations, option="dataset.annotations", folder=files.is_folder(self.annotations)
+            source = paths.existing(
+                self.annotations, option="dataset.annotations", folder=paths.is_folder(self.annotations)
             )
         return {} if source is None else read_boxes(source, self._scored)
 

@@ -70,7 +70,7 @@ class ImageNetS(TreeDataset):
                     yield Entry(file=f"{self.split}/{wnid}/{name}", name=wnid, mask_file=where)
 
     def entry_mask(self, entry: Entry, size_wh: tuple[int, int]) -> NDArray[np.uint8] | None:
-        levels = levels_of(self.mask_content(entry), size_wh, entry.mask_file)
+        levels = levels_of(self.mask_content(entry.mask_file), size_wh, entry.mask_file)
         own = levels == 1 + self.class_names.index(str(entry.name))
         others = np.setdiff1d(levels, (0, IGNORE))
         if not own.any() and len(others):

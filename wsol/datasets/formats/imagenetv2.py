@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from wsol.datasets.base import dataset
+from wsol.datasets.contents import contents_of
 from wsol.datasets.fields import Whole, read_table, short
-from wsol.datasets.files import existing, header_sizes
 from wsol.datasets.formats.wsolevaluation import LIST, WsolEvaluation
+from wsol.datasets.image_files import header_sizes
 from wsol.datasets.listing import listing
+from wsol.datasets.paths import existing, is_folder
 from wsol.errors import DataError, unknown
 from wsol.options import option
 
 LISTS = "metadata/ILSVRC/val"  # of the archive of wsolevaluation
 OLD = "val2/"  # how its ids begin
 COLUMNS = ("image_id", "file")
+Size = tuple[int, ...]
 
 
 @dataset("imagenetv2")
@@ -27,16 +30,19 @@ class ImageNetV2(WsolEvaluation):
 
     The lists are for names that downloads had until 2022, ``0/0.jpeg`` to ``999/9.jpeg``; folders are class indices.
     Today's downloads have hashes as names, and no mapping was published. It is recovered where it can be: an image is
-    the listed one of its class if both have a size that no other image of the class has. The others are not guessed.
+    the listed one whose content it has, where `names` is a folder of images under the old names; else the listed one of
+    its class if both have a size that no other image of the class has. The others are not guessed.
     """
 
     general: ClassVar[bool] = False
 
     names: Path | None = option(
-        None, help="CSV with columns image_id,file that maps the lists' ids to your files; null to recover it"
+        None,
+        help="CSV with columns image_id,file that maps the lists' ids to your files, or a folder of images (some are "
+        "enough) under the old names, whose contents do; null to recover what class and size decide",
     )
     undecided: Literal["fail", "leave_out"] = option(
-        "fail", help="what to do where sizes don't decide which image a listed one is: fail, or leave those images out"
+        "fail", help="what to do where nothing decides which image a listed one is: fail, or leave those images out"
     )
 
     @classmethod
@@ -72,7 +78,7 @@ class ImageNetV2(WsolEvaluation):
         if self.images is None:
             return {i: i for i in self._listed}
         folder = existing(self.images, option="dataset.images", folder=True)
-        if self.names is not None:
+        if self.names is not None and not is_folder(self.names):
             return self._from_table(self.names)
         prefix = OLD if (folder / OLD).is_dir() else ""
         there = {
@@ -83,31 +89,71 @@ class ImageNetV2(WsolEvaluation):
         known = {file for files in there.values() for file in files}
         if known & {*named.values()}:  # the old names; a missing image is missing
             return named
-        decided = self._recovered(folder, there)
+        decided = {} if self.names is None else self._by_content(self.names, folder, known)
+        candidates = self._candidates(folder, there, decided)
+        decided |= {ids[0]: files[0] for ids, files in candidates.values() if len(ids) == len(files) == 1}
         if len(decided) < len(named) and self.undecided == "fail":
-            first = next(i for i in self._listed if i not in decided)
-            raise DataError(
-                f"the {sum(map(len, there.values()))} images under {folder} have other names than the lists' "
-                f"({short(first)}), and class and size decide {len(decided)} of {len(named)}: give dataset.names=CSV "
-                "with image_id,file, or dataset.undecided=leave_out to evaluate those alone"
-            )
+            raise DataError(self._undecided(folder, known, decided, candidates))
         if not decided:
             raise DataError(f"no image under {folder} has the class and size of a listed one: are they threshold0.7?")
         return decided
 
-    def _recovered(self, folder: Path, there: Mapping[str, Sequence[str]]) -> dict[str, str]:
-        """Image id to file, where one listed image and one file of a class have a size that no other of it has."""
+    def _by_content(self, old: Path, folder: Path, files: Collection[str]) -> dict[str, str]:
+        """Image id to the file that has its content in a folder of the old names."""
+        root = old.expanduser()
+        prefix = OLD if (root / OLD).is_dir() else ""
+        named = {f"{prefix}{i.removeprefix(OLD)}": i for i in self._listed}
+        contents = {digest: file for file, digest in contents_of(folder, sorted(files)).items()}
+        found = {named[name]: contents.get(digest) for name, digest in contents_of(root, named).items()}
+        return {image_id: file for image_id, file in found.items() if file is not None}
+
+    def _candidates(
+        self, folder: Path, there: Mapping[str, Sequence[str]], decided: Mapping[str, str]
+    ) -> dict[tuple[str, Size], tuple[list[str], list[str]]]:
+        """By class and size, the listed images and the files of both that are not decided yet."""
         sizes = self._by_image("image_sizes.txt", 2, Whole)
-        wanted: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
+        taken = {*decided.values()}
+        found: dict[tuple[str, Size], tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
         for image_id, label in self._labels.items():
-            if image_id in sizes:
-                wanted[str(label), sizes[image_id]].append(image_id)
-        found: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
+            if image_id in sizes and image_id not in decided:
+                found[str(label), sizes[image_id]][0].append(image_id)
         for name, files in there.items():
-            for file, size in zip(files, header_sizes(folder, files), strict=True):
-                found[name, size].append(file)
-        pairs = ((ids, found.get(key, [])) for key, ids in wanted.items())
-        return {ids[0]: files[0] for ids, files in pairs if len(ids) == 1 and len(files) == 1}
+            left = [file for file in files if file not in taken]
+            for file, size in zip(left, header_sizes(folder, left), strict=True):
+                if (name, size) in found:
+                    found[name, size][1].append(file)
+        return found
+
+    def _undecided(
+        self,
+        folder: Path,
+        files: Collection[str],
+        decided: Mapping[str, str],
+        candidates: Mapping[tuple[str, Size], tuple[Sequence[str], Sequence[str]]],
+    ) -> str:
+        """What is missing to know the others."""
+        by = (
+            "class and size decide"
+            if self.names is None
+            else f"class and size, and the contents of {self.names}, decide"
+        )
+        parts = [f"{by} {len(decided)} of {len(self._listed)}"]
+        shared = [key for key, (ids, its) in candidates.items() if its and not len(ids) == len(its) == 1]
+        if shared:
+            (label, size), (ids, its) = shared[0], candidates[shared[0]]
+            count = sum(len(candidates[key][0]) for key in shared)
+            parts.append(
+                f"{count} share theirs, first {short(ids[0])} ({len(its)} files of class {label} are "
+                f"{'x'.join(map(str, size))} pixels, {len(ids)} such images are listed)"
+            )
+        absent = [i for ids, its in candidates.values() if not its for i in ids]
+        if absent:
+            parts.append(f"{len(absent)} have no file of theirs, first {short(absent[0])}")
+        return (
+            f"the {len(files)} images under {folder} have other names than the lists', and no mapping was published: "
+            f"{'; '.join(parts)}. Give dataset.names=FOLDER with images under the old names, or CSV with "
+            "image_id,file, or dataset.undecided=leave_out to evaluate the decided ones alone"
+        )
 
     def _from_table(self, path: Path) -> dict[str, str]:
         header, rows = read_table(existing(path, option="dataset.names", folder=False))

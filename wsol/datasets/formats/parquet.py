@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from wsol.datasets import files
 from wsol.datasets.base import dataset
 from wsol.datasets.fields import short
 from wsol.datasets.listing import listing
 from wsol.datasets.parquet_files import SUFFIXES, TableFile, TablePack
+from wsol.datasets.paths import existing
 from wsol.datasets.tree import Box, Entry, TreeDataset
 from wsol.errors import DataError, unknown
 from wsol.options import option
@@ -55,7 +55,7 @@ class Parquet(TreeDataset):
         root = Path(self.root).expanduser()
         if root.is_file():
             return root.parent
-        return files.existing(self.root, option="dataset.root", folder=True)
+        return existing(self.root, option="dataset.root", folder=True)
 
     @property
     def pack(self) -> TablePack:

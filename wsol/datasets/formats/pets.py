@@ -67,7 +67,7 @@ class Pets(TreeDataset):
                 yield Entry(file=entry.file, name=name, boxes=boxes, mask_file=entry.mask_file)
 
     def entry_mask(self, entry: Entry, size_wh: tuple[int, int]) -> NDArray[np.uint8] | None:
-        levels = levels_of(self.mask_content(entry), size_wh, entry.mask_file)
+        levels = levels_of(self.mask_content(entry.mask_file), size_wh, entry.mask_file)
         return np.where(levels == OBJECT, 1, np.where(levels == BORDER, 255, 0)).astype(np.uint8)
 
     @cached_property

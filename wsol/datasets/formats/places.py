@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from wsol.datasets import files
 from wsol.datasets.base import dataset
 from wsol.datasets.fields import each_as, read_lines, read_table, short, whole_number
+from wsol.datasets.paths import existing
 from wsol.datasets.tree import Box, Entry, TreeDataset
 from wsol.errors import DataError, unknown
 from wsol.options import option
@@ -70,7 +70,7 @@ class Places(TreeDataset):
     def _boxes(self) -> Mapping[str, list[Box]] | None:
         if self.annotations is None:
             return None
-        path = files.existing(self.annotations, option="dataset.annotations", folder=False)
+        path = existing(self.annotations, option="dataset.annotations", folder=False)
         header, rows = read_table(path)
         for column in COLUMNS:
             if column not in header:

@@ -66,7 +66,7 @@ class Voc(TreeDataset):
     def entry_mask(self, entry: Entry, size_wh: tuple[int, int]) -> NDArray[np.uint8] | None:
         if not entry.mask_file or entry.name not in CLASSES:
             return None
-        levels = levels_of(self.mask_content(entry), size_wh, entry.mask_file)
+        levels = levels_of(self.mask_content(entry.mask_file), size_wh, entry.mask_file)
         own = levels == 1 + CLASSES.index(str(entry.name))
         return np.where(own, 1, np.where(levels == VOID, 255, 0)).astype(np.uint8)
 

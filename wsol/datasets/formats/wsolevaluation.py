@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from wsol.datasets import checks, files
+from wsol.datasets import checks, paths
 from wsol.datasets.base import Sample, dataset
 from wsol.datasets.fields import Whole, check_unique, each_as, read_lines, short
-from wsol.datasets.files import FileDataset
+from wsol.datasets.files import UNREADABLE, FileDataset
+from wsol.datasets.image_files import SKIP, as_mask, header_sizes
 from wsol.datasets.listing import is_there, listing
 from wsol.errors import DataError
 from wsol.options import option
@@ -79,25 +80,22 @@ class WsolEvaluation(FileDataset):
                 ignored |= _resized(ignore, (width, height))
         return np.where(objects, 1, np.where(ignored, 255, 0)).astype(np.uint8)
 
-    def details(self) -> Sequence[str]:
-        lines = [f"{i},{m},{g}" for i in self._ids for m, g in self._mask_files.get(i, ())]
-        return [*lines, *(f"{name}\t{content}" for name, content in self._mask_contents.items())]
+    def mask_files(self) -> Mapping[str, Sequence[str]]:
+        """Of each image, its masks, and after a mask what is to be ignored around it, where there is such a file."""
+        return {i: [name for pair in pairs for name in pair if name] for i, pairs in self._mask_files.items()}
 
-    def stamp(self, sample: Sample) -> str:
-        masks = self._mask_files.get(sample.image_id, ())
-        contents = [self._mask_contents.get(name) for pair in masks for name in pair if name]
-        return f"{super().stamp(sample)} {masks} {contents}"
+    @property
+    def mask_folder(self) -> Path | None:
+        return None if self.masks is None else Path(self.masks).expanduser()
 
-    @cached_property
-    def _mask_contents(self) -> dict[str, str]:
-        return files.contents_of(self.masks, self._mask_names())
-
-    def _mask_names(self) -> list[str]:
-        return sorted({name for pairs in self._mask_files.values() for pair in pairs for name in pair if name})
+    def mask_stamp(self, sample: Sample) -> str:
+        pairs = self._mask_files.get(sample.image_id, ()) if self.masks is not None else ()
+        contents = [f"{self._mask_contents[mask]}/{self._mask_contents.get(ignore, '')}" for mask, ignore in pairs]
+        return " ".join(contents) or super().mask_stamp(sample)
 
     @cached_property
     def _folder(self) -> Path:
-        folder = files.existing(self.metadata, option="dataset.metadata", folder=True)
+        folder = paths.existing(self.metadata, option="dataset.metadata", folder=True)
         if not self.split or (folder.name == self.split and (folder / LIST).is_file()):
             return folder
         places = (folder / self.split, folder.parent / self.split)
@@ -125,13 +123,17 @@ class WsolEvaluation(FileDataset):
         if self._mask_files:
             self._check_masks()
         elif not self.labels_only:
-            table = self._table("localization.txt", 4, float)
+            table = self._boxes_listed()
             checks.check_all("box", ids, (i for i, _ in table), where=self._folder / "localization.txt")
             mine = [(place[i], box) for i, box in table if i in place]
             owners = np.array([owner for owner, _ in mine], np.int64)
             boxes = np.array([box for _, box in mine], np.float64)
         classes = [labels[i][0] for i in ids]
         return checks.make_samples(ids, classes, sizes_wh, boxes, owners, where=self._folder)
+
+    def _boxes_listed(self) -> list[tuple[str, tuple[float, ...]]]:
+        """Image id and x0, y0, x1, y1 of each box, in the list's order."""
+        return self._table("localization.txt", 4, float)
 
     def _file_of(self, image_id: str) -> str:
         """The image file of an id."""
@@ -147,7 +149,9 @@ class WsolEvaluation(FileDataset):
             return self.sizes_of(images, [self._file_of(i) for i in ids])
         if self._mask_files and self.masks is not None:  # maps that are scored without their images
             self._check_masks()
-            return files.header_sizes(Path(self.masks).expanduser(), [self._mask_files[i][0][0] for i in ids])
+            masks = [self._mask_files[i][0][0] for i in ids]
+            unreadable = UNREADABLE if self.damaged == "skip" else None
+            return header_sizes(Path(self.masks).expanduser(), masks, otherwise=SKIP, unreadable=unreadable)
         raise DataError(
             f"{self._folder / 'image_sizes.txt'} is empty, so sizes are unknown: name the folder of the images, "
             "or of the masks"
@@ -174,20 +178,19 @@ class WsolEvaluation(FileDataset):
         return {i: by_image[i] for i in self._ids}
 
     def _check_masks(self) -> None:
-        names = self._mask_names()
+        names = sorted({name for names in self.mask_files().values() for name in names})
         if not self.outside:
-            files.check_inside(names)
+            paths.check_inside(names)
         if self.masks is not None:
-            folder = files.existing(self.masks, option="dataset.masks", folder=True)
-            files.check_present(folder, names, option="dataset.masks", what="masks", outside=self.outside)
+            folder = paths.existing(self.masks, option="dataset.masks", folder=True)
+            paths.check_present(folder, names, option="dataset.masks", what="masks", outside=self.outside)
 
     def _read_mask(self, name: str, sample: Sample) -> NDArray[np.bool_]:
         path = Path(str(self.masks)).expanduser() / name
-        content = self.unchanged(path, name, self._mask_contents if "_mask_contents" in self.__dict__ else {})
-        return files.as_mask(content, path, image_id=sample.image_id)  # any level, the reference's "> 0.5"
+        return as_mask(self.mask_content(name), path, image_id=sample.image_id)  # any level, the reference's "> 0.5"
 
     def _file(self, name: str) -> Path:
-        return files.existing(str(self._folder / name), option="dataset.metadata", folder=False)
+        return paths.existing(str(self._folder / name), option="dataset.metadata", folder=False)
 
     def _by_image(self, name: str, numbers: int, hint: Any) -> dict[str, tuple[int, ...]]:
         """The lines of a file by image, each listed once."""

@@ -21,6 +21,8 @@ class Part:
         must match `place`, too, so that files that are in their place are known by it.
     place : path below the destination; ``\\g<1>`` or ``\\g<name>`` stands for a group of the pattern.
     counts : how many files the source states; several where it has editions; empty where it states none.
+    certain : whether `counts` were read at the source or counted in its lists. Others are from memory or from third
+        parties: a difference is a warning, and nothing counts as missing.
     archives : the archive that holds them, as its source calls it, for messages.
     required : the dataset's tables need it.
     belongs_to : a part with which this one is required, too. instead : parts with any of which it is not.
@@ -30,6 +32,7 @@ class Part:
     pattern: str
     place: str
     counts: tuple[int, ...] = ()
+    certain: bool = True
     archives: str = ""
     required: bool = True
     belongs_to: str = ""
@@ -50,7 +53,7 @@ class Preparation:
     parts : the first one whose pattern matches takes a member; members of no part are left in the archive.
     skipped : regular expression of archives that hold nothing of it (training images), which aren't even read.
     md5 : by an archive's name, the checksum that its source states.
-    origin : who states counts and checksums.
+    origin : who states counts. md5_origin : who states checksums.
     """
 
     key: str
@@ -58,6 +61,7 @@ class Preparation:
     parts: tuple[Part, ...]
     skipped: str = ""
     md5: Mapping[str, str] = field(default_factory=dict)
+    md5_origin: str = ""
     origin: str = ""
 
     def place_of(self, path: str) -> str | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from wsol.datasets.fields import short
-from wsol.datasets.files import existing, is_folder
+from wsol.datasets.paths import existing, is_folder
 from wsol.datasets.prepare._archives import budget_for, is_archive, members
 from wsol.datasets.prepare._base import Preparation
 from wsol.environment import cache_dir

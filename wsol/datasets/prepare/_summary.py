@@ -17,6 +17,7 @@ class PartSummary:
     Attributes
     ----------
     files : in their places now. written : by this command. expected : as the source states, None where it states none.
+    certain : whether that count can be relied on, see `Part`.
     missing : how many more the dataset needs; 0 for a part that it does without and of which nothing is there.
     archives : where they come from.
     """
@@ -25,6 +26,7 @@ class PartSummary:
     files: int
     written: int
     expected: int | None
+    certain: bool
     missing: int
     archives: str
 
@@ -50,12 +52,14 @@ def _of_part(part: Part, files: Mapping[str, int], written: int) -> PartSummary:
     expected = enough[0] if enough else max(part.counts, default=None)
     wanted = part.required or bool(files.get(part.belongs_to))
     needed = bool(number) or (wanted and not any(files[other] for other in part.instead))
+    least = expected if expected is not None and part.certain else 1
     return PartSummary(
         part=part.name,
         files=number,
         written=written,
         expected=expected,
-        missing=max(0, (1 if expected is None else expected) - number) if needed else 0,
+        certain=part.certain,
+        missing=max(0, least - number) if needed else 0,
         archives=part.archives,
     )
 
@@ -69,19 +73,31 @@ def checksum_notes(plan: Plan) -> list[str]:
             continue
         stated = plan.preparation.md5[name]
         if source.checksum == stated:
-            notes.append(f"{name}: MD5 {stated}, as {plan.preparation.origin} states.")
+            notes.append(f"{name}: MD5 {stated}, as {plan.preparation.md5_origin} states.")
         else:
             notes.append(
-                f"{name}: MD5 {source.checksum}, but {plan.preparation.origin} states {stated}: another edition, or a "
-                "damaged download."
+                f"{name}: MD5 {source.checksum}, but {plan.preparation.md5_origin} states {stated}: another edition, "
+                "or a damaged download."
             )
+    return notes
+
+
+def count_notes(preparation: Preparation, parts: Sequence[PartSummary]) -> list[str]:
+    """Who states the counts, and a warning for each part that differs from one that nobody vouches for."""
+    counted = [part for part in parts if part.expected is not None and part.files]
+    certain = any(part.certain for part in counted)
+    notes = [f"Counts are those of {preparation.origin}."] if certain and preparation.origin else []
+    for part in counted:
+        if not part.certain:
+            end = "which agrees" if part.files == part.expected else "and that may be wrong: compare with the archive"
+            notes.append(f"{part.part}: {part.files} files; {part.expected} is a count from memory, {end}.")
     return notes
 
 
 def sentence(preparation: Preparation, parts: Sequence[PartSummary], folder: Path, *, dry: bool = False) -> str:
     """The whole in one line."""
     listed = ", ".join(
-        f"{part.files}{'' if part.expected is None else f' of {part.expected}'} {part.part}"
+        f"{part.files}{f' of {part.expected}' if part.certain and part.expected is not None else ''} {part.part}"
         for part in parts
         if part.files or part.missing
     )

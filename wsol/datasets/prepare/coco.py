@@ -33,6 +33,6 @@ preparation(
         key="coco",
         about="COCO images of 2014 and 2017, and their instances",
         parts=(*map(_images, IMAGES), *map(_annotations, IMAGES)),
-        origin="Lin et al.",
+        origin="TensorFlow Datasets (2014) and the copies on Hugging Face (2017)",
     )
 )

@@ -28,6 +28,7 @@ preparation(
                 pattern=r"(segmentations/\d{3}\.[^/]+/[^/]+\.png)",
                 place=r"\g<1>",
                 counts=(11_788,),
+                certain=False,
                 archives="segmentations.tgz",
                 required=False,
             ),
@@ -40,6 +41,7 @@ preparation(
             ),
         ),
         md5={"CUB_200_2011.tgz": "97eceeb196236b17998738112f37df78"},
-        origin="TDeVries/cub2011_dataset",
+        md5_origin="TDeVries/cub2011_dataset",
+        origin="wsolevaluation's lists: 5,994 + 5,794",
     )
 )

@@ -85,6 +85,7 @@ preparation(
             "ILSVRC2012_img_val.tar": "29b22e2961454d5413ddabcf34fc5622",
             "ILSVRC2012_devkit_t12.tar.gz": "fa75699e90414af021442c21a62c3abf",
         },
-        origin="torchvision",
+        md5_origin="torchvision",
+        origin="Russakovsky et al., 2015",
     )
 )

@@ -34,6 +34,6 @@ preparation(
                 required=False,
             ),
         ),
-        origin="Recht et al.",
+        origin="Recht et al., 2019",
     )
 )

@@ -5,6 +5,8 @@ The training images of its archive, 18 GB without boxes, are left in it.
 
 from wsol.datasets.prepare import Part, Preparation, preparation
 
+IMAGES, METADATA = "iNatLoc.tar.gz", "metadata_choe.zip"
+
 
 def _images(split: str) -> Part:
     return Part(
@@ -12,7 +14,7 @@ def _images(split: str) -> Part:
         pattern=rf"({split}/[^/]+/[^/]+/[^/]+\.jpg)",
         place=r"\g<1>",
         counts=(12_500,),
-        archives="the archive of images",
+        archives=IMAGES,
         required=split == "test",
     )
 
@@ -29,17 +31,19 @@ preparation(
                 pattern=r"(?:metadata/)?((?:val|test)/(?:class_labels|image_ids|image_sizes|localization)\.txt)",
                 place=r"metadata/\g<1>",
                 counts=(4, 8),
-                archives="the archive of metadata",
+                archives=METADATA,
             ),
             Part(
                 name="class names",
                 pattern=r"(?:metadata/)?(class_names\.txt)",
                 place=r"metadata/\g<1>",
                 counts=(1,),
-                archives="the archive of metadata",
+                archives=METADATA,
                 required=False,
             ),
         ),
-        origin="Cole et al.",
+        md5={IMAGES: "f9394137ddbff3919fe805c6dd8f22cb", METADATA: "5ae02339a005574b3c6757309e9872ed"},
+        md5_origin="visipedia/inat_loc",
+        origin="Cole et al., 2022",
     )
 )

@@ -47,6 +47,6 @@ preparation(
                 required=False,
             ),
         ),
-        origin="Choe et al.",
+        origin="Choe et al., 2020, and its lists",
     )
 )

@@ -12,6 +12,7 @@ preparation(
                 pattern=r"(images/\w+\.jpg)",
                 place=r"\g<1>",
                 counts=(7_390,),  # 7,349 of them are in the lists
+                certain=False,
                 archives="images.tar.gz",
             ),
             Part(
@@ -19,6 +20,7 @@ preparation(
                 pattern=r"(annotations/trimaps/\w+\.png)",  # not the `._` files beside them
                 place=r"\g<1>",
                 counts=(7_390,),
+                certain=False,
                 archives="annotations.tar.gz",
             ),
             Part(
@@ -40,6 +42,7 @@ preparation(
             "images.tar.gz": "5c4f3ee8e5d25df40f4fd59a7f44e54c",
             "annotations.tar.gz": "95a8c909bbe2e81eed6a22bccdf3f68f",
         },
-        origin="torchvision",
+        md5_origin="torchvision",
+        origin="Parkhi et al., 2012",
     )
 )

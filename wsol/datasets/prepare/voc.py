@@ -16,6 +16,7 @@ def _year(year: int, archives: str, images: tuple[int, ...]) -> tuple[Part, ...]
             pattern=rf"(VOC{year}/{pattern})",
             place=r"VOCdevkit/\g<1>",
             counts=counts,
+            certain=False,
             archives=archives,
             required=False,
             belongs_to=also,
@@ -43,6 +44,6 @@ preparation(
             TRAINVAL_2007: "c52e279531787c972589f7e41ab4ae64",
             TEST_2007: "b6e924de25625d8de591ea690078ad9f",
         },
-        origin="torchvision",
+        md5_origin="torchvision",
     )
 )

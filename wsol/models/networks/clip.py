@@ -16,7 +16,7 @@ import torch
 
 from wsol.datasets.arrays import load_npy
 from wsol.datasets.fields import read_lines
-from wsol.datasets.files import existing
+from wsol.datasets.paths import existing
 from wsol.errors import ConfigError, ModelError, first_line
 from wsol.models import timm
 from wsol.models import weights as weights_files

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LINE_PX, FONT_PX = 20, 13  # of the text below
 DASH_PX, SCALE_PX = 8, 60
+LONGEST_PX = 2048  # of an enlarged picture: a strip of one row would become hundreds of millions of pixels
 
 
 def overlay(
@@ -32,12 +33,12 @@ def overlay(
 
     Parameters
     ----------
-    image : RGB; small ones are enlarged so that the shorter side has `min_side` pixels.
+    image : RGB; small ones are enlarged so that the shorter side has `min_side` pixels, or the longer one `LONGEST_PX`.
     map01 : (h, w) in [0, 1], covering the whole image; any size.
     gt_boxes, predicted_boxes : (n, 4) x0 y0 x1 y1 in pixels of `image`; dashed and solid.
     caption : one line under the picture; the key to its lines and colors stands below.
     """
-    scale = max(1.0, min_side / min(image.size))
+    scale = max(1.0, min(min_side / min(image.size), LONGEST_PX / max(image.size)))
     size = (round(image.width * scale), round(image.height * scale))
     lines = _lines(caption, size[0])
     picture = Image.new("RGB", (size[0], size[1] + LINE_PX * (len(lines) + 1)), "white")

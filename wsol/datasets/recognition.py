@@ -1,0 +1,36 @@
+"""Which readers can read a path, by a look at what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsol.datasets.base import datasets
+from wsol.datasets.listing import listing
+
+MOST_FOLDERS = 20  # within a path that are searched; more are classes of images rather than data sets
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A reader's name, and the options by which it reads a path."""
+
+    key: str
+    options: Mapping[str, str | None]
+
+
+def guesses(path: Path) -> list[Guess]:
+    """Every way to read what is at a path; where there is none, what is in the folders there.
+
+    A data set's own reader comes before that of a format in which many are published (`Dataset.general`).
+    """
+    if found := _at(path):
+        return found
+    inner = listing(path).folders
+    return [guess for name in inner for guess in _at(path / name)] if len(inner) <= MOST_FOLDERS else []
+
+
+def _at(path: Path) -> list[Guess]:
+    found = [Guess(key, options) for key, reader in datasets.items() for options in reader.recognize(path)]
+    return [guess for guess in found if not datasets[guess.key].general] or found
