@@ -62,7 +62,7 @@ def test_the_threshold_can_be_another_result_s(result: wsol.Result, runs: Path, 
 def test_wrong_sources_of_thresholds_are_one_sentence(result: wsol.Result, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"tau=0\.2: expected oracle, .* for example protocols=\['choe2020_v2\[tau="):
         result.table(tau=0.2)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="tau best: choose oracle, split-half, or val:RUN"):
+    with pytest.raises(ConfigError, match="tau best: choose oracle, split-half, per-image, or val:RUN"):
         result.table(tau="best")
     with pytest.raises(ConfigError, match="no run of the val split like"):
         evaluated(tmp_path).table(tau="val")
