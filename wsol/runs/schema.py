@@ -13,7 +13,8 @@ Columns of a row
     equal maps. Empty where nothing was read (controls from sizes alone, datasets without masks).
 ``rank, top, probability`` of the network for the image, in the run's view; ``rank_depth`` for predictions from a file.
 ``forwards, backwards, partial_forwards`` per image as if the variant ran alone, counted;
-``ms, peak_mb`` likewise, measured: `MEASURED` columns differ from run to run, all others do not.
+``ms, peak_mb`` likewise, measured; ``batch`` the network inputs at a time where those asked for did not fit into
+    memory, else null: `MEASURED` columns differ from run to run, all others do not.
 ``<protocol>/breaks, iou`` the best IoU as a step function of tau; ``count_breaks, count`` of the number of boxes, where
     all count; ``box_breaks, boxes`` of the one box, half-open in the protocol's frame, where one counts.
 ``<protocol>/hits`` one bit per delta and threshold of the protocol's grid, delta by delta, packed (first bit highest).
@@ -33,7 +34,7 @@ from wsol.errors import OutputError
 
 SCHEMA_VERSION = 3  # raise it when a reader of today could not read the rows; older run folders are refused
 KEY = b"wsol"  # of the footer among a Parquet file's metadata
-MEASURED = ("ms", "peak_mb")
+MEASURED = ("ms", "peak_mb", "batch")
 COUNTED = ("forwards", "backwards", "partial_forwards")
 
 Unit = Literal["percent", "share", "count", "nats", ""]
@@ -173,6 +174,7 @@ class RunInfo:
     view, side : its name, and the side of its canvas in pixels, 0 where the maps do not say.
     source : where maps are from: ``network``, ``fixed`` (sizes alone) or ``stored`` (files).
     trained : False where the network's weights are random.
+    compiled : whether further forward passes went through `torch.compile`.
     notes : sentences on what was chosen of images and annotations, for under the table.
     """
 
@@ -187,6 +189,7 @@ class RunInfo:
     trained: bool = True
     device: str = "cpu"
     precision: str = "float32"
+    compiled: bool = False
     notes: tuple[str, ...] = ()
 
 
