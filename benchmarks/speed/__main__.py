@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("topics", nargs="*", help=f"some of: {', '.join(topics())}")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--long", action="store_true", help="also 60 photographs, where ../shared is (half an hour)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of torch and of scoring")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu where the machine is shared")
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words.device != "cpu" and not torch.cuda.is_available():
         print(f"{words.device}: not measured (no GPU)")
         return 0
-    plan = Plan(quick=words.quick, device=words.device, threads=words.threads, clock=words.clock)
+    plan = Plan(quick=words.quick, long=words.long, device=words.device, threads=words.threads, clock=words.clock)
     if words.inside:
         return inside(words.topics[0], plan)
     records: list[dict[str, Any]] = []
@@ -93,7 +94,13 @@ def inside(topic: str, plan: Plan) -> int:
 def outside(topic: str, words: argparse.Namespace) -> tuple[list[dict[str, Any]], bool]:
     """The rows of a topic from a process of its own, and whether it ended well."""
     command = [sys.executable, "-m", "benchmarks.speed", topic, "--inside", "--device", words.device]
-    command += ["--threads", str(words.threads), "--clock", words.clock, *(["--quick"] if words.quick else [])]
+    command += [
+        "--threads",
+        str(words.threads),
+        "--clock",
+        words.clock,
+        *(f"--{name}" for name in ("quick", "long") if getattr(words, name)),
+    ]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     found = [json.loads(line[len(RESULT) :]) for line in done.stdout.splitlines() if line.startswith(RESULT)]
     return found, done.returncode == 0
@@ -106,8 +113,8 @@ def write(out: Path, records: Sequence[dict[str, Any]], failed: Sequence[str], p
     lines = [
         "# speed",
         "",
-        "Our run time beside other libraries' and beside lower bounds. Both sides of a row take turns in one process and "
-        "were seen to compute the same before; medians. `ratio` is theirs / ours where the target is *at least*, "
+        "Our run time beside other libraries' and beside lower bounds. Both sides of a row take turns in one process "
+        "and were seen to compute the same before; medians. `ratio` is theirs / ours where the target is *at least*, "
         "ours / theirs where it is *at most*. Absolute times are this machine's, ratios travel.",
         "",
         "```",

@@ -6,7 +6,7 @@ kept but what autograd keeps. On the CPU a batch of 8; on CUDA a batch of 64 in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -47,15 +47,19 @@ def measured(plan: Plan, precision: str, *, batch: int) -> Row:
     extractor = MapExtractor(classifier, autocast=half)
     variants = variants_of(classifier)
     ids = [str(n) for n in range(batch)]
-    ours: Callable[[], object] = lambda: extractor.maps(images, targets, ids, variants)
-    bound: Callable[[], object] = lambda: one_pass(module, images, targets, half)
     gradients = one_pass(module, images, targets, half)
     (gradcam,) = [v for v in variants if v.info.key == "gradcam" and v.modules == ("layer1",)]
     activations = activations_of(module, images, half)
     expected = (gradients.mean((2, 3), keepdim=True) * activations).sum(1).relu().float()
     found = extractor.maps(images, targets, ids, [gradcam]).tensors[gradcam.id].float()
     torch.testing.assert_close(found, expected, rtol=1e-3 if half is None else 5e-2, atol=float(expected.max()) * 1e-2)
-    base, spent = plan.in_turn([bound, ours], repeats=7)
+    base, spent = plan.in_turn(
+        [
+            lambda: one_pass(module, images, targets, half),
+            lambda: extractor.maps(images, targets, ids, variants),
+        ],
+        repeats=7,
+    )
     return within(
         "gradients",
         f"24 variants on ResNet-50, batch {batch}, {precision}",

@@ -22,10 +22,12 @@ class Plan:
     Attributes
     ----------
     quick : fewer images and repeats, to see that everything runs; its ratios are rough.
+    long : also what takes longer than the whole table may: Score-CAM of 60 photographs.
     clock : ``wall`` seconds, or processor seconds (``cpu``) where other work shares the cores.
     """
 
     quick: bool = False
+    long: bool = False
     device: str = "cpu"
     threads: int = 2
     clock: Literal["wall", "cpu"] = "wall"

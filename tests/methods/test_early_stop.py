@@ -47,6 +47,7 @@ def drawn(seed: int, count: int = 40, side: int = 7) -> tuple[NDArray[np.float64
     return channels, rng.random(count)
 
 
+@pytest.mark.default_cases(2)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("tau", [0.2, 0.5])
 def test_a_certain_box_is_the_box_of_every_weighting(protocol: str, tau: float) -> None:
@@ -92,6 +93,7 @@ def features(network: str, count: int) -> list[LayerFeatures]:
     return made
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("options", [{}, {"channel_softmax": False}])
 def test_a_certified_stop_keeps_the_box_of_every_image(options: dict[str, Any]) -> None:
     saved = 0

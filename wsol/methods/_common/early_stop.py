@@ -15,7 +15,7 @@ from torch import Tensor
 
 from wsol.errors import ConfigError
 from wsol.methods._common.box_bounds import Cut, box_is_certain
-from wsol.methods._common.masks import Order, Score, behind, image_masks, target_scores
+from wsol.methods._common.masks import Order, Score, Scores, behind, image_masks, target_scores
 from wsol.methods._common.stretch import minmax
 
 if TYPE_CHECKING:
@@ -111,7 +111,11 @@ def _most_varied(layer: LayerFeatures, image: int, wanted: Tensor) -> Tensor:
 
 
 def _tried(layer: LayerFeatures, image: int, channels: Tensor, order: Order, score: Score) -> Tensor:
-    """(m,) scores of an image behind the masks of some of its channels."""
+    """(m,) scores of an image behind the masks of some of its channels; from exact Score-CAM's where it ran before."""
+    every_channel = ("channel_scores", order, None)
+    if layer.has(every_channel):
+        known: Scores = layer.part(every_channel, len(channels))
+        return known.of(score)[image, channels]
     masks = image_masks(layer.activations[image, channels], layer.input_size, order)
     logits = layer.query.logits(behind(layer.images[image], masks))
     return target_scores(logits, layer.targets[image].expand(len(channels)), score)
