@@ -50,8 +50,8 @@ def measured(plan: Plan, precision: str, *, batch: int) -> Row:
     gradients = one_pass(module, images, targets, half)
     (gradcam,) = [v for v in variants if v.info.key == "gradcam" and v.modules == ("layer1",)]
     activations = activations_of(module, images, half)
-    expected = (gradients.mean((2, 3), keepdim=True) * activations).sum(1).relu().float()
-    found = extractor.maps(images, targets, ids, [gradcam]).tensors[gradcam.id].float()
+    expected = (gradients.mean((2, 3), keepdim=True) * activations).sum(1).relu().float().cpu()
+    found = torch.from_numpy(extractor.maps(images, targets, ids, [gradcam]).raw(gradcam.id))
     torch.testing.assert_close(found, expected, rtol=1e-3 if half is None else 5e-2, atol=float(expected.max()) * 1e-2)
     base, spent = plan.in_turn(
         [

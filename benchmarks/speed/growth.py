@@ -28,7 +28,7 @@ GT = np.array([[50.0, 50.0, 150.0, 150.0]])
 
 def rows(plan: Plan) -> Iterator[Row]:
     count = plan.of(32, 8)
-    whole = experiment_of("mobilenet_v2", Pictures(count), device=plan.device, batch_size=8, threads=plan.threads)
+    whole = experiment_of("mobilenet_v2", Pictures(count=count), device=plan.device, batch_size=8, threads=plan.threads)
     sizes = (count // 4, count // 2, count)
     yield from kind(plan, "images", sizes, [run_of(limited(whole, size, plan)) for size in sizes])
     layers = sorted({module for v in whole.variants for module in v.modules})
@@ -58,7 +58,7 @@ def kind(plan: Plan, what: str, sizes: Sequence[int], calls: Sequence[Callable[[
 
 
 def limited(whole: Experiment, count: int, plan: Plan) -> Experiment:
-    data = Pictures(count)
+    data = Pictures(count=count)
     return dataclasses.replace(whole, dataset=data, shard_size=count)
 
 

@@ -24,7 +24,7 @@ import PIL.Image
 import torch
 
 from benchmarks.speed.rows import NO_GPU, Plan, Row, missing, within
-from wsol.datasets.base import Sample
+from wsol.datasets.base import Dataset, Sample
 from wsol.evaluation.build import engine_of, to_device
 from wsol.evaluation.experiment import Experiment, Numerics
 from wsol.evaluation.shard import evaluate
@@ -47,8 +47,8 @@ TARGETS = {"resnet50": 1.35, "mobilenet_v2": 2.5}
 SHARED = Path(os.environ.get("WSOL_SHARED", Path(__file__).resolve().parents[2].parent / "shared")) / "data"
 
 
-@dataclasses.dataclass(frozen=True)
-class Pictures:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pictures(Dataset):
     """Photographs, or images of smooth noise, with a box each, as JPEG in memory; decoded when they are asked for."""
 
     count: int
@@ -56,9 +56,9 @@ class Pictures:
     photographs: str = ""  # a folder
 
     key = "pictures"
-    class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         rng = np.random.default_rng(0)
         found = sorted(p for p in Path(self.photographs).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
         files, images = {}, {}
@@ -74,19 +74,13 @@ class Pictures:
         object.__setattr__(self, "files", files)
         object.__setattr__(self, "images", images)
 
-    def samples(self) -> list[Sample]:
+    def read(self) -> list[Sample]:
         return [Sample(i, 0, np.array([[60.0, 40.0, 320.0, 300.0]]), SIZE) for i in self.files]  # type: ignore[attr-defined]
 
     def image(self, sample: Sample) -> Any:
         if self.decoded:
             return self.images[sample.image_id]  # type: ignore[attr-defined]
         return PIL.Image.open(io.BytesIO(self.files[sample.image_id])).convert("RGB")  # type: ignore[attr-defined]
-
-    def mask(self, sample: Sample) -> None:
-        return None
-
-    def fingerprint(self) -> str:
-        return f"pictures {self.count}"
 
 
 def experiment_of(
@@ -162,14 +156,14 @@ def scoring_rate(experiment: Experiment) -> float:
 
 def rows(plan: Plan) -> Iterator[Row]:
     count = plan.of(64, 8)
-    plain = Pictures(count, decoded=plan.cuda)
+    plain = Pictures(count=count, decoded=plan.cuda)
     for network in LAYERS:
         yield beside_passes(plan, network, plain, "random", "random weights, noise")
     if plan.cuda:
         return
     weights = SHARED / "weights" / "mobilenet_v2.pth"
     if weights.is_file():
-        real = Pictures(count, photographs=str(SHARED / "ilsvrc_open" / "images"))
+        real = Pictures(count=count, photographs=str(SHARED / "ilsvrc_open" / "images"))
         yield beside_passes(plan, "mobilenet_v2", real, str(weights), "trained, photographs")
     yield missing("run", "whole run, resnet50, CUDA", "the smaller of passes and scoring", 0.85, NO_GPU)
 

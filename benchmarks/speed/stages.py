@@ -28,7 +28,7 @@ def rows(plan: Plan) -> Iterator[Row]:
 
 def of(plan: Plan, network: str) -> Iterator[Row]:
     """Rows of one network."""
-    data, batch = Pictures(plan.of(64, 8)), 64 if plan.cuda else 16
+    data, batch = Pictures(count=plan.of(64, 8)), 64 if plan.cuda else 16
     experiment = experiment_of(network, data, device=plan.device, batch_size=batch, threads=plan.threads)
     source: Any = experiment.source()
     source.measured_batches = 0
