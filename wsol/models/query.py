@@ -6,7 +6,7 @@ Methods that mask, ablate, smooth or optimize get a `ModelQuery`; they never see
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -110,15 +110,9 @@ class ModelQuery:
         """
         if layer == INPUT:
             return self.logits(activations)
-        logits = [
-            part
-            for some in torch.split(activations, self.chunk)
-            for part in self._fitting.run(
-                layer,
-                range(len(some)),
-                lambda places, some=some: self._from(layer, some[places[0] : places[-1] + 1], image),
-            )
-        ]
+        logits: list[Tensor] = []
+        for some in torch.split(activations, self.chunk):
+            logits += self._in_parts(layer, some, lambda part: self._from(layer, part, image))
         return torch.cat(logits)
 
     def _from(self, layer: str, some: Tensor, image: Tensor) -> Tensor:
@@ -168,11 +162,12 @@ class ModelQuery:
     def _forward(self, images: Tensor) -> Tensor:
         """One chunk, in parts where it does not fit into memory."""
         self.cost += Cost(forwards=len(images))
-        kind = "forward", images.shape[1:]
-        parts = self._fitting.run(
-            kind, range(len(images)), lambda places: self._run(images[places[0] : places[-1] + 1])
-        )
+        parts = self._in_parts(("forward", images.shape[1:]), images, self._run)
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _in_parts(self, kind: object, batch: Tensor, work: Callable[[Tensor], Tensor]) -> list[Tensor]:
+        """`work` on a batch, whole or in parts that fit into memory."""
+        return self._fitting.run(kind, range(len(batch)), lambda at: work(batch[at[0] : at[-1] + 1]))
 
     def _run(self, images: Tensor) -> Tensor:
         images, n = self._padded(images, "forward")

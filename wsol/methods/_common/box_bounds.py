@@ -73,7 +73,7 @@ class Cut:
     def at(self, maps: Floats, pixels: NDArray[np.integer[Any]]) -> Floats:
         """(K, h, w) to (K, n), the resized maps at n pixels (y, x) alone."""
         y, x = pixels.T
-        return np.einsum("nh,khw,nw->kn", self.rows[y], maps, self.columns[x], optimize=True)
+        return np.asarray(np.einsum("nh,khw,nw->kn", self.rows[y], maps, self.columns[x], optimize=True))
 
 
 def cut_of(name: str, tau: float, grid: tuple[int, int]) -> Cut:
@@ -138,7 +138,7 @@ def box_is_certain(channels: Floats, weights: Floats, unknown: Mask, low: float,
 def _forms(cut: Cut, rest: Floats, ends: NDArray[np.integer[Any]], pixels: NDArray[np.integer[Any]]) -> Floats:
     """(K, n) B_k(x) - (1 - c) B_k(i) - c B_k(j) at n pixels."""
     low, high = cut.at(rest, ends).T
-    return cut.at(rest, pixels) - ((1 - cut.share) * low + cut.share * high)[:, None]
+    return np.asarray(cut.at(rest, pixels) - ((1 - cut.share) * low + cut.share * high)[:, None])
 
 
 def _spreads(cut: Cut, rest: Floats, ends: NDArray[np.integer[Any]]) -> Floats:

@@ -100,7 +100,8 @@ def ridge(cells: Tensor, values: Tensor, others: Tensor) -> Tensor:
     else:
         gram = x.T @ x + RIDGE * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
         weights = torch.linalg.solve(gram, x.T @ y)
-    return mean + (others - center) @ weights
+    predicted: Tensor = mean + (others - center) @ weights
+    return predicted
 
 
 def _most_varied(layer: LayerFeatures, image: int, wanted: Tensor) -> Tensor:
