@@ -3,6 +3,8 @@
 # make test-all  all of them, with every method on every kind of network
 # make test-oldest  the quick ones with the oldest supported versions, in .venv-oldest
 # make lint   ruff and mypy --strict
+# make bench  our run time beside other libraries', into results/speed.md: 15 minutes on two idle cores
+# make bench-gpu  the same on CUDA, into results/speed-gpu: 3 minutes
 # make docs   the site, in docs/_build/html
 # make setup  the environment alone, in .venv
 # make clean  remove the environment and results/runs
@@ -14,7 +16,7 @@ STAMP  := $(VENV)/.installed
 UV     := $(shell command -v uv 2>/dev/null)
 PACKAGES := -c constraints.txt -e ".[figures,timm]" --group dev
 
-.PHONY: help setup demo test test-all test-oldest lint docs clean
+.PHONY: help setup demo test test-all test-oldest bench bench-gpu lint docs clean
 help:
 	@sed -n 's/^# //p' Makefile
 
@@ -49,6 +51,13 @@ test-oldest:
 	$(OLDEST)/bin/python -m pip install --quiet uv
 	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct -e ".[figures,timm]" --group test
 	$(OLDEST)/bin/python -m pytest -q -n 2 -W default::DeprecationWarning -W default::FutureWarning
+
+bench: setup
+	$(BIN)/python -m benchmarks.speed
+
+# the topics that a GPU changes, in the order of their use
+bench-gpu: setup
+	$(BIN)/python -m benchmarks.speed --device cuda --out results/speed-gpu gradients run queries rise scorecam
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,8 +1,7 @@
-"""How long a notebook waits for its first map, beside torch's own import and one forward and backward pass.
+"""How long a terminal and a notebook wait: `wsol --help`, `wsol list`, the first map.
 
-    python benchmarks/speed/first_map.py [--network resnet50] [--repeats 7]
-
-Each number is of a fresh process: `import wsol` and one `wsol.attribute` of a model that is loaded already, beside
+The first map stands beside torch's own import and one forward and backward pass.
+Each number is of a fresh process. `import wsol` and one `wsol.attribute` of a model that is loaded already, beside
 `import torch` and the gradient of one logit. Making the model is not timed on either side, and torch's import is on
 both. The two take turns, on one thread, with the files in memory; medians of CPU seconds, which are those of the clock
 on an idle machine. `imports` is the first part alone.
@@ -10,16 +9,17 @@ on an idle machine. `imports` is the first part alone.
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator
 from statistics import median
 
-from wsol.report.tables.render import print_table
+from benchmarks.speed.rows import Plan, Row, within
 
 TARGET = 1.3
+COMMANDS = {"--help": 0.1, "list methods": 0.4}  # seconds
 
 FIRST_MAP = """
 import json, sys, time
@@ -51,29 +51,41 @@ def seconds(side: str, network: str) -> tuple[float, float]:
     return imports, whole
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Print one row."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--network", default="resnet50", choices=LAYERS)
-    parser.add_argument("--repeats", type=int, default=7)
-    args = parser.parse_args(argv)
+def wall(command: list[str]) -> float:
+    """Seconds that a process takes."""
+    start = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def rows(plan: Plan) -> Iterator[Row]:
+    repeats = plan.of(7, 1)
+    for words, target in COMMANDS.items():
+        command = [sys.executable, "-m", "wsol", *words.split()]
+        spent = [wall(command) for _ in range(plan.of(5, 1))]
+        yield Row(
+            topic="first_map",
+            work=f"wsol {words}",
+            against="the target in seconds",
+            theirs=target,
+            ours=min(spent),
+            ratio=min(spent) / target,
+            goal="at most",
+            target=1.0,
+            note="fastest of five processes, wall time",
+        )
     for side in SIDES:
-        seconds(side, args.network)  # files are read from the disk once
-    runs = [{side: seconds(side, args.network) for side in SIDES} for _ in range(args.repeats)]
+        seconds(side, "resnet50")  # files are read from the disk once
+    runs = [{side: seconds(side, "resnet50") for side in SIDES} for _ in range(repeats)]
     middle = {side: [median(run[side][part] for run in runs) for part in (0, 1)] for side in SIDES}
     ratios = [run["wsol"][1] / run["torch"][1] for run in runs]
-    print_table(
-        [
-            {
-                "network": args.network,
-                **{f"{side} imports s": f"{middle[side][0]:.2f}" for side in SIDES},
-                **{f"{side} s": f"{middle[side][1]:.2f}" for side in SIDES},
-                "ratio": f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
-                "target": TARGET,
-            }
-        ]
+    yield within(
+        "first_map",
+        "import wsol, first map of a loaded ResNet-50",
+        "import torch, one forward + backward",
+        middle["torch"][1],
+        middle["wsol"][1],
+        TARGET,
+        note=f"{min(ratios):.2f} to {max(ratios):.2f}; imports alone {middle['torch'][0]:.2f} and "
+        f"{middle['wsol'][0]:.2f} s",
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,28 +1,26 @@
 """How long V1 and V2 of one map take at all thresholds, beside clovaai/wsolevaluation's rule on OpenCV.
 
-    python benchmarks/speed/localization.py
-
-Prints two Markdown tables. Both sides start from the same raw map and resize it to 224x224 (cubic, float64), scale it
+Both sides start from the same raw map and resize it to 224x224 (cubic, float64), scale it
 to 0..1, and give the best IoU with two ground-truth boxes at each threshold, for the largest contour (V1) and for all
 contours (V2). The reference does so at each of its 1000 thresholds, with one search for contours for both; we by one
 sweep of all levels, and make the rows' columns as well. The IoU must agree to the last bit, or the benchmark stops.
 
-First table: milliseconds of processor time per map on one core, compilation excluded. What is marked with ~ is measured
-at every 50th threshold of one map and multiplied, because a map of noise takes half a minute. Second table: wall time
-of the same maps in chunks over threads.
+The first rows are milliseconds of processor time per map on one core, compilation excluded. For maps of noise the
+reference is measured at every 50th threshold of one map and multiplied (~), because one takes half a minute. The last
+rows are wall time of the same maps in chunks over threads.
 """
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.speed.rows import Plan, Row, faster
 from wsol.localization.localize import ImageMap, Localizations, localize
 from wsol.protocols._base import protocols
 from wsol.views import view_named
@@ -30,6 +28,7 @@ from wsol.views import view_named
 SIDE = 224
 MAPS = 100
 CHUNK = 25
+TARGETS = {7: 80, 14: 80, 28: 120, 56: 120, SIDE: 1000}  # by the side of the raw map; SIDE is noise
 GT = np.array([[50.0, 50.0, 150.0, 150.0], [0.0, 0.0, 100.0, 100.0]])
 TAUS = np.arange(0, 1, 0.001)
 PROTOCOLS = (protocols["choe2020_v1"], protocols["choe2020_v2"])
@@ -86,39 +85,57 @@ def milliseconds(call: Callable[[], object], clock: Callable[[], float], runs: i
     return float(np.median(times)) * 1e3
 
 
-def one_core(side: int) -> str:
-    raw = raw_maps(side)
-    checked, taus, mark = (1, TAUS[::50], "~") if side == SIDE else (MAPS, TAUS, "")
+def rows(plan: Plan) -> Iterator[Row]:
+    cv2.setNumThreads(1)
+    maps = plan.of(MAPS, 10)
+    for side, target in TARGETS.items():
+        yield one_core(side, maps, target, runs=plan.of(15, 3))
+    for side in TARGETS:
+        yield threaded(side, maps, plan)
+
+
+def one_core(side: int, maps: int, target: float, *, runs: int) -> Row:
+    raw = raw_maps(side)[:maps]
+    checked, taus = (1, TAUS[::50]) if side == SIDE else (maps, TAUS)
     made = [found.iou.at(taus) for found in ours(raw).values()]
     for i in range(checked):
         for a, b in zip(made, reference(raw[i], taus), strict=True):
             np.testing.assert_array_equal(a[i], b)
     theirs = milliseconds(lambda: [reference(r, taus) for r in raw[:checked]], time.process_time, 1)
     theirs *= len(TAUS) / len(taus) / checked
-    fast = milliseconds(lambda: ours(raw), time.process_time, 15) / MAPS
-    return f"| {side}x{side} | {mark}{theirs:.0f} | {fast:.2f} | {mark}{theirs / fast:.0f} |"
+    fast = milliseconds(lambda: ours(raw), time.process_time, runs) / maps
+    return faster(
+        "localization",
+        f"V1 and V2 of a {side}x{side} map",
+        "wsolevaluation's rule on OpenCV",
+        theirs,
+        fast,
+        target,
+        unit="ms per map",
+        note="the IoU agrees to the last bit" + (" (~)" if side == SIDE else ""),
+        facts={f"ms_per_map/{side}": fast},
+    )
 
 
-def threaded(side: int, threads: int) -> str:
-    raw = raw_maps(side)
-    chunks = [raw[i : i + CHUNK] for i in range(0, MAPS, CHUNK)]
-    single = milliseconds(lambda: [ours(chunk) for chunk in chunks], time.perf_counter, 15) / MAPS
-    with ThreadPoolExecutor(threads) as pool:
-        several = milliseconds(lambda: list(pool.map(ours, chunks)), time.perf_counter, 15) / MAPS
-    return f"| {side}x{side} | {threads} | {single:.2f} | {several:.2f} | {single / several:.2f} |"
-
-
-def main() -> None:
-    cv2.setNumThreads(1)
-    threads = os.cpu_count() or 1
-    print(f"{MAPS} maps of uniform noise, {SIDE}x{SIDE} after the resize; {threads} cores.\n")
-    print("| raw map | reference ms | ours ms | ratio |\n|---|--:|--:|--:|")
-    for side in (7, 14, 28, 56, SIDE):
-        print(one_core(side), flush=True)
-    print("\n| raw map | threads | ms on one | ms on all | ratio |\n|---|--:|--:|--:|--:|")
-    for side in (7, 14, 28, 56, SIDE):
-        print(threaded(side, threads), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+def threaded(side: int, maps: int, plan: Plan) -> Row:
+    work, against = f"{side}x{side} maps on {plan.threads} threads", "one thread"
+    target = {2: 1.9, 16: 12.0}.get(plan.threads)
+    if plan.threads < 2:
+        return Row(topic="localization", work=work, against=against, note="not measured (one thread)")
+    raw = raw_maps(side)[:maps]
+    chunks = [raw[i : i + CHUNK] for i in range(0, len(raw), CHUNK)]
+    with ThreadPoolExecutor(plan.threads) as pool:
+        single, several = plan.in_turn(
+            [lambda: [ours(chunk) for chunk in chunks], lambda: list(pool.map(ours, chunks))], repeats=15
+        )
+    return Row(
+        topic="localization",
+        work=work,
+        against=against,
+        theirs=1e3 * single / len(raw),
+        ours=1e3 * several / len(raw),
+        unit="ms per map",
+        ratio=single / several,
+        goal="at least" if target else "",
+        target=target,
+    )

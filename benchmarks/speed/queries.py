@@ -1,7 +1,5 @@
 """Further forwards of a batch against the same number of forwards in full chunks, and how many batch sizes they run.
 
-    python benchmarks/speed/queries.py
-
 Deletion and insertion of several maps per image, and Score-CAM over every channel of the last stage. Ratios are of the
 fastest of some rounds that take turns, in this process: wall time on a GPU, processor time of one thread on a CPU.
 `first` is the first call, in which a GPU plans its kernels for each new batch size. ResNet-50's weights are random.
@@ -9,15 +7,15 @@ fastest of some rounds that take turns, in this process: wall time on a GPU, pro
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.speed.rows import NO_GPU, Plan, Row, missing, within
 from wsol.methods._base import methods
 from wsol.metrics._base import MetricInput, measure, metrics
 from wsol.models.classifier import Classifier
@@ -42,39 +40,41 @@ class Timed:
     sizes: int
 
 
-def main() -> None:
-    """Print a Markdown table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--devices", nargs="+", default=["cuda", "cpu"])
-    parser.add_argument("--model", help="the same network everywhere")
-    parser.add_argument("--images", type=int, default=6)
-    parser.add_argument("--maps", type=int, default=3, help="per image")
-    parser.add_argument("--chunk", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=3)
-    words = parser.parse_args()
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured."""
+
+    images: int
+    maps: int
+    chunk: int
+    rounds: int
+
+
+def rows(plan: Plan) -> Iterator[Row]:
     torch.set_num_threads(1)
-    print("| device | network | what | forwards | time / forwards alone | target | first, s | batch sizes |")
-    print("|---|---|---|--:|--:|--:|--:|--:|")
-    for device in words.devices:
-        name = words.model or MODELS[device]
-        if device == "cuda" and not torch.cuda.is_available():
-            print(f"| {device} | {name} | deletion + insertion, Score-CAM | not measured | | {TARGET} | | |")
-            continue
-        classifier = load_classifier(name, weights="random") if name == MODELS["cuda"] else load_classifier(name)
-        classifier.module.to(device).to(memory_format=torch.channels_last).eval()
-        side = 224 if device == "cuda" else 128
-        generator = torch.Generator().manual_seed(0)
-        images = torch.randn(words.images, 3, side, side, generator=generator).to(device)
-        for work in (curves, scorecam):
-            found = work(classifier, images.contiguous(memory_format=torch.channels_last), words)
-            print(
-                f"| {device} | {name} | {found.what} | {found.forwards} | {found.seconds / found.plain:.2f} | "
-                f"{TARGET} | {found.first:.2f} | {found.sizes} |",
-                flush=True,
-            )
+    name = MODELS[plan.device.split(":")[0]]
+    words = Size(images=plan.of(6, 2), maps=3, chunk=64, rounds=plan.of(3, 1))
+    classifier = load_classifier(name, weights="random" if plan.cuda else None)
+    classifier.module.to(plan.device).to(memory_format=torch.channels_last).eval()
+    side = 224 if plan.cuda else 128
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(words.images, 3, side, side, generator=generator).to(plan.device)
+    for work in (curves, scorecam):
+        found = work(classifier, images.contiguous(memory_format=torch.channels_last), words)
+        yield within(
+            "queries",
+            f"{found.what}, {name}, {found.forwards} forwards",
+            "as many forwards in full chunks",
+            found.plain,
+            found.seconds,
+            TARGET,
+            note=f"first call {found.first:.2f} s, {found.sizes} batch sizes",
+        )
+    if not plan.cuda:
+        yield missing("queries", "both on resnet50, CUDA", "as many forwards in full chunks", TARGET, NO_GPU, "at most")
 
 
-def curves(classifier: Classifier, images: Tensor, words: argparse.Namespace) -> Timed:
+def curves(classifier: Classifier, images: Tensor, words: Size) -> Timed:
     """Deletion and insertion of several maps of every image."""
     module, side = classifier.module, images.shape[-1]
     rng = np.random.default_rng(0)
@@ -112,7 +112,7 @@ def curves(classifier: Classifier, images: Tensor, words: argparse.Namespace) ->
     )
 
 
-def scorecam(classifier: Classifier, images: Tensor, words: argparse.Namespace) -> Timed:
+def scorecam(classifier: Classifier, images: Tensor, words: Size) -> Timed:
     """Score-CAM of the last stage, every channel."""
     layer = resolve_layer(classifier, "last")
     (features,) = layer_features(
@@ -161,7 +161,3 @@ def _seconds(work: Callable[[], object], module: nn.Module) -> float:
     if cuda:
         torch.cuda.synchronize()
     return clock() - start
-
-
-if __name__ == "__main__":
-    main()

@@ -1,37 +1,32 @@
 """How long a whole run takes beside the network's passes alone: decoding, maps, boxes, columns and files included.
 
-    python benchmarks/speed/run.py [--images 64] [--repeats 3] [--device cpu] [--networks resnet50,mobilenet_v2]
-        [--photographs DIR] [--weights FILE]
-
 Six gradient methods at four layers under two protocols, no faithfulness metric. `passes` is one forward and one
 backward for the same images and layers, in the same batches, from tensors in memory. Both sides in one process, taken
 in turn; medians of wall time. By default images are smooth noise and weights random, whose maps are rougher than those
-of trained networks on photographs, and take longer to score: `--photographs DIR --weights FILE` takes real ones.
+of trained networks on photographs, and take longer to score; MobileNetV2 takes real ones too, where ../shared is.
 On CUDA images stay in memory, and the run is put beside the smaller of two rates: that of the passes, and that of one
 core's boxes times the threads; without a GPU that row says "not measured".
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import io
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 import PIL.Image
 import torch
 
-from wsol.datasets.base import Sample
+from benchmarks.speed.rows import NO_GPU, Plan, Row, missing, within
+from wsol.datasets.base import Dataset, Sample
 from wsol.evaluation.build import engine_of, to_device
 from wsol.evaluation.experiment import Experiment, Numerics
-from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import evaluate
 from wsol.localization.localize import ImageMap, localize
 from wsol.methods._variants import expand
@@ -39,7 +34,6 @@ from wsol.models.forward import capture
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.zoo import load_classifier
 from wsol.protocols._base import protocols
-from wsol.report.tables.render import print_table
 from wsol.runs.folder import RunFolder
 from wsol.views import view_named
 
@@ -49,10 +43,12 @@ LAYERS = {
     "mobilenet_v2": ("features.3", "features.6", "features.13", "features.18"),
 }
 SIZE = (500, 375)
+TARGETS = {"resnet50": 1.35, "mobilenet_v2": 2.5}
+SHARED = Path(os.environ.get("WSOL_SHARED", Path(__file__).resolve().parents[2].parent / "shared")) / "data"
 
 
-@dataclasses.dataclass(frozen=True)
-class Pictures:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pictures(Dataset):
     """Photographs, or images of smooth noise, with a box each, as JPEG in memory; decoded when they are asked for."""
 
     count: int
@@ -60,9 +56,9 @@ class Pictures:
     photographs: str = ""  # a folder
 
     key = "pictures"
-    class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         rng = np.random.default_rng(0)
         found = sorted(p for p in Path(self.photographs).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
         files, images = {}, {}
@@ -78,19 +74,13 @@ class Pictures:
         object.__setattr__(self, "files", files)
         object.__setattr__(self, "images", images)
 
-    def samples(self) -> list[Sample]:
+    def read(self) -> list[Sample]:
         return [Sample(i, 0, np.array([[60.0, 40.0, 320.0, 300.0]]), SIZE) for i in self.files]  # type: ignore[attr-defined]
 
     def image(self, sample: Sample) -> Any:
         if self.decoded:
             return self.images[sample.image_id]  # type: ignore[attr-defined]
         return PIL.Image.open(io.BytesIO(self.files[sample.image_id])).convert("RGB")  # type: ignore[attr-defined]
-
-    def mask(self, sample: Sample) -> None:
-        return None
-
-    def fingerprint(self) -> str:
-        return f"pictures {self.count}"
 
 
 def experiment_of(
@@ -138,29 +128,15 @@ def passes(experiment: Experiment) -> Callable[[], None]:
     return run
 
 
-def whole(experiment: Experiment, tables: list[list[dict[str, str]]]) -> Callable[[], None]:
+def whole(experiment: Experiment) -> Callable[[], None]:
     """The run into a new folder. Costs are measured by its first batches; a warm source has done that."""
     source = experiment.source()
 
     def run() -> None:
-        profile = Profile()
         with tempfile.TemporaryDirectory() as folder:
-            evaluate(experiment, experiment.shards, RunFolder(Path(folder) / "run"), source=source, profile=profile)
-        tables.append(profile.table())
+            evaluate(experiment, experiment.shards, RunFolder(Path(folder) / "run"), source=source)
 
     return run
-
-
-def in_turn(calls: Sequence[Callable[[], None]], repeats: int) -> list[float]:
-    """Median seconds of each, after one warm-up each."""
-    times: list[list[float]] = [[] for _ in calls]
-    for n in range(repeats + 3):
-        for call, seconds in zip(calls, times, strict=True):
-            started = time.perf_counter()
-            call()
-            if n >= 3:
-                seconds.append(time.perf_counter() - started)
-    return [median(seconds) for seconds in times]
 
 
 def scoring_rate(experiment: Experiment) -> float:
@@ -178,39 +154,42 @@ def scoring_rate(experiment: Experiment) -> float:
     return len(items) / (time.process_time() - started)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=64)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--networks", default=",".join(LAYERS))
-    parser.add_argument("--photographs", default="", help="a folder of images instead of noise")
-    parser.add_argument("--weights", default="random", help="a file of weights of the one network")
-    parser.add_argument("--profile", action="store_true", help="also print where the time of the runs went")
-    chosen = parser.parse_args()
-    threads = os.cpu_count() or 1
-    print(f"{chosen.images} images, {threads} cores, torch {torch.__version__}, {chosen.device}\n")
-    print("| network | variants | passes s | run s | run / passes | images/s |")
-    print("|---|--:|--:|--:|--:|--:|")
-    data = Pictures(chosen.images, decoded=chosen.device != "cpu", photographs=chosen.photographs)
-    for network in chosen.networks.split(","):
-        experiment = experiment_of(
-            network, data, device=chosen.device, batch_size=chosen.batch_size, threads=threads, weights=chosen.weights
-        )
-        tables: list[list[dict[str, str]]] = []
-        alone, run = in_turn([passes(experiment), whole(experiment, tables)], chosen.repeats)
-        line = f"| {network} | {len(experiment.variants)} | {alone:.2f} | {run:.2f} | {run / alone:.2f} |"
-        print(f"{line} {chosen.images / run:.1f} |", flush=True)
-        if chosen.device != "cpu":
-            bound = min(chosen.images / alone, threads * scoring_rate(experiment) / len(experiment.variants))
-            print(f"\nof the smaller bound ({bound:.0f} images/s): {chosen.images / run / bound:.2f}\n")
-        if chosen.profile:
-            print()
-            print_table(tables[-1])
-    if not torch.cuda.is_available():
-        print("\nCUDA: not measured (no GPU)")
+def rows(plan: Plan) -> Iterator[Row]:
+    count = plan.of(64, 8)
+    plain = Pictures(count=count, decoded=plan.cuda)
+    for network in LAYERS:
+        yield beside_passes(plan, network, plain, "random", "random weights, noise")
+    if plan.cuda:
+        return
+    weights = SHARED / "weights" / "mobilenet_v2.pth"
+    if weights.is_file():
+        real = Pictures(count=count, photographs=str(SHARED / "ilsvrc_open" / "images"))
+        yield beside_passes(plan, "mobilenet_v2", real, str(weights), "trained, photographs")
+    yield missing("run", "whole run, resnet50, CUDA", "the smaller of passes and scoring", 0.85, NO_GPU)
 
 
-if __name__ == "__main__":
-    main()
+def beside_passes(plan: Plan, network: str, data: Pictures, weights: str, what: str) -> Row:
+    """A run beside its passes; on CUDA its rate beside the smaller of two rates."""
+    batch = 64 if plan.cuda else 16
+    experiment = experiment_of(
+        network, data, device=plan.device, batch_size=batch, threads=plan.threads, weights=weights
+    )
+    alone, run = plan.in_turn([passes(experiment), whole(experiment)], repeats=3, warm=3)
+    work = f"whole run, {network}, {data.count} images, {what}"
+    facts = {"images_per_second": data.count / run}
+    if not plan.cuda:
+        return within("run", work, "the passes alone", alone, run, TARGETS[network], facts=facts)
+    rates = data.count / alone, plan.threads * scoring_rate(experiment) / len(experiment.variants)
+    return Row(
+        topic="run",
+        work=work,
+        against="the smaller of passes and scoring",
+        theirs=min(rates),
+        ours=data.count / run,
+        unit="images/s",
+        ratio=data.count / run / min(rates),
+        goal="at least",
+        target=0.85,
+        note=f"passes {rates[0]:.0f} images/s, scoring {rates[1]:.0f} images/s",
+        facts=facts,
+    )

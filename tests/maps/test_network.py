@@ -16,7 +16,7 @@ def test_metrics_are_answered_in_the_precision_of_the_shared_pass(precision: str
     """Else an image would lose confidence when nothing of it is hidden."""
     classifier = load_classifier("shapes_gap", weights="random")
     classifier.module.eval().to(torch.float64 if precision == "float64" else torch.float32)
-    extractor = MapExtractor(classifier, chunk=4, autocast=precision == "bfloat16")
+    extractor = MapExtractor(classifier, chunk=4, autocast=torch.bfloat16 if precision == "bfloat16" else None)
     images = torch.rand(4, 3, 128, 128, generator=torch.Generator().manual_seed(1)).to(extractor.dtype)
     shared = extractor.maps(images, torch.zeros(4, dtype=torch.long), list("abcd"), []).logits
     queried = extractor.query.logits(images).numpy()

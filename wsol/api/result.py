@@ -157,8 +157,8 @@ class Result:
         wrong = next((tau for tau in taus if not isinstance(tau, str | Result)), None)
         if wrong is not None:
             raise ConfigError(
-                f"tau={wrong!r}: expected oracle, split-half, per-image, val, val:RUN or a result of held-out images; a fixed "
-                "threshold is a protocol's own, for example protocols=['choe2020_v2[tau=0.2]']"
+                f"tau={wrong!r}: expected oracle, split-half, per-image, val, val:RUN or a result of held-out images; "
+                "a fixed threshold is a protocol's own, for example protocols=['choe2020_v2[tau=0.2]']"
             )
         others = [tau.folder for tau in taus if isinstance(tau, Result)]
         settings = settings_of([tau for tau in taus if isinstance(tau, str)], folder.path.parent, of=folder)

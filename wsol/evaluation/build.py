@@ -32,6 +32,7 @@ from wsol.models.classifier import Classifier, weights_id
 from wsol.models.heads import head_behind
 from wsol.models.networks._acol import TwoBranches
 from wsol.models.outputs import read_as, two_classes
+from wsol.models.query import half_precision
 from wsol.models.randomize import randomized
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.tokens import Grids
@@ -84,7 +85,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
         shard_size=engine.shard_size,
         threads=engine.workers,
         gallery=general.gallery,
-        numerics=Numerics(device=engine.device, precision=engine.precision, tf32=engine.tf32),
+        numerics=numerics_of(engine),
     )
 
 
@@ -171,7 +172,21 @@ def engine_of(settings: Mapping[str, Any]) -> Engine:
     """The checked `engine` group, its device settled. Raises ConfigError for a device that can't be used."""
     engine = build(Engine, settings.get("engine") or {}, where="engine")
     auto = "cuda" if torch.cuda.is_available() else "cpu"
-    return dataclasses.replace(engine, device=usable_device(auto if engine.device == "auto" else engine.device))
+    engine = dataclasses.replace(engine, device=usable_device(auto if engine.device == "auto" else engine.device))
+    if not engine.device.startswith("cuda"):
+        for setting, value in (("precision", "float16"), ("compile", "graphs")):
+            if getattr(engine, setting) == value:
+                other = "bfloat16" if setting == "precision" else "default"
+                raise ConfigError(
+                    f"engine.{setting}={value} needs CUDA, and the device is {engine.device}; "
+                    f"choose engine.{setting}={other}"
+                )
+    return engine
+
+
+def numerics_of(engine: Engine) -> Numerics:
+    """What of the engine may move the last bits of a row."""
+    return Numerics(device=engine.device, precision=engine.precision, tf32=engine.tf32, compile=engine.compile)
 
 
 def usable_device(name: str) -> str:
@@ -206,7 +221,8 @@ def to_device(classifier: Classifier, engine: Engine) -> None:
 def extractor_of(classifier: Classifier, engine: Engine, *, seed: int) -> MapExtractor:
     """What computes raw maps on a network of our own loading, which is put where it runs."""
     to_device(classifier, engine)
-    return MapExtractor(classifier, seed=seed, chunk=chunk_of(engine), autocast=engine.precision == "bfloat16")
+    autocast = half_precision(engine.precision)
+    return MapExtractor(classifier, seed=seed, chunk=chunk_of(engine), autocast=autocast, compile=engine.compile)
 
 
 def classes_of(

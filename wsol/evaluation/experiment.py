@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from wsol.evaluation.records import (
     CLASSIFICATION,
@@ -23,7 +23,7 @@ from wsol.registry import source_digest
 from wsol.runs.folder import Shard, Work, content_hash, shards
 from wsol.runs.schema import About, RunInfo
 from wsol.seeding import hash_of
-from wsol.settings.records import SHARD_SIZE
+from wsol.settings.records import BATCH_SIZE, SHARD_SIZE
 from wsol.views import View, view_named
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from wsol.methods._variants import Variant
     from wsol.metrics._base import Metric
     from wsol.models.classifier import Classifier
+    from wsol.models.query import Compile
     from wsol.protocols._base import Protocol
 
 ROWS_VERSION = 4  # raise it when the same settings give other rows
@@ -59,6 +60,13 @@ class Numerics:
     device: str = "cpu"
     precision: str = "float32"
     tf32: bool = False
+    compile: str = "none"
+
+    @property
+    def facts(self) -> list[Any]:
+        """Its part of a run's identity; what is as always leaves no trace, so that older runs keep theirs."""
+        compiled = [] if self.compile == "none" else [f"compile={self.compile}"]
+        return [self.device.split(":")[0], self.precision, self.tf32, *compiled]
 
 
 def view_under(protocol: Protocol, view: View) -> View:
@@ -91,7 +99,7 @@ class Experiment:
     stored: StoredMaps | None = None
     classes: Predictions | SecondNetwork | None = None
     seed: int = 0
-    batch_size: int = 16
+    batch_size: int = BATCH_SIZE
     chunk: int = 64
     shard_size: int = SHARD_SIZE
     threads: int = 2
@@ -123,9 +131,15 @@ class Experiment:
             return FixedMaps()
         from wsol.maps.extractor import MapExtractor
         from wsol.maps.network import NetworkMaps
+        from wsol.models.query import half_precision
 
-        autocast = self.numerics.precision == "bfloat16"
-        extractor = MapExtractor(self.classifier, seed=self.seed, chunk=self.chunk, autocast=autocast)
+        extractor = MapExtractor(
+            self.classifier,
+            seed=self.seed,
+            chunk=self.chunk,
+            autocast=half_precision(self.numerics.precision),
+            compile=cast("Compile", self.numerics.compile),
+        )
         return NetworkMaps(self.dataset, self.classifier, extractor, self.batch_size)
 
     @cached_property
@@ -142,10 +156,11 @@ class Experiment:
             "view": [self.view.name, self.view.side, [*self.view.options.items()]],
             "normalization": [classifier.mean, classifier.std] if classifier else None,
             "seed": self.seed,
-            "numerics": [self.numerics.device.split(":")[0], self.numerics.precision, self.numerics.tf32],
+            "numerics": self.numerics.facts,
             "rows_version": ROWS_VERSION,
             **({} if self.classes is None else {"classifier": self.classes.identity}),
             **({"outside": self._outside} if self._outside else {}),
+            **({} if self.batch_size == BATCH_SIZE else {"batch_size": self.batch_size}),
         }
 
     @cached_property
@@ -249,6 +264,7 @@ class Experiment:
                 device=self.numerics.device.split(":")[0],
                 precision=self.numerics.precision,
                 classifier=self._class_label,
+                compiled=self.numerics.compile != "none",
                 notes=tuple(self.dataset.notes()),
             ),
             variants={v.key: variant_info(v, self._defaults(v)) for v in self.variants},

@@ -27,6 +27,7 @@ class VariantCost:
     ----------
     forwards, backwards, partial_forwards : passes, in images.
     ms, peak_mb : time, and peak memory beyond what was held before; None where they were not measured.
+    batch : network inputs at a time where those asked for did not fit into memory, else None.
     """
 
     forwards: float
@@ -34,6 +35,7 @@ class VariantCost:
     partial_forwards: float
     ms: float | None = None
     peak_mb: float | None = None
+    batch: float | None = None
 
     @classmethod
     def of(
@@ -63,6 +65,7 @@ class VariantCost:
             sum(part.partial_forwards for part in parts),
             sum(part.ms or 0.0 for part in parts) if known else None,
             max(part.peak_mb or 0.0 for part in parts) if known else None,
+            min((part.batch for part in parts if part.batch is not None), default=None),
         )
 
     def columns(self) -> dict[str, Any]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from wsol.methods._variants import Variant
     from wsol.models.heads import Head
     from wsol.models.network import Network
+    from wsol.models.query import Compile
 
 
 log = logging.getLogger(__name__)
@@ -48,10 +49,19 @@ class MapExtractor:
     ----------
     network : its module runs where its parameters are, in their type.
     chunk : masked or partial forwards at a time.
-    autocast : run in bfloat16.
+    autocast : a half precision to run in, or None.
+    compile : further forwards by `torch.compile`, see `ModelQuery`; the shared pass, whose layers are seen, is not.
     """
 
-    def __init__(self, network: Network, *, seed: int = 0, chunk: int = 64, autocast: bool = False) -> None:
+    def __init__(
+        self,
+        network: Network,
+        *,
+        seed: int = 0,
+        chunk: int = 64,
+        autocast: torch.dtype | None = None,
+        compile: Compile = "none",  # noqa: A002
+    ) -> None:
         self.network = network
         self.module = network.module
         self.seed = seed
@@ -59,7 +69,9 @@ class MapExtractor:
         self.device, self.dtype = weight.device, weight.dtype
         self.autocast = autocast
         self.grids = Grids(network)
-        self.query = ModelQuery(self.module, grids=self.grids, chunk=chunk, autocast=autocast, black=network.black)
+        self.query = ModelQuery(
+            self.module, grids=self.grids, chunk=chunk, autocast=autocast, compile=compile, black=network.black
+        )
         self._heads: dict[str, Head | None] = {}
         self._heights: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)  # of layers, by the input's size
         self._sizes: dict[tuple[int, int], set[int]] = defaultdict(set)  # of batches that ran, by the input's size
@@ -91,7 +103,7 @@ class MapExtractor:
         measure : also time each variant as if it ran alone, and take its peak memory; its passes run twice more.
         """
         targets = targets.to(self.device, non_blocking=True)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+        with torch.autocast(self.device.type, self.autocast or torch.bfloat16, enabled=self.autocast is not None):
             forward = self._forward(inputs, targets, variants)
             self._notice(forward.logits)
             memo: Memo = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 
 from wsol.maps.cost import VariantCost
 from wsol.maps.source import Loaded, MapSource, RawMaps, load_pixels
+from wsol.models.memory import Fitting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +34,8 @@ class NetworkMaps(MapSource):
 
     Attributes
     ----------
-    batch_size : network inputs at a time; an image may have ten.
+    batch_size : network inputs at a time; an image may have ten. Where they don't fit into memory, the batch is halved,
+        for all further ones too, and `VariantCost.batch` says so.
     measured_batches : of each input size, in which each variant is timed as if it ran alone, by passes of its own.
     """
 
@@ -44,6 +47,7 @@ class NetworkMaps(MapSource):
 
     def __post_init__(self) -> None:
         self._measured: dict[tuple[str, tuple[int, ...]], int] = defaultdict(int)
+        self._fitting = Fitting()
 
     @property
     def query(self) -> ModelQuery:
@@ -75,20 +79,17 @@ class NetworkMaps(MapSource):
         places: dict[int, tuple[BatchMaps, int]] = {}
         first: dict[int, Tensor] = {}
         shallow: set[str] = set()
-        for chosen in _batches([crop for _, crop in flat], self.batch_size):
-            owners = [flat[place][0] for place in chosen]
-            inputs = self.extractor.tensor([flat[place][1] for place in chosen])
-            batch = self.extractor.maps(
-                inputs,
-                torch.tensor([samples[owner].label for owner in owners]),
-                [samples[owner].image_id for owner in owners],
-                variants,
-                measure=self._due(variants, tuple(inputs.shape[-2:])),
-            )
-            shallow |= {v.key for v in variants if self.extractor.is_shallow(v, inputs)}
-            places |= {place: (batch, n) for n, place in enumerate(chosen)}
-            for n, owner in enumerate(owners):
-                first.setdefault(owner, inputs[n])
+        for whole in _batches([crop for _, crop in flat], self.batch_size):
+            size = flat[whole[0]][1].shape[:2]
+            due = self._due(variants, size)
+            run = partial(self._extracted, flat, samples, variants, due)
+            for chosen, inputs, batch in self._fitting.run(size, whole, run):
+                if len(whole) > (most := self._fitting.most.get(size, len(whole))):
+                    batch.costs = {key: replace(cost, batch=float(most)) for key, cost in batch.costs.items()}
+                shallow |= {v.key for v in variants if self.extractor.is_shallow(v, inputs)}
+                places |= {place: (batch, n) for n, place in enumerate(chosen)}
+                for n, place in enumerate(chosen):
+                    first.setdefault(flat[place][0], inputs[n])
         parts: list[list[tuple[BatchMaps, int]]] = [[] for _ in loaded]
         for place, (owner, _) in enumerate(flat):
             parts[owner].append(places[place])
@@ -112,6 +113,21 @@ class NetworkMaps(MapSource):
             },
             inputs=[first[image] for image in range(len(loaded))],
         )
+
+    def _extracted(
+        self,
+        flat: Sequence[tuple[int, NDArray[np.float32]]],
+        samples: Sequence[Sample],
+        variants: Sequence[Variant],
+        measure: bool,
+        chosen: Sequence[int],
+    ) -> tuple[Sequence[int], Tensor, BatchMaps]:
+        """The places of some crops, their inputs and their maps."""
+        owners = [samples[flat[place][0]] for place in chosen]
+        inputs = self.extractor.tensor([flat[place][1] for place in chosen])
+        labels = torch.tensor([owner.label for owner in owners])
+        ids = [owner.image_id for owner in owners]
+        return chosen, inputs, self.extractor.maps(inputs, labels, ids, variants, measure=measure)
 
     def _due(self, variants: Sequence[Variant], size: tuple[int, ...]) -> bool:
         """Whether one of these variants has not been measured often enough on inputs of this size."""

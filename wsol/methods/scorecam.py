@@ -7,6 +7,8 @@ from torch import Tensor
 
 from wsol.methods import LayerFeatures, method
 from wsol.methods._common.baselines import Baseline, baseline_images
+from wsol.methods._common.box_bounds import cut_of
+from wsol.methods._common.early_stop import Stop, approximate_scores, certified_scores, check_bounded
 from wsol.methods._common.masks import (
     ORDER,
     SCORE,
@@ -19,7 +21,7 @@ from wsol.methods._common.masks import (
     live_channels,
     weighted_map,
 )
-from wsol.options import Count, option
+from wsol.options import Count, PositiveShare, ShareBelowOne, option
 
 
 @method(
@@ -39,7 +41,8 @@ class ScoreCAM:
     Traps: four meanings are in use. Over probabilities the softmax bounds the ratio of two weights by e, so the map is
     close to the mean activation; over logits it is close to one channel. The official code has no softmax and no
     baseline (score=prob channel_softmax=false baseline=none). Flat channels get mask 0 and no weight; the official code
-    returns nothing for a flat layer, here the map is 0.
+    returns nothing for a flat layer, here the map is 0. Stopping early gives another map, and with certified one of the
+    same box at one threshold alone, in views of one crop: a sweep over thresholds sees the others.
     """
 
     score: Score = option("prob", help=SCORE)
@@ -55,6 +58,15 @@ class ScoreCAM:
         help="only that many channels, those of largest spatial standard deviation (Faster Score-CAM); null for all",
     )
 
+    stop: Stop = option(
+        "exact",
+        help="exact tries all channels; certified stops where those left can't change the box of protocol at tau; "
+        "approximate tries a share of them and predicts the scores of the others",
+    )
+    protocol: str = option("choe2020_v1", help="stop=certified: whose box must not change; one that has one box")
+    tau: ShareBelowOne = option(0.2, help="stop=certified: the threshold at which it must not, a share of the maximum")
+    share: PositiveShare = option(0.1, help="stop=approximate: of the channels that are tried")
+
     def __call__(self, layer: LayerFeatures) -> Tensor:
         return weighted_map(self.weights(layer), layer.activations)
 
@@ -64,10 +76,26 @@ class ScoreCAM:
         if self.top_n is not None:
             wanted = most_varied(layer.activations, self.top_n)
             used = used & wanted
-        scores = channel_scores(layer, order=self.mask_order, wanted=wanted).of(self.score)
+        baseline = None
         if self.baseline != "none" and not self.channel_softmax:  # which ignores a shift: no forward is spent on it
-            scores = scores - self._baseline(layer, self.baseline)[:, None]
+            baseline = self._baseline(layer, self.baseline)
+        if self.stop == "exact":
+            scores = channel_scores(layer, order=self.mask_order, wanted=wanted).of(self.score)
+        else:
+            scores = self._some_scores(layer, used, baseline)
+        if baseline is not None:
+            scores = scores - baseline[:, None]
         return channel_weights(scores, used, softmax=self.channel_softmax)
+
+    def _some_scores(self, layer: LayerFeatures, used: Tensor, baseline: Tensor | None) -> Tensor:
+        """(B, K) scores of the channels that are tried, and what stands for the others."""
+        if self.stop == "approximate":
+            return approximate_scores(layer, used, self.mask_order, self.score, self.share)
+        check_bounded(self.score)
+        if baseline is None and not self.channel_softmax:
+            baseline = torch.zeros_like(layer.scores)
+        grid = (layer.activations.shape[2], layer.activations.shape[3])
+        return certified_scores(layer, used, self.mask_order, cut_of(self.protocol, self.tau, grid), baseline)
 
     def _baseline(self, layer: LayerFeatures, baseline: Baseline) -> Tensor:
         """(B,) score of the image without the object."""

@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from wsol.errors import LayerError, first_line, unknown
+from wsol.models.memory import out_of_memory
 from wsol.models.network import can_hook, evaluating, first_of, frozen, with_first
 from wsol.models.tokens import CELLS, grid_of
 
@@ -203,9 +204,9 @@ class Capture:
                     gradients = torch.autograd.grad(
                         total, list(kept.values()), create_graph=create_graph, allow_unused=True
                     )
-                except torch.cuda.OutOfMemoryError:
-                    raise
                 except RuntimeError as error:  # re-entrant checkpointing, an operation without a derivative
+                    if out_of_memory(error):
+                        raise
                     raise LayerError(
                         f"no gradient arrives at {', '.join(map(repr, kept))} ({first_line(error)}); where the network "
                         f"uses checkpointing, give it use_reentrant=False; else choose another layer, {NEED_NONE}"

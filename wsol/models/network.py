@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from wsol.errors import ModelError, WsolError, first_line
+from wsol.models.memory import out_of_memory
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -143,9 +144,11 @@ def running(model: nn.Module, images: Tensor) -> Iterator[None]:
     """A block whose errors are the network's own: a ModelError says that it does not take these `images`."""
     try:
         yield
-    except (WsolError, torch.cuda.OutOfMemoryError):
+    except WsolError:
         raise
     except Exception as error:  # networks refuse a size by assertions, by shapes that don't fit, by errors of their own
+        if out_of_memory(error):
+            raise
         raise ModelError(
             f"{type(model).__name__} can't run on images of shape {tuple(images.shape)} ({first_line(error)}); give it "
             f"the shape it was made for{', one image as a batch of one, images[None]' if images.ndim == 3 else ''}"

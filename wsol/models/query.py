@@ -6,14 +6,15 @@ Methods that mask, ablate, smooth or optimize get a `ModelQuery`; they never see
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from wsol.models.cost import Cost
 from wsol.models.forward import INPUT, ForwardPass, capture, class_probabilities, target_logit, wide
+from wsol.models.memory import Fitting, out_of_memory
 from wsol.models.network import evaluating, first_of, with_first
 from wsol.models.tokens import grid_of
 
@@ -25,19 +26,28 @@ if TYPE_CHECKING:
     from wsol.models.forward import Score
     from wsol.models.tokens import Grid
 
+Compile = Literal["none", "default", "graphs"]
+
+
+def half_precision(name: str) -> torch.dtype | None:
+    """What ``bfloat16`` and ``float16`` name; None for the wider types, which need no autocast."""
+    return {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(name)
+
 
 class ModelQuery:
     """Further forward and backward passes of a network, counted: at most `chunk` images at a time without gradients.
 
     A batch size that a GPU has not run before costs seconds of planning, so a batch that is not full is padded to a
     size that was run before, where there is one; costs count the images that were given. Nothing waits for the device.
+    Where a chunk does not fit into memory, it is halved, for all further ones too.
 
     Attributes
     ----------
     module : the network itself; only for methods that change its backward rules.
     grids : by layer, how tokens become a grid (transformers).
-    chunk : images at a time; autocast : run in bfloat16, as the shared pass did.
-    pad : whether to pad; None pads on a GPU, where it pays.
+    chunk : images at a time; autocast : the half precision of the run, as the shared pass had it, or None.
+    pad : whether to pad; None pads on a GPU, where it pays, and for compiled code, which is made for one size.
+    compile : forwards through the whole network by `torch.compile`; ``graphs`` replays them as CUDA graphs.
     black : by channel, what the network receives for a black pixel; None where its normalization is not known.
     timed : whether times are being measured, so that a device is waited for.
     cost : what has been spent so far; `seconds` counts only work that was taken over from another variant.
@@ -49,8 +59,9 @@ class ModelQuery:
         *,
         grids: Mapping[str, Grid] | None = None,
         chunk: int = 64,
-        autocast: bool = False,
+        autocast: torch.dtype | None = None,
         pad: bool | None = None,
+        compile: Compile = "none",  # noqa: A002
         black: Sequence[float] | None = None,
     ) -> None:
         self.module = module
@@ -58,10 +69,13 @@ class ModelQuery:
         self.chunk = chunk
         self.autocast = autocast
         self.pad = pad
+        self.compile = compile
         self.black = black
         self.timed = False
         self.cost = Cost()
         self._sizes: dict[object, set[int]] = defaultdict(set)
+        self._fitting = Fitting()
+        self._whole: Any = None  # the network as it is called, compiled or not
         self._concatenated: set[str] = set()  # layers past which one image's outputs don't broadcast
 
     def logits(self, images: Tensor) -> Tensor:
@@ -84,7 +98,8 @@ class ModelQuery:
 
     def parts(self, count: int) -> Iterator[slice]:
         """0..count in slices of one chunk: what blocks for `stream` are made by."""
-        return (slice(start, min(start + self.chunk, count)) for start in range(0, count, self.chunk))
+        step = self.chunk
+        return (slice(start, min(start + step, count)) for start in range(0, count, step))
 
     def logits_from(self, layer: str, activations: Tensor, image: Tensor) -> Tensor:
         """Logits (N, C) of the network run on from `layer` with N outputs (N, K, H, W) in its place; image (3, h, w).
@@ -95,25 +110,29 @@ class ModelQuery:
         """
         if layer == INPUT:
             return self.logits(activations)
-        module = self.module.get_submodule(layer)
-        logits = []
+        logits: list[Tensor] = []
         for some in torch.split(activations, self.chunk):
-            self.cost += Cost(partial_forwards=len(some))
-            part, n = self._padded(some, layer)
-            with torch.no_grad(), evaluating(self.module), self._precision(image):
-                if layer not in self._concatenated:
-                    try:
-                        logits.append(self._run_replaced(module, layer, part, image[None])[:n])
-                        self.cost += Cost(forwards=1)
-                        continue
-                    except RuntimeError as error:
-                        if len(part) == 1 or isinstance(error, torch.cuda.OutOfMemoryError):
-                            raise
-                        self._concatenated.add(layer)
-                copies = image.expand(len(part), *image.shape)
-                logits.append(self._run_replaced(module, layer, part, copies)[:n])
-                self.cost += Cost(forwards=n)
+            logits += self._in_parts(layer, some, lambda part: self._from(layer, part, image))
         return torch.cat(logits)
+
+    def _from(self, layer: str, some: Tensor, image: Tensor) -> Tensor:
+        """One chunk of `logits_from`."""
+        module = self.module.get_submodule(layer)
+        part, n = self._padded(some, layer)
+        with torch.no_grad(), evaluating(self.module), self._precision(image):
+            if layer not in self._concatenated:
+                try:
+                    logits = self._run_replaced(module, layer, part, image[None])[:n]
+                    self.cost += Cost(forwards=1, partial_forwards=n)
+                    return logits
+                except RuntimeError as error:
+                    if len(part) == 1 or out_of_memory(error):
+                        raise
+                    self._concatenated.add(layer)
+            copies = image.expand(len(part), *image.shape)
+            logits = self._run_replaced(module, layer, part, copies)[:n]
+            self.cost += Cost(forwards=n, partial_forwards=n)
+            return logits
 
     def forward_backward(
         self,
@@ -141,20 +160,41 @@ class ModelQuery:
         return result if len(images) == n else result[:n]
 
     def _forward(self, images: Tensor) -> Tensor:
-        """One chunk."""
+        """One chunk, in parts where it does not fit into memory."""
         self.cost += Cost(forwards=len(images))
+        parts = self._in_parts(("forward", images.shape[1:]), images, self._run)
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _in_parts(self, kind: object, batch: Tensor, work: Callable[[Tensor], Tensor]) -> list[Tensor]:
+        """`work` on a batch, whole or in parts that fit into memory."""
+        return self._fitting.run(kind, range(len(batch)), lambda at: work(batch[at[0] : at[-1] + 1]))
+
+    def _run(self, images: Tensor) -> Tensor:
         images, n = self._padded(images, "forward")
         with torch.no_grad(), evaluating(self.module), self._precision(images):
-            return wide(self.module(images))[:n]
+            return wide(self._network()(images))[:n]
+
+    def _network(self) -> Any:
+        """What whole forwards call: the network, or its compiled form, made when it is first called."""
+        if self._whole is None:
+            mode = {"default": None, "graphs": "reduce-overhead"}
+            self._whole = self.module
+            if self.compile != "none":
+                self._whole = torch.compile(self.module, dynamic=False, mode=mode[self.compile])
+        return self._whole
 
     def _padded(self, images: Tensor, kind: str) -> tuple[Tensor, int]:
-        if not (images.is_cuda if self.pad is None else self.pad):
+        wanted = images.is_cuda or (self.compile != "none" and kind == "forward")
+        if not (wanted if self.pad is None else self.pad):
             return images, len(images)
-        return padded(images, self._sizes[kind, images.shape[1:], images.dtype])
+        sizes = self._sizes[kind, images.shape[1:], images.dtype]
+        most = self._fitting.most.get((kind, images.shape[1:]) if kind == "forward" else kind)
+        sizes -= {size for size in sizes if most is not None and size > most}
+        return padded(images, sizes)
 
     def _precision(self, images: Tensor) -> AbstractContextManager[object]:
-        """bfloat16 where the run has it; metrics query from outside the shared pass's own autocast."""
-        return torch.autocast(images.device.type, torch.bfloat16) if self.autocast else nullcontext()
+        """Half precision where the run has it; metrics query from outside the shared pass's own autocast."""
+        return nullcontext() if self.autocast is None else torch.autocast(images.device.type, self.autocast)
 
     def _run_replaced(self, module: nn.Module, layer: str, activations: Tensor, images: Tensor) -> Tensor:
         space = tuple(images.shape[2:])

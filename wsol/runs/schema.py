@@ -14,7 +14,8 @@ Columns of a row
 ``rank, top, probability`` of the network for the image, in the run's view, or of the run's `RunInfo.classifier` where
     there is one; ``rank_depth`` for predicted classes from a file.
 ``forwards, backwards, partial_forwards`` per image as if the variant ran alone, counted;
-``ms, peak_mb`` likewise, measured: `MEASURED` columns differ from run to run, all others do not.
+``ms, peak_mb`` likewise, measured; ``batch`` the network inputs at a time where those asked for did not fit into
+    memory, else null: `MEASURED` columns differ from run to run, all others do not.
 ``<protocol>/breaks, iou`` the best IoU as a step function of tau; ``count_breaks, count`` of the number of boxes, where
     all count; ``box_breaks, boxes`` of the one box, half-open in the protocol's frame, where one counts.
 ``<protocol>/hits`` one bit per delta and threshold of the protocol's grid, delta by delta, packed (first bit highest).
@@ -34,7 +35,7 @@ from wsol.errors import OutputError
 
 SCHEMA_VERSION = 3  # raise it when a reader of today could not read the rows; older run folders are refused
 KEY = b"wsol"  # of the footer among a Parquet file's metadata
-MEASURED = ("ms", "peak_mb")
+MEASURED = ("ms", "peak_mb", "batch")
 COUNTED = ("forwards", "backwards", "partial_forwards")
 
 Unit = Literal["percent", "share", "count", "nats", ""]
@@ -176,6 +177,7 @@ class RunInfo:
     trained : False where the network's weights are random.
     classifier : what says which class an image is of, where that is not the network behind the maps: another network
         with its weights, or a file's name.
+    compiled : whether further forward passes went through `torch.compile`.
     notes : sentences on what was chosen of images and annotations, for under the table.
     """
 
@@ -191,6 +193,7 @@ class RunInfo:
     device: str = "cpu"
     precision: str = "float32"
     classifier: str = ""
+    compiled: bool = False
     notes: tuple[str, ...] = ()
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from wsol.options import Batch, Count, Range, Side, Threads, WholeNumber, option
 
 SHARD_SIZE = 200  # images per file of rows
+BATCH_SIZE = 16  # network inputs per batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +52,17 @@ class Engine:
 
     name: str = option("local", help="an engine, see wsol list engines")
     device: str = option("auto", help="auto (cuda when there is one, else cpu), cpu, cuda, cuda:1, mps")
-    precision: Literal["float32", "float64", "bfloat16"] = option("float32", help="bfloat16 by autocast")
+    precision: Literal["float32", "float64", "bfloat16", "float16"] = option(
+        "float32", help="bfloat16 and, on CUDA, float16 by autocast; a gain only where the device has it in hardware"
+    )
+    compile: Literal["none", "default", "graphs"] = option(
+        "none", help="torch.compile for further forward passes; graphs replays them as CUDA graphs"
+    )
     tf32: bool = option(False, help="whether CUDA may multiply float32 in TF32")
-    batch_size: Batch = option(16, help="network inputs per batch")
-    chunk: Batch | None = option(None, help="extra forward passes at a time; null is 16 on the CPU, 64 on CUDA")
+    batch_size: Batch = option(BATCH_SIZE, help="network inputs per batch; halved where they don't fit into memory")
+    chunk: Batch | None = option(
+        None, help="extra forward passes at a time, halved likewise; null is 16 on the CPU, 64 on CUDA"
+    )
     shard_size: Count = option(SHARD_SIZE, help="images per file of rows")
     threads: Threads | None = option(None, help="for reading images and finding boxes; null is one per core")
     part: str | None = option(None, help="2/8: only the second of eight shares of the shards")

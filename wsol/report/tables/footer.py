@@ -150,7 +150,9 @@ def _versions(summaries: Sequence[Summary]) -> list[str]:
 
 
 def _numerics(summary: Summary) -> str:
-    return "" if summary.info.source == "stored" else f"{summary.info.device} {summary.info.precision}"
+    if summary.info.source == "stored":
+        return ""
+    return f"{summary.info.device} {summary.info.precision}{', compiled' if summary.info.compiled else ''}"
 
 
 def beside(summaries: Sequence[Summary]) -> list[str]:

@@ -1,0 +1,70 @@
+"""Exact Score-CAM beside pytorch-grad-cam's: time and peak memory, one image, every channel of the last stage.
+
+ResNet-18 on the CPU, ResNet-50 on CUDA, random weights, the same number of forwards in the same chunks. Both take the
+logit, and a softmax over channels. Masks differ a little: the peer's upsampling aligns corners, ours does not; so maps
+are compared by their correlation, which must be 0.9 at least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from benchmarks.speed.peers import correlation, image, network, ours, peer
+from benchmarks.speed.rows import NO_GPU, NOT_INSTALLED, Plan, Row, faster, installed, missing
+from wsol.maps.cost import PeakMemory
+
+AGAINST = "pytorch-grad-cam ScoreCAM"
+LOGIT = {"score": "logit"}
+
+
+def rows(plan: Plan) -> Iterator[Row]:
+    name, side = ("resnet50" if plan.cuda else "resnet18"), plan.of(224, 64)
+    work = f"Score-CAM, exact, {name}"
+    if not installed("pytorch_grad_cam"):
+        yield missing("scorecam", f"{work}: time", AGAINST, 1.5, NOT_INSTALLED)
+        yield missing("scorecam", f"{work}: peak memory", AGAINST, 10, NOT_INSTALLED)
+        return
+    picture = image(side, plan.device)
+    chunk = 64 if plan.cuda else 16
+    module = network(name, plan.device, channels_last=True)
+    own = ours("scorecam", module, "layer4", picture, 1, options=LOGIT, chunk=chunk)
+    theirs = peer("ScoreCAM", network(name, plan.device, channels_last=False), "layer4", picture, 1)
+    used = []
+    for call in (own, theirs):  # ours first: what an allocator keeps counts against nobody then
+        with PeakMemory(torch.device(plan.device)) as memory:
+            result = call()
+        used.append((memory.peak_mb, result))
+    (own_mb, raw), (their_mb, map01) = used
+    alike = correlation(map01, raw)
+    assert alike >= 0.9, f"the two maps correlate by {alike:.2f} only"
+    calls = [theirs, own]
+    if not plan.cuda and not plan.quick:
+        compiled = ours("scorecam", module, "layer4", picture, 1, options=LOGIT, chunk=chunk, compile="default")
+        torch.testing.assert_close(compiled(), raw, rtol=1e-3, atol=float(raw.max()) * 1e-3)
+        calls.append(compiled)
+    if plan.cuda:
+        calls.append(ours("scorecam", module, "layer4", picture, 1, options=LOGIT, chunk=256, autocast=torch.bfloat16))
+    seconds = plan.in_turn(calls, repeats=3, warm=1 if plan.cuda else 0)
+    note = f"correlation of the maps {alike:.3f}; bound by the forwards themselves"
+    yield faster("scorecam", f"{work}: time", AGAINST, seconds[0], seconds[1], 1.5, note=note)
+    if len(calls) > 2 and plan.cuda:
+        effect = float((calls[2]() - raw).abs().max() / raw.max())
+        note = f"largest difference from float32 {effect:.1e} of the maximum"
+        yield faster("scorecam", f"{work}: time, bfloat16", AGAINST, seconds[0], seconds[2], 4, note=note)
+    elif len(calls) > 2:
+        note = "engine.compile=default; compilation, paid once per run, is not timed"
+        yield faster("scorecam", f"{work}: time, compiled", AGAINST, seconds[0], seconds[2], 1.5, note=note)
+    yield faster(
+        "scorecam",
+        f"{work}: peak memory",
+        AGAINST,
+        their_mb,
+        own_mb,
+        10,
+        unit="MB",
+        note="masks exist a chunk at a time; what is left are the activations of one chunk",
+    )
+    if not plan.cuda:
+        yield missing("scorecam", "Score-CAM, exact, resnet50, CUDA, bfloat16", AGAINST, 4, NO_GPU)

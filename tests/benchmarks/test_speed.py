@@ -1,0 +1,95 @@
+"""The speed table: which topics it has, what a row says, and what the cost page computes from it."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks.speed.__main__ import HERE, main, shown, topics, write
+from benchmarks.speed.rows import Plan, Row, faster, missing, within
+from scripts.estimate_cost import BEGIN, END, PAGE, Stages, hours, stages, tables
+
+ROWS = [
+    faster("scorecam", "Score-CAM", "a peer", 3.0, 2.0, 1.5, note="alike"),
+    within("run", "a run", "its passes", 2.0, 3.0, 1.35),
+    missing("scorecam", "Score-CAM: memory", "a peer", 10, "not installed (extra `peers`)"),
+]
+
+
+def test_the_readme_names_every_topic() -> None:
+    named = re.findall(r"^\| `(\w+)\.py`", (HERE / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(named) == [topic for topic in topics() if topic != "table"]
+
+
+def test_ratios_are_compared_in_the_direction_of_their_target() -> None:
+    assert [row.ratio for row in ROWS] == [1.5, 1.5, None]
+    assert [row.met for row in ROWS] == ["yes", "no", ""]
+    assert shown(ROWS[1].record())["target"] == "at most 1.35"
+
+
+def test_the_table_states_machine_versions_threads_and_what_is_missing(tmp_path: Path) -> None:
+    write(tmp_path, [row.record() for row in ROWS], ["rise"], Plan(quick=True, threads=2), 61.0)
+    page = (tmp_path / "speed.md").read_text("utf-8")
+    assert "2 threads, wall time" in page
+    assert re.search(r"torch \d", page)
+    assert "peers: grad-cam" in page
+    assert "Stopped by an error: rise." in page
+    assert "not installed (extra `peers`)" in page
+    assert page.index("## scorecam") < page.index("## run")
+    with (tmp_path / "speed.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["met"] for line in lines] == ["yes", "no", ""]
+    assert {line["threads"] for line in lines} == {"2"}
+
+
+def test_calls_take_turns_and_warm_rounds_do_not_count() -> None:
+    order: list[str] = []
+    times = Plan().in_turn([lambda: order.append("a"), lambda: order.append("b")], repeats=3, warm=1)
+    assert order == ["a", "b"] * 4
+    assert len(times) == 2
+
+
+def test_an_unknown_topic_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["exakt"])
+    assert "there is no topic exakt; choose from" in capsys.readouterr().err
+
+
+@pytest.mark.full
+def test_a_topic_runs_in_a_process_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["exact", "--quick", "--clock", "cpu", "--threads", "1", "--out", str(tmp_path)]) == 0
+    with (tmp_path / "speed.csv").open(newline="") as file:
+        assert [line["met"] for line in csv.DictReader(file)] == ["yes"] * 3
+
+
+FOUND = Stages(load=10, network=80, score=50, rows=2, bytes=24_000, variants=24)
+
+
+def test_the_cost_of_a_run_is_the_sum_of_its_stages_or_the_slowest_of_them() -> None:
+    assert FOUND.two_cores == 10 / 2 + 50 / 2 + 80 + 2
+    assert FOUND.with_gpu == (10 + 50) / 12  # more than the GPU's 1.07 ms
+    lines = tables(FOUND).splitlines()
+    assert lines[-1] == "| 10,000,000 | 240.0 GB | 311 h | 14 h | 1.7 h | 0.22 h |"
+    assert hours(50_000 * 0.112) == "1.6 h"
+
+
+def test_stages_are_read_from_the_table_and_a_missing_one_says_how_to_measure_it(tmp_path: Path) -> None:
+    facts = [{"resnet50/load": 10.0, "resnet50/variants": 24.0}, {"resnet50/network": 80.0}, {"resnet50/score": 50.0}]
+    facts += [{"resnet50/rows": 2.0}, {"resnet50/bytes": 1000.0}]
+
+    def written(some: list[dict[str, float]]) -> Path:
+        records = [Row(topic="stages", work="a stage", facts=one).record() for one in some]
+        write(tmp_path, records, [], Plan(), 1.0)
+        return tmp_path / "speed.csv"
+
+    assert stages(written(facts)) == FOUND
+    with pytest.raises(SystemExit, match=r"has no stage bytes of resnet50; run: python -m benchmarks\.speed stages"):
+        stages(written(facts[:-1]))
+
+
+def test_the_page_has_the_place_for_the_tables() -> None:
+    text = PAGE.read_text("utf-8")
+    assert 0 < text.index(BEGIN) < text.index(END)
