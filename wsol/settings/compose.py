@@ -42,11 +42,16 @@ class Request:
     together: bool = False
 
 
-def compose_settings(overrides: Sequence[str]) -> dict[str, Any]:
-    """Overrides to plain settings, as one run has them. Raises WsolError with the nearest name for what is wrong."""
+def compose_settings(overrides: Sequence[str], config: str = NAME) -> dict[str, Any]:
+    """Overrides to plain settings, as one run has them. Raises WsolError with the nearest name for what is wrong.
+
+    Parameters
+    ----------
+    config : the file in conf/ that has the defaults.
+    """
     with hydra_app():
-        request = checked(overrides)
-        return plain(_composed(request.words))
+        request = checked(overrides, config=config)
+        return plain(_composed(request.words, config=config))
 
 
 @contextmanager
@@ -57,7 +62,9 @@ def hydra_app() -> Iterator[Any]:
         yield GlobalHydra.instance().hydra
 
 
-def checked(typed: Sequence[str], *, multirun: bool = False, lists: bool = False) -> Request:
+def checked(
+    typed: Sequence[str], *, multirun: bool = False, lists: bool = False, config: str = NAME
+) -> Request:
     """Words as Hydra reads them, after every name and key is found to exist. Inside `hydra_app`. Raises WsolError.
 
     The choices are composed alone first: what they offer is what the other words may set.
@@ -85,7 +92,7 @@ def checked(typed: Sequence[str], *, multirun: bool = False, lists: bool = False
     settings = []
     for row in zip_longest(*alternatives) if alternatives else [()]:
         first = [value or values[0] for value, values in zip(row, alternatives, strict=True)]
-        settings.append(_composed([search, *first], with_hydra=True))
+        settings.append(_composed([search, *first], with_hydra=True, config=config))
         if choices.sources().folders:
             _check_code(_composed([search, *first, *of_hydra], with_hydra=True), of_hydra)
     multirun = multirun or any(one.hydra.mode is RunMode.MULTIRUN for one in settings)
@@ -130,9 +137,9 @@ def explained(error: BaseException) -> WsolError:
     return ConfigError(_sentence(error))
 
 
-def _composed(overrides: Sequence[str], *, with_hydra: bool = False) -> DictConfig:
+def _composed(overrides: Sequence[str], *, with_hydra: bool = False, config: str = NAME) -> DictConfig:
     try:
-        return compose(NAME, overrides=list(overrides), return_hydra_config=with_hydra)
+        return compose(config, overrides=list(overrides), return_hydra_config=with_hydra)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError) as error:
         raise explained(error) from error
 
