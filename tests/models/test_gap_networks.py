@@ -89,9 +89,9 @@ def inception(state: State, x: Tensor, grid: int) -> Tensor:
         parts = [unit(f"{name}.branch1x1", x), chain(f"{name}.branch7x7", x, 0, wide, high)]
         parts += [chain(f"{name}.branch7x7dbl", x, 0, high, wide, high, wide)]
         x = torch.cat([*parts, unit(f"{name}.branch_pool", average(x))], 1)
-    for name in ("SPG_A3_1b.1", "SPG_A3_2b.1"):
+    for name in ("SPG_A3_1b.0", "SPG_A3_2b.0"):
         x = conv(state, name, x, padding=1).relu()
-    return conv(state, "SPG_A4.1", x).mean((2, 3))
+    return conv(state, "SPG_A4", x).mean((2, 3))
 
 
 TWINS: dict[str, Callable[[State, Tensor, int], Tensor]] = {

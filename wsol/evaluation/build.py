@@ -206,7 +206,8 @@ def load_model(node: Mapping[str, Any]) -> Classifier:
     """The network a configuration node names, with its weights."""
     spec = build(ModelSpec, node, where="model")
     weights = None if spec.weights is None else str(spec.weights)
-    own = {"text": None if spec.text is None else str(spec.text), "tower": spec.tower, "grid": spec.grid, "head": spec.head}
+    text = None if spec.text is None else str(spec.text)
+    own: dict[str, Any] = {"text": text, "tower": spec.tower, "grid": spec.grid, "head": spec.head}
     if spec.text is not None and "{" in str(spec.text):  # prompts are made of the names
         own["classes"] = None if spec.classes is None else str(spec.classes)
     classifier = load_classifier(

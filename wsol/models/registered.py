@@ -13,6 +13,7 @@ import torch
 from wsol.errors import ModelError
 from wsol.models import weights as weights_files
 from wsol.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, Color, finish, seeded, weights_id
+from wsol.models.outputs import relabeled
 from wsol.registry import Registry
 
 if TYPE_CHECKING:
@@ -138,4 +139,4 @@ def load(
             maker.name, module, source, input_size or maker.input_size, maker.mean, maker.std, maker.class_names
         )
     weights_files.check_count(f"model {maker.name!r}", made.num_classes, num_classes)
-    return made
+    return made if not options else relabeled(made, " ".join(f"{key}={value}" for key, value in options.items()))

@@ -160,14 +160,9 @@ def _units(module: nn.Module, prefix: str, outputs: Mapping[str, Output], side_i
     units: list[Output] = []
     for name, part in _parts(module, prefix, outputs):
         output = outputs[name]
-        if _spans(part, name, outputs, side_in):
-            units += _units(part, name, outputs, side_in)
-        elif (
-            output.side > 1
-            and not _resamples(part)
-            and not output.is_class_map
-            and not _ends_trunk(part, units, output)
-        ):
+        if output.is_class_map or _spans(part, name, outputs, side_in):
+            units += _units(part, name, outputs, side_in)  # of a head, the layers in front of its map of classes
+        elif output.side > 1 and not _resamples(part) and not _ends_trunk(part, units, output):
             units.append(output)
         if units:
             side_in = units[-1].side

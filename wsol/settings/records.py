@@ -30,8 +30,10 @@ class ModelSpec:
         None, help="model=clip: a prompt, 'a photo of a {}', for the names in classes, or a file of embeddings (C, D)"
     )
     tower: str | None = option(None, help="model=clip: timm's name of the image tower; null is ViT-B/16's")
-    grid: Count | None = option(None, help="networks *_gap: cells on a side of the last map, 14 or 28 at 224 pixels")
-    head: str | None = option(None, help="networks *_gap: what a technique adds, acol, spg or adl")
+    grid: int | None = option(None, help="vgg16_gap, resnet50_gap, inceptionv3_gap: side of the last map, 14 or 28")
+    head: str | None = option(
+        None, help="the same: what they were trained with, acol, spg or adl; null is none of these"
+    )
     randomise: int | Literal["all"] | None = option(None, help="layers from the head down to draw at random, or all")
 
 

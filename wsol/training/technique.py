@@ -41,12 +41,14 @@ class TrainingBatch:
     labels : (B,) int64.
     other, share : with CutMix, the (B,) labels of the images that patches come from, and the share of pixels in [0, 1]
         that belongs to `labels`; None and 1.0 otherwise.
+    seed : what the loss draws random numbers from, where the technique's network has any to draw.
     """
 
     images: Tensor
     labels: Tensor
     other: Tensor | None = None
     share: float = 1.0
+    seed: int = 0
 
 
 class Technique(Protocol):
