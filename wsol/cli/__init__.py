@@ -35,6 +35,10 @@ COMMANDS = {  # name: (what it does, an example)
         "train a classifier by a recipe",
         "wsol train recipe=finetune dataset=photos/ model=resnet50 out=runs/photos",
     ),
+    "tune": (
+        "search a recipe's values at random",
+        "wsol tune recipe=shapes dataset=shapes model=shapes_vgg_gap out=runs/tuned",
+    ),
     "parity": ("compare our methods with those of other libraries", "wsol parity model=shapes_vgg --images 8"),
     "new": ("write a starting file for a method of your own", "wsol new method my_cam"),
     "data": ("unpack a dataset's archives into its folders", "wsol data prepare cub downloads/ data/CUB"),

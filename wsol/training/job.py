@@ -257,7 +257,7 @@ def _split(node: Mapping[str, Any], split: str, setting: str) -> tuple[Dataset, 
         values["split"] = split
     elif split not in ("train", ""):
         raise ConfigError(f"{setting}={split}: dataset {node.get('name')} has no splits; give {setting}=''")
-    if "labels_only" in fields and setting == "train_split":
+    if "labels_only" in fields:
         values["labels_only"] = True  # training takes labels alone
     try:
         data = load_dataset(values)

@@ -70,9 +70,9 @@ class Recipe:
     slow: tuple[str, ...] = option((), help="instead of fast: all parameters but these learn fast_factor times lr")
     fast_factor: Positive = option(10.0, help="see fast and slow")
     schedule: Literal["constant", "steps", "cosine", "onecycle"] = option(
-        "constant", help="of the learning rate; steps: times decay before each epoch of decay_at, counted from 0"
+        "constant", help="of the learning rate; steps: times decay before each epoch of decay_at"
     )
-    decay_at: tuple[Annotated[int, Range(0)], ...] = option((), help="schedule=steps: the epochs, counted from 0")
+    decay_at: tuple[Count, ...] = option((), help="schedule=steps: the epochs, counted from 1")
     decay: Positive = option(0.1, help="schedule=steps: the factor")
     warmup: NotNegative = option(0.0, help="epochs of linear increase from 0, of cosine and onecycle")
     clip: Positive | None = option(None, help="largest norm of all gradients together; null for no limit")
@@ -137,14 +137,17 @@ class Search:
 
     Attributes
     ----------
-    low, high : ends of a uniform distribution, or with `log` of one that is uniform in the logarithm.
+    low, high : ends of a uniform distribution, or with `log` of one that is uniform in the logarithm; `low` may be the
+        name of a value that is drawn before. whole : draw whole numbers.
     choices : instead of a range, values with equal chances.
     technique : the technique it is for; "" for all.
     """
 
-    low: float
+    name: str
+    low: float | str
     high: float
     log: bool
+    whole: bool
     choices: tuple[Any, ...]
     technique: str
     source: str
@@ -160,7 +163,7 @@ class RecipeFile:
     paper: str
     values: Mapping[str, Value]
     cases: tuple[Case, ...]
-    search: Mapping[str, Search]
+    search: tuple[Search, ...]
 
     def chosen(self, model: str, technique: str) -> dict[str, Value]:
         """Its values for a network and a technique; `model` and `technique` are keys, without options."""
@@ -183,7 +186,7 @@ def read_recipe(name: str, node: Mapping[str, Any]) -> tuple[RecipeFile, dict[st
     for key, value in given.items():
         _check(key, value, f"recipe.{key}")
     cases = tuple(_case(case, name) for case in node.get("cases") or ())
-    search = {key: _search(key, one, name) for key, one in (node.get("search") or {}).items()}
+    search = tuple(_search(one, name) for one in node.get("search") or ())
     about, paper = str(node.get("about") or ""), str(node.get("paper") or "")
     return RecipeFile(name, about, paper, values, cases, search), given
 
@@ -218,10 +221,10 @@ def rows_of(file: RecipeFile) -> Iterator[dict[str, Any]]:
         for key, one in case.values.items():
             value = "(must be given)" if one.certainty == "none" and one.value is None else one.value
             yield {"for": whose, "name": key, "value": value, "certainty": one.certainty, "source": one.source}
-    for key, search in file.search.items():
-        span = list(search.choices) or f"{search.low:g} to {search.high:g}{', logarithmic' if search.log else ''}"
+    for search in file.search:
+        span = list(search.choices) or f"{search.low} to {search.high}{', logarithmic' if search.log else ''}"
         whose = f"technique={search.technique}" if search.technique else ""
-        line = {"for": f"search {whose}".strip(), "name": key, "value": span}
+        line = {"for": f"search {whose}".strip(), "name": search.name, "value": span}
         yield {**line, "certainty": search.certainty, "source": search.source}
 
 
@@ -266,20 +269,26 @@ def _names(value: Any) -> tuple[str, ...]:
     return () if value is None else (value,) if isinstance(value, str) else tuple(map(str, value))
 
 
-def _search(key: str, node: Mapping[str, Any], name: str) -> Search:
-    where = f"recipe {name}, search.{key}"
-    if "." in key:
-        _check(key, None, where)
-    elif key not in _HINTS:
-        raise unknown("value of a recipe", key, list(_HINTS), error=ConfigError)
+def _search(node: Mapping[str, Any], name: str) -> Search:
+    where = f"recipe {name}, search"
     parts = ("choices",) if "choices" in node else ("low", "high")
-    _check_parts(node, (*parts, "source", "certainty"), where)
-    low, high = float(node.get("low", 0)), float(node.get("high", 0))
-    log = node.get("scale", "linear") == "log"
-    if "choices" not in node and (low >= high or (log and low <= 0)):
-        raise ConfigError(f"{where}: low={low:g} and high={high:g} are no range{' of a logarithm' if log else ''}")
-    choices, technique = tuple(node.get("choices", ())), str(node.get("technique", ""))
-    return Search(low, high, log, choices, technique, str(node["source"]), node["certainty"])
+    _check_parts(node, ("name", *parts, "source", "certainty"), where)
+    key = str(node["name"])
+    _check(key, MISSING_VALUE, f"{where}: {key}")
+    low, high, log = node.get("low", 0.0), float(node.get("high", 0.0)), node.get("scale", "linear") == "log"
+    if "choices" not in node and not isinstance(low, str) and (low >= high or (log and low <= 0)):
+        raise ConfigError(f"{where}: {key}: {low} to {high} is no range{' of a logarithm' if log else ''}")
+    return Search(
+        name=key,
+        low=low if isinstance(low, str) else float(low),
+        high=high,
+        log=log,
+        whole=bool(node.get("whole", False)),
+        choices=tuple(node.get("choices", ())),
+        technique=str(node.get("technique", "")),
+        source=str(node["source"]),
+        certainty=node["certainty"],
+    )
 
 
 def _check_parts(node: Any, parts: Sequence[str], where: str) -> None:

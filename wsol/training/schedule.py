@@ -14,12 +14,12 @@ START, END = 1 / 25, 1e-4 / 25  # of onecycle, as torch.optim.lr_scheduler.OneCy
 def factor_at(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
     """What the learning rate is multiplied by in step `step`, counted from 0, of all of a training's steps.
 
-    ``steps`` multiplies before each epoch of `decay_at`, as Choe et al.'s code does, which adjusts the rate at the
-    beginning of an epoch.
+    ``steps`` multiplies before each epoch of `decay_at`, counted from 1, as the code of Choe et al. counts: with 15 in
+    it, 14 epochs have the first rate.
     """
     epoch = step // steps_per_epoch
     if recipe.schedule == "steps":
-        return recipe.decay ** sum(epoch >= at for at in recipe.decay_at)
+        return recipe.decay ** sum(epoch + 1 >= at for at in recipe.decay_at)
     if recipe.schedule == "constant":
         return 1.0
     last, rise = recipe.epochs * steps_per_epoch - 1, recipe.warmup * steps_per_epoch

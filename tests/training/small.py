@@ -1,0 +1,33 @@
+"""A training of a second: few drawings at 32 pixels, the smallest network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from torch import Tensor
+
+from wsol.cli.train import settings_of
+from wsol.training.job import run_training
+
+WORDS = (
+    *("recipe=shapes", "dataset=shapes", "dataset.n=20", "model=shapes_gap", "model.weights=random"),
+    *("recipe.first=null", "recipe.epochs=2", "recipe.batch=8", "recipe.resize=32", "recipe.crop=32"),
+    *("recipe.padding=2", "recipe.check_every=1", "engine.device=cpu", "model.input_size=32"),
+)
+
+
+def settings(out: Path, *words: str) -> dict[str, Any]:
+    """The composed settings of a small training."""
+    return settings_of([*WORDS, f"out={out}", *words])
+
+
+def trained(out: Path, *words: str) -> dict[str, Tensor]:
+    """Train, and read the weights."""
+    return safetensors.torch.load_file(run_training(settings(out, *words)))
+
+
+def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    """Whether all weights are the same, to the last bit."""
+    return one.keys() == other.keys() and all(bool((one[key] == other[key]).all()) for key in one)
