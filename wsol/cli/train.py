@@ -27,6 +27,9 @@ train ... Needs the extra train: pip install 'wsol[train]'.
 """
 
 
+NOT_TAKEN = ("method", "methods", "protocol", "protocols", "metric", "metrics", "view", "experiment")
+
+
 def main(words: Sequence[str]) -> int:
     """Train; returns the exit code. The file of weights is on stdout."""
     parser = Command("train", DESCRIPTION, overrides=True)
@@ -46,6 +49,9 @@ def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
     from wsol.settings import compose_settings
 
     words = [_readable(Word.of(text)) for text in overrides]
+    for word in words:
+        if word.group in NOT_TAKEN:
+            raise ConfigError(f"{word}: training takes no {word.group}; evaluate the weights with wsol run model=DIR")
     for group in ("recipe", "dataset", "model"):
         if not any(word.key == group and word.value for word in words):
             raise ConfigError(f"say which {group}: {group}=NAME. See: wsol list {group}s")

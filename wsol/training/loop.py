@@ -261,6 +261,5 @@ def _accelerator(training: Training, folder: TrainingFolder) -> Iterator[Acceler
     try:
         yield made
     finally:
-        made.free_memory()
         with suppress(AttributeError):
             AcceleratorState._reset_state()  # one process may train several times, in another precision
