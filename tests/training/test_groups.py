@@ -68,7 +68,9 @@ def test_quirks_of_the_papers_groups() -> None:
 def test_the_optimizer_has_both_groups_and_the_decay() -> None:
     module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 2))
     optimizer = optimizer_of(recipe(fast=("1.",), weight_decay=0.5), module, frozenset())
-    rates = [(group["lr"], group["factor"], group["weight_decay"], len(group["params"])) for group in optimizer.param_groups]
+    rates = [
+        (group["lr"], group["factor"], group["weight_decay"], len(group["params"])) for group in optimizer.param_groups
+    ]
     assert rates == [(0.1, 1.0, 0.5, 2), (1.0, 10.0, 0.5, 2)]
     assert isinstance(optimizer, torch.optim.SGD)
     assert (optimizer.defaults["momentum"], optimizer.defaults["nesterov"]) == (0.9, True)

@@ -1,4 +1,4 @@
-"""A seed decides the weights: twice the same, after a stop too, whoever reads the images; the log says what happened."""
+"""A seed decides the weights: twice the same, after a stop too, whoever reads the images; what the log says."""
 
 from __future__ import annotations
 

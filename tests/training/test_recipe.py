@@ -89,7 +89,13 @@ def test_cub_has_the_handbooks_values(model: str, technique: str) -> None:
     expected = dict(CUB[model, technique])
     assert recipe.lr == pytest.approx(expected.pop("lr"), rel=1e-9)
     assert others.items() >= expected.items()
-    assert (recipe.epochs, recipe.decay_at, recipe.batch, recipe.resize, recipe.crop) == (50, (15, 30, 45), 32, 256, 224)
+    assert (recipe.epochs, recipe.decay_at, recipe.batch, recipe.resize, recipe.crop) == (
+        50,
+        (15, 30, 45),
+        32,
+        256,
+        224,
+    )
     assert recipe.weight_decay == (1e-4 if model == "resnet50_gap" else 5e-4)
     assert (recipe.keep, recipe.optimizer, recipe.momentum, recipe.nesterov) == ("last", "sgd", 0.9, True)
 
@@ -110,9 +116,13 @@ def test_the_other_sets_have_cams_rates_alone(data: str, model: str) -> None:
     recipe, _, others = settle(file, {}, model=model, technique="cam")
     assert recipe.lr == pytest.approx(OTHERS[data, model], rel=1e-9)
     assert (recipe.epochs, recipe.decay_at) == (10, (3, 6, 9))
-    assert others["model.grid"] == (14 if model == "vgg16_gap" or (data, model) == ("openimages", "resnet50_gap") else 28)
+    assert others["model.grid"] == (
+        14 if model == "vgg16_gap" or (data, model) == ("openimages", "resnet50_gap") else 28
+    )
     for technique in TECHNIQUES[1:]:
-        with pytest.raises(ConfigError, match=rf"has no lr for technique={technique} on {model}: no public source.*lr="):
+        with pytest.raises(
+            ConfigError, match=rf"has no lr for technique={technique} on {model}: no public source.*lr="
+        ):
             settle(file, {}, model=model, technique=technique)
         assert settle(file, {"lr": 0.5}, model=model, technique=technique)[0].lr == 0.5
 
@@ -153,7 +163,10 @@ RECORD = {"source": "s", "certainty": "own choice"}
     [
         ({"lrr": {"value": 1, **RECORD}}, r"there is no value of a recipe 'recipe.lrr'; nearest: 'recipe.lr'"),
         ({"lr": {"value": 1.0, "certainty": "probable"}}, r"recipe mine, lr has no source; a value needs"),
-        ({"lr": {"value": 1.0, "source": "s", "certainty": "sure"}}, r"there is no certainty in recipe mine, lr 'sure'"),
+        (
+            {"lr": {"value": 1.0, "source": "s", "certainty": "sure"}},
+            r"there is no certainty in recipe mine, lr 'sure'",
+        ),
         ({"lr": {"value": "much", **RECORD}}, r"recipe mine, lr='much' is not valid; expected float"),
         ({"cases": [{"when": {"modle": "a"}}]}, r"there is no condition in recipe mine 'modle'; nearest: 'model'"),
         ({"peace.x": {"value": 1, **RECORD}}, r"may set options of technique, model, dataset, not peace.x"),

@@ -144,7 +144,13 @@ def _techniques() -> Rows:
     from wsol.training.technique import techniques
 
     return [
-        {"technique": key, "name": cls.info.name, "about": cls.info.summary, "year": cls.info.year, "head": cls.info.head}
+        {
+            "technique": key,
+            "name": cls.info.name,
+            "about": cls.info.summary,
+            "year": cls.info.year,
+            "head": cls.info.head,
+        }
         for key, cls in techniques.items()
     ]
 

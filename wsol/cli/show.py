@@ -21,7 +21,8 @@ from wsol.settings import choices
 Facts = dict[str, Any]
 
 DESCRIPTION = """Show one thing: a method's formula, options, identities and traps; a protocol's knobs with the source
-of each; a metric; a dataset; a recipe with the source and certainty of each value; a training technique. Of two protocols, the knobs in which they differ.
+of each; a metric; a dataset; a recipe with source and certainty of each value; a training technique. Of two protocols,
+the knobs in which they differ.
 
   wsol show method layercam
   wsol show protocol 'choe2020_v2[normalize=max]'

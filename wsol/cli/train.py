@@ -9,6 +9,7 @@ from typing import Any
 
 from wsol.cli.options import Command
 from wsol.errors import ConfigError, unknown
+from wsol.options import defaults
 from wsol.settings import choices
 from wsol.settings.words import Word, quoted
 
@@ -58,8 +59,10 @@ def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
     name = next(word.value for word in reversed(words) if word.key == "recipe") or ""
     if choices.config_file("recipe", name) is None:
         raise unknown("recipe", name, choices.config_names("recipe"), see="wsol list recipes")
-    settings = compose_settings([str(word) for word in _with_values(words, name)], "train")
     added: Mapping[str, Any] = _added(words)
+    if not any(word.key == "technique" for word in words):
+        words = [Word("", "technique", _technique(name, added)), *words]
+    settings = compose_settings([str(word) for word in _with_values(words, name)], "train")
     return {**settings, "recipe": {**settings["recipe"], **added, "name": name}}
 
 
@@ -88,6 +91,15 @@ def _added(words: Sequence[Word]) -> dict[str, Any]:
             raise unknown("option", word.key, [f"recipe.{one}" for one in known], error=ConfigError)
         values[_field(word)] = parsed(str(word)).value()
     return values
+
+
+def _technique(name: str, added: Mapping[str, Any]) -> str:
+    """The technique of a recipe, where none is given."""
+    from wsol.training.recipe import Recipe
+
+    entry = choices.content("recipe", name).get("technique")
+    of_file = entry.get("value") if isinstance(entry, Mapping) else entry
+    return str(added.get("technique") or of_file or defaults(Recipe)["technique"])
 
 
 def _field(word: Word) -> str:

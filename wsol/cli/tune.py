@@ -100,5 +100,3 @@ def _evaluation(trained: Sequence[str], scored: Sequence[str]) -> Callable[[Mapp
 
 def _shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-

@@ -11,7 +11,12 @@ import torch
 from wsol.errors import ConfigError, ModelError, unknown
 from wsol.models.classifier import Classifier
 
-SOURCES = ("registered", "trained", "timm", "torchvision")  # modules beside this one; the first that knows a name loads it
+SOURCES = (
+    "registered",
+    "trained",
+    "timm",
+    "torchvision",
+)  # modules beside this one; the first that knows a name loads it
 
 
 class Source(Protocol):

@@ -18,7 +18,19 @@ from wsol.settings.records import Engine, ModelSpec
 if TYPE_CHECKING:
     from wsol.methods._base import MethodInfo
 
-GROUPS = ("dataset", "model", "method", "protocol", "metric", "view", "engine", "experiment", "paths", "recipe", "technique")
+GROUPS = (
+    "dataset",
+    "model",
+    "method",
+    "protocol",
+    "metric",
+    "view",
+    "engine",
+    "experiment",
+    "paths",
+    "recipe",
+    "technique",
+)
 SEVERAL = {"method": "methods", "protocol": "protocols", "metric": "metrics"}  # several in one run, by their setting
 PAPER = ("cam", "gradcam", "gradcam_pp", "smoothgradcam_pp", "scorecam", "ablationcam", "layercam")
 FURTHER_PASSES = {"model", "attention", "second_derivatives"}  # needs beyond one forward and one backward pass

@@ -63,9 +63,7 @@ def hydra_app() -> Iterator[Any]:
         yield GlobalHydra.instance().hydra
 
 
-def checked(
-    typed: Sequence[str], *, multirun: bool = False, lists: bool = False, config: str = NAME
-) -> Request:
+def checked(typed: Sequence[str], *, multirun: bool = False, lists: bool = False, config: str = NAME) -> Request:
     """Words as Hydra reads them, after every name and key is found to exist. Inside `hydra_app`. Raises WsolError.
 
     The choices are composed alone first: what they offer is what the other words may set.
@@ -85,7 +83,9 @@ def checked(
     words.check_needed(given)
     for word in given:
         if word.key in TRAINED and config == NAME:
-            raise ConfigError(f"{word}: {word.key} is for wsol train, which writes weights; evaluate them with model=DIR")
+            raise ConfigError(
+                f"{word}: {word.key} is for wsol train, which writes weights; evaluate them with model=DIR"
+            )
     searched = [address(), *(f"file://{folder}" for folder in choices.sources().folders)]
     search = f"hydra.searchpath=[{','.join(map(words.quoted, searched))}]"
     groups, others = words.group_words(given), words.other_words(given)

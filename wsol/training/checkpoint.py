@@ -102,7 +102,7 @@ class TrainingFolder:
         write_whole(self.path / CHECKPOINT, lambda beside: torch.save(content, beside), otherwise=ELSEWHERE)
 
     def resume(self, network: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> State:
-        """Fill network and optimizer from the checkpoint, if there is one; where the training is. Raises OutputError."""
+        """Fill network and optimizer from the checkpoint, if there is one; where it is. Raises OutputError."""
         content = self._load(CHECKPOINT, device)
         if content is None:
             return State()
@@ -117,7 +117,8 @@ class TrainingFolder:
 
     def best(self, device: torch.device) -> dict[str, Tensor] | None:
         """The best weights so far."""
-        return self._load(BEST, device)
+        state: dict[str, Tensor] | None = self._load(BEST, device)
+        return state
 
     def write_log(self, history: list[dict[str, float | int | None]]) -> None:
         """The log as CSV, a row per epoch."""

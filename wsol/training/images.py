@@ -112,10 +112,10 @@ class _Batches:
     """A batch sampler of torch's loader from an iterator that can be made anew."""
 
     def __init__(self, order: Order, first: int, rank: int, ranks: int) -> None:
-        self.make = lambda: order.batches(first, rank=rank, ranks=ranks)
+        self.order, self.first, self.rank, self.ranks = order, first, rank, ranks
 
     def __iter__(self) -> Iterator[list[Place]]:
-        return self.make()
+        return self.order.batches(self.first, rank=self.rank, ranks=self.ranks)
 
 
 def training_loader(

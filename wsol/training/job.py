@@ -111,8 +111,8 @@ def job_from(settings: Mapping[str, Any]) -> Job:
     general = _general(settings)
     spec = build(ModelSpec, settings["model"], where="model")
     file, given = read_recipe(_recipe_name(settings), settings["recipe"])
-    chosen = dict(settings.get("technique") or {})
-    key = str(chosen.pop("name", None) or given.get("technique") or _default_technique(file))
+    chosen = dict(settings["technique"])
+    key = str(chosen.pop("name"))
     cls = techniques[key]
     recipe, facts, others = settle(file, given, model=spec.name, technique=key)
     technique, options = _technique(cls, key, chosen, others, recipe)
@@ -132,10 +132,8 @@ def job_from(settings: Mapping[str, Any]) -> Job:
         head=cls.info.head,
     )
     technique.configure(start.classifier.module)
-    facts = {
-        **facts,
-        **{f"technique.{name}": Value(value, GIVEN, "own choice") for name, value in chosen.items() if value is not None},
-    }
+    typed = {f"technique.{name}": value for name, value in chosen.items() if value is not None}
+    facts = {**facts, **{name: Value(value, GIVEN, "own choice") for name, value in typed.items()}}
     return Job(
         file=file,
         recipe=recipe,
@@ -189,7 +187,7 @@ def _general(settings: Mapping[str, Any]) -> General:
     for key in settings:
         if key not in known:
             raise unknown("setting", key, known, see="wsol train --help", error=ConfigError)
-    for group in ("recipe", "dataset", "model"):
+    for group in ("recipe", "dataset", "model", "technique"):
         if not settings.get(group):
             raise ConfigError(f"say which {group}: {group}=NAME. See: wsol list {group}s")
     values = {key: value for key, value in settings.items() if key not in GROUPS}
@@ -200,11 +198,6 @@ def _general(settings: Mapping[str, Any]) -> General:
 
 def _recipe_name(settings: Mapping[str, Any]) -> str:
     return str(settings.get("recipe", {}).get("name") or "given")
-
-
-def _default_technique(file: RecipeFile) -> str:
-    value = file.values.get("technique")
-    return str(value.value) if value else str(defaults(Recipe)["technique"])
 
 
 def _of(group: str, others: Mapping[str, Any]) -> dict[str, Any]:
@@ -237,7 +230,7 @@ def _first(settings: Mapping[str, Any], name: str, general: General) -> str:
     if choices.config_file("recipe", name) is None:
         raise unknown("recipe", name, choices.config_names("recipe"), see="wsol list recipes", error=ConfigError)
     node = {"name": name, **choices.content("recipe", name)}
-    before = {**settings, "recipe": node, "technique": None, "out": str(Path(general.out) / "first")}
+    before = {**settings, "recipe": node, "technique": {"name": "cam"}, "out": str(Path(general.out) / "first")}
     model = {**settings["model"], "head": None, "weights": "random"}
     return str(run_training({**before, "model": model}))
 
@@ -306,6 +299,3 @@ def _data_identity(node: Mapping[str, Any], data: Dataset, samples: tuple[Sample
     for sample in samples:
         digest.update(f"{sample.image_id}\t{sample.label}\t{sample.size_wh}\n".encode())
     return {**options, "split": data.split, "images": len(samples), "digest": digest.hexdigest()[:16]}
-
-
-

@@ -86,7 +86,7 @@ def train(training: Training, folder: TrainingFolder) -> State:
     with _deterministic(), _accelerator(training, folder) as accelerator:
         optimizer = optimizer_of(recipe, network, training.start.new)
         network.to(accelerator.device)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=torch.channels_last)
         training.technique.configure(network)
         state = folder.resume(network, optimizer, accelerator.device)
         if state.step:
@@ -119,7 +119,7 @@ def _steps(
     mean, spread = _normalization(training, accelerator.device)
     loss_sum = torch.tensor(state.loss_sum, dtype=torch.float64, device=accelerator.device)
     saved, began = time.monotonic(), time.monotonic()
-    batches = iter(loader) if state.step < order.steps else iter(())
+    batches: Iterator[tuple[Tensor, Tensor]] = iter(loader) if state.step < order.steps else iter(())
     with Progress({"": (order.steps - state.step, 1.0)}, what="train", unit="steps") as progress:
         for pixels, labels in batches:
             _train_mode(objective, network)
@@ -199,7 +199,7 @@ def accuracy_of(training: Training, images: TrainingImages, accelerator: Acceler
         hits = network(inputs.contiguous(memory_format=torch.channels_last)).argmax(1).cpu() == labels
         counts += torch.tensor([hits.sum(), len(hits)], dtype=torch.float64, device=accelerator.device)
     right, total = accelerator.reduce(counts, "sum").tolist()
-    return 100 * right / total
+    return 100 * float(right) / float(total)
 
 
 def _train_mode(objective: nn.Module, network: nn.Module) -> None:

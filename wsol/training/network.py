@@ -7,11 +7,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from wsol.errors import ModelError
+from wsol.errors import ConfigError, ModelError
 from wsol.models import weights as weights_files
 from wsol.models.classifier import Classifier, drawn_from, weights_id
+from wsol.models.registered import models
+from wsol.models.registered import options as network_options
 from wsol.models.timm import trunk
 from wsol.models.trained import Design, build, file_of
 from wsol.models.zoo import load_classifier
@@ -68,8 +70,17 @@ def starting_network(
         head_width=recipe.head_width,
         options=options,
     )
-    with drawn_from(seed):
-        classifier = build(design)
+    try:
+        with drawn_from(seed):
+            classifier = build(design)
+    except ConfigError as error:
+        if head is None or "model.head" not in str(error):
+            raise
+        able = [name for name in models.packaged() if "head" in network_options(name)]
+        raise ConfigError(
+            f"the technique needs a network with model.head={head}, and {spec.name} has no such option; take one of "
+            f"{', '.join(able)}"
+        ) from error
     classifier = dataclasses.replace(classifier, class_names=class_names if len(class_names) == num_classes else ())
     state, origin = _state(spec, recipe, design)
     if state is None:
@@ -112,16 +123,17 @@ def carry_over(module: nn.Module, state: Mapping[str, Tensor], *, name: str, ori
     ModelError : weights of another network.
     """
     own = module.state_dict()
-    known = getattr(module, "backbone_keys", None)
-    prefixes: Mapping[str, str] = known() if known is not None else {}
     whole = all(key in state and state[key].shape == own[key].shape for key in own if not _is_counter(key))
-    chosen: dict[str, Any] = {}
+    prefixes = {} if whole else _prefixes(module)
+    chosen: dict[str, Tensor] = {}
     for key, value in own.items():
-        prefix = "" if whole else max((p for p in prefixes if key.startswith(f"{p}.")), key=len, default="")
-        theirs = key if whole or not prefixes else f"{prefixes[prefix]}{key[len(prefix) :]}".lstrip(".") if prefix else ""
+        prefix = max((p for p in prefixes if key.startswith(f"{p}.")), key=len, default=None)
+        if prefixes and prefix is None:
+            continue
+        theirs = key if prefix is None else f"{prefixes[prefix]}{key[len(prefix) :]}".lstrip(".")
         if theirs in state and state[theirs].shape == value.shape:
             chosen[key] = state[theirs]
-        elif prefix and not _is_counter(key):
+        elif prefix is not None and not _is_counter(key):
             raise ModelError(f"{origin} has no layer like {key} of {name} ({theirs}); start from another network")
     if 2 * len(chosen) < len(own) and not prefixes:
         raise ModelError(
@@ -129,6 +141,13 @@ def carry_over(module: nn.Module, state: Mapping[str, Tensor], *, name: str, ori
         )
     module.load_state_dict(chosen, strict=False)
     return frozenset(key for key, _ in module.named_parameters() if key not in chosen)
+
+
+def _prefixes(module: nn.Module) -> Mapping[str, str]:
+    """What a network that is built on another one says of its layers; nothing for others."""
+    keys = getattr(module, "backbone_keys", None)
+    prefixes: Mapping[str, str] = keys() if keys is not None else {}
+    return prefixes
 
 
 def _is_counter(key: str) -> bool:

@@ -56,7 +56,6 @@ class Recipe:
     train_only: tuple[str, ...] | None = option(
         None, help="train only parameters whose name has one of these parts (new: those without a start); null for all"
     )
-    teacher: str | None = option(None, help="technique distill_maps: the teacher, a network or a trained folder")
     epochs: Count = option(help="passes over the training images")
     batch: Batch = option(help="images per step, over all devices together")
     optimizer: Literal["sgd", "adamw"] = option("sgd", help="sgd or adamw, as torch has them")

@@ -27,7 +27,8 @@ class ClassFolders(TreeDataset):
     general: ClassVar[bool] = True
 
     split: str = option(
-        "", help="the folder of the split below root: train, val, test; empty for root itself, and so is train without one"
+        "",
+        help="the folder of the split below root: train, val, test; empty for root itself, and so is train without one",
     )
 
     @classmethod
