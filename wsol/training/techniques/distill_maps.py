@@ -21,6 +21,8 @@ from wsol.training.technique import TrainingBatch, technique
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from wsol.models.network import Network
+
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
@@ -108,7 +110,7 @@ class DistillMaps:
         return (1 - self.share) * labels + self.share * self.temperature**2 * soft + self.maps * difference
 
 
-def mapped(network: AnyNetwork, whose: str) -> Mapped:
+def mapped(network: Network, whose: str) -> Mapped:
     """The last layer of a network and the linear layer behind its average pooling. Raises ModelError without."""
     module, layer = network.module, resolve_layer(network, "last")
     images = torch.cat([network.example, network.example.flip(3)])
