@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 from scripts.pictures import canvas  # noqa: E402
 from scripts.pictures.layercam import layercam_story  # noqa: E402
-from scripts.pictures.methods import images_figure, method_figure  # noqa: E402
+from scripts.pictures.methods import images_figure, method_figure, network_of  # noqa: E402
 from scripts.pictures.protocols import one_knob, threshold_to_box, why_v2_counts_many_boxes  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
@@ -29,7 +29,8 @@ METHODS = ROOT / "wsol" / "methods"
 
 def figures() -> dict[str, Callable[[], Any]]:
     """By file, what draws it."""
-    keys = sorted(file.stem for file in METHODS.glob("[!_]*.py"))  # the package's own, and no plug-in's
+    stems = sorted(file.stem for file in METHODS.glob("[!_]*.py"))  # the package's own, and no plug-in's
+    keys = [key for key in stems if network_of(key)]
     of_methods = {f"methods/{key}.jpg": partial(method_figure, key) for key in keys}
     return {
         "images.jpg": images_figure,

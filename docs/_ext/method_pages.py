@@ -111,6 +111,8 @@ def _usage(key: str) -> str:
     info = methods[key].info
     if "attention" in info.needs:
         command += " model=vit_b_16"
+    if "branches" in info.needs:
+        command += " model=vgg16_gap model.head=acol model.weights=FILE"
     return page(
         "::::{tab-set}",
         f":::{{tab-item}} Command line\n```sh\n{command}\n```\n:::",

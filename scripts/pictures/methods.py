@@ -22,7 +22,9 @@ IMAGES = 200  # of the test split, on which thresholds are best; as many as in R
 
 
 def network_of(method: str) -> str:
-    """The embedded network that a method is shown on: one with attention where the method reads it."""
+    """The embedded network that a method is shown on: one with attention where the method reads it; empty for none."""
+    if "branches" in methods[method].info.needs:
+        return ""  # ACoL's: no embedded network was trained with them
     if "attention" not in methods[method].info.needs:
         return "shapes_gap"
     return "shapes_tscam" if method == "tscam" else "shapes_vit"

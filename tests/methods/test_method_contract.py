@@ -18,7 +18,7 @@ from wsol.options import MISSING_VALUE, defaults, options_of
 from wsol.testing import RULES, Rule, Trial, applied, broken_map, hooks
 
 TARGETS = (0, 3, 4)
-KEYS = [k for k, cls in methods.items() if "attention" not in cls.info.needs]
+KEYS = [k for k, cls in methods.items() if not cls.info.needs & {"attention", "branches"}]
 
 
 def made(key: str, **options: Any) -> Any:

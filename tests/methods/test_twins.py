@@ -19,7 +19,7 @@ NETS = {"vgg": TinyVGG, "gap": TinyGAP}
 TARGETS = (0, 3, 4)
 SEED = 5
 BLACK = tuple(-center / spread for center, spread in zip(MEAN, STD, strict=True))
-PLACES = [n for n, chosen in enumerate(CASES) if chosen.net in NETS]  # those of transformers: test_attention_methods
+PLACES = [n for n, chosen in enumerate(CASES) if chosen.net in NETS]  # others: test_attention_methods, test_branches
 
 
 def layers_of(chosen: TwinCase) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The naive twins of all methods; importing their modules registers them with their cases."""
 
-from tests.reference import methods_attention, methods_masked, methods_network, methods_one_pass
+from tests.reference import methods_attention, methods_branches, methods_masked, methods_network, methods_one_pass
 from tests.reference.twins import CASES, FLOAT64_ONLY, TWINS, TwinCase
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "TWINS",
     "TwinCase",
     "methods_attention",
+    "methods_branches",
     "methods_masked",
     "methods_network",
     "methods_one_pass",

@@ -24,8 +24,10 @@ from wsol.methods._variants import Variant, combinations, expand
 from wsol.metrics._base import metrics
 from wsol.metrics._common.truth import against_boxes
 from wsol.models.attention import attention_modules
+from wsol.models.caffe import from_caffe
 from wsol.models.classifier import Classifier, weights_id
 from wsol.models.heads import head_behind
+from wsol.models.networks._acol import TwoBranches
 from wsol.models.outputs import read_as, two_classes
 from wsol.models.randomize import randomized
 from wsol.models.stages import resolve_layer, stages
@@ -123,9 +125,11 @@ def variants_of(settings: Mapping[str, Any], classifier: Classifier) -> tuple[Va
 
 
 def _allows(classifier: Classifier, info: MethodInfo) -> bool:
-    """Whether a network has what a method needs: attention, or a linear head behind its last stage."""
+    """Whether a network has what a method needs: attention, two branches, or a linear head behind its last stage."""
     if "attention" in info.needs:
         return bool(attention_modules(classifier.module))
+    if "branches" in info.needs:
+        return isinstance(classifier.module, TwoBranches)
     if "head" in info.needs:
         weight = next(classifier.module.parameters())
         side = classifier.input_size
@@ -219,6 +223,8 @@ def load_model(node: Mapping[str, Any]) -> Classifier:
     )
     if spec.classes is not None:
         classifier = dataclasses.replace(classifier, class_names=_class_names(spec.classes, classifier))
+    if spec.input == "caffe":
+        classifier = from_caffe(classifier)
     classifier = read_as(classifier, spec.output)
     return classifier if spec.randomise is None else _with_random_layers(classifier, spec.randomise)
 

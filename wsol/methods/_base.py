@@ -34,7 +34,7 @@ from wsol.registry import Registry
 if TYPE_CHECKING:  # nothing here loads torch: names and facts of methods are wanted without it
     import torch
 
-Need = Literal["activations", "gradients", "head", "model", "second_derivatives", "attention", "image"]
+Need = Literal["activations", "gradients", "head", "model", "second_derivatives", "attention", "branches", "image"]
 Role = Literal["method", "control"]
 
 ONE_PASS = frozenset({"activations", "gradients"})

@@ -33,7 +33,12 @@ GROUPS = (
 )
 SEVERAL = {"method": "methods", "protocol": "protocols", "metric": "metrics"}  # several in one run, by their setting
 PAPER = ("cam", "gradcam", "gradcam_pp", "smoothgradcam_pp", "scorecam", "ablationcam", "layercam")
-FURTHER_PASSES = {"model", "attention", "second_derivatives"}  # needs beyond one forward and one backward pass
+FURTHER_PASSES = {
+    "model",
+    "attention",
+    "branches",
+    "second_derivatives",
+}  # needs beyond one forward and one backward pass
 SETS = {  # of methods, as names that stand for several
     "all": "every method that the network allows",
     "fast": "methods that need at most one forward and one backward pass",

@@ -29,10 +29,15 @@ class ModelSpec:
     text: Path | str | None = option(
         None, help="model=clip: a prompt, 'a photo of a {}', for the names in classes, or a file of embeddings (C, D)"
     )
-    tower: str | None = option(None, help="model=clip: timm's name of the image tower; null is ViT-B/16's")
+    tower: str | None = option(
+        None, help="timm's name of the transformer of clip (null is ViT-B/16's) and of deit_tscam (DeiT-S's)"
+    )
     grid: int | None = option(None, help="vgg16_gap, resnet50_gap, inceptionv3_gap: side of the last map, 14 or 28")
     head: str | None = option(
         None, help="the same: what they were trained with, acol, spg or adl; null is none of these"
+    )
+    input: Literal["own", "caffe"] = option(
+        "own", help="caffe: the weights were trained in Caffe, on BGR of 0..255 less ImageNet's mean"
     )
     randomise: int | Literal["all"] | None = option(None, help="layers from the head down to draw at random, or all")
 

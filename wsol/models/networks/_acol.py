@@ -31,9 +31,6 @@ class TwoBranches(nn.Module):
     label, stretched to [0, 1], is at or above the threshold. No gradient flows through the erasing.
     """
 
-    classifier_A: nn.Sequential
-    classifier_B: nn.Sequential
-
     def add_branches(self, inputs: int, width: int, classes: int) -> None:
         """Two branches of equal shape: two 3x3 convolutions and a 1x1 convolution to the classes each."""
         self.classifier_A = _branch(inputs, width, classes)

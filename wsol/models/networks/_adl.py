@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-class ADL(nn.Module):
+class AttentionDropout(nn.Module):
     """While training, (B, K, h, w) times a map of its own mean over channels; in eval mode the identity.
 
     With a = mean_k A_k the map is the importance map sigmoid(a), or, in the batches for which `drops` is set, the drop
@@ -39,12 +39,12 @@ def drop_mask(attention: Tensor, threshold: float) -> Tensor:
     return (attention < threshold * highest).to(attention)
 
 
-def adl_layers(network: nn.Module) -> list[ADL]:
+def adl_layers(network: nn.Module) -> list[AttentionDropout]:
     """Those of a network, in the order of its modules; of one in a wrapper (DDP), too."""
-    return [part for part in network.modules() if isinstance(part, ADL)]
+    return [part for part in network.modules() if isinstance(part, AttentionDropout)]
 
 
-def draw(layers: list[ADL], drop_rate: float, generator: torch.Generator) -> None:
+def draw(layers: list[AttentionDropout], drop_rate: float, generator: torch.Generator) -> None:
     """Whether each layer drops in the next batch: one number each, with probability `drop_rate`."""
     for layer, number in zip(layers, torch.rand(len(layers), generator=generator).tolist(), strict=True):
         layer.drops = number < drop_rate

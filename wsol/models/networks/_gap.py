@@ -20,7 +20,7 @@ class Pretrained(Protocol):
     """A network whose first layers are those of another one."""
 
     def backbone_keys(self) -> Mapping[str, str]:
-        """Prefix of parameters here to the prefix that the same layer has in the other network."""
+        """Layers and parameters here to the names that the same ones have in the other network."""
 
 
 def check_grid(name: str, grid: int, grids: tuple[int, int] = (14, 28), side: int = 224) -> None:
@@ -90,4 +90,4 @@ def load_backbone(network: nn.Module, state: Mapping[str, Tensor], *, path: str)
 
 
 def _under(prefix: str, keys: Iterable[str]) -> list[str]:
-    return [key for key in keys if key.startswith(f"{prefix}.")]
+    return [key for key in keys if key == prefix or key.startswith(f"{prefix}.")]

@@ -9,7 +9,7 @@ from torch.nn import functional
 from torchvision.models import inception
 
 from wsol.models.networks._acol import TwoBranches
-from wsol.models.networks._adl import ADL
+from wsol.models.networks._adl import AttentionDropout
 from wsol.models.networks._gap import initialize
 from wsol.models.networks._spg import Guided, rectified
 
@@ -83,7 +83,7 @@ class InceptionGAP(Body):
         super().__init__(grid)
         self.adl = adl
         if adl:
-            self.ADL_5d, self.ADL_6e, self.ADL_A3_2b = ADL(), ADL(), ADL()
+            self.ADL_5d, self.ADL_6e, self.ADL_A3_2b = AttentionDropout(), AttentionDropout(), AttentionDropout()
         self.SPG_A3_1b = rectified(CHANNELS[1], WIDTH)
         self.SPG_A3_2b = rectified(WIDTH, WIDTH)
         self.SPG_A4 = nn.Conv2d(WIDTH, classes, 1)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
 from wsol.models.networks._acol import TwoBranches
-from wsol.models.networks._adl import ADL
+from wsol.models.networks._adl import AttentionDropout
 from wsol.models.networks._gap import initialize
 from wsol.models.networks._spg import Guided
 
@@ -32,15 +32,18 @@ def fine_resnet50(*, classes: int, grid: int) -> ResNet:
 
 
 class ResNet50GAP(nn.Module):
-    """The stages, average pooling, one linear layer. With `adl` an `ADL` behind layer3[0], layer4[0] and layer4[2]."""
+    """The stages, average pooling, one linear layer.
+
+    With `adl` there is an `AttentionDropout` behind the first block of layer3, and the first and last of layer4.
+    """
 
     def __init__(self, *, classes: int, grid: int, adl: bool = False) -> None:
         super().__init__()
         made = fine_resnet50(classes=classes, grid=grid)
         if adl:
             third, fourth = list(made.layer3), list(made.layer4)
-            made.layer3 = nn.Sequential(third[0], ADL(), *third[1:])
-            made.layer4 = nn.Sequential(fourth[0], ADL(), *fourth[1:], ADL())
+            made.layer3 = nn.Sequential(third[0], AttentionDropout(), *third[1:])
+            made.layer4 = nn.Sequential(fourth[0], AttentionDropout(), *fourth[1:], AttentionDropout())
         for name in (*STEM, *STAGES, "avgpool", "fc"):
             self.add_module(name, made.get_submodule(name))
         initialize(self, "xavier")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wsol.models.networks._acol import TwoBranches
-from wsol.models.networks._adl import ADL
+from wsol.models.networks._adl import AttentionDropout
 from wsol.models.networks._gap import initialize
 from wsol.models.networks._spg import Guided, rectified
 
@@ -43,7 +43,7 @@ def vgg_gap(size: Size, *, classes: int, pools: int, head: str | None) -> nn.Mod
 class VGGGAP(nn.Module):
     """VGG without its last pool, a 3x3 convolution `conv6`, global average pooling, one linear layer `fc`.
 
-    With `adl` there is an `ADL` behind the third pool, in front of the fourth and at the end of `features`.
+    With `adl` `AttentionDropout` is behind the third pool, in front of the fourth, and at the end of `features`.
     """
 
     def __init__(self, size: Size, *, classes: int, pools: int, adl: bool = False) -> None:
@@ -57,7 +57,7 @@ class VGGGAP(nn.Module):
         initialize(self, "he")
 
     def backbone_keys(self) -> Mapping[str, str]:
-        return _backbone_keys(self, self.stages, "features")
+        return backbone_keys(self, self.stages, "features")
 
     def forward(self, images: Tensor) -> Tensor:
         maps = self.relu(self.conv6(self.features(images)))
@@ -76,7 +76,7 @@ class VGGACoL(TwoBranches):
         initialize(self, "xavier")
 
     def backbone_keys(self) -> Mapping[str, str]:
-        return _backbone_keys(self, self.stages, "features")
+        return backbone_keys(self, self.stages, "features")
 
     def features_of(self, images: Tensor) -> Tensor:
         return functional.avg_pool2d(self.features(images), 3, stride=1, padding=1)
@@ -100,7 +100,7 @@ class VGGSPG(Guided):
         initialize(self, "xavier")
 
     def backbone_keys(self) -> Mapping[str, str]:
-        return _backbone_keys(self, self.stages, "features", "SPG_A_1", "SPG_A_2")
+        return backbone_keys(self, self.stages, "features", "SPG_A_1", "SPG_A_2")
 
     def stages_of(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         middle = self.SPG_A_1(self.features(images))
@@ -127,17 +127,17 @@ def features(
         layers += rectified(inputs, *widths)
         inputs = widths[-1]
         if adl and place > 2:
-            layers.append(ADL())
+            layers.append(AttentionDropout())
         if overlapping:
             layers.append(nn.MaxPool2d(3, stride=2 if place < pools else 1, padding=1))
         elif place < pools:
             layers.append(nn.MaxPool2d(2))
         if adl and place == 2:
-            layers.append(ADL())
+            layers.append(AttentionDropout())
     return nn.Sequential(*layers)
 
 
-def _backbone_keys(network: nn.Module, stages: tuple[tuple[int, ...], ...], *parts: str) -> dict[str, str]:
+def backbone_keys(network: nn.Module, stages: tuple[tuple[int, ...], ...], *parts: str) -> dict[str, str]:
     """The convolutions of `parts`, in order, to torchvision's names of the same, where each stage ends in a pool."""
     own = [
         f"{part}.{name}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from torch.nn import functional
 
 from wsol.errors import ConfigError
+from wsol.models.forward import wide
 from wsol.models.networks._acol import TwoBranches
 from wsol.options import Share, option
 from wsol.training.technique import TrainingBatch, technique
@@ -51,5 +52,5 @@ class ACoL:
 
     def loss(self, network: nn.Module, batch: TrainingBatch) -> Tensor:
         branches = network(batch.images, batch.labels, self.threshold)
-        first = functional.cross_entropy(branches.logits.float(), batch.labels)
-        return first + functional.cross_entropy(branches.logits_b.float(), batch.labels)
+        first = functional.cross_entropy(wide(branches.logits), batch.labels)
+        return first + functional.cross_entropy(wide(branches.logits_b), batch.labels)

@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from wsol.errors import ConfigError
+from wsol.models.forward import wide
 from wsol.models.networks._adl import adl_layers, draw
 from wsol.options import Share, option
 from wsol.training.technique import TrainingBatch, technique
@@ -52,4 +53,4 @@ class ADL:
 
     def loss(self, network: nn.Module, batch: TrainingBatch) -> Tensor:
         draw(adl_layers(network), self.drop_rate, torch.Generator().manual_seed(batch.seed))
-        return functional.cross_entropy(network(batch.images).float(), batch.labels)
+        return functional.cross_entropy(wide(network(batch.images)), batch.labels)

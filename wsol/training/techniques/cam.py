@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch.nn import functional
 
+from wsol.models.forward import wide
 from wsol.training.technique import TrainingBatch, technique
 
 if TYPE_CHECKING:
@@ -24,4 +25,4 @@ class CAM:
         return TrainingBatch(images, labels)
 
     def loss(self, network: nn.Module, batch: TrainingBatch) -> Tensor:
-        return functional.cross_entropy(network(batch.images).float(), batch.labels)
+        return functional.cross_entropy(wide(network(batch.images)), batch.labels)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from wsol.models.forward import wide
 from wsol.options import Positive, Share, option
 from wsol.training.technique import TrainingBatch, technique
 
@@ -50,7 +51,7 @@ class CutMix:
         return TrainingBatch(mixed, labels, other=labels[source], share=1 - pixels / (height * width))
 
     def loss(self, network: nn.Module, batch: TrainingBatch) -> Tensor:
-        logits = network(batch.images).float()
+        logits = wide(network(batch.images))
         loss = functional.cross_entropy(logits, batch.labels)
         if batch.other is None:
             return loss

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
+from wsol.models.forward import wide
 from wsol.options import Count, Share, option
 from wsol.training.technique import TrainingBatch, technique
 
@@ -41,4 +42,4 @@ class HaS:
         return TrainingBatch(images.masked_fill(pixels, 0), labels)
 
     def loss(self, network: nn.Module, batch: TrainingBatch) -> Tensor:
-        return functional.cross_entropy(network(batch.images).float(), batch.labels)
+        return functional.cross_entropy(wide(network(batch.images)), batch.labels)

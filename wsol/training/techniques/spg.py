@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from wsol.errors import ConfigError
+from wsol.models.forward import wide
 from wsol.models.networks._acol import unit_range
 from wsol.models.networks._spg import Guided
 from wsol.options import Share, option
@@ -76,7 +77,7 @@ class SPG:
         by_class = guide(unit_range(_enlarged(label_map, size)), self.h1, self.l1)
         by_b2 = guide(b2.detach().sigmoid(), self.h2, self.l2)
         by_both = guide((b1.detach().sigmoid() + b2.detach().sigmoid()) / 2, self.h3, self.l3)
-        loss = functional.cross_entropy(found.logits.float(), batch.labels)
+        loss = functional.cross_entropy(wide(found.logits), batch.labels)
         return loss + guided(b2, by_class) + guided(b1, by_b2) + guided(c, by_both)
 
 
@@ -97,4 +98,4 @@ def guided(logits: Tensor, guides: Tensor) -> Tensor:
 
 
 def _enlarged(maps: Tensor, size: torch.Size) -> Tensor:
-    return functional.interpolate(maps.float(), tuple(size), mode="bilinear", align_corners=False)
+    return functional.interpolate(wide(maps), tuple(size), mode="bilinear", align_corners=False)
