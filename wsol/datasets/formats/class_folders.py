@@ -25,6 +25,7 @@ class ClassFolders(TreeDataset):
     """
 
     general: ClassVar[bool] = True
+    boxless: ClassVar[bool] = True
 
     split: str = option(
         "",
