@@ -175,7 +175,7 @@ def prepared_cub(folder: Path) -> tuple[str, ...]:
             "image_ids.txt": [row["file"] for row in mine],
             "class_labels.txt": [f"{row['file']},{row['class_index']}" for row in mine],
             "image_sizes.txt": [f"{row['file']},{row['width']},{row['height']}" for row in mine],
-            "localization.txt": [",".join([row["file"], *(f"{float(row[c]):g}" for c in BOX)]) for row in mine],
+            "localization.txt": [f"{row['file']},{box_of(row)}" for row in mine],
         }
         for name, lines in texts.items():
             (place / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
@@ -187,7 +187,11 @@ def prepared_cub(folder: Path) -> tuple[str, ...]:
     )
 
 
-BOX = ("x0", "y0", "x1", "y1")
+def box_of(row: dict[str, str]) -> str:
+    """A box as wsolevaluation's lists of CUB have it: x, y, x + w, y + h, within the image's last pixels."""
+    width, height = int(row["width"]), int(row["height"])
+    x1, y1 = min(float(row["x1"]), width - 1), min(float(row["y1"]), height - 1)
+    return f"{float(row['x0']):g},{float(row['y0']):g},{x1:g},{y1:g}"
 
 
 def markdown(plan: Plan, lines: Sequence[Line]) -> str:
