@@ -97,6 +97,22 @@ def test_a_killed_training_resumes_to_the_same_weights(reference: Path, tmp_path
     assert equal(weights(tmp_path), weights(reference))
 
 
+@pytest.mark.full
+def test_two_devices_train_what_one_does(tmp_path: Path) -> None:
+    """Without batch norm, whose statistics are of a device's own images, the mean of two gradients is that of one."""
+    others = ("model=", "recipe.batch=")
+    words = [word for word in WORDS if not word.startswith(others)]
+    words += ["model=shapes_vgg_gap", "recipe.batch=10", "recipe.save_minutes=0"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "wsol"]
+    subprocess.run([*command, "train", *words, f"out={tmp_path / 'two'}"], check=True, capture_output=True)
+    one = [sys.executable, "-m", "wsol", "train", *words, f"out={tmp_path / 'one'}"]
+    subprocess.run(one, check=True, capture_output=True)
+    first, second = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert all(torch.allclose(first[key], second[key], atol=1e-5) for key in first)
+    for ours, theirs in zip(without_seconds(tmp_path / "one"), without_seconds(tmp_path / "two"), strict=True):
+        assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), abs=1e-4)
+
+
 def stamp(folder: Path) -> int:
     file = folder / CHECKPOINT
     return file.stat().st_mtime_ns if file.is_file() else 0

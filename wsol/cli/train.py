@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ def main(words: Sequence[str]) -> int:
     settings = settings_of(given.overrides)
     from wsol.training.job import is_main_process, run_training
 
+    if not is_main_process():  # under torchrun one of the processes speaks
+        logging.getLogger("wsol").setLevel(logging.WARNING)
     place = run_training(settings)
     if is_main_process():
         print(place)

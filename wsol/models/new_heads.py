@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from wsol.models.classifier import Classifier
 
 
+class Maps(nn.Module):
+    """What is pooled, (B, K, h, w), as a module that hooks can see: some networks end in a function such as `cat`."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps
+
+
 class PooledHead(nn.Module):
     """A network up to one layer, average pooling and one linear layer: (B, 3, h, w) to (B, num_classes).
 
@@ -28,11 +35,12 @@ class PooledHead(nn.Module):
     def __init__(self, trunk: nn.Module, channels: int, num_classes: int) -> None:
         super().__init__()
         self.trunk = trunk
+        self.maps = Maps()
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(channels, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.fc(self.avgpool(self.trunk(images)["maps"]).flatten(1))
+        logits: Tensor = self.fc(self.avgpool(self.maps(self.trunk(images)["maps"])).flatten(1))
         return logits
 
     def backbone_keys(self) -> Mapping[str, str]:

@@ -67,16 +67,8 @@ class TrainingFolder:
             self._write({"identity": self.identity})
             return
         theirs = self._read().get("identity") or {}
-        differing = [key for key in {**theirs, **self.identity} if theirs.get(key) != self.identity.get(key)]
-        if differing:
-            key = differing[0]
-            ours, other = self.identity.get(key), theirs.get(key)
-            if isinstance(ours, dict) and isinstance(other, dict):
-                inner = next(k for k in {**ours, **other} if ours.get(k) != other.get(k))
-                key, ours, other = f"{key}.{inner}", ours.get(inner), other.get(inner)
-            raise OutputError(
-                f"out={self.path} holds the training of another run ({key} is {other} there, {ours} here); {ELSEWHERE}"
-            )
+        if difference := _difference(theirs, self.identity):
+            raise OutputError(f"out={self.path} holds the training of another run ({difference}); {ELSEWHERE}")
 
     @property
     def result(self) -> dict[str, Any] | None:
@@ -146,6 +138,19 @@ class TrainingFolder:
 
     def _write(self, content: Mapping[str, Any]) -> None:
         write_text(self.path / RECORD, json.dumps(content, indent=1) + "\n", otherwise=ELSEWHERE)
+
+
+def _difference(theirs: Mapping[str, Any], ours: Mapping[str, Any], prefix: str = "") -> str:
+    """The first entry in which two identities differ, in words; empty where they are equal."""
+    for key in {**ours, **theirs}:
+        if key not in theirs or key not in ours:
+            return f"{prefix}{key} is known {'here' if key in ours else 'there'} alone"
+        if isinstance(theirs[key], dict) and isinstance(ours[key], dict):
+            if inner := _difference(theirs[key], ours[key], f"{key}."):
+                return inner
+        elif theirs[key] != ours[key]:
+            return f"{prefix}{key} is {theirs[key]} there, {ours[key]} here"
+    return ""
 
 
 def _text(value: float | int | None) -> str:

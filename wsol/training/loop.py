@@ -147,6 +147,7 @@ def _steps(
                 state.loss_sum = loss_sum.item()
                 _check_finite(state, order, recipe)
             if at_end:
+                state.loss_sum = float(accelerator.reduce(loss_sum.clone(), "mean"))  # of all devices
                 _end_of_epoch(training, state, accelerator, rate, time.monotonic() - began)
                 loss_sum.zero_()
                 began = time.monotonic()
