@@ -1,7 +1,7 @@
 """Train by several techniques and seeds, evaluate each network, and write one table beside its controls.
 
-    python scripts/train_table.py shapes                  twelve trainings on the embedded set, results/shapes_training.*
-    python scripts/train_table.py cub_open                one on the real CUB images of ../shared, results/cub_training.*
+    python scripts/train_table.py shapes         twelve trainings on the embedded set, results/shapes_training.*
+    python scripts/train_table.py cub_open       one on the real CUB images of ../shared, results/cub_training.*
     python scripts/train_table.py shapes --words recipe.epochs=1 dataset.n=20 --out /tmp/results      a rehearsal
 
 Trainings and rows stay in OUT/runs/LIST, so the same command again does only what is missing. Real images need
@@ -101,7 +101,9 @@ def main() -> int:
     folder = args.out / "runs" / args.list
     data = prepared_cub(folder) if plan.needs_shared else ()
     lines = [
-        line for technique, seed in plan.trainings for line in evaluated(plan, technique, seed, folder, data, args.words)
+        line
+        for technique, seed in plan.trainings
+        for line in evaluated(plan, technique, seed, folder, data, args.words)
     ]
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / f"{plan.name}.md").write_text(markdown(plan, lines), encoding="utf-8")

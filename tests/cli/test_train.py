@@ -31,7 +31,7 @@ def test_the_file_says_what_it_is(trained: Path) -> None:
     assert record is not None
     assert (record.recipe, record.technique, record.dataset, record.seed) == (
         "shapes",
-        "has[drop_rate=0.25]",
+        "has[drop_rate=0.25,grid_size=16]",
         "shapes",
         0,
     )
@@ -47,7 +47,7 @@ def test_the_card_has_data_recipe_and_accuracy(trained: Path) -> None:
     assert record is not None
     for part in (
         "shapes, split train: 20 images of 10 classes",
-        "technique: has[drop_rate=0.25]; recipe: shapes; seed 0",
+        "technique: has[drop_rate=0.25,grid_size=16]; recipe: shapes; seed 0",
         f"top-1 accuracy: {record.accuracy:.2f} % on shapes, split val (20 images)",
         "| epochs | 1 | own choice | given on the command line |",
         "| optimizer | adamw | own choice | scripts/train_shapes.py |",
@@ -55,6 +55,7 @@ def test_the_card_has_data_recipe_and_accuracy(trained: Path) -> None:
         assert part in card
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("of_folder", [True, False])
 def test_a_run_takes_it_as_it_is(
     of_folder: bool, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -64,7 +65,7 @@ def test_a_run_takes_it_as_it_is(
     assert main(["run", f"model={place}", *words, "gallery=0", "--runs", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert "cam@stage5" in printed
-    assert "shapes_gap, weights shapes[has[drop_rate=0.25]]:" in printed
+    assert "shapes_gap, weights shapes[has[drop_rate=0.25,grid_size=16]]:" in printed
     assert "view squash32" in printed
 
 
@@ -82,6 +83,7 @@ def test_all_ways_to_load_it_give_the_same_network(trained: Path) -> None:
     assert all(torch.equal(value, state[key]) for key, value in ways[0].module.state_dict().items())
 
 
+@pytest.mark.full
 def test_options_that_it_was_not_trained_with_are_refused(tmp_path: Path) -> None:
     words = [w for w in WORDS if not w.startswith("model")]
     words += ["model=shapes_vgg_gap", "model.weights=random", "model.grid=8", "recipe.epochs=1", "technique=acol"]
@@ -157,7 +159,7 @@ SENTENCES = [
 ]
 
 
-@pytest.mark.default_cases(6)
+@pytest.mark.default_cases(5)
 @pytest.mark.parametrize(("words", "sentence"), SENTENCES, ids=[str(n) for n in range(len(SENTENCES))])
 def test_what_cannot_be_trained_says_so_in_one_sentence(
     words: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -171,6 +173,7 @@ def test_what_cannot_be_trained_says_so_in_one_sentence(
     assert not (tmp_path / "o" / "model.safetensors").exists()
 
 
+@pytest.mark.full
 def test_a_data_set_without_a_train_split_says_so(
     folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -189,6 +192,7 @@ def test_a_run_takes_no_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     assert "recipe is for wsol train, which writes weights" in capsys.readouterr().err
 
 
+@pytest.mark.full
 def test_a_search_resumes_and_ends_with_the_best_overrides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["tune", *WORDS, "recipe.epochs=1", f"out={tmp_path / 'tuned'}"]
     assert main([*words, "recipe.trials=1"]) == 0
@@ -204,6 +208,7 @@ def test_a_search_resumes_and_ends_with_the_best_overrides(tmp_path: Path, capsy
     assert "holds another search" in capsys.readouterr().err
 
 
+@pytest.mark.full
 def test_a_search_never_reads_the_test_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for split in ("test", "train"):
         assert main(["tune", *WORDS, f"val_split={split}", f"out={tmp_path}"]) == 2

@@ -28,8 +28,6 @@ class Student(nn.Module):
         return self.fc(self.features(images).mean((2, 3)))
 
 
-
-
 @pytest.fixture
 def batch() -> TrainingBatch:
     generator = torch.Generator().manual_seed(1)
@@ -63,9 +61,7 @@ def twin(student: Student, batch: TrainingBatch, *, share: float, temperature: f
 
 
 @pytest.mark.parametrize(("share", "temperature", "maps"), [(0.3, 2.0, 1.5), (0.0, 4.0, 0.0), (1.0, 1.0, 10.0)])
-def test_loss_and_gradients_are_the_twins(
-    share: float, temperature: float, maps: float, batch: TrainingBatch
-) -> None:
+def test_loss_and_gradients_are_the_twins(share: float, temperature: float, maps: float, batch: TrainingBatch) -> None:
     torch.manual_seed(0)
     student = Student()
     technique = DistillMaps(teacher="shapes_gap", share=share, temperature=temperature, maps=maps)
@@ -99,13 +95,17 @@ def test_the_teacher_is_not_trained_and_the_network_is_left_without_hooks(batch:
 
 @pytest.mark.parametrize(
     ("teacher", "sentence"),
-    [("", "needs technique.teacher=NAME or DIR"), ("shapes_vgg", "the teacher has no average pooling and linear layer")],
+    [
+        ("", "needs technique.teacher=NAME or DIR"),
+        ("shapes_vgg", "the teacher has no average pooling and linear layer"),
+    ],
 )
 def test_what_has_no_maps_is_refused(teacher: str, sentence: str) -> None:
     with pytest.raises((ConfigError, ModelError), match=sentence):
         DistillMaps(teacher=teacher).configure(Student())
 
 
+@pytest.mark.full
 def test_a_student_is_trained_by_a_trained_teacher(tmp_path: Path) -> None:
     trained(tmp_path / "teacher", "recipe.epochs=1")
     words = ["technique=distill_maps", f"technique.teacher={tmp_path / 'teacher'}", "recipe.epochs=1", "seed=1"]

@@ -42,7 +42,7 @@ def fast_parts(model: str, technique: str, head: str | None) -> set[str]:
     return {name.partition(".")[0] for name in fast.names}
 
 
-@pytest.mark.default_cases(3)
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize(
     ("model", "technique", "head", "fast"),
     [

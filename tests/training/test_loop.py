@@ -40,16 +40,18 @@ def test_the_same_seed_gives_the_same_file(reference: Path, tmp_path: Path) -> N
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == (reference / "model.safetensors").read_bytes()
 
 
+@pytest.mark.full
 def test_another_seed_gives_other_weights(reference: Path, tmp_path: Path) -> None:
     assert not equal(trained(tmp_path / "other", "seed=1"), weights(reference))
 
 
+@pytest.mark.full
 def test_images_in_memory_or_read_by_workers_change_nothing(reference: Path, tmp_path: Path) -> None:
     other = trained(tmp_path / "read", "recipe.cache=false", "engine.threads=1")
     assert equal(other, weights(reference))
 
 
-@pytest.mark.default_cases(2)
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("stop", [4, 3, 2])
 def test_a_stopped_training_resumes_to_the_same_weights(
     stop: int, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -141,6 +143,7 @@ def test_a_finished_training_is_left_alone(reference: Path) -> None:
     assert (reference / "model.safetensors").stat().st_mtime_ns == before
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize(
     ("word", "differs"),
     [("seed=5", "seed is 0 there, 5 here"), ("recipe.lr=0.1", "recipe.lr"), ("technique=has", "technique")],
@@ -150,11 +153,13 @@ def test_a_folder_of_another_training_is_refused(word: str, differs: str, refere
         trained(reference, word)
 
 
+@pytest.mark.full
 def test_a_loss_that_is_not_finite_says_so(tmp_path: Path) -> None:
     with pytest.raises(Diverged, match=r"the loss is (nan|inf) in epoch \d; try a lower rate than recipe.lr=1e\+30"):
         trained(tmp_path, "recipe.optimizer=sgd", "recipe.schedule=constant", "recipe.lr=1.0e+30")
 
 
+@pytest.mark.full
 def test_the_best_epoch_is_kept_where_the_recipe_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     accuracies = iter([50.0, 60.0, 60.0, 40.0])
     monkeypatch.setattr(loop, "accuracy_of", lambda *given: next(accuracies))
@@ -171,6 +176,7 @@ def test_without_the_extra_it_says_which(tmp_path: Path, monkeypatch: pytest.Mon
         trained(tmp_path)
 
 
+@pytest.mark.full
 def test_global_state_is_as_it_was(tmp_path: Path) -> None:
     torch.manual_seed(7)
     expected = torch.rand(3)

@@ -193,6 +193,7 @@ def test_values_that_contradict_each_other_are_refused(values: dict[str, Any], s
         Recipe(**{**plain, **values})
 
 
+@pytest.mark.full
 def test_a_users_own_recipe_works(tmp_path: Path) -> None:
     text = Path(str(choices.config_file("recipe", "finetune"))).read_text().replace("value: 30", "value: 7")
     (tmp_path / "recipe").mkdir()
