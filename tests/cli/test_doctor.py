@@ -33,6 +33,16 @@ def test_weights_that_are_not_there_are_bad(capsys: pytest.CaptureFixture[str]) 
     assert "nowhere.pth" in bad
 
 
+def test_input_stages_and_head_of_a_network_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    notes = [text for state, text in lines(capsys, "model=shapes_vgg") if state == "note"]
+    assert "input: 128 x 128, RGB in [0, 1] less (0.44, 0.44, 0.41), over (0.2, 0.19, 0.19)" in notes
+    assert any(text.startswith("stages: stage1 features.1 8 x 128 x 128, stage2 features.4 16 x 64") for text in notes)
+    assert "head behind features.17: none that is linear; cam does not apply, gradcam does" in notes
+    words = ("model=shapes_vgg_gap", "model.weights=random", "model.head=spg", "model.grid=8")
+    printed = lines(capsys, *words)
+    assert ("note", "head behind SPG_A_3: average pooling and one linear layer") in printed
+
+
 def test_each_finding_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
     printed = lines(capsys, "model=shapes_gap", "method=[gradcam,gradcam]")
     assert len(printed) == len(set(printed))

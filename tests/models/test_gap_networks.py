@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.models.backbones import fill_backbone
 from tests.reference.gap_networks import FORWARD, shapes
 from wsol.cli import main
 from wsol.errors import ConfigError, ModelError
-from wsol.models.networks._gap import load_backbone
 from wsol.models.outline import outline
 from wsol.models.registered import models
 from wsol.models.stages import resolve_layer
@@ -137,7 +137,7 @@ def test_the_small_network_has_every_head(head: str | None, grid: int) -> None:
 def test_the_small_network_takes_its_backbone_from_shapes_vgg(head: str | None) -> None:
     made = load_classifier("shapes_vgg_gap", weights="random", grid=8, **options(head)).module
     whole = load_classifier("shapes_vgg").module
-    set_ = load_backbone(made, whole.state_dict(), path="shapes_vgg.safetensors")
+    set_ = fill_backbone(made, whole.state_dict())
     assert len(set_) == 14  # seven convolutions, weights and biases
     images = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(1))
     if head in (None, "adl"):
@@ -161,24 +161,13 @@ def test_torchvision_s_weights_become_the_backbone(name: str, head: str | None) 
         made = models[name].make(num_classes=CLASSES, **options(head))
     state = {key: torch.full(value.shape, float(n)) for n, (key, value) in enumerate(theirs.state_dict().items())}
     made.to_empty(device="cpu")
-    load_backbone(made, state, path="torchvision.pth")
+    fill_backbone(made, state)
     numbers = {float(value.flatten()[0]) for key, value in made.state_dict().items() if "num_batches" not in key}
     left_out = ("classifier", "fc", "Mixed_7", "AuxLogits")
     kept = [
         n for n, key in enumerate(state) if not key.startswith(left_out) and not key.endswith("num_batches_tracked")
     ]
     assert numbers >= set(map(float, kept))
-
-
-def test_a_backbone_that_does_not_fit_is_refused() -> None:
-    made = load_classifier("shapes_vgg_gap", weights="random").module
-    with pytest.raises(ModelError, match=r"vgg.pth has no 'features.0.weight', the backbone's 'features.0.weight'"):
-        load_backbone(made, {}, path="vgg.pth")
-    wide = {"features.0.weight": torch.zeros(64, 3, 3, 3)}
-    with pytest.raises(ModelError, match=r"'features.0.weight' is \(64, 3, 3, 3\), and \(8, 3, 3, 3\) is needed"):
-        load_backbone(made, wide, path="vgg.pth")
-    with pytest.raises(ModelError, match=r"ShapesGAP is built on no other network"):
-        load_backbone(load_classifier("shapes_gap").module, wide, path="vgg.pth")
 
 
 @pytest.mark.full

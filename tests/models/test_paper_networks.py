@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import wsol
+from tests.models.backbones import fill_backbone
 from tests.models.conftest import wrap
 from tests.reference.gap_networks import conv
 from wsol.cli import main
@@ -19,7 +20,6 @@ from wsol.datasets.formats.shapes import Shapes
 from wsol.errors import ConfigError, ModelError
 from wsol.evaluation.build import load_model
 from wsol.models.caffe import from_caffe
-from wsol.models.networks._gap import load_backbone
 from wsol.models.outline import outline
 from wsol.models.registered import models
 from wsol.models.stages import resolve_layer
@@ -114,7 +114,7 @@ def test_googlenet_gap_has_torchvision_s_body_and_a_map_of_fourteen_cells() -> N
 
     theirs = torchvision.models.googlenet(weights=None, aux_logits=False, init_weights=False).eval()
     made = load_classifier("googlenet_gap", weights="random", num_classes=CLASSES)
-    load_backbone(made.module, theirs.state_dict(), path="googlenet.pth")
+    fill_backbone(made.module, theirs.state_dict())
     kept: list[Tensor] = []
     theirs.inception4e.register_forward_hook(lambda module, args, output: kept.append(output))
     images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(1))
@@ -194,7 +194,7 @@ def test_deit_tscam_is_timm_s_deit_with_another_head() -> None:
     theirs = timm.create_model("deit_tiny_patch16_224", num_classes=CLASSES)
     made = load_classifier("deit_tscam", weights="random", num_classes=CLASSES, tower="deit_tiny_patch16_224").module
     assert made.state_dict().keys() == theirs.state_dict().keys()
-    loaded = load_backbone(made, theirs.state_dict(), path="deit.pth")
+    loaded = fill_backbone(made, theirs.state_dict())
     assert set(theirs.state_dict()) - set(loaded) == {"head.weight", "head.bias"}
     with pytest.raises(ConfigError, match=r"there is no tower of deit_tscam 'deit_smal'; nearest: 'deit_small_patch"):
         load_classifier("deit_tscam", weights="random", tower="deit_smal")

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """Check the installation. With dataset=... also the data: images and boxes are counted, the first
 missing image is named, every image is decoded (once; --quick opens three) and its size compared with its annotation.
-With model=... that it loads; with method=... that the methods keep what every method must (wsol.testing), on the
-network of model=... With both dataset=... and model=..., whether labels are in the network's order, and what a run of
-the methods, protocols and metrics will take: time by variants and stages, memory, disk; the package's own methods are
-taken to be sound then.
+With model=... that it loads, and its input, stages and head; with method=... that the methods keep what every method
+must (wsol.testing), on the network of model=... With both dataset=... and model=..., whether labels are in the
+network's order, and what a run of the methods, protocols and metrics will take: time by variants and stages, memory,
+disk; the package's own methods are taken to be sound then.
 
   wsol doctor
   wsol doctor dataset=cub paths.data=/data
@@ -77,12 +77,14 @@ def _network(settings: Mapping[str, Any], groups: Set[str]) -> Iterator[Finding]
     """The network that the words choose, and whether their methods keep the contract on it."""
     from wsol.diagnosis.finding import Finding
     from wsol.diagnosis.methods import methods
+    from wsol.diagnosis.network import network
     from wsol.evaluation.build import load_model
 
     classifier = load_model(settings["model"])
     if "model" in groups:
         known = f"model {classifier.name}: {classifier.num_classes} classes, weights {classifier.weights_id}"
         yield Finding("ok", "model", known)
+        yield from network(classifier)
     if "method" in groups:
         yield from methods(settings, classifier, outside_only={"dataset", "model"} <= groups)
 

@@ -77,8 +77,11 @@ def test_logits_loss_and_gradients_are_those_of_the_twin(key: str, options: dict
         )
 
 
+ELSEWHERE = {"distill_maps"}  # trained by another network, with tests of its own
+
+
 def test_every_technique_has_a_twin() -> None:
-    assert set(TWINS) == set(techniques.packaged())
+    assert set(TWINS) == set(techniques.packaged()) - ELSEWHERE
 
 
 @pytest.mark.parametrize("key", TWINS)

@@ -1,26 +1,21 @@
-"""What the networks of Choe et al. (CVPR 2020) share: grids, heads, the first weights, and whose backbone fits."""
+"""What the networks of Choe et al. (CVPR 2020) share: grids, heads and the first weights.
+
+Each, and each other network here that is built on one of another library, has a `backbone_keys()`: from the names of
+its layers and parameters to those that the same ones have in the other network, so that training can start from it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from wsol.errors import ConfigError, ModelError, unknown
+from wsol.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 HEADS = ("acol", "spg", "adl")
-
-
-@runtime_checkable
-class Pretrained(Protocol):
-    """A network whose first layers are those of another one."""
-
-    def backbone_keys(self) -> Mapping[str, str]:
-        """Layers and parameters here to the names that the same ones have in the other network."""
 
 
 def check_grid(name: str, grid: int, grids: tuple[int, int] = (14, 28), side: int = 224) -> None:
@@ -57,37 +52,3 @@ def initialize(network: nn.Module, convolutions: Literal["he", "xavier"]) -> Non
             continue
         if part.bias is not None:
             torch.nn.init.zeros_(part.bias)
-
-
-def load_backbone(network: nn.Module, state: Mapping[str, Tensor], *, path: str) -> list[str]:
-    """Give the first layers of a network the weights of the one it is built on; the names of its own that were set.
-
-    Parameters
-    ----------
-    state : by name, of torchvision's network (for `shapes_vgg_gap`, of `shapes_vgg`), read from `path`.
-
-    Raises
-    ------
-    ModelError : a network that is built on no other, or weights that lack one of its layers or have another shape.
-    """
-    if not isinstance(network, Pretrained):
-        raise ModelError(f"{type(network).__name__} is built on no other network, so {path} can't be its backbone")
-    own = network.state_dict()
-    chosen: dict[str, Tensor] = {}
-    for prefix, theirs in network.backbone_keys().items():
-        for key in _under(prefix, own):
-            other = theirs + key.removeprefix(prefix)
-            if other not in state and key.endswith("num_batches_tracked"):
-                continue  # files older than BatchNorm's counter lack it
-            if other not in state:
-                raise ModelError(f"{path} has no {other!r}, the backbone's {key!r}; is it of another network?")
-            if state[other].shape != own[key].shape:
-                shapes = f"{tuple(state[other].shape)}, and {tuple(own[key].shape)} is needed"
-                raise ModelError(f"{path} can't be the backbone: {other!r} is {shapes}")
-            chosen[key] = state[other]
-    network.load_state_dict(chosen, strict=False)
-    return list(chosen)
-
-
-def _under(prefix: str, keys: Iterable[str]) -> list[str]:
-    return [key for key in keys if key == prefix or key.startswith(f"{prefix}.")]
