@@ -105,6 +105,22 @@ def test_what_has_no_maps_is_refused(teacher: str, sentence: str) -> None:
         DistillMaps(teacher=teacher).configure(Student())
 
 
+def test_steps_bring_a_student_to_its_teacher(batch: TrainingBatch) -> None:
+    torch.manual_seed(0)
+    student = Student()
+    technique = DistillMaps(teacher="shapes_gap")
+    technique.configure(student)
+    optimizer = torch.optim.SGD(student.parameters(), 0.01, momentum=0.9)
+    losses = []
+    for _ in range(12):
+        loss = technique.loss(student, batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+
+
 @pytest.mark.full
 def test_a_student_is_trained_by_a_trained_teacher(tmp_path: Path) -> None:
     trained(tmp_path / "teacher", "recipe.epochs=1")
