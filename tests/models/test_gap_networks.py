@@ -149,7 +149,7 @@ def test_the_small_network_takes_its_backbone_from_shapes_vgg(head: str | None) 
 BACKBONES = {"vgg16_gap": "vgg16", "resnet50_gap": "resnet50", "inceptionv3_gap": "inception_v3"}
 
 
-@pytest.mark.default_cases(4)
+@pytest.mark.default_cases(2)
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("name", BACKBONES)
 def test_torchvision_s_weights_become_the_backbone(name: str, head: str | None) -> None:

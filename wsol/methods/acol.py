@@ -15,7 +15,7 @@ from wsol.options import Share, option
 @method(
     "acol",
     paper="Zhang et al., Adversarial Complementary Learning for Weakly Supervised Object Localization, CVPR 2018, "
-    "sec. 3.3",
+    "sec. 3.2",
     year=2018,
     needs=("branches",),
     layers="input",

@@ -241,3 +241,17 @@ def test_a_technique_without_a_head_trains_a_network_with_one() -> None:
         cam.configure(net)
         cam.loss(net, cam.batch(*batch(), drawn())).backward()
         assert net.features[0].weight.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("key", TWINS)
+def test_half_precision_gives_nearly_the_same_loss(key: str) -> None:
+    technique, (images, labels) = techniques[key](), batch()
+    losses = []
+    for half in (False, True):
+        torch.manual_seed(0)
+        net = network(techniques[key].info.head)
+        technique.configure(net)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            losses.append(technique.loss(net, technique.batch(images, labels, drawn(3))))
+    assert losses[1].dtype == torch.float32
+    assert losses[1].item() == pytest.approx(losses[0].item(), rel=0.02)
