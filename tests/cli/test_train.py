@@ -50,6 +50,7 @@ def test_the_card_has_data_recipe_and_accuracy(trained: Path) -> None:
         "technique: has[drop_rate=0.25,grid_size=16]; recipe: shapes; seed 0",
         f"top-1 accuracy: {record.accuracy:.2f} % on shapes, split val (20 images)",
         "| epochs | 1 | own choice | given on the command line |",
+        "| dataset.n | 20 | own choice | given on the command line |",
         "| optimizer | adamw | own choice | scripts/train_shapes.py |",
     ):
         assert part in card

@@ -133,6 +133,9 @@ def job_from(settings: Mapping[str, Any]) -> Job:
     )
     technique.configure(start.classifier.module)
     typed = {f"technique.{name}": value for name, value in chosen.items() if value is not None}
+    used = {f"dataset.{name}": node[name] for name in _of("dataset", others)}
+    used |= {f"model.{name}": getattr(spec, name, None) for name in _of("model", others)}
+    typed |= {name: value for name, value in used.items() if value != others[name]}
     facts = {**facts, **{name: Value(value, GIVEN, "own choice") for name, value in typed.items()}}
     return Job(
         file=file,
