@@ -14,7 +14,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 UV     := $(shell command -v uv 2>/dev/null)
-PACKAGES := -c constraints.txt -e ".[figures,timm]" --group dev
+PACKAGES := -c constraints.txt -e ".[figures,timm,train]" --group dev
 
 .PHONY: help setup demo test test-all test-oldest bench bench-gpu lint docs clean
 help:
@@ -49,7 +49,7 @@ OLDEST := .venv-oldest
 test-oldest:
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet uv
-	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct -e ".[figures,timm]" --group test
+	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct -e ".[figures,timm,train]" --group test
 	$(OLDEST)/bin/python -m pytest -q -n 2 -W default::DeprecationWarning -W default::FutureWarning
 
 bench: setup

@@ -103,7 +103,7 @@ def test_a_path_of_no_known_format_or_that_is_not_there_is_said(
 ) -> None:
     (tmp_path / "empty").mkdir()
     assert main(["run", f"dataset={tmp_path}/empty"]) == 2
-    assert "is of no format that is known (coco, cub, folder, imagenet" in capsys.readouterr().err
+    assert "is of no format that is known (class_folders, coco, cub, folder, imagenet" in capsys.readouterr().err
     assert main(["run", f"dataset={tmp_path}/empti"]) == 2
     assert f"nearest: '{tmp_path}/empty'" in capsys.readouterr().err
 

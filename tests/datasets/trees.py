@@ -268,6 +268,12 @@ def arrow(root: Path) -> None:
     write(root / "state.json", "{}")
 
 
+def class_folders(root: Path) -> None:
+    """Two classes, without boxes."""
+    for name in ("cats", "dogs"):
+        paint(root / name / "a.jpg", (8, 6))
+
+
 TREES: dict[str, tuple[str, Callable[[Path], None]]] = {  # by name: the reader that must be guessed, and who writes it
     **{f"imagenet-{name}": ("imagenet", writer) for name, writer in LAYOUTS.items()},
     "imagenetv2": ("imagenetv2", imagenetv2),
@@ -285,6 +291,7 @@ TREES: dict[str, tuple[str, Callable[[Path], None]]] = {  # by name: the reader 
     "imagenet_s": ("imagenet_s", imagenet_s),
     "places": ("places", places),
     "folder": ("folder", folder),
+    "class_folders": ("class_folders", class_folders),
     "parquet": ("parquet", parquet),
     "arrow": ("parquet", arrow),
 }

@@ -32,6 +32,14 @@ COMMANDS = {  # name: (what it does, an example)
     "list": ("list methods, layers, models, datasets, protocols, benchmarks ...", "wsol list layers model=resnet50"),
     "score": ("score maps made by other tools", "wsol score --maps DIR --annotations PATH --protocol choe2020_v2"),
     "show": ("show one method, protocol, metric or dataset", "wsol show protocol choe2020_v1 choe2020_v2"),
+    "train": (
+        "train a classifier by a recipe",
+        "wsol train recipe=finetune dataset=photos/ model=resnet50 out=runs/photos",
+    ),
+    "tune": (
+        "search a recipe's values at random",
+        "wsol tune recipe=shapes dataset=shapes model=shapes_vgg_gap out=runs/tuned",
+    ),
     "parity": ("compare our methods with those of other libraries", "wsol parity model=shapes_vgg --images 8"),
     "new": ("write a starting file for a method of your own", "wsol new method my_cam"),
     "data": ("unpack a dataset's archives into its folders", "wsol data prepare cub downloads/ data/CUB"),

@@ -146,6 +146,21 @@ def _layers(overrides: Sequence[str]) -> Rows:
     ]
 
 
+def _techniques() -> Rows:
+    from wsol.training.technique import techniques
+
+    return [
+        {
+            "technique": key,
+            "name": cls.info.name,
+            "about": cls.info.summary,
+            "year": cls.info.year,
+            "head": cls.info.head,
+        }
+        for key, cls in techniques.items()
+    ]
+
+
 def _files(group: str) -> Rows:
     return [{group: name, "about": choices.about(group, name)} for name in choices.config_names(group)]
 
@@ -163,6 +178,8 @@ KINDS: Mapping[str, Callable[[], Rows]] = {
     "protocols": _protocols,
     "metrics": _metrics,
     "views": _views,
+    "recipes": lambda: _files("recipe"),
+    "techniques": _techniques,
     "experiments": lambda: _files("experiment"),
     "engines": lambda: [
         {"engine": key, "about": _title(engine.__doc__)} for key, engine in choices.registered("engine").items()

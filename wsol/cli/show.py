@@ -1,4 +1,4 @@
-"""`wsol show`: all that is known of one method, protocol, metric or data set. Imports no torch."""
+"""`wsol show`: all that is known of one method, protocol, metric, data set, recipe or technique."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from wsol.settings import choices
 Facts = dict[str, Any]
 
 DESCRIPTION = """Show one thing: a method's formula, options, identities and traps; a protocol's knobs with the source
-of each; a metric; a dataset. Of two protocols, the knobs in which they differ.
+of each; a metric; a dataset; a recipe with source and certainty of each value; a training technique. Of two protocols,
+the knobs in which they differ.
 
   wsol show method layercam
   wsol show protocol 'choe2020_v2[normalize=max]'
@@ -137,11 +138,44 @@ def dataset(name: str) -> Facts:
     }
 
 
+def recipe(name: str) -> Facts:
+    """Every value of a recipe with its source and its certainty, those for single networks and techniques included."""
+    from wsol.training.recipe import CERTAINTIES, read_recipe, rows_of
+
+    if choices.config_file("recipe", name) is None:
+        raise unknown("recipe", name, choices.config_names("recipe"), see="wsol list recipes")
+    file, given = read_recipe(name, choices.content("recipe", name))
+    if given:
+        key, value = next(iter(given.items()))
+        raise ConfigError(f"recipe {name}: {key} is {value!r} without source and certainty; write {{value: ...}}")
+    paper = {"paper": file.paper} if file.paper else {}
+    return {"recipe": name, "about": file.about, **paper, "certainties": CERTAINTIES, "values": [*rows_of(file)]}
+
+
+def technique(key: str) -> Facts:
+    """What a training technique does, its paper, the head that it needs, its options."""
+    from wsol.training.technique import techniques
+
+    cls = techniques[key]
+    info = cls.info
+    return {
+        "technique": key,
+        "name": info.name,
+        "paper": info.paper,
+        "year": info.year,
+        "head": info.head,
+        "description": inspect.getdoc(cls),
+        "options": [asdict(option) for option in options_of(cls)],
+    }
+
+
 SHOWN: Mapping[str, Callable[[str], Facts]] = {
     "method": method,
     "protocol": protocol,
     "metric": metric,
     "dataset": dataset,
+    "recipe": recipe,
+    "technique": technique,
 }
 
 
@@ -165,7 +199,7 @@ def _differences(first: str, second: str, *, as_json: bool) -> int:
 
 def _print(facts: Facts) -> None:
     """Plain facts a line each, paragraphs by their names, tables below."""
-    tables = {k: v for k, v in facts.items() if k in ("options", "scores", "knobs")}
+    tables = {k: v for k, v in facts.items() if k in ("options", "scores", "knobs", "values")}
     prose = {k: v for k, v in facts.items() if k in ("title", "formula", "description", "identities", "traps")}
     for key, value in facts.items():
         if key not in tables and key not in prose:

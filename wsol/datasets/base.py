@@ -34,6 +34,7 @@ class Dataset(ABC):
     """
 
     key: ClassVar[str]
+    boxless: ClassVar[bool] = False  # it has neither boxes nor masks: any other reader comes first for ``dataset=PATH``
     general: ClassVar[bool] = False  # a format for any data set: one's own reader comes first for ``dataset=PATH``
     suffix: ClassVar[str] = ""  # of a file of annotations, the option `annotations`, where a set is one such file
 

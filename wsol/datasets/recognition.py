@@ -25,10 +25,17 @@ def guesses(path: Path) -> list[Guess]:
 
     A data set's own reader comes before that of a format in which many are published (`Dataset.general`).
     """
-    if found := _at(path):
-        return found
-    inner = listing(path).folders
-    return [guess for name in inner for guess in _at(path / name)] if len(inner) <= MOST_FOLDERS else []
+    found = _at(path)
+    if _boxed(found):
+        return _boxed(found)
+    names = listing(path).folders
+    inner = [guess for name in names for guess in _at(path / name)] if len(names) <= MOST_FOLDERS else []
+    return _boxed(inner) or found or inner
+
+
+def _boxed(found: list[Guess]) -> list[Guess]:
+    """The ways that give boxes or masks: folders of images alone are read where there is no other way."""
+    return [guess for guess in found if not datasets[guess.key].boxless]
 
 
 def _at(path: Path) -> list[Guess]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ Color = tuple[float, float, float]
 IMAGENET_MEAN: Color = (0.485, 0.456, 0.406)  # of ImageNet's training set, in [0, 1]; torchvision's weights expect it
 IMAGENET_STD: Color = (0.229, 0.224, 0.225)
 RANDOM_SEED = 0  # of the weights called `random`: the same network on every run
+_seed = ContextVar("seed of random weights", default=RANDOM_SEED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +99,20 @@ def normalized(image: Any, mean: Color, std: Color) -> NDArray[np.float32]:
 
 @contextmanager
 def seeded() -> Iterator[None]:
-    """A block in which torch draws from `RANDOM_SEED`; the state outside is untouched."""
+    """A block in which torch draws from `RANDOM_SEED`, or that of `drawn_from`; the state outside is untouched."""
     with torch.random.fork_rng(devices=[]):
-        torch.random.manual_seed(RANDOM_SEED)
+        torch.random.manual_seed(_seed.get())
         yield
+
+
+@contextmanager
+def drawn_from(seed: int) -> Iterator[None]:
+    """A block in which random weights are those of another seed: where networks are trained from several."""
+    token = _seed.set(seed)
+    try:
+        yield
+    finally:
+        _seed.reset(token)
 
 
 def finish(

@@ -31,14 +31,7 @@ def options(name: str) -> tuple[str, ...]:
 
 def load(name: str, *, weights: str | None, num_classes: int | None, input_size: int | None) -> Classifier:
     """See `wsol.models.zoo.load_classifier`. `weights=DEFAULT` are timm's own; a tag in the name chooses one."""
-    try:
-        import timm
-    except ImportError as error:
-        raise ModelError(f"{name} needs timm, which is not installed: pip install 'wsol[timm]'") from error
-    architecture = name.removeprefix("timm/")
-    if not timm.is_model(architecture):
-        known = [f"timm/{n}" for n in timm.list_models()]
-        raise unknown("model", name, known, see="timm.list_models()")
+    timm, architecture = _known(name)
 
     def build(classes: int | None, *, pretrained: bool = False) -> nn.Module:
         options: dict[str, Any] = {} if classes is None else {"num_classes": classes}
@@ -70,6 +63,39 @@ def load(name: str, *, weights: str | None, num_classes: int | None, input_size:
     side = input_size or int(config.get("input_size", (3, 224, 224))[-1])
     mean, std = _color(config.get("mean"), IMAGENET_MEAN), _color(config.get("std"), IMAGENET_STD)
     return finish(name, module, source, side, mean, std)
+
+
+def trunk(name: str, *, pretrained: bool, input_size: int | None) -> nn.Module:
+    """A network of timm without its classifier, (B, 3, h, w) to features, also one that never had any.
+
+    Raises
+    ------
+    UnknownName : no such network. ModelError : timm is missing, or its weights are.
+    """
+    timm, architecture = _known(name)
+
+    def build(_: int | None, *, pretrained: bool = pretrained) -> nn.Module:
+        sized: dict[str, Any] = {} if input_size is None else {"img_size": input_size}
+        made: nn.Module = timm.create_model(architecture, pretrained=pretrained, num_classes=0, **sized)
+        return made
+
+    if pretrained:
+        return _pretrained(name, build)
+    with seeded():
+        return build(None)
+
+
+def _known(name: str) -> tuple[Any, str]:
+    """The module timm, and its own name of a network. Raises UnknownName or ModelError."""
+    try:
+        import timm
+    except ImportError as error:
+        raise ModelError(f"{name} needs timm, which is not installed: pip install 'wsol[timm]'") from error
+    architecture = name.removeprefix("timm/")
+    if not timm.is_model(architecture):
+        known = [f"timm/{n}" for n in timm.list_models()]
+        raise unknown("model", name, known, see="timm.list_models()")
+    return timm, architecture
 
 
 def _pretrained(name: str, build: Any) -> nn.Module:

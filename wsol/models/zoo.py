@@ -1,4 +1,4 @@
-"""Networks by name: a registered function (`@model`), `timm/<name>`, or a classifier of torchvision."""
+"""Networks by name: a registered function (`@model`), a trained file, `timm/<name>`, or one of torchvision."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ import torch
 from wsol.errors import ConfigError, ModelError, unknown
 from wsol.models.classifier import Classifier
 
-SOURCES = ("registered", "timm", "torchvision")  # modules beside this one; the first that knows a name loads it
+SOURCES = (
+    "registered",
+    "trained",
+    "timm",
+    "torchvision",
+)  # modules beside this one; the first that knows a name loads it
 
 
 class Source(Protocol):
@@ -82,6 +87,9 @@ def load_classifier(
         if option not in source.options(name):
             known = ["weights", "num_classes", "input_size", *source.options(name)]
             raise unknown(f"option of {name}", f"model.{option}", [f"model.{k}" for k in known], error=ConfigError)
+    trained: Any = import_module("wsol.models.trained")
+    if trained.is_of(name, weights):  # such a file says which head and options its network has
+        source, name = cast(Source, trained), trained.NAME
     made = source.load(name, weights=weights, num_classes=num_classes, input_size=input_size, **options)
     try:
         made.module.to(torch.device(device)).eval()

@@ -18,7 +18,19 @@ from wsol.settings.records import Engine, ModelSpec
 if TYPE_CHECKING:
     from wsol.methods._base import MethodInfo
 
-GROUPS = ("dataset", "model", "method", "protocol", "metric", "view", "engine", "experiment", "paths")
+GROUPS = (
+    "dataset",
+    "model",
+    "method",
+    "protocol",
+    "metric",
+    "view",
+    "engine",
+    "experiment",
+    "paths",
+    "recipe",
+    "technique",
+)
 SEVERAL = {"method": "methods", "protocol": "protocols", "metric": "metrics"}  # several in one run, by their setting
 PAPER = ("cam", "gradcam", "gradcam_pp", "smoothgradcam_pp", "scorecam", "ablationcam", "layercam")
 FURTHER_PASSES = {
@@ -132,6 +144,10 @@ def registered(group: str) -> Mapping[str, Any]:
         from wsol.views import views
 
         return views
+    if group == "technique":
+        from wsol.training.technique import techniques
+
+        return techniques
     return {}
 
 
@@ -229,6 +245,8 @@ def _options(group: str, name: str) -> dict[str, Any]:
         options = defaults(registered(group)[name])
     elif group == "view":
         options = {"name": name, **defaults(registered(group)[name]), "side": None}  # the network's own side
+    elif group == "technique":
+        options = {"name": name, **dict.fromkeys(defaults(registered(group)[name]))}  # null: what the recipe says
     else:
         options = {"protocol": name, **registered(group)[name].knobs}
     return {key: _plain(value) for key, value in options.items()}

@@ -24,6 +24,7 @@ from wsol.settings.source import address
 from wsol.settings.words import Word
 
 NAME = "config"  # conf/config.yaml
+TRAINED = ("recipe", "technique")  # groups of conf/train.yaml alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,16 @@ class Request:
     together: bool = False
 
 
-def compose_settings(overrides: Sequence[str]) -> dict[str, Any]:
-    """Overrides to plain settings, as one run has them. Raises WsolError with the nearest name for what is wrong."""
+def compose_settings(overrides: Sequence[str], config: str = NAME) -> dict[str, Any]:
+    """Overrides to plain settings, as one run has them. Raises WsolError with the nearest name for what is wrong.
+
+    Parameters
+    ----------
+    config : the file in conf/ that has the defaults.
+    """
     with hydra_app():
-        request = checked(overrides)
-        return plain(_composed(request.words))
+        request = checked(overrides, config=config)
+        return plain(_composed(request.words, config=config))
 
 
 @contextmanager
@@ -57,7 +63,7 @@ def hydra_app() -> Iterator[Any]:
         yield GlobalHydra.instance().hydra
 
 
-def checked(typed: Sequence[str], *, multirun: bool = False, lists: bool = False) -> Request:
+def checked(typed: Sequence[str], *, multirun: bool = False, lists: bool = False, config: str = NAME) -> Request:
     """Words as Hydra reads them, after every name and key is found to exist. Inside `hydra_app`. Raises WsolError.
 
     The choices are composed alone first: what they offer is what the other words may set.
@@ -75,6 +81,11 @@ def checked(typed: Sequence[str], *, multirun: bool = False, lists: bool = False
         together = any(len(words.listed(Word.of(text))) > 1 for text in typed)
         multirun = multirun or together
     words.check_needed(given)
+    for word in given:
+        if word.key in TRAINED and config == NAME:
+            raise ConfigError(
+                f"{word}: {word.key} is for wsol train, which writes weights; evaluate them with model=DIR"
+            )
     searched = [address(), *(f"file://{folder}" for folder in choices.sources().folders)]
     search = f"hydra.searchpath=[{','.join(map(words.quoted, searched))}]"
     groups, others = words.group_words(given), words.other_words(given)
@@ -85,9 +96,10 @@ def checked(typed: Sequence[str], *, multirun: bool = False, lists: bool = False
     settings = []
     for row in zip_longest(*alternatives) if alternatives else [()]:
         first = [value or values[0] for value, values in zip(row, alternatives, strict=True)]
-        settings.append(_composed([search, *first], with_hydra=True))
+        settings.append(_composed([search, *first], with_hydra=True, config=config))
         if choices.sources().folders:
-            _check_code(_composed([search, *first, *of_hydra], with_hydra=True), of_hydra)
+            whole_config = _composed([search, *first, *of_hydra], with_hydra=True, config=config)
+            _check_code(whole_config, of_hydra, config)
     multirun = multirun or any(one.hydra.mode is RunMode.MULTIRUN for one in settings)
     words.check_keys(others, [_choices(one) for one in settings])
     whole = [*groups, *(words.readable(word, multirun=multirun) for word in others)]
@@ -130,9 +142,9 @@ def explained(error: BaseException) -> WsolError:
     return ConfigError(_sentence(error))
 
 
-def _composed(overrides: Sequence[str], *, with_hydra: bool = False) -> DictConfig:
+def _composed(overrides: Sequence[str], *, with_hydra: bool = False, config: str = NAME) -> DictConfig:
     try:
-        return compose(NAME, overrides=list(overrides), return_hydra_config=with_hydra)
+        return compose(config, overrides=list(overrides), return_hydra_config=with_hydra)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError) as error:
         raise explained(error) from error
 
@@ -158,7 +170,7 @@ def _check_plugins(given: Sequence[Word]) -> None:
             raise unknown(word.key, word.value, known, see=see)
 
 
-def _check_code(composed: DictConfig, of_hydra: Sequence[str]) -> None:
+def _check_code(composed: DictConfig, of_hydra: Sequence[str], config: str = NAME) -> None:
     """Raises ConfigError where files of ``--config-dir`` set what Hydra runs as code; the command line may.
 
     What is composed must be what Hydra's own files and the words of the command line compose to.
@@ -167,7 +179,8 @@ def _check_code(composed: DictConfig, of_hydra: Sequence[str]) -> None:
     typed = {Word.of(word).key for word in of_hydra}
     chosen = [f"{group}={name}" for group, name in groups.items() if name is not None and group not in typed]
     try:
-        trusted = _composed([f"hydra.searchpath=[{words.quoted(address())}]", *chosen, *of_hydra], with_hydra=True)
+        given = [f"hydra.searchpath=[{words.quoted(address())}]", *chosen, *of_hydra]
+        trusted = _composed(given, with_hydra=True, config=config)
     except ConfigError as error:
         raise ConfigError(f"a file of --config-dir stands for one of Hydra's own ({error}); remove it there") from error
     for key, facts in RUNS_CODE.items():

@@ -32,12 +32,24 @@ def with_formats(word: Word) -> Word:
     ------
     DataError : there is no such path. ConfigError : it is of no known format, or of several; the words for each.
     """
+    if word.key == "model" and word.value:
+        return _with_file(word)
     if word.key != "dataset" or not word.value or is_hydra_s(word.value):
         return word
     inside = word.value[1:-1] if word.value.startswith("[") and word.value.endswith("]") else word.value
     texts = [inside] if _is_there(inside) else split(inside)  # a comma may be part of a path
     parts = [_choice(part.strip("'\"")) for part in texts]
     return replace(word, value=",".join(parts) if inside is word.value else f"[{','.join(parts)}]")
+
+
+def _with_file(word: Word) -> Word:
+    """``model=DIR`` and ``model=FILE`` as the choice that reads a file of `wsol train`; other words as they are."""
+    path = Path(word.value.strip("'\"")) if word.value else Path()
+    if "/" not in str(path) and path.suffix != ".safetensors" and not is_folder(path):
+        return word
+    if not path.expanduser().exists():
+        return word
+    return replace(word, value=spell("trained", options={"weights": repr(str(path.expanduser().absolute()))}))
 
 
 def _choice(text: str) -> str:

@@ -18,7 +18,7 @@ from wsol.errors import WsolError
 from wsol.grammar import parse
 from wsol.settings import choices
 
-SERVED = ("dataset", "model", "method", "protocol", "metric", "view", "engine")
+SERVED = ("dataset", "model", "method", "protocol", "metric", "view", "engine", "technique")
 
 
 class RegistrySource(ConfigSource):

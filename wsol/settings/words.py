@@ -26,7 +26,9 @@ from wsol.settings.choices import GROUPS, SEVERAL
 from wsol.settings.records import Engine, General, ModelSpec, Paths
 
 RECORDS: Mapping[str, type] = {"model": ModelSpec, "engine": Engine, "paths": Paths}
-SINGLE = tuple(group for group in GROUPS if group not in SEVERAL and group != "experiment")  # one of them in a run
+SINGLE = tuple(
+    group for group in GROUPS if group not in SEVERAL and group not in ("experiment", "recipe", "technique")
+)  # one of them in a run
 NEEDED = ("dataset", "model", "view", "engine", "paths", "seed")  # what no run can do without
 
 

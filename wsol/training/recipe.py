@@ -1,0 +1,301 @@
+"""Recipes: every value of a training with its source and how certain that is, as `conf/recipe/*.yaml` has them.
+
+A file has a value for each field of `Recipe` that differs from its default, and cases: values for one network, one
+technique or both. What a user gives (``recipe.lr=0.01``) comes before a case, a case before the file's own values.
+Imports no torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+from wsol.errors import ConfigError, quoted, unknown
+from wsol.options import (
+    MISSING_VALUE,
+    Batch,
+    Count,
+    NotNegative,
+    Positive,
+    Range,
+    Share,
+    ShareBelowOne,
+    Side,
+    build,
+    fit,
+    option,
+)
+
+Certainty = Literal["several sources", "one source", "contradictory", "probable", "own choice", "none"]
+CERTAINTIES: tuple[str, ...] = get_args(Certainty)
+GIVEN = "given"  # the source of what a user gave
+FOREIGN = ("technique", "model", "dataset")  # cases and values may set options of these, as technique.drop
+PROSE = ("name", "about", "paper", "cases", "search")
+CASE = ("model", "technique")  # what a case may depend on
+NEW = "new"  # among parameters: those that start from no trained weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a training needs to know beside data, network and technique."""
+
+    technique: str = option("cam", help="the technique where none is given, see wsol list techniques")
+    first: str | None = option(None, help="a recipe that is trained before; this one starts from its weights")
+    start: str | None = option(
+        None, help="NAME or NAME@WEIGHTS: the network whose trained layers are taken where model.weights gives no file"
+    )
+    new_head: Literal["none", "linear", "pooled", "tokens"] = option(
+        "linear",
+        help="none: the network as it is; linear: its own last layer for the classes of the data; pooled: average "
+        "pooling and one linear layer instead of all behind `head_layer`; tokens: two layers on the patch tokens",
+    )
+    head_layer: str = option("last", help="new_head=pooled: the last layer that is kept")
+    head_width: Count = option(256, help="new_head=tokens: channels between the two layers")
+    train_only: tuple[str, ...] | None = option(
+        None, help="train only parameters whose name has one of these parts (new: those without a start); null for all"
+    )
+    epochs: Count = option(help="passes over the training images")
+    batch: Batch = option(help="images per step, over all devices together")
+    optimizer: Literal["sgd", "adamw"] = option("sgd", help="sgd or adamw, as torch has them")
+    lr: Positive = option(help="learning rate of the slower group of parameters, at its highest")
+    momentum: ShareBelowOne = option(0.9, help="of sgd")
+    nesterov: bool = option(True, help="of sgd")
+    weight_decay: NotNegative = option(0.0, help="of every parameter")
+    fast: tuple[str, ...] = option(
+        (), help="parameters whose name has one of these parts (new: those without a start) learn fast_factor times lr"
+    )
+    slow: tuple[str, ...] = option((), help="instead of fast: all parameters but these learn fast_factor times lr")
+    fast_factor: Positive = option(10.0, help="see fast and slow")
+    schedule: Literal["constant", "steps", "cosine", "onecycle"] = option(
+        "constant", help="of the learning rate; steps: times decay before each epoch of decay_at"
+    )
+    decay_at: tuple[Count, ...] = option((), help="schedule=steps: the epochs, counted from 1")
+    decay: Positive = option(0.1, help="schedule=steps: the factor")
+    warmup: NotNegative = option(0.0, help="epochs of linear increase from 0, of cosine and onecycle")
+    clip: Positive | None = option(None, help="largest norm of all gradients together; null for no limit")
+    resize: Side | None = option(help="side of the square that images are squashed to first; null to leave them")
+    crop: Side = option(help="side of the network's input, cut out at random")
+    crop_rule: Literal["random", "random_resized"] = option(
+        "random", help="random: a square of that side; random_resized: one of 8 to 100 % of the area, resized"
+    )
+    padding: Annotated[int, Range(0, 256)] = option(0, help="pixels of black around an image before it is cropped")
+    flip: Share = option(0.5, help="share of images that are mirrored")
+    mixed: bool = option(False, help="bfloat16 by autocast on CUDA")
+    check: Literal["val", "held_out", "none"] = option(
+        "val", help="images whose accuracy is logged: the data set's val split, a share of the train split, none"
+    )
+    held_out: Share = option(0.1, help="check=held_out: the share of each class that is not trained on")
+    check_every: Count = option(1, help="epochs between two checks")
+    keep: Literal["last", "best"] = option(
+        "last", help="weights that are written: those of the last epoch, or of the highest accuracy (the first of ties)"
+    )
+    cache: bool = option(False, help="keep the resized images in memory")
+    save_minutes: NotNegative = option(10.0, help="minutes between two checkpoints; one is at each end of an epoch")
+    trials: Count = option(30, help="wsol tune: trials of the random search")
+
+    def __post_init__(self) -> None:
+        if self.fast and self.slow:
+            raise ConfigError("recipe.fast and recipe.slow divide the parameters in two ways; give one of them")
+        if self.keep == "best" and self.check == "none":
+            raise ConfigError("recipe.keep=best needs an accuracy to go by; give recipe.check=val or held_out")
+        if self.crop_rule == "random" and self.resize is not None and self.resize + 2 * self.padding < self.crop:
+            raise ConfigError(
+                f"recipe.crop={self.crop} is more than recipe.resize={self.resize} with padding; give at most that"
+            )
+        if self.crop_rule == "random" and self.resize is None:
+            raise ConfigError("recipe.resize=null needs recipe.crop_rule=random_resized: images have any size")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value of a recipe, where it is from, and how certain that is; `value` is None where nobody says it."""
+
+    value: Any
+    source: str
+    certainty: Certainty
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Values for some networks, some techniques, or both; empty is all of them."""
+
+    model: tuple[str, ...]
+    technique: tuple[str, ...]
+    values: Mapping[str, Value]
+
+    def holds(self, model: str, technique: str) -> bool:
+        """Whether the case is about this network and technique."""
+        return (not self.model or model in self.model) and (not self.technique or technique in self.technique)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The range of one value in a random search.
+
+    Attributes
+    ----------
+    low, high : ends of a uniform distribution, or with `log` of one that is uniform in the logarithm; `low` may be the
+        name of a value that is drawn before. whole : draw whole numbers.
+    choices : instead of a range, values with equal chances.
+    technique : the technique it is for; "" for all.
+    """
+
+    name: str
+    low: float | str
+    high: float
+    log: bool
+    whole: bool
+    choices: tuple[Any, ...]
+    technique: str
+    source: str
+    certainty: Certainty
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeFile:
+    """A recipe as its file has it."""
+
+    name: str
+    about: str
+    paper: str
+    values: Mapping[str, Value]
+    cases: tuple[Case, ...]
+    search: tuple[Search, ...]
+
+    def chosen(self, model: str, technique: str) -> dict[str, Value]:
+        """Its values for a network and a technique; `model` and `technique` are keys, without options."""
+        values = dict(self.values)
+        for case in self.cases:
+            if case.holds(model, technique):
+                values |= case.values
+        return values
+
+
+def read_recipe(name: str, node: Mapping[str, Any]) -> tuple[RecipeFile, dict[str, Any]]:
+    """A recipe of what Hydra composed from its file, and the plain values a user gave in place of the file's.
+
+    Raises
+    ------
+    ConfigError : an entry that is no field, without value, source and certainty, or of a value that doesn't fit.
+    """
+    given = {key: value for key, value in node.items() if key not in PROSE and not _is_record(value)}
+    values = {key: _value(key, value, name) for key, value in node.items() if key not in PROSE and key not in given}
+    for key, value in given.items():
+        _check(key, value, f"recipe.{key}")
+    cases = tuple(_case(case, name) for case in node.get("cases") or ())
+    search = tuple(_search(one, name) for one in node.get("search") or ())
+    about, paper = str(node.get("about") or ""), str(node.get("paper") or "")
+    return RecipeFile(name, about, paper, values, cases, search), given
+
+
+def settle(
+    file: RecipeFile, given: Mapping[str, Any], *, model: str, technique: str
+) -> tuple[Recipe, dict[str, Value], dict[str, Any]]:
+    """The recipe for a network and a technique; what is known of each of its values; options it sets for others.
+
+    Others are ``technique.drop``, ``model.grid``, ``dataset.n``.
+
+    Raises
+    ------
+    ConfigError : a value that must be there, which nobody says.
+    """
+    facts = file.chosen(model, technique) | {key: Value(value, GIVEN, "own choice") for key, value in given.items()}
+    own = {key: fact.value for key, fact in facts.items() if "." not in key}
+    for key, fact in facts.items():
+        if fact.certainty == "none" and fact.value is None:
+            where = key if "." in key else f"recipe.{key}"
+            raise ConfigError(
+                f"recipe {file.name} has no {key} for technique={technique} on {model}: {fact.source}; give {where}=..."
+            )
+    others = {key: fact.value for key, fact in facts.items() if "." in key}
+    return build(Recipe, own, where="recipe"), facts, others
+
+
+def rows_of(file: RecipeFile) -> Iterator[dict[str, Any]]:
+    """A line for each value, its cases and its search, for `wsol show recipe`."""
+    for case in (Case((), (), file.values), *file.cases):
+        whose = " ".join(f"{key}={','.join(names)}" for key in CASE if (names := getattr(case, key)))
+        for key, one in case.values.items():
+            value = "(must be given)" if one.certainty == "none" and one.value is None else one.value
+            yield {"for": whose, "name": key, "value": value, "certainty": one.certainty, "source": one.source}
+    for search in file.search:
+        span = list(search.choices) or f"{search.low} to {search.high}{', logarithmic' if search.log else ''}"
+        whose = f"technique={search.technique}" if search.technique else ""
+        line = {"for": f"search {whose}".strip(), "name": search.name, "value": span}
+        yield {**line, "certainty": search.certainty, "source": search.source}
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, Mapping) and "value" in value
+
+
+def _value(key: str, node: Mapping[str, Any], name: str) -> Value:
+    where = f"recipe {name}, {key}"
+    _check_parts(node, ("value", "source", "certainty"), where)
+    if node["certainty"] not in CERTAINTIES:
+        raise unknown(f"certainty in {where}", str(node["certainty"]), CERTAINTIES, error=ConfigError)
+    if not (node["certainty"] == "none" and node["value"] is None):
+        _check(key, node["value"], where)
+    return Value(node["value"], str(node["source"]), node["certainty"])
+
+
+def _check(key: str, value: Any, where: str) -> None:
+    """Raises ConfigError for a name that is no field, or a value that doesn't fit it."""
+    if "." in key:
+        if key.partition(".")[0] not in FOREIGN:
+            raise ConfigError(f"{where}: a recipe may set options of {', '.join(FOREIGN)}, not {key}")
+        return
+    names = [field.name for field in dataclasses.fields(Recipe)]
+    if key not in names:
+        raise unknown("value of a recipe", f"recipe.{key}", [f"recipe.{one}" for one in names], error=ConfigError)
+    if value != MISSING_VALUE:
+        fit(value, _HINTS[key], where=where)
+
+
+def _case(node: Mapping[str, Any], name: str) -> Case:
+    when = node.get("when") or {}
+    for key in when:
+        if key not in CASE:
+            raise unknown(f"condition in recipe {name}", str(key), CASE, error=ConfigError)
+    values = {key: _value(key, value, name) for key, value in node.items() if key != "when"}
+    model, technique = (_names(when.get(key)) for key in CASE)
+    return Case(model, technique, values)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    return () if value is None else (value,) if isinstance(value, str) else tuple(map(str, value))
+
+
+def _search(node: Mapping[str, Any], name: str) -> Search:
+    where = f"recipe {name}, search"
+    parts = ("choices",) if "choices" in node else ("low", "high")
+    _check_parts(node, ("name", *parts, "source", "certainty"), where)
+    key = str(node["name"])
+    _check(key, MISSING_VALUE, f"{where}: {key}")
+    low, high, log = node.get("low", 0.0), float(node.get("high", 0.0)), node.get("scale", "linear") == "log"
+    if "choices" not in node and not isinstance(low, str) and (low >= high or (log and low <= 0)):
+        raise ConfigError(f"{where}: {key}: {low} to {high} is no range{' of a logarithm' if log else ''}")
+    return Search(
+        name=key,
+        low=low if isinstance(low, str) else float(low),
+        high=high,
+        log=log,
+        whole=bool(node.get("whole", False)),
+        choices=tuple(node.get("choices", ())),
+        technique=str(node.get("technique", "")),
+        source=str(node["source"]),
+        certainty=node["certainty"],
+    )
+
+
+def _check_parts(node: Any, parts: Sequence[str], where: str) -> None:
+    if not isinstance(node, Mapping):
+        raise ConfigError(f"{where} is {quoted(node)}; write {{{', '.join(f'{part}: ...' for part in parts)}}}")
+    missing = [part for part in parts if part not in node]
+    if missing:
+        raise ConfigError(f"{where} has no {missing[0]}; a value needs {', '.join(parts)}")
+
+
+_HINTS: dict[str, Any] = get_type_hints(Recipe, include_extras=True)
