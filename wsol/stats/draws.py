@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,14 +49,15 @@ INTERVALS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Draws:
     """One statistic of one variant, on the sample and on each resample.
 
     Attributes
     ----------
     value : the statistic on the sample, a fraction.
-    replicates : (b,) the statistic on each resample, thresholds chosen again.
+    again : (b,) the statistic on each resample, thresholds chosen again; None for the mean of `influence`, whose
+        `replicates` are computed when they are asked for.
     influence : (n,) what each image adds, mean = value: its hit at the chosen threshold, its score; None for a pooled
         statistic, of which no image owns a part.
     resamples : which images the replicates hold; differences need the same in both variants.
@@ -69,7 +71,7 @@ class Draws:
     """
 
     value: float
-    replicates: NDArray[np.float64]
+    again: NDArray[np.float64] | None
     influence: NDArray[np.float64] | None
     resamples: Resamples
     contact: NDArray[np.float64] | None = None
@@ -78,6 +80,14 @@ class Draws:
     tau: tuple[float, ...] = ()
     scores: NDArray[np.float64] | None = None
     part: NDArray[np.bool_] | None = None
+
+    @cached_property
+    def replicates(self) -> NDArray[np.float64]:
+        """(b,) the statistic on each resample."""
+        if self.again is not None:
+            return self.again
+        assert self.influence is not None
+        return self.resamples.means(self.influence)
 
     @property
     def n(self) -> int:
@@ -176,11 +186,14 @@ def average(draws: Sequence[Draws]) -> Draws:
         raise ConfigError("only statistics of the same images and resamples can be averaged; use one seed for all")
     influences = [one.influence for one in draws if one.influence is not None]
     scores = [one.scores for one in draws if one.scores is not None]
-    contacts = [np.full(len(first.replicates), one.value) if one.contact is None else one.contact for one in draws]
+    linear = all(one.again is None for one in draws)
+    contacts = [
+        np.full(first.resamples.n_resamples, one.value) if one.contact is None else one.contact for one in draws
+    ]
     return replace(
         first,
         value=float(np.mean([one.value for one in draws])),
-        replicates=np.mean([one.replicates for one in draws], axis=0),
+        again=None if linear else np.mean([one.replicates for one in draws], axis=0),
         influence=np.mean(influences, axis=0) if len(influences) == len(draws) else None,
         contact=np.mean(contacts, axis=0) if any(one.contact is not None for one in draws) else None,
         bounded=all(one.bounded for one in draws),
