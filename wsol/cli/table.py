@@ -73,6 +73,7 @@ def main(words: Sequence[str]) -> int:
         n_resamples=chosen.resamples,
         by_class=chosen.by_class,
         skip_failed=chosen.skip_failed,
+        main=not (chosen.all or chosen.metric or chosen.sort or chosen.style in ("json", "csv")),
         of=folders[0],
     )
     summaries = [
@@ -100,6 +101,7 @@ def settings_of(
     n_resamples: int,
     by_class: bool = False,
     skip_failed: bool = False,
+    main: bool = False,
     of: RunFolder | None = None,
 ) -> Settings:
     """``oracle,split-half,val:RUN`` as settings of a summary; ``val`` alone is the run like `of` on the val split."""
@@ -120,6 +122,7 @@ def settings_of(
         n_resamples=n_resamples,
         by_class=by_class,
         skip_failed=skip_failed,
+        main=main,
     )
 
 

@@ -102,14 +102,24 @@ class Line:
         self.sample = average.shares(hits, bits)[places]
         self._classes = self._of_classes() if average.codes is not None and not average.whole else None
 
-    def shares(self, first: Floats, drawn: Floats, weights: Floats) -> NDArray[np.float64]:
-        """(k, b) shares under (n, b) `weights`, of which `first` is ``base @ weights`` and `drawn` the weight of all."""
-        sums = first + np.cumsum(self.steps @ weights, axis=0)  # float32 is exact for counts: whole numbers below 2^24
+    def sums(self, first: Floats, weights: Floats) -> Floats:
+        """(k, b) sums over hits under (n, b) `weights`, of which `first` is ``base @ weights``.
+
+        They are in the order of the shares in each replicate. float32 is exact for counts: whole numbers below 2^24.
+        """
+        sums = self.steps @ weights
+        sums[0] += first  # a running sum from here on
+        np.cumsum(sums, axis=0, out=sums)
         if self._classes is not None:
             of_class, due, per_class = self._classes
             sums = of_class.sum(1)[:, None] + sums - (of_class / due) @ (per_class @ weights)
-            return np.asarray(sums.round(DIGITS), np.float64)
-        shares = np.where(drawn > 0, sums / np.where(drawn > 0, drawn, 1).astype(np.float64), self.sample[:, None])
+        return sums if self.average.codes is None else sums.round(DIGITS)
+
+    def shares(self, sums: Floats, drawn: Floats, places: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(..., b) shares from `sums` at thresholds `places`, which broadcast; `drawn` is the weight of all counted."""
+        if self._classes is not None:
+            return np.asarray(sums, np.float64)
+        shares = np.where(drawn > 0, sums / np.where(drawn > 0, drawn, 1).astype(np.float64), self.sample[places])
         return shares if self.average.codes is None else shares.round(DIGITS)
 
     def _of_classes(self) -> tuple[NDArray[np.float64], NDArray[np.float64], csr_array]:

@@ -10,7 +10,7 @@ thresholds the matrix product of hits and weights. Three things keep it small:
   Thresholds for which this times all thresholds and replicates is below MISSED are left out: that any of them would
   have been chosen in any replicate has a probability below 1e-9. (Where classes are drawn, or averaged over, draws
   are not of single hits, and all thresholds stay.)
-* **Hits are flips.** From one threshold to the next few images change, so hits(t) W is a running sum of sparse products.
+* **Hits are flips.** From one threshold to the next few images change: accuracies are a running sum of sparse products.
 * **All variants share the weights**, which are drawn in blocks of replicates: memory is bounded, and paired differences
   of replicates come for free.
 
@@ -19,7 +19,7 @@ thresholds the matrix product of hits and weights. Three things keep it small:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -109,13 +109,13 @@ def draw_best(
     return found
 
 
-def draw_best_of(searches: Sequence[Search]) -> list[dict[str, Draws]]:
-    """For each search, draws by name: ``maxboxacc`` and one for each mask; all with the same resamples share weights."""
+def draw_best_of(searches: Iterable[Search]) -> list[dict[str, Draws]]:
+    """For each search, draws by name: ``maxboxacc`` and one for each mask. Those on the same images share weights."""
     chosen = [_Chosen(search) for search in searches]
     for group in _alike(chosen):
         stack = np.concatenate([one.bases for one in group])
         ends = np.cumsum([0, *(len(one.bases) for one in group)])
-        for weights in group[0].search.resamples.columns():
+        for weights in group[0].resamples.columns():
             block = weights.astype(stack.dtype, copy=False)
             sums = stack @ block
             for one, (start, stop) in zip(group, pairwise(ends), strict=True):
@@ -151,8 +151,8 @@ class _Chosen:
     """
 
     def __init__(self, search: Search) -> None:
-        self.search, hits = search, search.hits
-        everyone = np.ones(hits.n, bool)
+        hits, everyone = search.hits, np.ones(search.hits.n, bool)
+        self.resamples, self.part, self.labels = search.resamples, search.part, search.labels
         self.keep = everyone if search.part is None else search.part
         choosing = Average.of(search.labels, everyone, search.resamples)
         self.counted = choosing if search.part is None else Average.of(search.labels, self.keep, search.resamples)
@@ -166,20 +166,19 @@ class _Chosen:
             open_ = can_win(hits, self.first, search.resamples.n_resamples)
             open_[contact] = True
         thresholds = np.flatnonzero(open_)
-        self.tau = hits.grid[self.first]
+        self.tau = float(hits.grid[self.first])
         self.contact = np.searchsorted(thresholds, contact)
         self.place = int(np.searchsorted(thresholds, self.first))
         self.best = best[thresholds][self.contact]
-        self.rules = {ALL: hits, **dict.fromkeys(search.masks, search.masked or hits)}
-        self.bits = {name: None if name == ALL else np.asarray(search.masks[name], bool) for name in self.rules}
         grid = hits.grid[thresholds]
         self.choosing = Line(hits, grid, choosing)
-        self.lines = {
-            name: self.choosing
-            if name == ALL and search.part is None
-            else Line(rule, grid, self.counted, self.bits[name])
-            for name, rule in self.rules.items()
-        }
+        self.lines = {ALL: self.choosing if search.part is None else Line(hits, grid, self.counted)}
+        self.scores = {ALL: hits.column(self.first)[self.keep]}
+        masked = search.masked or hits
+        for name, mask in search.masks.items():
+            bits = np.asarray(mask, bool)
+            self.lines[name] = Line(masked, grid, self.counted, bits)
+            self.scores[name] = (masked.at(self.tau) & bits)[self.keep]
         distinct = list(dict.fromkeys([self.choosing, *self.lines.values()]))
         self.rows = {line: 2 * n for n, line in enumerate(distinct)}
         self.bases = np.stack([vector for line in distinct for vector in (line.average.values, line.base)])
@@ -189,38 +188,35 @@ class _Chosen:
     def add(self, sums: Floats, weights: Floats) -> None:
         """Take one block: (r, b) products of `bases` and (n, b) weights."""
 
-        def shares(line: Line) -> NDArray[np.float64]:
-            drawn, first = sums[self.rows[line]], sums[self.rows[line] + 1]
-            return line.shares(first, drawn, weights)
+        replicate = np.arange(weights.shape[1])
+        every = {line: line.sums(sums[row + 1], weights) for line, row in self.rows.items()}
 
-        line, every = np.arange(weights.shape[1]), shares(self.choosing)
-        pick = every.argmax(0)
-        near = pick
+        def shares(line: Line, places: NDArray[np.int64]) -> NDArray[np.float64]:
+            return line.shares(every[line][places, replicate], sums[self.rows[line]], places)
+
+        pick = near = every[self.choosing].argmax(0)
         if len(self.contact):
-            near = self.contact[(every[self.contact] - self.best[:, None]).argmax(0)]
+            gains = shares(self.choosing, self.contact[:, None]) - self.best[:, None]
+            near = self.contact[gains.argmax(0)]
         for name, counted in self.lines.items():
-            share = every if counted is self.choosing else shares(counted)
-            self.again[name].append(share[pick, line])
-            value = counted.sample[self.place]
-            self.curse[name].append(value + share[near, line] - counted.sample[near])
+            self.again[name].append(shares(counted, pick))
+            self.curse[name].append(counted.sample[self.place] + shares(counted, near) - counted.sample[near])
 
     def draws(self) -> dict[str, Draws]:
         """The draws, after the last block."""
-        found, part = {}, self.search.part
+        found = {}
         for name, line in self.lines.items():
-            rule, bits = self.rules[name], self.bits[name]
-            hit = rule.at(float(self.tau)) if bits is None else rule.at(float(self.tau)) & bits
-            scores = hit[self.keep].astype(np.float64)
+            scores = self.scores[name].astype(np.float64)
             found[name] = Draws(
                 float(line.sample[self.place]),
                 np.concatenate(self.again[name]),
                 self.counted.influence(scores, self.keep),
-                self.search.resamples,
-                np.concatenate(self.curse[name]) if part is None else None,
+                self.resamples,
+                np.concatenate(self.curse[name]) if self.part is None else None,
                 bounded=True,
-                tau=(float(self.tau),),
-                scores=None if self.search.labels is None else scores,
-                part=part,
+                tau=(self.tau,),
+                scores=None if self.labels is None else scores,
+                part=self.part,
             )
         return found
 
@@ -231,7 +227,7 @@ def _alike(chosen: Sequence[_Chosen]) -> Iterator[list[_Chosen]]:
     for one in chosen:
         for group in groups:
             head = group[0]
-            if head.bases.dtype == one.bases.dtype and head.search.resamples.same_as(one.search.resamples):
+            if head.bases.dtype == one.bases.dtype and head.resamples.same_as(one.resamples):
                 group.append(one)
                 break
         else:
@@ -239,7 +235,7 @@ def _alike(chosen: Sequence[_Chosen]) -> Iterator[list[_Chosen]]:
     for group in groups:
         batch: list[_Chosen] = []
         for one in group:
-            if batch and sum(len(b.bases) for b in [*batch, one]) * one.search.hits.n > STACKED:
+            if batch and sum(len(b.bases) for b in [*batch, one]) * one.resamples.n > STACKED:
                 yield batch
                 batch = []
             batch.append(one)

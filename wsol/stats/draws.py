@@ -89,6 +89,14 @@ class Draws:
         assert self.influence is not None
         return self.resamples.means(self.influence)
 
+    @cached_property
+    def hits(self) -> NDArray[np.bool_] | None:
+        """(n,) bits of independent images whose share it is, at a threshold that was not chosen on them; else None."""
+        plain = self.bounded and not self.rechosen and self.scores is None and self.clusters is None
+        if not plain or self.n < 2 or self.influence is None or not np.isin(self.influence, (0, 1)).all():
+            return None
+        return self.influence > 0
+
     @property
     def n(self) -> int:
         """Number of images."""

@@ -40,12 +40,11 @@ class Hits:
     @classmethod
     def from_matrix(cls, matrix: NDArray[np.bool_]) -> Hits:
         """Hits of n images at integer thresholds 0..g-1 from an (n, g) matrix."""
-        n, width = matrix.shape
-        return cls.from_packed(np.packbits(matrix, axis=1), 0, width)
+        return cls.from_packed(np.packbits(matrix, axis=1), 0, matrix.shape[1])
 
     @classmethod
     def from_packed(cls, packed: NDArray[np.uint8], start: int, width: int) -> Hits:
-        """Hits at integer thresholds 0..width-1 from the bits `start` to `start + width` of (n, bytes); first bit highest."""
+        """Hits at thresholds 0..width-1 from the bits `start` to `start + width` of (n, bytes), first bit highest."""
         first, last = start // 8, (start + width + 7) // 8
         rows = np.ascontiguousarray(packed[:, first:last])
         skip = start - 8 * first

@@ -7,7 +7,7 @@ turns +-0.62 points into +-0.28 (handbook: field 6; Miller 2024, sec. 4.2).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,54 +54,93 @@ def difference(a: Draws, b: Draws, *, level: float = LEVEL) -> Difference:
     differences at the chosen thresholds. The replicates alone reject true ties too often (up to 10 % at the 5 % level)
     when one variant has a sharp best threshold and the other a broad one; the bias of the maxima is subtracted for the
     same reason. p comes from Student's t, since counting replicates can't reach the small p a long table needs.
+
+    Where too few images of two means differ, or too unlike, interval and p come from the bounds of the numbers. Without
+    bounds there is no interval, and p is that of the exact sign test where it is larger.
     """
-    if not a.resamples.same_as(b.resamples):
-        raise ConfigError("a paired difference needs the same images and resamples on both sides; use one seed for all")
-    if _are_hits(a) and _are_hits(b):
+    pair = _Pair.of(a, b)
+    if isinstance(pair, McNemar):
         assert a.influence is not None
         assert b.influence is not None
         return paired_hits(a.influence, b.influence, level=level)
-    value = a.value - b.value
-    again = a.replicates - b.replicates
-    errors = [spread(again)]
-    if a.influence is None or b.influence is None:
-        errors[0] *= float(np.sqrt(a.units / max(a.units - 1, 1)))
     better = worse = 0
-    if a.influence is not None and b.influence is not None:
-        apart = a.influence - b.influence
-        counted = apart if a.scores is None or b.scores is None else a.scores - b.scores
+    if pair.apart is not None:
+        counted = pair.apart if a.scores is None or b.scores is None else a.scores - b.scores
         better, worse = int((counted > 0).sum()), int((counted < 0).sum())
-        errors.append(_smoothed_error(apart, a.clusters))
-    error = max((one for one in errors if not np.isnan(one)), default=float("nan"))
-    if a.units < 2:
-        error = float("nan")  # all replicates are the one image or class there is: they agree, and tell nothing
-    chosen = a.contact is not None or b.contact is not None  # the best of several; a part's threshold is not its best
-    centre = value - (float(again.mean()) - value) if chosen and error > 0 else value
-    df = max(a.units - 1, 1)
-    half = t_quantile(level, df) * error
-    p = _p_value(centre, error, df)
-    whole = Difference(value, min(centre - half, value), max(centre + half, value), p, a.n, better, worse, level)
-    return _of_skewed(whole, a, b) if a.plain and b.plain and a.units > 1 else whole
+    low, high = pair.interval(level)
+    return Difference(pair.value, low, high, pair.p, a.n, better, worse, level)
 
 
-def _of_skewed(found: Difference, a: Draws, b: Draws) -> Difference:
-    """The difference of two means, where too few images differ, or too unlike, for Student's test.
+def p_value(a: Draws, b: Draws) -> float:
+    """The p value of `difference`, alone: a table tests every pair of its rows, and prints no interval of most."""
+    return _Pair.of(a, b).p
 
-    Interval and p come from the bounds of the numbers. Without bounds there is no interval, and p is that of the exact
-    sign test where it is larger.
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Two statistics side by side.
+
+    Attributes
+    ----------
+    value, centre, error, df : their difference, the same without the bias of maxima, and Student's.
+    apart : (n,) difference of each image; None for pooled numbers.
+    reach : where too few images differ for Student's test, the largest difference there can be, nan without bounds.
     """
-    assert a.influence is not None
-    assert b.influence is not None
-    apart = a.influence - b.influence
-    if a.clusters is not None or not apart.any() or not is_skewed(apart):
-        return found
-    if a.bounds is None or a.bounds != b.bounds:
-        signs = mcnemar(apart > 0, apart < 0)
-        return replace(found, low=float("nan"), high=float("nan"), p=max(found.p, signs.p))
-    reach = a.bounds[1] - a.bounds[0]
-    low, high = bounded_mean(apart, -reach, reach, level=found.level)
-    p = zero_mean_p(apart, -reach, reach)
-    return replace(found, low=min(low, found.value), high=max(high, found.value), p=p)
+
+    value: float
+    centre: float
+    error: float
+    df: int
+    apart: NDArray[np.float64] | None
+    reach: float | None = None
+
+    @classmethod
+    def of(cls, a: Draws, b: Draws) -> _Pair | McNemar:
+        """McNemar's test where it is of plain hits on both sides."""
+        if not a.resamples.same_as(b.resamples):
+            raise ConfigError(
+                "a paired difference needs the same images and resamples on both sides; use one seed for all"
+            )
+        if a.hits is not None and b.hits is not None:
+            return mcnemar(a.hits, b.hits)
+        value = a.value - b.value
+        again = a.replicates - b.replicates
+        errors, apart, reach = [spread(again)], None, None
+        if a.influence is None or b.influence is None:
+            errors[0] *= float(np.sqrt(a.units / max(a.units - 1, 1)))
+        else:
+            apart = a.influence - b.influence
+            errors.append(_smoothed_error(apart, a.clusters))
+        error = max((one for one in errors if not np.isnan(one)), default=float("nan"))
+        if a.units < 2:
+            error = float("nan")  # all replicates are the one image or class there is: they agree, and tell nothing
+        chosen = a.contact is not None or b.contact is not None  # the best of several; a part's threshold is not
+        centre = value - (float(again.mean()) - value) if chosen and error > 0 else value
+        means = a.plain and b.plain and a.units > 1 and a.clusters is None
+        if means and apart is not None and apart.any() and is_skewed(apart):
+            reach = float("nan") if a.bounds is None or a.bounds != b.bounds else a.bounds[1] - a.bounds[0]
+        return cls(value, centre, error, max(a.units - 1, 1), apart, reach)
+
+    @property
+    def p(self) -> float:
+        p = _p_value(self.centre, self.error, self.df)
+        if self.reach is None:
+            return p
+        assert self.apart is not None
+        if np.isnan(self.reach):
+            return max(p, mcnemar(self.apart > 0, self.apart < 0).p)
+        return zero_mean_p(self.apart, -self.reach, self.reach)
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Both ends; the value is never outside."""
+        half = t_quantile(level, self.df) * self.error
+        low, high = self.centre - half, self.centre + half
+        if self.reach is not None:
+            assert self.apart is not None
+            if np.isnan(self.reach):
+                return float("nan"), float("nan")
+            low, high = bounded_mean(self.apart, -self.reach, self.reach, level=level)
+        return min(low, self.value), max(high, self.value)
 
 
 def paired_mean(a: ArrayLike, b: ArrayLike, *, clusters: ArrayLike | None = None, level: float = LEVEL) -> Difference:
@@ -181,12 +220,6 @@ def _smoothed_error(apart: NDArray[np.float64], clusters: ArrayLike | None) -> f
     if not len(differing) or clusters is not None:
         return plain
     return float(np.hypot(0.0 if np.isnan(plain) else plain, np.sqrt(2 * np.mean(differing**2)) / len(apart)))
-
-
-def _are_hits(draws: Draws) -> bool:
-    """Whether it is the share of bits of independent images, at a threshold that was not chosen on them."""
-    plain = draws.bounded and not draws.rechosen and draws.scores is None and draws.clusters is None
-    return plain and draws.n > 1 and draws.influence is not None and bool(np.isin(draws.influence, (0, 1)).all())
 
 
 def _p_value(value: float, error: float, df: int) -> float:

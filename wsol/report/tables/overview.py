@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from wsol.errors import ConfigError
@@ -52,7 +52,8 @@ def overview(
     best_by = headline(keys, lines, choice.sort)
     blocks = [ordered(block, best_by, choice) for block in _blocks(lines, beside)]
     rows = [line for block in blocks for line in block]
-    ranks = places(rows, best_by) if best_by else {}
+    marked = {key: places(rows, key) for key in dict.fromkeys([*keys, *([best_by] if best_by else [])])}
+    ranks = marked[best_by] if best_by else {}
     bases = baselines(blocks, choice.baseline) if choice.baseline else []
     sizes = [{row.cells[key].n for row in rows if key in row.cells} for key in keys]
     varying = any(len(found) > 1 for found in sizes)
@@ -72,7 +73,7 @@ def overview(
     ]
     of_numbers = number_columns(keys, lines, measures, best_by)
     columns += of_numbers
-    for place, column in enumerate(zip(*(number_entries(rows, key, bases) for key in keys), strict=True)):
+    for place, column in enumerate(zip(*(number_entries(rows, key, bases, marked[key]) for key in keys), strict=True)):
         row = rows[place]
         if row.same_as:
             twin = twin_name(row, lines, options if names else None)
@@ -102,7 +103,8 @@ def overview(
             [
                 (f"{column.label} {column.group}".strip(), rows, key)
                 for key, column in zip(keys, of_numbers, strict=True)
-            ]
+            ],
+            marked,
         )
     )
     if bases:
@@ -162,12 +164,17 @@ def twins_note(rows: Iterable[Line]) -> list[str]:
     ]
 
 
-def unmarked_notes(columns: Iterable[tuple[str, Sequence[Line], Key]]) -> list[str]:
-    """Why columns of (title, lines, key) have no marks, and which of them compare only some of their lines."""
+def unmarked_notes(
+    columns: Iterable[tuple[str, Sequence[Line], Key]], marked: Mapping[Key, Mapping[int, Place]] | None = None
+) -> list[str]:
+    """Why columns of (title, lines, key) have no marks, and which of them compare only some of their lines.
+
+    `marked` has the places of all lines by column, where they are known; they take longest.
+    """
     plain, equal, apart = list[str](), list[str](), list[str]()
     for name, rows, key in columns:
         taking = [row for row in rows if key in row.cells and not row.same_as and row.cells[key].draws is not None]
-        found = places(rows, key)
+        found = places(rows, key) if marked is None else marked[key]
         if len(taking) < 2:
             continue
         if cell_at(taking, key).higher_is_better is None:
@@ -199,9 +206,11 @@ def twin_name(row: Line, lines: Iterable[Line], options: dict[str, str] | None =
     return _name(twin, options if options is not None else {})
 
 
-def number_entries(rows: Sequence[Line], key: Key, bases: Sequence[Line] = ()) -> list[Entry]:
-    """The entries of one column: numbers with marks, or differences to the baseline."""
-    marks = places(rows, key)
+def number_entries(
+    rows: Sequence[Line], key: Key, bases: Sequence[Line] = (), marks: Mapping[int, Place] | None = None
+) -> list[Entry]:
+    """The entries of one column: numbers with marks, or differences to the baseline; `marks` are their places."""
+    marks = places(rows, key) if marks is None else marks
     beyond = against(rows, key, bases) if bases else {}
     style = Style.of(row.cells[key] for row in rows if key in row.cells)
     signed = Style.of((cell for cell, _ in beyond.values()), signed=True)
