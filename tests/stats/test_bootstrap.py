@@ -194,7 +194,8 @@ def test_clusters_of_one_image_give_the_contact_set_of_images() -> None:
     column = hits.column(int(share.argmax()))
     plans = Resamples(120), Resamples.of(np.arange(120))
     every = np.ones(120, bool)
-    alone, as_clusters = (best._contact(hits, column, share, p, Average.of(None, every, p)) for p in plans)
+    both = hits.add(column.astype(float))
+    alone, as_clusters = (best._contact(hits, column, both, share, p, Average.of(None, every, p)) for p in plans)
     assert 1 < len(alone) < 255
     # the cluster formula has c / (c - 1) = 1.008 more variance
     assert set(alone) <= set(as_clusters)

@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ from wsol.runs.files import RowFile, row_files
 from wsol.runs.merge import by_variant, table_of
 from wsol.runs.schema import KEY, MEASURED, About, Footer
 from wsol.runs.write import write_text, write_whole
+
+READERS = 2  # threads; files are small, and Python between reads holds the others up
 
 Work = frozenset[tuple[str, str]]  # (variant key, measure name)
 
@@ -215,6 +219,7 @@ class RunFolder:
         *,
         columns: Callable[[str], bool] | None = None,
         files: Sequence[RowFile] | None = None,
+        change: Callable[[pa.Table], pa.Table] | None = None,
     ) -> dict[str, pa.Table]:
         """By variant key, all its rows over all shards, one row per image, with the columns of every measure.
 
@@ -223,35 +228,29 @@ class RunFolder:
         variants : only these.
         columns : which columns are read, by name; others stay on the disk.
         files : only rows of these.
+        change : what becomes of the rows of each file, so that long columns need never be in memory together.
         """
-        grouped: dict[str, list[pa.Table]] = {}
-        for pieces in self.by_shard(variants, columns=columns, files=files):
-            for key, part in pieces.items():
-                grouped.setdefault(key, []).append(part)
-        return {key: pa.concat_tables(parts, promote_options="permissive") for key, parts in grouped.items()}
+        wanted = None if variants is None else set(variants)
+        taken = [
+            file
+            for file in (self.files() if files is None else files)
+            if file.footer.work and (wanted is None or not wanted.isdisjoint(key for key, _ in file.footer.work))
+        ]
+        taken.sort(key=lambda file: file.footer.shard)  # stable
 
-    def by_shard(
-        self,
-        variants: Collection[str] | None = None,
-        *,
-        columns: Callable[[str], bool] | None = None,
-        files: Sequence[RowFile] | None = None,
-    ) -> Iterator[dict[str, pa.Table]]:
-        """The same, one shard after the other: what `tables` puts together."""
-        shards_of: dict[int, list[tuple[RowFile, set[str]]]] = defaultdict(list)
-        for file in self.files() if files is None else files:
-            wanted = {variant for variant, _ in file.footer.work}
-            wanted = wanted if variants is None else wanted & set(variants)
-            if wanted:
-                shards_of[file.footer.shard].append((file, wanted))
-        for _, several in sorted(shards_of.items()):
-            tables = []
-            for file, wanted in several:
-                table = file.read([name for name in file.columns if columns is None or columns(name)])
-                if variants is not None:
-                    table = table.filter(pc.is_in(table["variant"], texts(sorted(wanted))))
-                tables.append(table)
-            yield by_variant(tables)
+        def load(file: RowFile) -> pa.Table:
+            table = file.read([name for name in file.columns if columns is None or columns(name)])
+            if wanted is not None:
+                table = table.filter(pc.is_in(table["variant"], texts(sorted(wanted))))
+            return table if change is None else change(table)
+
+        grouped: dict[str, list[pa.Table]] = {}
+        with ThreadPoolExecutor(READERS) as pool:
+            loaded = zip(taken, pool.map(load, taken), strict=True)
+            for _, several in groupby(loaded, key=lambda one: one[0].footer.shard):
+                for key, part in by_variant([table for _, table in several]).items():
+                    grouped.setdefault(key, []).append(part)
+        return {key: pa.concat_tables(parts, promote_options="permissive") for key, parts in grouped.items()}
 
     def files(self, index: int | None = None) -> list[RowFile]:
         """All complete files of rows, or those of one shard. Raises OutputError for rows of an older schema."""

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wsol.runs.arrays import chosen, codes_of
+from wsol.runs.arrays import chosen, codes_of, numpy_of
 
 STATUS = {"status": pa.string(), "error": pa.string(), "failed": pa.list_(pa.string())}  # often null
 NO_ROWS = pa.table({name: pa.nulls(0, pa.string()) for name in ("image_id", "variant")})
@@ -23,31 +23,38 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 def by_variant(tables: Sequence[pa.Table]) -> dict[str, pa.Table]:
     """All rows of each variant, one per image in the order of their ids, with the columns of all tables."""
-    pieces: dict[str, list[pa.Table]] = {}
+    pieces: dict[str, list[tuple[pa.Table, bool]]] = {}
     for table in tables:
         for key, part in _parts(table.replace_schema_metadata(None)).items():
             pieces.setdefault(key, []).append(part)
-    return {key: _merged(tables) for key, tables in sorted(pieces.items())}
+    return {
+        key: several[0][0] if len(several) == 1 and several[0][1] else _merged([part for part, _ in several])
+        for key, several in sorted(pieces.items())
+    }
 
 
-def _parts(table: pa.Table) -> dict[str, pa.Table]:
-    """The rows of each variant: slices where they stand together, as they are written."""
+def _parts(table: pa.Table) -> dict[str, tuple[pa.Table, bool]]:
+    """The rows of each variant, slices where they stand together; and whether their ids are in order, each once."""
     if not len(table):
         return {}
     names, numbers = codes_of(table["variant"])
     starts = np.flatnonzero(np.diff(numbers, prepend=-1))
     if len(starts) > len(names):
-        return {str(key): chosen(table, numbers == code) for code, key in enumerate(names)}
-    ends = [*starts[1:], len(table)]
-    return {str(names[numbers[a]]): table.slice(a, b - a) for a, b in zip(starts.tolist(), ends, strict=True)}
+        return {str(key): (chosen(table, numbers == code), False) for code, key in enumerate(names)}
+    ids, ends = table["image_id"].combine_chunks(), [*starts[1:].tolist(), len(table)]
+    rising = numpy_of(pc.less(ids.slice(0, len(ids) - 1), ids.slice(1))).astype(bool)
+    return {
+        str(names[numbers[a]]): (table.slice(a, b - a), bool(rising[a : b - 1].all()))
+        for a, b in zip(starts.tolist(), ends, strict=True)
+    }
 
 
 def _merged(pieces: Sequence[pa.Table]) -> pa.Table:
     """One row per image with what any piece knows of it; the first piece wins. A row has failed where any has."""
-    if len(pieces) == 1 and _ascending(pieces[0]["image_id"]):
-        return pieces[0]
     ids = [piece["image_id"].to_pylist() for piece in pieces]
     order = sorted({image_id for some in ids for image_id in some})
+    if len(pieces) == 1 and ids[0] == order:
+        return pieces[0]
     places = [dict(zip(some, range(len(some)), strict=True)) for some in ids]
     taken = [
         piece.take(pa.array([place.get(i) for i in order], pa.int64()))
@@ -61,11 +68,6 @@ def _merged(pieces: Sequence[pa.Table]) -> pa.Table:
     if len(pieces) > 1 and "status" in merged:
         merged |= _worst_status([piece for piece in taken if "status" in piece.column_names])
     return pa.table(merged)
-
-
-def _ascending(ids: pa.ChunkedArray) -> bool:
-    """Whether ids are in order, each once."""
-    return len(ids) < 2 or bool(pc.all(pc.less(ids.slice(0, len(ids) - 1), ids.slice(1))).as_py())
 
 
 def _of_one_type(columns: Sequence[pa.Array]) -> list[pa.Array]:

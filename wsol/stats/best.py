@@ -132,10 +132,13 @@ def max_box_acc(
     return average(list(parts.values())), parts
 
 
-def can_win(hits: Hits, best: int, n_resamples: int) -> NDArray[np.bool_]:
-    """(g,) at which thresholds a bootstrap replicate of single images may have its maximum (see the module)."""
-    both = hits.add(hits.column(best).astype(np.float64))
-    count = hits.add()
+def can_win(count: Floats, both: Floats, best: int, n_resamples: int) -> NDArray[np.bool_]:
+    """(g,) at which thresholds a bootstrap replicate of single images may have its maximum (see the module).
+
+    Parameters
+    ----------
+    count, both : (g,) images that are hits at each threshold, and at the sample's `best` one too.
+    """
     a, c = count[best] - both, count - both
     wins = np.log(len(count) * n_resamples / MISSED)
     return (a <= c) | ((np.sqrt(a) - np.sqrt(c)) ** 2 <= wins)
@@ -159,11 +162,13 @@ class _Chosen:
         best = choosing.shares(hits)
         self.first = int(best.argmax())
         contact = np.zeros(0, np.int64)
+        column = hits.column(self.first)
+        both = hits.add(column.astype(np.float64))
         if search.part is None:
-            contact = _contact(hits, hits.column(self.first), best, search.resamples, choosing)
+            contact = _contact(hits, column, both, best, search.resamples, choosing)
         open_ = np.ones(len(hits.grid), bool)
         if search.labels is None and search.resamples.clusters is None and not search.every:
-            open_ = can_win(hits, self.first, search.resamples.n_resamples)
+            open_ = can_win((best * hits.n).round(), both, self.first, search.resamples.n_resamples)
             open_[contact] = True
         thresholds = np.flatnonzero(open_)
         self.tau = float(hits.grid[self.first])
@@ -173,7 +178,7 @@ class _Chosen:
         grid = hits.grid[thresholds]
         self.choosing = Line(hits, grid, choosing)
         self.lines = {ALL: self.choosing if search.part is None else Line(hits, grid, self.counted)}
-        self.scores = {ALL: hits.column(self.first)[self.keep]}
+        self.scores = {ALL: column[self.keep]}
         masked = search.masked or hits
         for name, mask in search.masks.items():
             bits = np.asarray(mask, bool)
@@ -243,17 +248,21 @@ def _alike(chosen: Sequence[_Chosen]) -> Iterator[list[_Chosen]]:
 
 
 def _contact(
-    hits: Hits, column: NDArray[np.bool_], share: NDArray[np.float64], resamples: Resamples, choosing: Average
+    hits: Hits, column: NDArray[np.bool_], both: Floats, share: Floats, resamples: Resamples, choosing: Average
 ) -> NDArray[np.int64]:
-    """Grid points whose share of hits can't be told from the best one's: paired z at most CONTACT_Z."""
+    """Grid points whose share of hits can't be told from the best one's, `column`: paired z at most CONTACT_Z.
+
+    `both` are the images that are hits at each and at the best.
+    """
     gap = share.max() - share
     if choosing.codes is not None:
         squares = choosing.once**2
-        both = hits.add(squares * column)
-        variance = hits.add(squares) + squares @ column - 2 * both - gap**2 / hits.n
+        shared = hits.add(squares * column)
+        variance = hits.add(squares) + squares @ column - 2 * shared - gap**2 / hits.n
     elif resamples.clusters is None:
-        both = hits.add(column.astype(np.float64)) / hits.n
-        variance = (share + share.max() - 2 * both - gap**2) / hits.n  # of the difference of two bits of one image
+        variance = (
+            share + share.max() - 2 * both / hits.n - gap**2
+        ) / hits.n  # of the difference of two bits of one image
     else:
         variance = _clustered_variance(hits, column, gap, resamples.clusters)
     return np.flatnonzero(gap <= CONTACT_Z * np.sqrt(np.maximum(variance, 0)) + 1e-12)

@@ -57,13 +57,14 @@ class Hits:
             flips[:, 0] = (flips[:, 0] & ~bit) | (rows[:, 0] & bit)
         flat = flips.ravel()
         at = np.flatnonzero(flat)
-        which, bits = np.nonzero(np.unpackbits(flat[at, None], axis=1))
-        images, column = np.divmod(at[which], rows.shape[1])
-        places = column * 8 + bits - skip
-        signs = np.where(rows.ravel()[at[which]] & (128 >> bits), 1, -1)
+        image = (at // rows.shape[1]).astype(np.int32)
+        column = (at - image * rows.shape[1]).astype(np.int32)
+        bits = np.flatnonzero(np.unpackbits(flat[at]))
+        which = bits >> 3
+        places = 8 * column[which] + (bits & 7).astype(np.int32) - np.int32(skip)
+        signs = 2 * np.unpackbits(rows.ravel()[at])[bits].astype(np.int8) - 1
         inside = places < width
-        kept = (images[inside].astype(np.int32), places[inside].astype(np.int32), signs[inside].astype(np.int8))
-        return cls(len(packed), np.arange(width, dtype=np.float64), *kept)
+        return cls(len(packed), np.arange(width, dtype=np.float64), image[which][inside], places[inside], signs[inside])
 
     def add(self, weights: NDArray[Any] | None = None) -> NDArray[np.float64]:
         """(g,) number of hits at each grid point, each image counted `weights` times, (n,); once by default."""
@@ -144,7 +145,8 @@ class Steps:
         from scipy.sparse import csr_array
 
         taken = np.flatnonzero(values[self.images])
-        taken = taken[np.argsort(self.rows[taken], kind="stable")]
+        rows = self.rows[taken]
+        taken = taken[np.argsort(rows.astype(np.int16) if self.k < 1 << 15 else rows, kind="stable")]  # by counting
         ends = np.zeros(self.k + 1, np.int32)
         np.cumsum(np.bincount(self.rows[taken], minlength=self.k), out=ends[1:])
         images = self.images[taken]

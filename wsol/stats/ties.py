@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from wsol.errors import ConfigError
-from wsol.stats.paired import holm, p_value
+from wsol.stats.paired import holm, p_values
 
 if TYPE_CHECKING:
     from wsol.stats.draws import Draws
@@ -46,7 +46,7 @@ def standings(
         return {}
     sign = 1 if higher_is_better else -1
     pairs = list(combinations(draws, 2))
-    found = holm([p_value(draws[a], draws[b]) for a, b in pairs])
+    found = holm(p_values(list(draws.values())))
     adjusted = {pair: float(p) for pair, p in zip(pairs, found, strict=True)}
     beaten_by = dict.fromkeys(draws, 0)
     for (a, b), p in adjusted.items():

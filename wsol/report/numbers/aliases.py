@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from wsol.report.numbers.failures import failed
 from wsol.report.numbers.rows import columns_of, curves_of, images_of, is_swept, packed_hits, rows_of
-from wsol.runs.arrays import codes_of, integers, is_known
+from wsol.runs.arrays import chosen, integers, is_known, numpy_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,9 +87,9 @@ def repeated(table: pa.Table, variant: VariantInfo) -> int:
     """On how many images a method gave one and the same map, an all-zero one for instance; 0 where that is rare."""
     if variant.role == "control" or DIGEST not in table.column_names:
         return 0
-    digests, codes = codes_of(table[DIGEST])
-    counts = np.bincount(codes[(codes >= 0) & ~failed(table)], minlength=len(digests))
-    count = int(max((c for c, digest in zip(counts, digests, strict=True) if digest), default=0))
+    found = pc.value_counts(chosen(table, ~failed(table))[DIGEST].drop_null())
+    lengths, counts = numpy_of(pc.binary_length(found.field("values"))), numpy_of(found.field("counts"))
+    count = int(counts[lengths > 0].max(initial=0))
     return count if count > max(1.0, FLAT_SHARE * len(table)) else 0
 
 

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from wsol.report.numbers.failures import prepared
 from wsol.report.numbers.rows import boxes_of
+from wsol.runs.arrays import codes_of, floats, numpy_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     Chosen = Callable[[str], bool]
 
 COSTS = ("forwards", "backwards", "partial_forwards", "ms", "peak_mb")
-OF_IMAGES = ("image_id", "variant", "label", "status", "error", "failed", "rank", "rank_depth", "map_digest", *COSTS)
+OF_IMAGES = ("image_id", "variant", "label", "rank", "rank_depth", "map_digest", *COSTS)
+OF_FAILURES = ("status", "error", "failed")
 OF_SLICES = ("gt_boxes", "width", "height")
 COMPARED = 16  # shards, evenly spread, whose maps are compared: a shard has at least as many images as that takes
 UNCOUNTED = ("/boxes", "/box_breaks", "/hits")  # that tell maps apart no better than the IoU does
@@ -37,6 +39,7 @@ def columns_of_numbers(
 ) -> Chosen:
     """Those of some quantities; `sliced` for rows that are cut by their boxes, `classes` for the highest classes."""
     names = {*OF_IMAGES, *(OF_SLICES if sliced else ()), *(["top"] if classes else [])}
+    names |= set(OF_FAILURES) if any(file.failed for file in files) else set()
     prefixes = []
     for name, protocol in about.protocols.items():
         mine = [q for q in quantities if q.measure == name]
@@ -57,15 +60,21 @@ def box_counts(
     wanted = {name: tau for name, tau in taus.items() if tau is not None}
     if not wanted:
         return {}
-    counts: dict[tuple[str, str], list[NDArray[np.float64]]] = {name: [] for name in wanted}
-    variants, protocols = ({name[place] for name in wanted} for place in (0, 1))
-    for pieces in folder.by_shard(variants, columns=_columns_of_boxes(protocols), files=files):
-        for (variant, protocol), tau in wanted.items():
-            if (rows := pieces.get(variant)) is not None:
-                there = f"{protocol}/count" in rows.column_names
-                unknown = np.full(len(rows), np.nan)
-                counts[variant, protocol].append(boxes_of(rows, protocol, tau) if there else unknown)
-    return {name: np.concatenate(parts) for name, parts in counts.items()}
+    protocols = {protocol for _, protocol in wanted}
+
+    def above(rows: pa.Table) -> pa.Table:
+        names, codes = codes_of(rows["variant"])
+        for protocol in protocols:
+            taus = np.array([wanted.get((str(name), protocol), np.nan) for name in names])[codes]
+            there = f"{protocol}/count" in rows.column_names
+            counts = boxes_of(rows, protocol, taus) if there else np.full(len(rows), np.nan)
+            rows = rows.append_column(protocol, floats(counts))
+        return rows.select(["image_id", "variant", *protocols])
+
+    counted = folder.tables(None, columns=_columns_of_boxes(protocols), files=files, change=above)
+    return {
+        (variant, protocol): numpy_of(counted[variant][protocol]) for variant, protocol in wanted if variant in counted
+    }
 
 
 def rows_to_compare(
@@ -94,7 +103,7 @@ def _columns_of_boxes(protocols: Collection[str]) -> Chosen:
 def _columns_to_compare(about: About) -> Chosen:
     """What is measured of the maps themselves."""
     measures = tuple(f"{name}/" for name in (*about.protocols, *about.metrics))
-    names = {"image_id", "variant", "status", "error", "failed", "map_digest"}
+    names = {"image_id", "variant", "map_digest", *OF_FAILURES}
     return lambda column: column in names or (column.startswith(measures) and not column.endswith(UNCOUNTED))
 
 

@@ -117,15 +117,15 @@ def packed_hits(rows: pa.Table, protocol: ProtocolInfo) -> NDArray[np.uint8]:
     return np.concatenate(packed) if packed else np.zeros((0, size), np.uint8)
 
 
-def boxes_of(rows: pa.Table, name: str, tau: float) -> NDArray[np.float64]:
-    """(n,): how many boxes a protocol that takes all of them found above a threshold in each image; NaN if unknown."""
+def boxes_of(rows: pa.Table, name: str, taus: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,): how many boxes a protocol that takes all of them found in each row above its threshold; NaN if unknown."""
     counts, found = rows[f"{name}/count"], np.full(len(rows), np.nan)
     valid = is_known(counts)
     if valid.any():
         known_ = chosen(rows, valid)
         breaks, numbers_ = flat(known_, f"{name}/count_breaks"), flat(known_, f"{name}/count")
         owns = offsets(known_, f"{name}/count")
-        reached = np.add.reduceat(breaks <= tau, owns[:-1], dtype=np.int64)
+        reached = np.add.reduceat(breaks <= np.repeat(taus[valid], np.diff(owns)), owns[:-1], dtype=np.int64)
         found[valid] = numbers_[owns[:-1] + reached - 1]
     return found
 
