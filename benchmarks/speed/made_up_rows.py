@@ -90,7 +90,9 @@ def write(folder: Path, images: int, variants: int, breaks: int, seed: int = 0) 
         shards([f"val/{n:08d}" for n in range(images)], SHARD), made_up(images, variants, breaks, seed), strict=True
     ):
         run.write(shard, _table(rows, names, about, rng), work, about)
-    run.write_manifest({"identity": {"dataset": "made_up"}, "images": images, "class_names": [f"c{n}" for n in range(9)]})
+    run.write_manifest(
+        {"identity": {"dataset": "made_up"}, "images": images, "class_names": [f"c{n}" for n in range(9)]}
+    )
     return run
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from wsol.errors import ConfigError, DataError
 from wsol.stats.draws import spread
 from wsol.stats.intervals import LEVEL, degrees, standard_error
-from wsol.stats.skewed import bounded_mean, is_skewed, zero_mean_p
+from wsol.stats.skewed import are_skewed, bounded_mean, is_skewed, zero_mean_p
 from wsol.stats.tails import binomial_below, normal_quantile, t_quantile, t_tails
 
 if TYPE_CHECKING:
@@ -100,8 +100,9 @@ def _p_values_of(a: Draws, others: Sequence[Draws]) -> list[float]:
     chosen = np.array([a.contact is not None or b.contact is not None for b in others])
     centre = np.where(chosen & (error > 0), 2 * value - again.mean(1), value)
     p = [_p_value(float(c), float(e), n - 1) for c, e in zip(centre, error, strict=True)]
-    tested = [a.plain and b.plain and bool(d) for b, d in zip(others, differing, strict=True)]
-    return [_Pair.of(a, b).p if t and is_skewed(x) else q for b, t, x, q in zip(others, tested, apart, p, strict=True)]
+    tested = np.array([a.plain and b.plain for b in others]) & (differing > 0)
+    skewed = tested & are_skewed(apart) if tested.any() else tested
+    return [_Pair.of(a, b).p if few else q for b, few, q in zip(others, skewed, p, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
