@@ -154,15 +154,19 @@ class Draws:
         if not self.bounded:
             low, high = self._unbounded(level)
             return Estimate(self.value, min(low, self.value), max(high, self.value), n, level)
-        curse, bias = 0.0, 0.0
-        if self.contact is not None:
-            reach = float(np.quantile(self.contact, (1 + level) / 2)) - self.value
-            curse = max(0.0, reach - normal_quantile(level) * (error if error > 0 else 0.0))
-            bias = float(self.replicates.mean()) - self.value
+        curse, bias = self.optimism(level=level)
         effective = effective_n(self.value, error, n)
         low, _ = wilson((self.value - curse) * effective, effective, level=level)
         _, high = wilson((self.value - bias) * effective, effective, level=level)
         return Estimate(self.value, min(low, self.value), max(high, self.value), n, level)
+
+    def optimism(self, *, level: float = LEVEL) -> tuple[float, float]:
+        """By how much a chosen threshold may flatter the value: what the lower end allows for it, and the bias."""
+        if self.contact is None:
+            return 0.0, 0.0
+        reach = float(np.quantile(self.contact, (1 + level) / 2)) - self.value
+        error = self.error if self.error > 0 else 0.0
+        return max(0.0, reach - normal_quantile(level) * error), float(self.replicates.mean()) - self.value
 
     def _unbounded(self, level: float) -> tuple[float, float]:
         if self.interval in ("none", "few"):

@@ -27,6 +27,9 @@ PAIRED_CELLS = 1 << 21  # numbers in one block of pairs: 16 MB of float64
 EXACT_BELOW = 25  # discordant images from which on McNemar's test is the mid-p one (Fagerland et al. 2013)
 
 
+POWER = 0.8  # of a test to find a difference that is there: what studies are planned for
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """How much higher one variant is than another on the same images.
@@ -46,6 +49,19 @@ class Difference:
     better: int
     worse: int
     level: float = LEVEL
+
+    @property
+    def needed(self) -> float:
+        """How many images would show a difference of this size in POWER of all samples, at this level, two-sided.
+
+        n ((z + z_power) error / difference)^2, with the error that the interval has; inf for no difference at all, nan
+        without an interval.
+        """
+        z = normal_quantile(self.level)
+        error = (self.high - self.low) / 2 / z
+        if self.value == 0:
+            return float("inf")
+        return self.n * ((z + normal_quantile(2 * POWER - 1)) * error / self.value) ** 2
 
 
 def difference(a: Draws, b: Draws, *, level: float = LEVEL) -> Difference:

@@ -72,10 +72,10 @@ class Resamples:
             yield counts.astype(np.float32, order="C")
 
     def means(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(b,) means of (n,) numbers over the images of each replicate."""
+        """(b,) means of (n,) numbers over the images of each replicate; (b, k) of (n, k)."""
         rows = max(1, min(256, BLOCK_CELLS // 2 // self.n))
         drawn = (block.astype(np.float64) for block in self.blocks(rows))
-        return np.concatenate([block @ values / block.sum(1) for block in drawn])
+        return np.concatenate([(block @ values).T / block.sum(1) for block in drawn], axis=-1).T
 
     def _units(self, start: int, stop: int) -> NDArray[np.uint8]:
         """How often each unit is in some replicates."""

@@ -12,16 +12,17 @@ from wsol.report.numbers.lines import Key, Line, grouped, value_of
 from wsol.report.numbers.names import plain, short_layers, short_name, title
 from wsol.report.numbers.paired import against
 from wsol.report.numbers.quantity import Cell
-from wsol.report.numbers.ranking import Place, places
+from wsol.report.numbers.ranking import Place, Won, places, won
 from wsol.report.numbers.studies import ablations
 from wsol.report.tables.answers import answer
 from wsol.report.tables.table import BEST, TIED, Column, Entry, Table, words
-from wsol.report.tables.text import LOST, Style, cost, entry
+from wsol.report.tables.text import LOST, Style, cost, entry, number
 
 if TYPE_CHECKING:
     from wsol.report.numbers.names import Measures
 
 TIMED_APART = "‡"
+SELECTED = "§"
 MARKS = {
     BEST: "significantly better than all others of its column (paired tests, Holm-corrected, 5 %).",
     TIED: "not significantly worse than the best of its column.",
@@ -54,6 +55,7 @@ def overview(
     rows = [line for block in blocks for line in block]
     marked = {key: places(rows, key) for key in dict.fromkeys([*keys, *([best_by] if best_by else [])])}
     ranks = marked[best_by] if best_by else {}
+    best = won(rows, best_by) if best_by and not choice.baseline and not choice.by else None
     bases = baselines(blocks, choice.baseline) if choice.baseline else []
     sizes = [{row.cells[key].n for row in rows if key in row.cells} for key in keys]
     varying = any(len(found) > 1 for found in sizes)
@@ -73,7 +75,12 @@ def overview(
     ]
     of_numbers = number_columns(keys, lines, measures, best_by)
     columns += of_numbers
-    for place, column in enumerate(zip(*(number_entries(rows, key, bases, marked[key]) for key in keys), strict=True)):
+    for place, column in enumerate(
+        zip(
+            *(number_entries(rows, key, bases, marked[key], best if key == best_by else None) for key in keys),
+            strict=True,
+        )
+    ):
         row = rows[place]
         if row.same_as:
             twin = twin_name(row, lines, options if names else None)
@@ -116,10 +123,9 @@ def overview(
     kinds = [(row.control, is_sample(row, best_by, most)) for row in rows]
     if any(sample for _, sample in kinds):
         notes.append("Rows on fewer images have no rank; wsol compare takes the images that two variants share.")
+    marks = marks_of(rows, keys) | ({SELECTED: _selected(best)} if best else {})
     rules = [n for n in range(1, len(rows)) if kinds[n] != kinds[n - 1] and not choice.by]
-    return Table(
-        columns=columns, rows=entries, lead=lead, marks=marks_of(rows, keys), notes=notes, rules=frozenset(rules)
-    )
+    return Table(columns=columns, rows=entries, lead=lead, marks=marks, notes=notes, rules=frozenset(rules))
 
 
 def number_columns(
@@ -207,9 +213,16 @@ def twin_name(row: Line, lines: Iterable[Line], options: dict[str, str] | None =
 
 
 def number_entries(
-    rows: Sequence[Line], key: Key, bases: Sequence[Line] = (), marks: Mapping[int, Place] | None = None
+    rows: Sequence[Line],
+    key: Key,
+    bases: Sequence[Line] = (),
+    marks: Mapping[int, Place] | None = None,
+    best: Won | None = None,
 ) -> list[Entry]:
-    """The entries of one column: numbers with marks, or differences to the baseline; `marks` are their places."""
+    """The entries of one column: numbers with marks, or differences to the baseline; `marks` are their places.
+
+    `best` is the one that is named as such, with the interval that allows for it.
+    """
     marks = places(rows, key) if marks is None else marks
     beyond = against(rows, key, bases) if bases else {}
     style = Style.of(row.cells[key] for row in rows if key in row.cells)
@@ -221,8 +234,19 @@ def number_entries(
             cell, significant = beyond[n]
             entries.append(entry(cell, signed, marks=("*",) if significant else ()))
         else:
-            entries.append(entry(row.cells.get(key), style, marks=() if beyond else at))
+            named = best is not None and best.line == n
+            cell_ = best.cell if best is not None and named else row.cells.get(key)
+            entries.append(entry(cell_, style, marks=() if beyond else (*at, SELECTED) if named else at))
     return entries
+
+
+def _selected(best: Won) -> str:
+    """``best of 37, chosen on these images: ...``"""
+    without = number(best.unbiased, best.cell.digits)
+    return (
+        f"best of {best.candidates}, chosen on these images: its interval allows for that (Andrews et al. 2024) and "
+        f"may lie below the number, which without the choice would be about {without}."
+    )
 
 
 def _answers(rows: Sequence[Line], key: Key, measures: Measures) -> list[str]:
