@@ -107,7 +107,7 @@ class Line:
 
         They are in the order of the shares in each replicate. float32 is exact for counts: whole numbers below 2^24.
         """
-        sums = self.steps @ weights
+        sums: Floats = self.steps @ weights
         sums[0] += first  # a running sum from here on
         np.cumsum(sums, axis=0, out=sums)
         if self._classes is not None:

@@ -141,7 +141,7 @@ def can_win(count: Floats, both: Floats, best: int, n_resamples: int) -> NDArray
     """
     a, c = count[best] - both, count - both
     wins = np.log(len(count) * n_resamples / MISSED)
-    return (a <= c) | ((np.sqrt(a) - np.sqrt(c)) ** 2 <= wins)
+    return np.asarray((a <= c) | ((np.sqrt(a) - np.sqrt(c)) ** 2 <= wins))
 
 
 class _Chosen:

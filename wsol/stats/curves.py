@@ -91,11 +91,11 @@ class Curves:
         images = np.repeat(np.arange(self.n, dtype=np.int32), np.diff(self.offsets))[flips]
         signs = np.where(hit[flips], 1, -1).astype(np.int8)
         if self.levels is not None:
-            grid, places = np.arange(self.levels, dtype=np.float64), self.breaks[flips]
+            grid, places = np.arange(self.levels, dtype=np.float64), self.breaks[flips].astype(np.int32)
         else:
-            grid, places = np.unique(np.concatenate([[0.0], self.breaks[flips]]), return_inverse=True)
-            places = places[1:]
-        return Hits(self.n, grid, images, places.astype(np.int32), signs)
+            grid, inverse = np.unique(np.concatenate([[0.0], self.breaks[flips]]), return_inverse=True)
+            places = inverse[1:].astype(np.int32)
+        return Hits(self.n, grid, images, places, signs)
 
     def accuracy(
         self, delta: float, weights: ArrayLike | None = None, *, ge: bool = True

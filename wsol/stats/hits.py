@@ -49,8 +49,8 @@ class Hits:
         rows = np.ascontiguousarray(packed[:, first:last])
         skip = start - 8 * first
         # a bit is a flip where it differs from the one before it, which is the last of the byte before for a first one
-        flips = rows ^ (rows >> 1)
-        flips[:, 1:] ^= rows[:, :-1] << 7
+        flips: NDArray[np.uint8] = rows ^ (rows >> np.uint8(1))
+        flips[:, 1:] ^= rows[:, :-1] << np.uint8(7)
         flips[:, 0] &= 0xFF >> skip
         if skip:  # what stands before the first threshold is another delta's
             bit = np.uint8(128 >> skip)
@@ -70,7 +70,7 @@ class Hits:
         """(g,) number of hits at each grid point, each image counted `weights` times, (n,); once by default."""
         signs = self.signs if weights is None else self.signs * weights[self.images]
         steps = np.bincount(self.places, signs, minlength=len(self.grid))
-        return np.cumsum(steps, out=steps)
+        return np.asarray(np.cumsum(steps), np.float64)
 
     def counts(self, weights: NDArray[Any]) -> NDArray[np.float64]:
         """Weighted number of hits at each grid point: (b, n) rows of weights to (b, g)."""

@@ -128,9 +128,10 @@ def _replicates(draws: Sequence[Draws]) -> Floats:
 
 
 def _truncation(values: Floats, slope: Floats, half_step: float) -> tuple[float, float]:
-    """Between which numbers the first of `values` had to lie to be the best: Z_j / (1 - c_j) = Y - (Y - X_j) / (1 - c_j).
+    """Between which numbers the first of `values` had to lie to be the best.
 
-    Shares of n images are multiples of 1 / n; half of that is the usual correction, without which ties have no interval.
+    Z_j / (1 - c_j) is Y - (Y - X_j) / (1 - c_j). Shares of n images are multiples of 1 / n; half of that is the usual
+    correction, without which ties have no interval.
     """
     lead, room = values[0] - values[1:] + half_step, 1 - slope
     with np.errstate(divide="ignore", invalid="ignore"):

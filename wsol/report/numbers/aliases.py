@@ -216,7 +216,7 @@ class _Rows:
             starts = width * np.arange(len(protocol.hit_deltas))[:, None]
             places = (starts + _points(protocol, width).astype(np.int64)).T  # (LEVELS, deltas)
             packed = packed_hits(self.table, protocol)
-            self._bits[name] = (packed[:, places // 8] >> (7 - places % 8)).astype(np.uint8) & 1
+            self._bits[name] = (packed[:, places // 8] >> (7 - places % 8).astype(np.uint8)) & np.uint8(1)
         return self._bits[name]
 
     def columns(self, name: str) -> Mapping[str, _Column]:
