@@ -4,7 +4,7 @@
     python benchmarks/speed/table.py --old /tmp/98a594b [--repeats 5] [--large] [--demo RUN]
 
 Both sides first print the same intervals. Times are CPU seconds of a process and its threads, taken in turn; medians
-and the ratio of medians. `--large` adds 50,000 images x 20 variants x 2 protocols (half a gigabyte of made-up rows),
+and the ratio of medians. OMP_NUM_THREADS decides over threads of linear algebra on both sides. `--large` adds 50,000 images x 20 variants x 2 protocols (half a gigabyte of made-up rows),
 `--demo` a run folder of `wsol run experiment=demo`.
 """
 
@@ -101,7 +101,7 @@ def _python(tree: Path, *words: object) -> str:
 
 
 def _environment(tree: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    return {**os.environ, "PYTHONPATH": str(tree)}
 
 
 def _check(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> None:
@@ -124,7 +124,7 @@ def statistics(rows: Path) -> None:
     from wsol.stats.resamples import Resamples
     from wsol.stats.ties import standings
 
-    data = np.load(rows)
+    data = dict(np.load(rows))
     variants, n, _ = data["breaks"].shape
     deltas, right = (0.3, 0.5, 0.7), data["ranks"] < 1
     packed: dict[str, list[Any]] = {}

@@ -24,7 +24,7 @@ def write(rows: Path, place: Path) -> None:
     from wsol.report.rows import thresholds
     from wsol.store import RunFolder, Shard
 
-    data = np.load(rows)
+    data = dict(np.load(rows))  # an archive reads its arrays again whenever they are asked for
     names = [f"layercam@stage{n:02d}" for n in range(len(data["breaks"]))]
     grids = {name: thresholds(named(name).knobs) for name in PROTOCOLS}
     table = []
@@ -74,7 +74,7 @@ def statistics(rows: Path) -> None:
     from wsol.stats.resamples import Resamples
     from wsol.stats.ties import standings
 
-    data = np.load(rows)
+    data = dict(np.load(rows))  # an archive reads its arrays again whenever they are asked for
     variants, n, m = data["breaks"].shape
     breaks: NDArray[np.float64] = data["breaks"].astype(np.float64)
     offsets, right = np.arange(n + 1) * m, data["ranks"] < 1
