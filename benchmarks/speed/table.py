@@ -4,7 +4,8 @@
     python benchmarks/speed/table.py --old /tmp/98a594b [--repeats 5] [--large] [--demo RUN]
 
 Both sides first print the same intervals. Times are CPU seconds of a process and its threads, taken in turn; medians
-and the ratio of medians. OMP_NUM_THREADS decides over threads of linear algebra on both sides. `--large` adds 50,000 images x 20 variants x 2 protocols (half a gigabyte of made-up rows),
+and the ratio of medians. OMP_NUM_THREADS decides over threads of linear algebra on both sides.
+`--large` adds 50,000 images x 20 variants x 2 protocols (half a gigabyte of made-up rows),
 `--demo` a run folder of `wsol run experiment=demo`.
 """
 
