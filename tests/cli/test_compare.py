@@ -93,3 +93,14 @@ def test_a_quantity_is_a_protocol_and_a_metric(boxes: Path, capsys: pytest.Captu
     assert (number["protocol"], number["metric"]) == ("choe2020_v1", "maxboxacc")
     assert main(["compare", "gradcam", "centergauss", "--runs", str(boxes), "--metric", "choe2020_v2/maxboxacc"]) == 2
     assert "nearest: 'choe2020_v1/maxboxacc'" in capsys.readouterr().err
+
+
+def test_the_images_that_a_difference_needs_are_named(boxes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = compared(boxes, capsys, "centergauss", "gradcam")
+    needed = [number["n_needed"] for number in answer["numbers"] if number["difference"]]
+    assert needed
+    assert all(n is None or n > 0 for n in needed)
+    assert main(["compare", "centergauss", "gradcam", "--runs", str(boxes), "--resamples", "50", "--top", "0"]) == 0
+    printed = capsys.readouterr().out
+    assert "| n needed |" in printed
+    assert "significant in 80 % of all samples" in printed

@@ -51,6 +51,49 @@ def best_threshold(
     return best, first
 
 
+def best_again(
+    matrix: Sequence[Sequence[bool]], weights: Sequence[Sequence[float]], mask: Sequence[bool], *, z: float = 1.28
+) -> tuple[list[float], list[float], list[float]]:
+    """By replicate: the highest weighted share of hits over all thresholds; that of hits in `mask` at this threshold;
+    and the winner's-curse draw, the sample's maximum plus the largest gain among thresholds not told from it at `z`.
+    """
+    n, width = len(matrix), len(matrix[0])
+
+    def share(t: int, weight: Sequence[float], inside: Sequence[bool]) -> float:
+        return sum(w for row, w, b in zip(matrix, weight, inside, strict=True) if row[t] and b) / sum(weight)
+
+    once, everyone = [1.0] * n, [True] * n
+    sample = [share(t, once, everyone) for t in range(width)]
+    best = sample.index(max(sample))
+    near = []
+    for t in range(width):
+        apart = [row[best] - row[t] for row in matrix]
+        gap = sum(apart) / n
+        variance = (sum(a * a for a in apart) / n - gap**2) / n
+        if gap <= z * math.sqrt(max(variance, 0.0)) + 1e-12:
+            near.append(t)
+    maxima, masked, curse = [], [], []
+    for weight in weights:
+        shares = [share(t, weight, everyone) for t in range(width)]
+        pick = shares.index(max(shares))
+        maxima.append(shares[pick])
+        masked.append(share(pick, weight, mask))
+        curse.append(sample[best] + max(shares[t] - sample[t] for t in near))
+    return maxima, masked, curse
+
+
+def no_worse_chance(n: int, better: int, worse: int) -> float:
+    """Exact chance that n draws of n images hold at least as many of `better` as of `worse` ones, which never meet."""
+    chance = 0.0
+    for up in range(n + 1):
+        for down in range(up + 1):
+            if up + down <= n:
+                ways = math.comb(n, up) * math.comb(n - up, down)
+                rest = (n - better - worse) / n
+                chance += ways * (better / n) ** up * (worse / n) ** down * rest ** (n - up - down)
+    return chance
+
+
 def mcnemar_exact(better: int, worse: int) -> float:
     """Two-sided exact p: outcomes of b + c fair coins at least as lopsided, by adding binomial terms."""
     total = better + worse

@@ -8,7 +8,8 @@ import pytest
 from tests.reference.stats import all_resamples, best_threshold
 from tests.stats.made_up import DELTAS, from_matrix, iou_matrix
 from wsol.errors import ConfigError, DataError
-from wsol.stats import bootstrap, resamples
+from wsol.stats import best, resamples
+from wsol.stats.averages import Average
 from wsol.stats.bootstrap import draw, draw_best, draw_class_mean, draw_mean, max_box_acc
 from wsol.stats.curves import Curves
 from wsol.stats.draws import average
@@ -91,8 +92,8 @@ def test_top1_counts_hits_of_right_images_at_the_threshold_of_all() -> None:
     right = np.arange(60) % 2 == 0
     plan = Resamples(60, 50)
     got = draw_best(curves, 0.5, plan, masks={"top1_loc": right})
-    best, tau = curves.best(0.5)
-    assert got["maxboxacc"].value == best
+    highest, tau = curves.best(0.5)
+    assert got["maxboxacc"].value == highest
     assert got["top1_loc"].value == ((curves.at(tau) >= 0.5) & right).mean()
     for weights, replicate in zip(weights_of(plan), got["top1_loc"].replicates, strict=True):
         again = curves.best(0.5, weights)[1]
@@ -139,6 +140,7 @@ def test_the_mean_and_its_replicates() -> None:
     got = draw_mean(x, plan)
     assert got.replicates == pytest.approx(weights_of(plan) @ x / 30)
     assert got.estimate() == mean(x)
+    assert got.again is None
     assert got.replicates.std() == pytest.approx(got.error, rel=0.15)
 
 
@@ -190,8 +192,10 @@ def test_clusters_of_one_image_give_the_contact_set_of_images() -> None:
     hits = curves.hits(0.5)
     share = hits.accuracy()
     column = hits.column(int(share.argmax()))
-    alone = bootstrap._contact(hits, column, share, Resamples(120))
-    as_clusters = bootstrap._contact(hits, column, share, Resamples.of(np.arange(120)))
+    plans = Resamples(120), Resamples.of(np.arange(120))
+    every = np.ones(120, bool)
+    both = hits.add(column.astype(float))
+    alone, as_clusters = (best._contact(hits, column, both, share, p, Average.of(None, every, p)) for p in plans)
     assert 1 < len(alone) < 255
     # the cluster formula has c / (c - 1) = 1.008 more variance
     assert set(alone) <= set(as_clusters)
@@ -269,8 +273,8 @@ def test_masks_may_have_another_rule_of_hits_at_the_same_threshold(*, levels: bo
     if not levels:
         curves = Curves(curves.breaks / 40, curves.values, curves.offsets, None)
     found = draw_best(curves, 0.5, plan, masks={"top1_loc": labels < 3}, masks_ge=False)
-    best = (iou >= 0.5).mean(0).argmax()
+    at = (iou >= 0.5).mean(0).argmax()
     assert (iou == 0.5).any()
-    assert found["top1_loc"].value == pytest.approx(((iou[:, best] > 0.5) & (labels < 3)).mean())
+    assert found["top1_loc"].value == pytest.approx(((iou[:, at] > 0.5) & (labels < 3)).mean())
     assert found["maxboxacc"].value == draw_best(curves, 0.5, plan)["maxboxacc"].value
     assert found["top1_loc"].contact is not None

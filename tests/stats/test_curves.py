@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.reference.stats import accuracy_at, best_threshold, iou_at
 from tests.stats.made_up import from_matrix, iou_matrix, step_lists
 from wsol.errors import ConfigError, DataError
-from wsol.stats import curves as curves_module
 from wsol.stats.curves import Curves
+from wsol.stats.hits import Hits
 
 # three images, ten levels: the table one can fill in by hand
 BREAKS = [[0, 4], [0, 2, 6], [0]]
@@ -72,19 +72,32 @@ def test_float_breaks_equal_brute_force(
     assert toy.best(delta, weights, ge=ge) == pytest.approx(best_threshold(pairs, delta, weights, ge=ge))
 
 
-def test_matrix_and_event_sweep_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_integer_levels_and_float_breaks_flip_alike() -> None:
     curves = from_matrix(iou_matrix(np.random.default_rng(0), 200))
     weights = np.random.default_rng(1).integers(0, 4, (5, 200)).astype(np.float32)
-    dense = curves.hits(0.5)
-    monkeypatch.setattr(curves_module, "DENSE_CELLS", 0)
-    events = curves.hits(0.5)
-    assert dense.matrix is not None
-    assert events.matrix is None
-    at = np.searchsorted(events.grid, dense.grid, side="right") - 1
-    np.testing.assert_array_equal(dense.counts(weights), events.counts(weights)[:, at])
-    assert dense.best(weights[0]) == events.best(weights[0])
+    grid = curves.hits(0.5)
+    events = Curves(curves.breaks / 255, curves.values, curves.offsets).hits(0.5)
+    at = np.searchsorted(events.grid, grid.grid / 255 + 1e-9, side="right") - 1
+    np.testing.assert_array_equal(grid.counts(weights), events.counts(weights)[:, at])
     for level in (0, 40, 254):
-        np.testing.assert_array_equal(dense.column(level), events.column(int(at[level])))
+        np.testing.assert_array_equal(grid.column(level), events.column(int(at[level])))
+
+
+@given(st.integers(1, 40), st.integers(1, 3), st.integers(0, 20))
+def test_packed_bits_are_the_hits_they_were_made_of(width: int, deltas: int, seed: int) -> None:
+    bits = np.random.default_rng(seed).random((7, deltas * width)) < 0.5
+    packed = np.packbits(bits, axis=1)
+    for delta in range(deltas):
+        hits = Hits.from_packed(packed, delta * width, width)
+        own = bits[:, delta * width : (delta + 1) * width]
+        np.testing.assert_array_equal(np.stack([hits.column(t) for t in range(width)], 1), own)
+        np.testing.assert_array_equal(hits.add(), own.sum(0))
+        np.testing.assert_array_equal(hits.take(np.array([5, 0])).column(width - 1), own[[5, 0], -1])
+        chosen = np.flatnonzero(own.any(0))
+        if len(chosen):
+            first, steps = hits.on(chosen.astype(float))
+            rest = np.cumsum(steps.matrix(np.ones(7)).toarray(), axis=0)
+            np.testing.assert_array_equal(first + rest, own[:, chosen].T)
 
 
 @given(step_lists(levels=12), st.randoms(use_true_random=False))

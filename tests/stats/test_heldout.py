@@ -11,7 +11,7 @@ from tests.stats.made_up import from_matrix, iou_matrix
 from wsol.errors import DataError
 from wsol.stats.bootstrap import draw_mean
 from wsol.stats.curves import Curves
-from wsol.stats.heldout import choose, evaluate, held_out, split_half
+from wsol.stats.heldout import held_out, split_half
 from wsol.stats.intervals import proportion
 from wsol.stats.resamples import Resamples
 from wsol.stats.seeds import seed_spread
@@ -20,24 +20,23 @@ from wsol.stats.seeds import seed_spread
 def test_the_threshold_of_one_split_is_used_on_the_other() -> None:
     val = Curves.from_lists([[0, 3], [0, 3]], [[0.1, 0.9], [0.1, 0.9]], levels=10)
     test = Curves.from_lists([[0, 3], [0, 3], [0, 5]], [[0.9, 0.1], [0.1, 0.9], [0.8, 0.1]], levels=10)
-    assert choose(val, 0.5) == 3
     assert test.best(0.5) == (pytest.approx(2 / 3), 0.0)
-    got = held_out(test, 0.5, chosen_on=val)
+    got = held_out(test.hits(0.5), chosen_on=val.hits(0.5))
     assert got.hits.tolist() == [False, True, True]
     assert (got.tau, got.chosen_on) == ((3.0,), (2,))
     assert got.estimate() == proportion([0, 1, 1])
-    assert evaluate(test, 0.9, 0, ge=False).tolist() == [False, False, False]
+    assert test.hits(0.9, ge=False).at(0).tolist() == [False, False, False]
 
 
 def test_halves_judge_each_other() -> None:
     curves = from_matrix(iou_matrix(np.random.default_rng(0), 101))
-    got = split_half(curves, 0.5, seed=3)
+    got = split_half(curves.hits(0.5), seed=3)
     assert sorted(got.chosen_on) == [50, 51]
     assert len(got.tau) == 2
     # each half must be explained by the threshold of the other one
-    fits = [got.hits == evaluate(curves, 0.5, tau) for tau in got.tau]
+    fits = [got.hits == curves.hits(0.5).at(tau) for tau in got.tau]
     assert (fits[0] | fits[1]).all()
-    assert got.hits.tolist() == split_half(curves, 0.5, seed=3).hits.tolist()
+    assert got.hits.tolist() == split_half(curves.hits(0.5), seed=3).hits.tolist()
 
 
 def test_held_out_thresholds_do_not_flatter() -> None:
@@ -47,7 +46,7 @@ def test_held_out_thresholds_do_not_flatter() -> None:
     for _ in range(60):
         curves = from_matrix((rng.random((40, 100)) < 0.5) * 1.0)
         in_sample.append(curves.best(0.5)[0])
-        halves.append(split_half(curves, 0.5).hits.mean())
+        halves.append(split_half(curves.hits(0.5)).hits.mean())
     assert np.mean(in_sample) > 0.65
     assert np.mean(halves) == pytest.approx(0.5, abs=0.03)
 
@@ -55,9 +54,7 @@ def test_held_out_thresholds_do_not_flatter() -> None:
 def test_splits_that_cannot_be_judged_are_refused() -> None:
     one = Curves.from_lists([[0]], [[0.5]], levels=10)
     with pytest.raises(DataError, match="can't be cut in halves"):
-        split_half(one, 0.5)
-    with pytest.raises(DataError, match="one protocol for both splits"):
-        held_out(one, 0.5, chosen_on=Curves.from_lists([[0]], [[0.5]]))
+        split_half(one.hits(0.5))
 
 
 def test_seed_spread_is_kept_apart_from_sampling_error() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +14,7 @@ from tests.reference.stats import holm_adjusted, mcnemar_exact, mcnemar_mid_p
 from tests.stats.made_up import from_matrix, iou_matrix
 from wsol.errors import ConfigError, DataError
 from wsol.stats.bootstrap import draw, draw_best, draw_mean, max_box_acc
-from wsol.stats.paired import difference, holm, mcnemar, paired_hits, paired_mean
+from wsol.stats.paired import Difference, difference, holm, mcnemar, p_values, paired_hits, paired_mean
 from wsol.stats.resamples import Resamples
 from wsol.stats.ties import standings
 
@@ -176,3 +179,34 @@ def test_a_table_of_one_row_has_a_winner_and_an_empty_one_none() -> None:
     assert standings({}) == {}
     with pytest.raises(ConfigError, match="alpha=5"):
         standings({"cam": draw_mean([0.1, 0.4], Resamples(2))}, alpha=5)
+
+
+def test_as_many_images_as_are_needed_find_the_difference_in_four_of_five_samples() -> None:
+    rng = np.random.default_rng(8)
+
+    def sample(n: int) -> Difference:
+        place = rng.normal(size=n)
+        a, b = (place + rng.normal(size=n) < shift for shift in (0.35, 0.15))
+        return paired_hits(a, b)
+
+    big = sample(200_000)
+    n = round(big.needed)
+    assert 200 < n < 2000
+    found = sum(sample(n).p < 0.05 for _ in range(400)) / 400
+    assert 0.74 <= found <= 0.86
+    assert paired_hits([1, 0, 1], [1, 0, 1]).needed == math.inf
+
+
+def test_pairs_tested_together_are_those_tested_alone() -> None:
+    rng, plan, classes = np.random.default_rng(9), Resamples(60, 80), Resamples.of(np.arange(60) % 7, n_resamples=80)
+    scores = [rng.beta(2, 3, 60) for _ in range(3)]
+    rare = [np.where(rng.random(60) < 0.05, rng.random(60), 0.0) for _ in range(2)]
+    kinds = {
+        "means": [draw_mean(x, plan, bounds=(0, 1)) for x in [*scores, *rare, scores[0]]],
+        "shares": [draw_mean(rng.random(60) < 0.5, plan, bounded=True) for _ in range(3)],
+        "best": [draw_best(from_matrix(iou_matrix(rng, 60)), 0.5, plan)["maxboxacc"] for _ in range(4)],
+        "classes": [draw_best(from_matrix(iou_matrix(rng, 60)), 0.5, classes)["maxboxacc"] for _ in range(3)],
+    }
+    for draws in kinds.values():
+        alone = [difference(a, b).p for a, b in itertools.combinations(draws, 2)]
+        assert p_values(draws) == pytest.approx(alone, rel=1e-9)

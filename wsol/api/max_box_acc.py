@@ -17,12 +17,14 @@ from wsol.evaluation.records import protocol_info, protocol_quantities
 from wsol.evaluation.rows import box_columns
 from wsol.localization.localize import Localizations, localize
 from wsol.protocols._base import Protocol
-from wsol.report.numbers.localization import Subject, localization
+from wsol.report.numbers.localization import ROW, Subject, localization
+from wsol.report.numbers.rows import boxes_of
 from wsol.report.numbers.summary import Settings
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from wsol.report.numbers.localization import Counts, Taus
     from wsol.report.numbers.quantity import Cell
     from wsol.views import View
 
@@ -127,6 +129,7 @@ class MaxBoxAcc:
         columns: dict[str, Any] = {
             "image_id": pa.array([f"{n:09d}" for n in range(len(self))]),
             "label": pa.array(self._labels, pa.int64()),
+            ROW: pa.array(range(len(self))),
             **box_columns(self.protocol.name, Localizations.joined(self._parts)),
         }
         for name in self._classes[0] if self._classes else ():
@@ -140,4 +143,10 @@ class MaxBoxAcc:
             validation=None,
             slices={"": np.ones(len(rows), bool)},
         )
-        return localization(subject, Settings(n_resamples=n_resamples))
+
+        def boxes(taus: Taus) -> Counts:
+            counted = f"{self.protocol.name}/count" in rows.column_names
+            known = {name: np.full(len(rows), tau) for name, tau in taus.items() if tau is not None and counted}
+            return {name: boxes_of(rows, self.protocol.name, tau) for name, tau in known.items()}
+
+        return localization([subject], Settings(n_resamples=n_resamples), boxes)

@@ -73,6 +73,7 @@ def main(words: Sequence[str]) -> int:
         by_class=chosen.by_class,
         skip_failed=chosen.skip_failed,
         average=chosen.average,
+        main=not (chosen.all or chosen.metric or chosen.sort or chosen.style in ("json", "csv")),
         of=folders[0],
     )
     summaries = [

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wsol.errors import DataError, OutputError, unknown
+from wsol.runs.arrays import texts
 from wsol.runs.checksum import checksum
+from wsol.runs.files import RowFile, row_files
 from wsol.runs.merge import by_variant, table_of
 from wsol.runs.schema import KEY, MEASURED, About, Footer
 from wsol.runs.write import write_text, write_whole
 
-log = logging.getLogger(__name__)
+READERS = 2  # threads; files are small, and Python between reads holds the others up
 
 Work = frozenset[tuple[str, str]]  # (variant key, measure name)
 
@@ -115,7 +118,7 @@ class RunFolder:
 
     def held(self, shard: Shard) -> Held:
         """What is on the disk of a shard: whole files, and parts of one that was not finished."""
-        footers = [footer for _, footer in self._files(shard.index)]
+        footers = [one.footer for one in self.files(shard.index)]
         parts = [footer for footer in footers if footer.image_ids]
         complete = frozenset(pair for footer in footers if not footer.image_ids for pair in footer.work)
         return Held(
@@ -164,7 +167,7 @@ class RunFolder:
 
         Others stay: those that an earlier command left, of work that was not asked for again.
         """
-        parts = {file: footer for file, footer in self._files(shard.index) if footer.image_ids}
+        parts = {one.path: one.footer for one in self.files(shard.index) if one.footer.image_ids}
         while True:
             whole = _covering(parts.values(), shard)
             able = {file: footer for file, footer in parts.items() if whole.issuperset(footer.work)}
@@ -186,9 +189,9 @@ class RunFolder:
     def failed(self, work: Work) -> dict[str, list[tuple[str, str]]]:
         """By variant key, (image id, error) of each row that failed in one of these (variant, measure) pairs."""
         failures: dict[str, dict[str, str]] = defaultdict(dict)
-        for file, footer in self._files():
-            if not work.isdisjoint(footer.work) and footer.rows:
-                rows = pq.ParquetFile(file).read(["variant", "image_id", "status", "error", "failed"])
+        for one in self.files():
+            if not work.isdisjoint(one.footer.work) and one.footer.rows:
+                rows = one.read(["variant", "image_id", "status", "error", "failed"])
                 for row in rows.filter(pc.equal(rows["status"], "failed")).to_pylist():
                     if any((row["variant"], measure) in work for measure in row["failed"]):
                         failures[row["variant"]].setdefault(row["image_id"], row["error"])
@@ -197,18 +200,18 @@ class RunFolder:
     def covered(self) -> dict[str, Work]:
         """By image id, the pairs of which there are rows."""
         by_image: dict[str, set[tuple[str, str]]] = defaultdict(set)
-        for file, footer in self._files():
+        for one in self.files():
             measures: dict[str, list[tuple[str, str]]] = defaultdict(list)
-            for pair in footer.work:
+            for pair in one.footer.work:
                 measures[pair[0]].append(pair)
-            rows = pq.ParquetFile(file).read(["variant", "image_id"])
+            rows = one.read(["variant", "image_id"])
             for key, image_id in zip(rows["variant"].to_pylist(), rows["image_id"].to_pylist(), strict=True):
                 by_image[image_id].update(measures[key])
         return defaultdict(frozenset, {image_id: frozenset(pairs) for image_id, pairs in by_image.items()})
 
     def footers(self) -> list[Footer]:
         """Footers of all complete files. Raises OutputError for rows of an older schema."""
-        return [footer for _, footer in self._files()]
+        return [one.footer for one in self.files()]
 
     def about(self) -> About:
         """What the footers say together. Raises DataError where there are no rows yet."""
@@ -217,41 +220,48 @@ class RunFolder:
             raise DataError(f"run {self.name} has no rows yet; start it with: wsol run")
         return About.of(footers)
 
-    def tables(self, variants: Collection[str] | None = None, *, without: tuple[str, ...] = ()) -> dict[str, pa.Table]:
+    def tables(
+        self,
+        variants: Collection[str] | None = None,
+        *,
+        columns: Callable[[str], bool] | None = None,
+        files: Sequence[RowFile] | None = None,
+        change: Callable[[pa.Table], pa.Table] | None = None,
+    ) -> dict[str, pa.Table]:
         """By variant key, all its rows over all shards, one row per image, with the columns of every measure.
 
         Parameters
         ----------
         variants : only these.
-        without : columns whose names end so are left on the disk.
+        columns : which columns are read, by name; others stay on the disk.
+        files : only rows of these.
+        change : what becomes of the rows of each file, so that long columns need never be in memory together.
         """
-        by_shard: dict[int, list[pa.Table]] = {}
-        for file, footer in self._files():
-            wanted = {variant for variant, _ in footer.work}
-            wanted = wanted if variants is None else wanted & set(variants)
-            if wanted:
-                source = pq.ParquetFile(file)  # read_table imports pandas
-                table = source.read([name for name in source.schema_arrow.names if not name.endswith(without)])
-                if variants is not None:
-                    table = table.filter(pc.is_in(table["variant"], pa.array(sorted(wanted), pa.string())))
-                by_shard.setdefault(footer.shard, []).append(table)
+        wanted = None if variants is None else set(variants)
+        taken = [
+            file
+            for file in (self.files() if files is None else files)
+            if file.footer.work and (wanted is None or not wanted.isdisjoint(key for key, _ in file.footer.work))
+        ]
+        taken.sort(key=lambda file: file.footer.shard)  # stable
+
+        def load(file: RowFile) -> pa.Table:
+            table = file.read([name for name in file.columns if columns is None or columns(name)])
+            if wanted is not None:
+                table = table.filter(pc.is_in(table["variant"], texts(sorted(wanted))))
+            return table if change is None else change(table)
+
         grouped: dict[str, list[pa.Table]] = {}
-        for _, tables in sorted(by_shard.items()):
-            for key, part in by_variant(tables).items():
-                grouped.setdefault(key, []).append(part)
+        with ThreadPoolExecutor(READERS) as pool:
+            loaded = zip(taken, pool.map(load, taken), strict=True)
+            for _, several in groupby(loaded, key=lambda one: one[0].footer.shard):
+                for key, part in by_variant([table for _, table in several]).items():
+                    grouped.setdefault(key, []).append(part)
         return {key: pa.concat_tables(parts, promote_options="permissive") for key, parts in grouped.items()}
 
-    def _files(self, index: int | None = None) -> Iterable[tuple[Path, Footer]]:
-        pattern = "shard-*.parquet" if index is None else f"shard-{index:05d}-*.parquet"
-        for file in sorted((self.path / "rows").glob(pattern)):
-            try:
-                schema = pq.read_metadata(file)
-            except (pa.ArrowException, OSError) as error:
-                log.warning("%s is damaged and left out (%s); the same wsol run makes it again", file, error)
-                continue
-            footer = Footer.from_json((schema.metadata or {}).get(KEY, b"{}"), where=file)
-            if footer.rows == schema.num_rows:
-                yield file, footer
+    def files(self, index: int | None = None) -> list[RowFile]:
+        """All complete files of rows, or those of one shard. Raises OutputError for rows of an older schema."""
+        return row_files(self.path / "rows", index)
 
 
 def _covering(parts: Iterable[Footer], shard: Shard) -> Work:

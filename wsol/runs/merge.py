@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from wsol.runs.arrays import chosen, codes_of, numpy_of
+
 STATUS = {"status": pa.string(), "error": pa.string(), "failed": pa.list_(pa.string())}  # often null
-NO_ROWS = pa.table({name: pa.array([], pa.string()) for name in ("image_id", "variant")})
+NO_ROWS = pa.table({name: pa.nulls(0, pa.string()) for name in ("image_id", "variant")})
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -20,12 +23,30 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 def by_variant(tables: Sequence[pa.Table]) -> dict[str, pa.Table]:
     """All rows of each variant, one per image in the order of their ids, with the columns of all tables."""
-    pieces: dict[str, list[pa.Table]] = {}
+    pieces: dict[str, list[tuple[pa.Table, bool]]] = {}
     for table in tables:
-        plain = table.replace_schema_metadata(None)
-        for key in pc.unique(plain["variant"]).to_pylist():
-            pieces.setdefault(key, []).append(plain.filter(pc.equal(plain["variant"], key)))
-    return {key: _merged(tables) for key, tables in sorted(pieces.items())}
+        for key, part in _parts(table.replace_schema_metadata(None)).items():
+            pieces.setdefault(key, []).append(part)
+    return {
+        key: several[0][0] if len(several) == 1 and several[0][1] else _merged([part for part, _ in several])
+        for key, several in sorted(pieces.items())
+    }
+
+
+def _parts(table: pa.Table) -> dict[str, tuple[pa.Table, bool]]:
+    """The rows of each variant, slices where they stand together; and whether their ids are in order, each once."""
+    if not len(table):
+        return {}
+    names, numbers = codes_of(table["variant"])
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    if len(starts) > len(names):
+        return {str(key): (chosen(table, numbers == code), False) for code, key in enumerate(names)}
+    ids, ends = table["image_id"].combine_chunks(), [*starts[1:].tolist(), len(table)]
+    rising = numpy_of(pc.less(ids.slice(0, len(ids) - 1), ids.slice(1))).astype(bool)
+    return {
+        str(names[numbers[a]]): (table.slice(a, b - a), bool(rising[a : b - 1].all()))
+        for a, b in zip(starts.tolist(), ends, strict=True)
+    }
 
 
 def _merged(pieces: Sequence[pa.Table]) -> pa.Table:

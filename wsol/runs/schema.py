@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -234,19 +234,8 @@ class Footer:
                 f"{where} holds rows of an older version (schema {plain.get('schema_version', 'unknown')}, "
                 f"expected {SCHEMA_VERSION}); run the same command into a new folder: wsol run paths.runs=DIR"
             )
-        return cls(
-            **{
-                **plain,
-                "work": tuple((variant, measure) for variant, measure in plain["work"]),
-                "run": _made(RunInfo, plain["run"]),
-                "variants": {k: _made(VariantInfo, v) for k, v in plain["variants"].items()},
-                "protocols": {k: _made(ProtocolInfo, v) for k, v in plain["protocols"].items()},
-                "metrics": {k: MetricInfo(**v) for k, v in plain["metrics"].items()},
-                "quantities": tuple(_made(Quantity, q) for q in plain["quantities"]),
-                "measured": tuple(plain["measured"]),
-                "image_ids": tuple(plain["image_ids"]),
-            }
-        )
+        made = {name: _as_before(name, plain[name], make) for name, make in _RECORDS.items()}
+        return cls(**{**plain, **made, "measured": tuple(plain["measured"]), "image_ids": tuple(plain["image_ids"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,3 +270,22 @@ class About:
 def _made(cls: type[Any], plain: Mapping[str, Any]) -> Any:
     """A record of plain JSON: its lists are tuples again."""
     return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()})
+
+
+_RECORDS: dict[str, Callable[[Any], Any]] = {
+    "work": lambda pairs: tuple((variant, measure) for variant, measure in pairs),
+    "run": lambda plain: _made(RunInfo, plain),
+    "variants": lambda plain: {k: _made(VariantInfo, v) for k, v in plain.items()},
+    "protocols": lambda plain: {k: _made(ProtocolInfo, v) for k, v in plain.items()},
+    "metrics": lambda plain: {k: MetricInfo(**v) for k, v in plain.items()},
+    "quantities": lambda plain: tuple(_made(Quantity, q) for q in plain),
+}
+_before: dict[str, tuple[Any, Any]] = {}
+
+
+def _as_before(name: str, plain: Any, make: Callable[[Any], Any]) -> Any:
+    """The records of a field; the last ones again where it is the same, as in all files of a run."""
+    last = _before.get(name)
+    if last is None or last[0] != plain:
+        last = _before[name] = (plain, make(plain))
+    return last[1]

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wsol.errors import ConfigError, DataError
+from wsol.stats.hits import Hits
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 LEVELS = 255  # distinct thresholds 0..254 of a map that is quantised to uint8 (handbook: protocols 4.1)
-DENSE_CELLS = 1 << 26  # above this many (image, level) cells a float32 matrix (256 MB) loses to the event sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,17 @@ class Curves:
     def hits(self, delta: float, *, ge: bool = True) -> Hits:
         """Where each image is a hit: IoU >= `delta`, or > with ``ge=False`` (tscam2021's Top-k, psol2020)."""
         hit = self.values >= delta if ge else self.values > delta
-        if self.levels is not None and self.n * self.levels <= DENSE_CELLS:
-            return Hits.from_matrix(self._dense(hit))
-        return self._events(hit)
+        before = np.concatenate([[False], hit[:-1]]) if len(hit) else hit
+        before[self.offsets[:-1]] = False
+        flips = np.flatnonzero(hit != before)
+        images = np.repeat(np.arange(self.n, dtype=np.int32), np.diff(self.offsets))[flips]
+        signs = np.where(hit[flips], 1, -1).astype(np.int8)
+        if self.levels is not None:
+            grid, places = np.arange(self.levels, dtype=np.float64), self.breaks[flips].astype(np.int32)
+        else:
+            grid, inverse = np.unique(np.concatenate([[0.0], self.breaks[flips]]), return_inverse=True)
+            places = inverse[1:].astype(np.int32)
+        return Hits(self.n, grid, images, places, signs)
 
     def accuracy(
         self, delta: float, weights: ArrayLike | None = None, *, ge: bool = True
@@ -103,99 +111,6 @@ class Curves:
     def best(self, delta: float, weights: ArrayLike | None = None, *, ge: bool = True) -> tuple[float, float]:
         """MaxBoxAcc at one delta, in [0, 1], and the first threshold that reaches it."""
         return self.hits(delta, ge=ge).best(weights)
-
-    def _dense(self, hit: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        assert self.levels is not None
-        ends = np.append(self.breaks[1:], self.levels)
-        ends[self.offsets[1:] - 1] = self.levels
-        return np.repeat(hit, (ends - self.breaks).astype(np.int64)).reshape(self.n, self.levels)
-
-    def _events(self, hit: NDArray[np.bool_]) -> Hits:
-        before = np.concatenate([[False], hit[:-1]]) if len(hit) else hit
-        before[self.offsets[:-1]] = False
-        change = hit.astype(np.int8) - before.astype(np.int8)
-        flips = np.flatnonzero(change)
-        flips = flips[np.argsort(self.breaks[flips], kind="stable")]
-        images = np.repeat(np.arange(self.n), np.diff(self.offsets))[flips]
-        positions = self.breaks[flips]
-        grid = np.unique(np.concatenate([[0.0], positions]))
-        return Hits(self.n, grid, images, change[flips], np.searchsorted(positions, grid, side="right"), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Hits:
-    """Hit or miss of n images on a common grid of thresholds, as a matrix or as a sorted list of flips.
-
-    Attributes
-    ----------
-    grid : (g,) thresholds; nothing changes between two of them.
-    images, signs : (e,) flips in order of threshold: which image, +1 to a hit or -1 to a miss.
-    ends : (g,) how many flips have happened up to and including each grid point.
-    matrix : (n, g) float32 of 0 and 1, for quantised protocols; None where the flips stand for it.
-    """
-
-    n: int
-    grid: NDArray[np.float64]
-    images: NDArray[np.int64]
-    signs: NDArray[np.int8]
-    ends: NDArray[np.int64]
-    matrix: NDArray[np.float32] | None
-
-    @classmethod
-    def from_matrix(cls, matrix: NDArray[np.bool_]) -> Hits:
-        """Hits of n images at integer thresholds 0..g-1 from an (n, g) matrix."""
-        none = np.zeros(0, np.int64)
-        grid = np.arange(matrix.shape[1], dtype=np.float64)
-        return cls(len(matrix), grid, none, none.astype(np.int8), none, matrix.astype(np.float32))
-
-    @property
-    def width(self) -> int:
-        """Numbers that `counts` handles for one row of weights."""
-        return len(self.grid) if self.matrix is not None else max(len(self.images), len(self.grid))
-
-    def counts(self, weights: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Weighted number of hits at each grid point: (b, n) rows of weights to (b, g), in the dtype of the weights.
-
-        float32 is exact for resampling counts: all sums are whole numbers below 2^24.
-        """
-        if self.matrix is not None:
-            dense: NDArray[np.floating] = weights @ self.matrix.astype(weights.dtype, copy=False)
-            return dense
-        running = np.zeros((len(weights), len(self.images) + 1), weights.dtype)
-        np.multiply(np.take(weights, self.images, axis=1), self.signs, out=running[:, 1:])
-        np.cumsum(running, axis=1, out=running)
-        return running[:, self.ends]
-
-    def accuracy(self, weights: ArrayLike | None = None) -> NDArray[np.float64]:
-        """(g,) weighted share of hits at each grid point."""
-        w = self._weights(weights)
-        total = w.sum()
-        share: NDArray[np.float64] = self.counts(w[None])[0] / total
-        return share
-
-    def best(self, weights: ArrayLike | None = None) -> tuple[float, float]:
-        """The largest share of hits and the first threshold that reaches it."""
-        accuracy = self.accuracy(weights)
-        first = int(accuracy.argmax())
-        return float(accuracy[first]), float(self.grid[first])
-
-    def column(self, index: int) -> NDArray[np.bool_]:
-        """(n,) which images are hits at grid point `index`."""
-        if self.matrix is not None:
-            return self.matrix[:, index] > 0
-        state = np.zeros(self.n, np.int64)
-        np.add.at(state, self.images[: self.ends[index]], self.signs[: self.ends[index]])
-        return state > 0
-
-    def _weights(self, weights: ArrayLike | None) -> NDArray[np.float64]:
-        if self.n == 0:
-            raise DataError("there are no images; an accuracy needs at least one")
-        w = np.ones(self.n) if weights is None else np.asarray(weights, dtype=np.float64)
-        if w.shape != (self.n,):
-            raise DataError(f"weights of shape {w.shape} for {self.n} images; give one weight an image")
-        if not (np.isfinite(w).all() and (w >= 0).all() and w.sum() > 0):
-            raise DataError("weights must be finite, not negative and not all zero")
-        return w
 
 
 def _check(curves: Curves) -> None:

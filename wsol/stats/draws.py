@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,14 +49,15 @@ INTERVALS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Draws:
     """One statistic of one variant, on the sample and on each resample.
 
     Attributes
     ----------
     value : the statistic on the sample, a fraction.
-    replicates : (b,) the statistic on each resample, thresholds chosen again.
+    again : (b,) the statistic on each resample, thresholds chosen again; None for the mean of `influence`, whose
+        `replicates` are computed when they are asked for.
     influence : (n,) what each image adds, mean = value: its hit at the chosen threshold, its score; None for a pooled
         statistic, of which no image owns a part.
     resamples : which images the replicates hold; differences need the same in both variants.
@@ -69,7 +71,7 @@ class Draws:
     """
 
     value: float
-    replicates: NDArray[np.float64]
+    again: NDArray[np.float64] | None
     influence: NDArray[np.float64] | None
     resamples: Resamples
     contact: NDArray[np.float64] | None = None
@@ -78,6 +80,22 @@ class Draws:
     tau: tuple[float, ...] = ()
     scores: NDArray[np.float64] | None = None
     part: NDArray[np.bool_] | None = None
+
+    @cached_property
+    def replicates(self) -> NDArray[np.float64]:
+        """(b,) the statistic on each resample."""
+        if self.again is not None:
+            return self.again
+        assert self.influence is not None
+        return self.resamples.means(self.influence)
+
+    @cached_property
+    def hits(self) -> NDArray[np.bool_] | None:
+        """(n,) bits of independent images whose share it is, at a threshold that was not chosen on them; else None."""
+        plain = self.bounded and not self.rechosen and self.scores is None and self.clusters is None
+        if not plain or self.n < 2 or self.influence is None or not np.isin(self.influence, (0, 1)).all():
+            return None
+        return self.influence > 0
 
     @property
     def n(self) -> int:
@@ -136,15 +154,19 @@ class Draws:
         if not self.bounded:
             low, high = self._unbounded(level)
             return Estimate(self.value, min(low, self.value), max(high, self.value), n, level)
-        curse, bias = 0.0, 0.0
-        if self.contact is not None:
-            reach = float(np.quantile(self.contact, (1 + level) / 2)) - self.value
-            curse = max(0.0, reach - normal_quantile(level) * (error if error > 0 else 0.0))
-            bias = float(self.replicates.mean()) - self.value
+        curse, bias = self.optimism(level=level)
         effective = effective_n(self.value, error, n)
         low, _ = wilson((self.value - curse) * effective, effective, level=level)
         _, high = wilson((self.value - bias) * effective, effective, level=level)
         return Estimate(self.value, min(low, self.value), max(high, self.value), n, level)
+
+    def optimism(self, *, level: float = LEVEL) -> tuple[float, float]:
+        """By how much a chosen threshold may flatter the value: what the lower end allows for it, and the bias."""
+        if self.contact is None:
+            return 0.0, 0.0
+        reach = float(np.quantile(self.contact, (1 + level) / 2)) - self.value
+        error = self.error if self.error > 0 else 0.0
+        return max(0.0, reach - normal_quantile(level) * error), float(self.replicates.mean()) - self.value
 
     def _unbounded(self, level: float) -> tuple[float, float]:
         if self.interval in ("none", "few"):
@@ -176,11 +198,14 @@ def average(draws: Sequence[Draws]) -> Draws:
         raise ConfigError("only statistics of the same images and resamples can be averaged; use one seed for all")
     influences = [one.influence for one in draws if one.influence is not None]
     scores = [one.scores for one in draws if one.scores is not None]
-    contacts = [np.full(len(first.replicates), one.value) if one.contact is None else one.contact for one in draws]
+    linear = all(one.again is None for one in draws)
+    contacts = [
+        np.full(first.resamples.n_resamples, one.value) if one.contact is None else one.contact for one in draws
+    ]
     return replace(
         first,
         value=float(np.mean([one.value for one in draws])),
-        replicates=np.mean([one.replicates for one in draws], axis=0),
+        again=None if linear else np.mean([one.replicates for one in draws], axis=0),
         influence=np.mean(influences, axis=0) if len(influences) == len(draws) else None,
         contact=np.mean(contacts, axis=0) if any(one.contact is not None for one in draws) else None,
         bounded=all(one.bounded for one in draws),

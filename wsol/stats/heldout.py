@@ -15,9 +15,9 @@ from wsol.errors import DataError
 from wsol.stats.intervals import LEVEL, Estimate, proportion
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
-    from wsol.stats.curves import Curves
+    from wsol.stats.hits import Hits
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class HeldOut:
 
     Attributes
     ----------
-    hits : (n,) bits, one an image of the reported split; fit for `paired_hits` and `draw_mean`.
+    hits : (n,) bits, one per image of the reported split; fit for `paired_hits` and `draw_mean`.
     tau : the chosen threshold, or both of a split in halves.
     chosen_on : on how many images each was chosen.
     """
@@ -40,47 +40,29 @@ class HeldOut:
         return proportion(self.hits, level=level)
 
 
-def choose(curves: Curves, delta: float, *, weights: ArrayLike | None = None, ge: bool = True) -> float:
-    """The first threshold that is best for these images, which may weigh differently."""
-    return curves.best(delta, weights, ge=ge)[1]
-
-
-def evaluate(curves: Curves, delta: float, tau: float, *, ge: bool = True) -> NDArray[np.bool_]:
-    """(n,) which images are hits at threshold `tau`."""
-    iou = curves.at(tau)
-    return iou >= delta if ge else iou > delta
-
-
-def held_out(curves: Curves, delta: float, *, chosen_on: Curves, ge: bool = True) -> HeldOut:
-    """Hits on `curves` at the threshold that is best on the images of `chosen_on` (``tau_from=val``)."""
-    if curves.levels != chosen_on.levels:
-        raise DataError(f"curves with {curves.levels} and {chosen_on.levels} levels: use one protocol for both splits")
-    tau = choose(chosen_on, delta, ge=ge)
-    return HeldOut(evaluate(curves, delta, tau, ge=ge), (tau,), (chosen_on.n,))
+def held_out(hits: Hits, *, chosen_on: Hits) -> HeldOut:
+    """Hits at the threshold that is best on the images of `chosen_on` (``tau_from=val``), under one protocol."""
+    tau = chosen_on.best()[1]
+    return HeldOut(hits.at(tau), (tau,), (chosen_on.n,))
 
 
 def split_half(
-    curves: Curves,
-    delta: float,
-    *,
-    seed: int = 0,
-    weights: NDArray[np.float64] | None = None,
-    ge: bool = True,
-    counted_ge: bool | None = None,
+    hits: Hits, *, seed: int = 0, weights: NDArray[np.float64] | None = None, counted: Hits | None = None
 ) -> HeldOut:
     """Hits of each half of the images at the threshold that is best on the other half; the halves follow from `seed`.
 
-    Image i must be the same image in every variant, as for `Resamples`, so that variants are cut alike. `counted_ge` is
-    for hits that are counted by another rule than the one that thresholds are chosen by.
+    Image i must be the same image in every variant, as for `Resamples`, so that variants are cut alike. `counted` are
+    hits by another rule than the one that thresholds are chosen by.
     """
-    w = np.ones(curves.n) if weights is None else weights
-    if curves.n < 2:
-        raise DataError(f"{curves.n} image(s) can't be cut in halves; choose the threshold on a validation split")
-    order = np.random.Generator(np.random.PCG64([seed, curves.n])).permutation(curves.n)
-    halves = order[: curves.n // 2], order[curves.n // 2 :]
-    hits = np.zeros(curves.n, bool)
+    n = hits.n
+    w = np.ones(n) if weights is None else weights
+    if n < 2:
+        raise DataError(f"{n} image(s) can't be cut in halves; choose the threshold on a validation split")
+    order = np.random.Generator(np.random.PCG64([seed, n])).permutation(n)
+    halves = order[: n // 2], order[n // 2 :]
+    bits = np.zeros(n, bool)
     tau = []
     for reported, other in (halves, halves[::-1]):
-        tau.append(choose(curves.take(other), delta, weights=w[other], ge=ge))
-        hits[reported] = evaluate(curves.take(reported), delta, tau[-1], ge=ge if counted_ge is None else counted_ge)
-    return HeldOut(hits, (tau[0], tau[1]), (len(halves[1]), len(halves[0])))
+        tau.append(hits.take(other).best(w[other])[1])
+        bits[reported] = (counted or hits).at(tau[-1])[reported]
+    return HeldOut(bits, (tau[0], tau[1]), (len(halves[1]), len(halves[0])))

@@ -7,7 +7,7 @@ turns +-0.62 points into +-0.28 (handbook: field 6; Miller 2024, sec. 4.2).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from wsol.errors import ConfigError, DataError
 from wsol.stats.draws import spread
 from wsol.stats.intervals import LEVEL, degrees, standard_error
-from wsol.stats.skewed import bounded_mean, is_skewed, zero_mean_p
+from wsol.stats.skewed import are_skewed, bounded_mean, is_skewed, zero_mean_p
 from wsol.stats.tails import binomial_below, normal_quantile, t_quantile, t_tails
 
 if TYPE_CHECKING:
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
     from wsol.stats.draws import Draws
 
+PAIRED_CELLS = 1 << 21  # numbers in one block of pairs: 16 MB of float64
 EXACT_BELOW = 25  # discordant images from which on McNemar's test is the mid-p one (Fagerland et al. 2013)
+
+
+POWER = 0.8  # of a test to find a difference that is there: what studies are planned for
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,19 @@ class Difference:
     worse: int
     level: float = LEVEL
 
+    @property
+    def needed(self) -> float:
+        """How many images would show a difference of this size in POWER of all samples, at this level, two-sided.
+
+        n ((z + z_power) error / difference)^2, with the error that the interval has; inf for no difference at all, nan
+        without an interval.
+        """
+        z = normal_quantile(self.level)
+        error = (self.high - self.low) / 2 / z
+        if self.value == 0:
+            return float("inf")
+        return self.n * ((z + normal_quantile(2 * POWER - 1)) * error / self.value) ** 2
+
 
 def difference(a: Draws, b: Draws, *, level: float = LEVEL) -> Difference:
     """`a` minus `b`, paired by image and by resample, with thresholds chosen again for both in every replicate.
@@ -54,54 +71,121 @@ def difference(a: Draws, b: Draws, *, level: float = LEVEL) -> Difference:
     differences at the chosen thresholds. The replicates alone reject true ties too often (up to 10 % at the 5 % level)
     when one variant has a sharp best threshold and the other a broad one; the bias of the maxima is subtracted for the
     same reason. p comes from Student's t, since counting replicates can't reach the small p a long table needs.
+
+    Where too few images of two means differ, or too unlike, interval and p come from the bounds of the numbers. Without
+    bounds there is no interval, and p is that of the exact sign test where it is larger.
     """
-    if not a.resamples.same_as(b.resamples):
-        raise ConfigError("a paired difference needs the same images and resamples on both sides; use one seed for all")
-    if _are_hits(a) and _are_hits(b):
+    pair = _Pair.of(a, b)
+    if isinstance(pair, McNemar):
         assert a.influence is not None
         assert b.influence is not None
         return paired_hits(a.influence, b.influence, level=level)
-    value = a.value - b.value
-    again = a.replicates - b.replicates
-    errors = [spread(again)]
-    if a.influence is None or b.influence is None:
-        errors[0] *= float(np.sqrt(a.units / max(a.units - 1, 1)))
     better = worse = 0
-    if a.influence is not None and b.influence is not None:
-        apart = a.influence - b.influence
-        counted = apart if a.scores is None or b.scores is None else a.scores - b.scores
+    if pair.apart is not None:
+        counted = pair.apart if a.scores is None or b.scores is None else a.scores - b.scores
         better, worse = int((counted > 0).sum()), int((counted < 0).sum())
-        errors.append(_smoothed_error(apart, a.clusters))
-    error = max((one for one in errors if not np.isnan(one)), default=float("nan"))
-    if a.units < 2:
-        error = float("nan")  # all replicates are the one image or class there is: they agree, and tell nothing
-    chosen = a.contact is not None or b.contact is not None  # the best of several; a part's threshold is not its best
-    centre = value - (float(again.mean()) - value) if chosen and error > 0 else value
-    df = max(a.units - 1, 1)
-    half = t_quantile(level, df) * error
-    p = _p_value(centre, error, df)
-    whole = Difference(value, min(centre - half, value), max(centre + half, value), p, a.n, better, worse, level)
-    return _of_skewed(whole, a, b) if a.plain and b.plain and a.units > 1 else whole
+    low, high = pair.interval(level)
+    return Difference(pair.value, low, high, pair.p, a.n, better, worse, level)
 
 
-def _of_skewed(found: Difference, a: Draws, b: Draws) -> Difference:
-    """The difference of two means, where too few images differ, or too unlike, for Student's test.
+def p_values(draws: Sequence[Draws]) -> list[float]:
+    """The p values of `difference` of all pairs, in the order of `itertools.combinations`; no intervals, and fast."""
+    found: list[float] = []
+    for n, a in enumerate(draws[:-1]):
+        others = draws[n + 1 :]
+        for start in range(0, len(others), rows := max(1, PAIRED_CELLS // a.n)):
+            found += _p_values_of(a, others[start : start + rows])
+    return found
 
-    Interval and p come from the bounds of the numbers. Without bounds there is no interval, and p is that of the exact
-    sign test where it is larger.
+
+def _p_values_of(a: Draws, others: Sequence[Draws]) -> list[float]:
+    """Those of one against several, row by row in one array; pairs that take another test are tested alone."""
+    several = [a, *others]
+    alike = all(a.resamples.same_as(b.resamples) and b.part is a.part for b in others)
+    simple = all(d.influence is not None and d.clusters is None and d.hits is None for d in several)
+    if not alike or not simple or a.units < 2 or a.resamples.n_resamples < 2:
+        return [_Pair.of(a, b).p for b in others]
+    n, value = a.n, np.array([a.value - b.value for b in others])
+    again = a.replicates - np.stack([b.replicates for b in others])
+    apart = np.stack([a.influence - b.influence for b in others if a.influence is not None and b.influence is not None])
+    middle = apart - apart.mean(1, keepdims=True)
+    plain = np.sqrt((middle**2).sum(1) / n / (n - 1))
+    differing = (apart != 0).sum(1)
+    smooth = np.sqrt(2 * (apart**2).sum(1) / np.maximum(differing, 1)) / n
+    error = np.maximum(again.std(1, ddof=1), np.where(differing > 0, np.hypot(plain, smooth), plain))
+    chosen = np.array([a.contact is not None or b.contact is not None for b in others])
+    centre = np.where(chosen & (error > 0), 2 * value - again.mean(1), value)
+    p = [_p_value(float(c), float(e), n - 1) for c, e in zip(centre, error, strict=True)]
+    tested = np.array([a.plain and b.plain for b in others]) & (differing > 0)
+    skewed = tested & are_skewed(apart) if tested.any() else tested
+    return [_Pair.of(a, b).p if few else q for b, few, q in zip(others, skewed, p, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Two statistics side by side.
+
+    Attributes
+    ----------
+    value, centre, error, df : their difference, the same without the bias of maxima, and Student's.
+    apart : (n,) difference of each image; None for pooled numbers.
+    reach : where too few images differ for Student's test, the largest difference there can be, nan without bounds.
     """
-    assert a.influence is not None
-    assert b.influence is not None
-    apart = a.influence - b.influence
-    if a.clusters is not None or not apart.any() or not is_skewed(apart):
-        return found
-    if a.bounds is None or a.bounds != b.bounds:
-        signs = mcnemar(apart > 0, apart < 0)
-        return replace(found, low=float("nan"), high=float("nan"), p=max(found.p, signs.p))
-    reach = a.bounds[1] - a.bounds[0]
-    low, high = bounded_mean(apart, -reach, reach, level=found.level)
-    p = zero_mean_p(apart, -reach, reach)
-    return replace(found, low=min(low, found.value), high=max(high, found.value), p=p)
+
+    value: float
+    centre: float
+    error: float
+    df: int
+    apart: NDArray[np.float64] | None
+    reach: float | None = None
+
+    @classmethod
+    def of(cls, a: Draws, b: Draws) -> _Pair | McNemar:
+        """McNemar's test where it is of plain hits on both sides."""
+        if not a.resamples.same_as(b.resamples):
+            raise ConfigError(
+                "a paired difference needs the same images and resamples on both sides; use one seed for all"
+            )
+        if a.hits is not None and b.hits is not None:
+            return mcnemar(a.hits, b.hits)
+        value = a.value - b.value
+        again = a.replicates - b.replicates
+        errors, apart, reach = [spread(again)], None, None
+        if a.influence is None or b.influence is None:
+            errors[0] *= float(np.sqrt(a.units / max(a.units - 1, 1)))
+        else:
+            apart = a.influence - b.influence
+            errors.append(_smoothed_error(apart, a.clusters))
+        error = max((one for one in errors if not np.isnan(one)), default=float("nan"))
+        if a.units < 2:
+            error = float("nan")  # all replicates are the one image or class there is: they agree, and tell nothing
+        chosen = a.contact is not None or b.contact is not None  # the best of several; a part's threshold is not
+        centre = value - (float(again.mean()) - value) if chosen and error > 0 else value
+        means = a.plain and b.plain and a.units > 1 and a.clusters is None
+        if means and apart is not None and apart.any() and is_skewed(apart):
+            reach = float("nan") if a.bounds is None or a.bounds != b.bounds else a.bounds[1] - a.bounds[0]
+        return cls(value, centre, error, max(a.units - 1, 1), apart, reach)
+
+    @property
+    def p(self) -> float:
+        p = _p_value(self.centre, self.error, self.df)
+        if self.reach is None:
+            return p
+        assert self.apart is not None
+        if np.isnan(self.reach):
+            return max(p, mcnemar(self.apart > 0, self.apart < 0).p)
+        return zero_mean_p(self.apart, -self.reach, self.reach)
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Both ends; the value is never outside."""
+        half = t_quantile(level, self.df) * self.error
+        low, high = self.centre - half, self.centre + half
+        if self.reach is not None:
+            assert self.apart is not None
+            if np.isnan(self.reach):
+                return float("nan"), float("nan")
+            low, high = bounded_mean(self.apart, -self.reach, self.reach, level=level)
+        return min(low, self.value), max(high, self.value)
 
 
 def paired_mean(a: ArrayLike, b: ArrayLike, *, clusters: ArrayLike | None = None, level: float = LEVEL) -> Difference:
@@ -181,12 +265,6 @@ def _smoothed_error(apart: NDArray[np.float64], clusters: ArrayLike | None) -> f
     if not len(differing) or clusters is not None:
         return plain
     return float(np.hypot(0.0 if np.isnan(plain) else plain, np.sqrt(2 * np.mean(differing**2)) / len(apart)))
-
-
-def _are_hits(draws: Draws) -> bool:
-    """Whether it is the share of bits of independent images, at a threshold that was not chosen on them."""
-    plain = draws.bounded and not draws.rechosen and draws.scores is None and draws.clusters is None
-    return plain and draws.n > 1 and draws.influence is not None and bool(np.isin(draws.influence, (0, 1)).all())
 
 
 def _p_value(value: float, error: float, df: int) -> float:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 CACHED_CELLS = 1 << 26  # keep counts up to 64 MB (50,000 images x 1000 resamples fit); redraw larger ones
+SMALL_CELLS = 1 << 22  # of up to 4 MB, several: metrics are measured on samples of the images, variants on several
+BLOCK_CELLS = 1 << 23  # numbers in one block of `columns`: 32 MB of float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +57,33 @@ class Resamples:
     def blocks(self, rows: int) -> Iterator[NDArray[np.float32]]:
         """All weight vectors, (b, n) float32 with b <= `rows` at a time: how often each image is in each replicate."""
         for start in range(0, self.n_resamples, rows):
-            stop = min(start + rows, self.n_resamples)
-            if self.units * self.n_resamples <= CACHED_CELLS:
-                counts = _all_counts(self.units, self.n_resamples, self.seed)[start:stop]
-            else:
-                counts = _counts(self.units, self.seed, start, stop)
+            counts = self._units(start, min(start + rows, self.n_resamples))
             if self.clusters is not None:
                 counts = counts[:, self.clusters]
             yield counts.astype(np.float32)
+
+    def columns(self) -> Iterator[NDArray[np.float32]]:
+        """The same as (n, b): images down, so that what one image adds to all replicates lies together."""
+        rows = max(16, min(1024, BLOCK_CELLS // self.n))
+        for start in range(0, self.n_resamples, rows):
+            counts = self._units(start, min(start + rows, self.n_resamples)).T
+            if self.clusters is not None:
+                counts = counts[self.clusters]
+            yield counts.astype(np.float32, order="C")
+
+    def means(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(b,) means of (n,) numbers over the images of each replicate; (b, k) of (n, k)."""
+        rows = max(1, min(256, BLOCK_CELLS // 2 // self.n))
+        drawn = (block.astype(np.float64) for block in self.blocks(rows))
+        return np.concatenate([(block @ values).T / block.sum(1) for block in drawn], axis=-1).T
+
+    def _units(self, start: int, stop: int) -> NDArray[np.uint8]:
+        """How often each unit is in some replicates."""
+        cells = self.units * self.n_resamples
+        if cells > CACHED_CELLS:
+            return _counts(self.units, self.seed, start, stop)
+        kept = _small_counts if cells <= SMALL_CELLS else _all_counts
+        return kept(self.units, self.n_resamples, self.seed)[start:stop]
 
     def same_as(self, other: Resamples) -> bool:
         """Whether replicate r holds the same images in both."""
@@ -75,6 +96,11 @@ class Resamples:
 
 @lru_cache(maxsize=2)
 def _all_counts(size: int, n_resamples: int, seed: int) -> NDArray[np.uint8]:
+    return _counts(size, seed, 0, n_resamples)
+
+
+@lru_cache(maxsize=16)
+def _small_counts(size: int, n_resamples: int, seed: int) -> NDArray[np.uint8]:
     return _counts(size, seed, 0, n_resamples)
 
 

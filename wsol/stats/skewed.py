@@ -28,12 +28,17 @@ SAME = 1e-12  # a spread below this is rounding
 
 def is_skewed(values: ArrayLike) -> bool:
     """Whether (n,) numbers are too few for Student's interval: n <= 10 G1^2, or all equal."""
-    x = np.asarray(values, np.float64)
-    apart = x - x.mean()
-    spread = float(np.sqrt((apart**2).mean()))
-    if spread <= SAME * max(1.0, float(np.abs(x).max())):
-        return True
-    return len(x) <= SKEWED * float((apart**3).mean() / spread**3) ** 2
+    return bool(are_skewed(np.asarray(values, np.float64)[None])[0])
+
+
+def are_skewed(rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The same of each of (m, n) rows, as (m,)."""
+    apart = rows - rows.mean(1, keepdims=True)
+    squares = apart * apart
+    spread = np.sqrt(squares.mean(1))
+    same = spread <= SAME * np.maximum(1.0, np.abs(rows).max(1))
+    third = (squares * apart).mean(1) / np.where(same, 1, spread) ** 3
+    return np.asarray(same | (rows.shape[1] <= SKEWED * third**2))
 
 
 def bounded_mean(values: ArrayLike, least: float, most: float, *, level: float) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from wsol.errors import ConfigError
-from wsol.stats.paired import difference, holm
+from wsol.stats.paired import holm, p_values
 
 if TYPE_CHECKING:
     from wsol.stats.draws import Draws
@@ -46,8 +46,8 @@ def standings(
         return {}
     sign = 1 if higher_is_better else -1
     pairs = list(combinations(draws, 2))
-    found = [difference(draws[a], draws[b]) for a, b in pairs]
-    adjusted = {pair: float(p) for pair, p in zip(pairs, holm([one.p for one in found]), strict=True)}
+    found = holm(p_values(list(draws.values())))
+    adjusted = {pair: float(p) for pair, p in zip(pairs, found, strict=True)}
     beaten_by = dict.fromkeys(draws, 0)
     for (a, b), p in adjusted.items():
         if p < alpha:

@@ -52,7 +52,7 @@ def test_equal_lines_share_a_rank_and_no_one_is_bold(tmp_path: Path) -> None:
     first, second, last = body(printed(summarize(run, n_resamples=200)))[1:]
     assert first[0] == second[0] == "=1"
     assert last[0] == "3"
-    assert first[2].endswith("¹")
+    assert first[2].endswith("¹§")
     assert second[2].endswith("¹")
     assert "**" not in first[2] + second[2]
     assert "¹" not in last[2]

@@ -7,16 +7,17 @@ gives the full box for every positive map.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from wsol.report.numbers.failures import failed
-from wsol.report.numbers.rows import columns_of, curves_of, is_swept, rows_of
+from wsol.report.numbers.rows import columns_of, curves_of, images_of, is_swept, packed_hits, rows_of
+from wsol.runs.arrays import chosen, integers, is_known, numpy_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from wsol.runs.schema import About, ProtocolInfo, VariantInfo
 
     Values = NDArray[np.float64]
+    Tables = Mapping[str, pa.Table]
 
 DIGEST = "map_digest"
 IMAGES, LEVELS = 400, 64  # compared: enough to tell methods apart, few enough for long tables
@@ -50,9 +52,15 @@ class Aliases:
     alike: Mapping[str, str] = field(default_factory=dict)
 
 
-def aliases(tables: Mapping[str, pa.Table], about: About) -> Aliases:
-    """The aliases among the variants of `tables`, compared on the images that both have."""
-    compared = _Compared(tables, about)
+def aliases(tables: Tables, about: About, read: Callable[[Collection[str]], Tables] | None = None) -> Aliases:
+    """The aliases among the variants of `tables`, compared on the images that both have.
+
+    Parameters
+    ----------
+    tables : digests and bits of hits, by which most variants are told apart.
+    read : all that was measured of some variants, for those that are not; `tables` itself by default.
+    """
+    compared = _Compared(tables, about, read or (lambda keys: tables))
     first: list[str] = []
     same: dict[str, str] = {}
     alike: dict[str, str] = {}
@@ -79,8 +87,9 @@ def repeated(table: pa.Table, variant: VariantInfo) -> int:
     """On how many images a method gave one and the same map, an all-zero one for instance; 0 where that is rare."""
     if variant.role != "method" or DIGEST not in table.column_names:
         return 0
-    digests = [d for d, bad in zip(table[DIGEST].to_pylist(), failed(table), strict=True) if d and not bad]
-    count = max(Counter(digests).values(), default=0)
+    found = pc.value_counts(chosen(table, ~failed(table))[DIGEST].drop_null())
+    lengths, counts = numpy_of(pc.binary_length(found.field("values"))), numpy_of(found.field("counts"))
+    count = int(counts[lengths > 0].max(initial=0))
     return count if count > max(1.0, FLAT_SHARE * len(table)) else 0
 
 
@@ -102,18 +111,19 @@ class _Column:
 class _Compared:
     """Pairs of variants, each compared on up to IMAGES of the images that both have; what was read is kept."""
 
-    def __init__(self, tables: Mapping[str, pa.Table], about: About) -> None:
-        self.tables, self.about = tables, about
-        self.ids = {key: tuple(table["image_id"].to_pylist()) for key, table in tables.items()}
-        self.rows: dict[tuple[str, tuple[str, ...]], _Rows] = {}
+    def __init__(self, tables: Tables, about: About, read: Callable[[Collection[str]], Tables]) -> None:
+        self.about, self._read = about, read
+        self.short = _Shared(tables, about)
+        self._long: _Shared | None = None
 
     def equal(self, a: str, b: str) -> bool | None:
         """Whether the maps are the same up to rounding; None where they may be, and the rows do not tell."""
-        first, second = self._rows(a, self.ids[b]), self._rows(b, self.ids[a])
-        known = (first.digests != "") & (second.digests != "")
-        compared = known.any() and (known | first.failed | second.failed).all()
-        if compared and (first.digests == second.digests)[known].all():
+        first, second = self.short.rows(a, b), self.short.rows(b, a)
+        if first is second or first.same_maps(second):
             return True  # else the numbers decide: maps that differ in the last bit are one method all the same
+        if first.far_from(second):
+            return False
+        first, second = self.long.rows(a, b), self.long.rows(b, a)
         if first.names != second.names or not first.names:
             return False
         enough = False
@@ -124,11 +134,41 @@ class _Compared:
             enough |= telling >= FEWEST
         return enough or None
 
-    def _rows(self, key: str, other: tuple[str, ...]) -> _Rows:
-        if (key, other) not in self.rows:
-            places = _in_both(self.ids[key], other)
-            self.rows[key, other] = _Rows(self.tables[key].take(pa.array(places)), self.about)
-        return self.rows[key, other]
+    @property
+    def long(self) -> _Shared:
+        """All that was measured, of every variant: a file holds those of all."""
+        if self._long is None:
+            self._long = _Shared(self._read(list(self.short.tables)), self.about)
+        return self._long
+
+
+class _Shared:
+    """Rows of the images that two variants share."""
+
+    def __init__(self, tables: Tables, about: About) -> None:
+        self.tables, self.about = tables, about
+        self.images = {key: images_of(table) for key, table in tables.items()}
+        self._ids: dict[str, NDArray[Any]] = {}
+        self._rows: dict[tuple[str, str], _Rows] = {}
+
+    def rows(self, key: str, other: str) -> _Rows:
+        """Those of `key`, of up to IMAGES images, spread evenly over those that both have in the order of names."""
+        of = self.images[other]
+        if (key, of) not in self._rows:
+            table = self.tables[key]
+            places = np.arange(len(table))
+            if self.images[key] != of:
+                _, places, _ = np.intersect1d(self.ids(key), self.ids(other), assume_unique=True, return_indices=True)
+            if len(places) > IMAGES:
+                places = places[np.unique(np.linspace(0, len(places) - 1, IMAGES).astype(np.int64))]
+            self._rows[key, of] = _Rows(table.take(integers(places)), self.about)
+        return self._rows[key, of]
+
+    def ids(self, key: str) -> NDArray[Any]:
+        """(n,) names of images."""
+        if self.images[key] not in self._ids:
+            self._ids[self.images[key]] = np.asarray(self.tables[key]["image_id"].to_pylist())
+        return self._ids[self.images[key]]
 
 
 class _Rows:
@@ -148,6 +188,36 @@ class _Rows:
         measures = [*about.protocols, *(name for name, metric in about.metrics.items() if metric.takes_map)]
         self.names = [name for name in measures if any(column.startswith(f"{name}/") for column in filled)]
         self._columns: dict[str, Mapping[str, _Column]] = {}
+        self._bits: dict[str, NDArray[np.uint8]] = {}
+
+    def same_maps(self, other: _Rows) -> bool:
+        """Whether all maps have equal digests."""
+        there = (self.digests != "") & (other.digests != "")
+        compared = there.any() and (there | self.failed | other.failed).all()
+        return bool(compared and (self.digests == other.digests)[there].all())
+
+    def far_from(self, other: _Rows) -> bool:
+        """Whether hits alone show that the IoU differs at too many places: two on different sides of a delta differ."""
+        for name in self.about.protocols:
+            mine, theirs = self.bits(name), other.bits(name)
+            if mine is not None and theirs is not None and mine.shape == theirs.shape:
+                differing = (mine != theirs).any(2)
+                if differing.mean() > ROUNDING:
+                    return True
+        return False
+
+    def bits(self, name: str) -> NDArray[np.uint8] | None:
+        """(n, LEVELS, deltas) hits where `_iou` compares IoUs; None where rows lack them, or only some have them."""
+        protocol = self.about.protocols[name]
+        if f"{name}/hits" not in self.table.column_names or self.table[f"{name}/hits"].null_count:
+            return None
+        if name not in self._bits:
+            width = max(len(protocol.grid), 1)
+            starts = width * np.arange(len(protocol.hit_deltas))[:, None]
+            places = (starts + _points(protocol, width).astype(np.int64)).T  # (LEVELS, deltas)
+            packed = packed_hits(self.table, protocol)
+            self._bits[name] = (packed[:, places // 8] >> (7 - places % 8).astype(np.uint8)) & np.uint8(1)
+        return self._bits[name]
 
     def columns(self, name: str) -> Mapping[str, _Column]:
         """The numbers of a protocol or metric by column."""
@@ -175,14 +245,18 @@ def _telling(first: Mapping[str, _Column], second: Mapping[str, _Column]) -> int
 
 def _iou(table: pa.Table, protocol: ProtocolInfo) -> _Column:
     """IoU at LEVELS thresholds, or at the fixed one; images on whose curve it changes tell maps apart."""
-    measured = table[f"{protocol.name}/iou"].is_valid().to_numpy()
+    measured = is_known(table[f"{protocol.name}/iou"])
     curves = curves_of(rows_of(table, protocol.name), protocol)
-    top = curves.levels or 1
-    points = np.linspace(0, top, LEVELS, endpoint=False) if is_swept(protocol) else np.zeros(1)
-    points = np.floor(points) if curves.levels else points
+    points = _points(protocol, curves.levels)
     values = np.full((len(table), len(points)), np.nan)
     values[measured] = np.stack([curves.at(float(x)) for x in points], 1)
     return _Column(values, 1e-6, (values != values[:, :1]).any(1))
+
+
+def _points(protocol: ProtocolInfo, levels: int | None) -> Values:
+    """LEVELS positions on a protocol's curves, or the one of a fixed threshold."""
+    points = np.linspace(0, levels or 1, LEVELS, endpoint=False) if is_swept(protocol) else np.zeros(1)
+    return np.floor(points) if levels else points
 
 
 def _metric(table: pa.Table, name: str) -> dict[str, _Column]:
@@ -208,10 +282,3 @@ def _padded(values: Sequence[Any]) -> Values:
     for row, one in zip(array, lists, strict=True):
         row[: len(one)] = [np.nan if v is None else v for v in one]
     return array
-
-
-def _in_both(a: tuple[str, ...], b: tuple[str, ...]) -> NDArray[np.int64]:
-    """Places in `a` of up to IMAGES common images, spread evenly over them in the order of their names."""
-    _, in_a, _ = np.intersect1d(np.asarray(a), np.asarray(b), assume_unique=True, return_indices=True)
-    chosen: NDArray[np.int64] = np.unique(np.linspace(0, len(in_a) - 1, min(IMAGES, len(in_a))).astype(np.int64))
-    return np.asarray(in_a[chosen], np.int64)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from wsol.runs.arrays import chosen, codes_of, is_known
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -51,7 +53,8 @@ def failed(table: pa.Table, measure: str = "") -> NDArray[np.bool_]:
     """(n,): whether a row failed, in this measure if one is named."""
     if "status" not in table.column_names:
         return np.zeros(len(table), bool)
-    bad = np.array([status == "failed" for status in table["status"].to_pylist()], bool)
+    words, codes = codes_of(table["status"])
+    bad = codes == words.index("failed") if "failed" in words else np.zeros(len(table), bool)
     if measure and bad.any():
         bad &= np.array([measure in (names or ()) for names in table["failed"].to_pylist()], bool)
     return bad
@@ -62,7 +65,7 @@ def prepared(table: pa.Table, about: About, *, skip_failed: bool = False) -> pa.
     if not skip_failed:
         return with_worst(table, about)
     bad = failed(table)
-    return table.filter(pa.array(~bad)) if bad.any() else table
+    return chosen(table, ~bad)
 
 
 def with_worst(table: pa.Table, about: About) -> pa.Table:
@@ -76,6 +79,7 @@ def with_worst(table: pa.Table, about: About) -> pa.Table:
         bad = failed(table, name)
         table = _filled(table, f"{name}/breaks", bad, [0.0])
         table = _filled(table, f"{name}/iou", bad, [0.0])
+        table = _filled(table, f"{name}/hits", bad, _no_hit(table, f"{name}/hits"))
         table = _filled(table, f"{name}/rank", bad, NO_RANK)
     for quantity in about.quantities:
         worst = worst_of(quantity)
@@ -96,8 +100,14 @@ def without_value(rows: pa.Table, quantity: Quantity, columns: Iterable[str]) ->
     bad = failed(rows, quantity.measure)
     if not bad.any():
         return 0
-    null = [~rows[column].is_valid().to_numpy() for column in columns if column in rows.column_names]
+    null = [~is_known(rows[column]) for column in columns if column in rows.column_names]
     return int((bad & np.any(null, axis=0)).sum()) if null else 0
+
+
+def _no_hit(table: pa.Table, column: str) -> bytes:
+    """As many bits of misses as the column has."""
+    kind = table.schema.field(column).type if column in table.column_names else pa.null()
+    return bytes(kind.byte_width) if pa.types.is_fixed_size_binary(kind) else b""
 
 
 def _filled(table: pa.Table, column: str, where: NDArray[np.bool_], value: Any) -> pa.Table:

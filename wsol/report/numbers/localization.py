@@ -1,30 +1,33 @@
-"""Localization numbers of one variant under one protocol, with the threshold from where the reader wants it."""
+"""Localization numbers of all variants and protocols, with the threshold from where the reader wants it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wsol.errors import DataError
-from wsol.report.numbers.failures import prepared, without_value
+from wsol.report.numbers.failures import failed, prepared
 from wsol.report.numbers.quantity import Cell, cell_of, without_number
 from wsol.report.numbers.rows import (
-    boxes_of,
-    curves_of,
+    hits_of,
     images_of,
     is_swept,
+    measured_by,
     numbers,
     own_rule,
     rank_depth,
     rows_of,
     tau_of,
 )
-from wsol.stats.bootstrap import Draws, average, class_weights, draw_best, draw_class_mean, draw_mean
-from wsol.stats.heldout import choose, evaluate, split_half
+from wsol.runs.arrays import chosen, numpy_of
+from wsol.stats.averages import class_weights
+from wsol.stats.best import ALL, Search, draw_best_of
+from wsol.stats.bootstrap import average, draw_class_mean, draw_mean
+from wsol.stats.heldout import split_half
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,10 +36,14 @@ if TYPE_CHECKING:
     from wsol.report.numbers.quantity import TauFrom
     from wsol.report.numbers.summary import Settings
     from wsol.runs.schema import About, ProtocolInfo, Quantity
-    from wsol.stats.curves import Curves
+    from wsol.stats.draws import Draws
+    from wsol.stats.hits import Hits
 
-ALL = "maxboxacc"  # what `draw_best` calls the hits of all images, beside the names of masks
-LONG = ("/boxes", "/box_breaks")  # columns that no number is made of, a third of the rows
+    Values = NDArray[np.float64]
+    Taus = Mapping[tuple[str, str], float | None]
+    Counts = Mapping[tuple[str, str], Values]
+
+ROW = "row"  # where a row stood among all of its variant, before any were left out
 HALF = 0.5  # the IoU at which thresholds of everything but single deltas are chosen
 
 log = logging.getLogger(__name__)
@@ -52,10 +59,12 @@ class Validation:
     missing: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, settings: Settings, about: About, variants: Collection[str] | None) -> Validation:
+    def of(
+        cls, settings: Settings, about: About, variants: Collection[str] | None, columns: Callable[[str], bool]
+    ) -> Validation:
         if settings.validation is None or "val" not in settings.taus:
             return cls("", None)
-        stored = settings.validation.tables(variants, without=LONG)
+        stored = settings.validation.tables(variants, columns=columns)
         tables = {key: prepared(table, about, skip_failed=settings.skip_failed) for key, table in stored.items()}
         return cls(settings.validation.name, tables)
 
@@ -64,7 +73,7 @@ class Validation:
         if self.tables is None or not is_swept(protocol):
             return None
         table = self.tables.get(key)
-        measured = table is not None and f"{protocol.name}/iou" in table.column_names
+        measured = table is not None and measured_by(table, protocol.name) in table.column_names
         (self.found if measured else self.missing).append(f"{key} under {protocol.name}")
         return rows_of(table, protocol.name) if table is not None and measured else None
 
@@ -102,6 +111,11 @@ class Subject:
     slices: Mapping[str, NDArray[np.bool_]]
 
     @property
+    def name(self) -> tuple[str, str]:
+        """Variant and protocol."""
+        return self.variant, self.protocol.name
+
+    @property
     def ge(self) -> bool:
         return bool(self.protocol.knobs["hit"] == "ge")
 
@@ -117,48 +131,107 @@ class Subject:
         return bool(self.protocol.knobs["average"] == "classes")
 
     @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """(n,) classes that the mean is over; None for a mean over images."""
+        return numpy_of(self.rows["label"]) if self.by_class else None
+
+    @property
+    def masks(self) -> dict[str, NDArray[np.bool_]]:
+        """Whose class the network got right, in the protocol's own view; nothing for maps scored without a network."""
+        ranked = f"{self.protocol.name}/rank"
+        column = ranked if ranked in self.rows.column_names else "rank"
+        if column not in self.rows.column_names:
+            return {}
+        ranks = numbers(self.rows, column)
+        if np.isnan(ranks).any():
+            return {}
+        known_to = rank_depth(self.rows)
+        return {q.key: ranks < q.top for q in self.quantities if q.top is not None and q.top <= known_to}
+
+    @property
+    def parts(self) -> Iterator[tuple[str, NDArray[np.bool_] | None, pa.Table]]:
+        """Slices with any image: name, mask (None for all), and rows."""
+        for name, keep in self.slices.items():
+            if keep.all():
+                yield name, None, self.rows
+            elif keep.any():
+                yield name, keep, chosen(self.rows, keep)
+
+    def hits(self, delta: float, *, topk: bool = False) -> Hits:
+        """Those at one delta; by the rule of Top-1 and Top-5 Loc with `topk`."""
+        return hits_of(self.rows, self.protocol, delta, ge=self.topk_ge if topk else self.ge)
+
+    def sources(self, settings: Settings) -> list[TauFrom]:
+        """Where its threshold is to come from."""
+        if not is_swept(self.protocol):
+            return ["fixed"]
+        return [tau for tau in settings.taus if tau != "val" or self.validation is not None]
+
+    @property
     def deltas(self) -> list[float]:
         return sorted({HALF, *(delta for q in self.quantities for delta in q.deltas)})
 
 
-def localization(subject: Subject, settings: Settings) -> list[Cell]:
-    """MaxBoxAcc with its deltas, GT-known, Top-1 and Top-5 Loc, for every source of the threshold asked for."""
-    if not len(subject.rows):
-        return []
-    curves = curves_of(subject.rows, subject.protocol)
-    masks = _class_masks(subject)
+def localization(subjects: Sequence[Subject], settings: Settings, boxes: Callable[[Taus], Counts]) -> list[Cell]:
+    """MaxBoxAcc with its deltas, GT-known, Top-1 and Top-5 Loc, for every source of the threshold asked for.
+
+    Thresholds that are best on these images are searched for in all subjects at once: they share the resamples.
+
+    Parameters
+    ----------
+    boxes : from thresholds by variant and protocol to how many boxes above them all stored rows have; NaN where a row
+        does not say.
+    """
+    subjects = [subject for subject in subjects if len(subject.rows)]
+    wanted = [
+        (n, name, delta, keep)
+        for n, subject in enumerate(subjects)
+        if "oracle" in subject.sources(settings)
+        for name, keep, _ in subject.parts
+        for delta in subject.deltas
+    ]
+    found = draw_best_of(_search(subjects[n], delta, keep, settings) for n, _, delta, keep in wanted)
+    best = {(n, name, delta): draws for (n, name, delta, _), draws in zip(wanted, found, strict=True)}
+    counted = boxes({subject.name: _tau(subject, best.get((n, "", HALF))) for n, subject in enumerate(subjects)})
     cells: list[Cell] = []
-    taus: list[TauFrom] = ["fixed"]
-    if is_swept(subject.protocol):
-        taus = [tau for tau in settings.taus if tau != "val" or subject.validation is not None]
-    for source in taus:
-        held: dict[float, Held] = {}
-        for name, keep in subject.slices.items():
-            if not keep.any():
-                continue
-            part = subject.rows if keep.all() else subject.rows.filter(keep)
-            by_delta: dict[float, Mapping[str, Draws]] = {}
-            for delta in subject.deltas:
-                wanted = masks if delta == HALF else {}  # only those are reported
-                if source == "oracle":
-                    by_delta[delta] = draw_best(
-                        curves,
-                        delta,
-                        settings.resamples(subject.rows),
-                        masks=wanted,
-                        ge=subject.ge,
-                        masks_ge=subject.topk_ge,
-                        labels=subject.rows["label"].to_numpy() if subject.by_class else None,
-                        part=None if keep.all() else keep,  # at the threshold of all: a slice's own would flatter it
-                    )
-                    continue
-                if delta not in held:
-                    held[delta] = _held(subject, curves, delta, source, settings)
-                by_delta[delta] = _draws(held[delta], wanted, keep, part, settings, by_class=subject.by_class)
-            cells += _accuracies(subject, by_delta, part, source, settings.validation_name, name)
-            if source in ("oracle", "fixed") and not name:
-                cells += _at_best(subject, by_delta[HALF][ALL], source, settings)
+    for n, subject in enumerate(subjects):
+        for source in subject.sources(settings):
+            held: dict[float, Held] = {}
+            for name, keep, part in subject.parts:
+                by_delta: dict[float, Mapping[str, Draws]] = {}
+                for delta in subject.deltas:
+                    if source == "oracle":
+                        by_delta[delta] = best[n, name, delta]
+                        continue
+                    if delta not in held:
+                        held[delta] = _held(subject, delta, source, settings)
+                    masks = subject.masks if delta == HALF else {}  # only those are reported
+                    by_delta[delta] = _draws(held[delta], masks, keep, part, settings, by_class=subject.by_class)
+                cells += _accuracies(subject, by_delta, part, source, settings.validation_name, name)
+                if source in ("oracle", "fixed") and not name:
+                    cells += _at_best(subject, by_delta[HALF][ALL], source, counted.get(subject.name), settings)
     return cells
+
+
+def _tau(subject: Subject, best: Mapping[str, Draws] | None) -> float | None:
+    """The threshold whose boxes are counted; None where none are."""
+    if not any(q.reduction == "boxes" for q in subject.quantities):
+        return None
+    if own_rule(subject.protocol):
+        return 0.0  # its rows hold what is above each map's own threshold, under 0
+    return tau_of(best[ALL].tau[0] if best else 0.0, subject.protocol)
+
+
+def _search(subject: Subject, delta: float, keep: NDArray[np.bool_] | None, settings: Settings) -> Search:
+    other = delta == HALF and subject.topk_ge != subject.ge
+    return Search(
+        hits=subject.hits(delta),
+        resamples=settings.resamples(subject.rows),
+        masks=subject.masks if delta == HALF else {},  # only those are reported
+        masked=subject.hits(delta, topk=True) if other else None,
+        labels=subject.labels,
+        part=keep,  # at the threshold of all: a slice's own would flatter it
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,33 +243,29 @@ class Held:
     tau: tuple[float, ...]
 
 
-def _held(subject: Subject, curves: Curves, delta: float, source: TauFrom, settings: Settings) -> Held:
+def _held(subject: Subject, delta: float, source: TauFrom, settings: Settings) -> Held:
     """Hits at a fixed threshold, at one that was chosen on other images, or at each image's own best one."""
+    hits = subject.hits(delta)
+    topk = hits if subject.topk_ge == subject.ge else subject.hits(delta, topk=True)
     if source == "per-image":
-        best = curves.tops()
-        alone, counted = (best >= delta if rule else best > delta for rule in (subject.ge, subject.topk_ge))
-        return Held(alone, counted, ())
-    ge, weights = subject.ge, class_weights(subject.rows["label"].to_numpy()) if subject.by_class else None
+        return Held(hits.ever(), topk.ever(), ())
+    weights = class_weights(subject.labels) if subject.labels is not None else None
     if source == "split-half":
-        halves, topk = (
-            split_half(curves, delta, seed=settings.seed, weights=weights, ge=ge, counted_ge=rule)
-            for rule in (ge, subject.topk_ge)
-        )
-        return Held(halves.hits, topk.hits, halves.tau)
-    if source != "val":
-        tau = choose(curves, delta, weights=weights, ge=ge)
-    else:
+        halves, of_topk = (split_half(hits, seed=settings.seed, weights=weights, counted=one) for one in (hits, topk))
+        return Held(halves.hits, of_topk.hits, halves.tau)
+    other = hits
+    if source == "val":
         assert subject.validation is not None
-        other = curves_of(subject.validation, subject.protocol)
-        weights = class_weights(subject.validation["label"].to_numpy()) if subject.by_class else None
-        tau = choose(other, delta, weights=weights, ge=ge)
-    return Held(evaluate(curves, delta, tau, ge=ge), evaluate(curves, delta, tau, ge=subject.topk_ge), (tau,))
+        other = hits_of(subject.validation, subject.protocol, delta, ge=subject.ge)
+        weights = class_weights(numpy_of(subject.validation["label"])) if subject.by_class else None
+    tau = other.best(weights)[1]
+    return Held(hits.at(tau), topk.at(tau), (tau,))
 
 
 def _draws(
     held: Held,
     masks: Mapping[str, NDArray[np.bool_]],
-    keep: NDArray[np.bool_],
+    keep: NDArray[np.bool_] | None,
     part: pa.Table,
     settings: Settings,
     *,
@@ -204,11 +273,13 @@ def _draws(
 ) -> dict[str, Draws]:
     """Draws of the share of hits, and of hits under `masks`, among the images to `keep`."""
     bits = {ALL: held.hits} | {name: held.topk & mask for name, mask in masks.items()}
+    if keep is not None:
+        bits = {name: bit[keep] for name, bit in bits.items()}
     resamples = settings.resamples(part)
     if by_class:
-        drawn = {name: draw_class_mean(bit[keep], part["label"].to_numpy(), resamples) for name, bit in bits.items()}
+        drawn = {name: draw_class_mean(bit, numpy_of(part["label"]), resamples) for name, bit in bits.items()}
     else:
-        drawn = {name: draw_mean(bit[keep], resamples, bounded=True) for name, bit in bits.items()}
+        drawn = {name: draw_mean(bit, resamples, bounded=True) for name, bit in bits.items()}
     return {name: replace(draws, tau=held.tau) for name, draws in drawn.items()}
 
 
@@ -243,7 +314,7 @@ def _accuracies(
     return cells
 
 
-def _at_best(subject: Subject, best: Draws, source: TauFrom, settings: Settings) -> list[Cell]:
+def _at_best(subject: Subject, best: Draws, source: TauFrom, boxes: Values | None, settings: Settings) -> list[Cell]:
     """The best threshold itself, and how many boxes per image it leaves where a protocol counts several."""
     tau, rows, images = tau_of(best.tau[0], subject.protocol), subject.rows, images_of(subject.rows)
     cells = []
@@ -262,15 +333,14 @@ def _at_best(subject: Subject, best: Draws, source: TauFrom, settings: Settings)
                     images=images,
                 )
             )
-        column = f"{subject.protocol.name}/count"
-        if quantity.reduction != "boxes" or column not in rows.column_names:
+        if quantity.reduction != "boxes" or boxes is None:
             continue
-        if bad := without_value(rows, quantity, [column]):
+        counts = boxes[numpy_of(rows[ROW])]
+        unknown = np.isnan(counts)
+        if bad := int((unknown & failed(rows, quantity.measure)).sum()):
             cells.append(without_number(subject.variant, quantity, n=len(rows), failed=bad))
-        elif not rows[column].null_count:
-            draws = draw_mean(
-                boxes_of(rows, subject.protocol.name, tau if np.isfinite(tau) else 0.0), settings.resamples(rows)
-            )
+        elif not unknown.any():
+            draws = draw_mean(counts, settings.resamples(rows))
             cells.append(
                 cell_of(
                     draws,
@@ -283,16 +353,3 @@ def _at_best(subject: Subject, best: Draws, source: TauFrom, settings: Settings)
                 )
             )
     return cells
-
-
-def _class_masks(subject: Subject) -> dict[str, NDArray[np.bool_]]:
-    """Whose class the network got right, in the protocol's own view; nothing for maps scored without a network."""
-    ranked = f"{subject.protocol.name}/rank"
-    column = ranked if ranked in subject.rows.column_names else "rank"
-    if column not in subject.rows.column_names:
-        return {}
-    ranks = numbers(subject.rows, column)
-    if np.isnan(ranks).any():
-        return {}
-    known_to = rank_depth(subject.rows)
-    return {q.key: ranks < q.top for q in subject.quantities if q.top is not None and q.top <= known_to}

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from wsol.report.numbers.lines import Key, Line, grouped
+from wsol.stats.selection import winner
 from wsol.stats.ties import standings
+
+if TYPE_CHECKING:
+    from wsol.report.numbers.quantity import Cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +40,62 @@ def places(lines: Sequence[Line], key: Key) -> Mapping[int, Place]:
     ceilings, which know the ground truth, nor variants that saw a sample of the images: their rank among few would
     stand beside ranks among all.
     """
+    places_of: dict[int, Place] = {}
+    for group in grouped(_taking(lines, key), lambda n: lines[n].cells[key].images):
+        places_of |= _group(lines, key, group)
+    return places_of
+
+
+@dataclass(frozen=True, slots=True)
+class Won:
+    """The best method of a column, whose interval allows for its having been selected.
+
+    Attributes
+    ----------
+    line : its index. cell : its number with that interval.
+    unbiased : its number without what the choice adds, in the cell's unit; candidates : of how many it is the best.
+    """
+
+    line: int
+    cell: Cell
+    unbiased: float
+    candidates: int
+
+
+def won(lines: Sequence[Line], key: Key) -> Won | None:
+    """The best method of a column among those of the same images; None where it has no rival, or no error."""
+    rivals = [n for n in _taking(lines, key) if not lines[n].control and not math.isnan(lines[n].cells[key].value)]
+    if len(rivals) < 2 or lines[rivals[0]].cells[key].higher_is_better is None:
+        return None
+    higher = bool(lines[rivals[0]].cells[key].higher_is_better)
+    best = max(rivals, key=lambda n: (1 if higher else -1) * lines[n].cells[key].value)
+    cell = lines[best].cells[key]
+    others = [lines[n].cells[key] for n in rivals if n != best and lines[n].cells[key].images == cell.images]
+    draws = [other.draws for other in others if other.draws is not None]
+    if cell.draws is None or not draws or not all(one.resamples.same_as(cell.draws.resamples) for one in draws):
+        return None
+    found = winner(cell.draws, draws, higher_is_better=higher)
+    if found is None:
+        return None
+    scale = 100.0 if cell.percent else 1.0
+    widened = replace(cell, low=scale * found.estimate.low, high=scale * found.estimate.high)
+    return Won(best, widened, scale * found.unbiased, found.candidates)
+
+
+def _image_set(line: Line) -> tuple[str, str]:
+    """Whose images a line could have seen: a data set's, or a slice of them."""
+    return str(line.fields.get("dataset")), str(line.fields.get("slice"))
+
+
+def _taking(lines: Sequence[Line], key: Key) -> list[int]:
+    """Which lines are compared."""
     taking = [n for n, line in enumerate(lines) if key in line.cells and not line.same_as and not line.ceiling]
     taking = [n for n in taking if lines[n].cells[key].draws is not None]
     most: dict[tuple[str, str], int] = {}
     for n in taking:
         set_of = _image_set(lines[n])
         most[set_of] = max(most.get(set_of, 0), lines[n].cells[key].n)
-    taking = [n for n in taking if lines[n].cells[key].n == most[_image_set(lines[n])]]
-    places_of: dict[int, Place] = {}
-    for group in grouped(taking, lambda n: lines[n].cells[key].images):
-        places_of |= _group(lines, key, group)
-    return places_of
-
-
-def _image_set(line: Line) -> tuple[str, str]:
-    """Whose images a line could have seen: a data set's, or a slice of them."""
-    return str(line.fields.get("dataset")), str(line.fields.get("slice"))
+    return [n for n in taking if lines[n].cells[key].n == most[_image_set(lines[n])]]
 
 
 def _group(lines: Sequence[Line], key: Key, group: Sequence[int]) -> dict[int, Place]:

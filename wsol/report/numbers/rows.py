@@ -9,7 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from wsol.runs.arrays import chosen, is_known, numpy_of
 from wsol.stats.curves import Curves
+from wsol.stats.hits import Hits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,23 +23,23 @@ def known(table: pa.Table, *columns: str) -> pa.Table:
     """The rows where at least one of the columns has a value."""
     valid = np.zeros(len(table), bool)
     for column in columns:
-        valid |= table[column].is_valid().to_numpy()
-    return table if valid.all() else table.filter(pa.array(valid))
+        valid |= is_known(table[column])
+    return chosen(table, valid)
 
 
 def numbers(table: pa.Table, column: str) -> NDArray[np.float64]:
     """A column of numbers (or bits) as (n,) float64, NaN where there is no value."""
-    return np.asarray(table[column].cast(pa.float64()).to_numpy(), np.float64)
+    return numpy_of(table[column]).astype(np.float64)
 
 
 def flat(table: pa.Table, column: str) -> NDArray[np.float64]:
     """All numbers of a column of lists, one after the other."""
-    return np.asarray(table[column].combine_chunks().flatten(), np.float64)
+    return numpy_of(table[column].combine_chunks().flatten()).astype(np.float64)
 
 
 def offsets(table: pa.Table, column: str) -> NDArray[np.int64]:
     """(n + 1,): row i owns the entries ``offsets[i]:offsets[i + 1]`` of `flat`."""
-    lengths = np.asarray(pc.list_value_length(table[column]), np.int64)
+    lengths = numpy_of(pc.list_value_length(table[column])).astype(np.int64)
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
@@ -50,9 +52,9 @@ def columns_of(table: pa.Table, prefix: str) -> dict[str, Any]:
     for column in (c for c in table.column_names if c.startswith(prefix)):
         kind, lengths = table.schema.field(column).type, None
         if pa.types.is_list(kind) and not table[column].null_count:
-            lengths = np.asarray(pc.list_value_length(table[column]))
+            lengths = numpy_of(pc.list_value_length(table[column]))
         if lengths is not None and len(lengths) and (lengths == lengths[0]).all() and lengths[0]:
-            values = table[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+            values = numpy_of(table[column].combine_chunks().flatten())
             columns[column.removeprefix(prefix)] = values.reshape(len(lengths), lengths[0])
         else:
             columns[column.removeprefix(prefix)] = table[column].to_pylist()
@@ -73,7 +75,13 @@ def rank_depth(table: pa.Table) -> float:
 
 def images_of(table: pa.Table) -> str:
     """Hex digits that stand for the images of these rows and their order: equal ones can be paired."""
-    return hashlib.sha256("\n".join(table["image_id"].to_pylist()).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(numpy_of(pc.binary_length(table["image_id"])).tobytes())
+    for chunk in table["image_id"].chunks:
+        _, ends, letters = chunk.buffers()
+        if len(chunk) and letters is not None:
+            at = np.frombuffer(ends, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+            digest.update(memoryview(letters)[at[0] : at[-1]])
+    return digest.hexdigest()[:16]
 
 
 def curves_of(rows: pa.Table, protocol: ProtocolInfo) -> Curves:
@@ -86,15 +94,40 @@ def curves_of(rows: pa.Table, protocol: ProtocolInfo) -> Curves:
     return Curves(np.searchsorted(grid, breaks + protocol.knobs["tau_step"] / 2) - 1.0, values, owns, len(grid))
 
 
-def boxes_of(rows: pa.Table, name: str, tau: float) -> NDArray[np.float64]:
-    """(n,): how many boxes a protocol that takes all of them found above a threshold in each image."""
-    breaks, counts, owns = (
-        flat(rows, f"{name}/count_breaks"),
-        flat(rows, f"{name}/count"),
-        offsets(rows, f"{name}/count"),
-    )
-    reached = np.add.reduceat(breaks <= tau, owns[:-1], dtype=np.int64)
-    return counts[owns[:-1] + reached - 1]
+def hits_of(rows: pa.Table, protocol: ProtocolInfo, delta: float, *, ge: bool) -> Hits:
+    """Hits at one delta: from the bits that rows hold, or from curves where they hold none of this rule and delta."""
+    column = f"{protocol.name}/hits"
+    rule = ge == (protocol.knobs["hit"] == "ge")
+    stored = column in rows.column_names and not rows[column].null_count
+    if not stored or not rule or delta not in protocol.hit_deltas:
+        return curves_of(rows, protocol).hits(delta, ge=ge)
+    width = max(len(protocol.grid), 1)
+    return Hits.from_packed(packed_hits(rows, protocol), protocol.hit_deltas.index(delta) * width, width)
+
+
+def packed_hits(rows: pa.Table, protocol: ProtocolInfo) -> NDArray[np.uint8]:
+    """(n, bytes) bits of hits, of rows that have them."""
+    column = rows[f"{protocol.name}/hits"]
+    size = column.type.byte_width
+    packed = [
+        np.frombuffer(chunk.buffers()[1], np.uint8).reshape(-1, size)[chunk.offset : chunk.offset + len(chunk)]
+        for chunk in column.chunks
+        if len(chunk)
+    ]
+    return np.concatenate(packed) if packed else np.zeros((0, size), np.uint8)
+
+
+def boxes_of(rows: pa.Table, name: str, taus: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,): how many boxes a protocol that takes all of them found in each row above its threshold; NaN if unknown."""
+    counts, found = rows[f"{name}/count"], np.full(len(rows), np.nan)
+    valid = is_known(counts)
+    if valid.any():
+        known_ = chosen(rows, valid)
+        breaks, numbers_ = flat(known_, f"{name}/count_breaks"), flat(known_, f"{name}/count")
+        owns = offsets(known_, f"{name}/count")
+        reached = np.add.reduceat(breaks <= np.repeat(taus[valid], np.diff(owns)), owns[:-1], dtype=np.int64)
+        found[valid] = numbers_[owns[:-1] + reached - 1]
+    return found
 
 
 def is_swept(protocol: ProtocolInfo) -> bool:
@@ -117,4 +150,10 @@ def tau_of(position: float, protocol: ProtocolInfo) -> float:
 
 def rows_of(table: pa.Table, protocol: str) -> pa.Table:
     """The rows that a protocol was evaluated on."""
-    return known(table, f"{protocol}/iou")
+    return known(table, measured_by(table, protocol))
+
+
+def measured_by(table: pa.Table, protocol: str) -> str:
+    """The column that shows which rows a protocol was evaluated on: curves, or hits where only these were read."""
+    curves, hits = f"{protocol}/iou", f"{protocol}/hits"
+    return hits if curves not in table.column_names and hits in table.column_names else curves

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +18,22 @@ from wsol.report.numbers.aliases import aliases, repeated
 from wsol.report.numbers.averaged import averaged
 from wsol.report.numbers.failures import Failures, failed, failures, prepared, without_value, worst_of
 from wsol.report.numbers.lines import lines_of
-from wsol.report.numbers.localization import LONG, Subject, Validation, localization
+from wsol.report.numbers.localization import ROW, Subject, Validation, localization
 from wsol.report.numbers.quantity import Cell, cell_of, without_number
+from wsol.report.numbers.reading import COSTS, box_counts, columns_of_numbers, rows_to_compare
 from wsol.report.numbers.records import records
-from wsol.report.numbers.rows import columns_of, flat, images_of, known, median, numbers, rank_depth, rows_of
+from wsol.report.numbers.rows import (
+    columns_of,
+    flat,
+    images_of,
+    known,
+    measured_by,
+    median,
+    numbers,
+    rank_depth,
+    rows_of,
+)
+from wsol.runs.arrays import chosen, integers, is_known, numpy_of, texts
 from wsol.stats import reductions
 from wsol.stats.bootstrap import draw, draw_mean
 from wsol.stats.resamples import Resamples
@@ -31,6 +43,7 @@ if TYPE_CHECKING:
 
     from wsol.report.numbers.names import Measures
     from wsol.report.numbers.quantity import TauFrom
+    from wsol.runs.files import RowFile
     from wsol.runs.folder import RunFolder
     from wsol.runs.schema import About, Average, MetricInfo, ProtocolInfo, Quantity, RunInfo, VariantInfo
 
@@ -40,7 +53,7 @@ __all__ = ["COSTS", "RESAMPLES", "Cell", "Settings", "Summary", "summarize"]
 
 RESAMPLES = 1000  # bootstrap replicates; the interval's own noise is then about a tenth of its width
 MOST_TRIVIAL = 5  # classes among which Top-5 is always right
-COSTS = ("forwards", "backwards", "partial_forwards", "ms", "peak_mb")
+CLASSES = "classification"  # the measure of the network's own numbers
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +70,7 @@ class Settings:
     by_class : resample whole classes: intervals for other classes, not just other images.
     skip_failed : leave failed images out; else they count as the worst value there is.
     average : of accuracies, over ``images`` or ``classes``, whatever their protocols say; None for what they say.
+    main : only the numbers of the usual table; others cost as much time again.
     """
 
     taus: Sequence[TauFrom] = ("oracle",)
@@ -66,6 +80,7 @@ class Settings:
     by_class: bool = False
     skip_failed: bool = False
     average: Average | None = None
+    main: bool = False
 
     @property
     def validation_name(self) -> str:
@@ -74,7 +89,7 @@ class Settings:
     def resamples(self, rows: pa.Table) -> Resamples:
         """The same for every variant with the same images."""
         if self.by_class:
-            return Resamples.of(rows["label"].to_numpy(), n_resamples=self.n_resamples, seed=self.seed)
+            return Resamples.of(numpy_of(rows["label"]), n_resamples=self.n_resamples, seed=self.seed)
         return Resamples(len(rows), self.n_resamples, self.seed)
 
 
@@ -133,7 +148,7 @@ def summarize(
     images: Collection[str] | None = None,
     slicer: Callable[[pa.Table], Slices] | None = None,
     settings: Settings | None = None,
-    **chosen: Any,
+    **fields: Any,
 ) -> Summary:
     """Numbers of a run folder.
 
@@ -141,50 +156,58 @@ def summarize(
     ----------
     variants, measures, images : only these (variant keys; protocol and metric names; image ids).
     slicer : from a variant's rows to named masks over them: numbers of each part of the images instead of all.
-    settings : how numbers are drawn; or `chosen`, fields of `Settings`.
+    settings : how numbers are drawn; or `fields` of `Settings`.
 
     Raises
     ------
     DataError : there are no rows.
     """
-    settings = settings or Settings(**chosen)
-    stored = folder.tables(variants, without=LONG)
-    about = averaged(_without_trivial(folder, stored), settings.average)
+    settings = settings or Settings(**fields)
+    files, about, skip = folder.files(), averaged(folder.about(), settings.average), settings.skip_failed
+    protocols = {n: p for n, p in about.protocols.items() if measures is None or n in measures}
+    named = {name for name in about.metrics if measures is None or name in measures}
+    asked = [q for q in about.quantities if q.measure in {*protocols, *named, CLASSES}]
+    asked = [q for q in asked if q.main or not settings.main or q.measure == CLASSES]
+    few = 0 < len(folder.manifest.get("class_names", [])) <= MOST_TRIVIAL
+    columns = columns_of_numbers(about, files, asked, sliced=slicer is not None, classes=few)
+    everything = folder.tables(variants, columns=columns, files=files)
+    trivial = _trivial(folder, everything)
+    asked = [q for q in asked if q not in trivial]
+    stored = {key: t.append_column(ROW, integers(np.arange(len(t)))) for key, t in everything.items()}
     if images is not None:
-        wanted = pa.array(list(images), pa.string())
+        wanted = texts(list(images))
         stored = {key: t.filter(pc.is_in(t["image_id"], wanted)) for key, t in stored.items()}
     if not stored:
         raise DataError(f"run {folder.name} has no rows yet; start it with: wsol run")
-    tables = {key: prepared(table, about, skip_failed=settings.skip_failed) for key, table in stored.items()}
-    protocols = {n: p for n, p in about.protocols.items() if measures is None or n in measures}
-    chosen_on = Validation.of(settings, about, variants)
-    named = {name for name in about.metrics if measures is None or name in measures}
-    others = [q for q in about.quantities if q.measure in named] + list(about.quantities_of("classification"))
+    tables = {key: prepared(table, about, skip_failed=skip) for key, table in stored.items()}
+    chosen_on = Validation.of(settings, about, variants, columns)
+    others = [q for q in asked if q.measure not in protocols]
     _learn_reductions([q for q in others if not _is_known(q)], about)
-    cells: list[Cell] = []
+    subjects = []
     for key, table in tables.items():
         for name, protocol in protocols.items():
-            if f"{name}/iou" not in table.column_names:
+            if measured_by(table, name) not in table.column_names:
                 continue
             rows = rows_of(table, name)
-            subject = Subject(
-                variant=key,
-                protocol=protocol,
-                quantities=about.quantities_of(name),
-                rows=rows,
-                validation=chosen_on.rows(key, protocol),
-                slices=_sliced(rows, slicer),
+            subjects.append(
+                Subject(
+                    variant=key,
+                    protocol=protocol,
+                    quantities=[q for q in asked if q.measure == name],
+                    rows=rows,
+                    validation=chosen_on.rows(key, protocol),
+                    slices=_sliced(rows, slicer),
+                )
             )
-            cells += localization(subject, settings)
-        for quantity in others:
-            cells += _cells(key, quantity, table, slicer, settings)
+    cells = localization(subjects, settings, lambda taus: box_counts(folder, files, taus))
+    cells += [cell for key, table in tables.items() for q in others for cell in _cells(key, q, table, slicer, settings)]
     chosen_on.check()
     for name in sorted({q.measure for q in others if not _is_known(q)}):
         key = about.metrics[name].key
         log.warning("metric %s is not known here and left out; name its file: --with %s.py", name, key)
     kept = {key: about.variants[key] for key in tables}
-    bad = {key: failures(table, skipped=settings.skip_failed) for key, table in stored.items()}
-    one = aliases(tables, about)
+    bad = {key: failures(table, skipped=skip) for key, table in stored.items()}
+    one = aliases(tables, about, lambda keys: rows_to_compare(folder, files, tables, keys, skip_failed=skip))
     again = {key: repeated(table, kept[key]) for key, table in tables.items()}
     return Summary(
         cells=tuple(cells),
@@ -200,7 +223,7 @@ def summarize(
         alike=one.alike,
         repeated={key: count for key, count in again.items() if count},
         failures={key: found for key, found in bad.items() if found is not None},
-        timed_apart=_timed_apart(folder, kept),
+        timed_apart=_timed_apart(files, kept),
     )
 
 
@@ -223,11 +246,11 @@ def _cells(
     if not columns or not _is_known(quantity):
         return []
     bad = failed(table, quantity.measure)
-    measured = np.any([table[c].is_valid().to_numpy() for c in columns], axis=0) | bad
-    rows = table if measured.all() else table.filter(pa.array(measured))
+    measured = np.any([is_known(table[c]) for c in columns], axis=0) | bad
+    rows = chosen(table, measured)
     cells = []
     for slice_, keep in _sliced(rows, slicer).items():
-        part = rows if keep.all() else rows.filter(keep)
+        part = chosen(rows, keep)
         if lost := without_value(part, quantity, columns):
             cells.append(without_number(key, quantity, n=len(part), failed=lost, slice_=slice_))
         elif len(part):
@@ -245,7 +268,7 @@ def _cell(
         values = numbers(rows, columns[0]) if len(rows) else np.zeros(0)
         bad = ~np.isfinite(values)
         if bad.any() and settings.skip_failed:
-            rows, values, bad = rows.filter(pa.array(~bad)), values[~bad], bad[~bad]
+            rows, values, bad = chosen(rows, ~bad), values[~bad], bad[~bad]
         if bad.any():
             worst = worst_of(quantity)
             if worst is None:
@@ -290,20 +313,20 @@ def _sliced(rows: pa.Table, slicer: Callable[[pa.Table], Slices] | None) -> Slic
     return slicer(rows) if slicer is not None else {"": np.ones(len(rows), bool)}
 
 
-def _without_trivial(folder: RunFolder, tables: Mapping[str, pa.Table]) -> About:
-    """What the footers say, without Top-5 of five or fewer classes: it holds for any prediction.
+def _trivial(folder: RunFolder, tables: Mapping[str, pa.Table]) -> set[Quantity]:
+    """Top-5 of five or fewer classes, which holds for any prediction.
 
     A network may know more classes than the data set has: they are seen among its predictions.
     """
-    about, classes = folder.about(), len(folder.manifest.get("class_names", []))
+    classes = len(folder.manifest.get("class_names", []))
     if 0 < classes <= MOST_TRIVIAL:
         seen = [flat(table, "top").max(initial=-1) for table in tables.values() if "top" in table.column_names]
         classes = max(classes, 1 + int(max(seen, default=-1)))
-    kept = tuple(q for q in about.quantities if q.top in (None, 1) or not classes or q.top < classes)
-    return replace(about, quantities=kept)
+    quantities = folder.about().quantities
+    return {q for q in quantities if q.top not in (None, 1) and 0 < classes <= (q.top or 0)}
 
 
-def _timed_apart(folder: RunFolder, variants: Collection[str]) -> bool:
+def _timed_apart(files: Sequence[RowFile], variants: Collection[str]) -> bool:
     """Whether the files of rows hold different variants: each command writes all of its own into one file."""
-    together = {frozenset(variant for variant, _ in footer.work) & set(variants) for footer in folder.footers()}
+    together = {frozenset(variant for variant, _ in file.footer.work) & set(variants) for file in files}
     return len(together) > 1

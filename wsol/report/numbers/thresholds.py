@@ -29,6 +29,7 @@ def settings_of(
     by_class: bool = False,
     skip_failed: bool = False,
     average: Average | None = None,
+    main: bool = False,
     of: RunFolder | None = None,
 ) -> Settings:
     """``oracle,split-half,val:RUN`` as settings of a summary; ``val`` alone is the run like `of` on the val split."""
@@ -50,6 +51,7 @@ def settings_of(
         by_class=by_class,
         skip_failed=skip_failed,
         average=average,
+        main=main,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,7 @@ class Compared:
         plain |= {"difference": self.points.value, "low": finite(self.points.low), "high": finite(self.points.high)}
         plain |= {"p": self.difference.p, "n": self.difference.n}
         plain |= {"a_higher": self.difference.better, "b_higher": self.difference.worse}
+        plain |= {"n_needed": finite(self.difference.needed)}
         return plain | ({"mcnemar_p": self.test.p} if self.test else {})
 
 
@@ -91,6 +93,7 @@ def compare_table(pairs: Sequence[Compared], a: Side, b: Side) -> Table:
     columns = [Column("number", numeric=False), Column("a", "A"), Column("b", "B"), Column("difference", "A - B")]
     columns += [Column("p"), Column("a_higher", "A higher", drop=2), Column("b_higher", "B higher", drop=2)]
     columns += [Column("mcnemar_p", "McNemar p", drop=3), Column("n", drop=1)]
+    columns += [Column("n_needed", "n needed", drop=2)]
     style = {
         kind: Style.of((c.points for c in pairs if c.points.percent is kind), signed=True) for kind in (True, False)
     }
@@ -108,6 +111,7 @@ def compare_table(pairs: Sequence[Compared], a: Side, b: Side) -> Table:
                 *words(*counts),
                 Entry(p_value(pair.test.p), pair.test.p) if pair.test else Entry(),
                 Entry(str(pair.difference.n), pair.difference.n),
+                _needed(pair.difference),
             ]
         )
     return Table(
@@ -119,9 +123,21 @@ def compare_table(pairs: Sequence[Compared], a: Side, b: Side) -> Table:
             "Intervals: 95 %. p: paired bootstrap, thresholds chosen again in each replicate; McNemar's for hits at a "
             "fixed threshold; from the bounds of the number where few images differ.",
             "McNemar: hits at the thresholds chosen once.",
+            "n needed: images with which a difference of this size would be significant in 80 % of all samples "
+            "(two-sided, 5 %, not corrected).",
             *(side.failures.sentence(side.name) for side in (a, b) if side.failures),
         ],
     )
+
+
+def _needed(difference: Difference) -> Entry:
+    """Rounded up to two digits: it is no more certain than the difference."""
+    needed = difference.needed
+    if not math.isfinite(needed):
+        return Entry()
+    unit = 10 ** max(0, math.floor(math.log10(max(needed, 1))) - 1)
+    whole = max(2, math.ceil(needed / unit) * unit)
+    return Entry(f"{whole:,}", whole)
 
 
 def most_different(a: Side, b: Side, key: Key, *, top: int) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from wsol.errors import ConfigError
@@ -12,16 +12,17 @@ from wsol.report.numbers.lines import Key, Line, grouped, value_of
 from wsol.report.numbers.names import plain, short_layers, short_name, title
 from wsol.report.numbers.paired import against
 from wsol.report.numbers.quantity import Cell
-from wsol.report.numbers.ranking import Place, places
+from wsol.report.numbers.ranking import Place, Won, places, won
 from wsol.report.numbers.studies import ablations
 from wsol.report.tables.answers import answer
 from wsol.report.tables.table import BEST, TIED, Column, Entry, Table, words
-from wsol.report.tables.text import LOST, Style, cost, entry
+from wsol.report.tables.text import LOST, Style, cost, entry, number
 
 if TYPE_CHECKING:
     from wsol.report.numbers.names import Measures
 
 TIMED_APART = "‡"
+SELECTED = "§"
 MARKS = {
     BEST: "significantly better than all others of its column (paired tests, Holm-corrected, 5 %).",
     TIED: "not significantly worse than the best of its column.",
@@ -52,7 +53,9 @@ def overview(
     best_by = headline(keys, lines, choice.sort)
     blocks = [ordered(block, best_by, choice) for block in _blocks(lines, beside)]
     rows = [line for block in blocks for line in block]
-    ranks = places(rows, best_by) if best_by else {}
+    marked = {key: places(rows, key) for key in dict.fromkeys([*keys, *([best_by] if best_by else [])])}
+    ranks = marked[best_by] if best_by else {}
+    best = won(rows, best_by) if best_by and not choice.baseline and not choice.by else None
     bases = baselines(blocks, choice.baseline) if choice.baseline else []
     sizes = [{row.cells[key].n for row in rows if key in row.cells} for key in keys]
     varying = any(len(found) > 1 for found in sizes)
@@ -72,7 +75,12 @@ def overview(
     ]
     of_numbers = number_columns(keys, lines, measures, best_by)
     columns += of_numbers
-    for place, column in enumerate(zip(*(number_entries(rows, key, bases) for key in keys), strict=True)):
+    for place, column in enumerate(
+        zip(
+            *(number_entries(rows, key, bases, marked[key], best if key == best_by else None) for key in keys),
+            strict=True,
+        )
+    ):
         row = rows[place]
         if row.same_as:
             twin = twin_name(row, lines, options if names else None)
@@ -102,7 +110,8 @@ def overview(
             [
                 (f"{column.label} {column.group}".strip(), rows, key)
                 for key, column in zip(keys, of_numbers, strict=True)
-            ]
+            ],
+            marked,
         )
     )
     if bases:
@@ -114,10 +123,9 @@ def overview(
     kinds = [(row.control, is_sample(row, best_by, most)) for row in rows]
     if any(sample for _, sample in kinds):
         notes.append("Rows on fewer images have no rank; wsol compare takes the images that two variants share.")
+    marks = marks_of(rows, keys) | ({SELECTED: _selected(best)} if best else {})
     rules = [n for n in range(1, len(rows)) if kinds[n] != kinds[n - 1] and not choice.by]
-    return Table(
-        columns=columns, rows=entries, lead=lead, marks=marks_of(rows, keys), notes=notes, rules=frozenset(rules)
-    )
+    return Table(columns=columns, rows=entries, lead=lead, marks=marks, notes=notes, rules=frozenset(rules))
 
 
 def number_columns(
@@ -162,13 +170,18 @@ def twins_note(rows: Iterable[Line]) -> list[str]:
     ]
 
 
-def unmarked_notes(columns: Iterable[tuple[str, Sequence[Line], Key]]) -> list[str]:
-    """Why columns of (title, lines, key) have no marks, and which of them compare only some of their lines."""
+def unmarked_notes(
+    columns: Iterable[tuple[str, Sequence[Line], Key]], marked: Mapping[Key, Mapping[int, Place]] | None = None
+) -> list[str]:
+    """Why columns of (title, lines, key) have no marks, and which of them compare only some of their lines.
+
+    `marked` has the places of all lines by column, where they are known; they take longest.
+    """
     plain, equal, apart = list[str](), list[str](), list[str]()
     for name, rows, key in columns:
         taking = [row for row in rows if key in row.cells and not row.same_as and not row.ceiling]
         taking = [row for row in taking if row.cells[key].draws is not None]
-        found = places(rows, key)
+        found = places(rows, key) if marked is None else marked[key]
         if len(taking) < 2:
             continue
         if cell_at(taking, key).higher_is_better is None:
@@ -200,9 +213,18 @@ def twin_name(row: Line, lines: Iterable[Line], options: dict[str, str] | None =
     return _name(twin, options if options is not None else {})
 
 
-def number_entries(rows: Sequence[Line], key: Key, bases: Sequence[Line] = ()) -> list[Entry]:
-    """The entries of one column: numbers with marks, or differences to the baseline."""
-    marks = places(rows, key)
+def number_entries(
+    rows: Sequence[Line],
+    key: Key,
+    bases: Sequence[Line] = (),
+    marks: Mapping[int, Place] | None = None,
+    best: Won | None = None,
+) -> list[Entry]:
+    """The entries of one column: numbers with marks, or differences to the baseline; `marks` are their places.
+
+    `best` is the one that is named as such, with the interval that allows for it.
+    """
+    marks = places(rows, key) if marks is None else marks
     beyond = against(rows, key, bases) if bases else {}
     style = Style.of(row.cells[key] for row in rows if key in row.cells)
     signed = Style.of((cell for cell, _ in beyond.values()), signed=True)
@@ -213,8 +235,19 @@ def number_entries(rows: Sequence[Line], key: Key, bases: Sequence[Line] = ()) -
             cell, significant = beyond[n]
             entries.append(entry(cell, signed, marks=("*",) if significant else ()))
         else:
-            entries.append(entry(row.cells.get(key), style, marks=() if beyond else at))
+            named = best is not None and best.line == n
+            cell_ = best.cell if best is not None and named else row.cells.get(key)
+            entries.append(entry(cell_, style, marks=() if beyond else (*at, SELECTED) if named else at))
     return entries
+
+
+def _selected(best: Won) -> str:
+    """``best of 37, chosen on these images: ...``"""
+    without = number(best.unbiased, best.cell.digits)
+    return (
+        f"best of {best.candidates}, chosen on these images: its interval allows for that (Andrews et al. 2024) and "
+        f"may lie below the number, which without the choice would be about {without}."
+    )
 
 
 def _answers(rows: Sequence[Line], key: Key, measures: Measures) -> list[str]:
