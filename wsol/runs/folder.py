@@ -11,8 +11,9 @@ import hashlib
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ import pyarrow.parquet as pq
 from wsol.errors import DataError, OutputError, unknown
 from wsol.runs.checksum import checksum
 from wsol.runs.merge import by_variant, table_of
-from wsol.runs.schema import KEY, MEASURED, About, Footer
+from wsol.runs.row_files import names_of, read_rows, row_files, sound
+from wsol.runs.schema import MEASURED, About, Footer
 from wsol.runs.write import write_text, write_whole
 
 log = logging.getLogger(__name__)
@@ -89,17 +91,30 @@ class RunFolder:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """What `write_manifest` wrote: identity, settings, versions."""
+        """What `write_manifest` wrote: identity, settings, versions, and when."""
         file = self.path / "run.json"
         try:
-            loaded: dict[str, Any] = json.loads(file.read_text())
+            loaded = json.loads(file.read_text(encoding="utf-8"))
+            if not isinstance(loaded, dict):
+                raise ValueError(f"it holds a {type(loaded).__name__}")
         except ValueError as error:
             raise OutputError(f"{file} is damaged ({error}); the same wsol run writes it again") from error
+        except FileNotFoundError as error:
+            raise OutputError(f"{file} is gone; the same wsol run writes it again") from error
         return loaded
+
+    @property
+    def written(self) -> float:
+        """When the manifest was last written, in seconds since 1970; of a copied folder as of its original."""
+        try:
+            return datetime.fromisoformat(self.manifest["written"]).timestamp()
+        except (OutputError, KeyError, TypeError, ValueError):  # damaged, or of an older version
+            file = self.path / "run.json"
+            return file.stat().st_mtime if file.is_file() else 0.0
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write run.json; also makes this run the `latest`. Raises OutputError when the folder can't be written."""
-        text = json.dumps(manifest, indent=1, default=str)
+        text = json.dumps({**manifest, "written": datetime.now(UTC).isoformat()}, indent=1, default=str)
         write_text(self.path / "run.json", text)
 
     def done(self, shard: Shard) -> Work:
@@ -108,7 +123,7 @@ class RunFolder:
 
     def held(self, shard: Shard) -> Held:
         """What is on the disk of a shard: whole files, and parts of one that was not finished."""
-        footers = [footer for _, footer in self._files(shard.index)]
+        footers = [footer for _, footer in sound(self._files(shard.index))]
         parts = [footer for footer in footers if footer.image_ids]
         complete = frozenset(pair for footer in footers if not footer.image_ids for pair in footer.work)
         return Held(
@@ -145,8 +160,9 @@ class RunFolder:
             quantities=about.quantities,
             image_ids=tuple(image_ids),
             checksum=checksum(table, without=MEASURED),
+            columns=names_of(table, MEASURED),
         )
-        table = table.replace_schema_metadata({KEY: footer.to_json()})
+        table = table.replace_schema_metadata(footer.metadata())
         about_file = {"work": sorted(work), **({"images": sorted(image_ids)} if image_ids else {})}
         place = self.path / "rows" / f"shard-{shard.index:05d}-{content_hash(about_file)}.parquet"
         write_whole(place, lambda beside: pq.write_table(table, beside, compression="zstd", write_page_checksum=True))
@@ -157,7 +173,7 @@ class RunFolder:
 
         Others stay: those that an earlier command left, of work that was not asked for again.
         """
-        parts = {file: footer for file, footer in self._files(shard.index) if footer.image_ids}
+        parts = {file: footer for file, footer in sound(self._files(shard.index)) if footer.image_ids}
         while True:
             whole = _covering(parts.values(), shard)
             able = {file: footer for file, footer in parts.items() if whole.issuperset(footer.work)}
@@ -167,21 +183,26 @@ class RunFolder:
         if not parts:
             return
         order = {key: n for footer in parts.values() for n, key in enumerate(footer.variants)}
-        tables = by_variant([pq.ParquetFile(file).read() for file in parts])
+        read = [rows for file in parts if (rows := read_rows(file)) is not None]
+        if len(read) < len(parts):  # another process joins them, too, and has removed some
+            return
+        tables = by_variant(read)
         rows = pa.concat_tables(
             [tables[key] for key in sorted(tables, key=lambda k: order.get(k, len(order)))],
             promote_options="permissive",
         )
         self.write(shard, rows, whole, About.of(list(parts.values())))
         for file in parts:
-            file.unlink()
+            file.unlink(missing_ok=True)
 
     def failed(self, work: Work) -> dict[str, list[tuple[str, str]]]:
         """By variant key, (image id, error) of each row that failed in one of these (variant, measure) pairs."""
         failures: dict[str, dict[str, str]] = defaultdict(dict)
         for file, footer in self._files():
             if not work.isdisjoint(footer.work) and footer.rows:
-                rows = pq.ParquetFile(file).read(["variant", "image_id", "status", "error", "failed"])
+                rows = read_rows(file, ["variant", "image_id", "status", "error", "failed"])
+                if rows is None:
+                    continue
                 for row in rows.filter(pc.equal(rows["status"], "failed")).to_pylist():
                     if any((row["variant"], measure) in work for measure in row["failed"]):
                         failures[row["variant"]].setdefault(row["image_id"], row["error"])
@@ -194,7 +215,9 @@ class RunFolder:
             measures: dict[str, list[tuple[str, str]]] = defaultdict(list)
             for pair in footer.work:
                 measures[pair[0]].append(pair)
-            rows = pq.ParquetFile(file).read(["variant", "image_id"])
+            rows = read_rows(file, ["variant", "image_id"])
+            if rows is None:
+                continue
             for key, image_id in zip(rows["variant"].to_pylist(), rows["image_id"].to_pylist(), strict=True):
                 by_image[image_id].update(measures[key])
         return defaultdict(frozenset, {image_id: frozenset(pairs) for image_id, pairs in by_image.items()})
@@ -223,8 +246,9 @@ class RunFolder:
             wanted = {variant for variant, _ in footer.work}
             wanted = wanted if variants is None else wanted & set(variants)
             if wanted:
-                source = pq.ParquetFile(file)  # read_table imports pandas
-                table = source.read([name for name in source.schema_arrow.names if not name.endswith(without)])
+                table = read_rows(file, without=without)
+                if table is None:
+                    continue
                 if variants is not None:
                     table = table.filter(pc.is_in(table["variant"], pa.array(sorted(wanted), pa.string())))
                 by_shard.setdefault(footer.shard, []).append(table)
@@ -234,17 +258,8 @@ class RunFolder:
                 grouped.setdefault(key, []).append(part)
         return {key: pa.concat_tables(parts, promote_options="permissive") for key, parts in grouped.items()}
 
-    def _files(self, index: int | None = None) -> Iterable[tuple[Path, Footer]]:
-        pattern = "shard-*.parquet" if index is None else f"shard-{index:05d}-*.parquet"
-        for file in sorted((self.path / "rows").glob(pattern)):
-            try:
-                schema = pq.read_metadata(file)
-            except (pa.ArrowException, OSError) as error:
-                log.warning("%s is damaged and left out (%s); the same wsol run makes it again", file, error)
-                continue
-            footer = Footer.from_json((schema.metadata or {}).get(KEY, b"{}"), where=file)
-            if footer.rows == schema.num_rows:
-                yield file, footer
+    def _files(self, index: int | None = None) -> Iterator[tuple[Path, Footer]]:
+        return row_files(self.path / "rows", index)
 
 
 def _covering(parts: Iterable[Footer], shard: Shard) -> Work:
@@ -265,7 +280,7 @@ def open_run(name: str | Path, runs: Path) -> RunFolder:
     if not known:
         raise OutputError(f"there is no run under {runs}; start one with: wsol run")
     if str(name) == "latest":
-        return RunFolder(max(known.values(), key=lambda p: p.stat().st_mtime).parent)
+        return max((RunFolder(p.parent) for p in known.values()), key=lambda run: (run.written, run.name))
     matching = [n for n in known if n.startswith(str(name))]
     if len(matching) == 1:
         return RunFolder(known[matching[0]].parent)
@@ -279,5 +294,5 @@ def open_run(name: str | Path, runs: Path) -> RunFolder:
 
 def find_runs(pattern: str, runs: Path) -> list[RunFolder]:
     """All runs under `runs` whose name fits a pattern with ``*``, oldest first."""
-    matching = [p for p in runs.glob("*/run.json") if fnmatchcase(p.parent.name, pattern)]
-    return [RunFolder(p.parent) for p in sorted(matching, key=lambda p: (p.stat().st_mtime, p.parent.name))]
+    matching = [RunFolder(p.parent) for p in runs.glob("*/run.json") if fnmatchcase(p.parent.name, pattern)]
+    return sorted(matching, key=lambda run: (run.written, run.name))
