@@ -89,6 +89,13 @@ class Progress:
         elif now - self._reported > (EVERY_SECONDS if self._lines else SOON_SECONDS):
             self._report("", now)
 
+    def drop(self, kind: Hashable, images: int) -> None:
+        """`images` of a kind need not be done here: somebody else has done them, or nobody will."""
+        self._left[kind] -= images
+        self.total -= images
+        if self._bar:
+            self._bar.update(self._task, total=self.total)
+
     def note(self, text: str) -> None:
         """A shard is written: one plain line where there is no bar."""
         if not self._bar:

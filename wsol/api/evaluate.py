@@ -121,7 +121,7 @@ def evaluate(
             seed=seed,
             batch_size=engine.batch_size,
             chunk=chunk_of(engine),
-            threads=engine.workers,
+            threads=engine.thread_count,
             gallery=gallery,
             numerics=Numerics(device="cpu" if weight is None else str(weight.device)),
         )

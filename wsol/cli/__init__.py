@@ -16,6 +16,7 @@ from importlib import import_module
 
 from wsol.cli.options import Finished
 from wsol.errors import WsolError, unknown
+from wsol.evaluation.stopping import stop_on_signals
 
 COMMANDS = {  # name: (what it does, an example)
     "run": (
@@ -47,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     configure_logging()
     _accept_any_letter()
     try:
-        code = _dispatch(words)
+        with stop_on_signals():
+            code = _dispatch(words)
         sys.stdout.flush()
     except WsolError as error:
         print(f"wsol: {type(error).__name__}: {error}", file=sys.stderr)

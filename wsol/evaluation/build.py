@@ -16,6 +16,7 @@ from wsol.datasets.fields import read_lines
 from wsol.datasets.files import existing
 from wsol.datasets.labels import label_mapping, match_class_indices
 from wsol.errors import ConfigError, DataError, unknown
+from wsol.evaluation.engines.ranks import Rank, cores
 from wsol.evaluation.experiment import ChosenMetric, Experiment, Numerics
 from wsol.grammar import parse, spell
 from wsol.maps.extractor import MapExtractor
@@ -71,7 +72,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
         batch_size=engine.batch_size,
         chunk=chunk_of(engine),
         shard_size=engine.shard_size,
-        threads=engine.workers,
+        threads=engine.thread_count,
         gallery=general.gallery,
         numerics=Numerics(device=engine.device, precision=engine.precision, tf32=engine.tf32),
     )
@@ -157,8 +158,14 @@ def general_of(settings: Mapping[str, Any]) -> General:
 def engine_of(settings: Mapping[str, Any]) -> Engine:
     """The checked `engine` group, its device settled. Raises ConfigError for a device that can't be used."""
     engine = build(Engine, settings.get("engine") or {}, where="engine")
-    auto = "cuda" if torch.cuda.is_available() else "cpu"
-    return dataclasses.replace(engine, device=usable_device(auto if engine.device == "auto" else engine.device))
+    rank = Rank.here()
+    device = engine.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and rank.local_of > 1:  # of the GPUs that this process sees, which may be one alone
+        device = f"cuda:{rank.local % max(1, torch.cuda.device_count())}"
+    threads = engine.threads or max(1, cores() // rank.local_of)
+    return dataclasses.replace(engine, device=usable_device(device), threads=threads)
 
 
 def usable_device(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -29,14 +29,21 @@ EVERY_SECONDS = 30.0  # rows reach the disk at least so often, and within a minu
 BATCH_SECONDS = 30.0  # a kind of batch that takes longer is made smaller, so that its rows reach the disk in time
 
 
+def raise_it(batch: Batch, error: Exception) -> None:
+    """What `evaluate` does with the error of a batch unless told otherwise."""
+    raise error
+
+
 def evaluate(
     experiment: Experiment,
-    shards: Sequence[Shard],
+    shards: Iterable[Shard],
     folder: RunFolder,
     *,
     source: MapSource | None = None,
     on_batch: Callable[[Batch], None] = lambda batch: None,
     on_shard: Callable[[Shard], None] = lambda shard: None,
+    on_error: Callable[[Batch, Exception], None] = raise_it,
+    given_up: Callable[[Shard], Collection[str]] = lambda shard: (),
     profile: Profile | None = None,
 ) -> dict[str, list[tuple[str, str]]]:
     """Compute what `folder` lacks of these shards; a shard that is complete is one file, others may be parts.
@@ -45,8 +52,11 @@ def evaluate(
 
     Parameters
     ----------
+    shards : the next one is asked for while the last batches of the one before are computed.
     source : where the maps come from; by default the experiment's own, made anew.
     on_batch : called with each batch that is done; on_shard : with each shard that is complete.
+    on_error : called with a batch that can't be computed; where it returns, that is the end of the evaluation.
+    given_up : images of a shard whose batches are left out.
 
     Returns
     -------
@@ -65,7 +75,9 @@ def evaluate(
     failed: dict[str, list[tuple[str, str]]] = defaultdict(list)
     writer = _Writer(experiment, folder)
     sizes: dict[Hashable, int] = {}
-    results = pipeline.run(batch for shard in shards for batch in batches(experiment, shard, folder, sizes))
+    results = pipeline.run(
+        batch for shard in shards for batch in batches(experiment, shard, folder, sizes, given_up=given_up(shard))
+    )
     before = time.monotonic()
     try:
         for rows in results:
@@ -80,6 +92,10 @@ def evaluate(
                 failed[key] += lines
             if complete:
                 on_shard(rows.batch.shard)
+    except Exception as error:
+        if pipeline.failing is None:
+            raise
+        on_error(pipeline.failing, error)
     finally:
         results.close()
         writer.flush()
@@ -97,7 +113,12 @@ def is_complete(experiment: Experiment, shard: Shard, folder: RunFolder) -> bool
 
 
 def batches(
-    experiment: Experiment, shard: Shard, folder: RunFolder, sizes: Mapping[Hashable, int] | None = None
+    experiment: Experiment,
+    shard: Shard,
+    folder: RunFolder,
+    sizes: Mapping[Hashable, int] | None = None,
+    *,
+    given_up: Collection[str] = (),
 ) -> Iterator[Batch]:
     """The images of a shard that lack something: of each `batch_size` neighbors those together that lack the same rows.
 
@@ -107,7 +128,9 @@ def batches(
     Parameters
     ----------
     sizes : smaller batches for some kinds of images; read when a batch is made.
+    given_up : images whose batches are left out; the shard is not complete then.
     """
+    given_up = frozenset(given_up)
     held = folder.held(shard)
     unseen = _unseen(experiment, shard, folder)
     if experiment.work <= held.complete and not unseen:
@@ -129,6 +152,8 @@ def batches(
             while ids:
                 size = (sizes or {}).get(kind_of(due), len(ids))
                 chosen, ids = ids[:size], ids[size:]
+                if not given_up.isdisjoint(chosen):
+                    continue
                 waiting -= len(chosen)
                 yield Batch(
                     shard=shard,
@@ -168,6 +193,8 @@ class _Writer:
 
     def add(self, rows: BatchRows) -> bool:
         """Take the rows of a batch; whether its shard is complete now."""
+        if self._shard not in (None, rows.batch.shard):  # of the one before, some batches were given up
+            self.flush()
         self._shard = rows.batch.shard
         self._waiting[rows.batch.left].append(rows)
         self._pictures += rows.pictures

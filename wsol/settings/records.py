@@ -35,7 +35,7 @@ class ModelSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """All work in this process, on one device.
+    """Worker processes on this machine, one for each GPU; equal commands elsewhere share the work.
 
     The `engine` group: where and in which portions the work is done.
     """
@@ -48,10 +48,11 @@ class Engine:
     chunk: Batch | None = option(None, help="extra forward passes at a time; null is 16 on the CPU, 64 on CUDA")
     shard_size: Count = option(SHARD_SIZE, help="images per file of rows")
     threads: Threads | None = option(None, help="for reading images and finding boxes; null is one per core")
+    workers: Threads | None = option(None, help="processes; null is one per GPU, or per eight cores, where it pays")
     part: str | None = option(None, help="2/8: only the second of eight shares of the shards")
 
     @property
-    def workers(self) -> int:
+    def thread_count(self) -> int:
         """`threads`, or one per core."""
         return self.threads or os.cpu_count() or 1
 
