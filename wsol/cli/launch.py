@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -15,7 +16,7 @@ from wsol.cli.table import NOT_HELD_OUT, VAL, settings_of
 from wsol.environment import versions
 from wsol.errors import ConfigError, DataError, RowsFailed
 from wsol.evaluation.adopt import adopt
-from wsol.evaluation.build import experiment_from, general_of
+from wsol.evaluation.build import engine_of, experiment_from, general_of
 from wsol.evaluation.engines import Part
 from wsol.evaluation.engines.ranks import Rank
 from wsol.evaluation.engines.run import run
@@ -90,7 +91,11 @@ def outcome(settings: Mapping[str, Any], *, dry: bool = False, table: bool = Tru
     runs = Path(settings["paths"]["runs"])
     settings_of(["oracle" if tau == VAL else tau for tau in taus], runs, n_resamples=1)  # refuses wrong ones
     if dry:
-        _print_forecast(_experiment(settings, profile), sys.stdout)
+        experiment = _experiment(settings, profile)
+        _print_forecast(experiment, sys.stdout)
+        engine = engine_of(settings)
+        if engine.runner:
+            print(f"\n{import_module(engine.runner).script(runs / experiment.folder_name, engine)}")
         return Outcome()
     to_come = 0
     if VAL in taus:

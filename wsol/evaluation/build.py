@@ -34,6 +34,7 @@ from wsol.models.tokens import Grids
 from wsol.models.zoo import load_classifier
 from wsol.options import Images, build, defaults, fit
 from wsol.protocols._base import Protocol, protocols
+from wsol.settings.engines import engines
 from wsol.settings.records import Engine, General, ModelSpec
 from wsol.views import View, view_from
 
@@ -74,7 +75,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
         shard_size=engine.shard_size,
         threads=engine.thread_count,
         gallery=general.gallery,
-        numerics=Numerics(device=engine.device, precision=engine.precision, tf32=engine.tf32),
+        numerics=Numerics(device=engine.numerics_device, precision=engine.precision, tf32=engine.tf32),
     )
 
 
@@ -157,7 +158,10 @@ def general_of(settings: Mapping[str, Any]) -> General:
 
 def engine_of(settings: Mapping[str, Any]) -> Engine:
     """The checked `engine` group, its device settled. Raises ConfigError for a device that can't be used."""
-    engine = build(Engine, settings.get("engine") or {}, where="engine")
+    given = settings.get("engine") or {}
+    engine = build(engines[str(given.get("name", "local"))], given, where="engine")
+    if engine.runner:  # it is loaded here to know what the run is, and runs elsewhere
+        return engine
     rank = Rank.here()
     device = engine.device
     if device == "auto":
@@ -186,7 +190,7 @@ def usable_device(name: str) -> str:
 
 def chunk_of(engine: Engine) -> int:
     """Extra forward passes at a time: the setting, or what suits the device."""
-    return engine.chunk or CHUNK["cpu" if engine.device == "cpu" else "cuda"]
+    return engine.chunk or CHUNK["cpu" if engine.numerics_device == "cpu" else "cuda"]
 
 
 def to_device(classifier: Classifier, engine: Engine) -> None:
@@ -194,7 +198,7 @@ def to_device(classifier: Classifier, engine: Engine) -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = engine.tf32
     # channels last: twice as fast on the CPU for our networks (benchmarks/speed/layout.py)
     dtype = torch.float64 if engine.precision == "float64" else torch.float32
-    classifier.module.to(engine.device, dtype).to(memory_format=torch.channels_last).eval()
+    classifier.module.to("cpu" if engine.runner else engine.device, dtype).to(memory_format=torch.channels_last).eval()
 
 
 def extractor_of(classifier: Classifier, engine: Engine, *, seed: int) -> MapExtractor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from wsol.options import Batch, Count, Range, Side, Threads, WholeNumber, option
 
@@ -35,10 +35,14 @@ class ModelSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """Worker processes on this machine, one for each GPU; equal commands elsewhere share the work.
+    """The `engine` group: where and in which portions the work is done; what all engines have.
 
-    The `engine` group: where and in which portions the work is done.
+    Attributes
+    ----------
+    runner : the module whose `run` computes a run, where that is not this machine's.
     """
+
+    runner: ClassVar[str] = ""
 
     name: str = option("local", help="an engine, see wsol list engines")
     device: str = option("auto", help="auto (cuda when there is one, else cpu), cpu, cuda, cuda:1, mps")
@@ -50,6 +54,14 @@ class Engine:
     threads: Threads | None = option(None, help="for reading images and finding boxes; null is one per core")
     workers: Threads | None = option(None, help="processes; null is one per GPU, or per eight cores, where it pays")
     part: str | None = option(None, help="2/8: only the second of eight shares of the shards")
+
+    @property
+    def numerics_device(self) -> str:
+        """The device on which the rows are made, which may be another machine's."""
+        if not self.runner:
+            return self.device
+        elsewhere = "cuda" if getattr(self, "gpus", 0) else "cpu"
+        return elsewhere if self.device == "auto" else self.device
 
     @property
     def thread_count(self) -> int:

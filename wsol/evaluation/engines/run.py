@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from wsol.evaluation.build import engine_of
@@ -25,6 +26,9 @@ def run(experiment: Experiment, folder: RunFolder, settings: Mapping[str, Any], 
     Equal commands on other machines, and the ranks of torchrun, srun or an array job, take shards of the same run.
     """
     engine, rank = engine_of(settings), Rank.here()
+    if engine.runner:
+        import_module(engine.runner).run(experiment, folder, settings, engine, profile=profile)
+        return
     part = Part.parse(engine.part)
     count = min(engine.workers or _workers(str((settings.get("engine") or {}).get("device", "auto")), rank),
                 len(experiment.shards))  # fmt: skip
