@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from wsol.runs.claims import WORK, latest_claims, owner_of
-from wsol.runs.row_files import damaged
+from wsol.runs.row_files import damaged, row_files
 from wsol.runs.write import is_left_behind
 
 log = logging.getLogger(__name__)
 
 
 def sweep(run: Path, is_alive: Callable[[str], bool]) -> None:
-    """Remove half-written files, damaged rows, and claims and files of workers that are gone.
+    """Remove half-written files, damaged rows, parts of what is whole, and claims and files of workers that are gone.
 
     What a process that may still be alive is writing stays; so does what can't be removed.
 
@@ -30,11 +31,25 @@ def sweep(run: Path, is_alive: Callable[[str], bool]) -> None:
     for file in damaged(run / "rows"):
         if _remove(file):
             log.warning("%s is removed, and its rows are made again", file)
+    for file in _needless(run / "rows"):
+        _remove(file)
     work = run / WORK
     stale = [claim for _, claim in latest_claims(work).values() if not is_alive(owner_of(claim))]
     gone = [file for file in work.glob("worker-*.json") if not is_alive(file.stem.removeprefix("worker-"))]
     for file in [*stale, *gone]:
         _remove(file)
+
+
+def _needless(rows: Path) -> list[Path]:
+    """Parts whose rows are all in whole files of their shard."""
+    whole: dict[int, set[tuple[str, str]]] = defaultdict(set)
+    parts = []
+    for file, footer in row_files(rows):
+        if footer.image_ids:
+            parts.append((file, footer))
+        else:
+            whole[footer.shard].update(footer.work)
+    return [file for file, footer in parts if whole[footer.shard].issuperset(footer.work)]
 
 
 def _remove(file: Path) -> bool:

@@ -50,24 +50,32 @@ def run_local(
     if part != ALL:
         log.info("part %s: %d of %d shards", part, len(mine), len(experiment.shards))
     for _ in range(ROUNDS):
-        left = [shard for shard in mine if not is_complete(experiment, shard, folder)]
-        if len(left) < len(mine):
-            log.info("%d of %d shards are already there", len(mine) - len(left), len(mine))
-        if not left:
-            return
-        with stop_on_signals(), Worker(folder.path) as worker:
-            prepare(folder, left, worker)
-            _work(experiment, folder, left, worker, first, profile)
+        with stop_on_signals():
+            left = prepare(experiment, folder, mine)
+            if not left:
+                return
+            with Worker(folder.path) as worker:
+                _work(experiment, folder, left, worker, first, profile)
         if raise_failures(experiment, folder, left) == 0:
             return
         log.warning("rows in %s are gone: the folder was deleted or changed during the run", folder.path)
     raise OutputError(f"rows don't stay in {folder.path}: something deletes them; choose another folder")
 
 
-def prepare(folder: RunFolder, shards: Sequence[Shard], worker: Worker) -> None:
-    """Take away what killed processes left, and let what failed be tried again."""
-    sweep(folder.path, worker.is_alive)
-    failures.forget(folder.path, [shard.index for shard in shards])
+def prepare(experiment: Experiment, folder: RunFolder, shards: Sequence[Shard]) -> list[Shard]:
+    """The shards that are not complete, once what killed processes left is taken away; what failed may be tried again.
+
+    Raises OutputError where the folder can't be written.
+    """
+    with Worker(folder.path) as worker:
+        sweep(folder.path, worker.is_alive)
+        for shard in shards:
+            folder.join_parts(shard)  # of a process that was killed behind the last of them
+    left = [shard for shard in shards if not is_complete(experiment, shard, folder)]
+    if len(left) < len(shards):
+        log.info("%d of %d shards are already there", len(shards) - len(left), len(shards))
+    failures.forget(folder.path, [shard.index for shard in left])
+    return left
 
 
 def raise_failures(experiment: Experiment, folder: RunFolder, shards: Sequence[Shard]) -> int:

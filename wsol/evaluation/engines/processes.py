@@ -18,10 +18,9 @@ from wsol import errors
 from wsol.errors import RowsFailed
 from wsol.evaluation.engines.local import ALL, ROUNDS, prepare, raise_failures
 from wsol.evaluation.engines.ranks import cores
-from wsol.evaluation.shard import is_complete
 from wsol.evaluation.stopping import stop_on_signals
 from wsol.progress import Progress
-from wsol.runs.claims import WORK, Worker, presences
+from wsol.runs.claims import WORK, presences
 from wsol.settings import choices
 
 if TYPE_CHECKING:
@@ -57,14 +56,12 @@ def run_processes(
     """
     mine = part.take(experiment.shards)
     for _ in range(ROUNDS):
-        left = [shard for shard in mine if not is_complete(experiment, shard, folder)]
-        if not left:
-            return
-        count = min(workers, len(left))
-        log.info("%d of %d shards are due, on %d worker processes", len(left), len(mine), count)
         with stop_on_signals():
-            with Worker(folder.path) as worker:
-                prepare(folder, left, worker)
+            left = prepare(experiment, folder, mine)
+            if not left:
+                return
+            count = min(workers, len(left))
+            log.info("%d of %d shards are due, on %d worker processes", len(left), len(mine), count)
             _look_after(experiment, folder, settings, left, count, part)
         if raise_failures(experiment, folder, left) == 0:
             return

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 from wsol.errors import ConfigError, RowsFailed, first_line
 from wsol.evaluation.engines.local import ROUNDS, prepare, raise_failures
 from wsol.evaluation.engines.part import Part
-from wsol.evaluation.shard import is_complete
 from wsol.evaluation.stopping import stop_on_signals
 from wsol.progress import Progress
-from wsol.runs.claims import WORK, Worker, presences
+from wsol.runs.claims import WORK, presences
 from wsol.settings import choices
 
 if TYPE_CHECKING:
@@ -67,14 +66,12 @@ def run(
     own = cast("Slurm", engine)
     shards = Part.parse(own.part).take(experiment.shards)
     for _ in range(ROUNDS):
-        left = [shard for shard in shards if not is_complete(experiment, shard, folder)]
-        if not left:
-            return
-        count = min(own.workers or 1, len(left))
-        executor = _executor(folder.path, own)
         with stop_on_signals():
-            with Worker(folder.path) as worker:
-                prepare(folder, left, worker)
+            left = prepare(experiment, folder, shards)
+            if not left:
+                return
+            count = min(own.workers or 1, len(left))
+            executor = _executor(folder.path, own)
             with executor.batch():
                 jobs = [executor.submit(Task(task_words(settings, folder, own, n, count))) for n in range(count)]
             log.info("submitted %d tasks, first %s; logs in %s", count, jobs[0].job_id, folder.path / LOGS)
