@@ -107,3 +107,10 @@ class Progress:
     def _report(self, text: str, now: float) -> None:
         self._reported, self._lines = now, self._lines + 1
         log.info("%s: %d/%d %s, %s%s", self.what, self.done, self.total, self.unit, self._pace(now), text)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words, rounded as a forecast may be."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -23,6 +23,7 @@ COMMANDS = {  # name: (what it does, an example)
         "run an experiment and print its table",
         "wsol run dataset=shapes model=shapes_gap method=[gradcam,layercam]",
     ),
+    "status": ("say how far a run is", "wsol status latest --watch"),
     "table": ("print the table of a run", "wsol table latest --format md"),
     "compare": ("compare two variants image by image", "wsol compare gradcam@stage5 layercam@stage5"),
     "reproduce": ("run a published table and compare", "wsol reproduce centre_baseline"),

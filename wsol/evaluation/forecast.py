@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import batches, evaluate
 from wsol.maps.network import NetworkMaps
+from wsol.progress import duration
 from wsol.runs.folder import RunFolder, Shard
 
 if TYPE_CHECKING:
@@ -109,10 +110,3 @@ def _seconds(
 def _numbers(table: object, name: str) -> list[float]:
     values = table[name].to_pylist() if name in table.column_names else []  # type: ignore[attr-defined,index]
     return [float(value) for value in values if value is not None]
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words, rounded as a forecast may be."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
