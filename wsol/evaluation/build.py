@@ -75,6 +75,7 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
         shard_size=engine.shard_size,
         threads=engine.thread_count,
         gallery=general.gallery,
+        maps=general.maps,
         numerics=Numerics(device=engine.numerics_device, precision=engine.precision, tf32=engine.tf32),
     )
 

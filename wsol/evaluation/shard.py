@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wsol.evaluation.batch import PICTURE, Batch, BatchEvaluation, BatchRows, kind_of
+from wsol.evaluation.kept import KeptMaps, unkept
 from wsol.evaluation.pipeline import Pipeline
 from wsol.evaluation.profile import Profile
-from wsol.runs import gallery
+from wsol.runs import gallery, kept
 from wsol.runs.merge import NO_ROWS
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from wsol.maps.source import Loaded, MapSource
     from wsol.runs.folder import RunFolder, Shard, Work
     from wsol.runs.gallery import Picture, Shown
+    from wsol.runs.kept import Kept
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +65,8 @@ def evaluate(
     By variant key, (image id, first line of the error) of each row that failed.
     """
     profile = profile or Profile()
-    stages = BatchEvaluation(experiment, source or experiment.source(), profile)
+    made = kept_maps(experiment, folder) if experiment.classifier is not None else None
+    stages = BatchEvaluation(experiment, source or experiment.source(), profile, made)
     pipeline: Pipeline[Batch, Loaded, Any, BatchRows] = Pipeline(
         load=stages.load,
         compute=stages.compute,
@@ -109,7 +112,14 @@ def evaluate_shard(experiment: Experiment, shard: Shard, folder: RunFolder) -> N
 
 def is_complete(experiment: Experiment, shard: Shard, folder: RunFolder) -> bool:
     """Whether `evaluate` would find nothing to do."""
-    return experiment.work <= folder.done(shard) and not _unseen(experiment, shard, folder)
+    if not experiment.work <= folder.done(shard) or _unseen(experiment, shard, folder):
+        return False
+    return not unkept(experiment, shard, folder.path)
+
+
+def kept_maps(experiment: Experiment, folder: RunFolder) -> KeptMaps | None:
+    """The maps that a run keeps already; None where it keeps none."""
+    return KeptMaps(folder.path, experiment.dataset, experiment.shard_of) if kept.has_any(folder.path) else None
 
 
 def batches(
@@ -133,18 +143,20 @@ def batches(
     given_up = frozenset(given_up)
     held = folder.held(shard)
     unseen = _unseen(experiment, shard, folder)
-    if experiment.work <= held.complete and not unseen:
+    lost = unkept(experiment, shard, folder.path)
+    if experiment.work <= held.complete and not unseen and not lost:
         return
     lacking = {image_id: experiment.work - held.of_image(image_id) for image_id in shard.image_ids}
-    waiting = sum(bool(left) or image_id in unseen for image_id, left in lacking.items())
+    waiting = sum(bool(left) or image_id in unseen or image_id in lost for image_id, left in lacking.items())
     for start in range(0, len(shard.image_ids), experiment.batch_size):
-        groups: dict[tuple[Work, Work], list[str]] = defaultdict(list)
+        groups: dict[tuple[Work, Work, frozenset[str]], list[str]] = defaultdict(list)
         for image_id in shard.image_ids[start : start + experiment.batch_size]:
             left = lacking[image_id]
             taking = {v.key for v in experiment.variants if experiment.in_sample(image_id, v.sample)}
-            if left or image_id in unseen:
-                groups[left, frozenset(pair for pair in left if pair[0] in taking)].append(image_id)
-        for (left, pairs), ids in groups.items():
+            maps = lost.get(image_id, frozenset())
+            if left or image_id in unseen or maps:
+                groups[left, frozenset(pair for pair in left if pair[0] in taking), maps].append(image_id)
+        for (left, pairs, maps), ids in groups.items():
             measures: dict[str, set[str]] = {v.key: set() for v in experiment.variants}
             for key, measure in pairs:
                 measures[key].add(measure)
@@ -160,6 +172,7 @@ def batches(
                     samples=tuple(experiment.samples[image_id] for image_id in chosen),
                     due=due,
                     unseen={image_id: frozenset(unseen[image_id]) for image_id in chosen if image_id in unseen},
+                    keep=maps,
                     left=left,
                     last=not waiting,
                 )
@@ -189,6 +202,7 @@ class _Writer:
         self._waiting: dict[Work, list[BatchRows]] = defaultdict(list)
         self._pictures: list[Picture] = []
         self._shown: list[Shown] = []
+        self._maps: list[Kept] = []
         self._written = time.monotonic()
 
     def add(self, rows: BatchRows) -> bool:
@@ -199,6 +213,7 @@ class _Writer:
         self._waiting[rows.batch.left].append(rows)
         self._pictures += rows.pictures
         self._shown += rows.shown
+        self._maps += rows.maps
         if rows.batch.last or time.monotonic() - self._written > EVERY_SECONDS:
             self.flush()
         if rows.batch.last:
@@ -206,10 +221,12 @@ class _Writer:
         return rows.batch.last
 
     def flush(self) -> None:
-        """Write what is waiting: the gallery's maps before the rows, by which images are known to be done."""
+        """Write what is waiting: all maps before the rows, by which images are known to be done."""
         shard = self._shard
         if shard is None:
             return
+        if self._maps:
+            kept.write(self.folder.path, shard.index, self._maps)
         if self._pictures or self._shown:
             gallery.write(self.folder, shard, self.experiment.gallery_protocol, self._pictures, self._shown)
         for left, waiting in self._waiting.items():
@@ -220,7 +237,7 @@ class _Writer:
                     shard, self._ordered(waiting), left, self.experiment.about(), image_ids=() if whole else sorted(ids)
                 )
         self._waiting.clear()
-        self._pictures, self._shown = [], []
+        self._pictures, self._shown, self._maps = [], [], []
         self._written = time.monotonic()
 
     def _ordered(self, waiting: Sequence[BatchRows]) -> pa.Table:

@@ -87,3 +87,6 @@ class General:
     figures: Literal["svg", "png", "pdf"] | None = option(None, help="draw what the run varies, in this format")
     profile: bool = option(False, help="print where the time went, by stage")
     gallery: Annotated[int, Range(0, 1_000_000)] = option(60, help="images kept with their maps for `wsol report`")
+    maps: Literal["drop", "keep", "keep16"] = option(
+        "drop", help="keep the raw maps of all images for later protocols and wsol rescore; keep16: as float16, for it"
+    )

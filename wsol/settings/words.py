@@ -76,7 +76,7 @@ def holds_path(word: Word) -> bool:
 def moves_no_number(word: Word) -> bool:
     """Whether a setting only says where things are, or what is shown."""
     places = word.group in ("dataset", "paths") and holds_path(word)
-    return places or word.group == "engine" or word.key in ("table", "gallery")
+    return places or word.group == "engine" or word.key in ("table", "gallery", "maps")
 
 
 def chosen(words: Iterable[Word], group: str) -> list[str]:
