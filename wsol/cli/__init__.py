@@ -32,6 +32,7 @@ COMMANDS = {  # name: (what it does, an example)
     "explain": ("draw heat maps and boxes on images", "wsol explain photo.jpg --model resnet50 -o heat/"),
     "list": ("list methods, layers, models, datasets, protocols, benchmarks ...", "wsol list layers model=resnet50"),
     "score": ("score maps made by other tools", "wsol score --maps DIR --annotations PATH --protocol choe2020_v2"),
+    "rescore": ("rank kept maps by other protocols", "wsol rescore latest protocol=[choe2020_v1,exact]"),
     "show": ("show one method, protocol, metric or dataset", "wsol show protocol choe2020_v1 choe2020_v2"),
     "parity": ("compare our methods with those of other libraries", "wsol parity model=shapes_vgg --images 8"),
     "new": ("write a starting file for a method of your own", "wsol new method my_cam"),

@@ -139,8 +139,9 @@ def _allows(classifier: Classifier, info: MethodInfo) -> bool:
 
 
 def chosen_protocols(settings: Mapping[str, Any]) -> tuple[Protocol, ...]:
-    """Every protocol asked for, derived ones included."""
-    return tuple(p for name, node in (settings.get("protocols") or {}).items() for p in _protocols(name, node))
+    """Every protocol asked for, derived ones included; one that has two names, once."""
+    several = [p for name, node in (settings.get("protocols") or {}).items() for p in _protocols(name, node)]
+    return tuple({p.name: p for p in several}.values())
 
 
 def view_of(settings: Mapping[str, Any], classifier: Classifier) -> View:
