@@ -79,6 +79,7 @@ def test_two_equal_runs_at_once_share_the_shards_and_both_end_complete(
     assert not (folder.path / WORK).exists()
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("seed", range(2))
 def test_the_order_of_shards_changes_no_row(
     seed: int, experiment: Experiment, clean: RunFolder, tmp_path: Path

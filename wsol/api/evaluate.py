@@ -129,7 +129,7 @@ def evaluate(
         folder = RunFolder(Path(temporary or runs or "") / experiment.folder_name)
         folder.write_manifest(experiment.manifest(versions()))
         adopt(experiment, folder)
-        run_local(experiment, folder)
+        run_local(experiment, folder, keep_going=False)
         folder.write_manifest(experiment.manifest(versions()))  # the newest finished run is `latest`
     result = Result(folder, variants=[v.key for v in experiment.variants])
     if temporary is not None:

@@ -31,7 +31,13 @@ ROUNDS = 3  # of a run whose rows are gone when it ends, since somebody deletes 
 
 
 def run_local(
-    experiment: Experiment, folder: RunFolder, part: Part = ALL, *, first: int = 0, profile: Profile | None = None
+    experiment: Experiment,
+    folder: RunFolder,
+    part: Part = ALL,
+    *,
+    first: int = 0,
+    profile: Profile | None = None,
+    keep_going: bool = True,
 ) -> None:
     """Evaluate what is missing of a part of the shards, and wait for what others are evaluating of it.
 
@@ -40,6 +46,7 @@ def run_local(
     Parameters
     ----------
     first : the place of the shard to begin with.
+    keep_going : try a batch that fails again, and then give it up; otherwise its error is raised.
 
     Raises
     ------
@@ -55,7 +62,7 @@ def run_local(
             if not left:
                 return
             with Worker(folder.path) as worker:
-                _work(experiment, folder, left, worker, first, profile)
+                _work(experiment, folder, left, worker, first, profile, keep_going=keep_going)
         if raise_failures(experiment, folder, left) == 0:
             return
         log.warning("rows in %s are gone: the folder was deleted or changed during the run", folder.path)
@@ -99,6 +106,8 @@ def _work(
     worker: Worker,
     first: int,
     profile: Profile | None,
+    *,
+    keep_going: bool,
 ) -> None:
     started = time.perf_counter()
     kinds: dict[Hashable, tuple[int, float]] = {}
@@ -120,7 +129,15 @@ def _work(
                 progress.drop(kind, images)
 
         shift = Shift(
-            experiment, folder, left, worker, first=first, on_batch=on_batch, on_shard=on_shard, profile=profile
+            experiment,
+            folder,
+            left,
+            worker,
+            first=first,
+            on_batch=on_batch,
+            on_shard=on_shard,
+            profile=profile,
+            keep_going=keep_going,
         )
         shift.run()
     log.info("%d shards in %.0f s", len(left), time.perf_counter() - started)

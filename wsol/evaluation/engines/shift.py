@@ -40,6 +40,7 @@ class Shift:
     shards : those to be computed, by this worker or by others. first : the place of the one to begin with.
     on_batch : called with each batch that is done; on_shard : with each shard that is complete, and whether it was
         computed here.
+    keep_going : try a batch that fails again, and then give it up; otherwise its error is raised.
     failed : by variant key, (image id, first line of the error) of each row that failed here.
     """
 
@@ -51,6 +52,7 @@ class Shift:
     on_batch: Callable[[Batch], None] = nothing
     on_shard: Callable[[Shard, bool], None] = nothing
     profile: Profile | None = None
+    keep_going: bool = True
     failed: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
@@ -130,8 +132,10 @@ class Shift:
 
     def _batch_failed(self, batch: Batch, error: Exception) -> None:
         """Try it again, or give it up; raises what is not the batch's own fault."""
-        if isinstance(error, WsolError) and not isinstance(error, DataError):
-            raise error
+        if not self.keep_going or (
+            isinstance(error, WsolError) and (self.experiment.stored or not isinstance(error, DataError))
+        ):
+            raise error  # wsol score refuses what does not fit as a whole
         ids = [sample.image_id for sample in batch.samples]
         key = batch.shard.index, ids[0]
         self._tries[key] += 1
