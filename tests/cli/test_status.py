@@ -15,7 +15,7 @@ from wsol.cli import main, status
 from wsol.evaluation.experiment import Experiment
 from wsol.evaluation.shard import evaluate
 from wsol.runs import failures
-from wsol.runs.claims import Worker
+from wsol.runs.leases import Worker
 from wsol.runs.folder import RunFolder
 from wsol.runs.status import status_of
 
@@ -55,7 +55,7 @@ def test_a_run_that_nobody_works_on(half: RunFolder, capsys: pytest.CaptureFixtu
 def test_workers_and_errors_are_shown(half: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
     failures.record(half.path, 2, ["test/00008"], ValueError("no map\nmore"))
     with Worker(half.path) as worker:
-        worker.claim(1)
+        worker.acquire(1)
         worker.computed(2)
         worker.beat()
         assert main(["status", half.name, "--runs", str(half.path.parent), "--json"]) == 0

@@ -21,7 +21,7 @@ from tests.evaluation.small import checksums, made, ran, rows
 from wsol.evaluation import shard as shard_module
 from wsol.evaluation.engines import run_local
 from wsol.evaluation.experiment import Experiment
-from wsol.runs import claims
+from wsol.runs import leases
 from wsol.runs.folder import RunFolder
 
 FAULTS = int(os.environ.get("WSOL_CHAOS", "0"))
@@ -82,7 +82,7 @@ def fault(kind: str, draw: random.Random, folder: RunFolder, pids: list[int]) ->
     elif kind == "SIGSTOP":
         chosen = draw.choice(pids)
         os.kill(chosen, signal.SIGSTOP)
-        time.sleep(2 * claims.LEASE_SECONDS)
+        time.sleep(2 * leases.LEASE_SECONDS)
         os.kill(chosen, signal.SIGCONT)
     elif kind == "torn" and stored:
         torn(draw, stored)
@@ -91,7 +91,7 @@ def fault(kind: str, draw: random.Random, folder: RunFolder, pids: list[int]) ->
     elif kind == "deleted folder":
         shutil.rmtree(folder.path, ignore_errors=True)
     elif kind == "left behind":
-        place = folder.path / claims.WORK
+        place = folder.path / leases.WORK
         place.mkdir(parents=True, exist_ok=True)
         (place / f"shard-{draw.randrange(5):05d}.{draw.randrange(1, 4)}.json").write_text('{"worker": "gone"}')
 
@@ -121,7 +121,7 @@ def check(experiment: Experiment, clean: RunFolder, tmp_path: Path, seed: int, c
     folder = survive(experiment, tmp_path / str(seed), draw, kinds, workers)
     assert checksums(folder) == checksums(clean), (kinds, workers, seed)
     assert rows(folder) == rows(clean), (kinds, workers, seed)
-    assert not (folder.path / claims.WORK).exists()
+    assert not (folder.path / leases.WORK).exists()
     assert not list(folder.path.rglob(".wsol-*"))
     shutil.rmtree(tmp_path / str(seed))
     return len(kinds)
@@ -129,8 +129,8 @@ def check(experiment: Experiment, clean: RunFolder, tmp_path: Path, seed: int, c
 
 @pytest.fixture(autouse=True)
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "LEASE_SECONDS", 0.4)
-    monkeypatch.setattr(claims, "BEAT_SECONDS", 0.1)
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 0.4)
+    monkeypatch.setattr(leases, "BEAT_SECONDS", 0.1)
 
 
 def test_three_kills_change_no_row(experiment: Experiment, clean: RunFolder, tmp_path: Path) -> None:

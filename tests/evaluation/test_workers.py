@@ -23,7 +23,7 @@ from wsol.evaluation.engines import run_local
 from wsol.evaluation.engines.ranks import Rank
 from wsol.evaluation.engines.shift import Shift
 from wsol.evaluation.experiment import Experiment
-from wsol.runs.claims import WORK, Worker, presences
+from wsol.runs.leases import WORK, Worker, presences
 from wsol.runs.folder import RunFolder, open_run
 
 WORDS = (

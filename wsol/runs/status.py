@@ -1,4 +1,4 @@
-"""How far a run is, from what lies in its folder: rows, claims, workers and failures."""
+"""How far a run is, from what lies in its folder: rows, leases, workers and failures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from wsol.errors import OutputError
 from wsol.runs import failures
-from wsol.runs.claims import WORK, Presence, is_alive, latest_claims, owner_of, presences
+from wsol.runs.leases import WORK, Presence, is_alive, latest_leases, owner_of, presences
 from wsol.runs.failures import Failure
 from wsol.runs.folder import RunFolder
 from wsol.runs.row_files import row_files
@@ -100,7 +100,7 @@ def status_of(folder: RunFolder) -> Status:
     known = presences(place)
     alive = [one for one in known if is_alive(place, one.id, now=now)]
     ids = {one.id for one in alive}
-    running = {index for index, (_, claim) in latest_claims(place).items() if owner_of(claim) in ids}
+    running = {index for index, (_, lease) in latest_leases(place).items() if owner_of(lease) in ids}
     failed = {one.shard: one for one in failures.read_all(folder.path)}
     footers: dict[int, list[Footer]] = defaultdict(list)
     for _, footer in row_files(folder.path / "rows"):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from wsol.runs.claims import WORK, latest_claims, owner_of
+from wsol.runs.leases import WORK, latest_leases, owner_of
 from wsol.runs.row_files import damaged, row_files
 from wsol.runs.write import is_left_behind
 
@@ -16,13 +16,13 @@ log = logging.getLogger(__name__)
 
 
 def sweep(run: Path, is_alive: Callable[[str], bool]) -> None:
-    """Remove half-written files, damaged rows, parts of what is whole, and claims and files of workers that are gone.
+    """Remove half-written files, damaged rows, parts of what is whole, and leases and files of workers that are gone.
 
     What a process that may still be alive is writing stays; so does what can't be removed.
 
     Parameters
     ----------
-    is_alive : whether a worker of that id is, see `wsol.runs.claims.Worker`.
+    is_alive : whether a worker of that id is, see `wsol.runs.leases.Worker`.
     """
     for folder in [run, *(one for one in run.glob("*") if one.is_dir())]:
         for file in folder.glob("*"):
@@ -34,7 +34,7 @@ def sweep(run: Path, is_alive: Callable[[str], bool]) -> None:
     for file in _needless(run / "rows"):
         _remove(file)
     work = run / WORK
-    stale = [claim for _, claim in latest_claims(work).values() if not is_alive(owner_of(claim))]
+    stale = [lease for _, lease in latest_leases(work).values() if not is_alive(owner_of(lease))]
     gone = [file for file in work.glob("worker-*.json") if not is_alive(file.stem.removeprefix("worker-"))]
     for file in [*stale, *gone]:
         _remove(file)

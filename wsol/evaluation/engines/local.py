@@ -15,7 +15,7 @@ from wsol.evaluation.shard import batches, is_complete
 from wsol.evaluation.stopping import stop_on_signals
 from wsol.progress import Progress
 from wsol.runs import failures
-from wsol.runs.claims import Worker
+from wsol.runs.leases import Worker
 from wsol.runs.sweep import sweep
 
 if TYPE_CHECKING:

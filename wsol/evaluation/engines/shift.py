@@ -1,4 +1,4 @@
-"""What one worker does: it claims shards and computes them until none is left that somebody could compute."""
+"""What one worker does: it leases shards and computes them until none is left that somebody could compute."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wsol.evaluation.batch import Batch
     from wsol.evaluation.experiment import Experiment
     from wsol.evaluation.profile import Profile
-    from wsol.runs.claims import Worker
+    from wsol.runs.leases import Worker
     from wsol.runs.folder import RunFolder, Shard
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Shift:
         while True:
             computed = evaluate(
                 self.experiment,
-                self._claimed(),
+                self._leased(),
                 self.folder,
                 source=source,
                 on_batch=self._batch_done,
@@ -98,12 +98,12 @@ class Shift:
             time.sleep(wait)
             wait = min(2 * wait, POLL_SECONDS[1])
 
-    def _claimed(self) -> Iterator[Shard]:
-        """Shards that nobody else works on, and of which something is due; they stay claimed."""
+    def _leased(self) -> Iterator[Shard]:
+        """Shards that nobody else works on, and of which something is due; they stay leased."""
         for shard in [*self.shards[self.first :], *self.shards[: self.first]]:
             if shard.index in self._settled or shard.index in self.worker.held:
                 continue
-            if not self.worker.claim(shard.index):
+            if not self.worker.acquire(shard.index):
                 if self.worker.is_deadly(shard.index):
                     self._settled.add(shard.index)
                     self._report_deaths(shard)

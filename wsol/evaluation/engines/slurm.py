@@ -13,7 +13,7 @@ from wsol.evaluation.engines.local import ROUNDS, prepare, raise_failures
 from wsol.evaluation.engines.part import Part
 from wsol.evaluation.stopping import stop_on_signals
 from wsol.progress import Progress
-from wsol.runs.claims import WORK, presences
+from wsol.runs.leases import WORK, presences
 from wsol.settings import choices
 
 if TYPE_CHECKING:

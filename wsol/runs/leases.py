@@ -1,8 +1,8 @@
 """Which process works on which shard: small files in the run folder, so that any number of machines can share a run.
 
-A worker has a file that it writes again every few seconds; while that is fresh, the shards it has claimed are its own.
-All times are those of the file system, so that the machines' clocks may differ. A claim is a file that only one can
-create; a claim whose worker is gone is followed by one of the next number, which again only one can create. So two
+A worker has a file that it writes again every few seconds; while that is fresh, the shards it has leased are its own.
+All times are those of the file system, so that the machines' clocks may differ. A lease is a file that only one can
+create; a lease whose worker is gone is followed by one of the next number, which again only one can create. So two
 workers never hold a shard at once, but where one was stopped for longer than its lease; then both write the same rows.
 """
 
@@ -29,7 +29,7 @@ WORK = "work"  # of the folder in a run folder
 LEASE_SECONDS = 90.0  # without a beat, after which a worker counts as gone: network file systems may hide one for 60
 BEAT_SECONDS = 5.0
 MOST_DEATHS = 4  # of workers in a row on one shard, after which nobody takes it
-CLAIM = re.compile(r"shard-(\d+)\.(\d+)\.json")
+LEASE = re.compile(r"shard-(\d+)\.(\d+)\.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Presence:
 
 
 class Worker:
-    """A `with` block in which this process is a worker of a run, and shards can be claimed.
+    """A `with` block in which this process is a worker of a run, and shards can be leased.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Worker:
         self.folder = run / WORK
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self.me = Presence(id=name, host=socket.gethostname(), machine=machine(), pid=os.getpid(), started=time.time())
-        self._claims: dict[int, Path] = {}
+        self._leases: dict[int, Path] = {}
         self._offset = 0.0  # of the file system's clock
         self._ended = threading.Event()
         self._lock = threading.Lock()
@@ -81,7 +81,7 @@ class Worker:
     ) -> None:
         self._ended.set()
         self._beating.join()
-        for index in list(self._claims):
+        for index in list(self._leases):
             self.release(index)
         with suppress(OSError):
             self._file.unlink(missing_ok=True)
@@ -90,13 +90,13 @@ class Worker:
 
     @property
     def held(self) -> Collection[int]:
-        return self._claims.keys()
+        return self._leases.keys()
 
-    def claim(self, index: int) -> bool:
+    def acquire(self, index: int) -> bool:
         """Whether this worker now holds a shard. What there is to do must be looked at again behind it."""
-        if index in self._claims:
+        if index in self._leases:
             return True
-        number, before = latest_claims(self.folder, index).get(index, (0, None))
+        number, before = latest_leases(self.folder, index).get(index, (0, None))
         owner = "" if before is None else owner_of(before)
         if self.is_alive(owner) or number >= MOST_DEATHS:
             return False
@@ -109,18 +109,18 @@ class Worker:
                 return False
             before.unlink(missing_ok=True)
         with self._lock:
-            self._claims[index] = place
+            self._leases[index] = place
         return True
 
     def is_deadly(self, index: int) -> bool:
         """Whether so many workers were lost on a shard that nobody takes it again."""
-        number, last = latest_claims(self.folder, index).get(index, (0, self.folder))
+        number, last = latest_leases(self.folder, index).get(index, (0, self.folder))
         return number >= MOST_DEATHS and not self.is_alive(owner_of(last))
 
     def release(self, index: int) -> None:
         """Give a shard back."""
         with self._lock:
-            place = self._claims.pop(index, None)
+            place = self._leases.pop(index, None)
         if place is not None:
             with suppress(OSError):
                 place.unlink(missing_ok=True)
@@ -141,7 +141,7 @@ class Worker:
     def beat(self) -> None:
         """Show that this worker is alive. Raises OutputError where its file can't be written."""
         with self._lock:
-            self.me = replace(self.me, shards=tuple(sorted(self._claims)))
+            self.me = replace(self.me, shards=tuple(sorted(self._leases)))
         write_text(self._file, json.dumps(asdict(self.me)))
         self._offset = self._file.stat().st_mtime - time.monotonic()
 
@@ -175,13 +175,13 @@ def presences(folder: Path) -> list[Presence]:
     return found
 
 
-def latest_claims(folder: Path, index: int | None = None) -> dict[int, tuple[int, Path]]:
-    """By shard, or of one, the number and the file of its last claim."""
-    claims: dict[int, tuple[int, Path]] = {}
+def latest_leases(folder: Path, index: int | None = None) -> dict[int, tuple[int, Path]]:
+    """By shard, or of one, the number and the file of its last lease."""
+    leases: dict[int, tuple[int, Path]] = {}
     for file in folder.glob("shard-*.json" if index is None else f"shard-{index:05d}.*.json"):
-        if match := CLAIM.fullmatch(file.name):
-            claims[int(match[1])] = max(claims.get(int(match[1]), (0, folder)), (int(match[2]), file))
-    return claims
+        if match := LEASE.fullmatch(file.name):
+            leases[int(match[1])] = max(leases.get(int(match[1]), (0, folder)), (int(match[2]), file))
+    return leases
 
 
 def create(place: Path, text: str) -> bool:
@@ -206,10 +206,10 @@ def create(place: Path, text: str) -> bool:
     return True
 
 
-def owner_of(claim: Path) -> str:
-    """The worker that made a claim; empty where it was released meanwhile, or is damaged."""
+def owner_of(lease: Path) -> str:
+    """The worker that made a lease; empty where it was released meanwhile, or is damaged."""
     try:
-        return str(json.loads(claim.read_text(encoding="utf-8"))["worker"])
+        return str(json.loads(lease.read_text(encoding="utf-8"))["worker"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 
