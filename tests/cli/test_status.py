@@ -15,8 +15,8 @@ from wsol.cli import main, status
 from wsol.evaluation.experiment import Experiment
 from wsol.evaluation.shard import evaluate
 from wsol.runs import failures
-from wsol.runs.leases import Worker
 from wsol.runs.folder import RunFolder
+from wsol.runs.leases import Worker
 from wsol.runs.status import status_of
 
 WORDS = ("dataset.n=10", "model.weights=random", "method=[fullbox,centergauss]", "protocol=[choe2020_v1]")

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from wsol.evaluation.batch import Batch
     from wsol.evaluation.experiment import Experiment
     from wsol.evaluation.profile import Profile
-    from wsol.runs.leases import Worker
     from wsol.runs.folder import RunFolder, Shard
+    from wsol.runs.leases import Worker
 
 log = logging.getLogger(__name__)
 

@@ -47,8 +47,8 @@ def work(words: Mapping[str, Any]) -> None:
     from wsol.evaluation.build import experiment_from
     from wsol.evaluation.engines.part import Part
     from wsol.evaluation.engines.shift import Shift
-    from wsol.runs.leases import Worker
     from wsol.runs.folder import RunFolder
+    from wsol.runs.leases import Worker
     from wsol.settings import choices
 
     choices.use(words["files"], words["folders"])
