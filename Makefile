@@ -1,6 +1,7 @@
 # make demo   set up and run the main job on the embedded data (about a minute on two idle cores after the install)
 # make test   set up and pass the tests
 # make test-all  all of them, with every method on every kind of network
+# make chaos  200 random faults: killed processes, torn files, deleted folders; a few minutes
 # make test-oldest  the quick ones with the oldest supported versions, in .venv-oldest
 # make lint   ruff and mypy --strict
 # make bench  our run time beside other libraries', into results/speed.md: 15 minutes on two idle cores
@@ -16,7 +17,7 @@ STAMP  := $(VENV)/.installed
 UV     := $(shell command -v uv 2>/dev/null)
 PACKAGES := -c constraints.txt -e ".[figures,timm,train]" --group dev
 
-.PHONY: help setup demo test test-all test-oldest bench bench-gpu lint docs clean
+.PHONY: help setup demo test test-all chaos test-oldest bench bench-gpu lint docs clean
 help:
 	@sed -n 's/^# //p' Makefile
 
@@ -43,6 +44,9 @@ test: setup
 
 test-all: setup
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m ""
+
+chaos: setup
+	WSOL_CHAOS=200 $(BIN)/python -m pytest -q -n 0 -m "" tests/evaluation/test_chaos.py -k many
 
 # the lowest versions that pyproject.toml allows; the warnings of old versions about older ones are theirs
 OLDEST := .venv-oldest

@@ -89,6 +89,13 @@ class Progress:
         elif now - self._reported > (EVERY_SECONDS if self._lines else SOON_SECONDS):
             self._report("", now)
 
+    def drop(self, kind: Hashable, images: int) -> None:
+        """`images` of a kind need not be done here: somebody else has done them, or nobody will."""
+        self._left[kind] -= images
+        self.total -= images
+        if self._bar:
+            self._bar.update(self._task, total=self.total)
+
     def note(self, text: str) -> None:
         """A shard is written: one plain line where there is no bar."""
         if not self._bar:
@@ -100,3 +107,10 @@ class Progress:
     def _report(self, text: str, now: float) -> None:
         self._reported, self._lines = now, self._lines + 1
         log.info("%s: %d/%d %s, %s%s", self.what, self.done, self.total, self.unit, self._pace(now), text)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words, rounded as a forecast may be."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

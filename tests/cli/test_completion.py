@@ -75,4 +75,4 @@ def test_the_shell_gets_a_line_per_word() -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.split("\n") == ["report", "reproduce", ""]
+    assert done.stdout.split("\n") == ["report", "reproduce", "rescore", ""]

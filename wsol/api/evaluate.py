@@ -128,7 +128,7 @@ def evaluate(
             seed=seed,
             batch_size=engine.batch_size,
             chunk=chunk_of(engine),
-            threads=engine.workers,
+            threads=engine.thread_count,
             gallery=gallery,
             numerics=Numerics(device="cpu" if weight is None else str(weight.device)),
         )
@@ -136,7 +136,7 @@ def evaluate(
         folder = RunFolder(Path(temporary or runs or "") / experiment.folder_name)
         folder.write_manifest(experiment.manifest(versions()))
         adopt(experiment, folder)
-        run_local(experiment, folder)
+        run_local(experiment, folder, keep_going=False)
         folder.write_manifest(experiment.manifest(versions()))  # the newest finished run is `latest`
     result = Result(folder, variants=[v.key for v in experiment.variants])
     if temporary is not None:

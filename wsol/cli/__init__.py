@@ -16,12 +16,14 @@ from importlib import import_module
 
 from wsol.cli.options import Finished
 from wsol.errors import WsolError, unknown
+from wsol.evaluation.stopping import stop_on_signals
 
 COMMANDS = {  # name: (what it does, an example)
     "run": (
         "run an experiment and print its table",
         "wsol run dataset=shapes model=shapes_gap method=[gradcam,layercam]",
     ),
+    "status": ("say how far a run is", "wsol status latest --watch"),
     "table": ("print the table of a run", "wsol table latest --format md"),
     "compare": ("compare two variants image by image", "wsol compare gradcam@stage5 layercam@stage5"),
     "reproduce": ("run a published table and compare", "wsol reproduce centre_baseline"),
@@ -31,6 +33,7 @@ COMMANDS = {  # name: (what it does, an example)
     "explain": ("draw heat maps and boxes on images", "wsol explain photo.jpg --model resnet50 -o heat/"),
     "list": ("list methods, layers, models, datasets, protocols, benchmarks ...", "wsol list layers model=resnet50"),
     "score": ("score maps made by other tools", "wsol score --maps DIR --annotations PATH --protocol choe2020_v2"),
+    "rescore": ("rank kept maps by other protocols", "wsol rescore latest protocol=[choe2020_v1,exact]"),
     "show": ("show one method, protocol, metric or dataset", "wsol show protocol choe2020_v1 choe2020_v2"),
     "train": (
         "train a classifier by a recipe",
@@ -57,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     configure_logging()
     _accept_any_letter()
     try:
-        code = _dispatch(words)
+        with stop_on_signals():
+            code = _dispatch(words)
         sys.stdout.flush()
     except WsolError as error:
         print(f"wsol: {type(error).__name__}: {error}", file=sys.stderr)

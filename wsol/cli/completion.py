@@ -20,8 +20,8 @@ from wsol.settings.choices import GROUPS, SEVERAL
 
 COMMON = ("--help", "--with", "--config-dir", "--runs", "--format", "--json")
 TAKES_OVERRIDES = ("run", "explain", "reproduce", "doctor", "parity", "list")
-TAKES_RUNS = ("table", "compare", "report", "export")
-SETTINGS = ("seed", "table", "tau_from", "figures", "profile", "gallery")
+TAKES_RUNS = ("status", "rescore", "table", "compare", "report", "export")
+SETTINGS = ("seed", "table", "tau_from", "figures", "profile", "gallery", "maps")
 KINDS = {
     "list": "methods layers models datasets protocols metrics views experiments engines benchmarks checks",
     "show": "method protocol metric dataset",

@@ -6,17 +6,20 @@ import logging
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from wsol.environment import versions
-from wsol.errors import ConfigError, RowsFailed
+from wsol.errors import ConfigError, DataError, RowsFailed
 from wsol.evaluation.adopt import adopt
-from wsol.evaluation.build import experiment_from, general_of
+from wsol.evaluation.build import engine_of, experiment_from, general_of
 from wsol.evaluation.claims import claimed
-from wsol.evaluation.engines import Part, run_local
+from wsol.evaluation.engines import Part
+from wsol.evaluation.engines.ranks import Rank
+from wsol.evaluation.engines.run import run
 from wsol.evaluation.experiment import Experiment
 from wsol.evaluation.forecast import forecast, is_cheap
 from wsol.evaluation.profile import Profile
@@ -75,12 +78,17 @@ def outcome(settings: Mapping[str, Any], *, dry: bool = False, table: bool = Tru
     """Run composed settings and print the table, or with `dry` what would be run; without `table` log messages only."""
     profile, general = Profile(), general_of(settings)
     asked = general.table
-    general = replace(general, table=general.table and table)
+    shows = Rank.here().first
+    general = replace(general, table=general.table and table and shows, figures=general.figures if shows else None)
     taus = [general.tau_from] if isinstance(general.tau_from, str) else list(general.tau_from or ["oracle"])
     runs = Path(settings["paths"]["runs"])
     settings_of(["oracle" if tau == VAL else tau for tau in taus], runs, n_resamples=1)  # refuses wrong ones
     if dry:
-        _print_forecast(_experiment(settings, profile), sys.stdout)
+        experiment = _experiment(settings, profile)
+        _print_forecast(experiment, sys.stdout)
+        engine = engine_of(settings)
+        if engine.runner:
+            print(f"\n{import_module(engine.runner).script(runs / experiment.folder_name, engine)}")
         return Outcome()
     to_come = 0
     if VAL in taus:
@@ -91,10 +99,16 @@ def outcome(settings: Mapping[str, Any], *, dry: bool = False, table: bool = Tru
             )
         if settings["dataset"]["split"] == VAL:
             raise ConfigError(f"tau_from=val: {NOT_HELD_OUT}")
-        _, _, to_come = _run({**settings, "dataset": {**settings["dataset"], "split": VAL}}, profile)
+        _, _, to_come, given_up = _run({**settings, "dataset": {**settings["dataset"], "split": VAL}}, profile)
+        if given_up:
+            raise given_up
     claims = [general.claim] if isinstance(general.claim, str) else list(general.claim or ())
-    experiment, folder, missing = _run(settings, profile, claims=claims, tau=taus[0])
+    experiment, folder, missing, given_up = _run(settings, profile, claims=claims, tau=taus[0])
     value = math.nan
+    if given_up:
+        with suppress(DataError):  # there are no rows at all
+            _show(experiment, folder, taus, general)
+        raise given_up
     if not to_come + missing:
         with profile.stage("table"):
             value = _show(experiment, folder, taus, general)
@@ -186,8 +200,10 @@ def _experiment(settings: Mapping[str, Any], profile: Profile) -> Experiment:
 
 def _run(
     settings: Mapping[str, Any], profile: Profile, *, claims: Sequence[str] = (), tau: str = "oracle"
-) -> tuple[Experiment, RunFolder, int]:
+) -> tuple[Experiment, RunFolder, int, RowsFailed | None]:
     """Compute what is missing, behind the claims; with the number of shards that other parts still owe.
+
+    The last is what was given up, if anything was.
 
     Parameters
     ----------
@@ -214,11 +230,16 @@ def _run(
     sets = any(node.get("optional") for node in (settings.get("methods") or {}).values())  # such as method=all
     if sets and is_cheap(experiment):
         log.info("%s", forecast(experiment).sentence)
-    adopt(experiment, folder)
+    if Rank.here().first:
+        adopt(experiment, folder)
+    given_up = None
     with redirect_stdout(sys.stderr):
-        run_local(experiment, folder, part, profile=profile)
+        try:
+            run(experiment, folder, settings, profile=profile)
+        except RowsFailed as error:
+            given_up = error
     folder.write_manifest(experiment.manifest(versions()))  # the newest finished run is `latest`
     to_come = sum(not is_complete(experiment, shard, folder) for shard in experiment.shards)
-    if to_come:
+    if to_come and not given_up:
         log.info("part %s is done; the other parts still owe %d of %d shards", part, to_come, len(experiment.shards))
-    return experiment, folder, to_come
+    return experiment, folder, to_come, given_up

@@ -33,15 +33,14 @@ def content_digest(content: bytes) -> str:
 
 def content_digests(paths: Sequence[Path]) -> list[str]:
     """The digest of each file's bytes; `ABSENT` where there is none. Files seen before are not read again."""
-    keys = [_key(path) for path in paths]
+    keys = [key_of(path) for path in paths]
     known = remembered("contents", [key for key in keys if key])
     unread = [(path, key) for path, key in zip(paths, keys, strict=True) if key and key not in known]
     if len(unread) > MANY:
         log.info("reading %d files once, to know runs by their contents", len(unread))
     with ThreadPoolExecutor(16) as pool:
         new = dict(zip((key for _, key in unread), pool.map(_read, (path for path, _ in unread)), strict=True))
-    before = time.time_ns() - SETTLED_NS
-    remember("contents", {key: digest for key, digest in new.items() if int(key[1].rsplit("/", 1)[1]) < before})
+    remember("contents", {key: digest for key, digest in new.items() if settled(key)})
     known |= new
     return [known[key] if key else ABSENT for key in keys]
 
@@ -60,12 +59,18 @@ def fingerprint_of(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def _key(path: Path) -> Key | None:
+def key_of(path: Path) -> Key | None:
+    """A file and its state; None where there is none."""
     try:
         stat = path.stat() if path.is_file() else None
     except (OSError, ValueError):
         return None
     return stat and (str(path.resolve()), f"{stat.st_size}/{stat.st_ino}/{stat.st_mtime_ns}/{stat.st_ctime_ns}")
+
+
+def settled(key: Key) -> bool:
+    """Whether a file's last change is so long ago that another would show in its times."""
+    return int(key[1].rsplit("/", 1)[1]) < time.time_ns() - SETTLED_NS
 
 
 def _read(path: Path) -> str:

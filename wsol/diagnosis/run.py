@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsol.diagnosis.finding import Finding, State
-from wsol.evaluation.forecast import duration
+from wsol.progress import duration
 
 if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from wsol.evaluation.kept import KeptMaps, keep
 from wsol.evaluation.measure import Measured, measured
 from wsol.evaluation.rows import Group, group_table
 from wsol.evaluation.shown import picture, shown
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from wsol.models.cost import Memo
     from wsol.protocols._base import Protocol
     from wsol.runs.folder import Shard, Work
+    from wsol.runs.kept import Kept
     from wsol.views import View
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class Batch:
     ----------
     due : by variant key, the names of missing protocols and metrics.
     unseen : by image id, the variant keys whose maps the gallery lacks, and PICTURE.
+    keep : the variant keys whose raw maps the run is to keep.
     left : the pairs that are complete for these images behind this batch, those of variants that don't take them too.
     last : nothing of the shard is left behind it.
     """
@@ -55,12 +58,13 @@ class Batch:
     due: Mapping[str, frozenset[str]]
     unseen: Mapping[str, frozenset[str]]
     left: Work
+    keep: frozenset[str] = frozenset()
     last: bool = False
 
     @property
     def idle(self) -> bool:
         """Nothing is to be computed: the images are in nobody's sample."""
-        return not self.due and not self.unseen
+        return not self.due and not self.unseen and not self.keep
 
     @property
     def kind(self) -> Hashable:
@@ -81,6 +85,7 @@ class BatchRows:
     table: pa.Table | None = None
     pictures: Sequence[Picture] = ()
     shown: Sequence[Shown] = ()
+    maps: Sequence[Kept] = ()
     failed: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
 
 
@@ -96,18 +101,26 @@ class Scored:
 class BatchEvaluation:
     """Takes batches through the three stages of `wsol.evaluation.pipeline`."""
 
-    def __init__(self, experiment: Experiment, source: MapSource, profile: Profile) -> None:
-        self.experiment, self.source, self.profile = experiment, source, profile
+    def __init__(
+        self, experiment: Experiment, source: MapSource, profile: Profile, kept: KeptMaps | None = None
+    ) -> None:
+        self.experiment, self.source, self.profile, self.kept = experiment, source, profile, kept
+        self._from_kept: set[tuple[int, str]] = set()  # shard and first image of batches that need no network
         self.variants = {v.key: v for v in experiment.variants}
         self._reported: set[str] = set()  # variants of which is known whether their maps are all zero
 
     def load(self, batch: Batch) -> list[Callable[[], Loaded]]:
         """One call for each image."""
+        if batch.idle:
+            return []
         views, needs = self._views(batch), self._needs(batch)
-        return [partial(self.source.load, sample, views, needs) for sample in batch.samples] if not batch.idle else []
+        if self._is_kept(batch):
+            self._from_kept.add(_first(batch))
+        source = self._source(batch)
+        return [partial(source.load, sample, views, needs) for sample in batch.samples]
 
     def quiet(self, batch: Batch, loaded: list[Loaded]) -> bool:
-        return not batch.idle and self.source.measures_costs(loaded, self._chosen(batch))
+        return not batch.idle and self._source(batch).measures_costs(loaded, self._chosen(batch))
 
     def compute(
         self, batch: Batch, loaded: list[Loaded]
@@ -116,14 +129,15 @@ class BatchEvaluation:
         if batch.idle:
             return [], lambda _: BatchRows(batch=batch)
         by_view: dict[View, RawMaps] = {}
+        source = self._source(batch)
         for view in self._views(batch):
-            with self.profile.stage("network"):
-                by_view[view] = self.source.maps(loaded, view, self._of_view(batch, view))
+            with self.profile.stage("kept maps" if source is self.kept else "network"):
+                by_view[view] = source.maps(loaded, view, self._of_view(batch, view))
         groups = self._groups(batch)
         with self.profile.stage("metrics"):
             maps = by_view[self.experiment.view]
             memos: dict[int, Memo] = {}
-            metrics = [measured(self.experiment, self.source, group, maps, memos) for group in groups]
+            metrics = [measured(self.experiment, source, group, maps, memos) for group in groups]
         calls: list[Callable[[], Any]] = []
         sizes: list[list[tuple[View, int]]] = []
         for group in groups:
@@ -166,7 +180,9 @@ class BatchEvaluation:
         pictures = [part for part in parts[at:] if isinstance(part, Picture)]
         maps = [part for part in parts[at:] if isinstance(part, Shown)]
         table = pa.concat_tables(tables, promote_options="permissive") if tables else None
-        return BatchRows(batch=batch, table=table, pictures=pictures, shown=maps, failed=failed)
+        rounded = self.experiment.maps == "keep16"
+        kept = keep(by_view, [self.variants[key] for key in sorted(batch.keep)], rounded=rounded) if batch.keep else ()
+        return BatchRows(batch=batch, table=table, pictures=pictures, shown=maps, maps=kept, failed=failed)
 
     def _scored(self, maps: RawMaps, pairs: Sequence[tuple[Variant, int]], protocols: Sequence[Protocol]) -> Scored:
         drawn = [maps.image_maps(variant, image) for variant, image in pairs]
@@ -230,6 +246,8 @@ class BatchEvaluation:
         views = [self.experiment.view_of(p) for p in self.experiment.protocols if p.name in due]
         if batch.unseen:
             views.append(self.experiment.view_of(self.experiment.gallery_protocol))
+        if batch.keep:
+            views += self.experiment.views
         return list(dict.fromkeys([self.experiment.view, *views]))
 
     def _of_view(self, batch: Batch, view: View) -> list[Variant]:
@@ -240,10 +258,23 @@ class BatchEvaluation:
         keys = {key for key, due in batch.due.items() if due & names}
         if view == self.experiment.view_of(self.experiment.gallery_protocol):
             keys |= frozenset().union(*batch.unseen.values())
+        keys |= batch.keep
         return [variant for key, variant in self.variants.items() if key in keys]
 
+    def _source(self, batch: Batch) -> MapSource:
+        return self.kept if self.kept is not None and _first(batch) in self._from_kept else self.source
+
+    def _is_kept(self, batch: Batch) -> bool:
+        """Whether the maps that the run keeps are all that a batch needs."""
+        if self.kept is None or batch.unseen or batch.keep:
+            return False
+        due = frozenset().union(*batch.due.values())
+        if any(m.name in due and m.metric.info.needs & {"model", "method"} for m in self.experiment.metrics):
+            return False
+        return all(self.kept.covers(batch.samples, view, self._of_view(batch, view)) for view in self._views(batch))
+
     def _chosen(self, batch: Batch) -> list[Variant]:
-        keys = set(batch.due).union(*batch.unseen.values())
+        keys = set(batch.due).union(*batch.unseen.values()) | batch.keep
         return [variant for key, variant in self.variants.items() if key in keys]
 
     def _needs(self, batch: Batch) -> set[str]:
@@ -266,3 +297,8 @@ def _localized(
         return parts[0]
     order = np.argsort([*others, *ceilings], kind="stable")
     return {p.name: Localizations.joined([part[p.name] for part in parts]).take(order) for p in protocols}
+
+
+def _first(batch: Batch) -> tuple[int, str]:
+    """What tells a batch from all others of a run."""
+    return batch.shard.index, batch.samples[0].image_id

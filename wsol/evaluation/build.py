@@ -17,6 +17,7 @@ from wsol.datasets.labels import label_mapping, match_class_indices
 from wsol.datasets.paths import existing
 from wsol.datasets.predictions import Predictions
 from wsol.errors import ConfigError, DataError, unknown
+from wsol.evaluation.engines.ranks import Rank, cores
 from wsol.evaluation.experiment import ChosenMetric, Experiment, Numerics
 from wsol.evaluation.two_stage import check_classes, check_network, classes_of_file, is_file, named_network
 from wsol.grammar import parse, spell
@@ -39,6 +40,7 @@ from wsol.models.tokens import Grids
 from wsol.models.zoo import load_classifier
 from wsol.options import Images, build, defaults, fit
 from wsol.protocols._base import Protocol, protocols
+from wsol.settings.engines import engines
 from wsol.settings.records import Engine, General, ModelSpec
 from wsol.views import View, view_from
 
@@ -83,8 +85,9 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
         batch_size=engine.batch_size,
         chunk=chunk_of(engine),
         shard_size=engine.shard_size,
-        threads=engine.workers,
+        threads=engine.thread_count,
         gallery=general.gallery,
+        maps=general.maps,
         numerics=numerics_of(engine),
     )
 
@@ -150,8 +153,9 @@ def _allows(classifier: Classifier, info: MethodInfo) -> bool:
 
 
 def chosen_protocols(settings: Mapping[str, Any]) -> tuple[Protocol, ...]:
-    """Every protocol asked for, derived ones included."""
-    return tuple(p for name, node in (settings.get("protocols") or {}).items() for p in _protocols(name, node))
+    """Every protocol asked for, derived ones included; one that has two names, once."""
+    several = [p for name, node in (settings.get("protocols") or {}).items() for p in _protocols(name, node)]
+    return tuple({p.name: p for p in several}.values())
 
 
 def view_of(settings: Mapping[str, Any], classifier: Classifier) -> View:
@@ -170,23 +174,30 @@ def general_of(settings: Mapping[str, Any]) -> General:
 
 def engine_of(settings: Mapping[str, Any]) -> Engine:
     """The checked `engine` group, its device settled. Raises ConfigError for a device that can't be used."""
-    engine = build(Engine, settings.get("engine") or {}, where="engine")
-    auto = "cuda" if torch.cuda.is_available() else "cpu"
-    engine = dataclasses.replace(engine, device=usable_device(auto if engine.device == "auto" else engine.device))
-    if not engine.device.startswith("cuda"):
+    given = settings.get("engine") or {}
+    engine = build(engines[str(given.get("name", "local"))], given, where="engine")
+    if engine.runner:  # it is loaded here to know what the run is, and runs elsewhere
+        return engine
+    rank = Rank.here()
+    device = engine.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and rank.local_of > 1:  # of the GPUs that this process sees, which may be one alone
+        device = f"cuda:{rank.local % max(1, torch.cuda.device_count())}"
+    if not device.startswith("cuda"):
         for setting, value in (("precision", "float16"), ("compile", "graphs")):
             if getattr(engine, setting) == value:
                 other = "bfloat16" if setting == "precision" else "default"
                 raise ConfigError(
-                    f"engine.{setting}={value} needs CUDA, and the device is {engine.device}; "
-                    f"choose engine.{setting}={other}"
+                    f"engine.{setting}={value} needs CUDA, and the device is {device}; choose engine.{setting}={other}"
                 )
-    return engine
+    threads = engine.threads or max(1, cores() // rank.local_of)
+    return dataclasses.replace(engine, device=usable_device(device), threads=threads)
 
 
 def numerics_of(engine: Engine) -> Numerics:
     """What of the engine may move the last bits of a row."""
-    return Numerics(device=engine.device, precision=engine.precision, tf32=engine.tf32, compile=engine.compile)
+    return Numerics(device=engine.numerics_device, precision=engine.precision, tf32=engine.tf32, compile=engine.compile)
 
 
 def usable_device(name: str) -> str:
@@ -207,7 +218,7 @@ def usable_device(name: str) -> str:
 
 def chunk_of(engine: Engine) -> int:
     """Extra forward passes at a time: the setting, or what suits the device."""
-    return engine.chunk or CHUNK["cpu" if engine.device == "cpu" else "cuda"]
+    return engine.chunk or CHUNK["cpu" if engine.numerics_device == "cpu" else "cuda"]
 
 
 def to_device(classifier: Classifier, engine: Engine) -> None:
@@ -215,7 +226,7 @@ def to_device(classifier: Classifier, engine: Engine) -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = engine.tf32
     # channels last: twice as fast on the CPU for our networks (benchmarks/speed/layout.py)
     dtype = torch.float64 if engine.precision == "float64" else torch.float32
-    classifier.module.to(engine.device, dtype).to(memory_format=torch.channels_last).eval()
+    classifier.module.to("cpu" if engine.runner else engine.device, dtype).to(memory_format=torch.channels_last).eval()
 
 
 def extractor_of(classifier: Classifier, engine: Engine, *, seed: int) -> MapExtractor:

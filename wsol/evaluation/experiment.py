@@ -88,6 +88,7 @@ class Experiment:
     view : how images become network input where a protocol leaves it open.
     batch_size : network inputs per batch; chunk : masked or partial forwards at a time.
     gallery : how many images, the first in the samples' order, are kept with their maps for the report; moves no row.
+    maps : ``keep`` or, as float16, ``keep16`` the raw maps of all images, for protocols that are asked for later.
     """
 
     dataset: Dataset
@@ -104,6 +105,7 @@ class Experiment:
     shard_size: int = SHARD_SIZE
     threads: int = 2
     gallery: int = 60
+    maps: str = "drop"
     numerics: Numerics = Numerics()
 
     @cached_property
@@ -203,6 +205,16 @@ class Experiment:
     def view_of(self, protocol: Protocol) -> View:
         """The view under which a protocol is evaluated: the run's where the protocol leaves it open or has the same."""
         return self.view if self.stored is not None else view_under(protocol, self.view)
+
+    @property
+    def views(self) -> list[View]:
+        """The run's own, and those that protocols have instead."""
+        return list(dict.fromkeys([self.view, *map(self.view_of, self.protocols)]))
+
+    @cached_property
+    def shard_of(self) -> Mapping[str, int]:
+        """By image id, the index of its shard."""
+        return {image_id: shard.index for shard in self.shards for image_id in shard.image_ids}
 
     @cached_property
     def gallery_protocol(self) -> Protocol:

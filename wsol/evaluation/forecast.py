@@ -14,6 +14,7 @@ from wsol.evaluation.profile import Profile
 from wsol.evaluation.shard import batches, evaluate
 from wsol.maps.network import NetworkMaps
 from wsol.maps.two_stage import TwoStageMaps
+from wsol.progress import duration
 from wsol.runs.folder import RunFolder, Shard
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Forecast:
 
 def forecast(experiment: Experiment) -> Forecast:
     """Evaluate two images of each kind (those that the same work is due for), and a batch where they take no time."""
-    trial = replace(experiment, gallery=0)
+    trial = replace(experiment, gallery=0, maps="drop")
     with TemporaryDirectory() as place:
         folder = RunFolder(Path(place) / "trial")
         shards = count()
@@ -111,10 +112,3 @@ def _seconds(
 def _numbers(table: object, name: str) -> list[float]:
     values = table[name].to_pylist() if name in table.column_names else []  # type: ignore[attr-defined,index]
     return [float(value) for value in values if value is not None]
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words, rounded as a forecast may be."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from wsol.evaluation.profile import Profile
@@ -48,11 +49,12 @@ class Pipeline(Generic[Item, Piece, Part, Result]):
         self._load, self._compute, self._quiet = load, compute, quiet
         self._threads, self._profile = threads, profile
         self._ahead = 0 if take_turns else AHEAD
+        self.failing: Item | None = None  # the batch that raised
 
     def run(self, items: Iterator[Item]) -> Generator[Result, None, None]:
-        """The result of each batch, in order."""
+        """The result of each batch, in order. What a batch raises is raised here, and the batch is `failing` then."""
         loading: deque[tuple[Item, list[Future[Piece]]]] = deque()
-        scoring: deque[tuple[list[Future[Part]], Callable[[list[Part]], Result]]] = deque()
+        scoring: deque[tuple[Item, list[Future[Part]], Callable[[list[Part]], Result]]] = deque()
         loaders = ThreadPoolExecutor(self._threads, thread_name_prefix="load")
         scorers = ThreadPoolExecutor(self._threads, thread_name_prefix="score")
 
@@ -65,12 +67,13 @@ class Pipeline(Generic[Item, Piece, Part, Result]):
             load(1 + self._ahead)
             while loading:
                 item, futures = loading.popleft()
-                with self._profile.stage("wait for images"):
+                with self._blaming(item), self._profile.stage("wait for images"):
                     pieces = [future.result() for future in futures]
                 if self._quiet(item, pieces):
                     yield from self._finished(scoring, leave=0)
-                calls, join = self._compute(item, pieces)
-                scoring.append(([scorers.submit(self._profile.timed("score", call)) for call in calls], join))
+                with self._blaming(item):
+                    calls, join = self._compute(item, pieces)
+                scoring.append((item, [scorers.submit(self._profile.timed("score", call)) for call in calls], join))
                 load(1 + self._ahead)
                 yield from self._finished(scoring, leave=self._ahead)
             yield from self._finished(scoring, leave=0)
@@ -79,13 +82,21 @@ class Pipeline(Generic[Item, Piece, Part, Result]):
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _finished(
-        self, scoring: deque[tuple[list[Future[Part]], Callable[[list[Part]], Result]]], *, leave: int
+        self, scoring: deque[tuple[Item, list[Future[Part]], Callable[[list[Part]], Result]]], *, leave: int
     ) -> Iterator[Result]:
         """Results at the front of the queue that are there, and those beyond the `leave` that may still wait."""
-        while scoring and (len(scoring) > leave or all(future.done() for future in scoring[0][0])):
-            futures, join = scoring.popleft()
-            with self._profile.stage("wait for scores"):
+        while scoring and (len(scoring) > leave or all(future.done() for future in scoring[0][1])):
+            item, futures, join = scoring.popleft()
+            with self._blaming(item), self._profile.stage("wait for scores"):
                 parts = [future.result() for future in futures]
-            with self._profile.stage("rows"):
+            with self._blaming(item), self._profile.stage("rows"):
                 result = join(parts)
             yield result
+
+    @contextmanager
+    def _blaming(self, item: Item) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            self.failing = item
+            raise

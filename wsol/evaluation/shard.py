@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from wsol.evaluation.batch import PICTURE, Batch, BatchEvaluation, BatchRows, kind_of
+from wsol.evaluation.kept import KeptMaps, unkept
 from wsol.evaluation.pipeline import Pipeline
 from wsol.evaluation.profile import Profile
-from wsol.runs import gallery
+from wsol.runs import gallery, kept
 from wsol.runs.merge import NO_ROWS
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from wsol.maps.source import Loaded, MapSource
     from wsol.runs.folder import RunFolder, Shard, Work
     from wsol.runs.gallery import Picture, Shown
+    from wsol.runs.kept import Kept
 
 log = logging.getLogger(__name__)
 
@@ -29,14 +31,21 @@ EVERY_SECONDS = 30.0  # rows reach the disk at least so often, and within a minu
 BATCH_SECONDS = 30.0  # a kind of batch that takes longer is made smaller, so that its rows reach the disk in time
 
 
+def raise_it(batch: Batch, error: Exception) -> None:
+    """What `evaluate` does with the error of a batch unless told otherwise."""
+    raise error
+
+
 def evaluate(
     experiment: Experiment,
-    shards: Sequence[Shard],
+    shards: Iterable[Shard],
     folder: RunFolder,
     *,
     source: MapSource | None = None,
     on_batch: Callable[[Batch], None] = lambda batch: None,
     on_shard: Callable[[Shard], None] = lambda shard: None,
+    on_error: Callable[[Batch, Exception], None] = raise_it,
+    given_up: Callable[[Shard], Collection[str]] = lambda shard: (),
     profile: Profile | None = None,
 ) -> dict[str, list[tuple[str, str]]]:
     """Compute what `folder` lacks of these shards; a shard that is complete is one file, others may be parts.
@@ -45,15 +54,19 @@ def evaluate(
 
     Parameters
     ----------
+    shards : the next one is asked for while the last batches of the one before are computed.
     source : where the maps come from; by default the experiment's own, made anew.
     on_batch : called with each batch that is done; on_shard : with each shard that is complete.
+    on_error : called with a batch that can't be computed; where it returns, that is the end of the evaluation.
+    given_up : images of a shard whose batches are left out.
 
     Returns
     -------
     By variant key, (image id, first line of the error) of each row that failed.
     """
     profile = profile or Profile()
-    stages = BatchEvaluation(experiment, source or experiment.source(), profile)
+    made = kept_maps(experiment, folder) if experiment.classifier is not None else None
+    stages = BatchEvaluation(experiment, source or experiment.source(), profile, made)
     pipeline: Pipeline[Batch, Loaded, Any, BatchRows] = Pipeline(
         load=stages.load,
         compute=stages.compute,
@@ -65,7 +78,9 @@ def evaluate(
     failed: dict[str, list[tuple[str, str]]] = defaultdict(list)
     writer = _Writer(experiment, folder)
     sizes: dict[Hashable, int] = {}
-    results = pipeline.run(batch for shard in shards for batch in batches(experiment, shard, folder, sizes))
+    results = pipeline.run(
+        batch for shard in shards for batch in batches(experiment, shard, folder, sizes, given_up=given_up(shard))
+    )
     before = time.monotonic()
     try:
         for rows in results:
@@ -80,6 +95,10 @@ def evaluate(
                 failed[key] += lines
             if complete:
                 on_shard(rows.batch.shard)
+    except Exception as error:
+        if pipeline.failing is None:
+            raise
+        on_error(pipeline.failing, error)
     finally:
         results.close()
         writer.flush()
@@ -93,11 +112,23 @@ def evaluate_shard(experiment: Experiment, shard: Shard, folder: RunFolder) -> N
 
 def is_complete(experiment: Experiment, shard: Shard, folder: RunFolder) -> bool:
     """Whether `evaluate` would find nothing to do."""
-    return experiment.work <= folder.done(shard) and not _unseen(experiment, shard, folder)
+    if not experiment.work <= folder.done(shard) or _unseen(experiment, shard, folder):
+        return False
+    return not unkept(experiment, shard, folder.path)
+
+
+def kept_maps(experiment: Experiment, folder: RunFolder) -> KeptMaps | None:
+    """The maps that a run keeps already; None where it keeps none."""
+    return KeptMaps(folder.path, experiment.dataset, experiment.shard_of) if kept.has_any(folder.path) else None
 
 
 def batches(
-    experiment: Experiment, shard: Shard, folder: RunFolder, sizes: Mapping[Hashable, int] | None = None
+    experiment: Experiment,
+    shard: Shard,
+    folder: RunFolder,
+    sizes: Mapping[Hashable, int] | None = None,
+    *,
+    given_up: Collection[str] = (),
 ) -> Iterator[Batch]:
     """The images of a shard that lack something: of each `batch_size` neighbors those together that lack the same rows.
 
@@ -107,21 +138,25 @@ def batches(
     Parameters
     ----------
     sizes : smaller batches for some kinds of images; read when a batch is made.
+    given_up : images whose batches are left out; the shard is not complete then.
     """
+    given_up = frozenset(given_up)
     held = folder.held(shard)
     unseen = _unseen(experiment, shard, folder)
-    if experiment.work <= held.complete and not unseen:
+    lost = unkept(experiment, shard, folder.path)
+    if experiment.work <= held.complete and not unseen and not lost:
         return
     lacking = {image_id: experiment.work - held.of_image(image_id) for image_id in shard.image_ids}
-    waiting = sum(bool(left) or image_id in unseen for image_id, left in lacking.items())
+    waiting = sum(bool(left) or image_id in unseen or image_id in lost for image_id, left in lacking.items())
     for start in range(0, len(shard.image_ids), experiment.batch_size):
-        groups: dict[tuple[Work, Work], list[str]] = defaultdict(list)
+        groups: dict[tuple[Work, Work, frozenset[str]], list[str]] = defaultdict(list)
         for image_id in shard.image_ids[start : start + experiment.batch_size]:
             left = lacking[image_id]
             taking = {v.key for v in experiment.variants if experiment.in_sample(image_id, v.sample)}
-            if left or image_id in unseen:
-                groups[left, frozenset(pair for pair in left if pair[0] in taking)].append(image_id)
-        for (left, pairs), ids in groups.items():
+            maps = lost.get(image_id, frozenset())
+            if left or image_id in unseen or maps:
+                groups[left, frozenset(pair for pair in left if pair[0] in taking), maps].append(image_id)
+        for (left, pairs, maps), ids in groups.items():
             measures: dict[str, set[str]] = {v.key: set() for v in experiment.variants}
             for key, measure in pairs:
                 measures[key].add(measure)
@@ -129,12 +164,15 @@ def batches(
             while ids:
                 size = (sizes or {}).get(kind_of(due), len(ids))
                 chosen, ids = ids[:size], ids[size:]
+                if not given_up.isdisjoint(chosen):
+                    continue
                 waiting -= len(chosen)
                 yield Batch(
                     shard=shard,
                     samples=tuple(experiment.samples[image_id] for image_id in chosen),
                     due=due,
                     unseen={image_id: frozenset(unseen[image_id]) for image_id in chosen if image_id in unseen},
+                    keep=maps,
                     left=left,
                     last=not waiting,
                 )
@@ -164,14 +202,18 @@ class _Writer:
         self._waiting: dict[Work, list[BatchRows]] = defaultdict(list)
         self._pictures: list[Picture] = []
         self._shown: list[Shown] = []
+        self._maps: list[Kept] = []
         self._written = time.monotonic()
 
     def add(self, rows: BatchRows) -> bool:
         """Take the rows of a batch; whether its shard is complete now."""
+        if self._shard not in (None, rows.batch.shard):  # of the one before, some batches were given up
+            self.flush()
         self._shard = rows.batch.shard
         self._waiting[rows.batch.left].append(rows)
         self._pictures += rows.pictures
         self._shown += rows.shown
+        self._maps += rows.maps
         if rows.batch.last or time.monotonic() - self._written > EVERY_SECONDS:
             self.flush()
         if rows.batch.last:
@@ -179,10 +221,12 @@ class _Writer:
         return rows.batch.last
 
     def flush(self) -> None:
-        """Write what is waiting: the gallery's maps before the rows, by which images are known to be done."""
+        """Write what is waiting: all maps before the rows, by which images are known to be done."""
         shard = self._shard
         if shard is None:
             return
+        if self._maps:
+            kept.write(self.folder.path, shard.index, self._maps)
         if self._pictures or self._shown:
             gallery.write(self.folder, shard, self.experiment.gallery_protocol, self._pictures, self._shown)
         for left, waiting in self._waiting.items():
@@ -193,7 +237,7 @@ class _Writer:
                     shard, self._ordered(waiting), left, self.experiment.about(), image_ids=() if whole else sorted(ids)
                 )
         self._waiting.clear()
-        self._pictures, self._shown = [], []
+        self._pictures, self._shown, self._maps = [], [], []
         self._written = time.monotonic()
 
     def _ordered(self, waiting: Sequence[BatchRows]) -> pa.Table:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+SIGNALS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
+IMPATIENT = 3  # signals that mean it: the rows are not waited for
+
+log = logging.getLogger(__name__)
 
 
 class Stopped(KeyboardInterrupt):
@@ -21,17 +26,29 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def stop_on_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise `Stopped` in the main thread, as Ctrl-C raises KeyboardInterrupt; elsewhere nothing."""
+    """Ctrl-C, SIGTERM and SIGHUP raise `Stopped` in the main thread, once; in other threads nothing changes.
+
+    Further signals are ignored while the rows are written, but for the third. A signal that the process ignores, as
+    SIGHUP under nohup, stays ignored. Blocks may be nested.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    count = 0
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise Stopped(number)
+        nonlocal count
+        count += 1
+        if count in (1, IMPATIENT):
+            raise Stopped(number)
+        log.warning("writing what is done; once more to give that up")
 
-    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    mine = [number for number, handler in before.items() if handler in (signal.SIG_DFL, signal.default_int_handler)]
+    for number in mine:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in mine:
+            signal.signal(number, before[number])

@@ -133,7 +133,7 @@ def boxes_experiment(settings: Mapping[str, Any]) -> Experiment:
         view=view_from(settings["view"], side=SIDE),
         seed=general.seed,
         shard_size=engine.shard_size,
-        threads=engine.workers,
+        threads=engine.thread_count,
     )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from itertools import groupby
 from pathlib import Path
@@ -26,9 +27,9 @@ import pyarrow.parquet as pq
 from wsol.errors import DataError, OutputError, unknown
 from wsol.runs.arrays import texts
 from wsol.runs.checksum import checksum
-from wsol.runs.files import RowFile, row_files
 from wsol.runs.merge import by_variant, table_of
-from wsol.runs.schema import KEY, MEASURED, About, Footer
+from wsol.runs.row_files import RowFile, names_of, row_files, sound
+from wsol.runs.schema import MEASURED, About, Footer
 from wsol.runs.write import write_text, write_whole
 
 READERS = 2  # threads; files are small, and Python between reads holds the others up
@@ -93,13 +94,26 @@ class RunFolder:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """What `write_manifest` wrote: identity, settings, versions."""
+        """What `write_manifest` wrote: identity, settings, versions, and when."""
         file = self.path / "run.json"
         try:
-            loaded: dict[str, Any] = json.loads(file.read_text())
+            loaded = json.loads(file.read_text(encoding="utf-8"))
+            if not isinstance(loaded, dict):
+                raise ValueError(f"it holds a {type(loaded).__name__}")
         except ValueError as error:
             raise OutputError(f"{file} is damaged ({error}); the same wsol run writes it again") from error
+        except FileNotFoundError as error:
+            raise OutputError(f"{file} is gone; the same wsol run writes it again") from error
         return loaded
+
+    @property
+    def written(self) -> float:
+        """When the manifest was last written, in seconds since 1970; of a copied folder as of its original."""
+        try:
+            return datetime.fromisoformat(self.manifest["written"]).timestamp()
+        except (OutputError, KeyError, TypeError, ValueError):  # damaged, or of an older version
+            file = self.path / "run.json"
+            return file.stat().st_mtime if file.is_file() else 0.0
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write run.json; also makes this run the `latest`. Claims that it holds stay, whatever is written.
@@ -109,7 +123,7 @@ class RunFolder:
         if "claims" not in manifest and (self.path / "run.json").is_file():
             with suppress(OutputError):  # a damaged one is written anew
                 manifest = {**manifest, **{k: v for k, v in self.manifest.items() if k == "claims"}}
-        text = json.dumps(manifest, indent=1, default=str)
+        text = json.dumps({**manifest, "written": datetime.now(UTC).isoformat()}, indent=1, default=str)
         write_text(self.path / "run.json", text)
 
     def done(self, shard: Shard) -> Work:
@@ -118,7 +132,7 @@ class RunFolder:
 
     def held(self, shard: Shard) -> Held:
         """What is on the disk of a shard: whole files, and parts of one that was not finished."""
-        footers = [one.footer for one in self.files(shard.index)]
+        footers = [file.footer for file in sound(self.files(shard.index))]
         parts = [footer for footer in footers if footer.image_ids]
         complete = frozenset(pair for footer in footers if not footer.image_ids for pair in footer.work)
         return Held(
@@ -155,8 +169,9 @@ class RunFolder:
             quantities=about.quantities,
             image_ids=tuple(image_ids),
             checksum=checksum(table, without=MEASURED),
+            columns=names_of(table, MEASURED),
         )
-        table = table.replace_schema_metadata({KEY: footer.to_json()})
+        table = table.replace_schema_metadata(footer.metadata())
         about_file = {"work": sorted(work), **({"images": sorted(image_ids)} if image_ids else {})}
         place = self.path / "rows" / f"shard-{shard.index:05d}-{content_hash(about_file)}.parquet"
         write_whole(place, lambda beside: pq.write_table(table, beside, compression="zstd", write_page_checksum=True))
@@ -167,31 +182,36 @@ class RunFolder:
 
         Others stay: those that an earlier command left, of work that was not asked for again.
         """
-        parts = {one.path: one.footer for one in self.files(shard.index) if one.footer.image_ids}
+        parts = [file for file in sound(self.files(shard.index)) if file.footer.image_ids]
         while True:
-            whole = _covering(parts.values(), shard)
-            able = {file: footer for file, footer in parts.items() if whole.issuperset(footer.work)}
+            whole = _covering([file.footer for file in parts], shard)
+            able = [file for file in parts if whole.issuperset(file.footer.work)]
             if len(able) == len(parts):
                 break
             parts = able  # without the others, those that relied on them may not have all images either
         if not parts:
             return
-        order = {key: n for footer in parts.values() for n, key in enumerate(footer.variants)}
-        tables = by_variant([pq.ParquetFile(file).read() for file in parts])
+        order = {key: n for file in parts for n, key in enumerate(file.footer.variants)}
+        read = [rows for file in parts if (rows := file.read()) is not None]
+        if len(read) < len(parts):  # another process joins them, too, and has removed some
+            return
+        tables = by_variant(read)
         rows = pa.concat_tables(
             [tables[key] for key in sorted(tables, key=lambda k: order.get(k, len(order)))],
             promote_options="permissive",
         )
-        self.write(shard, rows, whole, About.of(list(parts.values())))
+        self.write(shard, rows, whole, About.of([file.footer for file in parts]))
         for file in parts:
-            file.unlink()
+            file.path.unlink(missing_ok=True)
 
     def failed(self, work: Work) -> dict[str, list[tuple[str, str]]]:
         """By variant key, (image id, error) of each row that failed in one of these (variant, measure) pairs."""
         failures: dict[str, dict[str, str]] = defaultdict(dict)
-        for one in self.files():
-            if not work.isdisjoint(one.footer.work) and one.footer.rows:
-                rows = one.read(["variant", "image_id", "status", "error", "failed"])
+        for file in self.files():
+            if not work.isdisjoint(file.footer.work) and file.footer.rows:
+                rows = file.read(["variant", "image_id", "status", "error", "failed"])
+                if rows is None:
+                    continue
                 for row in rows.filter(pc.equal(rows["status"], "failed")).to_pylist():
                     if any((row["variant"], measure) in work for measure in row["failed"]):
                         failures[row["variant"]].setdefault(row["image_id"], row["error"])
@@ -200,18 +220,20 @@ class RunFolder:
     def covered(self) -> dict[str, Work]:
         """By image id, the pairs of which there are rows."""
         by_image: dict[str, set[tuple[str, str]]] = defaultdict(set)
-        for one in self.files():
+        for file in self.files():
             measures: dict[str, list[tuple[str, str]]] = defaultdict(list)
-            for pair in one.footer.work:
+            for pair in file.footer.work:
                 measures[pair[0]].append(pair)
-            rows = one.read(["variant", "image_id"])
+            rows = file.read(["variant", "image_id"])
+            if rows is None:
+                continue
             for key, image_id in zip(rows["variant"].to_pylist(), rows["image_id"].to_pylist(), strict=True):
                 by_image[image_id].update(measures[key])
         return defaultdict(frozenset, {image_id: frozenset(pairs) for image_id, pairs in by_image.items()})
 
     def footers(self) -> list[Footer]:
         """Footers of all complete files. Raises OutputError for rows of an older schema."""
-        return [one.footer for one in self.files()]
+        return [file.footer for file in self.files()]
 
     def about(self) -> About:
         """What the footers say together. Raises DataError where there are no rows yet."""
@@ -245,8 +267,10 @@ class RunFolder:
         ]
         taken.sort(key=lambda file: file.footer.shard)  # stable
 
-        def load(file: RowFile) -> pa.Table:
+        def load(file: RowFile) -> pa.Table | None:
             table = file.read([name for name in file.columns if columns is None or columns(name)])
+            if table is None:
+                return None
             if wanted is not None:
                 table = table.filter(pc.is_in(table["variant"], texts(sorted(wanted))))
             return table if change is None else change(table)
@@ -255,7 +279,7 @@ class RunFolder:
         with ThreadPoolExecutor(READERS) as pool:
             loaded = zip(taken, pool.map(load, taken), strict=True)
             for _, several in groupby(loaded, key=lambda one: one[0].footer.shard):
-                for key, part in by_variant([table for _, table in several]).items():
+                for key, part in by_variant([table for _, table in several if table is not None]).items():
                     grouped.setdefault(key, []).append(part)
         return {key: pa.concat_tables(parts, promote_options="permissive") for key, parts in grouped.items()}
 
@@ -282,7 +306,7 @@ def open_run(name: str | Path, runs: Path) -> RunFolder:
     if not known:
         raise OutputError(f"there is no run under {runs}; start one with: wsol run")
     if str(name) == "latest":
-        return RunFolder(max(known.values(), key=lambda p: p.stat().st_mtime).parent)
+        return max((RunFolder(p.parent) for p in known.values()), key=lambda run: (run.written, run.name))
     matching = [n for n in known if n.startswith(str(name))]
     if len(matching) == 1:
         return RunFolder(known[matching[0]].parent)
@@ -296,5 +320,5 @@ def open_run(name: str | Path, runs: Path) -> RunFolder:
 
 def find_runs(pattern: str, runs: Path) -> list[RunFolder]:
     """All runs under `runs` whose name fits a pattern with ``*``, oldest first."""
-    matching = [p for p in runs.glob("*/run.json") if fnmatchcase(p.parent.name, pattern)]
-    return [RunFolder(p.parent) for p in sorted(matching, key=lambda p: (p.stat().st_mtime, p.parent.name))]
+    matching = [RunFolder(p.parent) for p in runs.glob("*/run.json") if fnmatchcase(p.parent.name, pattern)]
+    return sorted(matching, key=lambda run: (run.written, run.name))

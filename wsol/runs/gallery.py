@@ -8,7 +8,6 @@ holds can be read off its rows, so a variant added later adds only its own maps.
 from __future__ import annotations
 
 import json
-import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wsol.runs.folder import content_hash
+from wsol.runs.row_files import UNREADABLE, read_rows, report
 from wsol.runs.schema import KEY
 from wsol.runs.write import write_whole
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from wsol.protocols._base import Protocol
     from wsol.runs.folder import RunFolder, Shard
-
-log = logging.getLogger(__name__)
 
 TAUS = tuple(step / 40 for step in range(40))  # fine enough to see a box grow, small enough for thousands of images
 NAME = "gallery"  # of the folder
@@ -103,18 +101,17 @@ def write(
     footer = {"version": VERSION, "rows": len(rows), "taus": TAUS, **named}
     table = pa.Table.from_pylist(rows, schema=SCHEMA.with_metadata({KEY: json.dumps(footer).encode()}))
     place = folder.path / NAME / f"shard-{shard.index:05d}-{content_hash({'work': work, **named})}.parquet"
-    write_whole(place, lambda beside: pq.write_table(table, beside, compression="zstd"))
+    write_whole(place, lambda beside: pq.write_table(table, beside, compression="zstd", write_page_checksum=True))
     return place
 
 
 def kept(folder: RunFolder, shard: Shard, protocol: str) -> set[tuple[str, str]]:
     """The (variant key, image id) pairs of a shard that are there under a protocol; "" stands for the image's own."""
-    return {
-        pair
-        for file, footer in _files(folder.path, shard.index)
-        if footer["protocol"]["name"] == protocol
-        for pair in zip(*_columns(file, "variant", "image_id"), strict=True)
-    }
+    pairs: set[tuple[str, str]] = set()
+    for file, footer in _files(folder.path, shard.index):
+        if footer["protocol"]["name"] == protocol and (rows := read_rows(file)) is not None:
+            pairs |= set(zip(rows["variant"].to_pylist(), rows["image_id"].to_pylist(), strict=True))
+    return pairs
 
 
 def read(folder: RunFolder) -> Gallery | None:
@@ -128,7 +125,8 @@ def read(folder: RunFolder) -> Gallery | None:
     pictures: dict[str, Picture] = {}
     shown: dict[tuple[str, str], Shown] = {}
     for file, _ in chosen:
-        for row in pq.read_table(file).to_pylist():
+        rows = read_rows(file)
+        for row in [] if rows is None else rows.to_pylist():
             if row["variant"]:
                 shown[row["variant"], row["image_id"]] = _shown(row)
             else:
@@ -213,16 +211,17 @@ def _files(run: Path, index: int | None = None) -> list[tuple[Path, dict[str, An
     files = []
     for file in sorted((run / NAME).glob(pattern)):
         try:
-            metadata = pq.read_schema(file).metadata or {}
-        except (pa.ArrowException, OSError) as error:
-            log.warning("%s is damaged and left out (%s); the same wsol run makes it again", file, error)
+            schema = pq.read_metadata(file)
+            footer = json.loads((schema.metadata or {}).get(KEY, b"{}"))
+            if footer.get("version") != VERSION:  # an older one's, or somebody else's
+                continue
+            fine = footer["rows"] == schema.num_rows and schema.schema.to_arrow_schema().equals(SCHEMA)
+            fine = fine and isinstance(footer["protocol"]["name"], str) and bool(footer["taus"])
+        except UNREADABLE as error:
+            report(file, error)
             continue
-        footer = json.loads(metadata[KEY])
-        if footer.get("version") == VERSION:
+        if fine:
             files.append((file, footer))
+        else:
+            report(file, "its columns or its rows are not those of a gallery")
     return files
-
-
-def _columns(file: Path, *names: str) -> list[list[Any]]:
-    table = pq.ParquetFile(file).read(columns=list(names))  # read_table imports pandas
-    return [table[name].to_pylist() for name in names]

@@ -29,12 +29,14 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, Literal
 
 from wsol.errors import OutputError
 
 SCHEMA_VERSION = 3  # raise it when a reader of today could not read the rows; older run folders are refused
 KEY = b"wsol"  # of the footer among a Parquet file's metadata
+DIGEST = b"wsol.digest"  # of the footer's own digest beside it
 MEASURED = ("ms", "peak_mb", "batch")
 COUNTED = ("forwards", "backwards", "partial_forwards")
 
@@ -207,6 +209,7 @@ class Footer:
     work : the (variant key, measure) pairs that the rows hold.
     image_ids : of a part of a shard, the images it holds; empty for a whole shard.
     checksum : over all columns but the measured ones, so that equal rows have equal checksums on every machine.
+    columns : the names of these columns.
     """
 
     shard: int
@@ -220,22 +223,31 @@ class Footer:
     measured: tuple[str, ...] = MEASURED
     image_ids: tuple[str, ...] = ()
     checksum: str = ""
+    columns: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> bytes:
         return json.dumps(dataclasses.asdict(self), default=str).encode()
 
+    def metadata(self) -> dict[bytes, bytes]:
+        """What a Parquet file's metadata say: the footer, and its digest."""
+        text = self.to_json()
+        return {KEY: text, DIGEST: digest_of(text)}
+
     @classmethod
     def from_json(cls, text: bytes, *, where: object) -> Footer:
-        """Raises OutputError for rows of another version of the schema."""
+        """Raises OutputError for rows of another schema; ValueError, KeyError or TypeError for others."""
         plain = json.loads(text or b"{}")
+        if not isinstance(plain, dict):
+            raise ValueError(f"the footer is a {type(plain).__name__}")
         if plain.get("schema_version") != SCHEMA_VERSION:
             raise OutputError(
                 f"{where} holds rows of an older version (schema {plain.get('schema_version', 'unknown')}, "
                 f"expected {SCHEMA_VERSION}); run the same command into a new folder: wsol run paths.runs=DIR"
             )
         made = {name: _as_before(name, plain[name], make) for name, make in _RECORDS.items()}
-        return cls(**{**plain, **made, "measured": tuple(plain["measured"]), "image_ids": tuple(plain["image_ids"])})
+        lists = {name: tuple(plain.get(name, ())) for name in ("measured", "image_ids", "columns")}
+        return cls(**{**plain, **made, **lists})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +277,11 @@ class About:
 
     def quantities_of(self, measure: str) -> tuple[Quantity, ...]:
         return tuple(q for q in self.quantities if q.measure == measure)
+
+
+def digest_of(text: bytes) -> bytes:
+    """Of a footer as it is written: nothing else in a Parquet file would show that a letter of it is another one."""
+    return blake2b(text, digest_size=8).hexdigest().encode()
 
 
 def _made(cls: type[Any], plain: Mapping[str, Any]) -> Any:

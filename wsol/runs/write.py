@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
+import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from wsol.errors import OutputError
 
 RUNS = "choose another folder with paths.runs=DIR (wsol score: --runs DIR)"  # the way out for a run's files
+
+BESIDE = re.compile(r"\.wsol-[0-9a-f]{12}(-(?P<pid>\d+)-(?P<machine>[0-9a-f]{8}))?\.")
 
 
 def write_whole(place: Path, write: Callable[[Path], Any], *, otherwise: str = RUNS) -> None:
@@ -35,17 +43,60 @@ def write_whole(place: Path, write: Callable[[Path], Any], *, otherwise: str = R
         if target.exists() and not target.is_file():
             write(target)
             return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f".wsol-{uuid.uuid4().hex[:12]}{place.suffix}")
-        write(beside)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())  # network file systems may otherwise show the name before the bytes
-        beside.replace(target)
+        beside = target.with_name(f".wsol-{uuid.uuid4().hex[:12]}-{os.getpid()}-{machine()}{place.suffix}")
+        try:
+            _into(target, beside, write)
+        except FileNotFoundError:  # the folder was deleted a moment ago
+            _into(target, beside, write)
     except OSError as error:
         raise OutputError(f"can't write {place}: {error.strerror or error}; {otherwise}") from error
     finally:
         if beside is not None:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+
+
+def _into(target: Path, beside: Path, write: Callable[[Path], Any]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write(beside)
+    with beside.open("rb") as file:
+        os.fsync(file.fileno())  # network file systems may otherwise show the name before the bytes
+    beside.replace(target)
+
+
+def is_left_behind(file: Path) -> bool:
+    """Whether a file was being written by a process that is gone: one of this machine, or an hour without a change."""
+    match = BESIDE.match(file.name)
+    if not match and file.suffix != ".part":  # as older versions called them
+        return False
+    if match and match["machine"] == machine():
+        return not process_exists(int(match["pid"]))
+    try:
+        return file.stat().st_mtime < time.time() - 3600
+    except OSError:
+        return False
+
+
+@cache
+def machine() -> str:
+    """The same for all processes that see each other's process ids: of one running system, in one container."""
+    facts = [socket.gethostname()]
+    with suppress(OSError):
+        facts.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+    with suppress(OSError):
+        facts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return blake2b("\n".join(facts).encode(), digest_size=4).hexdigest()
+
+
+def process_exists(pid: int) -> bool:
+    """Whether a process of this machine runs, whoever owns it."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write_text(place: Path, text: str, *, otherwise: str = RUNS) -> None:

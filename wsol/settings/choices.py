@@ -13,7 +13,7 @@ from wsol.errors import ConfigError, unknown
 from wsol.grammar import Choice, parse
 from wsol.options import defaults
 from wsol.registry import load_file
-from wsol.settings.records import Engine, ModelSpec
+from wsol.settings.records import ModelSpec
 
 if TYPE_CHECKING:
     from wsol.methods._base import MethodInfo
@@ -139,7 +139,9 @@ def registered(group: str) -> Mapping[str, Any]:
 
         return protocols
     if group == "engine":
-        return {"local": Engine}
+        from wsol.settings.engines import engines
+
+        return engines
     if group == "view":
         from wsol.views import views
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from wsol.options import Batch, Count, Range, Side, Threads, WholeNumber, option
 
@@ -45,10 +45,14 @@ class ModelSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """All work in this process, on one device.
+    """The `engine` group: where and in which portions the work is done; what all engines have.
 
-    The `engine` group: where and in which portions the work is done.
+    Attributes
+    ----------
+    runner : the module whose `run` computes a run, where that is not this machine's.
     """
+
+    runner: ClassVar[str] = ""
 
     name: str = option("local", help="an engine, see wsol list engines")
     device: str = option("auto", help="auto (cuda when there is one, else cpu), cpu, cuda, cuda:1, mps")
@@ -65,10 +69,19 @@ class Engine:
     )
     shard_size: Count = option(SHARD_SIZE, help="images per file of rows")
     threads: Threads | None = option(None, help="for reading images and finding boxes; null is one per core")
+    workers: Threads | None = option(None, help="processes; null is one per GPU, or per eight cores, where it pays")
     part: str | None = option(None, help="2/8: only the second of eight shares of the shards")
 
     @property
-    def workers(self) -> int:
+    def numerics_device(self) -> str:
+        """The device on which the rows are made, which may be another machine's."""
+        if not self.runner:
+            return self.device
+        elsewhere = "cuda" if getattr(self, "gpus", 0) else "cpu"
+        return elsewhere if self.device == "auto" else self.device
+
+    @property
+    def thread_count(self) -> int:
         """`threads`, or one per core."""
         return self.threads or os.cpu_count() or 1
 
@@ -97,3 +110,6 @@ class General:
     figures: Literal["svg", "png", "pdf"] | None = option(None, help="draw what the run varies, in this format")
     profile: bool = option(False, help="print where the time went, by stage")
     gallery: Annotated[int, Range(0, 1_000_000)] = option(60, help="images kept with their maps for `wsol report`")
+    maps: Literal["drop", "keep", "keep16"] = option(
+        "drop", help="keep the raw maps of all images for later protocols and wsol rescore; keep16: as float16, for it"
+    )

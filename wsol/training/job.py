@@ -180,7 +180,7 @@ def _training(job: Job) -> Training:
         train=images,
         check=check,
         device=job.engine.device,
-        workers=0 if job.recipe.cache else min(job.engine.workers, WORKERS),
+        workers=0 if job.recipe.cache else min(job.engine.thread_count, WORKERS),
         seed=job.seed,
     )
 

@@ -20,8 +20,8 @@ from wsol.runs.arrays import codes_of, floats, numpy_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from wsol.runs.files import RowFile
     from wsol.runs.folder import RunFolder
+    from wsol.runs.row_files import RowFile
     from wsol.runs.schema import About, ProtocolInfo, Quantity
 
     Chosen = Callable[[str], bool]

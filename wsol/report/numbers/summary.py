@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
     from wsol.report.numbers.names import Measures
     from wsol.report.numbers.quantity import TauFrom
-    from wsol.runs.files import RowFile
     from wsol.runs.folder import RunFolder
+    from wsol.runs.row_files import RowFile
     from wsol.runs.schema import About, Average, MetricInfo, ProtocolInfo, Quantity, RunInfo, VariantInfo
 
     Slices = Mapping[str, NDArray[np.bool_]]

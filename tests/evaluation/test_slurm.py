@@ -1,0 +1,81 @@
+"""An array job gives the rows of one process; here with submitit's processes on this machine, and its script alone."""
+
+from __future__ import annotations
+
+import builtins
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.evaluation.small import checksums, made, ran
+from wsol.cli import main
+from wsol.evaluation.engines import slurm
+from wsol.runs.folder import open_run
+
+WORDS = (
+    "dataset.n=12",
+    "model.weights=random",
+    "method=[fullbox,gradcam]",
+    "metric=[]",
+    "gallery=0",
+    "protocol=[choe2020_v1]",
+    "engine.shard_size=4",
+)
+ARRAY = ("engine=slurm", "engine.gpus=0", "engine.cpus=1", "engine.workers=2", "engine.shard_size=4")
+
+
+@pytest.mark.full
+def test_tasks_of_an_array_give_the_rows_of_one_process(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("submitit")
+    monkeypatch.setattr(slurm, "POLL_SECONDS", 0.1)
+    clean = ran(made(*WORDS), tmp_path / "clean")
+    words = ["run", *WORDS, *ARRAY, "engine.cluster=local", f"paths.runs={tmp_path / 'runs'}"]
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert "submitted 2 tasks" in err
+    assert "gradcam" in out
+    folder = open_run("latest", tmp_path / "runs")
+    assert folder.name == clean.name
+    assert checksums(folder) == checksums(clean)
+    assert main(words) == 0
+    assert "submitted" not in capsys.readouterr().err
+
+
+def test_a_dry_run_prints_the_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("submitit")
+    assert main(["run", *WORDS, *ARRAY, "engine.partition=long", f"paths.runs={tmp_path}", "--dry"]) == 0
+    out = capsys.readouterr().out
+    for line in ("--array=0-1%2", "--cpus-per-task=1", "--mem=32GB", "--partition=long", "--time=240"):
+        assert f"#SBATCH {line}\n" in out
+    assert "gpus" not in out
+    assert not list(tmp_path.iterdir())
+
+
+def test_rows_of_tasks_with_gpus_are_known_as_such_before_there_is_one() -> None:
+    on_gpus = made(*WORDS, "engine=slurm")
+    assert on_gpus.numerics.device == "cuda"
+    assert on_gpus.chunk == 64
+    assert on_gpus.folder_name != made(*WORDS).folder_name
+
+
+def test_a_machine_without_slurm_or_submitit_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["run", *WORDS, *ARRAY, f"paths.runs={tmp_path}"]
+    pytest.importorskip("submitit")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(words) == 2
+    assert 'engine=slurm: Could not detect "srun"' in capsys.readouterr().err
+    load = builtins.__import__
+
+    def without(name: str, *args: Any, **options: Any) -> Any:
+        if name.partition(".")[0] == "submitit":
+            raise ImportError(name)
+        return load(name, *args, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    assert main(words) == 2
+    assert "engine=slurm needs submitit: pip install 'wsol[slurm]'" in capsys.readouterr().err

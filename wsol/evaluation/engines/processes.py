@@ -1,0 +1,186 @@
+"""Several worker processes on this machine, one for each GPU or for a share of the cores; this one looks after them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wsol import errors
+from wsol.errors import RowsFailed
+from wsol.evaluation.engines.local import ALL, ROUNDS, prepare, raise_failures
+from wsol.evaluation.engines.ranks import cores
+from wsol.evaluation.stopping import stop_on_signals
+from wsol.progress import Progress
+from wsol.runs.leases import WORK, presences
+from wsol.settings import choices
+
+if TYPE_CHECKING:
+    from wsol.evaluation.engines.part import Part
+    from wsol.evaluation.experiment import Experiment
+    from wsol.runs.folder import RunFolder, Shard
+
+log = logging.getLogger(__name__)
+
+MOST_STARTS = 4  # of one worker that dies again and again
+POLL_SECONDS = 0.5
+GRACE_SECONDS = 60.0  # in which a stopped worker writes its rows
+
+
+@dataclass
+class Child:
+    """A worker process: what it was started with, and how often."""
+
+    number: int
+    process: subprocess.Popen[str]
+    starts: int = 1
+
+
+def run_processes(
+    experiment: Experiment, folder: RunFolder, settings: Mapping[str, Any], workers: int, part: Part = ALL
+) -> None:
+    """Evaluate what is missing with that many processes, each of which makes the experiment of `settings` anew.
+
+    Raises
+    ------
+    RowsFailed : some batches could not be computed, or workers died again and again; all other rows are there.
+    WsolError : what a worker could not go on with, such as a full disk.
+    """
+    mine = part.take(experiment.shards)
+    for _ in range(ROUNDS):
+        with stop_on_signals():
+            left = prepare(experiment, folder, mine)
+            if not left:
+                return
+            count = min(workers, len(left))
+            log.info("%d of %d shards are due, on %d worker processes", len(left), len(mine), count)
+            _look_after(experiment, folder, settings, left, count, part)
+        if raise_failures(experiment, folder, left) == 0:
+            return
+    raise RowsFailed(f"some shards of {folder.path} are not complete; run the same command again")
+
+
+def _look_after(
+    experiment: Experiment,
+    folder: RunFolder,
+    settings: Mapping[str, Any],
+    left: Sequence[Shard],
+    count: int,
+    part: Part,
+) -> None:
+    """Start the workers, start those again that die, and end them all where one can't go on or a signal comes."""
+    words = _words(settings, folder, part)
+    started = time.perf_counter()
+    children = [Child(n, _start(words, n, count, experiment)) for n in range(count)]
+    images: dict[str, int] = {}
+    total = sum(len(shard.image_ids) for shard in left)
+    try:
+        with Progress({0: (total, 1.0)}, what=folder.name) as progress:
+            while running := [child for child in children if child.process.poll() is None or _again(child)]:
+                for child in running:
+                    if child.process.poll() is not None:
+                        child.process = _start(words, child.number, count, experiment)
+                        child.starts += 1
+                before = sum(images.values())
+                images |= {one.id: max(one.images, images.get(one.id, 0)) for one in presences(folder.path / WORK)}
+                if new := min(sum(images.values()), total) - min(before, total):
+                    progress.advance(0, new)
+                time.sleep(POLL_SECONDS)
+    finally:
+        _end(children)
+    log.info("%d shards in %.0f s", len(left), time.perf_counter() - started)
+
+
+def _again(child: Child) -> bool:
+    """Whether a worker that has ended is to be started again. Raises the WsolError that it ended with."""
+    code = child.process.returncode
+    if code == 0:
+        return False
+    said = child.process.stdout.read() if child.process.stdout and not child.process.stdout.closed else ""
+    with suppress(ValueError, KeyError, TypeError):
+        plain = json.loads(said)
+        kind = getattr(errors, plain["type"], RowsFailed)
+        raise kind(plain["message"])
+    how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    if child.starts >= MOST_STARTS:
+        log.warning("worker %d ended with %s %d times and is not started again", child.number + 1, how, child.starts)
+        return False
+    log.warning("worker %d ended with %s; it is started again", child.number + 1, how)
+    return True
+
+
+def _words(settings: Mapping[str, Any], folder: RunFolder, part: Part) -> dict[str, Any]:
+    sources = choices.sources()
+    return {
+        "settings": settings,
+        "folder": str(folder.path),
+        "part": str(part),
+        "files": list(sources.files),
+        "folders": [str(one) for one in sources.folders],
+    }
+
+
+def _start(words: Mapping[str, Any], number: int, count: int, experiment: Experiment) -> subprocess.Popen[str]:
+    share = max(1, cores() // count)
+    own = {**words, "number": number, "of": count, "threads": max(1, experiment.threads // count)}
+    environment = dict(os.environ)
+    if experiment.numerics.device.startswith("cuda"):
+        own["device"] = f"cuda:{number % _devices()}"
+    if network_threads() == 1:
+        own["network_threads"] = 1
+    else:  # never one alone: sums over several are in another order, and the last bits of a map move
+        own["network_threads"] = max(2, share)
+        environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wsol.evaluation.engines.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,  # Ctrl-C is for this process, which tells the others
+    )
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):  # it has died already, which is seen soon
+        process.stdin.write(json.dumps(own, default=str) + "\n")
+        process.stdin.flush()  # and stays open: a worker ends when it is closed
+    return process
+
+
+def network_threads() -> int:
+    """Threads of the network's operations in this process."""
+    import torch
+
+    return int(torch.get_num_threads())
+
+
+def _devices() -> int:
+    import torch
+
+    return max(1, torch.cuda.device_count())
+
+
+def _end(children: Sequence[Child]) -> None:
+    """Let all workers that still run write their rows, and wait for them."""
+    for child in children:
+        if child.process.poll() is None:
+            with suppress(ProcessLookupError):
+                child.process.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_SECONDS
+    for child in children:
+        try:
+            child.process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.process.kill()
+            child.process.wait()
+        for pipe in (child.process.stdin, child.process.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()

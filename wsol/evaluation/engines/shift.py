@@ -1,0 +1,157 @@
+"""What one worker does: it leases shards and computes them until none is left that somebody could compute."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from wsol.errors import DataError, WsolError, first_line
+from wsol.evaluation.shard import batches, evaluate
+from wsol.runs import failures
+
+if TYPE_CHECKING:
+    from wsol.evaluation.batch import Batch
+    from wsol.evaluation.experiment import Experiment
+    from wsol.evaluation.profile import Profile
+    from wsol.runs.folder import RunFolder, Shard
+    from wsol.runs.leases import Worker
+
+log = logging.getLogger(__name__)
+
+TRIES = 3  # of a batch
+IN_A_ROW = 3  # batches given up without one that succeeds between them: it is not the images then
+POLL_SECONDS = (0.1, 5.0)  # between looks at what others do, at first and at most
+
+
+def nothing(*_: object) -> None:
+    """What is done where nobody wants to know."""
+
+
+@dataclass
+class Shift:
+    """A worker's time on a run.
+
+    Attributes
+    ----------
+    shards : those to be computed, by this worker or by others. first : the place of the one to begin with.
+    on_batch : called with each batch that is done; on_shard : with each shard that is complete, and whether it was
+        computed here.
+    keep_going : try a batch that fails again, and then give it up; otherwise its error is raised.
+    failed : by variant key, (image id, first line of the error) of each row that failed here.
+    """
+
+    experiment: Experiment
+    folder: RunFolder
+    shards: Sequence[Shard]
+    worker: Worker
+    first: int = 0
+    on_batch: Callable[[Batch], None] = nothing
+    on_shard: Callable[[Shard, bool], None] = nothing
+    profile: Profile | None = None
+    keep_going: bool = True
+    failed: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        self._settled: set[int] = set()
+        self._tries: Counter[tuple[int, str]] = Counter()
+        self._in_a_row = 0
+
+    def run(self) -> None:
+        """Return when every shard is complete or was given up by whoever had it.
+
+        Raises
+        ------
+        WsolError : what no other batch would be spared, such as a full disk.
+        Exception : what several batches raised one after the other.
+        """
+        source, wait, waiting = self.experiment.source(), POLL_SECONDS[0], False
+        while True:
+            computed = evaluate(
+                self.experiment,
+                self._leased(),
+                self.folder,
+                source=source,
+                on_batch=self._batch_done,
+                on_shard=self._shard_done,
+                on_error=self._batch_failed,
+                given_up=self._given_up,
+                profile=self.profile,
+            )
+            for key, lines in computed.items():
+                self.failed[key] += lines
+            busy = bool(self.worker.held)
+            for index in list(self.worker.held):
+                self.worker.release(index)
+            left = len(self.shards) - len(self._settled)
+            if not left:
+                return
+            if busy:
+                wait = POLL_SECONDS[0]
+                continue
+            if not waiting:
+                waiting = True
+                log.info("%d shards are with other workers; waiting for them", left)
+            time.sleep(wait)
+            wait = min(2 * wait, POLL_SECONDS[1])
+
+    def _leased(self) -> Iterator[Shard]:
+        """Shards that nobody else works on, and of which something is due; they stay leased."""
+        for shard in [*self.shards[self.first :], *self.shards[: self.first]]:
+            if shard.index in self._settled or shard.index in self.worker.held:
+                continue
+            if not self.worker.acquire(shard.index):
+                if self.worker.is_deadly(shard.index):
+                    self._settled.add(shard.index)
+                    self._report_deaths(shard)
+                continue
+            due = batches(self.experiment, shard, self.folder, given_up=self._given_up(shard))
+            if next(due, None) is not None:
+                yield shard
+                continue
+            self._settled.add(shard.index)
+            self.worker.release(shard.index)
+            self.on_shard(shard, False)
+
+    def _batch_done(self, batch: Batch) -> None:
+        self._in_a_row = 0
+        self.worker.computed(len(batch.samples))
+        self.on_batch(batch)
+
+    def _shard_done(self, shard: Shard) -> None:
+        self._settled.add(shard.index)
+        self.worker.release(shard.index)
+        self.on_shard(shard, True)
+
+    def _given_up(self, shard: Shard) -> Sequence[str]:
+        known = failures.read(self.folder.path, shard.index)
+        return known.image_ids if known else ()
+
+    def _batch_failed(self, batch: Batch, error: Exception) -> None:
+        """Try it again, or give it up; raises what is not the batch's own fault."""
+        if not self.keep_going or (
+            isinstance(error, WsolError) and (self.experiment.stored or not isinstance(error, DataError))
+        ):
+            raise error  # wsol score refuses what does not fit as a whole
+        ids = [sample.image_id for sample in batch.samples]
+        key = batch.shard.index, ids[0]
+        self._tries[key] += 1
+        if self._tries[key] < TRIES and not isinstance(error, DataError):
+            log.warning("shard %d: %s; trying again", batch.shard.index + 1, first_line(error))
+            return
+        self._in_a_row += 1
+        if self._in_a_row >= IN_A_ROW:
+            raise error
+        file = failures.record(self.folder.path, batch.shard.index, ids, error)
+        log.warning(
+            "shard %d: %d images from %s on are given up: %s (%s)",
+            batch.shard.index + 1, len(ids), ids[0], first_line(error), file,
+        )  # fmt: skip
+
+    def _report_deaths(self, shard: Shard) -> None:
+        text = "every worker that took this shard ended without a word: killed, out of memory, or crashed"
+        file = failures.record(self.folder.path, shard.index, shard.image_ids, text)
+        log.warning("shard %d is given up: %s (%s)", shard.index + 1, text, file)
