@@ -1,17 +1,12 @@
-"""How long a table takes, beside commit 98a594b on the same hits: the whole process, and its statistics alone.
+"""How long a table takes: beside commit 98a594b on the same hits, of 50,000 images, and of the demo.
 
-    git worktree add --detach /tmp/98a594b 98a594b
-    python benchmarks/speed/table.py --old /tmp/98a594b [--repeats 5] [--large] [--demo RUN]
-
-Both sides first print the same intervals. Times are CPU seconds of a process and its threads, taken in turn; medians
-and the ratio of medians. OMP_NUM_THREADS decides over threads of linear algebra on both sides.
-`--large` adds 50,000 images x 20 variants x 2 protocols (half a gigabyte of made-up rows),
-`--demo` a run folder of `wsol run experiment=demo`.
+Rows are made up. Both sides first print the same intervals. Times are CPU seconds of a process and its threads, taken
+in turn; medians. The earlier commit is checked out of this repository's history into a folder that is removed again.
+The demo's table needs the run that `make demo` leaves.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import resource
@@ -19,50 +14,72 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
+from benchmarks.speed.rows import Plan, Row, faster, missing, within
+from wsol.errors import OutputError
+from wsol.runs.folder import open_run
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 NUMBERS = ("maxboxacc", "maxboxacc_v2", "gt_known_loc", "top1_loc")
-LARGE = ("--images", "50000", "--variants", "20", "--breaks", "20", "--no-arrays")
+EARLIER = "98a594b"
+TARGETS = {"whole process": 10, "statistics alone": 15}
+LARGE_SECONDS, DEMO_SECONDS = 5, 1  # asked for
 
 
-def main() -> None:
-    """Print Markdown tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--old", type=Path, help="a worktree of commit 98a594b")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--images", default="909")
-    parser.add_argument("--variants", default="24")
-    parser.add_argument("--large", action="store_true")
-    parser.add_argument("--demo", type=Path)
-    chosen = parser.parse_args()
+def rows(plan: Plan) -> Iterator[Row]:
+    """The tables one after the other."""
+    images, variants = plan.of(909, 100), plan.of(24, 6)
     with tempfile.TemporaryDirectory() as place:
         here = Path(place)
-        size = ["--images", chosen.images, "--variants", chosen.variants]
-        _python(ROOT, HERE / "made_up_rows.py", here, *size)
-        if chosen.old:
-            _beside(here, chosen.old, chosen.repeats, f"{chosen.images} x {chosen.variants}")
-        print("\n| table | CPU s | wall s | memory MB | target |\n|---|--:|--:|--:|---|")
-        _alone(f"{chosen.images} x {chosen.variants} x 2", here / "run", chosen.repeats, "")
-        if chosen.demo:
-            _alone("demo", chosen.demo.resolve(), chosen.repeats, "1 s")
-        if chosen.large:
-            _python(ROOT, HERE / "made_up_rows.py", here / "large", *LARGE)
-            _alone("50,000 x 20 x 2", here / "large" / "run", max(1, chosen.repeats // 2), "5 s, 1 GB, no torch")
+        _made_up(here, images, variants)
+        with _worktree(here / "tree") as old:
+            yield from _beside(here, old, plan.of(5, 1), f"{images} images x {variants} variants x 2 protocols")
+        images, variants = plan.of(50_000, 2_000), plan.of(20, 4)
+        _made_up(here / "large", images, variants, "--breaks", "20", "--no-arrays")
+        name = f"{images} images x {variants} variants x 2 protocols"
+        yield _alone(name, here / "large" / "run", plan.of(3, 1), LARGE_SECONDS)
+    try:
+        yield _alone("the demo", open_run("demo", ROOT / "results" / "runs").path, plan.of(5, 1), DEMO_SECONDS)
+    except OutputError:
+        yield missing("table", "the demo", f"{DEMO_SECONDS} s", 1, "run `make demo` first", goal="at most")
 
 
-def _beside(here: Path, old: Path, repeats: int, size: str) -> None:
+def _made_up(place: Path, images: int, variants: int, *more: str) -> None:
+    size = ["--images", str(images), "--variants", str(variants)]
+    _python(ROOT, HERE / "made_up_rows.py", place, *size, *more)
+
+
+@contextmanager
+def _worktree(place: Path) -> Iterator[Path | None]:
+    """The earlier commit's files; None where the history of this checkout does not hold it."""
+    git = ["git", "-C", str(ROOT), "worktree"]
+    added = subprocess.run([*git, "add", "--detach", str(place), EARLIER], capture_output=True, check=False)
+    try:
+        yield place if added.returncode == 0 else None
+    finally:
+        if added.returncode == 0:
+            subprocess.run([*git, "remove", "--force", str(place)], capture_output=True, check=True)
+
+
+def _beside(here: Path, old: Path | None, repeats: int, size: str) -> Iterator[Row]:
     """Both sides in turn."""
+    if old is None:
+        for what, target in TARGETS.items():
+            yield missing("table", f"{size}, {what}", f"commit {EARLIER}", target, "not in this checkout's history")
+        return
     script = HERE / "table_98a594b.py"
     _python(old, script, "write", here / "rows.npz", here / "old")
     ours, theirs = (_table(tree, here / folder, "--format", "json") for tree, folder in ((ROOT, "run"), (old, "old")))
     _check(json.loads(ours["out"]), json.loads(theirs["out"]))
-    times: dict[str, list[tuple[float, float]]] = {"whole process": [], "statistics alone": []}
+    times: dict[str, list[tuple[float, float]]] = {what: [] for what in TARGETS}
     for _ in range(repeats):
         whole = [_table(tree, here / folder)["cpu"] for tree, folder in ((old, "old"), (ROOT, "run"))]
         times["whole process"].append((whole[0], whole[1]))
@@ -71,16 +88,17 @@ def _beside(here: Path, old: Path, repeats: int, size: str) -> None:
         for name in alone[0]["ends"]:
             np.testing.assert_allclose(alone[0]["ends"][name], alone[1]["ends"][name], atol=1e-12)
         times["statistics alone"].append((alone[0]["seconds"], alone[1]["seconds"]))
-    print(f"| {size} | 98a594b, CPU s | now, CPU s | ratio | target |\n|---|--:|--:|--:|--:|")
-    for (what, pairs), target in zip(times.items(), (10, 15), strict=True):
-        before, now = (median(pair[side] for pair in pairs) for side in (0, 1))
-        print(f"| {what} | {before:.2f} | {now:.2f} | {before / now:.1f} | {target} |")
+    for what, target in TARGETS.items():
+        before, now = (median(pair[side] for pair in times[what]) for side in (0, 1))
+        note = "CPU seconds; intervals are equal"
+        yield faster("table", f"{size}, {what}", f"commit {EARLIER}", before, now, target, note=note)
 
 
-def _alone(name: str, run: Path, repeats: int, target: str) -> None:
+def _alone(name: str, run: Path, repeats: int, asked: float) -> Row:
     taken = [_table(ROOT, run) for _ in range(repeats)]
     cpu, wall, memory = (median(one[key] for one in taken) for key in ("cpu", "wall", "mb"))
-    print(f"| {name} | {cpu:.2f} | {wall:.2f} | {memory:.0f} | {target} |")
+    note = f"CPU seconds; {wall:.2f} s by the clock, {memory:.0f} MB"
+    return within("table", name, f"the {asked:g} s asked for", asked, cpu, 1.0, note=note)
 
 
 def _table(tree: Path, run: Path, *words: str) -> dict[str, Any]:
@@ -158,8 +176,5 @@ def statistics(rows: Path) -> None:
     print(json.dumps({"seconds": time.process_time() - start, "ends": ends}))
 
 
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["--statistics"]:
-        statistics(Path(sys.argv[2]))
-    else:
-        main()
+if __name__ == "__main__":  # a process of its own for `_beside`
+    statistics(Path(sys.argv[2]))

@@ -114,7 +114,11 @@ def test_masks_without_an_object_give_no_number(scored: Scored) -> None:
 @pytest.mark.parametrize(
     ("more", "protocol", "said"),
     [
-        (["--step", "0.01"], "gradcam2017", "--step 0.01 changes nothing: protocol gradcam2017 has a fixed threshold"),
+        (
+            ["--step", "0.01"],
+            "gradcam2017",
+            "--step 0.01 changes nothing: protocol gradcam2017 has its own threshold, tau=0.15",
+        ),
         (["--step", "0.01"], "exact", "protocol exact is not quantized"),
         (["--step", "2"], "choe2020_v1", "argument --step: 2 is out of range; give 1e-06 or more and at most 0.5"),
         (["--threads", "0"], "choe2020_v1", "argument --threads: 0 is out of range; give 1 or more"),

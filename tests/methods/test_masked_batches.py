@@ -31,8 +31,13 @@ def queries(chosen: TwinCase) -> bool:
 
 
 CASES = [*{f"{chosen.key} {chosen.options}": chosen for chosen in TWIN_CASES if queries(chosen)}.values()]
-SWEEPS = [chosen for chosen in CASES if "P" not in methods[chosen.key].info.cost]
-# The others run on from the layer, for one image at a time; the part before it runs once per chunk.
+SWEEPS = [
+    chosen
+    for chosen in CASES
+    if "P" not in methods[chosen.key].info.cost and chosen.options.get("stop", "exact") == "exact"
+]
+# Others run on from the layer, for one image at a time, the part before it once per chunk; or look after a few forwards
+# whether to stop.
 
 
 def given(chosen: TwinCase, *, pad: bool, chunk: int = CHUNK, of: slice = slice(None)) -> list[LayerFeatures]:

@@ -29,7 +29,7 @@ def randomnet(case: Case, *, base: str = "gradcam", draw: int = 0) -> Array:
 
 @float64_only
 @compare("vgg", cells=3)
-@compare("vgg", cells=2, order="deletion")
+@compare("vgg", cells=3, order="deletion")
 def greedyorder(case: Case, *, cells: int = 7, order: str = "insertion") -> Array:
     height, width = case.size
     of_class = int(np.argmax(case.logits))

@@ -36,6 +36,8 @@ def combined(case: Case, scores: list[float | None], *, channel_softmax: bool) -
 @compare("vgg", channel_softmax=False, baseline="blur")
 @compare(top_n=3)
 @compare("vgg", "features.3")
+@compare("vgg", stop="approximate", share=1.0)  # all channels are tried
+@compare("vgg", stop="certified", protocol="choe2020_v1", tau=0.5)  # with so few channels it stops nowhere
 def scorecam(
     case: Case,
     *,
@@ -44,6 +46,7 @@ def scorecam(
     baseline: str = "zero",
     mask_order: str = "norm_after_up",
     top_n: int | None = None,
+    **_: object,
 ) -> Array:
     floor = 0.0
     if baseline == "zero":

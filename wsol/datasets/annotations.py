@@ -61,15 +61,15 @@ def read_annotations(path: Path, *, images: Path | None = None, masks: Path | No
 
 def _guess(path: Path) -> Guess:
     """The one way to read a path; a file that none recognizes is for the reader of its suffix, to say what is wrong."""
-    found = guesses(path.absolute())
+    found = [guess for guess in guesses(path.absolute()) if not datasets[guess.key].boxless]
     suffixes = {reader.suffix: key for key, reader in datasets.items() if reader.suffix}
     if not found and path.suffix in suffixes and not is_folder(path):
         return Guess(suffixes[path.suffix], {"annotations": str(path)})
     if not found:
+        readers = [key for key, one in datasets.items() if issubclass(one, FileDataset) and not one.boxless]
         raise DataError(
             f"--annotations {path} is of no known format; give a folder or file that dataset=PATH takes "
-            f"({', '.join(key for key, reader in datasets.items() if issubclass(reader, FileDataset))}), or a {NPZ} of "
-            "masks"
+            f"({', '.join(readers)}), or a {NPZ} of masks"
         )
     if len(found) > 1:
         ways = " | ".join(f"{guess.key} {' '.join(filter(None, guess.options.values()))}" for guess in found)
