@@ -238,7 +238,7 @@ def write_readme(out: Path) -> None:
     ]
     there = [result for result in RESULTS if (out / f"{result.name}.md").is_file()]
     lines += [f"| [{r.name}]({r.name}.md) ([csv]({r.name}.csv)) | {r.about} |" for r in there]
-    lines += ["", "[coverage](coverage.md): how often the intervals hold the truth, by `python scripts/coverage.py`."]
+    lines += ["", "[coverage](coverage.md): how often the intervals hold the truth, by `python scripts/interval_coverage.py`."]
     (out / "README.md").write_text("\n".join(lines) + "\n")
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from scripts.coverage import covered, winner_of_best_world, winner_world
+from scripts.interval_coverage import covered, winner_of_best_world, winner_world
 from tests.stats.made_up import from_matrix, iou_matrix
 from wsol.errors import ConfigError
 from wsol.stats.best import draw_best

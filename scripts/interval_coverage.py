@@ -1,6 +1,6 @@
 """How often the suite's 95 % intervals hold the truth, in made-up worlds whose truth is known: results/coverage.md.
 
-    python scripts/coverage.py [--worlds 500] [-o results/coverage.md]
+    python scripts/interval_coverage.py [--worlds 500] [-o results/coverage.md]
 
 With 500 worlds a true coverage of 95 % shows as 95 +- 1.9 (two standard errors). Seeds are fixed.
 """
@@ -55,7 +55,7 @@ HEAD = """# Coverage of the intervals
 
 In each of {0} made-up worlds per row a sample is drawn from a population whose number is known; `coverage` is in how
 many per cent of them the 95 % interval holds it, `width` the median width in points. "plain" is the interval that does
-not know that its number was selected. Made by `python scripts/coverage.py`.
+not know that its number was selected. Made by `python scripts/interval_coverage.py`.
 
 | interval | n | coverage | width |
 |---|--:|--:|--:|"""
