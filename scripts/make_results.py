@@ -132,6 +132,15 @@ RESULTS = (
 )
 
 
+FURTHER = {  # what other commands write here
+    "shapes_training": "Six training techniques on the embedded set; `python scripts/train_table.py shapes`.",
+    "cub_training": "From training to table on real CUB images; `python scripts/train_table.py cub_open`.",
+    "audit": "What published numbers allow, and what they don't; `wsol audit --page results/audit.md`.",
+    "coverage": "How often our intervals hold the truth; `python scripts/interval_coverage.py`.",
+    "speed": "Our run time beside other libraries' and beside lower bounds; `make bench`.",
+}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", default=[], help="only these tables (may be repeated)")
@@ -225,7 +234,8 @@ def write_readme(out: Path) -> None:
     lines = [
         "# Results",
         "",
-        "Our own tables, all written by `python scripts/make_results.py`; none is typed by hand. Each file names its",
+        "Our own tables, written by `python scripts/make_results.py` or the command that is named; none is typed by",
+        "hand. Each names its",
         "command, commit, versions, number of images and intervals (95 %, over images, the best threshold chosen again",
         "in each bootstrap replicate). The CSV files hold every number, one a line. Run folders are in `runs/`, which",
         "git ignores.",
@@ -238,7 +248,10 @@ def write_readme(out: Path) -> None:
     ]
     there = [result for result in RESULTS if (out / f"{result.name}.md").is_file()]
     lines += [f"| [{r.name}]({r.name}.md) ([csv]({r.name}.csv)) | {r.about} |" for r in there]
-    lines += ["", "[coverage](coverage.md): how often the intervals hold the truth, by `python scripts/interval_coverage.py`."]
+    for name, about in FURTHER.items():
+        if (out / f"{name}.md").is_file():
+            numbers = f" ([csv]({name}.csv))" if (out / f"{name}.csv").is_file() else ""
+            lines.append(f"| [{name}]({name}.md){numbers} | {about} |")
     (out / "README.md").write_text("\n".join(lines) + "\n")
 
 
