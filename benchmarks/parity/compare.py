@@ -15,7 +15,8 @@ import torch
 
 from wsol.datasets.labels import match_class_indices
 from wsol.errors import ConfigError
-from wsol.evaluation.build import engine_of, extractor_of, load_dataset, load_model, view_of
+from wsol.evaluation.build import load_dataset, load_model, view_of
+from wsol.evaluation.device import engine_of, extractor_of
 from wsol.localization.iou import iou
 from wsol.localization.localize import ImageMap, boxes_along
 from wsol.localization.normalize import normalize

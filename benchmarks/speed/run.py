@@ -25,7 +25,7 @@ import torch
 
 from benchmarks.speed.rows import NO_GPU, Plan, Row, missing, within
 from wsol.datasets.base import Dataset, Sample
-from wsol.evaluation.build import engine_of, to_device
+from wsol.evaluation.device import engine_of, to_device
 from wsol.evaluation.experiment import Experiment, Numerics
 from wsol.evaluation.shard import evaluate
 from wsol.localization.localize import ImageMap, localize

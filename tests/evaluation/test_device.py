@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from wsol.errors import ConfigError
-from wsol.evaluation.build import engine_of, usable_device
+from wsol.evaluation.device import engine_of, usable_device
 
 
 def test_a_device_without_float64_falls_back_to_the_cpu_in_one_sentence(

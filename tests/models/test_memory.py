@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tests.evaluation.small import made, ran, rows
 from tests.methods.nets import TinyGAP, TinyVGG, make_images, make_net
 from wsol.errors import ConfigError
-from wsol.evaluation.build import engine_of
+from wsol.evaluation.device import engine_of
 from wsol.models.memory import Fitting, out_of_memory
 from wsol.models.query import ModelQuery
 

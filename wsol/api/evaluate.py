@@ -24,7 +24,8 @@ from wsol.datasets.fields import short
 from wsol.environment import versions
 from wsol.errors import ConfigError
 from wsol.evaluation.adopt import adopt
-from wsol.evaluation.build import check_truth, check_view, chosen_metric, chunk_of, engine_of, matched
+from wsol.evaluation.build import check_truth, check_view, chosen_metric, matched
+from wsol.evaluation.device import chunk_of, engine_of
 from wsol.evaluation.engines import run_local
 from wsol.evaluation.experiment import Experiment, Numerics
 from wsol.methods._variants import variant_of

@@ -17,8 +17,9 @@ from wsol.evaluation.records import protocol_info, protocol_quantities
 from wsol.evaluation.rows import box_columns
 from wsol.localization.localize import Localizations, localize
 from wsol.protocols._base import Protocol
-from wsol.report.numbers.localization import ROW, Subject, localization
+from wsol.report.numbers.localization import ROW, localization
 from wsol.report.numbers.rows import boxes_of
+from wsol.report.numbers.subject import Subject
 from wsol.report.numbers.summary import Settings
 
 if TYPE_CHECKING:

@@ -85,15 +85,8 @@ def explain(
 
     from wsol.datasets.base import Sample
     from wsol.datasets.labels import match_class_indices
-    from wsol.evaluation.build import (
-        chosen_protocols,
-        engine_of,
-        extractor_of,
-        load_dataset,
-        load_model,
-        variants_of,
-        view_of,
-    )
+    from wsol.evaluation.build import chosen_protocols, load_dataset, load_model, variants_of, view_of
+    from wsol.evaluation.device import engine_of, extractor_of
     from wsol.evaluation.experiment import view_under
     from wsol.evaluation.records import variant_info
     from wsol.evaluation.rows import NOT_FINITE

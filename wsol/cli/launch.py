@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 from wsol.environment import versions
 from wsol.errors import ConfigError, DataError, RowsFailed
 from wsol.evaluation.adopt import adopt
-from wsol.evaluation.build import engine_of, experiment_from, general_of
+from wsol.evaluation.build import experiment_from, general_of
 from wsol.evaluation.claims import claimed
+from wsol.evaluation.device import engine_of
 from wsol.evaluation.engines import Part
 from wsol.evaluation.engines.ranks import Rank
 from wsol.evaluation.engines.run import run

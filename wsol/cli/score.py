@@ -196,7 +196,8 @@ def _classes(chosen: argparse.Namespace, data: Dataset, view: View) -> Predictio
         return classes_of_file(text, data)
     if chosen.images is None:
         raise ConfigError(f"--classifier {text} is a network, which needs the pixels: give --images DIR")
-    from wsol.evaluation.build import classes_of, engine_of
+    from wsol.evaluation.build import classes_of
+    from wsol.evaluation.device import engine_of
 
     return classes_of(text, data, engine_of({}), view={"name": view.name})
 

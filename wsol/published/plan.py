@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from wsol.environment import benchmarks_dir, versions
 from wsol.errors import DataError, ModelError, WsolError
-from wsol.evaluation.build import chosen_protocols, engine_of, experiment_from, general_of, load_dataset
+from wsol.evaluation.build import chosen_protocols, experiment_from, general_of, load_dataset
+from wsol.evaluation.device import engine_of
 from wsol.evaluation.engines import run_local
 from wsol.evaluation.experiment import Experiment
 from wsol.maps.fixed import SIDE, is_fixed

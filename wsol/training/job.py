@@ -15,7 +15,8 @@ from typing import Any
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.sample import Sample
 from wsol.errors import ConfigError, DataError, unknown
-from wsol.evaluation.build import engine_of, load_dataset
+from wsol.evaluation.build import load_dataset
+from wsol.evaluation.device import engine_of
 from wsol.grammar import spell
 from wsol.models.trained import FILE
 from wsol.options import WholeNumber, build, defaults, option

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from wsol.evaluation.build import engine_of
+from wsol.evaluation.device import engine_of
 from wsol.evaluation.engines.local import run_local
 from wsol.evaluation.engines.part import Part
 from wsol.evaluation.engines.processes import run_processes

@@ -18,7 +18,7 @@ from wsol.report.numbers.aliases import aliases, repeated
 from wsol.report.numbers.averaged import averaged
 from wsol.report.numbers.failures import Failures, failed, failures, prepared, without_value, worst_of
 from wsol.report.numbers.lines import lines_of
-from wsol.report.numbers.localization import ROW, Subject, Validation, localization
+from wsol.report.numbers.localization import ROW, localization
 from wsol.report.numbers.quantity import Cell, cell_of, without_number
 from wsol.report.numbers.reading import COSTS, box_counts, columns_of_numbers, rows_to_compare
 from wsol.report.numbers.records import records
@@ -33,6 +33,7 @@ from wsol.report.numbers.rows import (
     rank_depth,
     rows_of,
 )
+from wsol.report.numbers.subject import Subject, Validation
 from wsol.runs.arrays import chosen, integers, is_known, numpy_of, texts
 from wsol.stats import reductions
 from wsol.stats.bootstrap import draw, draw_mean
