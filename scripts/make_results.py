@@ -69,7 +69,7 @@ def network(name: str, layers: str, methods: str) -> tuple[str, ...]:
     return (*OPEN, f"model={name}", weights, f"method=[{methods}]", *(f"methods.{m}.layers={layers}" for m in chosen))
 
 
-METHODS = "centergauss,fullbox,inputedge,lafam,randomcam,gradcam,gradcam_pp,xgradcam,hirescam,layercam"
+METHODS = "centergauss,fullbox,inputedge,oraclemap,lafam,randomcam,gradcam,gradcam_pp,xgradcam,hirescam,layercam"
 RESULTS = (
     Result("shapes_methods", "What `make demo` prints: the embedded images, shapes_gap.", ("experiment=demo",)),
     Result("shapes_every_method", "Every method on the same 200 embedded images.", ("experiment=every_method",)),
