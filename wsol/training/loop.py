@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -122,7 +122,7 @@ def _steps(
     batches: Iterator[tuple[Tensor, Tensor]] = iter(loader) if state.step < order.steps else iter(())
     with Progress({"": (order.steps - state.step, 1.0)}, what="train", unit="steps") as progress:
         for pixels, labels in batches:
-            _train_mode(objective, network)
+            _train_mode(objective, network, training.start.folded)
             rate = factor_at(recipe, state.step, order.steps_per_epoch)
             for group in optimizer.param_groups:
                 group["lr"] = recipe.lr * group["factor"] * rate
@@ -203,9 +203,11 @@ def accuracy_of(training: Training, images: TrainingImages, accelerator: Acceler
     return 100 * float(right) / float(total)
 
 
-def _train_mode(objective: nn.Module, network: nn.Module) -> None:
-    """Train mode, but for parts that are frozen: their batch norm must not move either."""
+def _train_mode(objective: nn.Module, network: nn.Module, folded: Collection[str]) -> None:
+    """Train mode, but for parts that are frozen, whose batch norm must not move either, and for `Start.folded`."""
     objective.train()
+    for name in folded:
+        network.get_submodule(name).eval()
     if all(p.requires_grad for p in network.parameters()):
         return
     for part in network.modules():

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from wsol.errors import ConfigError, ModelError
 from wsol.models import weights as weights_files
 from wsol.models.classifier import Classifier, drawn_from, weights_id
@@ -37,12 +39,14 @@ class Start:
     ----------
     design : how to build it again. new : names of the parameters that start from no trained weights.
     origin : where the others are from, with a digest of them.
+    folded : names of the normalizing layers that do nothing, since their statistics are part of the weights before them.
     """
 
     classifier: Classifier
     design: Design
     new: frozenset[str]
     origin: str
+    folded: frozenset[str] = frozenset()
 
 
 def starting_network(
@@ -89,7 +93,15 @@ def starting_network(
     if new:
         log.info("%s: %d parameters start anew, first %s; all others from %s", spec.name, len(new), min(new), origin)
     digest = weights_id(origin, classifier.module).rpartition(":")[2]
-    return Start(classifier, design, new, f"{origin}:{digest}")
+    folded = folded_norms(classifier.module, new)
+    if folded:
+        log.info(
+            "%s: %d layers of batch normalization hold no statistics, which were folded into the weights before them; "
+            "they stay as they are, for statistics of batches would undo what was trained",
+            spec.name,
+            len(folded),
+        )
+    return Start(classifier, design, new, f"{origin}:{digest}", folded)
 
 
 def _state(spec: ModelSpec, recipe: Recipe, design: Design) -> tuple[Mapping[str, Tensor] | None, str]:
@@ -110,6 +122,26 @@ def _state(spec: ModelSpec, recipe: Recipe, design: Design) -> tuple[Mapping[str
         return trunk(spec.name, pretrained=True, input_size=design.input_size).state_dict(), f"{spec.name} timm"
     start = load_classifier(spec.name, weights=weights, **design.options)
     return start.module.state_dict(), f"{spec.name} {start.weights_source}"
+
+
+def folded_norms(module: nn.Module, new: frozenset[str]) -> frozenset[str]:
+    """The batch normalizations that trained weights leave as they are made: mean 0, variance 1, scale 1.
+
+    Parameters
+    ----------
+    new : names of parameters that start from no trained weights; their layers are none of these.
+    """
+    return frozenset(
+        name
+        for name, part in module.named_modules()
+        if isinstance(part, torch.nn.BatchNorm2d)
+        and part.running_mean is not None
+        and part.running_var is not None
+        and f"{name}.weight" not in new
+        and not part.running_mean.any()
+        and (part.running_var == 1).all()
+        and (part.weight is None or (part.weight == 1).all())
+    )
 
 
 def carry_over(module: nn.Module, state: Mapping[str, Tensor], *, name: str, origin: str) -> frozenset[str]:
