@@ -39,7 +39,7 @@ class Start:
     ----------
     design : how to build it again. new : names of the parameters that start from no trained weights.
     origin : where the others are from, with a digest of them.
-    folded : names of the normalizing layers that do nothing, since their statistics are part of the weights before them.
+    folded : names of the normalizing layers that do nothing: their statistics are part of the weights before them.
     """
 
     classifier: Classifier
