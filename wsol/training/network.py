@@ -125,7 +125,7 @@ def _state(spec: ModelSpec, recipe: Recipe, design: Design) -> tuple[Mapping[str
 
 
 def folded_norms(module: nn.Module, new: frozenset[str]) -> frozenset[str]:
-    """The batch normalizations that trained weights leave as they are made: mean 0, variance 1, scale 1.
+    """The batch normalizations that trained weights leave as they are made: mean 0, variance 1.
 
     Parameters
     ----------
@@ -140,7 +140,6 @@ def folded_norms(module: nn.Module, new: frozenset[str]) -> frozenset[str]:
         and f"{name}.weight" not in new
         and not part.running_mean.any()
         and (part.running_var == 1).all()
-        and (part.weight is None or (part.weight == 1).all())
     )
 
 
