@@ -63,13 +63,13 @@ def test_two_equal_runs_at_once_share_the_shards_and_both_end_complete(
     folder = RunFolder(tmp_path / experiment.folder_name)
     complete: list[bool] = []
 
-    def run() -> None:
-        own = made(*WORDS)  # hooks of two threads on one network would meet
-        both.wait()
+    def run(own: Experiment) -> None:
+        both.wait(60)
         run_local(own, folder)
         complete.append(checksums(folder) == checksums(clean))
 
-    threads = [threading.Thread(target=run) for _ in range(2)]
+    # made before, since Hydra composes for one thread alone, and one each: hooks of two on one network would meet
+    threads = [threading.Thread(target=run, args=(made(*WORDS),)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
