@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import NamedTuple
 
 import torch
@@ -37,9 +38,9 @@ class TwoBranches(nn.Module):
         self.classifier_B = _branch(inputs, width, classes)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
 
+    @abstractmethod
     def features_of(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) to the features (B, K, h, w) that the branches share."""
-        raise NotImplementedError
 
     def forward(self, images: Tensor, labels: Tensor | None = None, threshold: float = 1.0) -> Tensor | Branches:
         features = self.features_of(images)

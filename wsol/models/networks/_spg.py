@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -43,13 +44,13 @@ class Guided(nn.Module):
         self.SPG_B_shared = nn.Sequential(*rectified(b, b), nn.Conv2d(b, 1, 1))
         self.SPG_C = nn.Sequential(*rectified(inputs[2], c), nn.Conv2d(c, 1, 1))
 
+    @abstractmethod
     def stages_of(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features for B1, for B2, and those that C and `classify` read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def classify(self, features: Tensor) -> Tensor:
         """The class maps (B, C, h, w) of the last features."""
-        raise NotImplementedError
 
     def forward(self, images: Tensor, guides: bool = False) -> Tensor | Guides:
         middle, deep, last = self.stages_of(images)

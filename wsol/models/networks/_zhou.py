@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from torch import Tensor, nn
 
 WIDTH, GROUPS = 1024, 2
@@ -25,9 +27,9 @@ class CAMHead(nn.Module):
         nn.init.xavier_uniform_(self.CAM_fc.weight)
         nn.init.zeros_(self.CAM_fc.bias)
 
+    @abstractmethod
     def features_of(self, images: Tensor) -> Tensor:
         """(B, 3, 224, 224) to (B, K, 14, 14)."""
-        raise NotImplementedError
 
     def forward(self, images: Tensor) -> Tensor:
         maps = self.CAM_relu(self.CAM_conv(self.features_of(images)))
