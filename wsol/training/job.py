@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import logging
 import os
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wsol.datasets.base import Dataset, datasets
-from wsol.datasets.sample import Sample
-from wsol.errors import ConfigError, DataError, unknown
-from wsol.evaluation.build import load_dataset
+from torch import distributed
+
+from wsol.errors import ConfigError, unknown
 from wsol.evaluation.device import engine_of
 from wsol.grammar import spell
 from wsol.models.trained import FILE
 from wsol.options import WholeNumber, build, defaults, option
 from wsol.settings.records import Engine, ModelSpec
 from wsol.training.checkpoint import TrainingFolder
-from wsol.training.images import TrainingImages, held_out
+from wsol.training.data import Images, TrainingData, training_data
+from wsol.training.images import TrainingImages
 from wsol.training.loop import Training, train
 from wsol.training.network import Start, starting_network
 from wsol.training.output import write_output
@@ -52,7 +50,6 @@ class Job:
     Attributes
     ----------
     facts : the recipe's values with their sources. technique_name : with its options, ``has[drop=0.5]``.
-    data : the training data set; samples : those to train on; checked : those whose accuracy is logged.
     identity : what decides the weights.
     """
 
@@ -61,12 +58,7 @@ class Job:
     facts: Mapping[str, Value]
     technique: Technique
     technique_name: str
-    data: Dataset
-    samples: tuple[Sample, ...]
-    check_data: Dataset
-    checked: tuple[Sample, ...]
-    trained_on: str
-    checked_on: str
+    data: TrainingData
     start: Start
     engine: Engine
     seed: int
@@ -74,9 +66,9 @@ class Job:
     identity: Mapping[str, Any]
 
     @property
-    def images(self) -> int:
-        """How many images are trained on."""
-        return len(self.samples)
+    def checked_on(self) -> str:
+        """The images whose accuracy is logged; empty for none."""
+        return "" if self.data.check is None else self.data.check.name
 
 
 def run_training(settings: Mapping[str, Any]) -> Path:
@@ -95,7 +87,7 @@ def run_training(settings: Mapping[str, Any]) -> Path:
         return job.out / FILE
     log.info(
         "%s: %s by %s[%s], %d images, %d classes, seed %d, %s",
-        *(job.out, job.start.design.network, job.file.name, job.technique_name, job.images),
+        *(job.out, job.start.design.network, job.file.name, job.technique_name, len(job.data.train.samples)),
         *(job.start.design.num_classes, job.seed, job.engine.device),
     )
     state = train(_training(job), folder)
@@ -104,6 +96,8 @@ def run_training(settings: Mapping[str, Any]) -> Path:
         folder.finish(result)
         accuracy = "" if result["accuracy"] is None else f", accuracy {result['accuracy']:.2f} % on {job.checked_on}"
         log.info("trained: %s%s", job.out / FILE, accuracy)
+    if distributed.is_initialized():
+        distributed.barrier()  # a training may follow that starts from the file
     return job.out / FILE
 
 
@@ -120,21 +114,25 @@ def job_from(settings: Mapping[str, Any]) -> Job:
     spec = _model_spec(spec, others)
     if recipe.first is not None and spec.weights is None:
         spec = dataclasses.replace(spec, weights=_first(settings, recipe.first, general))
-    node = _dataset_node(settings["dataset"], others)
-    data, trained_on = _split(node, general.train_split, "train_split")
-    samples, check_data, checked, checked_on = _checked(data, settings["dataset"], recipe, general)
-    classes = _classes(data, spec, samples)
+    data = training_data(
+        settings["dataset"],
+        recipe,
+        _of("dataset", others),
+        train_split=general.train_split,
+        val_split=general.val_split,
+        seed=general.seed,
+    )
     start = starting_network(
         spec,
         recipe,
-        num_classes=classes,
-        class_names=tuple(data.class_names),
+        num_classes=data.classes(spec.num_classes),
+        class_names=tuple(data.train.dataset.class_names),
         seed=general.seed,
         head=cls.info.head,
     )
     technique.configure(start.classifier.module)
     typed = {f"technique.{name}": value for name, value in chosen.items() if value is not None}
-    used = {f"dataset.{name}": node[name] for name in _of("dataset", others)}
+    used = {f"dataset.{name}": data.options[name] for name in _of("dataset", others)}
     used |= {f"model.{name}": getattr(spec, name, None) for name in _of("model", others)}
     typed |= {name: value for name, value in used.items() if value != others[name]}
     facts = {**facts, **{name: Value(value, GIVEN, "own choice") for name, value in typed.items()}}
@@ -145,11 +143,6 @@ def job_from(settings: Mapping[str, Any]) -> Job:
         technique=technique,
         technique_name=spell(key, options=options),
         data=data,
-        samples=samples,
-        check_data=check_data,
-        checked=checked,
-        trained_on=trained_on,
-        checked_on=checked_on,
         start=start,
         engine=engine_of(settings),
         seed=general.seed,
@@ -159,7 +152,7 @@ def job_from(settings: Mapping[str, Any]) -> Job:
             "technique": spell(key, options=options),
             "network": dataclasses.asdict(start.design),
             "start": start.origin,
-            "data": _data_identity(node, data, samples),
+            "data": data.identity,
             "seed": general.seed,
         },
     )
@@ -171,15 +164,16 @@ def is_main_process() -> bool:
 
 
 def _training(job: Job) -> Training:
-    side = job.start.design.input_size
-    images = TrainingImages(job.data, job.samples, job.recipe, side=side, seed=job.seed)
-    check = TrainingImages(job.check_data, job.checked, job.recipe, side=side, seed=job.seed) if job.checked else None
+    def images(of: Images) -> TrainingImages:
+        side = job.start.design.input_size
+        return TrainingImages(of.dataset, of.samples, job.recipe, side=side, seed=job.seed)
+
     return Training(
         recipe=job.recipe,
         technique=job.technique,
         start=job.start,
-        train=images,
-        check=check,
+        train=images(job.data.train),
+        check=None if job.data.check is None else images(job.data.check),
         device=job.engine.device,
         workers=0 if job.recipe.cache else min(job.engine.thread_count, WORKERS),
         seed=job.seed,
@@ -237,69 +231,3 @@ def _first(settings: Mapping[str, Any], name: str, general: General) -> str:
     before = {**settings, "recipe": node, "technique": {"name": "cam"}, "out": str(Path(general.out) / "first")}
     model = {**settings["model"], "head": None, "weights": "random"}
     return str(run_training({**before, "model": model}))
-
-
-def _dataset_node(node: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    """The data set's options, those that a recipe sets for training included; what differs from defaults stays."""
-    plain = defaults(datasets[str(node.get("name", ""))])
-    return {**node, **{name: v for name, v in _of("dataset", others).items() if node.get(name) == plain.get(name)}}
-
-
-def _split(node: Mapping[str, Any], split: str, setting: str) -> tuple[Dataset, str]:
-    """One split of a data set, boxes or not; and what to call it. Raises ConfigError where there are no splits."""
-    reader = datasets[str(node.get("name", ""))]
-    fields = {f.name for f in dataclasses.fields(reader) if f.init}
-    values = dict(node)
-    if "split" in fields:
-        values["split"] = split
-    elif split not in ("train", ""):
-        raise ConfigError(f"{setting}={split}: dataset {node.get('name')} has no splits; give {setting}=''")
-    if "labels_only" in fields:
-        values["labels_only"] = True  # training takes labels alone
-    try:
-        data = load_dataset(values)
-        data.samples()
-    except (DataError, ConfigError) as error:
-        raise type(error)(f"{setting}={split}: {error}") from error
-    return data, f"split {split}" if "split" in fields and split else "all images"
-
-
-def _checked(
-    data: Dataset, node: Mapping[str, Any], recipe: Recipe, general: General
-) -> tuple[tuple[Sample, ...], Dataset, tuple[Sample, ...], str]:
-    """Samples to train on; the data set, samples and name of what is checked."""
-    samples = tuple(data.samples())
-    if recipe.check == "none":
-        return samples, data, (), ""
-    if recipe.check == "held_out":
-        kept, checked = held_out(samples, recipe.held_out, general.seed)
-        return tuple(kept), data, tuple(checked), f"{len(checked)} held-out images of {data.key}"
-    other, name = _split(node, general.val_split, "val_split")
-    if general.val_split == general.train_split:
-        raise ConfigError(f"val_split={general.val_split} is what is trained on; give recipe.check=held_out or none")
-    checked_samples = tuple(other.samples())
-    return samples, other, checked_samples, f"{data.key}, {name} ({len(checked_samples)} images)"
-
-
-def _classes(data: Dataset, spec: ModelSpec, samples: tuple[Sample, ...]) -> int:
-    """How many classes the network gets. Raises DataError where there are too few or the numbers don't match."""
-    highest = max(sample.label for sample in samples)
-    known = data.num_classes or len(data.class_names) or highest + 1
-    wanted = spec.num_classes
-    if wanted is not None and wanted <= highest:
-        raise DataError(f"model.num_classes={wanted}, but dataset {data.key} has label {highest}; leave it out")
-    count = wanted or max(known, highest + 1)
-    if count < 2:
-        raise DataError(f"dataset {data.key} has images of one class alone; training needs two or more")
-    return count
-
-
-def _data_identity(node: Mapping[str, Any], data: Dataset, samples: tuple[Sample, ...]) -> dict[str, Any]:
-    """What decides the images: options but for paths, ids, labels and sizes."""
-    hints = typing.get_type_hints(type(data))
-    paths = {name for name, hint in hints.items() if hint is Path or Path in typing.get_args(hint)}
-    options = {key: value for key, value in node.items() if key not in paths and key != "about"}
-    digest = hashlib.sha256()
-    for sample in samples:
-        digest.update(f"{sample.image_id}\t{sample.label}\t{sample.size_wh}\n".encode())
-    return {**options, "split": data.split, "images": len(samples), "digest": digest.hexdigest()[:16]}

@@ -43,7 +43,7 @@ def record_of(job: Job, state: State) -> TrainedRecord:
         class_names=tuple(job.start.classifier.class_names),
         technique=job.technique_name,
         recipe=job.file.name,
-        dataset=job.data.key,
+        dataset=job.data.train.dataset.key,
         seed=job.seed,
         epochs=epochs,
         accuracy=None if accuracy is None else float(accuracy),
@@ -67,7 +67,7 @@ def write_weights(place: Path, classifier: Classifier, record: TrainedRecord) ->
 
 def card(job: Job, record: TrainedRecord, state: State) -> str:
     """The model card: network, data, accuracy, each value of the recipe with its source, the versions."""
-    design = record.built
+    design, data = record.built, job.data.train
     options = "".join(f", {name} {value}" for name, value in design.options.items())
     measured = "not measured" if record.accuracy is None else f"{record.accuracy:.2f} % on {record.accuracy_on}"
     kept = "the highest accuracy, the first of ties" if job.recipe.keep == "best" else "the last epoch"
@@ -77,7 +77,7 @@ def card(job: Job, record: TrainedRecord, state: State) -> str:
         f"- network: {design.network}{options}; new head: {design.new_head}; starts from {job.start.origin}",
         f"- input: {design.input_size} x {design.input_size} pixels, RGB in [0, 1], mean {_colors(record.mean)}, "
         f"standard deviation {_colors(record.std)}",
-        f"- data: {job.data.key}, {job.trained_on}: {job.images} images of {design.num_classes} classes",
+        f"- data: {data.dataset.key}, {data.name}: {len(data.samples)} images of {design.num_classes} classes",
         f"- technique: {record.technique}; recipe: {record.recipe}; seed {record.seed}",
         f"- weights: those of {kept}, epoch {record.epochs} of {job.recipe.epochs}",
         f"- top-1 accuracy: {measured}",
