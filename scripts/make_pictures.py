@@ -26,7 +26,8 @@ from wsol.cli import main as wsol  # noqa: E402
 from wsol.report.numbers.report_data import ReportData  # noqa: E402
 from wsol.report.page.html import render_page  # noqa: E402
 from wsol.runs import gallery  # noqa: E402
-from wsol.runs.folder import RunFolder, open_run  # noqa: E402
+from wsol.runs.find import open_run  # noqa: E402
+from wsol.runs.folder import RunFolder  # noqa: E402
 
 LIMIT = 300_000  # bytes of a picture: a README must load fast
 WIDTH = 1300

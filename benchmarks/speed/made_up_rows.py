@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from wsol.evaluation.records import CLASSIFICATION, protocol_info, protocol_quantities
 from wsol.localization.on_grid import packed_hits
 from wsol.protocols._base import named
-from wsol.runs.folder import RunFolder, shards
+from wsol.runs.folder import RunFolder
 from wsol.runs.schema import About, RunInfo, VariantInfo
+from wsol.runs.shards import shards
 from wsol.views import view_named
 
 LEVELS = 255

@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.speed.rows import Plan, Row, faster, missing, within
 from wsol.errors import OutputError
-from wsol.runs.folder import open_run
+from wsol.runs.find import open_run
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent

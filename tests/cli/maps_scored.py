@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from wsol.cli import main
-from wsol.runs.folder import open_run
+from wsol.runs.find import open_run
 
 Maps = Mapping[str, NDArray[Any]]
 Boxes = list[list[int]]

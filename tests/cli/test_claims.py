@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from wsol.cli import main
-from wsol.runs.folder import open_run
+from wsol.runs.find import open_run
 
 FEW = [
     "dataset.n=8",

@@ -23,7 +23,8 @@ from wsol.cli import main
 from wsol.errors import OutputError
 from wsol.report.export.frame import frame, spreadsheet_safe
 from wsol.report.numbers.summary import summarize
-from wsol.runs.folder import RunFolder, open_run
+from wsol.runs.find import open_run
+from wsol.runs.folder import RunFolder
 
 QUALITY = {"gradcam@stage5": 0.0, "layercam@stage4+stage5[gamma=2]": 0.1}
 RUN = [

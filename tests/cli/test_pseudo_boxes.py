@@ -10,7 +10,7 @@ import pytest
 from tests.cli.maps_scored import TRUTH, Scored, scores
 from tests.localization.one_map import curve, map_of
 from wsol.protocols._base import named
-from wsol.runs.folder import open_run
+from wsol.runs.find import open_run
 
 
 def test_pseudo_boxes_choose_the_threshold_and_true_boxes_judge_it(scored: Scored) -> None:

@@ -12,7 +12,8 @@ from tests.evaluation.small import made, ran, rows
 from wsol.cli import main
 from wsol.datasets.formats.shapes import Shapes
 from wsol.maps.extractor import MapExtractor
-from wsol.runs.folder import RunFolder, open_run
+from wsol.runs.find import open_run
+from wsol.runs.folder import RunFolder
 
 WORDS = ("dataset.n=12", "model.weights=random", "method=[fullbox,gradcam,layercam,randomcam]")
 WORDS += ("methods.randomcam.sample=3", "engine.batch_size=6", "engine.shard_size=8")

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pytest
 
 from wsol.cli import main
-from wsol.runs.folder import RunFolder, open_run
+from wsol.runs.find import open_run
+from wsol.runs.folder import RunFolder
 
 VOLATILE = ("ms", "peak_mb")  # measured, not computed
 FEW = [

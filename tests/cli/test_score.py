@@ -21,7 +21,9 @@ from wsol.localization.normalize import normalize
 from wsol.localization.resize import resize
 from wsol.models.zoo import load_classifier
 from wsol.protocols._base import named
-from wsol.runs.folder import RunFolder, open_run, shards
+from wsol.runs.find import open_run
+from wsol.runs.folder import RunFolder
+from wsol.runs.shards import shards
 from wsol.views import view_named
 
 

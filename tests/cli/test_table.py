@@ -14,7 +14,7 @@ from tests.report.made_up import make_run
 from wsol.cli import main
 from wsol.errors import ConfigError
 from wsol.report.numbers.thresholds import settings_of
-from wsol.runs.folder import open_run
+from wsol.runs.find import open_run
 
 QUALITY = {"fullbox": -0.4, "gradcam@stage4": -0.2, "gradcam@stage5": 0.0, "gradcam_pp@stage5": 0.02, "cam@stage5": 0.2}
 FAST = ["--resamples", "50"]

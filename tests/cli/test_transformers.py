@@ -15,7 +15,7 @@ from wsol.models.stages import list_layers
 from wsol.models.tokens import Grids
 from wsol.models.zoo import load_classifier
 from wsol.registry import load_file
-from wsol.runs.folder import open_run
+from wsol.runs.find import open_run
 
 MODELS = '''
 import timm

@@ -16,7 +16,8 @@ from wsol.datasets.base import Sample
 from wsol.maps.network import NetworkMaps
 from wsol.maps.source import Loaded
 from wsol.models.zoo import load_classifier
-from wsol.runs.folder import RunFolder, open_run
+from wsol.runs.find import open_run
+from wsol.runs.folder import RunFolder
 
 FEW = ("run", "method=[fullbox,gradcam]", "metric=[]", "protocol=[choe2020_v1]", "engine.batch_size=2", "gallery=0")
 RANDOM = "model.weights=random"

@@ -16,7 +16,8 @@ import pytest
 from tests.evaluation.small import own_components, rows
 from wsol.cli import main
 from wsol.evaluation.rows import NOT_FINITE
-from wsol.runs.folder import RunFolder, open_run
+from wsol.runs.find import open_run
+from wsol.runs.folder import RunFolder
 
 OWN = '''
 import numpy as np

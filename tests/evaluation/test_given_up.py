@@ -18,7 +18,8 @@ from wsol.evaluation.engines import shift
 from wsol.evaluation.experiment import Experiment
 from wsol.maps.network import NetworkMaps
 from wsol.runs import failures
-from wsol.runs.folder import RunFolder, open_run
+from wsol.runs.find import open_run
+from wsol.runs.folder import RunFolder
 
 WORDS = (
     "dataset.n=12",

@@ -24,7 +24,8 @@ from wsol.evaluation.shard import evaluate, is_complete
 from wsol.evaluation.stopping import Stopped, stop_on_signals
 from wsol.maps.network import NetworkMaps
 from wsol.runs import gallery
-from wsol.runs.folder import RunFolder, open_run
+from wsol.runs.find import open_run
+from wsol.runs.folder import RunFolder
 
 N = 10
 WORDS = (

@@ -11,7 +11,7 @@ import pytest
 from tests.evaluation.small import checksums, made, ran
 from wsol.cli import main
 from wsol.evaluation.engines import slurm
-from wsol.runs.folder import open_run
+from wsol.runs.find import open_run
 
 WORDS = (
     "dataset.n=12",

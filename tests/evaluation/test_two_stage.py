@@ -14,7 +14,8 @@ from tests.evaluation.small import made, ran, rows
 from wsol.cli import main
 from wsol.errors import WsolError
 from wsol.report.numbers.summary import summarize
-from wsol.runs.folder import RunFolder, open_run
+from wsol.runs.find import open_run
+from wsol.runs.folder import RunFolder
 
 N, TAU = 24, 0.3
 WORDS = ("dataset=shapes", f"dataset.n={N}", "model=shapes_gap", "method=[gradcam,centerbox]")

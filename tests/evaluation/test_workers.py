@@ -23,7 +23,8 @@ from wsol.evaluation.engines import run_local
 from wsol.evaluation.engines.ranks import Rank
 from wsol.evaluation.engines.shift import Shift
 from wsol.evaluation.experiment import Experiment
-from wsol.runs.folder import RunFolder, open_run
+from wsol.runs.find import open_run
+from wsol.runs.folder import RunFolder
 from wsol.runs.leases import WORK, Worker, presences
 
 WORDS = (

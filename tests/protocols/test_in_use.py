@@ -14,7 +14,7 @@ from wsol.errors import ConfigError
 from wsol.evaluation.build import chosen_protocols
 from wsol.evaluation.records import protocol_info
 from wsol.protocols._base import protocols
-from wsol.runs.folder import open_run
+from wsol.runs.find import open_run
 from wsol.runs.knobs import check_knobs
 from wsol.runs.schema import Footer, RunInfo
 

@@ -19,8 +19,9 @@ from wsol.methods._base import methods
 from wsol.methods._variants import config_of
 from wsol.metrics.rise2018_dataset import Rise2018Dataset
 from wsol.protocols._base import named
-from wsol.runs.folder import RunFolder, Shard
+from wsol.runs.folder import RunFolder
 from wsol.runs.schema import About, RunInfo, VariantInfo
+from wsol.runs.shards import Shard
 from wsol.views import view_named
 
 TAUS = np.arange(0, 1, 0.05)

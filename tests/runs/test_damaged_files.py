@@ -17,9 +17,11 @@ import pytest
 
 from wsol.errors import OutputError
 from wsol.runs import gallery
-from wsol.runs.folder import RunFolder, Shard, open_run, shards
+from wsol.runs.find import open_run
+from wsol.runs.folder import RunFolder
 from wsol.runs.row_files import read_rows, row_files, sound
 from wsol.runs.schema import DIGEST, KEY, About, RunInfo, VariantInfo
+from wsol.runs.shards import Shard, shards
 from wsol.runs.sweep import sweep
 from wsol.runs.write import machine
 

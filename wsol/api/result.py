@@ -205,7 +205,7 @@ def load(run: str | Path | Sequence[str | Path] = "latest", *, runs: str | Path 
     ------
     WsolError : there is no such run.
     """
-    from wsol.runs.folder import open_run
+    from wsol.runs.find import open_run
 
     names = [run] if isinstance(run, str | Path) else run
     return Result(*(open_run(name, Path(runs)) for name in names))

@@ -11,7 +11,8 @@ from wsol.cli.options import Command, number
 from wsol.errors import WsolError
 from wsol.options import WholeNumber
 from wsol.report.tables.render import check_format, write
-from wsol.runs.folder import RunFolder, open_run
+from wsol.runs.find import open_run
+from wsol.runs.folder import RunFolder
 
 DESCRIPTION = """Compare two variants image by image: differences with intervals, and the images behind them.
 

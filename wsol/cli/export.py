@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wsol.cli.options import Command, number
 from wsol.errors import ConfigError, OutputError, WsolError, first_line
 from wsol.options import ShareBelowOne
-from wsol.runs.folder import open_run
+from wsol.runs.find import open_run
 from wsol.runs.write import write_text, write_whole
 
 if TYPE_CHECKING:

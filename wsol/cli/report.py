@@ -9,7 +9,7 @@ from typing import Any
 from wsol.cli.options import Command, number
 from wsol.errors import ConfigError
 from wsol.options import WholeNumber
-from wsol.runs.folder import open_run
+from wsol.runs.find import open_run
 from wsol.runs.write import write_text
 
 STYLES = ("png", "svg", "pdf")

@@ -47,7 +47,8 @@ def main(words: Sequence[str]) -> int:
     from wsol.evaluation.engines import run_local
     from wsol.evaluation.rescore import rescoring
     from wsol.report.numbers.summary import summarize
-    from wsol.runs.folder import RunFolder, open_run
+    from wsol.runs.find import open_run
+    from wsol.runs.folder import RunFolder
     from wsol.runs.knobs import check_knobs
 
     run = open_run(chosen.run, chosen.runs)

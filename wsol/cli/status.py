@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from wsol.cli.options import Command
 from wsol.progress import duration
 from wsol.report.tables.render import print_table
-from wsol.runs.folder import RunFolder, open_run
+from wsol.runs.find import open_run
+from wsol.runs.folder import RunFolder
 from wsol.runs.status import Status, status_of
 
 DESCRIPTION = """Say how far a run is: its shards, its rate and the time left, its workers and the last error.

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from wsol.cli.options import Command
 from wsol.grammar import stored
-from wsol.runs.folder import RunFolder, find_runs, open_run
+from wsol.runs.find import find_runs, open_run
+from wsol.runs.folder import RunFolder
 
 DESCRIPTION = """Print the table of one or several runs.
 

@@ -20,7 +20,7 @@ from wsol.runs.merge import NO_ROWS
 
 if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment
-    from wsol.runs.folder import Work
+    from wsol.runs.shards import Work
 
 log = logging.getLogger(__name__)
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from wsol.methods._variants import Variant
     from wsol.models.cost import Memo
     from wsol.protocols._base import Protocol
-    from wsol.runs.folder import Shard, Work
     from wsol.runs.kept import Kept
+    from wsol.runs.shards import Shard, Work
     from wsol.views import View
 
 log = logging.getLogger(__name__)

@@ -20,8 +20,8 @@ from wsol.localization.component_rules import component_rules
 from wsol.localization.refine import refines
 from wsol.maps.fixed import FixedMaps
 from wsol.registry import source_digest
-from wsol.runs.folder import Shard, Work, content_hash, shards
 from wsol.runs.schema import About, RunInfo
+from wsol.runs.shards import Shard, Work, content_hash, shards
 from wsol.seeding import hash_of
 from wsol.settings.records import BATCH_SIZE, SHARD_SIZE
 from wsol.views import View, view_named

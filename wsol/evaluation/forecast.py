@@ -15,7 +15,8 @@ from wsol.evaluation.shard import batches, evaluate
 from wsol.maps.network import NetworkMaps
 from wsol.maps.two_stage import TwoStageMaps
 from wsol.progress import duration
-from wsol.runs.folder import RunFolder, Shard
+from wsol.runs.folder import RunFolder
+from wsol.runs.shards import Shard
 
 if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment

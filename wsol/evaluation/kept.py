@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from wsol.datasets.base import Dataset, Sample
     from wsol.evaluation.experiment import Experiment
     from wsol.methods._variants import Variant
-    from wsol.runs.folder import Shard
+    from wsol.runs.shards import Shard
     from wsol.views import View
 
 LOGITS = ""  # stands among variants for the network's own answer

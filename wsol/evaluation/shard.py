@@ -21,9 +21,10 @@ from wsol.runs.merge import NO_ROWS
 if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment
     from wsol.maps.source import Loaded, MapSource
-    from wsol.runs.folder import RunFolder, Shard, Work
+    from wsol.runs.folder import RunFolder
     from wsol.runs.gallery import Picture, Shown
     from wsol.runs.kept import Kept
+    from wsol.runs.shards import Shard, Work
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ only what is missing, and a variant or a protocol added later only itself.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -15,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -24,39 +22,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from wsol.errors import DataError, OutputError, unknown
+from wsol.errors import DataError, OutputError
 from wsol.runs.arrays import texts
 from wsol.runs.checksum import checksum
 from wsol.runs.merge import by_variant, table_of
 from wsol.runs.row_files import RowFile, names_of, row_files, sound
 from wsol.runs.schema import MEASURED, About, Footer
+from wsol.runs.shards import Shard, Work, content_hash
 from wsol.runs.write import write_text, write_whole
 
 READERS = 2  # threads; files are small, and Python between reads holds the others up
-
-Work = frozenset[tuple[str, str]]  # (variant key, measure name)
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """A fixed list of image ids: the unit of work. It does not depend on how many workers there are."""
-
-    index: int
-    image_ids: tuple[str, ...]
-
-
-def shards(image_ids: Sequence[str], size: int) -> tuple[Shard, ...]:
-    """The sorted ids in pieces of `size`."""
-    ordered = sorted(image_ids)
-    return tuple(
-        Shard(number, tuple(ordered[start : start + size])) for number, start in enumerate(range(0, len(ordered), size))
-    )
-
-
-def content_hash(identity: Mapping[str, Any], digits: int = 8) -> str:
-    """Hex digits that change when anything in `identity` does."""
-    text = json.dumps(identity, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:digits]
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,30 +270,3 @@ def _covering(parts: Iterable[Footer], shard: Shard) -> Work:
         for pair in footer.work:
             there[pair].update(footer.image_ids)
     return frozenset(pair for pair, ids in there.items() if ids.issuperset(shard.image_ids))
-
-
-def open_run(name: str | Path, runs: Path) -> RunFolder:
-    """The run called `name`: a folder, a folder name (or its beginning) under `runs`, or ``latest``."""
-    path = Path(name)
-    if (path / "run.json").is_file():
-        return RunFolder(path)
-    known = {p.parent.name: p for p in runs.glob("*/run.json")}
-    if not known:
-        raise OutputError(f"there is no run under {runs}; start one with: wsol run")
-    if str(name) == "latest":
-        return max((RunFolder(p.parent) for p in known.values()), key=lambda run: (run.written, run.name))
-    matching = [n for n in known if n.startswith(str(name))]
-    if len(matching) == 1:
-        return RunFolder(known[matching[0]].parent)
-    if matching:
-        fitting = ", ".join(sorted(matching))
-        raise OutputError(
-            f"{str(name)!r} fits {len(matching)} runs: {fitting}; say which (wsol table: '{name}*' for all)"
-        )
-    raise unknown("run", str(name), known, see=f"the folders in {runs}")
-
-
-def find_runs(pattern: str, runs: Path) -> list[RunFolder]:
-    """All runs under `runs` whose name fits a pattern with ``*``, oldest first."""
-    matching = [RunFolder(p.parent) for p in runs.glob("*/run.json") if fnmatchcase(p.parent.name, pattern)]
-    return sorted(matching, key=lambda run: (run.written, run.name))

@@ -18,16 +18,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wsol.runs.folder import content_hash
 from wsol.runs.row_files import UNREADABLE, read_rows, report
 from wsol.runs.schema import KEY
+from wsol.runs.shards import content_hash
 from wsol.runs.write import write_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wsol.protocols._base import Protocol
-    from wsol.runs.folder import RunFolder, Shard
+    from wsol.runs.folder import RunFolder
+    from wsol.runs.shards import Shard
 
 TAUS = tuple(step / 40 for step in range(40))  # fine enough to see a box grow, small enough for thousands of images
 NAME = "gallery"  # of the folder

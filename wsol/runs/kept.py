@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wsol.errors import first_line
-from wsol.runs.folder import content_hash
 from wsol.runs.row_files import report
+from wsol.runs.shards import content_hash
 from wsol.runs.write import write_whole
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from tests.report.printing import body, printed
 from wsol.cli import main
 from wsol.report.numbers.quantity import Cell
 from wsol.report.numbers.summary import Settings, Summary, summarize
-from wsol.runs.folder import RunFolder, Shard
+from wsol.runs.folder import RunFolder
+from wsol.runs.shards import Shard
 
 GRADCAM, LAYERCAM = "gradcam@stage5", "layercam@stage5"
 BAD = (4, 7, 9)

@@ -13,7 +13,7 @@ from tests.report.made_up import make_run
 from wsol.report.numbers.lines import group_lines, lines_of
 from wsol.report.numbers.paired import apart
 from wsol.report.numbers.summary import Summary, summarize
-from wsol.runs.folder import Shard
+from wsol.runs.shards import Shard
 
 SIGNED = "insertion_minus_deletion"
 UNITS: list[dict[str, Any]] = [

@@ -15,7 +15,8 @@ from wsol.report.numbers.reading import columns_of_numbers
 from wsol.report.numbers.rows import curves_of, hits_of
 from wsol.report.numbers.summary import Settings, summarize
 from wsol.runs.arrays import chosen, codes_of, floats, integers, is_known, numpy_of, texts
-from wsol.runs.folder import RunFolder, Shard
+from wsol.runs.folder import RunFolder
+from wsol.runs.shards import Shard
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from wsol.errors import DataError
 from wsol.report.numbers.aliases import aliases
 from wsol.report.numbers.slices import slicer
 from wsol.report.numbers.summary import Cell, Settings, Summary, summarize
-from wsol.runs.folder import RunFolder, Shard
+from wsol.runs.folder import RunFolder
+from wsol.runs.shards import Shard
 from wsol.stats.intervals import wilson
 
 QUALITY = {"gradcam@stage5": 0.0, "layercam@stage5": 0.1}

@@ -16,8 +16,9 @@ from wsol.protocols._base import protocols
 from wsol.report.numbers.report_data import ReportData
 from wsol.report.page.html import render_page
 from wsol.runs import gallery
-from wsol.runs.folder import RunFolder, Shard
+from wsol.runs.folder import RunFolder
 from wsol.runs.gallery import Gallery, Picture, Shown
+from wsol.runs.shards import Shard
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,8 @@ from wsol.report.numbers.choose import Choice
 from wsol.report.numbers.slices import slicer
 from wsol.report.numbers.summary import Summary, summarize
 from wsol.report.tables.show import Layout
-from wsol.runs.folder import RunFolder, Shard
+from wsol.runs.folder import RunFolder
+from wsol.runs.shards import Shard
 
 
 def test_heads_name_the_main_numbers_of_each_protocol_once(summary: Summary) -> None:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from wsol.evaluation.batch import Batch
     from wsol.evaluation.experiment import Experiment
     from wsol.evaluation.profile import Profile
-    from wsol.runs.folder import RunFolder, Shard
+    from wsol.runs.folder import RunFolder
+    from wsol.runs.shards import Shard
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wsol.errors import ConfigError
 
 if TYPE_CHECKING:
-    from wsol.runs.folder import Shard
+    from wsol.runs.shards import Shard
 
 
 @dataclass(frozen=True, slots=True)

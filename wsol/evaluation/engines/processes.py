@@ -26,7 +26,8 @@ from wsol.settings import choices
 if TYPE_CHECKING:
     from wsol.evaluation.engines.part import Part
     from wsol.evaluation.experiment import Experiment
-    from wsol.runs.folder import RunFolder, Shard
+    from wsol.runs.folder import RunFolder
+    from wsol.runs.shards import Shard
 
 log = logging.getLogger(__name__)
 

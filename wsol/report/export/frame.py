@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from wsol.errors import DataError
 from wsol.report.numbers.rows import curves_of, rows_of, tau_of
 from wsol.report.tables.text import inert
-from wsol.runs.folder import open_run
+from wsol.runs.find import open_run
 
 if TYPE_CHECKING:
     import pandas as pd

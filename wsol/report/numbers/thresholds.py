@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wsol.errors import ConfigError
 from wsol.report.numbers.summary import RESAMPLES, Settings
-from wsol.runs.folder import RunFolder, find_runs, open_run
+from wsol.runs.find import find_runs, open_run
+from wsol.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from wsol.report.numbers.quantity import TauFrom
