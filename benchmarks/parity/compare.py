@@ -18,8 +18,9 @@ from wsol.errors import ConfigError
 from wsol.evaluation.build import load_dataset, load_model, view_of
 from wsol.evaluation.device import engine_of, extractor_of
 from wsol.localization.iou import iou
-from wsol.localization.localize import ImageMap, boxes_along
+from wsol.localization.localize import boxes_along
 from wsol.localization.normalize import normalize
+from wsol.localization.records import ImageMap
 from wsol.localization.resize import resize
 from wsol.methods import methods
 from wsol.methods._variants import expand, takes_layers

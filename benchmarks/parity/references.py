@@ -21,7 +21,8 @@ import numpy as np
 
 from wsol.errors import ConfigError, first_line, unknown
 from wsol.localization.frame import frame_of
-from wsol.localization.localize import ImageMap, localize
+from wsol.localization.localize import localize
+from wsol.localization.records import ImageMap
 from wsol.protocols import protocols
 from wsol.registry import load_file
 from wsol.views import view_named

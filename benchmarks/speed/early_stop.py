@@ -24,7 +24,8 @@ from torch import Tensor
 from benchmarks.speed.rows import Plan, Row, missing
 from wsol.datasets.base import datasets
 from wsol.localization.iou import iou
-from wsol.localization.localize import ImageMap, boxes_along, localize
+from wsol.localization.localize import boxes_along, localize
+from wsol.localization.records import ImageMap
 from wsol.methods._base import methods
 from wsol.models.classifier import Classifier
 from wsol.models.stages import resolve_layer

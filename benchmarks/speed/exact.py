@@ -16,8 +16,9 @@ from skimage.measure import label
 
 from benchmarks.speed.rows import Plan, Row, faster
 from wsol.localization.iou import iou
-from wsol.localization.localize import ImageMap, localize
+from wsol.localization.localize import localize
 from wsol.localization.normalize import normalize
+from wsol.localization.records import ImageMap
 from wsol.localization.resize import resize
 from wsol.protocols._base import protocols
 from wsol.views import view_named

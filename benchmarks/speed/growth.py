@@ -20,7 +20,8 @@ from benchmarks.speed.rows import Plan, Row
 from benchmarks.speed.run import Pictures, experiment_of
 from wsol.evaluation.experiment import Experiment
 from wsol.evaluation.shard import evaluate
-from wsol.localization.localize import ImageMap, localize
+from wsol.localization.localize import localize
+from wsol.localization.records import ImageMap
 from wsol.runs.folder import RunFolder
 
 GT = np.array([[50.0, 50.0, 150.0, 150.0]])

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speed.rows import Plan, Row, faster
-from wsol.localization.localize import ImageMap, Localizations, localize
+from wsol.localization.localize import localize
+from wsol.localization.records import ImageMap, Localizations
 from wsol.protocols._base import protocols
 from wsol.views import view_named
 

@@ -28,7 +28,8 @@ from wsol.datasets.base import Dataset, Sample
 from wsol.evaluation.device import engine_of, to_device
 from wsol.evaluation.experiment import Experiment, Numerics
 from wsol.evaluation.shard import evaluate
-from wsol.localization.localize import ImageMap, localize
+from wsol.localization.localize import localize
+from wsol.localization.records import ImageMap
 from wsol.methods._variants import expand
 from wsol.models.forward import capture
 from wsol.models.stages import resolve_layer, stages

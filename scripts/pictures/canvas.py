@@ -20,7 +20,8 @@ from wsol.evaluation.experiment import view_under
 from wsol.grammar import parse
 from wsol.localization.final_map import final_map
 from wsol.localization.frame import frame_of, in_stored_pixels
-from wsol.localization.localize import ImageMap, boxes_along, localize
+from wsol.localization.localize import boxes_along, localize
+from wsol.localization.records import ImageMap
 from wsol.maps.extractor import MapExtractor
 from wsol.maps.network import NetworkMaps
 from wsol.methods._base import methods

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from wsol.localization.localize import ImageMap, boxes_along, localize
+from wsol.localization.localize import boxes_along, localize
+from wsol.localization.records import ImageMap
 from wsol.protocols._base import Protocol
 from wsol.views import View, view_named
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.localization.one_map import curve, map_of
 from wsol.localization.best_of import localize_best, swept
-from wsol.localization.localize import ImageMap
+from wsol.localization.records import ImageMap
 from wsol.localization.thresholds import threshold_grid
 from wsol.protocols._base import protocols
 

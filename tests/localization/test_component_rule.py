@@ -16,7 +16,8 @@ from tests.evaluation.small import made, ran
 from tests.localization.one_map import boxes_at, map_of
 from wsol.errors import ConfigError
 from wsol.localization.component_rules import component_rules
-from wsol.localization.localize import ImageMap, Localizations, localize
+from wsol.localization.localize import localize
+from wsol.localization.records import ImageMap, Localizations
 from wsol.protocols._base import Protocol, named, protocols
 from wsol.views import view_named
 

@@ -16,7 +16,8 @@ from tests.localization.one_map import Grid, boxes_at, map_of
 from tests.localization.one_map import curve as curve_of
 from wsol.localization.final_map import final_map
 from wsol.localization.frame import frame_of
-from wsol.localization.localize import ImageMap, _foreground, localize
+from wsol.localization.localize import _foreground, localize
+from wsol.localization.records import ImageMap
 from wsol.protocols._base import Protocol, protocols
 from wsol.stats.curves import Curves
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from wsol.datasets.base import datasets
 from wsol.errors import WsolError
-from wsol.localization.localize import ImageMap, boxes_along
+from wsol.localization.localize import boxes_along
+from wsol.localization.records import ImageMap
 from wsol.methods._base import methods
 from wsol.methods._common.box_bounds import Cut, box_is_certain, cut_of, one_box
 from wsol.methods._common.early_stop import EVERY, ridge

@@ -14,8 +14,9 @@ from wsol.api.arguments import as_boxes, as_map, as_protocol, as_sizes, check_tr
 from wsol.api.maps import Maps
 from wsol.errors import ConfigError
 from wsol.localization.frame import in_stored_pixels
-from wsol.localization.localize import ImageMap, boxes_along, fixed_tau
+from wsol.localization.localize import boxes_along, fixed_tau
 from wsol.localization.localize import localize as localize_maps
+from wsol.localization.records import ImageMap
 from wsol.options import fit
 from wsol.protocols._base import Protocol
 from wsol.views import View, view_named

@@ -15,7 +15,8 @@ from wsol.datasets.ranks import classification
 from wsol.errors import ConfigError
 from wsol.evaluation.records import protocol_info, protocol_quantities
 from wsol.evaluation.rows import box_columns
-from wsol.localization.localize import Localizations, localize
+from wsol.localization.localize import localize
+from wsol.localization.records import Localizations
 from wsol.protocols._base import Protocol
 from wsol.report.numbers.localization import ROW, localization
 from wsol.report.numbers.rows import boxes_of

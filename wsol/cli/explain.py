@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from wsol.datasets.base import Dataset, Sample
-    from wsol.localization.localize import ImageMap
+    from wsol.localization.records import ImageMap
     from wsol.models.classifier import Classifier
     from wsol.protocols._base import Protocol
 

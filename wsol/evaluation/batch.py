@@ -17,7 +17,8 @@ from wsol.evaluation.measure import Measured, measured
 from wsol.evaluation.rows import Group, group_table
 from wsol.evaluation.shown import picture, shown
 from wsol.localization.best_of import localize_best
-from wsol.localization.localize import ImageMap, Localizations, localize
+from wsol.localization.localize import localize
+from wsol.localization.records import ImageMap, Localizations
 from wsol.localization.refine import refines
 from wsol.maps.source import Loaded, RawMaps, digest
 from wsol.runs.gallery import Picture, Shown

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from wsol.evaluation.experiment import Experiment
     from wsol.evaluation.measure import Measured
-    from wsol.localization.localize import Localizations
+    from wsol.localization.records import Localizations
     from wsol.localization.steps import Steps
     from wsol.maps.source import RawMaps
     from wsol.methods._variants import Variant

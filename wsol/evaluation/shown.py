@@ -10,8 +10,9 @@ import numpy as np
 
 from wsol.datasets.ranks import classification
 from wsol.localization.frame import in_stored_pixels
-from wsol.localization.localize import ImageMap, boxes_along, fixed_tau, localize
+from wsol.localization.localize import boxes_along, fixed_tau, localize
 from wsol.localization.normalize import normalize
+from wsol.localization.records import ImageMap
 from wsol.runs.gallery import TAUS, Picture, Shown
 
 if TYPE_CHECKING:

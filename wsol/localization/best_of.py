@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wsol.localization.component_rules import component_rules
-from wsol.localization.localize import ImageMap, Localizations, constant, localize
+from wsol.localization.localize import constant, localize
 from wsol.localization.one_by_one import empty_table
+from wsol.localization.records import ImageMap, Localizations
 
 if TYPE_CHECKING:
     from wsol.protocols._base import Protocol

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from wsol.errors import ConfigError
-from wsol.localization.localize import ImageMap
+from wsol.localization.records import ImageMap
 from wsol.maps.crops import merge_crops
 from wsol.maps.truth import truth_maps
 

@@ -9,8 +9,9 @@ from wsol.localization.boxes import empty_box, finished
 from wsol.localization.final_map import level_maps
 from wsol.localization.frame import frame_of
 from wsol.localization.iou import iou
-from wsol.localization.localize import ImageMap, localize
+from wsol.localization.localize import localize
 from wsol.localization.one_by_one import counted_boxes
+from wsol.localization.records import ImageMap
 from wsol.localization.thresholds import threshold_grid
 from wsol.metrics._base import Columns, MetricInput, metric
 from wsol.metrics._scores import SHARE, Score

@@ -19,8 +19,8 @@ from wsol.errors import ConfigError
 from wsol.evaluation import shown
 from wsol.evaluation.experiment import Experiment
 from wsol.localization.frame import in_stored_pixels
-from wsol.localization.localize import ImageMap
 from wsol.localization.normalize import normalize
+from wsol.localization.records import ImageMap
 from wsol.protocols._base import Protocol, protocols
 from wsol.runs import gallery
 from wsol.runs.folder import RunFolder
