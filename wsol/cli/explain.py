@@ -6,8 +6,9 @@ import dataclasses
 import logging
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
 
     from wsol.datasets.base import Dataset, Sample
     from wsol.localization.records import ImageMap
+    from wsol.maps.extractor import MapExtractor
+    from wsol.methods._variants import Variant
     from wsol.models.classifier import Classifier
     from wsol.protocols._base import Protocol
+    from wsol.views import View
 
 log = logging.getLogger(__name__)
 
@@ -83,35 +87,10 @@ def explain(
     """Pictures of every chosen variant for every image; returns the files written, and a line for each that failed."""
     import numpy as np
 
-    from wsol.datasets.base import Sample
-    from wsol.datasets.labels import match_class_indices
-    from wsol.evaluation.build import chosen_protocols, load_dataset, load_model, variants_of, view_of
-    from wsol.evaluation.device import engine_of, extractor_of
-    from wsol.evaluation.experiment import view_under
-    from wsol.evaluation.records import variant_info
-    from wsol.evaluation.rows import NOT_FINITE
-    from wsol.localization.frame import in_stored_pixels
-    from wsol.localization.localize import boxes_along, fixed_tau, localize
-    from wsol.maps.network import NetworkMaps
-    from wsol.report.figures.overlay import overlay, sheet
-    from wsol.report.numbers.names import short_name
+    from wsol.report.figures.overlay import sheet
     from wsol.runs.write import write_whole
 
-    settings = compose_settings(overrides)
-    protocol = next(iter(chosen_protocols(settings)), None)
-    if protocol is None:
-        raise ConfigError("no protocol is chosen, and boxes are drawn by one; write for example protocol=gradcam2017")
-    classifier = load_model(settings["model"])
-    variants, engine = variants_of(settings, classifier), engine_of(settings)
-    extractor = extractor_of(classifier, engine, seed=settings["seed"])
-    view = view_under(protocol, view_of(settings, classifier))
-    data = None
-    if any(not Path(i).is_file() for i in images):
-        data = load_dataset(settings["dataset"])
-        data = match_class_indices(data, classifier.class_names, classifier.num_classes)
-    if tau is None and not isinstance(protocol.tau, str):
-        tau = protocol.tau
-    shown = protocol if tau is None or protocol.tau in ("sweep", tau) else protocol.derive({"tau": tau})
+    chosen = _chosen(overrides, tau=tau, with_data=any(not Path(image).is_file() for image in images))
     save = partial(write_whole, otherwise=OTHERWISE)
     try:
         out.mkdir(parents=True, exist_ok=True)  # now, and not when all is computed
@@ -119,51 +98,123 @@ def explain(
         raise OutputError(f"can't write to {out}: {error.strerror}; {OTHERWISE}") from error
     written, arrays, failed = [], {}, []
     for name, slug in zip(images, _slugs(images), strict=True):
-        image, sample = _open(name, data)
-        source = NetworkMaps(cast("Dataset", _OneImage(image)), classifier, extractor, engine.batch_size)
-        one = source.load(sample or Sample(name, 0, np.zeros((0, 4)), image.size), [view], {"image"})
-        logits = np.mean([extractor.query.logits(extractor.tensor([x])).cpu().numpy()[0] for x in one.inputs[view]], 0)
-        target = label if label is not None else sample.label if sample else int(logits.argmax())
-        if not 0 <= target < classifier.num_classes:
-            raise ConfigError(
-                f"--label {target} is not a class of {classifier.name} (0 to {classifier.num_classes - 1})"
-            )
-        log.info("%s: %s", name, _says(classifier, data, logits, target))
-        one = dataclasses.replace(one, sample=dataclasses.replace(one.sample, label=target))
-        maps, pictures = source.maps([one], view, variants), []
-        for variant in variants:
-            item = maps.image_map(variant, 0)
-            line = maps.failures.get((variant.key, one.sample.image_id), "" if item.finite else NOT_FINITE)
-            if line:
-                failed.append(f"{variant.id} on {name}: {line}")
+        image, sample = _open(name, chosen.data)
+        pictures = []
+        for variant, item, failure in _maps(name, image, sample, chosen, label=label):
+            if failure:
+                failed.append(f"{variant.id} on {name}: {failure}")
                 continue
             arrays[f"{_member(name)}/{variant.id}"] = item.raw
-            localization = localize([item], [shown])[shown.name]
-            cut = tau if tau is not None else TAU if shown.tau == "sweep" else fixed_tau(item, shown)
-            boxes = boxes_along(item, shown, [cut])[0]
-            caption = short_name(variant_info(variant, {}))[0]  # as tables print it; the whole id may not fit
-            if len(item.boxes_xyxy):
-                caption += f"  IoU {localization.iou.at(cut).max():.2f} at tau {cut:g}"
-            picture = overlay(
-                image,
-                _heat(item, shown),
-                gt_boxes=item.boxes_xyxy,
-                predicted_boxes=in_stored_pixels(boxes, item.layout, space=shown.space, side=shown.side),
-                caption=caption,
-            )
-            file = out / f"{slug}--{_slug(variant.id)}.png"
-            save(file, picture.save)
-            written.append(file)
-            pictures.append(picture)
+            pictures.append(_picture(image, variant, item, chosen))
+            written.append(out / f"{slug}--{_slug(variant.id)}.png")
+            save(written[-1], pictures[-1].save)
         if pictures:
-            file = out / f"{slug}.png"
-            save(file, sheet(pictures).save)
-            written.append(file)
+            written.append(out / f"{slug}.png")
+            save(written[-1], sheet(pictures).save)
     if arrays:
-        file = out / "maps.npz"
-        save(file, lambda beside: np.savez_compressed(beside, **arrays))  # type: ignore[arg-type]
-        written.append(file)
+        written.append(out / "maps.npz")
+        save(written[-1], lambda beside: np.savez_compressed(beside, **arrays))  # type: ignore[arg-type]
     return written, failed
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    """What is the same for all images.
+
+    Attributes
+    ----------
+    protocol : whose boxes are drawn. tau : their threshold; None where each map has its own, by the protocol's rule.
+    data : where images are named by id; None where all are files.
+    """
+
+    classifier: Classifier
+    extractor: MapExtractor
+    variants: Sequence[Variant]
+    protocol: Protocol
+    view: View
+    batch_size: int
+    data: Dataset | None
+    tau: float | None
+
+
+def _chosen(overrides: Sequence[str], *, tau: float | None, with_data: bool) -> _Chosen:
+    from wsol.datasets.labels import match_class_indices
+    from wsol.evaluation.build import chosen_protocols, load_dataset, load_model, variants_of, view_of
+    from wsol.evaluation.device import engine_of, extractor_of
+    from wsol.evaluation.experiment import view_under
+
+    settings = compose_settings(overrides)
+    protocol = next(iter(chosen_protocols(settings)), None)
+    if protocol is None:
+        raise ConfigError("no protocol is chosen, and boxes are drawn by one; write for example protocol=gradcam2017")
+    classifier = load_model(settings["model"])
+    variants, engine = variants_of(settings, classifier), engine_of(settings)
+    data = None
+    if with_data:
+        data = match_class_indices(load_dataset(settings["dataset"]), classifier.class_names, classifier.num_classes)
+    if tau is None and not isinstance(protocol.tau, str):
+        tau = protocol.tau
+    elif tau is None and protocol.tau == "sweep":
+        tau = TAU
+    return _Chosen(
+        classifier=classifier,
+        extractor=extractor_of(classifier, engine, seed=settings["seed"]),
+        variants=variants,
+        protocol=protocol if tau is None or protocol.tau in ("sweep", tau) else protocol.derive({"tau": tau}),
+        view=view_under(protocol, view_of(settings, classifier)),
+        batch_size=engine.batch_size,
+        data=data,
+        tau=tau,
+    )
+
+
+def _maps(
+    name: str, image: Image, sample: Sample | None, chosen: _Chosen, *, label: int | None
+) -> Iterator[tuple[Variant, ImageMap, str]]:
+    """Each variant's map of an image, of the class asked for, and in words why there is none."""
+    import numpy as np
+
+    from wsol.datasets.base import Sample
+    from wsol.evaluation.rows import NOT_FINITE
+    from wsol.maps.network import NetworkMaps
+
+    classifier, extractor, view = chosen.classifier, chosen.extractor, chosen.view
+    source = NetworkMaps(cast("Dataset", _OneImage(image)), classifier, extractor, chosen.batch_size)
+    one = source.load(sample or Sample(name, 0, np.zeros((0, 4)), image.size), [view], {"image"})
+    logits = np.mean([extractor.query.logits(extractor.tensor([x])).cpu().numpy()[0] for x in one.inputs[view]], 0)
+    target = label if label is not None else sample.label if sample else int(logits.argmax())
+    if not 0 <= target < classifier.num_classes:
+        raise ConfigError(f"--label {target} is not a class of {classifier.name} (0 to {classifier.num_classes - 1})")
+    log.info("%s: %s", name, _says(classifier, chosen.data, logits, target))
+    one = dataclasses.replace(one, sample=dataclasses.replace(one.sample, label=target))
+    maps = source.maps([one], view, chosen.variants)
+    for variant in chosen.variants:
+        item = maps.image_map(variant, 0)
+        failure = maps.failures.get((variant.key, one.sample.image_id), "" if item.finite else NOT_FINITE)
+        yield variant, item, failure
+
+
+def _picture(image: Image, variant: Variant, item: ImageMap, chosen: _Chosen) -> Image:
+    """The heat map of a variant over the image, with true and found boxes and their IoU."""
+    from wsol.evaluation.records import variant_info
+    from wsol.localization.frame import in_stored_pixels
+    from wsol.localization.localize import boxes_along, fixed_tau, localize
+    from wsol.report.figures.overlay import overlay
+    from wsol.report.numbers.names import short_name
+
+    protocol = chosen.protocol
+    tau = fixed_tau(item, protocol) if chosen.tau is None else chosen.tau
+    boxes = boxes_along(item, protocol, [tau])[0]
+    caption = short_name(variant_info(variant, {}))[0]  # as tables print it; the whole id may not fit
+    if len(item.boxes_xyxy):
+        caption += f"  IoU {localize([item], [protocol])[protocol.name].iou.at(tau).max():.2f} at tau {tau:g}"
+    return overlay(
+        image,
+        _heat(item, protocol),
+        gt_boxes=item.boxes_xyxy,
+        predicted_boxes=in_stored_pixels(boxes, item.layout, space=protocol.space, side=protocol.side),
+        caption=caption,
+    )
 
 
 class _OneImage:
