@@ -7,29 +7,20 @@ import dataclasses
 import json
 import logging
 import os
-import re
 import sys
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from wsol.cli.options import Command, number
-from wsol.errors import ConfigError, DataError, unknown
-from wsol.grammar import parse
+from wsol.errors import DataError
 from wsol.options import Step, Threads
 from wsol.report.tables.render import check_format
 
 if TYPE_CHECKING:
-    from wsol.datasets.base import Dataset, Sample
-    from wsol.datasets.predictions import Predictions
-    from wsol.evaluation.experiment import ChosenMetric, Experiment
-    from wsol.maps.two_stage import SecondNetwork
-    from wsol.methods._variants import Variant
-    from wsol.protocols._base import Protocol
+    from wsol.evaluation.experiment import Experiment
     from wsol.report.numbers.summary import Summary
     from wsol.runs.folder import RunFolder
-    from wsol.views import View
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +50,6 @@ Held-out thresholds: score the maps of the other split under the same --name fir
 
 A map that is not square must have the image's proportions, to within one cell of its grid.
 """
-NEEDS = {"mask", "truth", "boxes"}  # of metrics that use a map
-METRIC_SIDE = 224  # pixels at which maps are compared with masks (Choe et al., 2020)
 
 
 def main(words: Sequence[str]) -> int:
@@ -104,16 +93,15 @@ def main(words: Sequence[str]) -> int:
 
 def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, bool]:
     """Rows on disk, their summary, and whether some maps could not be measured."""
-    from wsol.datasets.annotations import read_annotations
     from wsol.environment import versions
     from wsol.evaluation.engines import run_local
+    from wsol.evaluation.score import MapFiles, experiment_of
     from wsol.report.numbers.summary import summarize
     from wsol.report.numbers.thresholds import settings_of
     from wsol.runs.folder import RunFolder
     from wsol.runs.knobs import check_knobs
 
-    data = read_annotations(chosen.annotations, images=chosen.images, masks=chosen.masks)
-    experiment = _experiment(chosen, data)
+    experiment = experiment_of(MapFiles(**{f.name: getattr(chosen, f.name) for f in dataclasses.fields(MapFiles)}))
     folder = RunFolder(chosen.runs / experiment.folder_name)
     check_knobs({p.name: p.knobs for p in experiment.protocols}, folder.footers(), where=folder.path)
     folder.write_manifest(experiment.manifest(versions()))
@@ -124,160 +112,6 @@ def score(chosen: argparse.Namespace) -> tuple[Summary, RunFolder, Experiment, b
     settings = settings_of([chosen.tau], chosen.runs, n_resamples=chosen.resamples)
     failed = bool(folder.failed(experiment.work))
     return summarize(folder, measures=only, settings=settings), folder, experiment, failed
-
-
-def _experiment(chosen: argparse.Namespace, data: Dataset) -> Experiment:
-    """Everything that can be refused without reading all maps is refused here."""
-    from wsol.datasets.predictions import Predictions
-    from wsol.evaluation.experiment import Experiment
-    from wsol.localization.normalize import normalize_rules
-    from wsol.maps.files import open_maps
-    from wsol.maps.stored import StoredMaps, StoredVariant, looks_raw
-    from wsol.metrics._base import metrics
-
-    samples = {sample.image_id: sample for sample in data.samples()}
-    choice = parse(chosen.protocol)
-    preset, changes = choice.name, choice.options
-    measured = (_metric(preset, changes, chosen, samples),) if preset in metrics else ()
-    protocols = () if measured else (_protocol(preset, chosen, samples),)
-    view = _view_of(chosen, protocols)
-    frame_wh = partial(_frame_wh, protocol=protocols[0] if protocols else None, side=view.side)
-    maps = open_maps(chosen.maps)
-    names = maps.of(list(samples))
-    classes = _classes(chosen, data, view)
-    predictions = classes if isinstance(classes, Predictions) else None
-    raw = chosen.normalize == "always"
-    if chosen.normalize == "auto":
-        raw, reason = looks_raw(maps, names, list(samples.values()), frame_wh)
-        if "normalise" in changes or any(normalize_rules[p.normalise].knobs for p in protocols):
-            raw, reason = True, "the protocol's name says how"
-        done = "resized and normalized by the protocol" if raw else "taken as they are, not normalized again"
-        log.info("maps are %s: %s (--normalize always or never settles it)", done, reason)
-    if view.cropped:
-        log.info("maps are taken to cover the %s crop of their images (--view squash: the whole image)", view.name)
-    stored = StoredMaps(
-        label=_label(chosen.name or chosen.maps.resolve().stem),
-        dataset=data,
-        files=maps,
-        names=names,
-        frame_wh=frame_wh,
-        raw=raw,
-        settled=chosen.normalize == "auto",
-        shallow=chosen.shallow,
-        with_images=chosen.images is not None,
-        predictions=predictions,
-    )
-    # scores go through under the protocol's own name, without another normalization
-    applied = protocols if raw else tuple(dataclasses.replace(p, normalise="none") for p in protocols)
-    return Experiment(
-        dataset=data,
-        classifier=None,
-        stored=stored,
-        classes=None if isinstance(classes, Predictions) else classes,
-        variants=(cast("Variant", StoredVariant(stored.label)),),  # its class would import torch
-        protocols=applied,
-        metrics=measured,
-        view=view,
-        threads=chosen.threads,
-        gallery=0,
-    )
-
-
-def _classes(chosen: argparse.Namespace, data: Dataset, view: View) -> Predictions | SecondNetwork | None:
-    """What says which class an image is of: a file, or a network, for which torch is imported."""
-    from wsol.evaluation.two_stage import classes_of_file, is_file
-
-    if chosen.classifier is None and chosen.predictions is None:
-        return None
-    if chosen.classifier is not None and chosen.predictions is not None:
-        raise ConfigError("--classifier and --predictions both say which class an image is of; give one of them")
-    text = str(chosen.classifier or chosen.predictions)
-    if chosen.predictions is not None or is_file(text):
-        return classes_of_file(text, data)
-    if chosen.images is None:
-        raise ConfigError(f"--classifier {text} is a network, which needs the pixels: give --images DIR")
-    from wsol.evaluation.build import classes_of
-    from wsol.evaluation.device import engine_of
-
-    return classes_of(text, data, engine_of({}), view={"name": view.name})
-
-
-def _frame_wh(sample: Sample, *, protocol: Protocol | None, side: int) -> tuple[int, int]:
-    """The size at which a map is scored."""
-    from wsol.localization.frame import space_rules
-
-    return space_rules["square" if protocol is None else protocol.space].size_wh(sample.size_wh, side)
-
-
-def _protocol(preset: str, chosen: argparse.Namespace, samples: Mapping[str, Sample]) -> Protocol:
-    """The protocol that a name stands for, with --step."""
-    from wsol.datasets.checks import check_boxes
-    from wsol.localization.quantize import quantize_rules
-    from wsol.localization.refine import refines
-    from wsol.metrics._base import metrics
-    from wsol.protocols._base import named, protocols
-
-    if preset not in protocols:
-        raise unknown("protocol or metric", preset, [*protocols, *metrics], see="wsol list protocols")
-    protocol = named(chosen.protocol)
-    if chosen.step is not None:
-        if protocol.tau != "sweep" or quantize_rules[protocol.quantise].levels is None:
-            why = "is not quantized" if protocol.tau == "sweep" else f"has its own threshold, tau={protocol.tau}"
-            raise ConfigError(f"--step {chosen.step:g} changes nothing: protocol {protocol.name} {why}")
-        protocol = protocol.derive({"tau_step": chosen.step})
-    if refines(protocol, shallow=chosen.shallow) and chosen.images is None:
-        raise ConfigError(
-            f"protocol {protocol.name} refines maps by a graph cut and needs the pixels: give --images DIR"
-        )
-    check_boxes(list(samples.values()), chosen.annotations, masks="for masks use --protocol pxap")
-    return protocol
-
-
-def _view_of(chosen: argparse.Namespace, protocols: Sequence[Protocol]) -> View:
-    """What maps cover: what --view says, else what the protocol crops."""
-    from wsol.views import view_named
-
-    side = protocols[0].side if protocols else METRIC_SIDE
-    if chosen.view:
-        return view_named(chosen.view, side)
-    named = protocols[0].view if protocols else "any"
-    covered = None if named == "any" else view_named(named, side)
-    return covered if covered and covered.cropped else view_named("squash", side)
-
-
-def _metric(
-    key: str, changes: Mapping[str, Any], chosen: argparse.Namespace, samples: Mapping[str, Sample]
-) -> ChosenMetric:
-    from wsol.datasets.checks import check_boxes
-    from wsol.evaluation.experiment import ChosenMetric
-    from wsol.metrics._base import metrics
-    from wsol.metrics._common.truth import against_boxes
-    from wsol.options import build, defaults
-
-    cls = metrics[key]
-    if "probabilities" in cls.info.needs and _able(cls.info.needs) and not (chosen.predictions or chosen.classifier):
-        raise ConfigError(f"metric {key} needs to know whether the network was right: give --predictions FILE")
-    if not _able(cls.info.needs):
-        able = ", ".join(k for k, m in metrics.items() if _able(m.info.needs))
-        raise ConfigError(f"metric {key} queries the network, which maps from files don't have; there are {able}")
-    options = {**changes, **({} if chosen.step is None else {"step": chosen.step})}
-    made = build(cls, options, where=f"metrics.{key}")
-    if against_boxes(made):
-        other = f"{key}[against=mask]" if made.info.against else "pxap"
-        check_boxes(list(samples.values()), chosen.annotations, masks=f"for masks use --protocol {other}")
-    plain = defaults(cls)
-    label = ",".join(f"{k}={v}" for k, v in sorted(options.items()) if v != plain[k])
-    return ChosenMetric(name=f"{key}[{label}]" if label else key, metric=made)
-
-
-def _able(needs: frozenset[str]) -> bool:
-    """Whether a metric can do without the network: it looks at the map, and of the network only at the class."""
-    return bool(needs & NEEDS) and needs <= {*NEEDS, "probabilities"}
-
-
-def _label(name: str) -> str:
-    """A name that can be part of a folder's."""
-    return re.sub(r"[^\w.+=@]+", "_", name).strip("_.") or "maps"
 
 
 def as_object(summary: Summary, folder: RunFolder, experiment: Experiment, *, n_resamples: int) -> dict[str, Any]:
