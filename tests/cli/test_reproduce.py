@@ -305,15 +305,6 @@ def test_a_dry_run_prints_the_steps_and_does_none(
     assert capsys.readouterr().out.startswith("train    done")
 
 
-def test_a_version_without_training_says_what_else_can_be_done(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "wsol.cli.train", None)
-    place = trained_table(tmp_path / "b.yaml")
-    assert main(["reproduce", place, f"paths.runs={tmp_path / 'runs'}", "--train"]) == 2
-    assert "--train needs the command wsol train, which this version of wsol does not have" in capsys.readouterr().err
-
-
 def test_sources_list_where_a_number_stands_and_where_another_does(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reproduce", "systems", "--sources", "--only", "bas-top-1", "--json"]) == 0
     found = {one["cell"]: one for one in json.loads(capsys.readouterr().out)}

@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,24 +102,17 @@ def runs_of(overrides: Sequence[str]) -> Path:
 def train(todo: Sequence[Step]) -> dict[tuple[str, ...], str]:
     """Train what is not trained yet, by `wsol train`; by a cell's words of it, why a training was not done.
 
-    One that can't be done leaves the others theirs. Raises ConfigError where there is no such command.
+    One that can't be done leaves the others theirs.
     """
+    from wsol.cli.train import main as train_network
+
     wrong = {}
     for place, step in enumerate(todo, start=1):
         if step.done:
             continue
-        try:
-            command = import_module("wsol.cli.train")
-        except ModuleNotFoundError as error:
-            if error.name != "wsol.cli.train":
-                raise
-            raise ConfigError(
-                "--train needs the command wsol train, which this version of wsol does not have; train the network "
-                f"elsewhere and give model.weights=FILE, or put its weights at {step.folder / WEIGHTS}"
-            ) from error
         log.info("training %d of %d: %s", place, len(todo), step.command)
         try:
-            code = command.main(list(step.words[1:]))
+            code = train_network(list(step.words[1:]))
         except WsolError as error:
             wrong[step.of] = f"not trained: {error}"
         else:
