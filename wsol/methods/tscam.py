@@ -27,7 +27,8 @@ class TSCAM:
 
     Identities: with equal attention everywhere it is the semantic map alone.
     Traps: for networks that carry such a map (a convolution from patch tokens to classes, then average pooling), and
-    trained so. The class token attends, but the head does not read it. S is signed, and so is M.
+    trained so. Conformer's logits have a second part, from its convolutional branch, of which the map knows nothing.
+    The class token attends, but the head does not read it. S is signed, and so is M.
     """
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
@@ -44,17 +45,22 @@ class TSCAM:
 
 
 def _attention_and_semantic_map(layer: LayerFeatures, part: slice) -> tuple[Attention, Tensor]:
-    """Attention, and the semantic map (B, C, side, side): the class maps whose spatial mean gave the logits."""
+    """Attention, and the semantic map (B, C, side, side): the class maps whose spatial mean gave the logits.
+
+    A network whose logits have another part too says by `semantic_head` where its map is.
+    """
     kept: list[Tensor] = []
 
     def keep(module: Any, args: Any, output: Tensor) -> None:
         kept.append(output.detach())
 
-    classes = layer.logits.shape[1]
-    convolutions = [
-        m for m in layer.query.module.modules() if isinstance(m, torch.nn.Conv2d) and m.out_channels == classes
-    ]
-    handles = [m.register_forward_hook(keep) for m in convolutions]
+    network, classes = layer.query.module, layer.logits.shape[1]
+    named = getattr(network, "semantic_head", None)
+    if named is not None:
+        able = [network.get_submodule(named)]
+    else:
+        able = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d) and m.out_channels == classes]
+    handles = [m.register_forward_hook(keep) for m in able]
     try:
         attention = attention_pass(layer, part, gradients=False)
     finally:
@@ -62,7 +68,7 @@ def _attention_and_semantic_map(layer: LayerFeatures, part: slice) -> tuple[Atte
             handle.remove()
     side = tokens_of(layer).side
     for semantic in kept:
-        if semantic.shape[-2:] == (side, side) and _gives(semantic, attention.logits):
+        if semantic.shape[-2:] == (side, side) and (named is not None or _gives(semantic, attention.logits)):
             return attention, semantic.to(attention.logits)
     raise HeadError(
         "TS-CAM needs a convolution from patch tokens to class maps whose mean is the logits, and this network has "
