@@ -42,14 +42,16 @@ def printed(folder: RunFolder, runs: Path, *taus: str) -> list[dict[str, Any]]:
     return table_of_runs([found], Layout()).records
 
 
-@pytest.mark.parametrize("taus", ["oracle", "split-half", "val", "val:shapes-val", ["oracle", "split-half"]])
+@pytest.mark.parametrize("taus", ["oracle", "split-half", "val", "val:shapes-val", 0.2, ["oracle", "split-half", 0.2]])
 def test_a_table_takes_thresholds_from_where_the_command_takes_them(
-    taus: str | list[str], result: wsol.Result, runs: Path
+    taus: str | float | list[str | float], result: wsol.Result, runs: Path
 ) -> None:
-    several = [taus] if isinstance(taus, str) else taus
+    several = taus if isinstance(taus, list) else [taus]
     shown = result.table(tau=taus)
-    assert shown.records() == printed(result.folder, runs, *several)
-    assert [any(source in str(shown) for source in ("other half", "best on shapes-val"))] == [taus != "oracle"]
+    assert shown.records() == printed(result.folder, runs, *map(str, several))
+    assert [any(source in str(shown) for source in ("other half", "best on shapes-val", "fixed 0.2"))] == [
+        taus != "oracle"
+    ]
 
 
 def test_the_threshold_can_be_another_result_s(result: wsol.Result, runs: Path, tmp_path: Path) -> None:
@@ -60,9 +62,9 @@ def test_the_threshold_can_be_another_result_s(result: wsol.Result, runs: Path, 
 
 
 def test_wrong_sources_of_thresholds_are_one_sentence(result: wsol.Result, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"tau=0\.2: expected oracle, .* for example protocols=\['choe2020_v2\[tau="):
-        result.table(tau=0.2)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="tau best: choose oracle, split-half, per-image, or val:RUN"):
+    with pytest.raises(ConfigError, match=r"tau=None: expected oracle, .* a fixed threshold such as 0\.2 or a result"):
+        result.table(tau=None)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="tau best: choose oracle, split-half, per-image, val:RUN"):
         result.table(tau="best")
     with pytest.raises(ConfigError, match="no run of the val split like"):
         evaluated(tmp_path).table(tau="val")

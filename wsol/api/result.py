@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from wsol.report.numbers.summary import Settings, Summary
     from wsol.runs.folder import RunFolder
 
-    Tau: TypeAlias = "str | Result"
+    Tau: TypeAlias = "str | float | Result"
 
 FIGURES = {"tau": "accuracy-over-tau", "cost": "quality-against-cost"}  # short names
 
@@ -154,14 +155,15 @@ class Result:
         """The settings of a summary with these sources of thresholds. Raises ConfigError."""
         from wsol.report.numbers.thresholds import settings_of
 
-        wrong = next((tau for tau in taus if not isinstance(tau, str | Result)), None)
-        if wrong is not None:
-            raise ConfigError(
-                f"tau={wrong!r}: expected oracle, split-half, per-image, val, val:RUN or a result of held-out images; "
-                "a fixed threshold is a protocol's own, for example protocols=['choe2020_v2[tau=0.2]']"
-            )
+        for tau in taus:
+            if isinstance(tau, bool) or not isinstance(tau, str | Real | Result):
+                raise ConfigError(
+                    f"tau={tau!r}: expected oracle, split-half, per-image, val, val:RUN, a fixed threshold such as 0.2 "
+                    "or a result of held-out images"
+                )
         others = [tau.folder for tau in taus if isinstance(tau, Result)]
-        settings = settings_of([tau for tau in taus if isinstance(tau, str)], folder.path.parent, of=folder)
+        words = [tau if isinstance(tau, str) else repr(float(tau)) for tau in taus if not isinstance(tau, Result)]
+        settings = settings_of(words, folder.path.parent, of=folder)
         if not others:
             return settings
         if len(others) > 1 or settings.validation is not None:
