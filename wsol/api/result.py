@@ -42,7 +42,8 @@ class Result:
 
     @property
     def folder(self) -> RunFolder:
-        """The one run. Raises ConfigError where there are several."""
+        """The one run. Raises ConfigError where there is none, or several."""
+        self._check()
         if len(self.folders) > 1:
             raise ConfigError(f"this result is of {len(self.folders)} runs; load the one that is meant")
         return self.folders[0]
@@ -65,6 +66,7 @@ class Result:
         """
         from wsol.report.export.frame import frame
 
+        self._check()
         found = frame([folder.path for folder in self.folders], lists=lists)
         return found if self.variants is None else found[found["variant"].isin(self._ids())].reset_index(drop=True)
 
@@ -86,6 +88,7 @@ class Result:
         from wsol.api.table import ShownTable
         from wsol.report.tables.show import Layout, table_of_runs
 
+        self._check()
         several = [tau] if isinstance(tau, str) or not isinstance(tau, Sequence) else tau
         known = [field.name for field in fields(Layout)]
         strange = next((name for name in layout if name not in known), None)
@@ -150,6 +153,10 @@ class Result:
             raise unknown("figure", name, [*FIGURES, *known])
         with mpl.rc_context(STYLE):
             return chosen()
+
+    def _check(self) -> None:
+        if not self.folders:
+            raise ConfigError("there are no rows: nothing of this was run")
 
     def _settings(self, folder: RunFolder, taus: Sequence[Tau]) -> Settings:
         """The settings of a summary with these sources of thresholds. Raises ConfigError."""
