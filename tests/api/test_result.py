@@ -98,3 +98,22 @@ def test_whole_classes_are_resampled_where_the_table_says_so(result: wsol.Result
         [{k: v for k, v in one.items() if "low" not in k and "high" not in k} for one in some] for some in records
     ]
     assert values[0] == values[1]
+
+
+def test_a_notebook_shows_a_figure_once(result: wsol.Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its backend shows what pyplot holds at the end of a cell, beside the value of the cell."""
+    plt = pytest.importorskip("matplotlib.pyplot")
+    for backend, open_ones in (("module://matplotlib_inline.backend_inline", 0), ("agg", 1)):
+        plt.close("all")
+        monkeypatch.setattr("matplotlib.get_backend", lambda name=backend: name)
+        assert result.plot("tau").axes
+        assert len(plt.get_fignums()) == open_ones
+    plt.close("all")
+
+
+def test_a_table_in_pandas_is_what_it_shows(result: wsol.Result) -> None:
+    table = result.table()
+    frame = table.to_pandas()
+    assert frame["rank"].tolist() == [record["rank"] for record in table.records()]
+    assert not frame["rank"].astype(str).str.startswith("'").any()  # a CSV guards "=1" from spreadsheets
+    assert frame["choe2020_v1/maxboxacc"].dtype == float

@@ -134,9 +134,13 @@ class Result:
 
         Raises
         ------
-        UnknownName : there is no such figure of these rows.
+        UnknownName : there is no such figure of these rows. ConfigError : matplotlib is not installed.
         """
-        import matplotlib as mpl
+        try:
+            import matplotlib as mpl
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ConfigError("figures need matplotlib; install it with: pip install 'wsol[figures]'") from error
 
         from wsol.report.figures.style import STYLE
         from wsol.report.figures.write import figures
@@ -152,7 +156,10 @@ class Result:
         if chosen is None:
             raise unknown("figure", name, [*FIGURES, *known])
         with mpl.rc_context(STYLE):
-            return chosen()
+            figure = chosen()
+        if "inline" in mpl.get_backend().lower():  # a notebook shows what pyplot holds, and the value of the cell again
+            plt.close(figure)
+        return figure
 
     def _check(self) -> None:
         if not self.folders:
