@@ -103,6 +103,15 @@ def test_several_thresholds_are_several_columns_of_one_table(tmp_path: Path) -> 
     assert [text in head for text in ("tau oracle", "tau 0.2", "tau 0.4")] == [True] * 3
 
 
+@pytest.mark.parametrize(("tau", "where"), [("0.2", "this"), ("oracle", "the best")])
+def test_boxes_are_counted_where_the_note_says(tau: str, where: str, evaluated: wsol.Result) -> None:
+    settings = settings_of([tau], Path(), of=evaluated.folder)
+    table = as_markdown(
+        table_of_runs([summarize(evaluated.folder, measures=["choe2020_v2"], settings=settings)], Layout())
+    )
+    assert f"Boxes: how many per image at {where} threshold;" in table
+
+
 @pytest.mark.parametrize(
     ("tau", "sentence"),
     [
