@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -53,3 +55,53 @@ def test_lines_say_at_once_that_it_started_and_after_five_seconds_how_fast_it_is
         assert caplog.messages[1] == "run: 11/100 images, 2.0 images/s, 44 s left"
         progress.note("shard 1/2 written")
     assert caplog.messages[-1].endswith("; shard 1/2 written")
+
+
+class Notebook:
+    """What IPython has in a notebook: a shell with a kernel, and a display whose outputs can be replaced."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, kernel: bool = True) -> None:
+        self.outputs: list[list[str]] = []  # by output, its versions
+        shell = SimpleNamespace(kernel=object()) if kernel else SimpleNamespace()
+        monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+        monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=self.display))
+
+    def display(self, data: dict[str, str], *, raw: bool, display_id: bool) -> SimpleNamespace:
+        assert raw
+        assert display_id
+        versions = [data["text/plain"]]
+        self.outputs.append(versions)
+        return SimpleNamespace(update=lambda data, raw: versions.append(data["text/plain"]))
+
+
+def test_a_notebook_shows_one_line_that_is_written_anew(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "wsol")
+    notebook, clock = Notebook(monkeypatch), Clock(monkeypatch)
+    with Progress({"plain": (100, 1.0)}, what="run") as progress:
+        for _ in range(100):
+            clock.now += 0.2
+            progress.advance("plain", 1)
+        progress.note("shard 1/1 written")
+    (versions,) = notebook.outputs
+    assert versions[:2] == ["run: 0/100 images", "run: 3/100 images, 5.0 images/s, 19 s left"]
+    assert versions[-1] == "run: 100/100 images, 5.0 images/s, 0 s left"
+    assert 30 < len(versions) < 40  # no more than two in a second
+    assert not caplog.messages
+
+
+def test_a_notebook_shows_nothing_of_a_run_that_is_there_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = Notebook(monkeypatch)
+    with Progress({"plain": (0, 1.0)}, what="run"):
+        pass
+    assert not notebook.outputs
+
+
+def test_ipython_in_a_terminal_is_a_terminal(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "wsol")
+    notebook = Notebook(monkeypatch, kernel=False)
+    with Progress({"plain": (10, 1.0)}, what="run"):
+        pass
+    assert not notebook.outputs
+    assert caplog.messages == ["run: 0/10 images"]

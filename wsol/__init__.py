@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wsol.api.maps import Maps
     from wsol.api.max_box_acc import MaxBoxAcc
     from wsol.api.pictures import overlay
+    from wsol.api.reproduce import reproduce
     from wsol.api.result import Result, load
     from wsol.datasets.adapt import PythonDataset
     from wsol.datasets.base import dataset
@@ -40,6 +41,7 @@ FACE = {  # name: the module it is in
     "Maps": "wsol.api.maps",
     "MaxBoxAcc": "wsol.api.max_box_acc",
     "overlay": "wsol.api.pictures",
+    "reproduce": "wsol.api.reproduce",
     "Result": "wsol.api.result",
     "load": "wsol.api.result",
     "load_classifier": "wsol.models.zoo",
@@ -75,6 +77,7 @@ __all__ = [
     "model",
     "overlay",
     "protocol",
+    "reproduce",
     "view",
 ]
 

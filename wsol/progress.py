@@ -1,12 +1,13 @@
-"""A bar with rate and time left on a terminal; plain lines elsewhere. All of it on stderr."""
+"""A bar with rate and time left on a terminal, a line in the cell of a notebook; plain log lines elsewhere."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 30.0  # between plain lines
 SOON_SECONDS = 5.0  # until the second one, which has a rate
+CELL_SECONDS = 0.5  # between two versions of the line in a notebook
 
 
 class Progress:
@@ -38,7 +40,8 @@ class Progress:
         self._started = self._reported = self._last = time.monotonic()
         self._lines = 0
         self._bar: RichProgress | None = None
-        if sys.stderr.isatty():
+        self._cell = _Cell.here()
+        if self._cell is None and sys.stderr.isatty():
             self._bar = RichProgress(
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -52,6 +55,8 @@ class Progress:
         if self._bar:
             self._bar.start()
             self._task = self._bar.add_task(self.what, total=self.total, rate="")
+        elif self.total and self._cell:
+            self._cell.show(f"{self.what}: 0/{self.total} {self.unit}")
         elif self.total:
             log.info("%s: 0/%d %s", self.what, self.total, self.unit)
         return self
@@ -61,6 +66,8 @@ class Progress:
     ) -> None:
         if self._bar:
             self._bar.stop()
+        elif self._cell and self.total:
+            self._show(time.monotonic())
 
     @property
     def done(self) -> int:
@@ -86,6 +93,9 @@ class Progress:
         self._last = now
         if self._bar:
             self._bar.update(self._task, advance=images, rate=self._pace(now))
+        elif self._cell:
+            if now - self._reported > CELL_SECONDS:
+                self._show(now)
         elif now - self._reported > (EVERY_SECONDS if self._lines else SOON_SECONDS):
             self._report("", now)
 
@@ -98,15 +108,43 @@ class Progress:
 
     def note(self, text: str) -> None:
         """A shard is written: one plain line where there is no bar."""
-        if not self._bar:
+        if not self._bar and not self._cell:
             self._report(f"; {text}", time.monotonic())
 
     def _pace(self, now: float) -> str:
         return f"{self.done / max(now - self._started, 1e-9):.1f} {self.unit}/s, {self.seconds_left:.0f} s left"
 
+    def _show(self, now: float) -> None:
+        assert self._cell is not None
+        self._reported = now
+        self._cell.show(f"{self.what}: {self.done}/{self.total} {self.unit}, {self._pace(now)}")
+
     def _report(self, text: str, now: float) -> None:
         self._reported, self._lines = now, self._lines + 1
         log.info("%s: %d/%d %s, %s%s", self.what, self.done, self.total, self.unit, self._pace(now), text)
+
+
+class _Cell:
+    """A line in the output of a notebook's cell, each version in the place of the one before."""
+
+    def __init__(self, display: Callable[..., Any]) -> None:
+        self._display = display
+        self._handle: Any = None
+
+    @classmethod
+    def here(cls) -> _Cell | None:
+        """That of the running cell; None in a terminal, also in IPython's, and in a program."""
+        ipython = sys.modules.get("IPython")  # a notebook has imported it
+        shell = ipython.get_ipython() if ipython is not None else None
+        return cls(sys.modules["IPython.display"].display) if hasattr(shell, "kernel") else None
+
+    def show(self, text: str) -> None:
+        """The line is `text` from now on."""
+        data = {"text/plain": text}
+        if self._handle is None:
+            self._handle = self._display(data, raw=True, display_id=True)
+        else:
+            self._handle.update(data, raw=True)
 
 
 def duration(seconds: float) -> str:

@@ -299,3 +299,25 @@ def test_another_normalization_is_another_run(tmp_path: Any) -> None:
         ]
         assert found[0] != pytest.approx(found[1])
         assert found[0] == found[2]
+
+
+def test_a_device_on_which_nothing_can_be_computed_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModelError, match="Net is on the device meta, where weights have no values"):
+        wsol.attribute(Net().to("meta"), batch(), "gradcam")
+
+    def zeros(*sizes: int, dtype: torch.dtype | None = None, device: Any = None) -> torch.Tensor:
+        if dtype == torch.float64:
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype")  # as torch on a Mac
+        return torch.empty(*sizes)
+
+    monkeypatch.setattr("wsol.api.inputs.torch.zeros", zeros)
+    for call in (lambda: wsol.attribute(Net(), batch(), "gradcam"), lambda: rows(Net(), data())):
+        with pytest.raises(ModelError, match=r"Net is on cpu, which has no float64, .*; give model\.cpu\(\)"):
+            call()
+
+
+def test_maps_without_numbers_are_reported(caplog: pytest.LogCaptureFixture) -> None:
+    images = batch(3)
+    images[1] = torch.nan
+    wsol.attribute(Net(), images, "gradcam", layers="body.3", target=0)
+    assert caplog.messages == ["gradcam@body.3: 1 of 3 maps hold NaN or infinite values; look at these images"]

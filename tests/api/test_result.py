@@ -42,14 +42,16 @@ def printed(folder: RunFolder, runs: Path, *taus: str) -> list[dict[str, Any]]:
     return table_of_runs([found], Layout()).records
 
 
-@pytest.mark.parametrize("taus", ["oracle", "split-half", "val", "val:shapes-val", ["oracle", "split-half"]])
+@pytest.mark.parametrize("taus", ["oracle", "split-half", "val", "val:shapes-val", 0.2, ["oracle", "split-half", 0.2]])
 def test_a_table_takes_thresholds_from_where_the_command_takes_them(
-    taus: str | list[str], result: wsol.Result, runs: Path
+    taus: str | float | list[str | float], result: wsol.Result, runs: Path
 ) -> None:
-    several = [taus] if isinstance(taus, str) else taus
+    several = taus if isinstance(taus, list) else [taus]
     shown = result.table(tau=taus)
-    assert shown.records() == printed(result.folder, runs, *several)
-    assert [any(source in str(shown) for source in ("other half", "best on shapes-val"))] == [taus != "oracle"]
+    assert shown.records() == printed(result.folder, runs, *map(str, several))
+    assert [any(source in str(shown) for source in ("other half", "best on shapes-val", "fixed 0.2"))] == [
+        taus != "oracle"
+    ]
 
 
 def test_the_threshold_can_be_another_result_s(result: wsol.Result, runs: Path, tmp_path: Path) -> None:
@@ -60,9 +62,9 @@ def test_the_threshold_can_be_another_result_s(result: wsol.Result, runs: Path, 
 
 
 def test_wrong_sources_of_thresholds_are_one_sentence(result: wsol.Result, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"tau=0\.2: expected oracle, .* for example protocols=\['choe2020_v2\[tau="):
-        result.table(tau=0.2)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="tau best: choose oracle, split-half, per-image, or val:RUN"):
+    with pytest.raises(ConfigError, match=r"tau=None: expected oracle, .* a fixed threshold such as 0\.2 or a result"):
+        result.table(tau=None)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="tau best: choose oracle, split-half, per-image, val:RUN"):
         result.table(tau="best")
     with pytest.raises(ConfigError, match="no run of the val split like"):
         evaluated(tmp_path).table(tau="val")
@@ -96,3 +98,22 @@ def test_whole_classes_are_resampled_where_the_table_says_so(result: wsol.Result
         [{k: v for k, v in one.items() if "low" not in k and "high" not in k} for one in some] for some in records
     ]
     assert values[0] == values[1]
+
+
+def test_a_notebook_shows_a_figure_once(result: wsol.Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its backend shows what pyplot holds at the end of a cell, beside the value of the cell."""
+    plt = pytest.importorskip("matplotlib.pyplot")
+    for backend, open_ones in (("module://matplotlib_inline.backend_inline", 0), ("agg", 1)):
+        plt.close("all")
+        monkeypatch.setattr("matplotlib.get_backend", lambda name=backend: name)
+        assert result.plot("tau").axes
+        assert len(plt.get_fignums()) == open_ones
+    plt.close("all")
+
+
+def test_a_table_in_pandas_is_what_it_shows(result: wsol.Result) -> None:
+    table = result.table()
+    frame = table.to_pandas()
+    assert frame["rank"].tolist() == [record["rank"] for record in table.records()]
+    assert not frame["rank"].astype(str).str.startswith("'").any()  # a CSV guards "=1" from spreadsheets
+    assert frame["choe2020_v1/maxboxacc"].dtype == float

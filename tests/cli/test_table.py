@@ -96,7 +96,7 @@ def test_slices_are_columns(said) -> None:  # type: ignore[no-untyped-def]
         (["table", "shapes-tset"], "there is no run 'shapes-tset'; nearest: 'shapes-test-shapes_gap-2222'"),
         (["table", "--format", "htm"], "there is no format 'htm'; nearest: 'html'"),
         (["table", "--slice", "sizes"], "there is no slice 'sizes'; nearest: 'size'"),
-        (["table", "--tau", "best"], "tau best: choose oracle, split-half, per-image, or val:RUN"),
+        (["table", "--tau", "best"], "tau best: choose oracle, split-half, per-image, val:RUN"),
         (["table", "--metric", "top1"], "there is no metric 'top1'; nearest: 'top1_"),
         (["table", "--protocol", "exakt"], "there is no protocol 'exakt'"),
         (["compare", "gradcam", "cam"], "gradcam could be gradcam@stage4 or gradcam@stage5; give the whole name"),
@@ -113,6 +113,14 @@ def test_wrong_words_give_one_sentence(
     assert sentence in told.err
     assert told.err.count("\n") == 1
     assert told.out == ""
+
+
+def test_a_table_is_printed_at_fixed_thresholds_too(said) -> None:  # type: ignore[no-untyped-def]
+    assert "threshold: best on these images; fixed 0.2; fixed 0.15." in " ".join(
+        said("table", "--tau", "oracle,0.2").split()
+    )
+    alone = json.loads(said("table", "--tau", "0.2", "--json"))
+    assert {one["tau_from"] for one in alone if one["protocol"] == "choe2020_v1"} == {"fixed 0.2"}
 
 
 def test_compare_counts_images_in_which_one_is_a_hit_and_the_other_not(said, runs: Path) -> None:  # type: ignore[no-untyped-def]

@@ -57,6 +57,20 @@ def test_the_trunk_keeps_its_layers_and_starts_from_their_weights() -> None:
         carry_over(module, {}, name="alexnet", origin="a file")
 
 
+def test_parameters_in_no_layer_are_carried_over_too() -> None:
+    """A transformer's class token and positions: they stand beside its layers, in none of them."""
+    tower = "deit_tiny_patch16_224"
+    original = {key: value + 1 for key, value in timm.create_model(tower).state_dict().items()}
+    module = load_classifier("deit_tscam", weights="random", num_classes=3, tower=tower).module
+    new = carry_over(module, original, name="deit_tscam", origin="a file")
+    assert new == {"head.weight", "head.bias"}
+    for key in ("cls_token", "pos_embed", "norm.bias", "blocks.11.mlp.fc2.weight"):
+        assert torch.equal(module.state_dict()[key], original[key]), key
+    del original["cls_token"]
+    with pytest.raises(ModelError, match=r"a file has no layer like cls_token of deit_tscam \(cls_token\)"):
+        carry_over(module, original, name="deit_tscam", origin="a file")
+
+
 def test_weights_of_another_network_are_refused() -> None:
     module = load_classifier("alexnet", weights="random").module
     other = load_classifier("squeezenet1_1", weights="random").module.state_dict()

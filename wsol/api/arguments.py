@@ -116,3 +116,25 @@ def as_logits(values: ArrayLike, labels: Sequence[int]) -> NDArray[Any]:
     if np.isnan(rows).any():
         raise ConfigError("logits hold NaN; leave these images out")
     return rows
+
+
+def as_predictions(values: ArrayLike, labels: Sequence[int]) -> list[dict[str, int]]:
+    """By image, where its label stands among the predicted classes, and how many are known. Raises ConfigError.
+
+    Parameters
+    ----------
+    values : (n,) the first class of each image, or (n, k) the k first ones, best first.
+    """
+    given = as_array(values)
+    whole = given.dtype.kind in "iu" and bool((given >= 0).all())
+    if not whole or given.ndim not in (1, 2) or len(given) != len(labels) or not given.size:
+        raise ConfigError(
+            f"predictions of type {given.dtype} and shape {given.shape}; expected class indices, ({len(labels)},) or "
+            f"({len(labels)}, k) with the best first; logits are given as logits="
+        )
+    rows = given.reshape(len(labels), -1)
+    depth = rows.shape[1]
+    if any(len({*row}) < depth for row in rows.tolist()):
+        raise ConfigError("predictions name a class twice for one image; give its k best classes, best first")
+    places = [row.index(label) if label in row else depth for row, label in zip(rows.tolist(), labels, strict=True)]
+    return [{"rank": place, "rank_depth": depth} for place in places]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from wsol.api.arguments import check_numbers
-from wsol.api.inputs import as_color, as_deviation, as_images, configured, inputs_of
+from wsol.api.inputs import as_color, as_deviation, as_images, check_device, configured, inputs_of
 from wsol.api.maps import Maps
 from wsol.errors import ConfigError, unknown
 from wsol.maps.extractor import MapExtractor
@@ -120,6 +120,10 @@ def attribute(
             ids = _ids(image_ids, len(inputs))
             batch = extractor.maps(inputs, classes, ids, [variant], keep_going=False)
     raw = batch.raw(variant.id).copy()
+    if damaged := int((~np.isfinite(raw)).reshape(len(raw), -1).any(1).sum()):
+        log.warning(
+            "%s: %d of %d maps hold NaN or infinite values; look at these images", variant.id, damaged, len(raw)
+        )
     if not raw.any() and not variant.info.constant_is_full:
         log.warning("%s: all %d maps are zero everywhere; choose another layer or target", variant.id, len(raw))
     return Maps(
@@ -147,6 +151,7 @@ def unwrapped(model: nn.Module | Classifier | str) -> nn.Module:
             module = original
         else:
             check_hooks(module)
+            check_device(module)
             return module
 
 

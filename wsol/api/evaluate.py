@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,10 @@ from weakref import finalize
 import numpy as np
 
 from wsol.api.arguments import as_protocol, check_numbers
-from wsol.api.attribute import layer_names, unwrapped
+from wsol.api.attribute import layer_names
 from wsol.api.dataset import load_dataset
-from wsol.api.inputs import SIDE, as_color, as_deviation
+from wsol.api.inputs import as_color, as_deviation
+from wsol.api.networks import classes_from, network_of
 from wsol.api.result import Result
 from wsol.datasets.adapt import PythonDataset
 from wsol.datasets.base import Dataset
@@ -24,16 +25,16 @@ from wsol.datasets.fields import short
 from wsol.environment import versions
 from wsol.errors import ConfigError
 from wsol.evaluation.adopt import adopt
-from wsol.evaluation.build import check_truth, check_view, chosen_metric, matched
+from wsol.evaluation.build import check_truth, check_view, chosen_metric
+from wsol.evaluation.classes import matched
 from wsol.evaluation.device import chunk_of, engine_of
 from wsol.evaluation.engines import run_local
 from wsol.evaluation.experiment import Experiment, Numerics
+from wsol.evaluation.two_stage import check_classes
 from wsol.methods._variants import variant_of
-from wsol.models.classifier import IMAGENET_MEAN, IMAGENET_STD, Classifier, Color, finish
-from wsol.models.gray import color_input
-from wsol.models.outputs import LABELS, Reading, function_label, reading, relabeled
+from wsol.models.classifier import Classifier
+from wsol.models.outputs import Reading
 from wsol.models.stages import resolve_layer, stages
-from wsol.models.zoo import load_classifier
 from wsol.protocols._base import Protocol
 from wsol.runs.folder import RunFolder
 from wsol.views import view_named
@@ -57,6 +58,7 @@ def evaluate(
     layers: Layers | None = None,
     runs: str | Path | None = None,
     view: str = "squash",
+    classifier: nn.Module | Classifier | str | Path | None = None,
     input_size: int | None = None,
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
@@ -80,6 +82,9 @@ def evaluate(
     layers : for the methods that take layers and were given none: names or modules; several are fused.
     runs : a folder to keep the rows in: the same call then resumes, and `wsol table` reads them. None is a temporary
         folder that goes with the result.
+    classifier : what gives the class for Top-1 and Top-5 Loc where that is not `model`: another network, or a file of
+        its predictions or logits, as ``classifier=`` on the command line. The network gives logits of the same classes;
+        where its input size and normalization are not known, they are those of `model`.
     mean, std : of the normalization, for pixels in [0, 1]: by default what the network is known to want, or ImageNet's.
     output : what the network puts out: ``logits`` (B, classes), ``prob`` (it ends in a softmax, or in a sigmoid of one
         output), ``sigmoid`` (in one per class), or a function of the output and the images that gives (B, classes)
@@ -104,24 +109,31 @@ def evaluate(
         raise ConfigError("nothing to evaluate: give at least one method, and a protocol or a metric")
     data = _dataset(dataset, class_names, limit)
     check_truth(data, rules, chosen)
-    with _network(model, output, input_size, as_color(mean), as_deviation(std), class_names) as given:
-        data, classifier = matched(data, given)
-        names = list(stages(classifier))
-        fused = None if layers is None else "+".join(layer_names(classifier.module, layers))
+    with ExitStack() as opened:
+        given = opened.enter_context(
+            network_of(model, output, input_size, as_color(mean), as_deviation(std), class_names)
+        )
+        data, network = matched(data, given)
+        engine = engine_of({"engine": {"batch_size": batch_size}})
+        classes = opened.enter_context(classes_from(classifier, data, network, engine, view=view))
+        if classes is not None:
+            check_classes(classes, chosen)
+        names = list(stages(network))
+        fused = None if layers is None else "+".join(layer_names(network.module, layers))
         variants = {
             v.id: v
             for v in (
-                variant_of(one, {}, resolve=lambda layer: resolve_layer(classifier, layer), stages=names, layers=fused)
+                variant_of(one, {}, resolve=lambda layer: resolve_layer(network, layer), stages=names, layers=fused)
                 for one in several
             )
         }
-        chosen_view = view_named(view, classifier.input_size)
+        chosen_view = view_named(view, network.input_size)
         check_view(chosen_view, chosen)
-        engine = engine_of({"engine": {"batch_size": batch_size}})
-        weight = next(iter(classifier.module.parameters()), None)
+        weight = next(iter(network.module.parameters()), None)
         experiment = Experiment(
             dataset=data,
-            classifier=classifier,
+            classifier=network,
+            classes=classes,
             variants=tuple(variants.values()),
             protocols=rules,
             metrics=chosen,
@@ -156,47 +168,6 @@ def _dataset(dataset: Any, class_names: Sequence[str], limit: int | None) -> Dat
             "are (image, label, boxes or mask); of a DataLoader give loader.dataset"
         )
     return PythonDataset(items=dataset, names=tuple(class_names), limit=limit)
-
-
-@contextmanager
-def _network(
-    model: nn.Module | Classifier | str,
-    output: Reading,
-    input_size: int | None,
-    mean: Color | None,
-    std: Color | None,
-    class_names: Sequence[str],
-) -> Iterator[Classifier]:
-    """A block in which the network takes color images and gives logits, with what must be known to feed it."""
-    known = load_classifier(model, input_size=input_size) if isinstance(model, str) else model
-    module = unwrapped(known)
-    reading_label = function_label(output) if callable(output) else LABELS.get(output, "")
-    with color_input(module), reading(module, output):
-        if isinstance(known, Classifier):
-            made = known
-            if callable(output):  # it may give other classes
-                facts = (known.name, module, known.weights_source, known.input_size, known.mean, known.std)
-                made = finish(*facts, known.class_names)
-        else:
-            config = getattr(module, "pretrained_cfg", None) or {}
-            side = input_size or int(config.get("input_size", (SIDE,))[-1])
-            usual = tuple(config.get("mean", IMAGENET_MEAN)), tuple(config.get("std", IMAGENET_STD))
-            made = finish(type(module).__name__, module, "python", side, *usual)
-        if class_names and len(class_names) != made.num_classes:
-            raise ConfigError(
-                f"class_names has {len(class_names)} names, and {made.name} has {made.num_classes} classes"
-            )
-        made = replace(
-            made,
-            input_size=input_size or made.input_size,
-            mean=mean or made.mean,
-            std=std or made.std,
-            class_names=tuple(class_names) or made.class_names,
-        )
-        # rows are known by the weights, so what else the caller decided of the network belongs to their name
-        scale = f"mean {made.mean} std {made.std}" if mean or std else ""
-        label = ", ".join(part for part in (reading_label, scale) if part)
-        yield relabeled(made, label) if label else made
 
 
 def _listed(value: Any) -> Sequence[Any]:

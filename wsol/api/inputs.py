@@ -10,7 +10,7 @@ import torch
 
 from wsol.datasets.adapt import as_image
 from wsol.datasets.fields import short
-from wsol.errors import ConfigError
+from wsol.errors import ConfigError, ModelError
 from wsol.models.classifier import Classifier, Color, normalized
 from wsol.views import View, view_named
 
@@ -66,6 +66,22 @@ def as_color(value: float | Sequence[float] | None) -> Color | None:
         raise ConfigError(f"{len(numbers)} numbers of a normalization; expected one, or three for red, green and blue")
     red, green, blue = numbers * (3 // len(numbers))
     return red, green, blue
+
+
+def check_device(module: nn.Module) -> None:
+    """Raises ModelError for a network without values, or on a device without float64, in which methods sum."""
+    weight = next(iter(module.parameters()), None)
+    if weight is None:
+        return
+    name, device = type(module).__name__, weight.device
+    if device.type == "meta":
+        raise ModelError(f"{name} is on the device meta, where weights have no values; load them first")
+    try:
+        torch.zeros(1, dtype=torch.float64, device=device)
+    except TypeError as error:  # Apple's mps
+        raise ModelError(
+            f"{name} is on {device}, which has no float64, in which methods sum; give model.cpu()"
+        ) from error
 
 
 def inputs_of(

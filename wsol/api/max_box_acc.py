@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike
 
-from wsol.api.arguments import as_labels, as_logits, as_protocol
+from wsol.api.arguments import as_labels, as_logits, as_predictions, as_protocol
 from wsol.api.boxes import image_maps
 from wsol.datasets.ranks import classification
 from wsol.errors import ConfigError
@@ -64,6 +64,7 @@ class MaxBoxAcc:
         *,
         labels: Sequence[int] | None = None,
         logits: ArrayLike | None = None,
+        predictions: ArrayLike | None = None,
         images: Sequence[Image] | None = None,
     ) -> None:
         """Add the raw maps (n, h, w) of some images.
@@ -72,7 +73,9 @@ class MaxBoxAcc:
         ----------
         boxes : per image, ground truth (g, 4) in pixels of the stored image.
         sizes_wh : width and height of the stored images; known where maps were made from PIL images.
-        labels, logits : (n,) and (n, C), for Top-1 and Top-5 Loc; `labels` alone for protocols that average classes.
+        labels : (n,) class indices; alone, for protocols that average over classes.
+        logits : (n, C), for Top-1 and Top-5 Loc; with `labels`.
+        predictions : instead, (n,) predicted classes, for Top-1 Loc alone, or (n, k) the k first ones, best first.
 
         Raises
         ------
@@ -82,10 +85,15 @@ class MaxBoxAcc:
         if boxes is None:
             raise ConfigError("boxes=None: MaxBoxAcc compares with ground truth; give (g, 4) boxes per image")
         items = image_maps(maps, sizes_wh, boxes=boxes, view=self.view, images=images)
-        if logits is not None and labels is None:
-            raise ConfigError("logits need labels: give both, or neither")
-        if self._parts and bool(self._classes) != (logits is not None):
-            raise ConfigError("logits were given for some batches and not for others; give them for all, or for none")
+        if logits is not None and predictions is not None:
+            raise ConfigError("logits and predictions are two ways to say the same; give one of them")
+        kind = "logits" if logits is not None else "predictions" if predictions is not None else ""
+        if kind and labels is None:
+            raise ConfigError(f"{kind} need labels: give both, or neither")
+        if self._parts and self._kind != kind:
+            raise ConfigError(
+                f"{kind or self._kind} were given for some batches and not for others; give them for all, or for none"
+            )
         if labels is None and self.protocol.average == "classes":
             raise ConfigError(f"protocol {self.protocol.name} averages over classes: give labels")
         if not items:
@@ -94,6 +102,8 @@ class MaxBoxAcc:
         if logits is not None:
             rows = as_logits(logits, classes)
             self._classes += [classification(row, label) for row, label in zip(rows, classes, strict=True)]
+        if predictions is not None:
+            self._classes += as_predictions(predictions, classes)
         self._labels += classes
         self._parts.append(localize(items, [self.protocol])[self.protocol.name])
 
@@ -101,11 +111,17 @@ class MaxBoxAcc:
         """Add the images of another one, for example of another rank. Raises ConfigError for another protocol."""
         if other.protocol != self.protocol:
             raise ConfigError(f"{other.protocol.name} and {self.protocol.name} are two protocols; merge within one")
-        if self._parts and other._parts and bool(self._classes) != bool(other._classes):
-            raise ConfigError("logits were given on one side and not on the other; give them on both, or on neither")
+        if self._parts and other._parts and self._kind != other._kind:
+            kind = self._kind or other._kind
+            raise ConfigError(f"{kind} were given on one side and not on the other; give them on both, or on neither")
         self._parts += other._parts
         self._classes += other._classes
         self._labels += other._labels
+
+    @property
+    def _kind(self) -> str:
+        """What the classes of the images so far were known by."""
+        return ("logits" if "probability" in self._classes[0] else "predictions") if self._classes else ""
 
     def __repr__(self) -> str:
         return f"MaxBoxAcc({len(self)} images under {self.protocol.name})"

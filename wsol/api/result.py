@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from wsol.report.numbers.summary import Settings, Summary
     from wsol.runs.folder import RunFolder
 
-    Tau: TypeAlias = "str | Result"
+    Tau: TypeAlias = "str | float | Result"
 
 FIGURES = {"tau": "accuracy-over-tau", "cost": "quality-against-cost"}  # short names
 
@@ -41,7 +42,8 @@ class Result:
 
     @property
     def folder(self) -> RunFolder:
-        """The one run. Raises ConfigError where there are several."""
+        """The one run. Raises ConfigError where there is none, or several."""
+        self._check()
         if len(self.folders) > 1:
             raise ConfigError(f"this result is of {len(self.folders)} runs; load the one that is meant")
         return self.folders[0]
@@ -64,6 +66,7 @@ class Result:
         """
         from wsol.report.export.frame import frame
 
+        self._check()
         found = frame([folder.path for folder in self.folders], lists=lists)
         return found if self.variants is None else found[found["variant"].isin(self._ids())].reset_index(drop=True)
 
@@ -85,6 +88,7 @@ class Result:
         from wsol.api.table import ShownTable
         from wsol.report.tables.show import Layout, table_of_runs
 
+        self._check()
         several = [tau] if isinstance(tau, str) or not isinstance(tau, Sequence) else tau
         known = [field.name for field in fields(Layout)]
         strange = next((name for name in layout if name not in known), None)
@@ -130,9 +134,13 @@ class Result:
 
         Raises
         ------
-        UnknownName : there is no such figure of these rows.
+        UnknownName : there is no such figure of these rows. ConfigError : matplotlib is not installed.
         """
-        import matplotlib as mpl
+        try:
+            import matplotlib as mpl
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ConfigError("figures need matplotlib; install it with: pip install 'wsol[figures]'") from error
 
         from wsol.report.figures.style import STYLE
         from wsol.report.figures.write import figures
@@ -148,20 +156,28 @@ class Result:
         if chosen is None:
             raise unknown("figure", name, [*FIGURES, *known])
         with mpl.rc_context(STYLE):
-            return chosen()
+            figure = chosen()
+        if "inline" in mpl.get_backend().lower():  # a notebook shows what pyplot holds, and the value of the cell again
+            plt.close(figure)
+        return figure
+
+    def _check(self) -> None:
+        if not self.folders:
+            raise ConfigError("there are no rows: nothing of this was run")
 
     def _settings(self, folder: RunFolder, taus: Sequence[Tau]) -> Settings:
         """The settings of a summary with these sources of thresholds. Raises ConfigError."""
         from wsol.report.numbers.thresholds import settings_of
 
-        wrong = next((tau for tau in taus if not isinstance(tau, str | Result)), None)
-        if wrong is not None:
-            raise ConfigError(
-                f"tau={wrong!r}: expected oracle, split-half, per-image, val, val:RUN or a result of held-out images; "
-                "a fixed threshold is a protocol's own, for example protocols=['choe2020_v2[tau=0.2]']"
-            )
+        for tau in taus:
+            if isinstance(tau, bool) or not isinstance(tau, str | Real | Result):
+                raise ConfigError(
+                    f"tau={tau!r}: expected oracle, split-half, per-image, val, val:RUN, a fixed threshold such as 0.2 "
+                    "or a result of held-out images"
+                )
         others = [tau.folder for tau in taus if isinstance(tau, Result)]
-        settings = settings_of([tau for tau in taus if isinstance(tau, str)], folder.path.parent, of=folder)
+        words = [tau if isinstance(tau, str) else repr(float(tau)) for tau in taus if not isinstance(tau, Result)]
+        settings = settings_of(words, folder.path.parent, of=folder)
         if not others:
             return settings
         if len(others) > 1 or settings.validation is not None:

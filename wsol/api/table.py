@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,4 +43,4 @@ class ShownTable:
         """One line per row, as `records`."""
         import pandas as pd
 
-        return pd.read_csv(io.StringIO(self.csv())) if self.record.rows else pd.DataFrame()
+        return pd.DataFrame(self.records())

@@ -81,7 +81,8 @@ def outcome(settings: Mapping[str, Any], *, dry: bool = False, table: bool = Tru
     asked = general.table
     shows = Rank.here().first
     general = replace(general, table=general.table and table and shows, figures=general.figures if shows else None)
-    taus = [general.tau_from] if isinstance(general.tau_from, str) else list(general.tau_from or ["oracle"])
+    several = general.tau_from if isinstance(general.tau_from, tuple) else (general.tau_from,)
+    taus = [str(tau) for tau in several if tau is not None] or ["oracle"]
     runs = Path(settings["paths"]["runs"])
     settings_of(["oracle" if tau == VAL else tau for tau in taus], runs, n_resamples=1)  # refuses wrong ones
     if dry:

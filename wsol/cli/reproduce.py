@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from wsol.cli.options import RUNS, RUNS_DEFAULT, Command
 from wsol.errors import ConfigError, WsolError
-from wsol.published.beside import Ours, load_benchmark, needed, ours_from, reproduction_table
+from wsol.published.beside import load_benchmark
+from wsol.published.reproduction import reproduced, task_of
 from wsol.published.steps import WEIGHTS, Step, as_text, steps
 from wsol.report.tables.render import check_format, write
 
@@ -49,45 +50,27 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--sources", action="store_true", help="print where the numbers are from, and contradictions")
     given = parser.read(words)
     check_format(given.style)
-    benchmark = load_benchmark(given.benchmark)
-    cells = benchmark.chosen(given.only)
     if given.sources:
-        print(sources(benchmark, cells, style=given.style))
+        benchmark = load_benchmark(given.benchmark)
+        print(sources(benchmark, benchmark.chosen(given.only), style=given.style))
         return 0
-    runnable = with_baselines(benchmark, [cell for cell in cells if cell.overrides])
-    changed = changing(given.overrides, runnable)
-    if changed and not given.allow_changes:
-        raise ConfigError(
-            f"{changed[0]} changes what the published numbers are of; add --allow-changes to compare anyway"
-        )
-    todo = steps(runnable, given.benchmark, given.overrides, runs_of(given.overrides), given.only)
+    task = task_of(given.benchmark, given.overrides, only=given.only, allow_changes=given.allow_changes)
+    todo = steps(task.runnable, given.benchmark, given.overrides, runs_of(given.overrides), given.only)
     if given.dry_run:
         print(as_text(todo))
         return 0
-    from wsol.published.plan import plan, run
-
     with redirect_stdout(sys.stderr):  # what networks, methods and trainings print is no answer
         untrained = train([step for step in todo if step.kind == "train"]) if given.train else {}
-        plans, reasons = plan(runnable, benchmark, given.overrides, allow_changes=given.allow_changes)
-        numbers = run(plans, runnable, n_resamples=given.resamples)
-    reasons |= {work: untrained[work[1]] for work in reasons if work[1] in untrained}
-    results = [
-        Ours(cell=cell, reason=reasons.get(cell.work, ""))
-        if cell.work in reasons or not cell.overrides
-        else ours_from(cell, numbers)
-        for cell in cells
-    ]
-    if reasons:
-        for line in needed(benchmark):
-            print(line, file=sys.stderr)
+        found = reproduced(task, n_resamples=given.resamples, untrained=untrained)
+    for line in found.lacking:
+        print(line, file=sys.stderr)
     if given.style == "json":
-        print(json.dumps([ours.record() for ours in results], indent=1))
+        print(json.dumps([ours.record() for ours in found.results], indent=1))
     else:
-        changes = changed if given.allow_changes else None
-        write(reproduction_table(results, benchmark, changes=changes), sys.stdout, style=given.style)
-    if any(ours.verdict == "outside" for ours in results):
+        write(found.table, sys.stdout, style=given.style)
+    if any(ours.verdict == "outside" for ours in found.results):
         return 1
-    return 2 if reasons else 0
+    return 0 if found.complete else 2
 
 
 def runs_of(overrides: Sequence[str]) -> Path:
@@ -130,24 +113,3 @@ def sources(benchmark: Benchmark, cells: Sequence[Published], *, style: str) -> 
     others = [load_benchmark(name) for name in benchmark_names() if name != benchmark.name]
     found = chains(cells, benchmark, others)
     return json.dumps([chain.record() for chain in found], indent=1) if style == "json" else written(found)
-
-
-def with_baselines(benchmark: Benchmark, cells: Sequence[Published]) -> list[Published]:
-    """The cells, and those that their differences are taken to."""
-    by_id = {cell.id: cell for cell in benchmark.cells}
-    bases = [by_id[cell.baseline] for cell in cells if cell.baseline in by_id]
-    return list({cell.id: cell for cell in [*cells, *bases] if cell.overrides}.values())
-
-
-def changing(overrides: Sequence[str], cells: Sequence[Published]) -> list[str]:
-    """The overrides that change the data or the network that a table is about."""
-    from wsol.settings.words import Word, moves_no_number
-
-    fixed = {Word.of(word).key for cell in cells for word in cell.overrides}
-    changes = []
-    for text in overrides:
-        word = Word.of(text)
-        weights = word.key == "model.weights" and word.key not in fixed and word.value != "random"
-        if not weights and not moves_no_number(word):
-            changes.append(text)
-    return changes

@@ -22,6 +22,7 @@ DESCRIPTION = """Print the table of one or several runs.
   wsol table --of-reachable                      accuracies as a share of what oraclemap reaches on the same layers
   wsol table --slice size                        parts of the images: class, size, instances, correct
   wsol table --tau oracle,split-half             held-out thresholds too; val: the val split, val:RUN: a run
+  wsol table --tau 0.2                           at a fixed threshold, the same for all methods and images
   wsol table --tau oracle,per-image              and the best threshold of each image alone: the method's own ceiling
 """
 
@@ -49,7 +50,10 @@ def main(words: Sequence[str]) -> int:
     )
     parser.add_argument("--slice", default="", help="class, size, instances or correct")
     parser.add_argument(
-        "--tau", type=_names, default=["oracle"], help="oracle, split-half, val, val:RUN, per-image; several by commas"
+        "--tau",
+        type=_names,
+        default=["oracle"],
+        help="oracle, split-half, val, val:RUN, per-image or a fixed one such as 0.2; several by commas",
     )
     parser.add_argument(
         "--average",

@@ -13,13 +13,13 @@ import torch
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.checks import check_boxes
 from wsol.datasets.fields import read_lines
-from wsol.datasets.labels import label_mapping, match_class_indices
 from wsol.datasets.paths import existing
 from wsol.datasets.predictions import Predictions
 from wsol.errors import ConfigError, DataError, unknown
+from wsol.evaluation.classes import matched, second_network
 from wsol.evaluation.device import chunk_of, engine_of, numerics_of, to_device
 from wsol.evaluation.experiment import ChosenMetric, Experiment
-from wsol.evaluation.two_stage import check_classes, check_network, classes_of_file, is_file, named_network
+from wsol.evaluation.two_stage import check_classes, classes_of_file, is_file, named_network
 from wsol.grammar import parse, spell
 from wsol.maps.two_stage import SecondNetwork
 from wsol.methods._base import MethodInfo, methods
@@ -31,7 +31,7 @@ from wsol.models.caffe import from_caffe
 from wsol.models.classifier import Classifier, weights_id
 from wsol.models.heads import head_behind
 from wsol.models.networks._acol import TwoBranches
-from wsol.models.outputs import read_as, two_classes
+from wsol.models.outputs import read_as
 from wsol.models.randomize import randomized
 from wsol.models.stages import resolve_layer, stages
 from wsol.models.tokens import Grids
@@ -86,24 +86,6 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
         maps=general.maps,
         numerics=numerics_of(engine),
     )
-
-
-def matched(data: Dataset, classifier: Classifier) -> tuple[Dataset, Classifier]:
-    """A dataset and a network whose classes are the same: labels as class indices, one logit as two classes.
-
-    Raises
-    ------
-    DataError : labels that the network does not know.
-    """
-    data = match_class_indices(data, classifier.class_names, classifier.num_classes)
-    if mapping := label_mapping(data):
-        log.info("labels of %s are names, as class indices: %s", data.key, mapping)
-    highest = max(sample.label for sample in data.samples())
-    if classifier.num_classes == 1 and highest == 1:
-        log.info("%s has one output: label 1 is its sigmoid, label 0 the rest", classifier.name)
-        classifier = two_classes(classifier)
-    _check_labels(data, classifier, highest)
-    return data, classifier
 
 
 def check_view(view: View, chosen: Sequence[ChosenMetric]) -> None:
@@ -186,16 +168,10 @@ def classes_of(
     if is_file(text):
         return classes_of_file(text, data, num_classes=num_classes)
     node, own_view = named_network(text)
-    renumbered, made = matched(data, check_network(load_model(node), num_classes))
-    if renumbered is not data:
-        raise DataError(
-            f"classifier {made.name} has its classes in another order than the network behind the maps; "
-            "give its logits as a file, in the order of the class indices"
-        )
+    made = load_model(node)
     to_device(made, engine)
     chosen = view_from(own_view or {**view, "side": None}, side=made.input_size)
-    autocast = engine.precision == "bfloat16"
-    return SecondNetwork(classifier=made, view=chosen, batch_size=engine.batch_size, autocast=autocast)
+    return second_network(made, data, engine, view=chosen, num_classes=num_classes)
 
 
 def load_dataset(node: Mapping[str, Any]) -> Dataset:
@@ -280,21 +256,6 @@ def check_truth(data: Dataset, rules: Sequence[Protocol], chosen: Sequence[Chose
         if against_boxes(one.metric):
             other = f"metrics.{one.name}.against=mask" if one.metric.info.against else "metric=[pxap]"
             check_boxes(samples, where, masks=f"{one.name} compares with boxes; for masks choose {other}")
-
-
-def _check_labels(data: Dataset, classifier: Classifier, highest: int) -> None:
-    """Raises DataError for a network of other classes; only some datasets say how many there are (`num_classes`)."""
-    known = data.num_classes
-    if known is not None and known != classifier.num_classes and not classifier.weights_id.startswith("random"):
-        raise DataError(
-            f"dataset {data.key} has {known} classes, but {classifier.name} with these weights knows "
-            f"{classifier.num_classes}; choose a network trained on it, or model.num_classes={known} with your weights"
-        )
-    if highest >= classifier.num_classes:
-        raise DataError(
-            f"dataset {data.key} has label {highest}, but {classifier.name} knows {classifier.num_classes} classes "
-            f"(0 to {classifier.num_classes - 1}); choose weights trained on it with model.weights=..."
-        )
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -103,7 +103,9 @@ class General:
         None, help="what gives the class for Top-1 Loc: a second network NAME[weights=...], or a file; null: the model"
     )
     table: bool = option(True, help="print the table when done")
-    tau_from: str | tuple[str, ...] | None = option("oracle", help="oracle, split-half, val or val:RUN")
+    tau_from: str | float | tuple[str | float, ...] | None = option(
+        "oracle", help="oracle, split-half, val, val:RUN or a fixed threshold such as 0.2"
+    )
     claim: str | tuple[str, ...] | None = option(
         None, help="written down before the rows: layercam@stage4 > gradcam@stage4 on choe2020_v2/maxboxacc_v2"
     )

@@ -146,8 +146,8 @@ def folded_norms(module: nn.Module, new: frozenset[str]) -> frozenset[str]:
 def carry_over(module: nn.Module, state: Mapping[str, Tensor], *, name: str, origin: str) -> frozenset[str]:
     """Copy the tensors of `state` that have a place in `module`; the names of the parameters that have got none.
 
-    A network that is built on another one says by its `backbone_keys` which prefix there is which here; all of those
-    layers must be in `state`. Of any other network, at least half of the tensors must be.
+    A network that is built on another one says by its `backbone_keys` which prefix there is which here, or which
+    parameter; all of those must be in `state`. Of any other network, at least half of the tensors must be.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def carry_over(module: nn.Module, state: Mapping[str, Tensor], *, name: str, ori
     prefixes = {} if whole else _prefixes(module)
     chosen: dict[str, Tensor] = {}
     for key, value in own.items():
-        prefix = max((p for p in prefixes if key.startswith(f"{p}.")), key=len, default=None)
+        prefix = max((p for p in prefixes if key == p or key.startswith(f"{p}.")), key=len, default=None)
         if prefixes and prefix is None:
             continue
         theirs = key if prefix is None else f"{prefixes[prefix]}{key[len(prefix) :]}".lstrip(".")

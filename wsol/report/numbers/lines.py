@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wsol.report.numbers.summary import Summary
     from wsol.runs.schema import VariantInfo
 
-Key = tuple[str, str, str]  # measure, metric, source of its threshold
+Key = tuple[str, str, str]  # measure, metric, origin of its threshold
 RUN_FIELDS = ("dataset", "model", "weights", "classifier", "view", "seed", "run")
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class Line:
 
 def key_of(cell: Cell) -> Key:
     """What makes a column."""
-    return (cell.measure, cell.metric, cell.tau_source)
+    return (cell.measure, cell.metric, cell.origin)
 
 
 def lines_of(summaries: Sequence[Summary]) -> list[Line]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from wsol.report.numbers.failures import failed
 from wsol.report.numbers.quantity import Cell, cell_of, without_number
-from wsol.report.numbers.rows import hits_of, images_of, own_rule, tau_of
+from wsol.report.numbers.rows import hits_of, images_of, is_swept, own_rule, position_of, tau_of
 from wsol.report.numbers.subject import HALF, Subject
 from wsol.runs.arrays import numpy_of
 from wsol.stats.averages import class_weights
@@ -54,6 +54,7 @@ def localization(subjects: Sequence[Subject], settings: Settings, boxes: Callabl
     found = draw_best_of(_search(subjects[n], delta, keep, settings) for n, _, delta, keep in wanted)
     best = {(n, name, delta): draws for (n, name, delta, _), draws in zip(wanted, found, strict=True)}
     counted = boxes({subject.name: _tau(subject, best.get((n, "", HALF))) for n, subject in enumerate(subjects)})
+    counted_at = {tau: boxes(_at(tau, subjects)) for tau in settings.taus if isinstance(tau, float)}
     cells: list[Cell] = []
     for n, subject in enumerate(subjects):
         for source in subject.sources(settings):
@@ -69,18 +70,29 @@ def localization(subjects: Sequence[Subject], settings: Settings, boxes: Callabl
                     masks = subject.masks if delta == HALF else {}  # only those are reported
                     by_delta[delta] = _draws(held[delta], masks, keep, part, settings, by_class=subject.by_class)
                 cells += _accuracies(subject, by_delta, part, source, settings.validation_name, name)
-                if source in ("oracle", "fixed") and not name:
-                    cells += _at_best(subject, by_delta[HALF][ALL], source, counted.get(subject.name), settings)
+                if source not in ("split-half", "val", "per-image") and not name:
+                    of_all = counted_at[source] if isinstance(source, float) else counted
+                    cells += _at_best(subject, by_delta[HALF][ALL], source, of_all.get(subject.name), settings)
     return cells
 
 
 def _tau(subject: Subject, best: Mapping[str, Draws] | None) -> float | None:
     """The threshold whose boxes are counted; None where none are."""
-    if not any(q.reduction == "boxes" for q in subject.quantities):
+    if not _counts_boxes(subject):
         return None
     if own_rule(subject.protocol):
         return 0.0  # its rows hold what is above each map's own threshold, under 0
     return tau_of(best[ALL].tau[0] if best else 0.0, subject.protocol)
+
+
+def _at(tau: float, subjects: Sequence[Subject]) -> dict[tuple[str, str], float | None]:
+    """A threshold of the reader's as the rows know it, for the subjects of which boxes are counted there."""
+    counting = [subject for subject in subjects if is_swept(subject.protocol) and _counts_boxes(subject)]
+    return {s.name: tau_of(position_of(tau, s.protocol), s.protocol) for s in counting}
+
+
+def _counts_boxes(subject: Subject) -> bool:
+    return any(q.reduction == "boxes" for q in subject.quantities)
 
 
 def _search(subject: Subject, delta: float, keep: NDArray[np.bool_] | None, settings: Settings) -> Search:
@@ -104,12 +116,15 @@ class Held:
     tau: tuple[float, ...]
 
 
-def _held(subject: Subject, delta: float, source: TauFrom, settings: Settings) -> Held:
+def _held(subject: Subject, delta: float, source: TauFrom | float, settings: Settings) -> Held:
     """Hits at a fixed threshold, at one that was chosen on other images, or at each image's own best one."""
     hits = subject.hits(delta)
     topk = hits if subject.topk_ge == subject.ge else subject.hits(delta, topk=True)
     if source == "per-image":
         return Held(hits.ever(), topk.ever(), ())
+    if isinstance(source, float):
+        at = position_of(source, subject.protocol)
+        return Held(hits.at(at), topk.at(at), (at,))
     weights = class_weights(subject.labels) if subject.labels is not None else None
     if source == "split-half":
         halves, of_topk = (split_half(hits, seed=settings.seed, weights=weights, counted=one) for one in (hits, topk))
@@ -148,7 +163,7 @@ def _accuracies(
     subject: Subject,
     by_delta: Mapping[float, Mapping[str, Draws]],
     part: pa.Table,
-    source: TauFrom,
+    source: TauFrom | float,
     chosen_on: str,
     slice_: str,
 ) -> list[Cell]:
@@ -164,8 +179,8 @@ def _accuracies(
                 draws,
                 variant=subject.variant,
                 quantity=quantity,
-                tau=() if own_rule(subject.protocol) else tuple(tau_of(t, subject.protocol) for t in draws.tau),
-                tau_source=source,
+                tau=_thresholds(draws, subject, source),
+                tau_source="fixed" if isinstance(source, float) else source,
                 chosen_on=chosen_on if source == "val" else "",
                 own_rule=own_rule(subject.protocol),
                 slice_=slice_,
@@ -175,12 +190,24 @@ def _accuracies(
     return cells
 
 
-def _at_best(subject: Subject, best: Draws, source: TauFrom, boxes: Values | None, settings: Settings) -> list[Cell]:
-    """The best threshold itself, and how many boxes per image it leaves where a protocol counts several."""
-    tau, rows, images = tau_of(best.tau[0], subject.protocol), subject.rows, images_of(subject.rows)
+def _thresholds(draws: Draws, subject: Subject, source: TauFrom | float) -> tuple[float, ...]:
+    """Where the hits were counted, in [0, 1); none where each map has a threshold by its own rule."""
+    if isinstance(source, float):
+        return (source,)
+    return () if own_rule(subject.protocol) else tuple(tau_of(t, subject.protocol) for t in draws.tau)
+
+
+def _at_best(
+    subject: Subject, best: Draws, source: TauFrom | float, boxes: Values | None, settings: Settings
+) -> list[Cell]:
+    """The best or fixed threshold itself, and how many boxes per image it leaves where a protocol counts several."""
+    given = source if isinstance(source, float) else None
+    tau = tau_of(best.tau[0], subject.protocol) if given is None else given
+    tau_source: TauFrom = "fixed" if isinstance(source, float) else source
+    rows, images = subject.rows, images_of(subject.rows)
     cells = []
     for quantity in subject.quantities:
-        if quantity.reduction == "best_tau":
+        if quantity.reduction == "best_tau" and given is None:
             cells.append(
                 Cell(
                     variant=subject.variant,
@@ -190,7 +217,7 @@ def _at_best(subject: Subject, best: Draws, source: TauFrom, boxes: Values | Non
                     high=tau,
                     n=len(rows),
                     tau=(tau,),
-                    tau_source=source,
+                    tau_source=tau_source,
                     images=images,
                 )
             )
@@ -208,7 +235,7 @@ def _at_best(subject: Subject, best: Draws, source: TauFrom, boxes: Values | Non
                     variant=subject.variant,
                     quantity=quantity,
                     tau=(tau,) if np.isfinite(tau) else (),
-                    tau_source=source,
+                    tau_source=tau_source,
                     own_rule=own_rule(subject.protocol),
                     images=images,
                 )

@@ -24,8 +24,9 @@ class Cell:
     ----------
     quantity : what it is; value, low, high : with `percent`, 0 to 100, else in its own unit.
     tau : the threshold(s) it was taken at, where there is one; `tau_source` says where that came from: fixed by the
-        protocol, best on these images (``oracle``), on their other half, or on those of the run `chosen_on`, or for
-        each image on its own (``per-image``). It is empty where the protocol's rule `own_rule` gives each map its own.
+        protocol or by the reader, best on these images (``oracle``), on their other half, or on those of the run
+        `chosen_on`, or for each image on its own (``per-image``). It is empty where the protocol's rule `own_rule`
+        gives each map its own.
     slice : which part of the images, ``""`` for all.
     images : stands for the images and their order; cells with equal ones can be compared image by image.
     failed : images that failed and for which the quantity has no worst value: then there is no number.
@@ -64,8 +65,8 @@ class Cell:
 
     @property
     def label(self) -> str:
-        """What tables call it."""
-        return self.quantity.label
+        """What tables call it: MaxBoxAcc at a threshold that is not the best one is BoxAcc (Choe et al., 2020, 4)."""
+        return self.quantity.label.removeprefix("Max") if self.tau_source == "fixed" else self.quantity.label
 
     @property
     def percent(self) -> bool:
@@ -79,6 +80,11 @@ class Cell:
     def digits(self) -> int:
         """Decimals that tables show: three for what is at most 1."""
         return 1 if self.quantity.unit in ("percent", "count") else 3
+
+    @property
+    def origin(self) -> str:
+        """`tau_source`, or the threshold itself where it is a fixed one: what sets the columns of a measure apart."""
+        return f"{self.tau[0]:g}" if self.tau_source == "fixed" and self.tau else self.tau_source
 
     @property
     def tau_from(self) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from wsol.errors import ConfigError
 from wsol.runs.arrays import chosen, is_known, numpy_of
 from wsol.stats.curves import Curves
 from wsol.stats.hits import Hits
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wsol.runs.schema import ProtocolInfo
+
+ON_STEP = 1e-6  # of a step: 0.3 is not 300 times 0.001 as floats
 
 
 def known(table: pa.Table, *columns: str) -> pa.Table:
@@ -146,6 +150,23 @@ def tau_of(position: float, protocol: ProtocolInfo) -> float:
     if not is_swept(protocol):
         return float("nan") if own_rule(protocol) else float(protocol.knobs["tau"])
     return protocol.grid[int(position)] if protocol.grid else float(position)
+
+
+def position_of(tau: float, protocol: ProtocolInfo) -> float:
+    """A threshold in [0, 1) as a position on `curves_of`, of a protocol that sweeps.
+
+    Raises ConfigError for one between two of its steps: its rows don't say what lies there.
+    """
+    if not protocol.grid:
+        return tau
+    step = float(protocol.knobs["tau_step"])
+    nearest = round(tau / step)
+    if abs(tau - nearest * step) > step * ON_STEP:
+        raise ConfigError(
+            f"tau={tau:g} lies between two thresholds of {protocol.name}, whose steps are {step:g}; choose "
+            f"{math.floor(tau / step) * step:.6g} or {math.ceil(tau / step) * step:.6g}"
+        )
+    return float(np.searchsorted(protocol.grid, (nearest + 0.5) * step) - 1)
 
 
 def rows_of(table: pa.Table, protocol: str) -> pa.Table:

@@ -140,7 +140,7 @@ class Subject:
         """Those at one delta; by the rule of Top-1 and Top-5 Loc with `topk`."""
         return hits_of(self.rows, self.protocol, delta, ge=self.topk_ge if topk else self.ge)
 
-    def sources(self, settings: Settings) -> list[TauFrom]:
+    def sources(self, settings: Settings) -> list[TauFrom | float]:
         """Where its threshold is to come from."""
         if not is_swept(self.protocol):
             return ["fixed"]

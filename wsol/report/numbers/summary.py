@@ -67,14 +67,14 @@ class Settings:
     ----------
     taus : where swept protocols take their threshold from: ``oracle`` (best on the images it is reported on),
         ``split-half`` (best on the other half), ``val`` (best on `validation`), ``per-image`` (best of each image
-        alone); several make several cells.
+        alone), or one of the reader's own in [0, 1), the same for all images; several make several cells.
     by_class : resample whole classes: intervals for other classes, not just other images.
     skip_failed : leave failed images out; else they count as the worst value there is.
     average : of accuracies, over ``images`` or ``classes``, whatever their protocols say; None for what they say.
     main : only the numbers of the usual table; others cost as much time again.
     """
 
-    taus: Sequence[TauFrom] = ("oracle",)
+    taus: Sequence[TauFrom | float] = ("oracle",)
     validation: RunFolder | None = None
     n_resamples: int = RESAMPLES
     seed: int = 0

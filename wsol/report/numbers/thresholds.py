@@ -1,4 +1,4 @@
-"""Where swept protocols take their thresholds from, in words: ``oracle``, ``split-half``, ``per-image``, ``val``."""
+"""Where swept protocols take their thresholds from: ``oracle``, ``split-half``, ``per-image``, ``val`` or a number."""
 
 from __future__ import annotations
 
@@ -33,16 +33,23 @@ def settings_of(
     main: bool = False,
     of: RunFolder | None = None,
 ) -> Settings:
-    """``oracle,split-half,val:RUN`` as settings of a summary; ``val`` alone is the run like `of` on the val split."""
-    sources: list[TauFrom] = []
+    """``oracle,0.2,val:RUN`` as settings of a summary; ``val`` alone is the run like `of` on the val split.
+
+    Raises ConfigError for a word that is no source, and a number outside [0, 1).
+    """
+    sources: list[TauFrom | float] = []
     validation = None
     for tau in taus:
         kind, colon, run = tau.partition(":")
         if kind == VAL and (run or of):
             validation = open_run(run, runs) if run else sibling(of, runs)
+        elif (fixed := _number(tau)) is not None:
+            sources.append(fixed)
+            continue
         elif kind not in ("oracle", "split-half", "per-image") or colon:
             raise ConfigError(
-                f"tau {tau}: choose oracle, split-half, per-image, or val:RUN with the run of another split"
+                f"tau {tau}: choose oracle, split-half, per-image, val:RUN with the run of another split, or a fixed "
+                "threshold such as 0.2"
             )
         sources.append(cast("TauFrom", kind))
     return Settings(
@@ -54,6 +61,17 @@ def settings_of(
         average=average,
         main=main,
     )
+
+
+def _number(text: str) -> float | None:
+    """A fixed threshold, or None for a word. Raises ConfigError for a number outside [0, 1)."""
+    try:
+        tau = float(text)
+    except ValueError:
+        return None
+    if not 0 <= tau < 1:
+        raise ConfigError(f"tau {text} is out of range; expected 0 <= tau < 1, a share of the map's maximum")
+    return tau
 
 
 def sibling(run: RunFolder | None, runs: Path) -> RunFolder:

@@ -61,8 +61,10 @@ def footer(
     notes += [said for key in keys if (said := _optimism([line.cells[key] for line in lines if key in line.cells]))]
     if costed and any(not math.isnan(line.costs["ms"]) for line in lines):
         notes.append("F+B: forward passes (partial ones too) + backward passes per image; ms: median per image.")
-    if any(cell.quantity.reduction == "boxes" for cell in shown):
-        notes.append("Boxes: how many per image at the best threshold; it is a hit if any of them fits.")
+    counted = [cell for cell in shown if cell.quantity.reduction == "boxes"]
+    if counted:
+        where = "this" if all(cell.tau_source == "fixed" for cell in counted) else "the best"
+        notes.append(f"Boxes: how many per image at {where} threshold; it is a hit if any of them fits.")
     if any(cell.seeds > 1 for cell in shown):
         notes.append("Stochastic methods: mean over seeds; s is the standard deviation of one seed's number.")
     notes += _versions(summaries)

@@ -50,6 +50,6 @@ def _verdict(claim: Claim, summary: Summary) -> str:
 def _cell(claim: Claim, key: str, summary: Summary) -> Cell | None:
     for cell in summary.cells:
         same = (cell.variant, cell.measure, cell.metric, cell.slice) == (key, claim.measure, claim.metric, "")
-        if same and cell.tau_source in (claim.tau, ""):
+        if same and (cell.tau_source in (claim.tau, "") or cell.origin == claim.tau):
             return cell
     return None
