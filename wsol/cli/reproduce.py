@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsol.cli.options import RUNS, RUNS_DEFAULT, Command
-from wsol.errors import ConfigError, WsolError
+from wsol.errors import WsolError
 from wsol.published.beside import load_benchmark
 from wsol.published.reproduction import reproduced, task_of
 from wsol.published.steps import WEIGHTS, Step, as_text, steps
