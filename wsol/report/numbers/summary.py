@@ -329,5 +329,6 @@ def _trivial(folder: RunFolder, tables: Mapping[str, pa.Table]) -> set[Quantity]
 
 def _timed_apart(files: Sequence[RowFile], variants: Collection[str]) -> bool:
     """Whether the files of rows hold different variants: each command writes all of its own into one file."""
-    together = {frozenset(variant for variant, _ in file.footer.work) & set(variants) for file in files}
+    timed = [file for file in files if "ms" in file.columns]  # mean maps are made without a network
+    together = {frozenset(variant for variant, _ in file.footer.work) & set(variants) for file in timed}
     return len(together) > 1
