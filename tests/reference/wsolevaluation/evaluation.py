@@ -35,17 +35,27 @@ def compute_bboxes_from_scoremaps(
     if np.isnan(scoremap).any():
         raise ValueError("a map with NaN")
     levels = (scoremap * 255).astype(np.uint8)
-    height, width = levels.shape
+    top = levels.max()
+    known: dict[bytes, NDArray[np.int64]] = {}  # equal masks have equal boxes
     boxes = []
     for tau in scoremap_threshold_list:
-        mask = (levels > int(tau * levels.max())).astype(np.uint8)
-        contours: Sequence[Any] = cv2.findContours(mask, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)[0]
-        if not multi_contour_eval and contours:
-            contours = [max(contours, key=cv2.contourArea)]
-        rects = [cv2.boundingRect(c) for c in contours]
-        found = [[x, y, min(x + w, width - EDGE), min(y + h, height - EDGE)] for x, y, w, h in rects]
-        boxes.append(np.array(found or [[0, 0, 0, 0]]))
+        mask = (levels > int(tau * top)).astype(np.uint8)
+        key = mask.tobytes()
+        if key not in known:
+            known[key] = _boxes(mask, several=multi_contour_eval)
+        boxes.append(known[key])
     return boxes, [len(b) for b in boxes]
+
+
+def _boxes(mask: NDArray[np.uint8], *, several: bool) -> NDArray[np.int64]:
+    """(n, 4) around all contours, or around the one of the largest area; one box of zeros where there is none."""
+    height, width = mask.shape
+    contours: Sequence[Any] = cv2.findContours(mask, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)[0]
+    if not several and contours:
+        contours = [max(contours, key=cv2.contourArea)]
+    rects = [cv2.boundingRect(c) for c in contours]
+    found = [[x, y, min(x + w, width - EDGE), min(y + h, height - EDGE)] for x, y, w, h in rects]
+    return np.array(found or [[0, 0, 0, 0]])
 
 
 def calculate_multiple_iou(box_a: NDArray[Any], box_b: NDArray[Any]) -> NDArray[np.float64]:
