@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wsol.cli import main
+from wsol.cli import main, parity
 from wsol.environment import benchmarks_dir
 from wsol.registry import load_file
 
@@ -79,6 +79,18 @@ def test_what_the_repository_lacks_is_said(tmp_path: Path, capsys: pytest.Captur
 def test_all_needs_an_evaluator(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["parity", "--all"]) == 2
     assert "give at least one, --reference wsolevaluation=PATH" in capsys.readouterr().err
+
+
+def test_all_without_other_libraries_leaves_the_methods_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare = parity._file("compare.py")
+    monkeypatch.setattr(compare.peers, "INSTALLED", [])
+    monkeypatch.setattr(parity, "_file", lambda name, own=parity._file: compare if name == "compare.py" else own(name))
+    assert main(["parity", "--all", "--maps", "1", "--json", "--reference", f"wsolevaluation={TWIN}"]) == 0
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)) == 3
+    assert "methods are left out: no other library is installed" in err
 
 
 def test_fuzzed_maps_have_what_they_are_for() -> None:
