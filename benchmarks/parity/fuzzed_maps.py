@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KINDS = ("smooth", "ties", "noise", "plateaus", "lines", "low", "flat", "nan")
-LONGEST = 48  # pixels of a side: small maps have every case of contours, and a thousand thresholds each
+LONGEST = 32  # pixels of a side: small maps have every case of contours, and a thousand thresholds each
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class FuzzedMap:
 
 
 def cases(count: int, *, seed: int = 0) -> Iterator[FuzzedMap]:
-    """`count` cases, the same for every seed; kinds take turns, and every second map is not square."""
+    """`count` cases, the same ones for a seed; kinds take turns, and every second map is not square."""
     for n in range(count):
         rng = np.random.default_rng([seed, n])
         height = int(rng.integers(4, LONGEST + 1))

@@ -94,7 +94,7 @@ def test_without_a_ceiling_of_the_same_layers_it_says_what_to_add(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = ran(
-        made("method=[gradcam,greedyorder[cells=2]]", "protocol=[choe2020_v1]", NO_METRIC, "gallery=0"), tmp_path
+        made("method=[gradcam,greedyorder[segments=4]]", "protocol=[choe2020_v1]", NO_METRIC, "gallery=0"), tmp_path
     )
     assert main(["table", str(folder.path), "--of-reachable"]) == 2
     assert "add oraclemap@stage5 to the methods of the run" in capsys.readouterr().err

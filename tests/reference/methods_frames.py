@@ -6,6 +6,7 @@ import copy
 
 import numpy as np
 import torch
+from skimage.segmentation import slic
 
 from tests.reference.method_case import Array, Case, Network, gaussian
 from tests.reference.methods_one_pass import gradcam, layercam
@@ -28,19 +29,27 @@ def randomnet(case: Case, *, base: str = "gradcam", draw: int = 0) -> Array:
 
 
 @float64_only
-@compare("vgg", cells=3)
-@compare("vgg", cells=3, order="deletion")
-def greedyorder(case: Case, *, cells: int = 7, order: str = "insertion") -> Array:
+@compare("vgg", segments=9)
+@compare("vgg", segments=9, regions="grid")
+@compare("vgg", segments=9, regions="grid", order="deletion")
+def greedyorder(case: Case, *, segments: int = 49, regions: str = "slic", order: str = "insertion") -> Array:
     height, width = case.size
     of_class = int(np.argmax(case.logits))
-    owner = np.zeros((height, width), int)
+    cells = round(segments**0.5)
+    owner: np.ndarray = np.zeros((height, width), int)
     for y in range(height):
         for x in range(width):
             owner[y, x] = y * cells // height * cells + x * cells // width
+    if regions == "slic":
+        low, high = case.image.min(), case.image.max()
+        pixels = np.stack([(channel - low) / (high - low) for channel in case.image], -1)
+        owner = slic(pixels, n_segments=segments, compactness=10.0, sigma=1.0, start_label=0)
+    names = sorted(set(owner.ravel().tolist()))
+    assert len(names) > 1
     blurred = np.stack([gaussian(channel, 5.0, 5) for channel in case.image])
     now, end = (blurred, case.image) if order == "insertion" else (case.image, np.zeros_like(case.image))
-    now, out, left = now.copy(), np.zeros((height, width)), list(range(cells**2))
-    for step in range(cells**2):
+    now, out, left = now.copy(), np.zeros((height, width)), [*names]
+    for step in range(len(names)):
         best, best_score = -1, -np.inf
         for region in left:
             tried = now.copy()
@@ -49,7 +58,7 @@ def greedyorder(case: Case, *, cells: int = 7, order: str = "insertion") -> Arra
             if score > best_score:
                 best, best_score = region, score
         now[:, owner == best] = end[:, owner == best]
-        out[owner == best] = 1 - step / cells**2
+        out[owner == best] = 1 - step / len(names)
         left.remove(best)
     return out
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -16,14 +17,17 @@ from wsol.options import Count, Images
 from wsol.registry import load_file
 from wsol.settings import compose_settings
 
+log = logging.getLogger(__name__)
+
 DESCRIPTION = """Compare with pytorch-grad-cam, torch-cam and captum as installed (extra: peers); dataset= and model= as
 for wsol run. The other libraries' methods are in benchmarks/parity/peers.py.
 
   wsol parity model=shapes_vgg --images 8
-  wsol parity --reference wsolevaluation=../wsolevaluation --maps 10000
+  wsol parity --reference wsolevaluation=../wsolevaluation --maps 100000
 
 With --reference, a published evaluator runs from a clone of its repository, whose code is executed, on made-up maps
-with ties, plateaus, single pixels, NaN and sides that differ. The exit code is 1 where a bit differs. --all does both.
+with ties, plateaus, single pixels, NaN and sides that differ. The exit code is 1 where a bit differs. --all does both,
+and without other libraries the evaluators alone.
 """
 
 
@@ -48,9 +52,15 @@ def main(words: Sequence[str]) -> int:
         raise ConfigError("--all compares evaluators, too: give at least one, --reference wsolevaluation=PATH")
     tables: list[list[dict[str, Any]]] = []
     if chosen.all or not chosen.reference:
-        settings = compose_settings(chosen.overrides)
-        rows = _file("compare.py").parity(settings, images=chosen.images, layers=chosen.layers)
-        tables.append([dataclasses.asdict(row) for row in rows])
+        compare = _file("compare.py")
+        if chosen.all and not compare.peers.INSTALLED:
+            log.warning(
+                "no other library is installed, so methods are left out; get them with: pip install 'wsol[peers]'"
+            )
+        else:
+            settings = compose_settings(chosen.overrides)
+            rows = compare.parity(settings, images=chosen.images, layers=chosen.layers)
+            tables.append([dataclasses.asdict(row) for row in rows])
     different = False
     if chosen.reference:
         found = _file("references.py").agreements(chosen.reference, maps=chosen.maps)

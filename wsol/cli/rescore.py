@@ -19,9 +19,12 @@ from wsol.options import Threads
 from wsol.report.tables.render import print_table
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from wsol.protocols._base import Protocol
     from wsol.report.numbers.quantity import Cell
     from wsol.report.numbers.summary import Summary
+    from wsol.runs.folder import RunFolder
 
 DESCRIPTION = """Score the maps that a run kept (maps=keep) by other protocols, without the network or the images.
 
@@ -32,6 +35,11 @@ Says how the ranking of the variants moves between protocols: Kendall's tau of e
 
 Protocols that refine maps by a graph cut, or have a view of their own of which no maps are kept, are left out.
 The rows are a run of their own, rescore-RUN, for wsol table.
+
+  wsol rescore latest --mean-map                            the mean map of all other images, beside each method
+
+A control, scored by the run's own protocols: it knows the data set's bias, and nothing of the image. Its rows are the
+run's own, and stand in its tables from then on.
 """
 
 
@@ -40,6 +48,7 @@ def main(words: Sequence[str]) -> int:
     parser = Command("rescore", DESCRIPTION, reads=True).with_intervals()
     parser.add_argument("run", help="a run folder, the beginning of its name, or latest")
     parser.add_argument("protocol", nargs="*", help="protocol=[NAME,NAME[knob=value]]; default: all of them")
+    parser.add_argument("--mean-map", action="store_true", help="add the mean map of all other images to the run")
     parser.add_argument("--threads", type=number(Threads), default=os.cpu_count() or 1, help="maps at a time")
     parser.add_argument("--json", action="store_true", help="print an object")
     chosen = parser.read(words)
@@ -54,6 +63,8 @@ def main(words: Sequence[str]) -> int:
     run = open_run(chosen.run, chosen.runs)
     if kept_by := run.manifest.get("family", {}).get("rescored"):  # it is what this command made itself
         run = open_run(kept_by, run.path.parent)
+    if chosen.mean_map:
+        return _mean_map(run, chosen)
     experiment = rescoring(run, _protocols(chosen.protocol), threads=chosen.threads)
     folder = RunFolder(run.path.parent / experiment.folder_name)
     check_knobs({p.name: p.knobs for p in experiment.protocols}, folder.footers(), where=folder.path)
@@ -72,6 +83,36 @@ def main(words: Sequence[str]) -> int:
     print("\nEach protocol's own number, and the variant's rank by it.\n")
     print_table([{name: _text(value) for name, value in line.items()} for line in agreement])
     print("\nKendall's tau-b of two protocols' rankings; 95 % of bootstrap replicates of the images are within.")
+    return 0
+
+
+def _mean_map(run: RunFolder, chosen: Namespace) -> int:
+    """Add the mean maps to the run, and print each method's number beside that of its mean map."""
+    from wsol.evaluation.engines import run_local
+    from wsol.evaluation.mean_map import mean_mapping
+    from wsol.report.numbers.summary import summarize
+
+    if chosen.protocol:
+        raise ConfigError(f"--mean-map scores by the run's own protocols; leave out {chosen.protocol[0]}")
+    experiment = mean_mapping(run, threads=chosen.threads)
+    run_local(experiment, run)
+    names = [protocol.name for protocol in experiment.protocols]
+    bases = experiment.bases
+    summary = summarize(run, variants={*bases, *bases.values()}, measures=names, n_resamples=chosen.resamples)
+    ranked = _ranked(summary, names)
+    if chosen.json:
+        numbers = {name: {key: cell.value for key, cell in cells.items()} for name, cells in ranked.items()}
+        json.dump({"run": run.name, "numbers": numbers, "mean_maps": {v: k for k, v in bases.items()}}, sys.stdout)
+        print()
+        return 0
+    lines = []
+    for key, base in bases.items():
+        line = {"variant": base}
+        for name, cells in ranked.items():
+            line |= {name: f"{cells[base].value:.1f}", f"{name} of the mean map": f"{cells[key].value:.1f}"}
+        lines.append(line)
+    print_table(lines)
+    print(f"\nThe mean maps' rows are in run {run.name}; with their intervals: wsol table {run.name}")
     return 0
 
 

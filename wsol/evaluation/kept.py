@@ -118,10 +118,19 @@ class KeptMaps(MapSource):
     Parameters
     ----------
     shard_of : by image id, the index of its shard. rounded : whether maps in float16 will do, too.
+    pixels : False where images are not at hand; no protocol may need them then.
     """
 
-    def __init__(self, run: Path, dataset: Dataset, shard_of: Mapping[str, int], *, rounded: bool = False) -> None:
-        self.dataset, self.shard_of, self.rounded = dataset, shard_of, rounded
+    def __init__(
+        self,
+        run: Path,
+        dataset: Dataset,
+        shard_of: Mapping[str, int],
+        *,
+        rounded: bool = False,
+        pixels: bool = True,
+    ) -> None:
+        self.dataset, self.shard_of, self.rounded, self.pixels = dataset, shard_of, rounded, pixels
         self._index: Callable[[int], Index] = lru_cache(maxsize=SHARDS)(lambda shard: kept.read(run, shard))
 
     def covers(self, samples: Sequence[Sample], view: View, variants: Sequence[Variant]) -> bool:
@@ -138,7 +147,8 @@ class KeptMaps(MapSource):
     def load(self, sample: Sample, views: Sequence[View], needs: Collection[str]) -> Loaded:
         about = self._entry(views[0], LOGITS, sample.image_id)
         digest = about.about["digests"][about.row]
-        return replace(load_pixels(self.dataset, sample, needs), image_digest=digest)
+        needed = needs if self.pixels else set(needs) - {"image"}
+        return replace(load_pixels(self.dataset, sample, needed), image_digest=digest)
 
     def maps(self, loaded: Sequence[Loaded], view: View, variants: Sequence[Variant]) -> RawMaps:
         ids = [one.sample.image_id for one in loaded]

@@ -90,7 +90,7 @@ class Rescoring(Experiment):
         return self.digests
 
     def source(self) -> MapSource:
-        return KeptMaps(self.run.path, self.dataset, self.shard_of, rounded=True)
+        return KeptMaps(self.run.path, self.dataset, self.shard_of, rounded=True, pixels=False)
 
     def about(self) -> About:
         protocols = self.protocols

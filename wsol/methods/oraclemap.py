@@ -39,7 +39,7 @@ class OracleMap:
     proved, and not so for some images: a map may happen to fit better than the share of covered cells. On 200 embedded
     test images, nine methods at five layers of shapes_gap under three protocols were higher in 2 of 27,000 cases, by
     less than 0.001 in IoU; on 909 photographs, five methods at the 7 x 7 layer of MobileNetV2 under V1 and V2 in 33 of
-    9,090, by at most 0.03 (2026-11-27). Metrics other
+    9,090, by at most 0.03 (2026-11-27; results/ceiling_exceptions.md lists them). Metrics other
     than a protocol's see the first map alone. Where a protocol's threshold is fixed, the best one is taken all the
     same, and no graph cut.
     """

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from wsol.methods import LayerFeatures, method
 from wsol.methods._common.masks import SCORE, Score, behind, sweep, target_scores
-from wsol.methods._common.stretch import minmax
+from wsol.methods._common.superpixels import slic_regions
 from wsol.options import Count, NotNegative, Positive, option
 
 
@@ -47,8 +47,4 @@ class RegionOcclusion:
 
     def regions(self, image: Tensor) -> Tensor:
         """(h, w) the number of each pixel's region, from 0, for an image (3, h, w)."""
-        from skimage.segmentation import slic  # here: it takes as long to import as all methods together
-
-        pixels = minmax(image.double().flatten()[None]).view(image.shape).movedim(0, -1).cpu().numpy()
-        regions = slic(pixels, n_segments=self.segments, compactness=self.compactness, sigma=self.sigma, start_label=0)
-        return torch.from_numpy(regions).to(image.device)
+        return slic_regions(image, segments=self.segments, compactness=self.compactness, sigma=self.sigma)

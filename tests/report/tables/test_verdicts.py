@@ -93,3 +93,12 @@ def test_a_claim_is_read_as_it_is_written() -> None:
     for text in ("a > b", "a on b/c", "> b on c/d", "a > on b/c"):
         with pytest.raises(ConfigError, match="write it as A > B on PROTOCOL/METRIC"):
             parts_of(text)
+
+
+def test_an_option_of_the_table_does_not_move_a_verdict(run: RunFolder) -> None:
+    """A claim is decided by the test it was written with, not by whichever table supports it."""
+    (by_rule,) = told(run, claim(GOOD, BAD), average="images")
+    assert "Supported: the difference is" in by_rule
+    for option, settings in {"--average classes": {"average": "classes"}, "--by-class": {"by_class": True}}.items():
+        (sentence,) = told(run, claim(GOOD, BAD), **settings)
+        assert f"over all images: see it without {option}." in sentence

@@ -108,6 +108,7 @@ class Summary:
     repeated : of variants with one and the same map on most images, on how many.
     failures : of variants with failed images.
     timed_apart : whether some variants were added by a later command, so that milliseconds are of different runs.
+    otherwise : the option by which numbers are not those of the protocols' own rules over all images; or empty.
     """
 
     cells: tuple[Cell, ...]
@@ -124,6 +125,7 @@ class Summary:
     repeated: Mapping[str, int] = field(default_factory=dict)
     failures: Mapping[str, Failures] = field(default_factory=dict)
     timed_apart: bool = False
+    otherwise: str = ""
 
     @property
     def measures(self) -> Measures:
@@ -164,7 +166,8 @@ def summarize(
     DataError : there are no rows.
     """
     settings = settings or Settings(**fields)
-    files, about, skip = folder.files(), averaged(folder.about(), settings.average), settings.skip_failed
+    files, plain, skip = folder.files(), folder.about(), settings.skip_failed
+    about = averaged(plain, settings.average)
     protocols = {n: p for n, p in about.protocols.items() if measures is None or n in measures}
     named = {name for name in about.metrics if measures is None or name in measures}
     asked = [q for q in about.quantities if q.measure in {*protocols, *named, CLASSES}]
@@ -225,7 +228,16 @@ def summarize(
         repeated={key: count for key, count in again.items() if count},
         failures={key: found for key, found in bad.items() if found is not None},
         timed_apart=_timed_apart(files, kept),
+        otherwise=_otherwise(settings, averaged=about != plain, failed=any(bad.values())),
     )
+
+
+def _otherwise(settings: Settings, *, averaged: bool, failed: bool) -> str:
+    if averaged:
+        return f"--average {settings.average}"
+    if settings.by_class:
+        return "--by-class"
+    return "--skip-failed" if settings.skip_failed and failed else ""
 
 
 def _cells(
@@ -329,5 +341,6 @@ def _trivial(folder: RunFolder, tables: Mapping[str, pa.Table]) -> set[Quantity]
 
 def _timed_apart(files: Sequence[RowFile], variants: Collection[str]) -> bool:
     """Whether the files of rows hold different variants: each command writes all of its own into one file."""
-    together = {frozenset(variant for variant, _ in file.footer.work) & set(variants) for file in files}
+    timed = [file for file in files if "ms" in file.columns]  # mean maps are made without a network
+    together = {frozenset(variant for variant, _ in file.footer.work) & set(variants) for file in timed}
     return len(together) > 1

@@ -27,6 +27,8 @@ def _verdict(claim: Claim, summary: Summary) -> str:
     images = int(summary.manifest.get("images", summary.evaluated))
     if summary.evaluated < images:
         return f"No verdict yet: {summary.evaluated} of {images} images are evaluated."
+    if summary.otherwise:
+        return f"The test is by the protocol's own rule, over all images: see it without {summary.otherwise}."
     left, right = (_cell(claim, key, summary) for key in (claim.left, claim.right))
     if left is None or right is None:
         if {claim.left, claim.right} <= summary.variants.keys() and claim.tau not in ("", "fixed", "oracle"):
