@@ -1,6 +1,6 @@
 """How far maps, boxes and hits move with the batch and chunk size, for every method: results/batch_invariance.md.
 
-    python scripts/batch_invariance.py [--images 50] [--costly 6] [-o results/batch_invariance.md]
+    python scripts/batch_invariance.py [METHOD ...] [--images 50] [--costly 4] [-o results/batch_invariance.md]
 
 A network's libraries sum in another order for another batch size, so the last bits of all that it gives differ.
 """
@@ -142,14 +142,15 @@ def compared(key: str, images: Images) -> Iterator[Moved]:
 def main() -> None:
     """Write the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("methods", nargs="*", help="these alone")
     parser.add_argument("--images", type=int, default=50)
-    parser.add_argument("--costly", type=int, default=6, help="images of methods that take many passes")
+    parser.add_argument("--costly", type=int, default=4, help="images of methods that take many passes")
     parser.add_argument("-o", "--output", type=Path, default=Path("results/batch_invariance.md"))
     chosen = parser.parse_args()
     known: dict[tuple[str, int], Images] = {}
     lines = []
     for key, cls in methods.items():
-        if cls.info.needs & WITHOUT or not cls.info.needs:
+        if cls.info.needs & WITHOUT or not cls.info.needs or (chosen.methods and key not in chosen.methods):
             continue
         count = chosen.costly if cls.info.costly else chosen.images
         of = network_of(key), count
