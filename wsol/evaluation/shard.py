@@ -120,7 +120,9 @@ def is_complete(experiment: Experiment, shard: Shard, folder: RunFolder) -> bool
 
 def kept_maps(experiment: Experiment, folder: RunFolder) -> KeptMaps | None:
     """The maps that a run keeps already; None where it keeps none."""
-    return KeptMaps(folder.path, experiment.dataset, experiment.shard_of) if kept.has_any(folder.path) else None
+    if not kept.has_any(folder.path):
+        return None
+    return KeptMaps(folder.path, experiment.dataset, experiment.shard_of, device=experiment.numerics.device)
 
 
 def batches(

@@ -105,6 +105,8 @@ class VariantInfo:
     options : those that differ from the defaults; defaults : all of them, the method's and the fusion's.
     idle : options that do nothing in this variant, whatever their value: those of a fusion of one layer.
     role : ``control`` where the map is fixed or random by design, ``ceiling`` where it is made of the ground truth.
+    parts : the keys of the single layers' variants of whose raw maps its own is fused, and `fusion` the options of
+        that; empty where nothing is fused.
     """
 
     key: str
@@ -121,6 +123,8 @@ class VariantInfo:
     year: int | None = None
     cost: str = ""
     stochastic: bool = False
+    parts: tuple[str, ...] = ()
+    fusion: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
