@@ -40,9 +40,7 @@ class Excerpt:
 
 
 def on_all_images(rows: list[Row]) -> list[Row]:
-    """Those of every image; one ceiling stands for all."""
-    ceilings = [row["variant"] for row in rows if row["variant"].startswith("oraclemap@")]
-    return [row for row in rows if row["n"].startswith("500") and row["variant"] not in ceilings[1:]]
+    return [row for row in rows if row["n"].startswith("500")]
 
 
 def grouped(rows: list[Row]) -> list[Row]:
