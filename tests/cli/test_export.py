@@ -95,7 +95,7 @@ def test_a_result_file_has_the_numbers_of_the_table_and_a_command(
     assert (result.network.digest, result.data.images) == ("1f65491e2144", 16)
     exact = next(row for row in result.rows if (row.variant, row.measure) == ("gradcam@stage5", "exact"))
     run = ["wsol", "run", "dataset=shapes", "dataset.n=16", "model=shapes_gap", "view=squash"]
-    assert result.command(exact) == [*run, "method=[gradcam@stage5]", "gallery=0", "protocol=[exact]", "metric=[]"]
+    assert result.command(exact) == [*run, "method=[gradcam@stage5]", "protocol=[exact]", "metric=[]", "gallery=0"]
 
 
 def test_a_result_file_has_held_out_thresholds_when_asked(real: RunFolder, tmp_path: Path) -> None:

@@ -90,9 +90,9 @@ def test_fingerprints_are_of_what_a_measure_stored(result: ResultFile, tmp_path:
 
 def test_a_row_has_its_command(result: ResultFile) -> None:
     by_measure = {r.measure: result.command(r) for r in result.rows if r.variant == "layercam@stage4"}
-    run = ["wsol", "run", *WORDS, "method=[layercam@stage4]", "gallery=0"]
-    assert by_measure["choe2020_v1"] == [*run, "protocol=[choe2020_v1]", "metric=[]"]
-    assert by_measure["rise2018_dataset"] == [*run, "protocol=[]", "metric=[rise2018_dataset]"]
+    run = ["wsol", "run", *WORDS, "method=[layercam@stage4]"]
+    assert by_measure["choe2020_v1"] == [*run, "protocol=[choe2020_v1]", "metric=[]", "gallery=0"]
+    assert by_measure["rise2018_dataset"] == [*run, "protocol=[]", "metric=[rise2018_dataset]", "gallery=0"]
     assert by_measure["classification"] == by_measure["choe2020_v1"]
 
 

@@ -133,7 +133,7 @@ def _rows(line: Line, variant: str, lines: Sequence[Line], prints: _Fingerprints
             tau=tuple(float(tau) for tau in cell.tau),
             tau_from=cell.tau_source,
             floor=None if line.control else _floor(lines, key, cell),
-            ceiling=None if line.control else _ceiling(lines, line, key, cell),
+            ceiling=None if line.ceiling else _ceiling(lines, line, key, cell),
             of_reachable=_interval(share) if share is not None else None,
         )
 
@@ -208,11 +208,11 @@ def _commands(summary: Summary) -> Commands:
     words = [str(word) for word in recompute.get("words", ())]
     if not words:
         return Commands(protocol=(), metric=(), needs=(NO_COMMAND,))
-    base = ("wsol", "run", *words, f"method=[{VARIANT}]", "gallery=0")
+    base = ("wsol", "run", *words, f"method=[{VARIANT}]")
     weights = summary.info.weights
     downloads = [] if weights.startswith(NOTHING_NEEDED) else [f"weights {weights}"]
     return Commands(
-        protocol=(*base, f"protocol=[{MEASURE}]", "metric=[]"),
-        metric=(*base, "protocol=[]", f"metric=[{MEASURE}]"),
+        protocol=(*base, f"protocol=[{MEASURE}]", "metric=[]", "gallery=0"),
+        metric=(*base, "protocol=[]", f"metric=[{MEASURE}]", "gallery=0"),
         needs=(*map(str, recompute.get("files", ())), *downloads),
     )
