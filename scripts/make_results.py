@@ -280,10 +280,11 @@ def write_readme(out: Path) -> None:
         "| --- | --- |",
     ]
     there = [result for result in RESULTS if (out / f"{result.name}.md").is_file()]
-    lines += [f"| [{r.name}]({r.name}.md) ([csv]({r.name}.csv)) | {r.about} |" for r in there]
-    for name, about in FURTHER.items():
+    listed = {**{result.name: result.about for result in there}, **FURTHER}
+    for name, about in listed.items():
         if (out / f"{name}.md").is_file():
-            numbers = f" ([csv]({name}.csv))" if (out / f"{name}.csv").is_file() else ""
+            others = [f"[{kind}]({name}.{kind})" for kind in ("csv", "json") if (out / f"{name}.{kind}").is_file()]
+            numbers = f" ({', '.join(others)})" if others else ""
             lines.append(f"| [{name}]({name}.md){numbers} | {about} |")
     (out / "README.md").write_text("\n".join(lines) + "\n")
 
