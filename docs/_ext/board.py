@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsol import __version__
-from wsol.report.export.result_file import Bound, ResultFile, Row, read_result
+from wsol.report.export.result_file import Bound, ResultFile, Row, Variant, read_result
+from wsol.report.numbers.names import short_layers
 from wsol.report.page.html import fill
 
 from .markdown import DOCS, write
@@ -117,15 +118,22 @@ def _file(name: str, one: ResultFile) -> dict[str, Any]:
         "variants": [
             {
                 "id": variant.id,
+                "short": _short(variant),
                 "name": variant.paper_name,
                 "role": variant.role,
-                "same": one.variants[variant.same_as].id if variant.same_as else "",
+                "same": _short(one.variants[variant.same_as]) if variant.same_as else "",
                 "ms": variant.ms,
             }
             for variant in one.variants.values()
         ],
         "rows": [row(of) for of in one.rows],
     }
+
+
+def _short(variant: Variant) -> str:
+    """A variant's id with a range of stages in short: ``layercam@stage3-5``."""
+    layers = "+".join(variant.layers)
+    return variant.id.replace(f"@{layers}", f"@{short_layers(layers)}", 1) if layers else variant.id
 
 
 def _own(name: str) -> str:

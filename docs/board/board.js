@@ -50,7 +50,7 @@ function keeps(one) {
   if (state.number === "main" ? !one.quantity.main : state.number && nameOfNumber(one.quantity) !== state.number) return false;
   if (state.kind && one.variant.role !== state.kind) return false;
   if (state.alone && one.file.needs.length) return false;
-  const text = `${one.variant.id} ${one.variant.name} ${one.quantity.label} ${nameOfNumber(one.quantity)}`.toLowerCase();
+  const text = `${one.variant.id} ${one.variant.short} ${one.variant.name} ${one.quantity.label} ${nameOfNumber(one.quantity)}`.toLowerCase();
   return state.text.toLowerCase().split(/\s+/).every((part) => text.includes(part));
 }
 
@@ -69,7 +69,7 @@ function line(one, span) {
   const cell = (label, attributes, ...content) => h("td", { "data-label": label, ...attributes }, ...content);
   const share = (value) => ((value - span[0]) / (span[1] - span[0])).toFixed(3);
   const whiskers = one.low == null || !span ? null : `--l:${share(one.low)};--v:${share(one.value)};--h:${share(one.high)}`;
-  const beside = (bound) => bound ? [shown(bound.value, quantity), h("small", { class: "interval" }, bound.variant.id)] : ["–"];
+  const beside = (bound) => bound ? [shown(bound.value, quantity), h("small", { class: "interval" }, bound.variant.short)] : ["–"];
   const interval = one.low == null ? null : h("small", { class: "interval" }, `[${shown(one.low, quantity)}, ${shown(one.high, quantity)}]`);
   const reachable = one.share?.[1] == null ? null : h("small", { class: "interval" }, `[${one.share[1].toFixed(1)}, ${one.share[2].toFixed(1)}]`);
   const value = one.value == null ? `${one.failed} of ${one.n} images failed` : shown(one.value, quantity);
@@ -78,12 +78,12 @@ function line(one, span) {
   const twin = variant.same ? h("small", { class: "same" }, `= ${variant.same}`) : null;
   const tau = one.tau.length && one.from && variant.role !== "ceiling" ? h("small", { class: "interval" }, `tau ${one.tau.map((t) => Number(t.toPrecision(3))).join(", ")}, ${DATA.tau_from[one.from]}`) : null;
   return h("tr", { class: variant.role === "method" ? null : "control" },
-    h("th", { scope: "row", title: variant.name }, variant.id, role, twin),
+    h("th", { scope: "row", title: `${variant.name}, ${variant.id}` }, variant.short, role, twin),
     cell("Number", { class: "text" }, quantity.label + arrow),
     cell("Value", { style: whiskers }, value, interval),
     cell("Of reachable", {}, one.share ? `${one.share[0].toFixed(1)} %` : "–", reachable),
-    cell("Floor", {}, ...beside(one.floor)),
-    cell("Ceiling", {}, ...beside(one.ceiling)),
+    cell("Floor", { class: "bound" }, ...beside(one.floor)),
+    cell("Ceiling", { class: "bound" }, ...beside(one.ceiling)),
     cell("n", {}, String(one.n)),
     cell("ms", {}, plain(variant.ms)),
     cell("Protocol", { class: "text long" }, quantity.measure, tau),
