@@ -6,6 +6,8 @@
 # make lint   ruff and mypy --strict
 # make bench  our run time beside other libraries', into results/speed.md: 15 minutes on two idle cores
 # make bench-gpu  the same on CUDA, into results/speed-gpu: 3 minutes
+# make board  the page of all results, docs/board/index.html
+# make board-check  recompute 20 random numbers of results/ and compare them to the last digit; SEED=0, N=20
 # make docs   the site, in docs/_build/html
 # make setup  the environment alone, in .venv
 # make clean  remove the environment and results/runs
@@ -17,7 +19,7 @@ STAMP  := $(VENV)/.installed
 UV     := $(shell command -v uv 2>/dev/null)
 PACKAGES := -c constraints.txt -e ".[figures,timm,train]" --group dev
 
-.PHONY: help setup demo test test-all chaos test-oldest bench bench-gpu lint docs clean
+.PHONY: help setup demo test test-all chaos test-oldest bench bench-gpu lint board board-check docs clean
 help:
 	@sed -n 's/^# //p' Makefile
 
@@ -68,6 +70,14 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+board: setup
+	$(BIN)/python scripts/make_board.py
+
+SEED ?= 0
+N ?= 20
+board-check: setup
+	$(BIN)/python scripts/board_check.py --seed $(SEED) --numbers $(N)
+
 docs: $(VENV)/.installed-docs
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
 	@echo docs/_build/html/index.html
@@ -81,5 +91,5 @@ endif
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-oldest results/runs docs/_build docs/catalog docs/auto_tutorials
+	rm -rf $(VENV) .venv-oldest results/runs docs/_build docs/board/index.html docs/catalog docs/auto_tutorials
 	rm -rf .pytest_cache .mypy_cache .ruff_cache

@@ -190,7 +190,9 @@ def mean_mapping(run: RunFolder, *, threads: int) -> MeanMapping:
         raise DataError(f"run {run.name} keeps maps of controls alone; their mean map is the control itself")
     if len(kept.samples) < 2:
         raise DataError(f"run {run.name} has one image, and so no other one to take a mean map of")
-    variants = [MeanVariant(_name(v.key, told.variants[v.key].layers), base=v, told=told.variants[v.key]) for v in bases]
+    variants = [
+        MeanVariant(_name(v.key, told.variants[v.key].layers), base=v, told=told.variants[v.key]) for v in bases
+    ]
     known = {f.name: getattr(kept, f.name) for f in fields(kept)}
     return MeanMapping(**{**known, "variants": cast("tuple[Variant, ...]", tuple(variants))})
 
