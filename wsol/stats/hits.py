@@ -104,7 +104,7 @@ class Hits:
         return self.column(int(np.searchsorted(self.grid, threshold, side="right")) - 1)
 
     def changes(self, grid: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """(g,) at which points of an ascending grid other images are hits than at the point before; the first is one."""
+        """(g,) at which points of an ascending grid hits are not those of the point before; the first is one."""
         changes = np.zeros(len(grid) + 1, bool)
         changes[np.searchsorted(grid, self.grid, side="left")[self.places]] = True
         changes[0] = True
