@@ -256,7 +256,14 @@ class RunFolder:
             for _, several in groupby(loaded, key=lambda one: one[0].footer.shard):
                 for key, part in by_variant([table for _, table in several if table is not None]).items():
                     grouped.setdefault(key, []).append(part)
-        return {key: pa.concat_tables(parts, promote_options="permissive") for key, parts in grouped.items()}
+        # in one piece each: hundreds of small ones cost every reader of a column more than this copy
+        whole = {
+            key: pa.concat_tables(parts, promote_options="permissive").combine_chunks()
+            for key, parts in grouped.items()
+        }
+        grouped.clear()
+        pa.default_memory_pool().release_unused()
+        return whole
 
     def files(self, index: int | None = None) -> list[RowFile]:
         """All complete files of rows, or those of one shard. Raises OutputError for rows of an older schema."""

@@ -32,16 +32,12 @@ _reported: set[object] = set()
 
 @dataclass(frozen=True, slots=True)
 class RowFile:
-    """A complete file of rows, what it states about itself, and what Parquet says of its columns."""
+    """A complete file of rows, what it states about itself, the names of its columns, and what Parquet says of them."""
 
     path: Path
     footer: Footer
+    columns: tuple[str, ...]
     metadata: pq.FileMetaData = field(repr=False)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The names of its columns."""
-        return tuple(self.metadata.schema.to_arrow_schema().names)
 
     @property
     def failed(self) -> bool:
@@ -87,7 +83,7 @@ def _opened(path: Path, modified: int, size: int) -> RowFile | None:
         return None
     if known.get(DIGEST, digest_of(text)) != digest_of(text):
         raise ValueError("its footer is not the one it was written with")
-    file = RowFile(path, Footer.from_json(text, where=path), data)
+    file = RowFile(path, Footer.from_json(text, where=path), tuple(data.schema.to_arrow_schema().names), data)
     lacking = sorted({"image_id", "variant", *file.footer.columns} - set(file.columns))
     if file.footer.rows != data.num_rows:
         raise ValueError(f"{data.num_rows} rows, and its footer says {file.footer.rows}")

@@ -14,7 +14,7 @@ from tests.report.printing import printed
 from wsol.report.numbers.reading import columns_of_numbers
 from wsol.report.numbers.rows import curves_of, hits_of
 from wsol.report.numbers.summary import Settings, summarize
-from wsol.runs.arrays import chosen, codes_of, floats, integers, is_known, numpy_of, texts
+from wsol.runs.arrays import chosen, codes_of, floats, integers, is_known, numpy_of, stretches_of, texts
 from wsol.runs.folder import RunFolder
 from wsol.runs.shards import Shard
 
@@ -107,3 +107,12 @@ def test_columns_become_arrays_by_their_buffers() -> None:
     assert texts(["a", "", "é"]).to_pylist() == ["a", "", "é"]
     assert (integers([3, 1]).to_pylist(), floats(np.array([0.5])).to_pylist()) == ([3, 1], [0.5])
     assert codes_of(table["none"])[1].tolist() == [-1] * 5
+
+
+def test_stretches_of_equal_texts_begin_where_the_text_changes() -> None:
+    column = pa.chunked_array([["a", "a", "b"], ["b", "a", None, None]])
+    keys, ends = stretches_of(column)
+    assert (keys[:3], ends.tolist()[:4]) == (["a", "b", "a"], [0, 2, 4, 5])
+    assert ends[-1] == 7
+    assert stretches_of(column.slice(1, 3))[1].tolist() == [0, 1, 3]
+    assert stretches_of(column.slice(0, 0)) == ([], [0])

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from wsol.report.numbers.failures import prepared
 from wsol.report.numbers.rows import boxes_of
-from wsol.runs.arrays import codes_of, floats, numpy_of
+from wsol.runs.arrays import floats, numpy_of, stretches_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,9 +63,9 @@ def box_counts(
     protocols = {protocol for _, protocol in wanted}
 
     def above(rows: pa.Table) -> pa.Table:
-        names, codes = codes_of(rows["variant"])
+        names, ends = stretches_of(rows["variant"])
         for protocol in protocols:
-            taus = np.array([wanted.get((str(name), protocol), np.nan) for name in names])[codes]
+            taus = np.repeat([wanted.get((str(name), protocol), np.nan) for name in names], np.diff(ends))
             there = f"{protocol}/count" in rows.column_names
             counts = boxes_of(rows, protocol, taus) if there else np.full(len(rows), np.nan)
             rows = rows.append_column(protocol, floats(counts))
