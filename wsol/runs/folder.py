@@ -172,10 +172,14 @@ class RunFolder:
             columns=names_of(table, MEASURED),
         )
         table = table.replace_schema_metadata(footer.metadata())
-        about_file = {"work": sorted(work), **({"images": sorted(image_ids)} if image_ids else {})}
-        place = self.path / "rows" / f"shard-{shard.index:05d}-{content_hash(about_file)}.parquet"
+        place = self.place(shard, work, image_ids)
         write_whole(place, lambda beside: pq.write_table(table, beside, compression="zstd", write_page_checksum=True))
         return place
+
+    def place(self, shard: Shard, work: Work, image_ids: Sequence[str] = ()) -> Path:
+        """Where `write` puts the rows of a shard, or of a part of it."""
+        about_file = {"work": sorted(work), **({"images": sorted(image_ids)} if image_ids else {})}
+        return self.path / "rows" / f"shard-{shard.index:05d}-{content_hash(about_file)}.parquet"
 
     def join_parts(self, shard: Shard) -> None:
         """Make one file of the parts of a shard that have all images of every pair in them.

@@ -59,6 +59,9 @@ class Shift:
         self._settled: set[int] = set()
         self._tries: Counter[tuple[int, str]] = Counter()
         self._in_a_row = 0
+        work = self.experiment.work
+        self._places = {s.index: self.folder.place(s, work) for s in self.shards}
+        self._before = {index for index, place in self._places.items() if place.exists()}
 
     def run(self) -> None:
         """Return when every shard is complete or was given up by whoever had it.
@@ -103,6 +106,10 @@ class Shift:
         for shard in [*self.shards[self.first :], *self.shards[: self.first]]:
             if shard.index in self._settled or shard.index in self.worker.held:
                 continue
+            if self._is_written(shard):
+                self._settled.add(shard.index)
+                self.on_shard(shard, False)
+                continue
             if not self.worker.acquire(shard.index):
                 if self.worker.is_deadly(shard.index):
                     self._settled.add(shard.index)
@@ -115,6 +122,14 @@ class Shift:
             self._settled.add(shard.index)
             self.worker.release(shard.index)
             self.on_shard(shard, False)
+
+    def _is_written(self, shard: Shard) -> bool:
+        """Whether another worker has written all rows of a shard meanwhile, which it does when all else is there.
+
+        One look at the disk, since each of many workers looks for each of very many shards; who started them looks
+        closely when they have ended. Rows that were there before say nothing of maps and pictures that were not.
+        """
+        return shard.index not in self._before and self._places[shard.index].exists()
 
     def _batch_done(self, batch: Batch) -> None:
         self._in_a_row = 0
