@@ -178,9 +178,11 @@ def presences(folder: Path) -> list[Presence]:
 def latest_leases(folder: Path, index: int | None = None) -> dict[int, tuple[int, Path]]:
     """By shard, or of one, the number and the file of its last lease."""
     leases: dict[int, tuple[int, Path]] = {}
-    for file in folder.glob("shard-*.json" if index is None else f"shard-{index:05d}.*.json"):
-        if match := LEASE.fullmatch(file.name):
-            leases[int(match[1])] = max(leases.get(int(match[1]), (0, folder)), (int(match[2]), file))
+    start = "shard-" if index is None else f"shard-{index:05d}."
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for name in os.listdir(folder):
+            if name.startswith(start) and (match := LEASE.fullmatch(name)):
+                leases[int(match[1])] = max(leases.get(int(match[1]), (0, folder)), (int(match[2]), folder / name))
     return leases
 
 

@@ -8,6 +8,7 @@ for each state of the file.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -136,7 +137,12 @@ def damaged(rows: Path, index: int | None = None) -> list[Path]:
 
 
 def _paths(rows: Path, index: int | None) -> list[Path]:
-    return sorted(rows.glob("shard-*.parquet" if index is None else f"shard-{index:05d}-*.parquet"))
+    start = "shard-" if index is None else f"shard-{index:05d}-"  # a glob would compile each shard's pattern
+    try:
+        names = os.listdir(rows)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [rows / name for name in sorted(names) if name.startswith(start) and name.endswith(".parquet")]
 
 
 def report(file: Path, reason: object, *, again: bool = True) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from wsol.errors import DataError, WsolError, first_line
 from wsol.evaluation.shard import batches, evaluate
 from wsol.runs import failures
+from wsol.runs.folder import digest_of
 
 if TYPE_CHECKING:
     from wsol.evaluation.batch import Batch
@@ -59,9 +60,8 @@ class Shift:
         self._settled: set[int] = set()
         self._tries: Counter[tuple[int, str]] = Counter()
         self._in_a_row = 0
-        work = self.experiment.work
-        self._places = {s.index: self.folder.place(s, work) for s in self.shards}
-        self._before = {index for index, place in self._places.items() if place.exists()}
+        self._digest = digest_of(self.experiment.work)
+        self._before = {path.name for path in self.folder.path.glob(f"rows/*-{self._digest}.parquet")}
 
     def run(self) -> None:
         """Return when every shard is complete or was given up by whoever had it.
@@ -129,7 +129,8 @@ class Shift:
         One look at the disk, since each of many workers looks for each of very many shards; who started them looks
         closely when they have ended. Rows that were there before say nothing of maps and pictures that were not.
         """
-        return shard.index not in self._before and self._places[shard.index].exists()
+        place = self.folder.place(shard, self._digest)
+        return place.name not in self._before and place.exists()
 
     def _batch_done(self, batch: Batch) -> None:
         self._in_a_row = 0
