@@ -123,7 +123,7 @@ def work(run: Experiment, folder: RunFolder, number: int, of: int, facts: Path) 
 def measured(workers: int, shards_each: int, seconds: float) -> dict[str, Any]:
     """See above. Raises RuntimeError where a worker failed or a shard is missing."""
     run = experiment(workers * shards_each, seconds)
-    run.shards, run.sample_digests, run.dataset.fingerprint()  # noqa: B018 - made once, before the forks
+    run.shards, run.sample_digests, run.dataset.fingerprint()  # made once, before the forks
     with tempfile.TemporaryDirectory() as place:
         warm = experiment(1, 0.0)
         evaluate(warm, warm.shards, RunFolder(Path(place) / "warm"))  # compiled before the forks, too

@@ -179,9 +179,9 @@ def latest_leases(folder: Path, index: int | None = None) -> dict[int, tuple[int
     """By shard, or of one, the number and the file of its last lease."""
     leases: dict[int, tuple[int, Path]] = {}
     start = "shard-" if index is None else f"shard-{index:05d}."
-    with suppress(FileNotFoundError, NotADirectoryError):
-        for name in os.listdir(folder):
-            if name.startswith(start) and (match := LEASE.fullmatch(name)):
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for name in (one.name for one in entries if one.name.startswith(start)):
+            if match := LEASE.fullmatch(name):
                 leases[int(match[1])] = max(leases.get(int(match[1]), (0, folder)), (int(match[2]), folder / name))
     return leases
 

@@ -139,10 +139,11 @@ def damaged(rows: Path, index: int | None = None) -> list[Path]:
 def _paths(rows: Path, index: int | None) -> list[Path]:
     start = "shard-" if index is None else f"shard-{index:05d}-"  # a glob would compile each shard's pattern
     try:
-        names = os.listdir(rows)
+        with os.scandir(rows) as entries:
+            names = sorted(one.name for one in entries if one.name.startswith(start) and one.name.endswith(".parquet"))
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return [rows / name for name in sorted(names) if name.startswith(start) and name.endswith(".parquet")]
+    return [rows / name for name in names]
 
 
 def report(file: Path, reason: object, *, again: bool = True) -> None:
