@@ -12,6 +12,7 @@ cpu_ms : processor time per shard, of a worker: leases, scoring, rows and files.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 BATCHES = 1  # of a shard
 BATCH = 2  # images
 SIDE = 7
-STAGGER = 2.0  # seconds within which the workers start: no machine starts them all at one moment
+STAGGER = 1.0  # seconds within which the workers start: no machine starts them all at one moment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +130,7 @@ def measured(workers: int, shards_each: int, seconds: float) -> dict[str, Any]:
         evaluate(warm, warm.shards, RunFolder(Path(place) / "warm"))  # compiled before the forks, too
         folder, facts = RunFolder(Path(place) / run.folder_name), Path(place) / "facts"
         facts.mkdir()
+        gc.freeze()  # the collector would write to, and so copy, every page that the forks share
         children = []
         for number in range(workers):
             child = os.fork()

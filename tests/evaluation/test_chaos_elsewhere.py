@@ -100,7 +100,11 @@ def misfortune(
         kind = "lost node" if lose is not None and draw.random() < 0.2 else draw.choice(kinds)
         if kind == "lost node":
             assert lose is not None
-            lose()
+            try:
+                lose()
+            except Exception as error:  # Ray's, where the machine is so busy that a node takes too long to join
+                print(f"{engine}: {error}")
+                continue
         else:
             chaos.fault(kind, draw, folder, pids, place)
         chaos.met[f"{engine}, {kind}"] += 1
@@ -163,8 +167,8 @@ def test_faults_on_two_nodes_of_ray_change_no_row(cluster: Any, clean: RunFolder
     nodes = [joined(cluster), joined(cluster)]
 
     def lose() -> None:
+        nodes.append(joined(cluster))  # first: where this fails, the run still has two nodes
         cluster.remove_node(nodes.pop(0), allow_graceful=False)
-        nodes.append(joined(cluster))
 
     ray.init(address=cluster.address, log_to_driver=False)
     try:

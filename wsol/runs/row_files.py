@@ -25,6 +25,7 @@ from wsol.runs.schema import DIGEST, KEY, Footer, digest_of
 log = logging.getLogger(__name__)
 
 UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError, MemoryError)
+SUFFIX = ".parquet"
 SOUND = "sound"  # what is remembered of a file whose rows have the checksum that its footer states
 
 _sound: set[Key] = set()
@@ -137,13 +138,13 @@ def damaged(rows: Path, index: int | None = None) -> list[Path]:
 
 
 def _paths(rows: Path, index: int | None) -> list[Path]:
-    start = "shard-" if index is None else f"shard-{index:05d}-"  # a glob would compile each shard's pattern
+    start = "shard-" if index is None else f"shard-{index:05d}-"
     try:
-        with os.scandir(rows) as entries:
-            names = sorted(one.name for one in entries if one.name.startswith(start) and one.name.endswith(".parquet"))
+        # each worker lists for each of its shards, of many thousands: a glob takes ten times as long
+        names = os.listdir(rows)  # noqa: PTH208
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return [rows / name for name in names]
+    return [rows / name for name in sorted(name for name in names if name.startswith(start)) if name.endswith(SUFFIX)]
 
 
 def report(file: Path, reason: object, *, again: bool = True) -> None:
