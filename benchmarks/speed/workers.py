@@ -28,7 +28,7 @@ def rows(plan: Plan) -> Iterator[Row]:
         known = measured(workers, shards)
         yield Row(
             topic="workers",
-            work=f"{workers} workers, {known['shards']} shards of 1 s",
+            work=f"{workers} worker{'s' * (workers > 1)}, {known['shards']} shards of 1 s",
             against="their sleep alone",
             theirs=known["efficiency"] * known["seconds"],
             ours=known["seconds"],

@@ -112,6 +112,18 @@ class Worker:
             self._leases[index] = place
         return True
 
+    def taken(self) -> frozenset[int]:
+        """The shards that other workers hold: one look for all, where `acquire` looks for each."""
+        alive: dict[str, bool] = {self.me.id: False, "": False}
+        held = set()
+        for index, (_, lease) in latest_leases(self.folder).items():
+            owner = owner_of(lease)
+            if owner not in alive:
+                alive[owner] = self.is_alive(owner)
+            if alive[owner]:
+                held.add(index)
+        return frozenset(held)
+
     def is_deadly(self, index: int) -> bool:
         """Whether so many workers were lost on a shard that nobody takes it again."""
         number, last = latest_leases(self.folder, index).get(index, (0, self.folder))

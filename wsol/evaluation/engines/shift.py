@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 TRIES = 3  # of a batch
 IN_A_ROW = 3  # batches given up without one that succeeds between them: it is not the images then
+LOOK_SECONDS = 1.0  # for which a look at all leases holds
 POLL_SECONDS = (0.1, 5.0)  # between looks at what others do, at first and at most
 
 
@@ -103,6 +104,8 @@ class Shift:
 
     def _leased(self) -> Iterator[Shard]:
         """Shards that nobody else works on, and of which something is due; they stay leased."""
+        taken: frozenset[int] = frozenset()
+        looked = -LOOK_SECONDS
         for shard in [*self.shards[self.first :], *self.shards[: self.first]]:
             if shard.index in self._settled or shard.index in self.worker.held:
                 continue
@@ -110,7 +113,11 @@ class Shift:
                 self._settled.add(shard.index)
                 self.on_shard(shard, False)
                 continue
+            if shard.index in taken and time.monotonic() - looked < LOOK_SECONDS:
+                continue
             if not self.worker.acquire(shard.index):
+                if time.monotonic() - looked > LOOK_SECONDS:  # the next ones are with others, too, most likely
+                    taken, looked = self.worker.taken(), time.monotonic()
                 if self.worker.is_deadly(shard.index):
                     self._settled.add(shard.index)
                     self._report_deaths(shard)
