@@ -46,11 +46,11 @@ class Seat:
     def work(self, words: Mapping[str, Any]) -> tuple[int, str, str]:
         """The exit code of a worker with these instructions, what it said at its end, and the host it was on.
 
-        Raises ConfigError where the machine does not see the run folder.
+        Raises ConfigError where the machine does not see the folder of runs. The run's own may be deleted at any moment.
         """
         host = os.uname().nodename
-        for name in (words["folder"], words["cwd"]):
-            if not Path(name).is_dir():
+        for name in (Path(words["folder"]).parent, Path(words["cwd"])):
+            if not name.is_dir():
                 raise ConfigError(f"{host} does not see {name}; all nodes need the same folders (paths.runs=DIR)")
         self._process = start(words, dict(os.environ))
         try:
