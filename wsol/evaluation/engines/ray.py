@@ -46,7 +46,7 @@ class Seat:
     def work(self, words: Mapping[str, Any]) -> tuple[int, str, str]:
         """The exit code of a worker with these instructions, what it said at its end, and the host it was on.
 
-        Raises ConfigError where the machine does not see the folder of runs. The run's own may be deleted at any moment.
+        Raises ConfigError where the machine does not see the folder of runs; the run's own may be deleted at any time.
         """
         host = os.uname().nodename
         for name in (Path(words["folder"]).parent, Path(words["cwd"])):
