@@ -43,8 +43,8 @@ def _adopt_from(sister: RunFolder, experiment: Experiment, folder: RunFolder) ->
     sampled = {metric.name for metric in experiment.metrics if metric.sample is not None}  # another set, another sample
     known = {pair for footer in sister.footers() for pair in footer.work}
     work = frozenset(pair for pair in experiment.work & known if pair[1] not in sampled)
-    there = Snapshot(folder.path)
-    shards = [shard for shard in experiment.shards if work - there.done(shard)]
+    snapshot = Snapshot(folder.path)
+    shards = [shard for shard in experiment.shards if work - snapshot.done(shard)]
     if not shards:
         return 0
     covered, tables = sister.covered(), sister.tables({key for key, _ in work})
