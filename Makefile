@@ -48,7 +48,7 @@ test-all: setup
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m ""
 
 chaos: setup
-	WSOL_CHAOS=200 $(BIN)/python -m pytest -q -n 0 -m "" tests/evaluation/test_chaos.py -k many
+	WSOL_CHAOS=200 $(BIN)/python -m pytest -q -n 0 -m "" -s tests/evaluation/test_chaos.py tests/evaluation/test_chaos_elsewhere.py -k "many or on"
 
 # the lowest versions that pyproject.toml allows; the warnings of old versions about older ones are theirs
 OLDEST := .venv-oldest

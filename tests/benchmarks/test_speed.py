@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speed import rows
+from benchmarks.speed import rows, workers
 from benchmarks.speed.__main__ import HERE, main, shown, topics, write
 from benchmarks.speed.rows import Plan, Row, faster, missing, within
 from scripts.estimate_cost import BEGIN, END, PAGE, Stages, hours, stages, tables
@@ -104,3 +104,10 @@ def test_stages_are_read_from_the_table_and_a_missing_one_says_how_to_measure_it
 def test_the_page_has_the_place_for_the_tables() -> None:
     text = PAGE.read_text("utf-8")
     assert 0 < text.index(BEGIN) < text.index(END)
+
+
+@pytest.mark.full
+def test_simulated_workers_share_all_shards_without_torch() -> None:
+    known = workers.measured(3, 2)
+    assert (known["shards"], known["twice"]) == (6, 0)
+    assert 0.1 < known["efficiency"] <= 1.0

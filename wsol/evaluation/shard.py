@@ -217,17 +217,22 @@ class _Writer:
         self._pictures += rows.pictures
         self._shown += rows.shown
         self._maps += rows.maps
+        whole = False
         if rows.batch.last or time.monotonic() - self._written > EVERY_SECONDS:
-            self.flush()
-        if rows.batch.last:
+            whole = self.flush()
+        if rows.batch.last and not whole:
             self.folder.join_parts(rows.batch.shard)
         return rows.batch.last
 
-    def flush(self) -> None:
-        """Write what is waiting: all maps before the rows, by which images are known to be done."""
+    def flush(self) -> bool:
+        """Write what is waiting: all maps before the rows, by which images are known to be done.
+
+        Returns whether each file has all images of the shard, so that there are no parts to be joined.
+        """
         shard = self._shard
         if shard is None:
-            return
+            return False
+        parts = False
         if self._maps:
             kept.write(self.folder.path, shard.index, self._maps)
         if self._pictures or self._shown:
@@ -236,12 +241,14 @@ class _Writer:
             if left:
                 ids = [sample.image_id for rows in waiting for sample in rows.batch.samples]
                 whole = set(ids) == set(shard.image_ids)
+                parts = parts or not whole
                 self.folder.write(
                     shard, self._ordered(waiting), left, self.experiment.about(), image_ids=() if whole else sorted(ids)
                 )
         self._waiting.clear()
         self._pictures, self._shown, self._maps = [], [], []
         self._written = time.monotonic()
+        return not parts
 
     def _ordered(self, waiting: Sequence[BatchRows]) -> pa.Table:
         """All rows, variant by variant, each in the order of image ids."""

@@ -34,6 +34,11 @@ from wsol.runs.write import write_text, write_whole
 READERS = 2  # threads; files are small, and Python between reads holds the others up
 
 
+def digest_of(work: Work, image_ids: Sequence[str] = ()) -> str:
+    """What a file of rows is called after: the pairs that it completes and, of a part, its images."""
+    return content_hash({"work": sorted(work), **({"images": sorted(image_ids)} if image_ids else {})})
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """What the files of a shard hold.
@@ -147,17 +152,20 @@ class RunFolder:
             columns=names_of(table, MEASURED),
         )
         table = table.replace_schema_metadata(footer.metadata())
-        about_file = {"work": sorted(work), **({"images": sorted(image_ids)} if image_ids else {})}
-        place = self.path / "rows" / f"shard-{shard.index:05d}-{content_hash(about_file)}.parquet"
+        place = self.place(shard, digest_of(work, image_ids))
         write_whole(place, lambda beside: pq.write_table(table, beside, compression="zstd", write_page_checksum=True))
         return place
+
+    def place(self, shard: Shard, digest: str) -> Path:
+        """Where `write` puts rows of a shard; `digest` is of what they are, see `digest_of`."""
+        return self.path / "rows" / f"shard-{shard.index:05d}-{digest}.parquet"
 
     def join_parts(self, shard: Shard) -> None:
         """Make one file of the parts of a shard that have all images of every pair in them.
 
         Others stay: those that an earlier command left, of work that was not asked for again.
         """
-        parts = [file for file in sound(self.files(shard.index)) if file.footer.image_ids]
+        parts = list(sound(file for file in self.files(shard.index) if file.footer.image_ids))
         while True:
             whole = _covering([file.footer for file in parts], shard)
             able = [file for file in parts if whole.issuperset(file.footer.work)]

@@ -231,7 +231,7 @@ class Footer:
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> bytes:
-        return json.dumps(dataclasses.asdict(self), default=str).encode()
+        return json.dumps(self, default=_plain).encode()
 
     def metadata(self) -> dict[bytes, bytes]:
         """What a Parquet file's metadata say: the footer, and its digest."""
@@ -281,6 +281,13 @@ class About:
 
     def quantities_of(self, measure: str) -> tuple[Quantity, ...]:
         return tuple(q for q in self.quantities if q.measure == measure)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has for a record, whose fields it then looks at itself; `dataclasses.asdict` copies each number."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return str(value)
 
 
 def digest_of(text: bytes) -> bytes:

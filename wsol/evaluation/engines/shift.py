@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from wsol.errors import DataError, WsolError, first_line
 from wsol.evaluation.shard import batches, evaluate
 from wsol.runs import failures
+from wsol.runs.folder import digest_of
 
 if TYPE_CHECKING:
     from wsol.evaluation.batch import Batch
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 TRIES = 3  # of a batch
 IN_A_ROW = 3  # batches given up without one that succeeds between them: it is not the images then
+LOOK_SECONDS = 1.0  # for which a look at all leases holds
 POLL_SECONDS = (0.1, 5.0)  # between looks at what others do, at first and at most
 
 
@@ -60,6 +62,8 @@ class Shift:
         self._settled: set[int] = set()
         self._tries: Counter[tuple[int, str]] = Counter()
         self._in_a_row = 0
+        self._digest = digest_of(self.experiment.work)
+        self._before = {path.name for path in self.folder.path.glob(f"rows/*-{self._digest}.parquet")}
 
     def run(self) -> None:
         """Return when every shard is complete or was given up by whoever had it.
@@ -101,10 +105,20 @@ class Shift:
 
     def _leased(self) -> Iterator[Shard]:
         """Shards that nobody else works on, and of which something is due; they stay leased."""
+        taken: frozenset[int] = frozenset()
+        looked = -LOOK_SECONDS
         for shard in [*self.shards[self.first :], *self.shards[: self.first]]:
             if shard.index in self._settled or shard.index in self.worker.held:
                 continue
+            if self._is_written(shard):
+                self._settled.add(shard.index)
+                self.on_shard(shard, False)
+                continue
+            if shard.index in taken and time.monotonic() - looked < LOOK_SECONDS:
+                continue
             if not self.worker.acquire(shard.index):
+                if time.monotonic() - looked > LOOK_SECONDS:  # the next ones are with others, too, most likely
+                    taken, looked = self.worker.taken(), time.monotonic()
                 if self.worker.is_deadly(shard.index):
                     self._settled.add(shard.index)
                     self._report_deaths(shard)
@@ -116,6 +130,15 @@ class Shift:
             self._settled.add(shard.index)
             self.worker.release(shard.index)
             self.on_shard(shard, False)
+
+    def _is_written(self, shard: Shard) -> bool:
+        """Whether another worker has written all rows of a shard meanwhile, which it does when all else is there.
+
+        One look at the disk, since each of many workers looks for each of very many shards; who started them looks
+        closely when they have ended. Rows that were there before say nothing of maps and pictures that were not.
+        """
+        place = self.folder.place(shard, self._digest)
+        return place.name not in self._before and place.exists()
 
     def _batch_done(self, batch: Batch) -> None:
         self._in_a_row = 0
