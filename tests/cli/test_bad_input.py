@@ -139,7 +139,7 @@ def test_boxes_are_needed_where_a_protocol_compares_them(tmp_path: Path, capsys:
     (lists / "localization.txt").write_text("")
     where = ["dataset=wsolevaluation", f"dataset.metadata={lists}", "dataset.images=null", "dataset.labels_only=true"]
     assert main(["run", "method=[gradcam]", "metric=[]", f"paths.runs={tmp_path}", *where]) == 2
-    said = "1 of 1 images have no box in dataset wsolevaluation, first 'a.png'; for masks choose protocol=[]"
+    said = "1 of 1 images have no box in dataset wsolevaluation, first 'a.png'; for labels alone choose protocol=[] metric=[drop]"
     assert said in capsys.readouterr().err
 
 
