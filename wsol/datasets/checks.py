@@ -62,7 +62,8 @@ def make_samples(
     Raises
     ------
     DataError : no image; a box that is not finite, inverted or reaches outside its image, a size or label below its
-        range. Right and bottom may equal width and height; left may equal right (a one-pixel box with inclusive corners).
+        range. Right and bottom may equal width and height; left may equal right, as in a one-pixel box with inclusive
+        corners.
     """
     if not len(ids):
         raise DataError(f"{where} lists no image: the dataset is empty")

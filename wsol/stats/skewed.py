@@ -45,7 +45,8 @@ def bounded_mean(values: ArrayLike, least: float, most: float, *, level: float) 
     """Interval for the mean of (n,) numbers that lie in [least, most]; never of width 0."""
     low, high = _ends(values, least, most)
     tail = (1 - level) / 2
-    return float(np.quantile(low, tail)), float(np.quantile(high, 1 - tail))
+    # the weights sum to 1 but for rounding
+    return max(least, float(np.quantile(low, tail))), min(most, float(np.quantile(high, 1 - tail)))
 
 
 def zero_mean_p(values: ArrayLike, least: float, most: float) -> float:
