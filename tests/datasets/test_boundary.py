@@ -202,6 +202,7 @@ def test_boxes_within_0_and_1_are_refused_as_normalized(tmp_path: Path) -> None:
         (f"image_id,label,x0,y0,x1,y1\na,0,1,2,3,{'9' * 5000}", "doesn't fit"),
         (f"image_id,label,x0,y0,x1,y1\n{'a' * 200000},0,1,2,3,4", "line 2 is not CSV: field larger"),
         ("image_id,label,x0,y0,x1,y1,width,height\na,0,1,2,3,4,1e30,5", "doesn't fit"),
+        (f"image_id,label,x0,y0,x1,y1,{'w' * 5000}\na,0,1,2,3,b,5", r"doesn't fit image_id,.{,120}\.\.\. \(5027 char"),
         ("image_id,label,x0,y0,x1,y1,width,height\na,0,1,2,3,4,1000000,1000000", "at most 178956970 pixels"),
         ('image_id,label,x0,y0,x1,y1\n"a,0,1,2,3,4', "is not CSV"),
     ],

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from wsol.datasets.base import dataset
-from wsol.datasets.fields import short
+from wsol.datasets.fields import cut, short
 from wsol.datasets.listing import listing
 from wsol.datasets.parquet_files import SUFFIXES, TableFile, TablePack
 from wsol.datasets.paths import existing
@@ -102,7 +102,7 @@ class Parquet(TreeDataset):
         found = next((path for path in usual if path in there), None)
         if found is None:
             raise DataError(
-                f"{self._files[0].path} has no column of {what} ({', '.join(usual)}); it has {', '.join(there)}"
+                f"{self._files[0].path} has no column of {what} ({', '.join(usual)}); it has {cut(', '.join(there))}"
             )
         return found
 
