@@ -152,7 +152,7 @@ def counted_boxes(rng: np.random.Generator, size: int) -> Columns:
     return {"objects": boxes[:, 0], "found": rng.binomial(boxes, found)}
 
 
-POOLED: dict[str, tuple[Callable[..., Columns], Callable[[Columns, NDArray[np.float64]], NDArray[np.float64]]]] = {
+POOLED: dict[str, tuple[Callable[..., Columns], Callable[[Any, NDArray[np.float64]], NDArray[np.float64]]]] = {
     "PxAP": (histograms, lambda c, w: pxap(w @ c["inside"], w @ c["outside"])),
     "PxAP, few large objects": (partial(histograms, heavy=True), lambda c, w: pxap(w @ c["inside"], w @ c["outside"])),
     "seed mIoU of 5 classes": (histograms, class_iou),
@@ -161,7 +161,7 @@ POOLED: dict[str, tuple[Callable[..., Columns], Callable[[Columns, NDArray[np.fl
 
 
 def pooled_world(
-    n: int, made: Callable[..., Columns], number: Callable[[Columns, NDArray[np.float64]], NDArray[np.float64]]
+    n: int, made: Callable[..., Columns], number: Callable[[Any, NDArray[np.float64]], NDArray[np.float64]]
 ) -> World:
     """A number of the counts of all images together."""
     everything = made(np.random.default_rng(1), TRUTH)

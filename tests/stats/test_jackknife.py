@@ -19,11 +19,16 @@ def share(part: NDArray[np.float64], whole: NDArray[np.float64], weights: NDArra
     return np.asarray((weights @ part) / (weights @ whole))
 
 
+def best(found: NDArray[np.float64], weights: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray((weights @ found).max(1) / weights.sum(1))
+
+
 def test_of_a_mean_the_error_is_the_standard_error() -> None:
     values = np.random.default_rng(0).beta(0.8, 3, 30)
     without = np.array([np.delete(values, i).mean() for i in range(30)])
     assert jackknife_error(without) == pytest.approx(standard_error(values))
     drawn = draw(functools.partial(share, values, np.ones(30)), Resamples(30, 5))
+    assert drawn.without is not None
     np.testing.assert_allclose(drawn.without, without, rtol=1e-6)
 
 
@@ -48,7 +53,7 @@ def test_degrees_of_freedom_fall_with_the_few_images_that_move_the_number() -> N
     """By hand: where one of n images moves it, b is about n, so that 2 degrees are left; where two do, 4."""
     assert kurtosis_degrees(np.eye(50)[0], 50) == 2
     assert kurtosis_degrees(np.eye(50)[0] - np.eye(50)[1], 50) == 4
-    assert kurtosis_degrees(np.arange(50) % 2.0, 50) == 49
+    assert kurtosis_degrees(np.tile([0.0, 1.0], 25), 50) == 49
     assert kurtosis_degrees(np.zeros(50), 50) == 49
     assert kurtosis_degrees(np.array([np.nan, 1.0]), 2) == 1
     normal = np.random.default_rng(2).normal(size=20_000)
@@ -71,7 +76,7 @@ def test_the_best_of_several_loses_its_bias() -> None:
     rng, n, above, below = np.random.default_rng(4), 20, 0, 0
     for _ in range(200):
         found = (rng.random((n, 12)) < 0.5).astype(float)
-        estimate = draw(lambda w, f=found: (w @ f).max(1) / w.sum(1), Resamples(n, 100), bounds=(0, 1)).estimate()
+        estimate = draw(functools.partial(best, found), Resamples(n, 100), bounds=(0, 1)).estimate()
         above, below = above + (estimate.low > 0.5), below + (estimate.high < 0.5)
     assert (above + below) / 200 <= 0.2  # 12 thresholds of which none is better: 0.45 with the bias
 

@@ -27,7 +27,7 @@ def left_out(resamples: Resamples) -> NDArray[np.float32]:
     units = np.arange(resamples.n) if resamples.clusters is None else resamples.clusters
     count = resamples.units
     parts = count // -(-count // PARTS)
-    return (units % parts != np.arange(parts)[:, None]).astype(np.float32)
+    return np.asarray(units % parts != np.arange(parts)[:, None], np.float32)
 
 
 def jackknife_error(without: NDArray[np.float64]) -> float:
