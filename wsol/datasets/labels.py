@@ -116,7 +116,8 @@ def _check_order(numbers: Mapping[str, int], data: Dataset, class_names: Sequenc
         raise DataError(
             f"{len(others)} of {len(told)} classes have other names in the network than in dataset {data.key}: class "
             f"{numbers[first]} is {short(told[first])}, and {first} is {short(data.synonyms[first][0])}; is the "
-            "network's order that of the sorted WordNet ids? Give model.classes=FILE, with one WordNet id per line in its order"
+            "network's order that of the sorted WordNet ids? Give model.classes=FILE, with one WordNet id per line in "
+            "its order"
         )
 
 
