@@ -45,7 +45,7 @@ INTERVALS = {
     "wilson": "Wilson's for shares at a fixed threshold",
     "student": "Student's for means",
     "bounds": "Gaffke's for means too skewed for Student's, from the bounds of the number",
-    "pooled": "bootstrap for pooled scores",
+    "pooled": "bootstrap and jackknife for pooled scores",
     "few": f"none for pooled scores of fewer than {POOLED} images, whose intervals would be too short",
     "none": "none for means too skewed for their number of images, of numbers without bounds",
 }
