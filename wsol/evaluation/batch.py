@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,7 @@ class Batch:
     keep : the keys among `Experiment.kept_variants` whose raw maps the run is to keep.
     left : the pairs that are complete for these images behind this batch, those of variants that don't take them too.
     last : nothing of the shard is left behind it.
+    unread : whether images that could not be loaded were left out; the shard is not complete then.
     """
 
     shard: Shard
@@ -61,6 +62,7 @@ class Batch:
     left: Work
     keep: frozenset[str] = frozenset()
     last: bool = False
+    unread: bool = False
 
     @property
     def idle(self) -> bool:
@@ -119,6 +121,14 @@ class BatchEvaluation:
             self._from_kept.add(_first(batch))
         source = self._source(batch)
         return [partial(source.load, sample, views, needs) for sample in batch.samples]
+
+    def without(self, batch: Batch, places: Collection[int]) -> Batch:
+        """The batch without the images at some of its places."""
+        kept = tuple(sample for place, sample in enumerate(batch.samples) if place not in places)
+        smaller = replace(batch, samples=kept, unread=True)
+        if _first(batch) in self._from_kept:
+            self._from_kept.add(_first(smaller))
+        return smaller
 
     def quiet(self, batch: Batch, loaded: list[Loaded]) -> bool:
         return not batch.idle and self._source(batch).measures_costs(loaded, self._chosen(batch))

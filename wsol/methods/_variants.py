@@ -181,6 +181,10 @@ def _bind(
     fusing = defaults(Fusion).keys() & known.keys() - of_method
     for name in options:
         if name not in known:
+            if name == "layers" and not takes_layers(info):
+                raise ConfigError(
+                    f"{key} takes no layers: its maps are in the size of the network's input; name it alone"
+                )
             raise unknown("option", f"{where}.{name}", [f"{where}.{k}" for k in known], error=ConfigError)
     method = build(cls, {k: v for k, v in options.items() if k in of_method}, where=where)
     fusion = build(Fusion, {k: v for k, v in options.items() if k in fusing}, where=where)

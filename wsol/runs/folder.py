@@ -196,7 +196,8 @@ class RunFolder:
                 if rows is None:
                     continue
                 for row in rows.filter(pc.equal(rows["status"], "failed")).to_pylist():
-                    if any((row["variant"], measure) in work for measure in row["failed"]):
+                    # one that failed in no measure was not classified
+                    if not row["failed"] or any((row["variant"], measure) in work for measure in row["failed"]):
                         failures[row["variant"]].setdefault(row["image_id"], row["error"])
         return {key: sorted(lines.items()) for key, lines in failures.items()}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from benchmarks.speed.made_up_rows import write
@@ -48,6 +49,25 @@ def test_hits_say_what_curves_say(run: RunFolder, tmp_path: Path) -> None:
     assert [(c.variant, c.metric, c.value, c.low, c.high, c.tau) for c in old.cells] == [
         (c.variant, c.metric, c.value, c.low, c.high, c.tau) for c in new.cells
     ]
+
+
+def test_boxes_are_counted_whichever_file_of_the_rows_has_them(run: RunFolder, tmp_path: Path) -> None:
+    """As where a metric or a protocol was added by a later command, or taken from another run."""
+    other = RunFolder(tmp_path / "run")
+    for file in run.files():
+        rows = file.read(list(file.columns))
+        for key in run.about().variants:
+            own = rows.filter(pc.equal(rows["variant"], key))
+            shard = Shard(file.footer.shard, tuple(own["image_id"].to_pylist()))
+            for name, without in (("choe2020_v1", "choe2020_v2/"), ("choe2020_v2", "choe2020_v1/")):
+                kept = own.select([column for column in own.column_names if not column.startswith(without)])
+                other.write(shard, kept, frozenset({(key, name)}), run.about())
+    other.write_manifest(run.manifest)
+    order = [file.footer.work[0] for file in other.files()]
+    assert any(order.index((key, "choe2020_v1")) < order.index((key, "choe2020_v2")) for key, _ in order)
+    counted = [[c.value for c in summarize(f, n_resamples=5).cells if c.metric == "boxes"] for f in (run, other)]
+    assert len(counted[0]) == 3
+    assert counted[0] == counted[1]
 
 
 def test_curves_and_boxes_stay_on_the_disk(run: RunFolder, tmp_path: Path) -> None:

@@ -108,8 +108,9 @@ def raise_failures(experiment: Experiment, folder: RunFolder, shards: Sequence[S
     known = [one for shard in left if (one := failures.read(folder.path, shard.index)) is not None]
     if known:
         images, first = sum(len(one.image_ids) for one in known), known[0]
+        count = f"{images} image{'s' * (images > 1)}"
         raise RowsFailed(
-            f"{images} images in {len(known)} of {len(experiment.shards)} shards could not be evaluated, first "
+            f"{count} in {len(known)} of {len(experiment.shards)} shards could not be evaluated, first "
             f"{first.image_ids[0]}: {first.error} ({failures.place(folder.path, first.shard)}); all other rows are "
             "there, and the same command tries these again"
         )

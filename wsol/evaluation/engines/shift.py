@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -83,6 +83,7 @@ class Shift:
                 on_batch=self._batch_done,
                 on_shard=self._shard_done,
                 on_error=self._batch_failed,
+                on_unread=self._images_unread,
                 given_up=self._given_up,
                 profile=self.profile,
             )
@@ -154,28 +155,43 @@ class Shift:
         known = failures.read(self.folder.path, shard.index)
         return known.image_ids if known else ()
 
+    def _images_unread(self, batch: Batch, errors: Mapping[str, Exception]) -> None:
+        """Give up these images alone; raises where their batch is to be tried again first."""
+        again = self._tries[_key(batch)] < TRIES - 1
+        for error in errors.values():
+            if not self.keep_going or self._is_everybodys(error) or (again and not isinstance(error, DataError)):
+                raise error
+        for image_id, error in errors.items():
+            self._give_up(batch, [image_id], error)
+
     def _batch_failed(self, batch: Batch, error: Exception) -> None:
         """Try it again, or give it up; raises what is not the batch's own fault."""
-        if not self.keep_going or (
-            isinstance(error, WsolError) and (self.experiment.stored or not isinstance(error, DataError))
-        ):
-            raise error  # wsol score refuses what does not fit as a whole
-        ids = [sample.image_id for sample in batch.samples]
-        key = batch.shard.index, ids[0]
-        self._tries[key] += 1
-        if self._tries[key] < TRIES and not isinstance(error, DataError):
+        if not self.keep_going or self._is_everybodys(error):
+            raise error
+        self._tries[_key(batch)] += 1
+        if self._tries[_key(batch)] < TRIES and not isinstance(error, DataError):
             log.warning("shard %d: %s; trying again", batch.shard.index + 1, first_line(error))
             return
         self._in_a_row += 1
         if self._in_a_row >= IN_A_ROW:
             raise error
+        self._give_up(batch, [sample.image_id for sample in batch.samples], error)
+
+    def _is_everybodys(self, error: Exception) -> bool:
+        """Whether it ends the run: `wsol score` refuses what does not fit as a whole."""
+        return isinstance(error, WsolError) and (bool(self.experiment.stored) or not isinstance(error, DataError))
+
+    def _give_up(self, batch: Batch, ids: Sequence[str], error: Exception) -> None:
         file = failures.record(self.folder.path, batch.shard.index, ids, error)
-        log.warning(
-            "shard %d: %d images from %s on are given up: %s (%s)",
-            batch.shard.index + 1, len(ids), ids[0], first_line(error), file,
-        )  # fmt: skip
+        which = f"image {ids[0]} is" if len(ids) == 1 else f"{len(ids)} images from {ids[0]} on are"
+        log.warning("shard %d: %s given up: %s (%s)", batch.shard.index + 1, which, first_line(error), file)
 
     def _report_deaths(self, shard: Shard) -> None:
         text = "every worker that took this shard ended without a word: killed, out of memory, or crashed"
         file = failures.record(self.folder.path, shard.index, shard.image_ids, text)
         log.warning("shard %d is given up: %s (%s)", shard.index + 1, text, file)
+
+
+def _key(batch: Batch) -> tuple[int, str]:
+    """What tells a batch from all others, when it is made again."""
+    return batch.shard.index, batch.samples[0].image_id
