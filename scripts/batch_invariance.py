@@ -18,7 +18,8 @@ import torch
 
 from wsol.errors import HeadError
 from wsol.evaluation.build import load_dataset, load_model
-from wsol.localization.localize import ImageMap, localize
+from wsol.localization.localize import localize
+from wsol.localization.records import ImageMap
 from wsol.maps.extractor import MapExtractor
 from wsol.methods._base import methods
 from wsol.methods._variants import variant_of

@@ -20,7 +20,8 @@ from benchmarks.speed.run import SHARED, Pictures, experiment_of
 from wsol.cli import main
 from wsol.evaluation.rescore import Rescoring, rescoring
 from wsol.evaluation.shard import evaluate
-from wsol.localization.localize import ImageMap, localize
+from wsol.localization.localize import localize
+from wsol.localization.records import ImageMap
 from wsol.protocols._base import Protocol, named
 from wsol.runs.folder import RunFolder
 

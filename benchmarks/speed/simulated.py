@@ -32,8 +32,9 @@ from wsol.evaluation.shard import evaluate
 from wsol.maps.source import Loaded, MapSource, RawMaps
 from wsol.maps.stored import StoredVariant
 from wsol.protocols._base import named
-from wsol.runs.folder import RunFolder, Shard
+from wsol.runs.folder import RunFolder
 from wsol.runs.leases import Worker
+from wsol.runs.shards import Shard
 from wsol.views import view_named
 
 if TYPE_CHECKING:

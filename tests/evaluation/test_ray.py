@@ -18,7 +18,7 @@ from tests.evaluation.small import checksums, made, ran, rows
 from tests.evaluation.test_workers import SLOW, workers_of
 from wsol.cli import main
 from wsol.evaluation.engines.ray import room
-from wsol.runs.folder import open_run
+from wsol.runs.find import open_run
 from wsol.runs.leases import WORK, presences
 
 WORDS = (
