@@ -142,8 +142,8 @@ def test_filters_leave_what_is_asked_for(opened: Chromium, one: ResultFile) -> N
     opened.choose("#number", "rise2018_dataset/deletion_auc")
     assert opened.run(VALUES) == sorted(opened.run(VALUES))  # lower is better
     shown = opened.run("location.hash")
-    opened.run("location.reload()")
-    opened.wait("document.documentElement?.dataset.ready !== undefined && document.querySelector('#alone').checked")
+    opened.reload()
+    assert opened.run("document.querySelector('#alone').checked")
     assert opened.run("location.hash") == shown
     opened.requests[1:] = []  # the reload
 
