@@ -20,7 +20,7 @@ from tests.report.page.chromium import Chromium, find
 from wsol.errors import DataError
 from wsol.report.export.result_file import ResultFile, Row, read_result, text_of
 from wsol.report.export.run_result import result_of
-from wsol.report.numbers.summary import Settings
+from wsol.report.numbers.settings import Settings
 
 QUALITY = {"gradcam@stage5": 0.0, "layercam@stage4[gamma=2]": 0.1, "oraclemap@stage5": 0.3, "centergauss": -0.2}
 WORDS = ["dataset=shapes", "model=shapes_gap"]

@@ -16,7 +16,8 @@ from wsol.report.export.result_file import ResultFile, read_result, text_of
 from wsol.report.export.run_result import result_of
 from wsol.report.numbers.lines import lines_of
 from wsol.report.numbers.reachable import with_reachable
-from wsol.report.numbers.summary import Settings, summarize
+from wsol.report.numbers.settings import Settings
+from wsol.report.numbers.summary import summarize
 from wsol.runs.folder import RunFolder
 
 QUALITY = {"gradcam@stage5": 0.0, "layercam@stage4": 0.1, "oraclemap@stage5": 0.3, "centergauss": -0.2, "fullbox": -0.3}

@@ -20,8 +20,8 @@ from wsol.localization.records import Localizations
 from wsol.protocols._base import Protocol
 from wsol.report.numbers.localization import ROW, localization
 from wsol.report.numbers.rows import boxes_of
+from wsol.report.numbers.settings import Settings
 from wsol.report.numbers.subject import Subject
-from wsol.report.numbers.summary import Settings
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from wsol.api.result import Result
 from wsol.api.table import ShownTable
 from wsol.published.reproduction import Reproduction, reproduced, task_of
-from wsol.report.numbers.summary import RESAMPLES
+from wsol.report.numbers.settings import RESAMPLES
 from wsol.runs.folder import RunFolder
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from wsol.api.table import ShownTable
-    from wsol.report.numbers.summary import Settings, Summary
+    from wsol.report.numbers.settings import Settings
+    from wsol.report.numbers.summary import Summary
     from wsol.runs.folder import RunFolder
 
     Tau: TypeAlias = "str | float | Result"
@@ -146,7 +147,7 @@ class Result:
         from wsol.report.figures.write import figures
         from wsol.report.numbers.failures import prepared
         from wsol.report.numbers.report_data import ReportData
-        from wsol.report.numbers.summary import Settings
+        from wsol.report.numbers.settings import Settings
 
         stored, about = self.folder.tables(self.variants), self.folder.about()
         rows = {key: prepared(table, about) for key, table in stored.items()}

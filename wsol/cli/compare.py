@@ -37,7 +37,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--by-class", action="store_true", help="resample whole classes")
     chosen = parser.read(words)
     from wsol.report.numbers.choose import Choice
-    from wsol.report.numbers.summary import Settings
+    from wsol.report.numbers.settings import Settings
     from wsol.report.tables.compare import compare_table, compared, image_key, images_table, most_different
     from wsol.report.tables.sides import sides
 

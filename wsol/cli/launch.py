@@ -63,7 +63,8 @@ class Outcome:
 
 def show_together(outcomes: Sequence[Outcome]) -> None:
     """One table of the rows of several jobs, on stdout."""
-    from wsol.report.numbers.summary import RESAMPLES, summarize
+    from wsol.report.numbers.settings import RESAMPLES
+    from wsol.report.numbers.summary import summarize
     from wsol.report.tables.show import show
 
     summaries = []
@@ -131,7 +132,8 @@ def outcome(settings: Mapping[str, Any], *, dry: bool = False, table: bool = Tru
 
 def _show(experiment: Experiment, folder: RunFolder, taus: Sequence[str], general: General) -> float:
     """The table of what was asked for, on stdout, and its figures; returns the headline number."""
-    from wsol.report.numbers.summary import RESAMPLES, summarize
+    from wsol.report.numbers.settings import RESAMPLES
+    from wsol.report.numbers.summary import summarize
     from wsol.report.tables.show import show
 
     variants, measures = {v.key for v in experiment.variants}, {measure for _, measure in experiment.work}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wsol.report.figures.write import write_figures as write_figures
     from wsol.report.numbers.choose import Choice as Choice
     from wsol.report.numbers.report_data import ReportData as ReportData
-    from wsol.report.numbers.summary import Settings as Settings
+    from wsol.report.numbers.settings import Settings as Settings
     from wsol.report.numbers.summary import Summary as Summary
     from wsol.report.numbers.summary import summarize as summarize
     from wsol.report.page.html import render_page as render_page

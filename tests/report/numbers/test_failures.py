@@ -15,7 +15,8 @@ from tests.report.made_up import make_run
 from tests.report.printing import body, printed
 from wsol.cli import main
 from wsol.report.numbers.quantity import Cell
-from wsol.report.numbers.summary import Settings, Summary, summarize
+from wsol.report.numbers.settings import Settings
+from wsol.report.numbers.summary import Summary, summarize
 from wsol.runs.folder import RunFolder
 from wsol.runs.shards import Shard
 

@@ -14,7 +14,8 @@ from tests.report.made_up import make_run
 from tests.report.printing import printed
 from wsol.report.numbers.reading import columns_of_numbers
 from wsol.report.numbers.rows import curves_of, hits_of
-from wsol.report.numbers.summary import Settings, summarize
+from wsol.report.numbers.settings import Settings
+from wsol.report.numbers.summary import summarize
 from wsol.runs.arrays import chosen, codes_of, floats, integers, is_known, numpy_of, stretches_of, texts
 from wsol.runs.folder import RunFolder
 from wsol.runs.shards import Shard

@@ -14,8 +14,9 @@ from tests.report.made_up import make_run
 from tests.report.printing import printed
 from wsol.errors import DataError
 from wsol.report.numbers.aliases import aliases
+from wsol.report.numbers.settings import Settings
 from wsol.report.numbers.slices import slicer
-from wsol.report.numbers.summary import Cell, Settings, Summary, summarize
+from wsol.report.numbers.summary import Cell, Summary, summarize
 from wsol.runs.folder import RunFolder
 from wsol.runs.shards import Shard
 from wsol.stats.intervals import wilson

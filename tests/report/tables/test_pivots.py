@@ -12,8 +12,9 @@ from tests.report.made_up import make_run
 from tests.report.printing import QUALITY, body, printed
 from wsol.errors import ConfigError
 from wsol.report.numbers.choose import Choice
+from wsol.report.numbers.settings import Settings
 from wsol.report.numbers.slices import slicer
-from wsol.report.numbers.summary import Settings, Summary, summarize
+from wsol.report.numbers.summary import Summary, summarize
 from wsol.report.tables.show import Layout
 
 

@@ -26,7 +26,8 @@ from wsol.report.export.result_file import (
 from wsol.report.numbers.lines import Key, Line, lines_of
 from wsol.report.numbers.reachable import SUFFIX, where_reachable
 from wsol.report.numbers.records import finite
-from wsol.report.numbers.summary import Settings, Summary, summarize
+from wsol.report.numbers.settings import Settings
+from wsol.report.numbers.summary import Summary, summarize
 from wsol.runs.arrays import chosen, is_known
 from wsol.runs.checksum import checksum
 

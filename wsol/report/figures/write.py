@@ -14,8 +14,8 @@ from wsol.report.figures.style import STYLE
 from wsol.report.numbers.names import slug
 from wsol.report.numbers.report_data import ReportData
 from wsol.report.numbers.rows import is_swept
+from wsol.report.numbers.settings import RESAMPLES
 from wsol.report.numbers.studies import ablations, knob_study, over_tau
-from wsol.report.numbers.summary import RESAMPLES
 from wsol.runs import gallery
 from wsol.runs.write import write_whole
 

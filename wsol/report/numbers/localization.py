@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wsol.report.numbers.quantity import TauFrom
-    from wsol.report.numbers.summary import Settings
+    from wsol.report.numbers.settings import Settings
     from wsol.stats.draws import Draws
 
     Values = NDArray[np.float64]

@@ -11,7 +11,8 @@ from wsol.report.numbers.choose import Choice, headline, keys_of, ordered
 from wsol.report.numbers.failures import prepared
 from wsol.report.numbers.lines import Key, Line, lines_of
 from wsol.report.numbers.rows import known
-from wsol.report.numbers.summary import RESAMPLES, Settings, Summary, summarize
+from wsol.report.numbers.settings import RESAMPLES, Settings
+from wsol.report.numbers.summary import Summary, summarize
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wsol.report.numbers.quantity import TauFrom
-    from wsol.report.numbers.summary import Settings
+    from wsol.report.numbers.settings import Settings
     from wsol.runs.schema import About, ProtocolInfo, Quantity
     from wsol.stats.hits import Hits
 

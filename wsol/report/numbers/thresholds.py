@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from wsol.errors import ConfigError
-from wsol.report.numbers.summary import RESAMPLES, Settings
+from wsol.report.numbers.settings import RESAMPLES, Settings
 from wsol.runs.find import find_runs, open_run
 from wsol.runs.folder import RunFolder
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsol.report.numbers.lines import run_fields
 from wsol.report.numbers.report_data import ReportData
-from wsol.report.numbers.summary import RESAMPLES
+from wsol.report.numbers.settings import RESAMPLES
 from wsol.report.page.payload import numbers, pack
 from wsol.report.page.prose import introduction, notes, settings
 from wsol.report.page.table import table_html

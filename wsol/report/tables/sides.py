@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from wsol.errors import DataError
 from wsol.report.numbers.choose import named_variant
 from wsol.report.numbers.failures import failures, prepared
-from wsol.report.numbers.summary import Settings, summarize
+from wsol.report.numbers.settings import Settings
+from wsol.report.numbers.summary import summarize
 from wsol.report.tables.compare import Side
 
 if TYPE_CHECKING:
