@@ -11,9 +11,10 @@ import pytest
 
 from tests.evaluation.small import checksums, made, ran
 from tests.evaluation.small import rows as unordered_rows
+from wsol.evaluation.batches import is_complete
 from wsol.evaluation.experiment import Experiment
 from wsol.evaluation.kept import KeptMaps, unkept, view_key
-from wsol.evaluation.shard import evaluate, is_complete
+from wsol.evaluation.shard import evaluate
 from wsol.maps.network import NetworkMaps
 from wsol.methods._base import methods
 from wsol.runs import kept

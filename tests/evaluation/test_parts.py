@@ -18,9 +18,9 @@ from tests.evaluation.small import checksums, made, own_components, ran, rows
 from wsol.cli import main
 from wsol.datasets.base import Sample
 from wsol.datasets.formats.shapes import Shapes
-from wsol.evaluation.batch import Batch
+from wsol.evaluation.batches import Batch, is_complete
 from wsol.evaluation.experiment import Experiment
-from wsol.evaluation.shard import evaluate, is_complete
+from wsol.evaluation.shard import evaluate
 from wsol.evaluation.stopping import Stopped, stop_on_signals
 from wsol.maps.network import NetworkMaps
 from wsol.runs import gallery

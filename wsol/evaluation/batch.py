@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from wsol.evaluation.batches import PICTURE, Batch
 from wsol.evaluation.kept import KeptMaps, keep
 from wsol.evaluation.measure import Measured, measured
 from wsol.evaluation.rows import Group, group_table
@@ -24,7 +25,6 @@ from wsol.maps.source import Loaded, RawMaps, digest
 from wsol.runs.gallery import Picture, Shown
 
 if TYPE_CHECKING:
-    from wsol.datasets.base import Sample
     from wsol.evaluation.experiment import Experiment
     from wsol.evaluation.profile import Profile
     from wsol.maps.source import MapSource
@@ -32,52 +32,11 @@ if TYPE_CHECKING:
     from wsol.models.cost import Memo
     from wsol.protocols._base import Protocol
     from wsol.runs.kept import Kept
-    from wsol.runs.shards import Shard, Work
     from wsol.views import View
 
 log = logging.getLogger(__name__)
 
-PICTURE = ""  # stands among variants for the small copy of the image
 TASK = 32  # maps that one thread scores at a time
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Images that lack the same.
-
-    Attributes
-    ----------
-    due : by variant key, the names of missing protocols and metrics.
-    unseen : by image id, the variant keys whose maps the gallery lacks, and PICTURE.
-    keep : the keys among `Experiment.kept_variants` whose raw maps the run is to keep.
-    left : the pairs that are complete for these images behind this batch, those of variants that don't take them too.
-    last : nothing of the shard is left behind it.
-    unread : whether images that could not be loaded were left out; the shard is not complete then.
-    """
-
-    shard: Shard
-    samples: tuple[Sample, ...]
-    due: Mapping[str, frozenset[str]]
-    unseen: Mapping[str, frozenset[str]]
-    left: Work
-    keep: frozenset[str] = frozenset()
-    last: bool = False
-    unread: bool = False
-
-    @property
-    def idle(self) -> bool:
-        """Nothing is to be computed: the images are in nobody's sample."""
-        return not self.due and not self.unseen and not self.keep
-
-    @property
-    def kind(self) -> Hashable:
-        """The same for all batches that take as long."""
-        return kind_of(self.due)
-
-
-def kind_of(due: Mapping[str, frozenset[str]]) -> Hashable:
-    """What is due, whatever the images."""
-    return frozenset(due.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

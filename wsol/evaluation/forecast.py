@@ -10,8 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from wsol.evaluation.batches import batches
 from wsol.evaluation.profile import Profile
-from wsol.evaluation.shard import batches, evaluate
+from wsol.evaluation.shard import evaluate
 from wsol.maps.network import NetworkMaps
 from wsol.maps.two_stage import TwoStageMaps
 from wsol.progress import duration

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wsol.evaluation.batch import PICTURE, Batch, BatchEvaluation, BatchRows, kind_of
-from wsol.evaluation.kept import KeptMaps, unkept
+from wsol.evaluation.batch import BatchEvaluation, BatchRows
+from wsol.evaluation.batches import Batch, batches
+from wsol.evaluation.kept import KeptMaps
 from wsol.evaluation.pipeline import Pipeline
 from wsol.evaluation.profile import Profile
 from wsol.runs import gallery, kept
@@ -128,91 +129,11 @@ def evaluate_shard(experiment: Experiment, shard: Shard, folder: RunFolder) -> N
     evaluate(experiment, [shard], folder)
 
 
-def is_complete(experiment: Experiment, shard: Shard, folder: RunFolder) -> bool:
-    """Whether `evaluate` would find nothing to do."""
-    if not experiment.work <= folder.done(shard) or _unseen(experiment, shard, folder):
-        return False
-    return not unkept(experiment, shard, folder.path)
-
-
 def kept_maps(experiment: Experiment, folder: RunFolder) -> KeptMaps | None:
     """The maps that a run keeps already; None where it keeps none."""
     if not kept.has_any(folder.path):
         return None
     return KeptMaps(folder.path, experiment.dataset, experiment.shard_of, device=experiment.numerics.device)
-
-
-def batches(
-    experiment: Experiment,
-    shard: Shard,
-    folder: RunFolder,
-    sizes: Mapping[Hashable, int] | None = None,
-    *,
-    given_up: Collection[str] = (),
-) -> Iterator[Batch]:
-    """The images of a shard that lack something: of each `batch_size` neighbors those together that lack the same rows.
-
-    The last bits of a map know the batch it was in. So what is in a batch follows from the shard and from what is asked
-    for, never from what is done already, and the gallery, which must move no row, decides nothing. Images that can't be
-    read are missing from theirs.
-
-    Parameters
-    ----------
-    sizes : smaller batches for some kinds of images; read when a batch is made.
-    given_up : images that are left out of their batches; the shard is not complete then.
-    """
-    given_up = frozenset(given_up)
-    held = folder.held(shard)
-    unseen = _unseen(experiment, shard, folder)
-    lost = unkept(experiment, shard, folder.path)
-    if experiment.work <= held.complete and not unseen and not lost:
-        return
-    lacking = {image_id: experiment.work - held.of_image(image_id) for image_id in shard.image_ids}
-    waiting = sum(bool(left) or image_id in unseen or image_id in lost for image_id, left in lacking.items())
-    for start in range(0, len(shard.image_ids), experiment.batch_size):
-        groups: dict[tuple[Work, Work, frozenset[str]], list[str]] = defaultdict(list)
-        for image_id in shard.image_ids[start : start + experiment.batch_size]:
-            left = lacking[image_id]
-            taking = {v.key for v in experiment.variants if experiment.in_sample(image_id, v.sample)}
-            maps = lost.get(image_id, frozenset())
-            if left or image_id in unseen or maps:
-                groups[left, frozenset(pair for pair in left if pair[0] in taking), maps].append(image_id)
-        for (left, pairs, maps), ids in groups.items():
-            measures: dict[str, set[str]] = {v.key: set() for v in experiment.variants}
-            for key, measure in pairs:
-                measures[key].add(measure)
-            due = {key: frozenset(names) for key, names in measures.items() if names}
-            while ids:
-                size = (sizes or {}).get(kind_of(due), len(ids))
-                chosen, ids = ids[:size], ids[size:]
-                chosen = [image_id for image_id in chosen if image_id not in given_up]
-                if not chosen:
-                    continue
-                waiting -= len(chosen)
-                yield Batch(
-                    shard=shard,
-                    samples=tuple(experiment.samples[image_id] for image_id in chosen),
-                    due=due,
-                    unseen={image_id: frozenset(unseen[image_id]) for image_id in chosen if image_id in unseen},
-                    keep=maps,
-                    left=left,
-                    last=not waiting,
-                )
-
-
-def _unseen(experiment: Experiment, shard: Shard, folder: RunFolder) -> dict[str, set[str]]:
-    """By image id, the variants whose maps the gallery should keep and lacks, and PICTURE for the image's own copy."""
-    if experiment.classifier is None:
-        return {}
-    chosen = [i for i in shard.image_ids if experiment.in_sample(i, experiment.gallery)]
-    kept = gallery.kept(folder, shard, experiment.gallery_protocol.name) if chosen else set()
-    unseen: dict[str, set[str]] = {}
-    for image_id in chosen:
-        wanted = {v.key for v in experiment.variants if experiment.in_sample(image_id, v.sample)}
-        lacking = {key for key in (*wanted, PICTURE) if (key, image_id) not in kept}
-        if lacking and wanted:
-            unseen[image_id] = lacking
-    return unseen
 
 
 class _Writer:

@@ -9,9 +9,9 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from wsol.errors import OutputError, RowsFailed
+from wsol.evaluation.batches import batches, is_complete
 from wsol.evaluation.engines.part import Part
 from wsol.evaluation.engines.shift import Shift
-from wsol.evaluation.shard import batches, is_complete
 from wsol.evaluation.stopping import stop_on_signals
 from wsol.progress import Progress
 from wsol.runs import failures
@@ -20,7 +20,7 @@ from wsol.runs.snapshot import Snapshot
 from wsol.runs.sweep import sweep
 
 if TYPE_CHECKING:
-    from wsol.evaluation.batch import Batch
+    from wsol.evaluation.batches import Batch
     from wsol.evaluation.experiment import Experiment
     from wsol.evaluation.profile import Profile
     from wsol.runs.folder import RunFolder

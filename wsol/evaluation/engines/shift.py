@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from wsol.errors import DataError, WsolError, first_line
-from wsol.evaluation.shard import batches, evaluate
+from wsol.evaluation.batches import batches
+from wsol.evaluation.shard import evaluate
 from wsol.runs import failures
 from wsol.runs.folder import digest_of
 
 if TYPE_CHECKING:
-    from wsol.evaluation.batch import Batch
+    from wsol.evaluation.batches import Batch
     from wsol.evaluation.experiment import Experiment
     from wsol.evaluation.profile import Profile
     from wsol.runs.folder import RunFolder
