@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from tests.evaluation.small import made, ran, rows
 from wsol.cli import main
 from wsol.errors import WsolError
+from wsol.maps.two_stage import SecondNetwork
 from wsol.report.numbers.summary import summarize
 from wsol.runs.find import open_run
 from wsol.runs.folder import RunFolder
@@ -215,3 +218,16 @@ def test_predicted_classes_alone_do_not_serve_a_metric_of_all_logits(tmp_path: P
     word = write_classes(tmp_path / "c.csv", dict.fromkeys([*made(*WORDS).samples], 0))
     with pytest.raises(WsolError, match=r"metric classification needs all logits, and c\.csv has predicted classes"):
         made(*WORDS, word, "metric=[classification]")
+
+
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_a_second_network_runs_in_the_half_precision_of_the_run(half: torch.dtype) -> None:
+    made_with = made(*WORDS, "classifier=shapes_gap", "engine.precision=bfloat16").classes
+    assert isinstance(made_with, SecondNetwork)
+    assert made_with.autocast is torch.bfloat16
+    inputs = [[np.random.default_rng(n).random((128, 128, 3), np.float32)] for n in range(2)]
+    batch = torch.from_numpy(np.stack([one for (one,) in inputs])).permute(0, 3, 1, 2)
+    with torch.inference_mode(), torch.autocast("cpu", half):
+        expected = made_with.classifier.module(batch.contiguous(memory_format=torch.channels_last)).float()
+    np.testing.assert_array_equal(replace(made_with, autocast=half).logits(inputs), expected)
+    assert (replace(made_with, autocast=None).logits(inputs) != expected.numpy()).any()

@@ -11,6 +11,7 @@ from wsol.evaluation.two_stage import check_network
 from wsol.maps.two_stage import SecondNetwork
 from wsol.models.classifier import Classifier
 from wsol.models.outputs import two_classes
+from wsol.models.query import half_precision
 from wsol.settings.records import Engine
 from wsol.views import View
 
@@ -45,7 +46,7 @@ def second_network(
             f"classifier {made.name} has its classes in another order than the network behind the maps; "
             "give its logits as a file, in the order of the class indices"
         )
-    autocast = engine.precision == "bfloat16"
+    autocast = half_precision(engine.precision)
     return SecondNetwork(classifier=made, view=view, batch_size=engine.batch_size, autocast=autocast)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from wsol.datasets.ranks import classification
 from wsol.maps.source import Loaded, MapSource, RawMaps
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
     from PIL.Image import Image
     from torch import Tensor
@@ -36,13 +38,13 @@ class SecondNetwork:
     Attributes
     ----------
     view : how images become its input; the logits of several crops are averaged.
-    batch_size : network inputs at a time. autocast : whether it runs in bfloat16.
+    batch_size : network inputs at a time. autocast : the half precision of the run, or None.
     """
 
     classifier: Classifier
     view: View
     batch_size: int = 16
-    autocast: bool = False
+    autocast: torch.dtype | None = None
 
     @property
     def label(self) -> str:
@@ -70,7 +72,8 @@ class SecondNetwork:
             chunk = flat[start : start + self.batch_size]
             images = torch.from_numpy(np.stack([one for _, one in chunk])).permute(0, 3, 1, 2)
             images = images.to(weight.device, weight.dtype).contiguous(memory_format=torch.channels_last)
-            with torch.inference_mode(), torch.autocast(weight.device.type, torch.bfloat16, enabled=self.autocast):
+            half = nullcontext() if self.autocast is None else torch.autocast(weight.device.type, self.autocast)
+            with torch.inference_mode(), half:
                 logits = self.classifier.module(images)
             wide = logits.to(torch.float64 if weight.dtype == torch.float64 else torch.float32).cpu().numpy()
             for (image, _), row in zip(chunk, wide, strict=True):
