@@ -20,14 +20,20 @@ GROUPS = ("dataset", "model", "view", "seed", "classifier")
         ["experiment=ablate_layers", "dataset.limit=7"],
         ["dataset.n=50", "dataset.classes=[1,2]", "dataset.scales=[0.2,0.5]", "seed=3", "engine.shard_size=25"],
         ["model=shapes_vgg", "view=tencrop", "model.weights=random", "engine.precision=bfloat16"],
-        ["view=centre", "view.side=96", "engine.batch_size=8", "classifier='shapes_vgg[view=centre]'"],
+        [
+            "view=centre",
+            "view.side=96",
+            "engine.batch_size=8",
+            "engine.chunk=24",
+            "classifier='shapes_vgg[view=centre]'",
+        ],
     ],
 )
 def test_the_words_compose_to_the_same_settings(words: list[str]) -> None:
     settings = compose_settings(words)
     again = compose_settings(recomputing(settings)["words"])
     assert {name: again[name] for name in GROUPS} == {name: settings[name] for name in GROUPS}
-    decisive = ("precision", "compile", "tf32", "batch_size", "shard_size")
+    decisive = ("precision", "compile", "tf32", "batch_size", "chunk", "shard_size")
     assert {name: again["engine"][name] for name in decisive} == {name: settings["engine"][name] for name in decisive}
 
 
