@@ -33,16 +33,17 @@ class ConvBlock(nn.Module):
         self.conv1, self.bn1 = nn.Conv2d(inputs, middle, 1, bias=False), Norm(middle)
         self.conv2, self.bn2 = nn.Conv2d(middle, middle, 3, stride, 1, bias=False), Norm(middle)
         self.conv3, self.bn3 = nn.Conv2d(middle, outputs, 1, bias=False), Norm(outputs)
+        self.act1, self.act2, self.act3 = nn.ReLU(), nn.ReLU(), nn.ReLU()  # modules, so that stages can be seen
         self.projected = projected
         if projected:
             self.residual_conv = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
             self.residual_bn = Norm(outputs)
 
     def forward(self, x: Tensor, added: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        narrow = F.relu(self.bn1(self.conv1(x)))
-        middle = F.relu(self.bn2(self.conv2(narrow if added is None else narrow + added)))
+        narrow = self.act1(self.bn1(self.conv1(x)))
+        middle = self.act2(self.bn2(self.conv2(narrow if added is None else narrow + added)))
         kept = self.residual_bn(self.residual_conv(x)) if self.projected else x
-        return F.relu(self.bn3(self.conv3(middle)) + kept), middle
+        return self.act3(self.bn3(self.conv3(middle)) + kept), middle
 
 
 class ToTokens(nn.Module):
