@@ -66,7 +66,7 @@ function ordered(numbers) {
 
 /* a name that may be broken behind its brackets and commas, before it is broken anywhere */
 function breakable(name) {
-  return name.split(/(?<=[[,])/).flatMap((part, n) => n ? [h("wbr"), part] : [part]);
+  return h("span", {}, ...name.split(/(?<=[[,])/).flatMap((part, n) => n ? [h("wbr"), part] : [part]));
 }
 
 function line(one, span) {
@@ -83,7 +83,7 @@ function line(one, span) {
   const twin = variant.same ? h("small", { class: "same" }, `= ${variant.same}`) : null;
   const tau = one.tau.length && one.from && variant.role !== "ceiling" ? h("small", { class: "interval" }, `tau ${one.tau.map((t) => Number(t.toPrecision(3))).join(", ")}, ${DATA.tau_from[one.from]}`) : null;
   return h("tr", { class: variant.role === "method" ? null : "control" },
-    h("th", { scope: "row", title: `${variant.name}, ${variant.id}` }, ...breakable(variant.short), role, twin),
+    h("th", { scope: "row", title: `${variant.name}, ${variant.id}` }, breakable(variant.short), role, twin),
     cell("Number", { class: "text" }, quantity.label + arrow),
     cell("Value", { style: whiskers }, value, interval),
     cell("Of reachable", {}, one.share ? `${one.share[0].toFixed(1)} %` : "–", reachable),
