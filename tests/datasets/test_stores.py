@@ -80,17 +80,21 @@ def test_samples_contents_and_pixels_are_those_of_the_folder(
 
 
 def test_rows_of_a_run_are_equal_wherever_the_images_are(places: dict[str, str], table: Path, tmp_path: Path) -> None:
+    runs = set()
+
     def rows_from(kind: str) -> Any:
         words = (f"dataset.images={places[kind]}", f"dataset.annotations={table}", f"dataset.cache={tmp_path / 'c'}")
         run = made(
             "dataset=folder", *words, "model.weights=random", "method=[gradcam,inputedge]", "protocol=[choe2020_v1]"
         )
+        runs.add(run.folder_name)
         return rows(ran(run, tmp_path / kind))
 
     expected = rows_from("folder")
     assert sum(len(t) for t in expected.values()) == 2 * len(NAMES)
     assert rows_from("tars") == expected
     assert rows_from("memory") == expected
+    assert len(runs) == 1
 
 
 def test_a_second_reader_fetches_nothing(
@@ -128,6 +132,20 @@ def test_large_folders_are_listed_and_not_asked_for_file_by_file(
     assert [place.read(name) for name in names] == [name.encode() for name in names]
     with pytest.raises(DataError, match=r"1 of 103 images are missing under dataset.images=memory://bucket, first"):
         place.check([*names, "a/none.png"])
+
+
+def test_a_forked_process_opens_its_own_connection(
+    places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, opened = store(places["memory"], tmp_path), []
+    first = fsspec.core.url_to_fs
+    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda url: opened.append(url) or first(url))
+    place.read("4.png")
+    assert opened == []
+    with monkeypatch.context() as child:
+        child.setattr("os.getpid", lambda: -1)
+        assert [place.read(name) for name in ("4.png", "5.png")] == [FILES["4.png"], FILES["5.png"]]
+    assert opened == ["memory://bucket/set"]
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
@@ -251,7 +269,10 @@ def test_a_folder_of_images_with_an_archive_beside_them_stays_a_folder(places: d
     ("images", "sentence"),
     [
         ("s4://bucket/set", "no URL scheme for dataset.images: 's4://'; nearest: 's3://'"),
-        ("memory://nowhere", "6 of 6 images are missing under dataset.images=memory://nowhere, first"),
+        (
+            "memory://nowhere",
+            "none of the 6 images is at dataset.images=memory://nowhere, first '4.png'; is there such a bucket",
+        ),
     ],
 )
 def test_a_wrong_url_is_one_sentence_of_the_command_line(
@@ -262,6 +283,14 @@ def test_a_wrong_url_is_one_sentence_of_the_command_line(
     error = capsys.readouterr().err
     assert "Traceback" not in error
     assert re.search(sentence, error)
+
+
+def test_a_root_cannot_be_a_url(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "dataset=pets", "dataset.root=s3://bucket/pets", "--dry"]) == 2
+    assert (
+        "dataset.root=s3:/bucket/pets is a URL; of all options, dataset.images alone can be one"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_package_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

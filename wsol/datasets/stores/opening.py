@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from wsol.datasets.paths import is_url
 from wsol.datasets.stores.archives import TarStore, archives_at
 from wsol.datasets.stores.base import FolderStore, ImageStore
 from wsol.datasets.stores.remote import RemoteStore
@@ -20,8 +21,3 @@ def open_store(images: Path | str, *, outside: bool, cache: Path | None, cache_g
         return RemoteStore.at(str(images), cache=cache, cache_gb=cache_gb)
     archives = archives_at(Path(images).expanduser())
     return TarStore(str(images), archives) if archives else FolderStore(images, outside=outside)
-
-
-def is_url(place: object) -> bool:
-    """Whether a place is a URL, ``s3://bucket/prefix``, and no path."""
-    return "://" in str(place)

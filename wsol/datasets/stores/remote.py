@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
@@ -37,7 +38,8 @@ class RemoteStore(ImageStore):
     """The files below `root` of a file system of fsspec."""
 
     def __init__(self, url: str, system: Any, root: str, cache: FileCache) -> None:
-        self.url, self.system, self.root, self.cache = url.rstrip("/"), system, root.rstrip("/"), cache
+        self.url, self.root, self.cache = url.rstrip("/"), root.rstrip("/"), cache
+        self._system, self._process = system, os.getpid()
         self.web = url.startswith(("http://", "https://"))  # names are quoted, and folders can't be listed
         self.facts: dict[str, Facts] = {}
 
@@ -60,6 +62,15 @@ class RemoteStore(ImageStore):
         system.invalidate_cache()  # a process that asks twice wants to know what is there now
         return cls(url, system, root, FileCache(cache or cache_dir() / "images", cache_gb))
 
+    @property
+    def system(self) -> Any:
+        """The file system; a new one in a process that was forked, whose connections are its parent's."""
+        if self._process != os.getpid():
+            import fsspec
+
+            self._system, self._process = fsspec.core.url_to_fs(self.url)[0], os.getpid()
+        return self._system
+
     def check(self, names: Collection[str]) -> None:
         check_inside(names, allow="images at a URL can't do that, and nothing")
         folders: dict[str, list[str]] = defaultdict(list)
@@ -74,6 +85,11 @@ class RemoteStore(ImageStore):
                 self.facts |= {n: f for n, f in zip(alone, pool.map(self._facts_of, alone), strict=True) if f}
         except Exception as error:  # each file system has its own
             raise DataError(f"dataset.images={self.url} can't be listed: {_reason(error)}") from error
+        if not self.facts:
+            raise DataError(
+                f"none of the {len(names)} images is at dataset.images={self.url}, first {short(next(iter(names)))}; "
+                "is there such a bucket or folder, and are the names of files relative to it?"
+            )
         check_listed(names, self.facts, self.url)
 
     def place(self, name: str) -> str:
@@ -127,10 +143,19 @@ class RemoteStore(ImageStore):
     def _facts_of(self, name: str) -> Facts | None:
         """Of one file; None where there is none."""
         try:
-            info = _tried(lambda: self.system.info(self._path(name)))
+            info = _tried(lambda: self._info(name))
         except (FileNotFoundError, NotADirectoryError):
             return None
         return None if info.get("type") == "directory" else _facts(info)
+
+    def _info(self, name: str) -> dict[str, Any]:
+        try:
+            info: dict[str, Any] = self.system.info(self._path(name))
+        except FileNotFoundError as error:
+            if self.web and error.__cause__ and not isinstance(error.__cause__, FileNotFoundError):
+                raise error.__cause__ from None  # fsspec calls any failure of a web server so
+            raise
+        return info
 
     def _facts_in(self, folder: str) -> dict[str, Facts]:
         """By name, of all files in a folder; empty where there is none."""
