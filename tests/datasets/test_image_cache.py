@@ -51,6 +51,17 @@ def test_the_limit_holds_after_each_file(tmp_path: Path) -> None:
         assert total(tmp_path) <= 7.5 * SIZE
 
 
+def test_files_of_others_stay_and_half_written_ones_of_the_dead_leave(tmp_path: Path) -> None:
+    mine, dead = tmp_path / "ab" / "thesis.tex", tmp_path / "cd" / f"{'0' * 64}.17-23.part"
+    for age, path in enumerate((mine, dead)):
+        path.parent.mkdir()
+        path.write_bytes(content_of(1) * 20)
+        os.utime(path, (age, age))
+    FileCache(tmp_path, 10 * SIZE / GB).get("1", lambda: content_of(1))
+    assert mine.is_file()
+    assert not dead.exists()
+
+
 @pytest.mark.parametrize("gb", [0, 0.5 * SIZE / GB])
 def test_what_does_not_fit_is_not_kept(gb: float, tmp_path: Path) -> None:
     cache = FileCache(tmp_path, gb)

@@ -19,6 +19,7 @@ from wsol.datasets.base import datasets
 from wsol.datasets.contents import content_digest
 from wsol.datasets.formats.folder import Folder
 from wsol.datasets.stores import remote
+from wsol.datasets.stores.cache import FileCache
 from wsol.datasets.stores.opening import open_store
 from wsol.errors import DataError
 from wsol.options import build
@@ -172,18 +173,63 @@ def test_a_network_error_is_tried_again(
     assert len(tries) == 3
 
 
+class WebServer:
+    """The file system of fsspec for a web server that answers with a number, or not at all."""
+
+    def __init__(self, answer: Exception) -> None:
+        self.answer = answer
+
+    def info(self, path: str) -> None:
+        raise FileNotFoundError(path) from self.answer
+
+
+def answered(status: int) -> Exception:
+    error = Exception(f"{status}, message='no'")
+    error.status = status  # type: ignore[attr-defined]
+    return error
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (answered(404), "none of the 2 images is at dataset.images=https://host/set"),
+        (answered(503), "dataset.images=https://host/set can't be listed: 503, message='no'; tried 3 times"),
+        (OSError("no route"), "dataset.images=https://host/set can't be listed: no route; tried 3 times"),
+    ],
+)
+def test_a_web_server_that_is_down_is_no_missing_file(answer: Exception, sentence: str, tmp_path: Path) -> None:
+    url = "https://host/set"
+    place = remote.RemoteStore(url, WebServer(answer), url, FileCache(tmp_path, 1))
+    with pytest.raises(DataError, match=re.escape(sentence)):
+        place.check(["0.png", "1.png"])
+
+
+def test_half_a_file_is_fetched_again_and_not_kept(
+    places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = type(fsspec.filesystem("memory"))
+    place = store(places["memory"], tmp_path)
+    place.check(["5.png"])
+    with monkeypatch.context() as network:
+        network.setattr(memory, "cat_file", lambda self, path, **more: FILES["5.png"][:100])
+        with pytest.raises(DataError, match=r"it has 100 bytes, and was listed with \d+; tried 3 times"):
+            place.read("5.png")
+    assert place.read("5.png") == FILES["5.png"]
+
+
 def test_an_image_that_cannot_be_fetched_counts_as_damaged(
     places: dict[str, str], table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing(monkeypatch, 10**9)
     data = Folder(images=places["memory"], annotations=table, cache=tmp_path / "copies")
-    with pytest.raises(DataError, match=r"'5.png'.*the connection was reset; tried 3 times.*damaged=skip"):
+    reason = "the connection was reset; tried 3 times"
+    sentence = f"image '5.png' can't be fetched: memory://bucket/set/5.png ({reason}); dataset.damaged=skip leaves"
+    with pytest.raises(DataError, match=re.escape(sentence)):
         data.samples()
     data = Folder(images=places["memory"], annotations=table, cache=tmp_path / "copies", damaged="skip")
     assert len(data.samples()) == len(NAMES) - 1
     (note,) = data.notes()
-    assert "first '5.png'" in note
-    assert "tried 3 times" in note
+    assert note.endswith(f"(dataset.damaged=skip), first '5.png' (not fetched: {reason}).")
     assert data.fingerprint()
 
 

@@ -193,7 +193,7 @@ class FileDataset(Dataset):
         try:
             content = self.content_of(name, {})
         except Unreachable as error:
-            return Decoded(None, str(error))
+            return Decoded(None, error.reason)
         return decoded_image(content, upright=self.upright)
 
     def fingerprint(self) -> str:

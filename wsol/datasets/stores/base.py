@@ -20,7 +20,11 @@ READERS = 16  # threads: they wait for disks and networks
 
 
 class Unreachable(DataError):
-    """An image that exists and can't be fetched."""
+    """An image that exists and can't be fetched, for a `reason`."""
+
+    def __init__(self, name: str, place: str, reason: str) -> None:
+        super().__init__(f"image {short(name)} can't be fetched: {place} ({reason})")
+        self.reason = f"not fetched: {reason}"
 
 
 class ImageStore(ABC):
@@ -59,6 +63,10 @@ class ImageStore(ABC):
         def size_of(name: str) -> Size:
             try:
                 return image_size(io.BytesIO(self.read(name)), upright=upright)
+            except Unreachable as error:
+                if unreadable is None:
+                    raise DataError(f"{error}{otherwise}") from error
+                return unreadable
             except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
                 if unreadable is None:
                     reason = f"{self.place(name)} ({reason_of(error)}){otherwise}"

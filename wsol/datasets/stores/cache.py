@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 GB = 10**9
+OWN = re.compile(r"[0-9a-f]{64}(\.\d+-\d+\.part)?")  # names of its files, the half-written ones of a dead process too
 LOW = 0.9  # of the limit: what is left after files were removed, so that not every new one removes another
 RECOUNT = 0.02  # of the limit: after so many bytes of its own, a process looks at what others wrote
 
@@ -72,6 +74,8 @@ class FileCache:
         """Count anew, and remove the files that were not used for longest until `LOW` of the limit is left."""
         files = []
         for path in self.folder.glob("??/*"):
+            if not OWN.fullmatch(path.name):  # somebody else's
+                continue
             try:
                 stat = path.stat()
                 files.append((stat.st_mtime_ns, stat.st_size, path))

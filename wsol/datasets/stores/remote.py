@@ -30,6 +30,7 @@ VERSIONS = (  # what file systems call that which changes with the content, sure
     *("mtime", "LastModified", "last_modified", "Last-Modified", "updated", "created"),
 )
 FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ImportError, ValueError)
+GONE = (404, 410)  # how web servers say that there is no such file
 T = TypeVar("T")
 Facts = tuple[int | None, str]  # size in bytes, and version; empty where the store names none
 
@@ -85,7 +86,7 @@ class RemoteStore(ImageStore):
                 self.facts |= {n: f for n, f in zip(alone, pool.map(self._facts_of, alone), strict=True) if f}
         except Exception as error:  # each file system has its own
             raise DataError(f"dataset.images={self.url} can't be listed: {_reason(error)}") from error
-        if not self.facts:
+        if names and not self.facts:
             raise DataError(
                 f"none of the {len(names)} images is at dataset.images={self.url}, first {short(next(iter(names)))}; "
                 "is there such a bucket or folder, and are the names of files relative to it?"
@@ -107,7 +108,7 @@ class RemoteStore(ImageStore):
         except DataError:
             raise
         except Exception as error:  # each file system has its own
-            raise Unreachable(f"image {short(name)} can't be fetched: {self.place(name)} ({_reason(error)})") from error
+            raise Unreachable(name, self.place(name), _reason(error)) from error
 
     def digests(self, names: Sequence[str], *, lost: str | None = None) -> dict[str, str]:
         names = list(dict.fromkeys(names))
@@ -129,13 +130,13 @@ class RemoteStore(ImageStore):
         return {name: new[name] if name in new else known[keys[name]] for name in names}
 
     def _fetch(self, name: str, size: int | None) -> bytes:
-        content: bytes = _tried(lambda: self.system.cat_file(self._path(name)))
-        if size not in (None, len(content)):
-            raise DataError(
-                f"image {short(name)} has {len(content)} bytes, and {size} when the run began: {self.place(name)}; "
-                "start the command again"
-            )
-        return content
+        def fetch() -> bytes:
+            content: bytes = self.system.cat_file(self._path(name))
+            if size not in (None, len(content)):
+                raise OSError(f"it has {len(content)} bytes, and was listed with {size}")
+            return content
+
+        return _tried(fetch)
 
     def _path(self, name: str) -> str:
         return f"{self.root}/{quote(name) if self.web else name}"
@@ -152,8 +153,9 @@ class RemoteStore(ImageStore):
         try:
             info: dict[str, Any] = self.system.info(self._path(name))
         except FileNotFoundError as error:
-            if self.web and error.__cause__ and not isinstance(error.__cause__, FileNotFoundError):
-                raise error.__cause__ from None  # fsspec calls any failure of a web server so
+            cause = error.__cause__  # fsspec gives any failure of a web server this name
+            if self.web and cause and not isinstance(cause, FileNotFoundError) and _status(cause) not in GONE:
+                raise cause from None
             raise
         return info
 
@@ -169,6 +171,11 @@ class RemoteStore(ImageStore):
 
 def _facts(info: dict[str, Any]) -> Facts:
     return info.get("size"), next((f"{name} {info[name]}" for name in VERSIONS if info.get(name)), "")
+
+
+def _status(error: BaseException) -> object:
+    """The number that a web server answered with; None where it didn't."""
+    return getattr(error, "status", None)
 
 
 def _tried(call: Callable[[], T]) -> T:
