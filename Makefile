@@ -6,6 +6,8 @@
 # make lint   ruff and mypy --strict
 # make bench  our run time beside other libraries', into results/speed.md: 15 minutes on two idle cores
 # make bench-gpu  the same on CUDA, into results/speed-gpu: 3 minutes
+# make board  the page of all results, docs/board/index.html
+# make board-check  recompute 20 random numbers of results/ and compare them to the last digit; SEED=0, N=20
 # make docs   the site, in docs/_build/html
 # make setup  the environment alone, in .venv
 # make clean  remove the environment and results/runs
@@ -17,7 +19,7 @@ STAMP  := $(VENV)/.installed
 UV     := $(shell command -v uv 2>/dev/null)
 PACKAGES := -c constraints.txt -e ".[figures,timm,train]" --group dev
 
-.PHONY: help setup demo test test-all chaos test-oldest bench bench-gpu lint docs clean
+.PHONY: help setup demo test test-all chaos test-oldest bench bench-gpu lint board board-check docs clean
 help:
 	@sed -n 's/^# //p' Makefile
 
@@ -46,7 +48,7 @@ test-all: setup
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m ""
 
 chaos: setup
-	WSOL_CHAOS=200 $(BIN)/python -m pytest -q -n 0 -m "" tests/evaluation/test_chaos.py -k many
+	WSOL_CHAOS=200 $(BIN)/python -m pytest -q -n 0 -m "" -s tests/evaluation/test_chaos.py tests/evaluation/test_chaos_elsewhere.py -k "many or on"
 
 # the lowest versions that pyproject.toml allows; the warnings of old versions about older ones are theirs
 OLDEST := .venv-oldest
@@ -54,7 +56,7 @@ test-oldest:
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet uv
 	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct -e ".[figures,timm,train]" --group test
-	$(OLDEST)/bin/python -m pytest -q -n 2 -W default::DeprecationWarning -W default::FutureWarning
+	$(OLDEST)/bin/python -m pytest -q -n 2 -W default::DeprecationWarning -W default::FutureWarning -W default:torch.meshgrid:UserWarning
 
 bench: setup
 	$(BIN)/python -m benchmarks.speed
@@ -67,6 +69,14 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+board: setup
+	$(BIN)/python scripts/make_board.py
+
+SEED ?= 0
+N ?= 20
+board-check: setup
+	$(BIN)/python scripts/board_check.py --seed $(SEED) --numbers $(N)
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
@@ -81,5 +91,5 @@ endif
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-oldest results/runs docs/_build docs/catalog docs/auto_tutorials
+	rm -rf $(VENV) .venv-oldest results/runs docs/_build docs/board/index.html docs/catalog docs/auto_tutorials
 	rm -rf .pytest_cache .mypy_cache .ruff_cache

@@ -20,6 +20,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx_copybutton",
     "sphinx_design",
+    "_ext.board",
     "_ext.catalog",
     "_ext.docstrings",
     "_ext.mathml",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wsol.evaluation.experiment import Experiment
-    from wsol.localization.localize import ImageMap
+    from wsol.localization.records import ImageMap
     from wsol.maps.source import RawMaps
     from wsol.protocols._base import Protocol
 

@@ -23,6 +23,7 @@ ROOMS = {  # bottom first: a room imports only from rooms above it in this list
     "seeding": "random numbers from a hash of names",
     "progress": "log lines and bars with the time left",
     "registry": "keys from file stems, entry points and --with files",
+    "declarations": "what a decorator says, read without importing its file",
     "options": "plain values to frozen dataclasses",
     "stats": "intervals, bootstrap, paired tests, ties",
     "views": "how an image becomes network input",

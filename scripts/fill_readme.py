@@ -56,6 +56,7 @@ EXCERPTS = {
             "rank",
             "variant",
             "MaxBoxAcc V1",
+            "of reachable V1",
             "Top-1 Loc V1",
             "MaxBoxAcc V2",
             "Boxes V2",

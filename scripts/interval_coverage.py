@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from wsol.stats.curves import Curves
 from wsol.stats.hits import Hits
 from wsol.stats.intervals import mean, proportion
 from wsol.stats.paired import difference
+from wsol.stats.pooled import best_share, class_iou
 from wsol.stats.reductions import pxap
 from wsol.stats.resamples import Resamples
 from wsol.stats.selection import winner
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Ends = tuple[float, float, float]  # of an interval, and the truth
+    Columns = dict[str, NDArray[Any]]  # per image
     World = Callable[[np.random.Generator], dict[str, Ends]]
 
 DELTAS = (0.3, 0.5, 0.7)
@@ -82,8 +85,11 @@ def cases() -> Iterator[tuple[str, int, World]]:
     for n in (50, 200):
         yield "plain: share at a fixed threshold", n, share_world(n)
     yield "plain: mean of skewed scores", 100, mean_world(100)
-    for n in (20, 30, 100):
-        yield "plain: pooled score (PxAP)", n, pooled_world(n)
+    for n in (8, 20):
+        yield "plain: mean with 95 % zeros", n, zeros_world(n)
+    for kind, made in POOLED.items():
+        for n in (20, 30, 100):
+            yield f"plain: pooled score ({kind})", n, pooled_world(n, *made)
     yield "paired: shares at a fixed threshold", 200, paired_world(200)
     yield "paired: at the best threshold", 150, paired_best_world(150)
     for n in (20, 150, 400):
@@ -117,22 +123,52 @@ def mean_world(n: int) -> World:
     return world
 
 
-def pooled_world(n: int) -> World:
-    """Histograms of object and background pixels, few images with most of the object's."""
-
-    def histograms(rng: np.random.Generator, size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        bins = np.arange(32) / 32
-        share, place = rng.beta(1, 2.5, (size, 1)), 0.45 + 0.15 * rng.normal(1, 1, (size, 1))
-        inside = np.exp(-(((bins - place.clip(0.1, 0.95)) / 0.25) ** 2))
-        outside = np.exp(-(((bins - 0.25) / 0.2) ** 2)) * np.ones((size, 1))
-        return inside * share / inside.sum(1, keepdims=True), outside * (1 - share) / outside.sum(1, keepdims=True)
-
-    inside, outside = histograms(np.random.default_rng(1), TRUTH)
-    truth, plan = float(pxap(inside.sum(0), outside.sum(0))), Resamples(n, REPLICATES)
+def zeros_world(n: int) -> World:
+    """Numbers of which one in twenty is not 0."""
 
     def world(rng: np.random.Generator) -> dict[str, Ends]:
-        i, o = histograms(rng, n)
-        got = draw(lambda w: pxap(w @ i, w @ o), plan, bounds=(0, 1)).estimate()
+        values = (rng.random(n) < 0.05) * rng.random(n)
+        got = draw_mean(values, Resamples(n, 1), bounds=(0, 1)).estimate()
+        return {"": (got.low, got.high, 0.025)}
+
+    return world
+
+
+def histograms(rng: np.random.Generator, size: int, *, heavy: bool = False) -> Columns:
+    """Object and background pixels of each image; few images with most of the object's, fewer still if `heavy`."""
+    bins, place = np.arange(32) / 32, 0.45 + 0.15 * rng.normal(1, 1, (size, 1))
+    share = np.exp(rng.normal(-3, 1.2, (size, 1))).clip(max=0.95) if heavy else rng.beta(1, 2.5, (size, 1))
+    inside = np.exp(-(((bins - place.clip(0.1, 0.95)) / 0.25) ** 2))
+    outside = np.exp(-(((bins - 0.25) / 0.2) ** 2)) * np.ones((size, 1))
+    inside, outside = inside * share / inside.sum(1, keepdims=True), outside * (1 - share) / outside.sum(1)[:, None]
+    return {"label": np.arange(size) % 5, "inside": inside, "outside": outside}
+
+
+def counted_boxes(rng: np.random.Generator, size: int) -> Columns:
+    """How many boxes images have, a few of them many, and how many are found at each threshold."""
+    boxes = rng.geometric(0.4, (size, 1)) + 10 * (rng.random((size, 1)) < 0.05)
+    good, thresholds = rng.beta(2, 2, (size, 1)), np.arange(20) / 20
+    found = good * np.exp(-(((thresholds - 0.3 * good - 0.2) / 0.2) ** 2))
+    return {"objects": boxes[:, 0], "found": rng.binomial(boxes, found)}
+
+
+POOLED: dict[str, tuple[Callable[..., Columns], Callable[[Any, NDArray[np.float64]], NDArray[np.float64]]]] = {
+    "PxAP": (histograms, lambda c, w: pxap(w @ c["inside"], w @ c["outside"])),
+    "PxAP, few large objects": (partial(histograms, heavy=True), lambda c, w: pxap(w @ c["inside"], w @ c["outside"])),
+    "seed mIoU of 5 classes": (histograms, class_iou),
+    "MaxBoxAccV3": (counted_boxes, best_share),
+}
+
+
+def pooled_world(
+    n: int, made: Callable[..., Columns], number: Callable[[Any, NDArray[np.float64]], NDArray[np.float64]]
+) -> World:
+    """A number of the counts of all images together."""
+    everything = made(np.random.default_rng(1), TRUTH)
+    truth, plan = float(number(everything, np.ones((1, TRUTH)))[0]), Resamples(n, REPLICATES)
+
+    def world(rng: np.random.Generator) -> dict[str, Ends]:
+        got = draw(partial(number, made(rng, n)), plan, bounds=(0, 1)).estimate()
         return {"": (got.low, got.high, truth)}
 
     return world

@@ -1,5 +1,7 @@
 """Write the tables in results/: run what is missing, print each table as Markdown and CSV, list them in README.md.
 
+Each run's result file, from which the board in docs/board is made, stands beside the first of its tables.
+
     python scripts/make_results.py                      everything, about an hour and a half on two cores
     python scripts/make_results.py --only shapes_layers --n 20 --out /tmp/results
 
@@ -57,7 +59,7 @@ class Result:
 
     @property
     def folder(self) -> str:
-        """Where its rows are: tables of one experiment share them."""
+        """Where its rows are: tables of one experiment share them, and one result file."""
         named = [w.partition("=")[2] for w in self.run if w.startswith(("experiment=", "model="))]
         return "-".join(named) or self.run[-1]
 
@@ -70,23 +72,37 @@ def network(name: str, layers: str, methods: str) -> tuple[str, ...]:
 
 
 METHODS = "centergauss,fullbox,inputedge,oraclemap,lafam,randomcam,gradcam,gradcam_pp,xgradcam,hirescam,layercam"
+REACHABLE = ("--of-reachable",)
 RESULTS = (
-    Result("shapes_methods", "What `make demo` prints: the embedded images, shapes_gap.", ("experiment=demo",)),
-    Result("shapes_every_method", "Every method on the same 200 embedded images.", ("experiment=every_method",)),
+    Result(
+        "shapes_methods",
+        "What `make demo` prints: the embedded images, shapes_gap.",
+        ("experiment=demo",),
+        REACHABLE,
+    ),
+    Result(
+        "shapes_every_method", "Every method on the same 200 embedded images.", ("experiment=every_method",), REACHABLE
+    ),
     Result(
         "shapes_vgg",
         "The methods of one forward and backward pass on the embedded network with a fully connected head.",
         ("model=shapes_vgg", "dataset.n=500", f"method=[{METHODS}]", "metrics.rise2018_dataset.sample=40"),
+        REACHABLE,
     ),
-    Result("shapes_layers", "Which layer, alone and fused.", ("experiment=ablate_layers",)),
+    Result("shapes_layers", "Which layer, alone and fused.", ("experiment=ablate_layers",), REACHABLE),
     Result(
         "shapes_layers_v2",
         "MaxBoxAccV2 by layer.",
         ("experiment=ablate_layers",),
         ("--pivot", "layers", "--metric", "maxboxacc_v2"),
     ),
-    Result("shapes_gamma", "LayerCAM's gamma.", ("experiment=ablate_gamma",), ("--by", "layers,gamma")),
-    Result("shapes_fusion", "How stages are fused.", ("experiment=ablate_fusion",), ("--by", "layers,fuse,normalise")),
+    Result("shapes_gamma", "LayerCAM's gamma.", ("experiment=ablate_gamma",), ("--by", "layers,gamma", *REACHABLE)),
+    Result(
+        "shapes_fusion",
+        "How stages are fused.",
+        ("experiment=ablate_fusion",),
+        ("--by", "layers,fuse,normalise", *REACHABLE),
+    ),
     Result("shapes_threshold", "Fixed thresholds against the best one.", ("experiment=ablate_threshold",)),
     Result("shapes_knobs", "One knob of the 2020 protocol at a time.", ("experiment=knobs",)),
     Result(
@@ -105,6 +121,7 @@ RESULTS = (
         "ilsvrc_open_mobilenet_v2",
         "909 real ILSVRC validation images (a subset chosen by others: not ImageNet accuracy), MobileNetV2.",
         network("mobilenet_v2", "[features.13,features.18]", METHODS),
+        REACHABLE,
         limit="dataset.limit",
         real=True,
     ),
@@ -112,6 +129,7 @@ RESULTS = (
         "ilsvrc_open_squeezenet1_1",
         "909 real ILSVRC validation images (a subset chosen by others: not ImageNet accuracy), SqueezeNet 1.1.",
         network("squeezenet1_1", "[features.7,features.12]", METHODS),
+        REACHABLE,
         limit="dataset.limit",
         real=True,
     ),
@@ -187,7 +205,21 @@ def make(result: Result, out: Path, n: int | None) -> bool:
     head += [f"{environment()} Computed or read in {time.perf_counter() - started:.0f} s.", ""]
     (out / f"{result.name}.md").write_text("\n".join(head) + "\n" + found["md"][1])
     (out / f"{result.name}.csv").write_text(found["csv"][1])
-    return True
+    return result.reproduces or first_of(result.folder) is not result or export(result, out)
+
+
+def first_of(folder: str) -> Result:
+    """The table that the result file of a run stands beside."""
+    return next(result for result in RESULTS if result.folder == folder)
+
+
+def export(result: Result, out: Path) -> bool:
+    """Write the result file of a run, with paths as one would type them beside the repository."""
+    file = out / f"{result.name}.json"
+    code, _ = said("export", "latest", "--result", str(file), "--runs", str(out / "runs" / result.folder))
+    if code == 0:
+        file.write_text(file.read_text(encoding="utf-8").replace(str(SHARED), "../shared"), encoding="utf-8")
+    return code == 0
 
 
 def said(*words: str) -> tuple[int, str]:
@@ -238,8 +270,9 @@ def write_readme(out: Path) -> None:
         "Our own tables, written by `python scripts/make_results.py` or the command that is named; none is typed by",
         "hand. Each names its",
         "command, commit, versions, number of images and intervals (95 %, over images, the best threshold chosen again",
-        "in each bootstrap replicate). The CSV files hold every number, one a line. Run folders are in `runs/`, which",
-        "git ignores.",
+        "in each bootstrap replicate). The CSV files hold every number, one a line; a JSON file is the result file of",
+        "a run, of which the board in `docs/board` is made (`wsol export --result`, `make board`). Run folders are in",
+        "`runs/`, which git ignores.",
         "",
         "Tables on real images hold numbers only. `ilsvrc_open` is a subset chosen by others and somewhat easier than",
         "ImageNet's validation set; its weights are not torchvision's.",
@@ -248,10 +281,11 @@ def write_readme(out: Path) -> None:
         "| --- | --- |",
     ]
     there = [result for result in RESULTS if (out / f"{result.name}.md").is_file()]
-    lines += [f"| [{r.name}]({r.name}.md) ([csv]({r.name}.csv)) | {r.about} |" for r in there]
-    for name, about in FURTHER.items():
+    listed = {**{result.name: result.about for result in there}, **FURTHER}
+    for name, about in listed.items():
         if (out / f"{name}.md").is_file():
-            numbers = f" ([csv]({name}.csv))" if (out / f"{name}.csv").is_file() else ""
+            others = [f"[{kind}]({name}.{kind})" for kind in ("csv", "json") if (out / f"{name}.{kind}").is_file()]
+            numbers = f" ({', '.join(others)})" if others else ""
             lines.append(f"| [{name}]({name}.md){numbers} | {about} |")
     (out / "README.md").write_text("\n".join(lines) + "\n")
 

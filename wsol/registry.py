@@ -80,11 +80,19 @@ class Registry(Mapping[str, T], Generic[T]):
         """The components of the package's own files: those that every installation has."""
         return {key: self[key] for key in sorted(self._files)}
 
+    def is_loaded(self, key: str) -> bool:
+        """Whether the component is there already, from whichever door."""
+        return key in self._members
+
+    def file_of(self, key: str) -> Path | None:
+        """The package's own file of this key; None for components of other packages and files."""
+        return self._files.get(key)
+
     @cached_property
-    def _files(self) -> frozenset[str]:
+    def _files(self) -> dict[str, Path]:
         folders = map(Path, importlib.import_module(self.package).__path__)
         files = (path for folder in folders for path in folder.glob("*.py"))
-        return frozenset(path.stem for path in files if not path.stem.startswith("_"))
+        return {path.stem: path for path in files if not path.stem.startswith("_")}
 
     @cached_property
     def _entry_points(self) -> dict[str, EntryPoint]:

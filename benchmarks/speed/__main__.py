@@ -19,7 +19,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -70,14 +70,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return inside(words.topics[0], plan)
     records: list[dict[str, Any]] = []
     failed: list[str] = []
-    started = time.monotonic()
+    spent: dict[str, float] = {}
     for topic in words.topics or topics():
         before = time.monotonic()
         found, ok = outside(topic, words)
         records += found
         failed += [] if ok else [topic]
-        print(f"{topic}: {len(found)} rows, {time.monotonic() - before:.0f} s", file=sys.stderr, flush=True)
-        write(words.out, records, failed, plan, time.monotonic() - started)
+        spent[topic] = time.monotonic() - before
+        print(f"{topic}: {len(found)} rows, {spent[topic]:.0f} s", file=sys.stderr, flush=True)
+        write(words.out, records, failed, plan, spent)
     print((words.out / "speed.md").read_text("utf-8"))
     return 1 if failed else 0
 
@@ -106,8 +107,10 @@ def outside(topic: str, words: argparse.Namespace) -> tuple[list[dict[str, Any]]
     return found, done.returncode == 0
 
 
-def write(out: Path, records: Sequence[dict[str, Any]], failed: Sequence[str], plan: Plan, seconds: float) -> None:
-    """speed.csv with every field, speed.md with one table for each topic."""
+def write(
+    out: Path, records: Sequence[dict[str, Any]], failed: Sequence[str], plan: Plan, seconds: Mapping[str, float]
+) -> None:
+    """speed.csv with every field, speed.md with one table for each topic; `seconds` that each of these took."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "speed.csv").write_text(as_csv(table_of([{**record, **machine(plan)} for record in records])), "utf-8")
     lines = [
@@ -122,8 +125,9 @@ def write(out: Path, records: Sequence[dict[str, Any]], failed: Sequence[str], p
         "```",
         "",
         describe(plan)
-        + f" Measured in {seconds:.0f} s"
-        + (" with `--quick`: ratios are rough." if plan.quick else "."),
+        + f" Measured in {sum(seconds.values()):.0f} s"
+        + (" with `--quick`: ratios are rough" if plan.quick else "")
+        + f" ({', '.join(f'{topic} {spent:.0f}' for topic, spent in seconds.items())}).",
     ]
     if failed:
         lines += ["", f"Stopped by an error: {', '.join(failed)}."]

@@ -10,6 +10,8 @@ on an idle machine. `imports` is the first part alone.
 from __future__ import annotations
 
 import json
+import os
+import resource
 import subprocess
 import sys
 import time
@@ -51,18 +53,22 @@ def seconds(side: str, network: str) -> tuple[float, float]:
     return imports, whole
 
 
-def wall(command: list[str]) -> float:
-    """Seconds that a process takes."""
-    start = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - start
+def taken(command: list[str], clock: str) -> float:
+    """Seconds that a process takes, of the clock or of the processor; its bytecode is on the disk, as installed."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return cpu if clock == "cpu" else wall
 
 
 def rows(plan: Plan) -> Iterator[Row]:
     repeats = plan.of(7, 1)
     for words, target in COMMANDS.items():
         command = [sys.executable, "-m", "wsol", *words.split()]
-        spent = [wall(command) for _ in range(plan.of(5, 1))]
+        taken(command, plan.clock)  # writes the bytecode
+        spent = [taken(command, plan.clock) for _ in range(plan.of(5, 1))]
         yield Row(
             topic="first_map",
             work=f"wsol {words}",
@@ -72,7 +78,7 @@ def rows(plan: Plan) -> Iterator[Row]:
             ratio=min(spent) / target,
             goal="at most",
             target=1.0,
-            note="fastest of five processes, wall time",
+            note=f"fastest of five processes, {plan.clock} time",
         )
     for side in SIDES:
         seconds(side, "resnet50")  # files are read from the disk once

@@ -13,6 +13,7 @@ import torch
 
 NOT_INSTALLED = "not installed (extra `peers`)"
 NO_GPU = "not measured (no GPU)"
+PATIENCE = 20.0  # seconds of the clock: rounds that take longer than that together are few enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +53,18 @@ class Plan:
         return self.now() - start
 
     def in_turn(self, calls: Sequence[Callable[[], object]], *, repeats: int, warm: int = 1) -> list[float]:
-        """Median seconds of each call over rounds in which they take turns, behind `warm` rounds that don't count."""
-        times: list[list[float]] = [[] for _ in calls]
-        for n in range(warm + (1 if self.quick else repeats)):
-            for call, seconds in zip(calls, times, strict=True):
-                spent = self.seconds(call)
-                if n >= warm:
-                    seconds.append(spent)
+        """Median seconds of each call over rounds in which they take turns, behind `warm` rounds that don't count.
+
+        Of both kinds of rounds there are as many as asked for, or as many as PATIENCE allows; at least one that counts.
+        """
+        for rounds in (warm, 1 if self.quick else repeats):
+            times: list[list[float]] = [[] for _ in calls]
+            start = time.perf_counter()
+            for n in range(rounds):
+                if n and time.perf_counter() - start > PATIENCE:
+                    break
+                for call, seconds in zip(calls, times, strict=True):
+                    seconds.append(self.seconds(call))
         return [median(seconds) for seconds in times]
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from wsol.cli import show
 from wsol.datasets.base import datasets
+from wsol.datasets.pixels import RULES
+from wsol.datasets.prepare import Preparation, preparations
 from wsol.models import registered
 from wsol.models.registered import models
 from wsol.models.torchvision import names as torchvision_names
@@ -16,6 +18,7 @@ from wsol.views import view_named, views
 
 from .markdown import code, options_table, page, prose, table, value
 
+EXIF = "EXIF turns none, since annotations are of the pixels as stored; `dataset.upright=true` turns them upright."
 SIDE = 224  # of the example that counts a view's inputs
 
 
@@ -24,6 +27,8 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "parts/datasets", datasets_page()
     yield "parts/views", views_page()
     yield "parts/networks", networks_page()
+    yield "parts/archives", archives()
+    yield "parts/reading", page(prose(RULES), prose(EXIF))
 
 
 def datasets_page() -> str:
@@ -36,6 +41,25 @@ def datasets_page() -> str:
         "A name for a reader with its options set." if named else "",
         *(_dataset(name, f"### `{name}`") for name in named),
     )
+
+
+def archives() -> str:
+    """What `wsol data prepare` takes, and whether the source's own checksums are compared."""
+    rows = [
+        [
+            code(key),
+            prose(preparation.about),
+            ", ".join(map(code, _archives(preparation))),
+            ", ".join(map(code, preparation.md5)) + (f" as {preparation.md5_origin} states" if preparation.md5 else ""),
+        ]
+        for key, preparation in sorted(preparations.items())
+    ]
+    return table(["name", "what it is", "archives", "MD5 compared"], rows) + "\n"
+
+
+def _archives(preparation: Preparation) -> list[str]:
+    """Each archive's name once."""
+    return [*dict.fromkeys(name for part in preparation.parts for name in part.archives.split(" and ") if name)]
 
 
 def _dataset(name: str, heading: str) -> str:

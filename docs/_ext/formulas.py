@@ -40,9 +40,14 @@ TOKEN = re.compile(
 )
 
 
+def explanation(formula: str) -> str:
+    """The sentences behind an empty line, which say in words what the formula leaves open; on one line."""
+    return " ".join(formula.partition("\n\n")[2].split())
+
+
 def statements(formula: str) -> list[str]:
     """The formula's statements as LaTeX, one each."""
-    parts = re.split(r";\s{2,}|\n", formula)
+    parts = re.split(r";\s{2,}|\n", formula.partition("\n\n")[0])
     return [latex(part.strip()) for part in parts if part.strip()]
 
 

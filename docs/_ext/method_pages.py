@@ -8,7 +8,7 @@ from wsol.methods._base import MethodInfo, methods
 from wsol.methods._variants import variant_options
 from wsol.settings import choices
 
-from .formulas import statements
+from .formulas import explanation, statements
 from .markdown import code, facts, link, options_table, page, picture, prose, sentence, table
 from .results import measured
 
@@ -69,6 +69,7 @@ def method_page(key: str) -> str:
         f"# {prose(info.title)}",
         sentence(info.summary),
         *(f"```{{math}}\n{statement}\n```" for statement in statements(info.formula)),
+        prose(explanation(info.formula)),
         "[What the letters mean](/methods.md#letters)",
         _facts(info),
         ""

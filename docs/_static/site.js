@@ -5,6 +5,14 @@ document.addEventListener("DOMContentLoaded", () => {
   name(".toc-drawer", "On this page");
   for (const caption of document.querySelectorAll(".caption[role=heading]")) caption.setAttribute("aria-level", "2");
 
+  // The page of search results has a heading only where scripts are off.
+  const results = document.querySelector("#search-results");
+  if (results && !document.querySelector("h1")) {
+    const heading = document.createElement("h1");
+    heading.textContent = "Search";
+    results.before(heading);
+  }
+
   // Pictures of the gallery are links without a text of their own.
   for (const box of document.querySelectorAll(".sphx-glr-thumbcontainer")) {
     const title = box.querySelector(".sphx-glr-thumbnail-title")?.textContent.trim();

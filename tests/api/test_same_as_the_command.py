@@ -27,7 +27,7 @@ def test_maps_and_numbers_are_those_of_the_command_to_the_bit(tmp_path: Path) ->
         ids = [sample.image_id for sample in samples]
         maps = wsol.attribute("shapes_gap", images, method, layers="last", target=labels, image_ids=ids)
         for sample, raw in zip(samples, maps, strict=True):
-            (theirs,) = index[view, variant.key, sample.image_id].values
+            (theirs,) = index[view, variant.key, sample.image_id].maps
             assert raw.dtype == theirs.dtype
             np.testing.assert_array_equal(raw, theirs, err_msg=f"{method} of {sample.image_id}")
         boxes = [sample.boxes_xyxy for sample in samples]

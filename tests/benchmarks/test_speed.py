@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.speed import rows, workers
 from benchmarks.speed.__main__ import HERE, main, shown, topics, write
 from benchmarks.speed.rows import Plan, Row, faster, missing, within
 from scripts.estimate_cost import BEGIN, END, PAGE, Stages, hours, stages, tables
@@ -31,12 +32,15 @@ def test_ratios_are_compared_in_the_direction_of_their_target() -> None:
 
 
 def test_the_table_states_machine_versions_threads_and_what_is_missing(tmp_path: Path) -> None:
-    write(tmp_path, [row.record() for row in ROWS], ["rise"], Plan(quick=True, threads=2), 61.0)
+    write(
+        tmp_path, [row.record() for row in ROWS], ["rise"], Plan(quick=True, threads=2), {"scorecam": 40.0, "run": 21.0}
+    )
     page = (tmp_path / "speed.md").read_text("utf-8")
     assert "2 threads, wall time" in page
     assert re.search(r"torch \d", page)
     assert "peers: grad-cam" in page
     assert "Stopped by an error: rise." in page
+    assert "Measured in 61 s with `--quick`: ratios are rough (scorecam 40, run 21)." in page
     assert "not installed (extra `peers`)" in page
     assert page.index("## scorecam") < page.index("## run")
     with (tmp_path / "speed.csv").open(newline="") as file:
@@ -50,6 +54,13 @@ def test_calls_take_turns_and_warm_rounds_do_not_count() -> None:
     times = Plan().in_turn([lambda: order.append("a"), lambda: order.append("b")], repeats=3, warm=1)
     assert order == ["a", "b"] * 4
     assert len(times) == 2
+
+
+def test_long_rounds_are_repeated_no_longer_than_patience_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "PATIENCE", 0.0)
+    order: list[str] = []
+    assert len(Plan().in_turn([lambda: order.append("a")], repeats=5, warm=3)) == 1
+    assert order == ["a"] * 2  # one round of each kind
 
 
 def test_an_unknown_topic_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,7 +93,7 @@ def test_stages_are_read_from_the_table_and_a_missing_one_says_how_to_measure_it
 
     def written(some: list[dict[str, float]]) -> Path:
         records = [Row(topic="stages", work="a stage", facts=one).record() for one in some]
-        write(tmp_path, records, [], Plan(), 1.0)
+        write(tmp_path, records, [], Plan(), {"stages": 1.0})
         return tmp_path / "speed.csv"
 
     assert stages(written(facts)) == FOUND
@@ -93,3 +104,10 @@ def test_stages_are_read_from_the_table_and_a_missing_one_says_how_to_measure_it
 def test_the_page_has_the_place_for_the_tables() -> None:
     text = PAGE.read_text("utf-8")
     assert 0 < text.index(BEGIN) < text.index(END)
+
+
+@pytest.mark.full
+def test_simulated_workers_share_all_shards_without_torch() -> None:
+    known = workers.measured(3, 2)
+    assert (known["shards"], known["twice"]) == (6, 0)
+    assert 0.1 < known["efficiency"] <= 1.0

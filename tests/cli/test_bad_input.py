@@ -139,8 +139,9 @@ def test_boxes_are_needed_where_a_protocol_compares_them(tmp_path: Path, capsys:
     (lists / "localization.txt").write_text("")
     where = ["dataset=wsolevaluation", f"dataset.metadata={lists}", "dataset.images=null", "dataset.labels_only=true"]
     assert main(["run", "method=[gradcam]", "metric=[]", f"paths.runs={tmp_path}", *where]) == 2
-    said = "1 of 1 images have no box in dataset wsolevaluation, first 'a.png'; for masks choose protocol=[]"
-    assert said in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "1 of 1 images have no box in dataset wsolevaluation, first 'a.png'; for labels alone choose " in err
+    assert "protocol=[] metric=[drop]" in err
 
 
 def test_an_output_folder_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ from tests.report.made_up import make_run
 from wsol.cli import main
 from wsol.errors import OutputError
 from wsol.report.export.frame import frame, spreadsheet_safe
+from wsol.report.export.result_file import read_result
 from wsol.report.numbers.summary import summarize
 from wsol.runs.find import open_run
 from wsol.runs.folder import RunFolder
@@ -76,6 +77,47 @@ def test_rows_leave_as_csv_and_parquet(made_up: RunFolder, tmp_path: Path, capsy
     assert capsys.readouterr().out.split() == [str(plain), str(whole)]
     assert len(list(csv.DictReader(io.StringIO(plain.read_text())))) == 120
     assert len(pd.read_parquet(whole)["choe2020_v1/iou"].iloc[0]) == 20
+
+
+def test_a_result_file_has_the_numbers_of_the_table_and_a_command(
+    real: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "new" / "mine.json"
+    assert main(["export", str(real.path), "--result", str(place)]) == 0
+    assert capsys.readouterr().out.split() == [str(place)]
+    result = read_result(place)
+    assert main(["table", str(real.path), "--format", "json"]) == 0
+    table = {(r["variant"], r["protocol"], r["metric"]): r for r in json.loads(capsys.readouterr().out)}
+    assert {(r.variant, r.measure, r.quantity) for r in result.rows} == {*table}
+    for row in result.rows:
+        stated = table[row.variant, row.measure, row.quantity]
+        assert (row.value, row.low, row.high, row.n) == (stated["value"], stated["low"], stated["high"], stated["n"])
+    assert result.recomputable
+    assert (result.network.digest, result.data.images) == ("1f65491e2144", 16)
+    exact = next(row for row in result.rows if (row.variant, row.measure) == ("gradcam@stage5", "exact"))
+    run = ["wsol", "run", "dataset=shapes", "dataset.n=16", "model=shapes_gap", "view=squash"]
+    assert result.command(exact) == [*run, "method=[gradcam@stage5]", "protocol=[exact]", "metric=[]", "gallery=0"]
+
+
+def test_a_result_file_has_held_out_thresholds_when_asked(real: RunFolder, tmp_path: Path) -> None:
+    place = tmp_path / "mine.json"
+    assert main(["export", str(real.path), "-o", str(place), "--tau-from", "oracle,split-half"]) == 0
+    assert {row.tau_from for row in read_result(place).rows} == {"", "oracle", "split-half", "fixed"}
+
+
+@pytest.mark.full
+def test_the_command_of_a_number_recomputes_it_to_the_last_bit(
+    real: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, again = tmp_path / "mine.json", tmp_path / "again.json"
+    assert main(["export", str(real.path), "--result", str(place)]) == 0
+    result = read_result(place)
+    monkeypatch.chdir(tmp_path)
+    for measure in ("choe2020_v2", "exact"):
+        row = next(row for row in result.rows if (row.variant, row.measure) == ("gradcam@stage5", measure))
+        assert main([*result.command(row)[1:], "paths.runs=runs"]) == 0
+        assert main(["export", "latest", "--runs", "runs", "--result", str(again)]) == 0
+        assert next(other for other in read_result(again).rows if other.name == row.name) == row
 
 
 def coco_hits(truth: Path, found: Path) -> dict[int, bool]:
@@ -209,11 +251,12 @@ def test_the_boxes_in_the_rows_have_the_iou_beside_them(real: RunFolder, protoco
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ([], "say what to write: --csv, --parquet, --coco, --tensorboard, --mlflow or --wandb"),
+        ([], "say what to write: --csv, --parquet, --coco, --result, --tensorboard, --mlflow or --wandb"),
         (["--coco", "b.json", "--protocol", "choe2020_v2"], "choe2020_v2 counts several boxes per image"),
         (["--coco", "b.json", "--protocol", "exakt"], "there is no protocol 'exakt'; nearest: 'exact'"),
         (["--coco", "b.json", "--variant", "cam"], "there is no variant 'cam'"),
         (["--coco", "b.json", "--tau", "2"], "argument --tau: 2 is out of range; give 0 or more and below 1"),
+        (["--result", "r.json", "--tau-from", "mine"], "tau mine: choose oracle, split-half, per-image"),
         (["--csv", "/proc/none/rows.csv"], "can't write /proc/none/rows.csv"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from wsol.cli import main
+from wsol.datasets import contents
 from wsol.models.zoo import load_classifier
 from wsol.runs.folder import RunFolder
 
@@ -39,6 +40,27 @@ def test_the_same_command_on_images_of_as_many_bytes_computes_them_anew(birds: l
     PIL.Image.new("RGB", (64, 64), (3, 2, 1)).save(tmp_path / "0.bmp")
     assert main(words) == 0
     assert len(list((tmp_path / "runs").glob("*/run.json"))) == 2
+
+
+def test_verify_reads_images_whose_change_left_no_trace(
+    birds: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on a file system that keeps neither inodes nor times."""
+    monkeypatch.setenv("WSOL_CACHE", str(tmp_path / "cache"))
+    key = contents.key_of
+    monkeypatch.setattr(contents, "key_of", lambda path: (found := key(path)) and (found[0], "1/1/1/1/1"))
+    words = [*birds, f"model.classes={tmp_path / 'names.txt'}"]
+    runs = tmp_path / "runs"
+    assert main(words) == 0
+    PIL.Image.new("RGB", (64, 64), (3, 2, 1)).save(tmp_path / "0.bmp")
+    assert main(words) == 0
+    assert len(list(runs.glob("*/run.json"))) == 1
+    capsys.readouterr()
+    assert main([*words, "--verify"]) == 0
+    err = capsys.readouterr().err
+    assert "1 of 2 files hold something else" in err
+    assert "0.bmp" in err
+    assert len(list(runs.glob("*/run.json"))) == 2
 
 
 def test_names_need_the_names_of_the_network(

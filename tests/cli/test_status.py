@@ -47,8 +47,8 @@ def test_a_run_that_nobody_works_on(half: RunFolder, capsys: pytest.CaptureFixtu
     assert main(["status", "--runs", str(half.path.parent)]) == 0
     out = capsys.readouterr().out
     assert out == (
-        f"{half.name}: 6 of 10 images; of 3 shards 1 done, 2 waiting\n"
-        "nobody is at work on it; run the same command to resume\n"
+        f"{half.name}: 6 of 10 images done (shards: 1 of 3 done, 2 waiting)\n"
+        "no worker is running; run the same command to resume\n"
     )
 
 
@@ -67,8 +67,8 @@ def test_workers_and_errors_are_shown(half: RunFolder, capsys: pytest.CaptureFix
         assert known["last_error"] == "ValueError: no map"
         assert main(["status", "--runs", str(half.path.parent)]) == 0
         out = capsys.readouterr().out
-        assert "1 done, 1 running, 1 failed" in out
-        assert "last error, in shard 3" in out
+        assert "(shards: 1 of 3 done, 1 running, 1 failed)" in out
+        assert "1 shard has images that were given up; last error, in shard 3" in out
         assert worker.me.host in out
 
 
@@ -80,7 +80,7 @@ def test_a_complete_run_has_no_failures_and_needs_no_torch(experiment: Experimen
     code = "import sys; from wsol.cli import main; code = main(sys.argv[1:]); sys.exit(code or 'torch' in sys.modules)"
     words = [sys.executable, "-c", code, "status", "--runs", str(tmp_path)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert done.stdout == f"{folder.name}: 10 of 10 images; of 3 shards 3 done\n"
+    assert done.stdout == f"{folder.name}: 10 of 10 images done (shards: 3 of 3 done)\n"
 
 
 def test_what_was_added_to_a_complete_run_is_to_be_done(experiment: Experiment, tmp_path: Path) -> None:
@@ -101,6 +101,22 @@ def test_watching_ends_with_the_run(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (lines[0]["images_done"], lines[-1]["images_done"]) == (6, 10)
     assert lines[-1]["complete"]
+
+
+def test_watching_ends_where_the_rest_was_given_up_and_nobody_works(
+    half: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for shard in (1, 2):
+        failures.record(half.path, shard, ["test/00008"], ValueError("no map"))
+    assert main(["status", "--watch", "--runs", str(half.path.parent)]) == 0
+    out = capsys.readouterr().out
+    assert "(shards: 1 of 3 done, 2 failed)" in out
+    assert "2 shards have images that were given up" in out
+
+
+def test_a_table_made_half_way_says_so(half: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", half.name, "--runs", str(half.path.parent)]) == 0
+    assert "(so far 6 of 10 images)" in capsys.readouterr().out
 
 
 def test_a_manifest_that_says_nothing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -202,6 +202,7 @@ def test_boxes_within_0_and_1_are_refused_as_normalized(tmp_path: Path) -> None:
         (f"image_id,label,x0,y0,x1,y1\na,0,1,2,3,{'9' * 5000}", "doesn't fit"),
         (f"image_id,label,x0,y0,x1,y1\n{'a' * 200000},0,1,2,3,4", "line 2 is not CSV: field larger"),
         ("image_id,label,x0,y0,x1,y1,width,height\na,0,1,2,3,4,1e30,5", "doesn't fit"),
+        (f"image_id,label,x0,y0,x1,y1,{'w' * 5000}\na,0,1,2,3,b,5", r"doesn't fit image_id,.{,120}\.\.\. \(5027 char"),
         ("image_id,label,x0,y0,x1,y1,width,height\na,0,1,2,3,4,1000000,1000000", "at most 178956970 pixels"),
         ('image_id,label,x0,y0,x1,y1\n"a,0,1,2,3,4', "is not CSV"),
     ],
@@ -273,6 +274,7 @@ def test_predictions_are_mapped_as_the_labels_are(lines: list[str], ranks: list[
     [
         (["1.png,1", "2.png,1"], "can be class indices or category ids; write the classes' names"),
         (["1.png,7", "2.png,1"], "is not a class index nor a category id of the annotations: '7'"),
+        ([f"1.png,{'a' * 5000}", "2.png,b"], r"first 'a{,90}\.\.\. \(5002 characters\), is one of"),
         (["1.png,bird", "2.png,cow"], "no class that is predicted, first 'bird', is one of the annotations'"),
         (["1.png", "2.png,1"], "has 1 fields, the header 2"),
         (["1.png,", "2.png,1"], "a class is missing"),
@@ -447,6 +449,13 @@ def test_pipes_folders_and_dangling_links_in_a_files_place_are_refused(make: Any
 
 def test_a_path_that_is_too_long_is_refused() -> None:
     refused(Folder(images=None, annotations=Path("a" * 400)), "can't be read")
+
+
+@pytest.mark.parametrize("name", ["a" * 400, "b\\" + "a" * 400, "b/" + "a" * 5000])
+def test_an_image_whose_name_is_too_long_is_missing(name: str, tmp_path: Path) -> None:
+    (tmp_path / "images" / "inner").mkdir(parents=True)
+    (tmp_path / "a.csv").write_text(f"image_id,label,x0,y0,x1,y1,width,height\n{name},0,1,2,3,4,9,9")
+    refused(Folder(images=tmp_path / "images", annotations=tmp_path / "a.csv"), "1 of 1 images are missing")
 
 
 def test_a_turned_photograph_is_read_as_stored_or_upright(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

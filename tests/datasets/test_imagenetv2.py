@@ -125,6 +125,13 @@ def test_a_missing_image_of_the_old_names_is_missing(tmp_path: Path) -> None:
         opened(tmp_path).samples()
 
 
+def test_lists_without_an_image_are_refused(tmp_path: Path) -> None:
+    trees.imagenetv2(tmp_path)
+    write(tmp_path / "metadata" / "ILSVRC" / "val" / "class_labels.txt", "")
+    with pytest.raises(DataError, match="lists no image: the dataset is empty"):
+        opened(tmp_path).samples()
+
+
 def test_boxes_without_images_need_no_names(tmp_path: Path) -> None:
     trees.imagenetv2(tmp_path, hashed=True)
     assert [s.image_id for s in opened(tmp_path, images=None).samples()] == IDS

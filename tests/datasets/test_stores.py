@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+import sqlite3
 import tarfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from tests.evaluation.small import made, ran, rows
 from wsol.cli import main
 from wsol.datasets import tars
 from wsol.datasets.base import datasets
-from wsol.datasets.contents import content_digest
+from wsol.datasets.contents import content_digest, reading_all
 from wsol.datasets.formats.folder import Folder
 from wsol.datasets.stores import remote
 from wsol.datasets.stores.cache import FileCache
@@ -110,6 +112,27 @@ def test_a_second_reader_fetches_nothing(
         data.fingerprint()
         data.image(data.samples()[0])
         assert sorted(path.removeprefix("/bucket/set/") for path in fetched) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("kind", ["tar", "memory"])
+def test_verify_believes_nothing_that_is_remembered(
+    kind: str, places: dict[str, str], table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wsol.datasets.contents.SETTLED_NS", 0)
+
+    def fingerprint() -> str:
+        return Folder(images=places[kind], annotations=table, cache=tmp_path / "copies").fingerprint()
+
+    right = fingerprint()
+    with closing(sqlite3.connect(tmp_path / "wsol-cache" / "contents.sqlite")) as memory, memory:
+        memory.execute("UPDATE contents SET digest = 'of old'")
+    assert fingerprint() != right
+    for copy in (tmp_path / "copies").rglob("*"):
+        if copy.is_file():
+            copy.write_bytes(bytes(copy.stat().st_size))  # as after a power failure
+    with reading_all():
+        assert fingerprint() == right
+    assert fingerprint() == right
 
 
 def test_a_changed_object_is_fetched_anew(places: dict[str, str], table: Path, tmp_path: Path) -> None:

@@ -245,6 +245,23 @@ def test_a_table_can_have_one_box_and_one_label_per_image(tmp_path: Path) -> Non
         wrong.samples()
 
 
+@pytest.mark.parametrize("column", ["image", "kind"])
+def test_a_table_whose_texts_are_no_utf_8_is_refused(column: str, tmp_path: Path) -> None:
+    """Neither format checks them: the values are decoded last."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    broken = pa.StringArray.from_buffers(2, pa.py_buffer(np.array([0, 2, 4], np.int32)), pa.py_buffer(b"\xf0\xf0ab"))
+    images = [one["bytes"] for one in trees.table_rows()["image"]]
+    paths = broken if column == "image" else pa.array(["1.jpg", "2.jpg"])
+    image = pa.StructArray.from_arrays([pa.array(images, pa.binary()), paths], ["bytes", "path"])
+    kinds = broken if column == "kind" else pa.array(["dog", "cat"])
+    pq.write_table(pa.table({"image": image, "kind": kinds}), tmp_path / "mine.parquet")
+    options = {"root": str(tmp_path / "mine.parquet"), "label_column": "kind"}
+    with pytest.raises(DataError, match=r"mine.parquet can't be read as a table of images: 'utf-8' codec can't decode"):
+        build(datasets["parquet"], options, where="dataset").samples()
+
+
 VOC, ONE = "VOCdevkit/VOC2012", labelme_file("1.jpg", ("cat", "polygon", [[0, 0], [1, 1]]))
 MALFORMED: list[tuple[str, str, str, str, Mapping[str, str]]] = [
     ("voc", f"{VOC}/ImageSets/Main/val.txt", "9", r"Annotations/9.xml can't be read", {}),

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from docs._ext.formulas import latex, statements
+from docs._ext.formulas import explanation, latex, statements
 from wsol.methods._base import methods
 
 CASES = {
@@ -30,6 +30,13 @@ def test_a_formula_is_typeset(plain: str) -> None:
 
 def test_statements_are_taken_apart() -> None:
     assert statements("w = a_k;  M = w A\nx: y") == ["w = a_{k}", "M = w A", "x: y"]
+
+
+def test_sentences_behind_an_empty_line_are_no_statements() -> None:
+    formula = "M = share of cells\n\nThe share is\ncounted at `shifts` places."
+    assert statements(formula) == statements("M = share of cells")
+    assert explanation(formula) == "The share is counted at `shifts` places."
+    assert explanation("M = A;  A = B") == ""
 
 
 def test_a_semicolon_within_a_statement_does_not_divide_it() -> None:

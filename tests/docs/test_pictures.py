@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,13 @@ pytest.importorskip("matplotlib")
 
 from scripts.draw_pictures import PICTURES, draw, figures
 from scripts.pictures.canvas import LIMIT
+from tests.docs.snippets import ROOT
 
 FOUR_MB = 4_000_000
+(DRAWN_BY,) = re.findall(r"^matplotlib==(\S+)", (ROOT / "constraints.txt").read_text(), re.M)
+as_committed = pytest.mark.skipif(
+    version("matplotlib") != DRAWN_BY, reason=f"letters and margins are those of matplotlib {DRAWN_BY}"
+)
 
 
 def difference(one: Path, other: Path) -> tuple[float, float]:
@@ -44,6 +51,7 @@ def drawn_again(name: str, tmp_path: Path) -> Path:
     return draw(name, tmp_path / Path(name).name)
 
 
+@as_committed
 def test_a_picture_drawn_again_is_the_committed_one(tmp_path: Path) -> None:
     again = drawn_again("methods/lafam.jpg", tmp_path)
     mean, apart = difference(again, PICTURES / "methods/lafam.jpg")
@@ -55,6 +63,7 @@ def test_a_picture_drawn_again_is_the_committed_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.full
+@as_committed
 @pytest.mark.parametrize(
     "name", ["images.jpg", "threshold_to_box.jpg", "every_protocol.jpg", "layercam_story.jpg", "one_knob.png"]
 )

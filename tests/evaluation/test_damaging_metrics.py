@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from tests.evaluation.small import made, own_components, ran
+from wsol.cli import main
 from wsol.metrics._base import MetricInput, metric
-from wsol.metrics._scores import mean
+from wsol.metrics._scores import Score, mean
 
 CHOSEN = ("dataset=shapes", "model=shapes_gap", "dataset.limit=3", "method=[gradcam,layercam]")
 RECEIVED = ("image", "map", "map01", "raw", "boxes", "mask", "probabilities")
@@ -44,6 +45,10 @@ def register(key: str, *, writes: bool) -> None:
         ({"share": torch.tensor(1.0)}, "odd: column 'share' holds Tensor"),
         ({"share": np.ones(3)}, "odd: column 'share' holds ndarray; expected one number"),
         ({"share": 10**400}, "odd: column 'share' holds a whole number of more than 64 bits"),
+        ({"share": np.nan}, "odd: column 'share' is nan; give None where an image has no value"),
+        ({"share": np.float32("inf")}, "odd: column 'share' is inf; give None"),
+        ({"share": 59.0}, "odd: column 'share' is 59.0; share lies from 0 to 1"),
+        ({"share": -0.1}, "odd: column 'share' is -0.1; share lies from 0 to 1"),
         ({"share": 1.0, "more": [torch.tensor(1.0)]}, "odd: column 'more' holds Tensor"),
     ],
     ids=str,
@@ -55,7 +60,7 @@ def test_what_is_no_column_fails_with_the_image_and_spares_the_rest(given: objec
         class Odd:
             """Whatever."""
 
-            scores = (mean("share", label="Share"),)
+            scores = (mean("share", label="Share", bounds=(0, 1)),)
 
             def measure(self, case: MetricInput) -> object:
                 return given if case.image_id.endswith("1") else {"share": 0.5}
@@ -67,7 +72,49 @@ def test_what_is_no_column_fails_with_the_image_and_spares_the_rest(given: objec
         assert said in lines[0][1]
         for table in folder.tables().values():
             assert len(table) == 3
-            assert table["odd/share"].to_pylist()[::2] == [0.5, 0.5]
+            assert table["odd/share"].to_pylist() == [0.5, 0.0, 0.5]  # the worst there is
+
+
+@pytest.mark.parametrize("value", [[1.0, np.nan], np.array([1.0, -np.inf]), [None, np.nan]], ids=str)
+def test_a_pooled_number_of_nan_fails_with_the_image_too(value: object, tmp_path: Path) -> None:
+    pooled = Score(name="pooled", label="Pooled", columns=("parts",), of=lambda columns, weights: weights.sum(1))
+    with own_components():
+
+        @metric("odd", paper="a test", year=2026, needs=("boxes",), about="Whatever.")
+        class Odd:
+            """Whatever."""
+
+            scores = (pooled,)
+
+            def measure(self, case: MetricInput) -> dict[str, object]:
+                return {"parts": value if case.image_id.endswith("1") else [1.0, 0.0], "unread": np.nan}
+
+        experiment = made(*CHOSEN[:3], "method=[fullbox]", "metric=[odd]")
+        (lines,) = ran(experiment, tmp_path).failed(experiment.work).values()
+        assert [image_id for image_id, _ in lines] == ["test/00001"]
+        assert "odd: column 'parts' is" in lines[0][1]
+
+
+def test_a_command_with_nan_in_a_metric_names_it_and_exits_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with own_components():
+
+        @metric("holed", paper="a test", year=2026, needs=("boxes",), about="Whatever.")
+        class Holed:
+            """Whatever."""
+
+            scores = (mean("free", label="Free"), mean("share", label="Share", bounds=(0, 1)))
+
+            def measure(self, case: MetricInput) -> dict[str, float]:
+                return {"free": float("nan") if case.image_id.endswith("1") else 1.0, "share": 0.5}
+
+        words = [*CHOSEN[:3], "method=[fullbox]", "metric=[holed]", "gallery=0", f"paths.runs={tmp_path}"]
+        assert main(["run", *words]) == 1
+    out, err = capsys.readouterr()
+    assert "failed†" in out
+    assert "fullbox: 1 of 3 images failed (first: test/00001: holed: column 'free' is nan" in " ".join(out.split())
+    assert "wsol: RowsFailed: 1 of 1 variants failed on some images, first fullbox on test/00001" in err
 
 
 @pytest.mark.full

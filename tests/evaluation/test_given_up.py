@@ -1,9 +1,9 @@
-"""What can't be computed costs its own batch: it is tried a few times, written down, and all other rows are there."""
+"""A batch that can't be computed is lost alone, and so is an image that can't be read; all other rows are there."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ WORDS = (
     "engine.batch_size=2",
     "engine.shard_size=6",
 )
+LAST_BITS = ["probability", "map_digest"]  # they know how many images were in a batch
 BAD = "test/00002"  # in the second batch of the first of two shards
 
 
@@ -54,6 +55,20 @@ def failing_on(monkeypatch: pytest.MonkeyPatch, bad: Sequence[str]) -> list[list
 
     monkeypatch.setattr(NetworkMaps, "maps", maps)
     return calls
+
+
+def unreadable(monkeypatch: pytest.MonkeyPatch, bad: Mapping[str, type[Exception]]) -> list[str]:
+    """Let images raise when they are opened; returns the ids of all that are."""
+    original, opened = Shapes.image, []
+
+    def image(self: Shapes, sample: Sample) -> Any:
+        opened.append(sample.image_id)
+        if sample.image_id in bad:
+            raise bad[sample.image_id](f"{sample.image_id} can't be read")
+        return original(self, sample)
+
+    monkeypatch.setattr(Shapes, "image", image)
+    return opened
 
 
 def test_a_batch_that_keeps_failing_is_given_up_and_all_others_are_there(
@@ -92,23 +107,40 @@ def test_errors_in_one_batch_after_the_other_are_not_the_batches_fault(
     assert len(calls) == shift.IN_A_ROW * shift.TRIES
 
 
-def test_an_image_that_cannot_be_read_is_not_tried_again(
+@pytest.mark.parametrize("bad", [["test/00002"], ["test/00003"], ["test/00000", "test/00005", "test/00008"]])
+@pytest.mark.parametrize(("error", "opened"), [(DataError, 1), (OSError, shift.TRIES)])
+def test_an_image_that_cannot_be_read_costs_only_itself(
+    experiment: Experiment,
+    clean: RunFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    bad: list[str],
+    error: type[Exception],
+    opened: int,
+) -> None:
+    """First or last of its batch, alone or several of a shard; what may pass is tried again."""
+    folder = RunFolder(tmp_path / experiment.folder_name)
+    with monkeypatch.context() as patch:
+        tries = unreadable(patch, dict.fromkeys(bad, error))
+        with pytest.raises(RowsFailed, match=rf"^{len(bad)} images? in .* first {bad[0]}: {error.__name__}: {bad[0]}"):
+            ran(experiment, tmp_path)
+    assert [tries.count(image_id) for image_id in bad] == [opened] * len(bad)
+    there = sorted(set(experiment.samples) - set(bad))
+    assert all(table["image_id"].to_pylist() == there for table in folder.tables().values())
+    assert [i for known in failures.read_all(folder.path) for i in known.image_ids] == bad
+    ran(experiment, tmp_path)  # the images are back
+    again, right = rows(folder), rows(clean)
+    assert again["fullbox"].drop_columns(LAST_BITS) == right["fullbox"].drop_columns(LAST_BITS)
+    assert again["gradcam@stage5"]["image_digest"] == right["gradcam@stage5"]["image_digest"]
+    assert not (folder.path / "failures").exists()
+
+
+def test_where_no_image_can_be_read_the_run_ends(
     experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[str] = []
-    original = Shapes.image
-
-    def image(self: Shapes, sample: Sample) -> Any:
-        opened.append(sample.image_id)
-        if sample.image_id == BAD:
-            raise DataError(f"{BAD} can't be read")
-        return original(self, sample)
-
-    monkeypatch.setattr(Shapes, "image", image)
-    with pytest.raises(RowsFailed, match=f"DataError: {BAD} can't be read"):
+    unreadable(monkeypatch, dict.fromkeys(experiment.samples, DataError))
+    with pytest.raises(DataError, match=r"test/0000\d can't be read"):
         ran(experiment, tmp_path)
-    assert opened.count(BAD) == 1
-    assert RunFolder(tmp_path / experiment.folder_name).tables()["fullbox"].num_rows == 10
 
 
 def test_a_full_disk_ends_the_run_at_once_with_one_sentence(

@@ -15,6 +15,7 @@ from wsol.evaluation.experiment import Experiment
 from wsol.evaluation.kept import KeptMaps, unkept, view_key
 from wsol.evaluation.shard import evaluate, is_complete
 from wsol.maps.network import NetworkMaps
+from wsol.methods._base import methods
 from wsol.runs import kept
 from wsol.runs.folder import RunFolder
 
@@ -170,8 +171,9 @@ def test_rounded_maps_are_not_taken_for_the_networks_own(tmp_path: Path, network
 def test_kept_maps_are_at_the_resolution_of_their_layer(keeping: Experiment, run: RunFolder) -> None:
     index = kept.read(run.path, 0)
     view, image = view_key(keeping.view), keeping.shards[0].image_ids[0]
-    assert index[view, "gradcam@stage5", image].values.shape == (1, 16, 16)
-    assert index[view, "gradcam@stage5", image].values.dtype == np.float32
+    (of_image,) = index[view, "gradcam@stage5", image].maps
+    assert of_image.shape == (16, 16)
+    assert of_image.dtype == np.float32
     assert index[view, "", image].values.shape == (keeping.classifier.num_classes,)  # type: ignore[union-attr]
     source = KeptMaps(run.path, keeping.dataset, keeping.shard_of)
     samples = [keeping.samples[i] for i in keeping.shards[0].image_ids]
@@ -179,3 +181,86 @@ def test_kept_maps_are_at_the_resolution_of_their_layer(keeping: Experiment, run
     assert source.covers(samples, keeping.view, gradcam)
     sampled = [v for v in keeping.variants if v.key.startswith("randomcam")]
     assert not source.covers(samples, keeping.view, sampled)  # of three images
+
+
+STAGES = ("stage3", "stage4", "stage5")
+KEEPING = (*PLAIN[:2], "method=[layercam]", "methods.layercam.layers=[stage3-5]", *PLAIN[4:], "protocol=[choe2020_v1]")
+OTHERS = (
+    *KEEPING[:2],
+    "method=[layercam]",
+    "methods.layercam.layers=[stage3,stage5,stage3-5,stage4+5]",
+    "methods.layercam.gamma=[null,2]",
+    "methods.layercam.fuse=[max,product]",
+    *PLAIN[4:],
+    "protocol=[choe2020_v1[tau=otsu],exact]",
+    "metric=[pointing,seed_miou]",
+    "gallery=3",
+)
+
+
+def same(folder: RunFolder, fresh: RunFolder) -> bool:
+    """Whether one run has all rows of another one."""
+    there = rows(folder)
+    return all({name: there[key][name] for name in columns} == columns for key, columns in rows(fresh).items())
+
+
+def test_other_gammas_and_fusions_are_made_of_the_layers_that_are_kept(tmp_path: Path, network: list[int]) -> None:
+    """Also single layers alone, and the pictures of the gallery."""
+    keeping = made(*KEEPING, "maps=keep")
+    folder = ran(keeping, tmp_path / "kept")
+    index = kept.read(folder.path, 0)
+    assert {variant for _, variant, _ in index} == {"", *(f"layercam@{stage}" for stage in STAGES)}
+    network.clear()
+    others = made(*OTHERS)
+    assert len(others.variants) == 14
+    ran(others, tmp_path / "kept")
+    assert network == []
+    fresh = ran(others, tmp_path / "fresh")
+    assert network != []
+    assert same(folder, fresh)
+    shown = [{file.name: file.read_bytes() for file in (one.path / "gallery").iterdir()} for one in (folder, fresh)]
+    assert shown[0] == shown[1] != {}
+    assert not any(unkept(keeping, shard, folder.path) for shard in keeping.shards)
+
+
+CUT = "protocol=[choe2020_v1[refine=grabcut_shallow,tau=0.15]]"
+
+
+def test_shallow_layers_that_are_kept_are_cut_by_their_graph(tmp_path: Path, network: list[int]) -> None:
+    """The images are opened for it, and the network is not."""
+    words = ("dataset.n=3", "model=shapes_vgg", "model.weights=random")
+    folder = ran(made(*words, "method=[layercam@stage1+2]", "protocol=[choe2020_v1]", "maps=keep"), tmp_path / "kept")
+    network.clear()
+    later = made(*words, "method=[layercam@stage1+2[gamma=3],layercam@stage1]", CUT)
+    ran(later, tmp_path / "kept")
+    assert network == []
+    assert same(folder, ran(later, tmp_path / "fresh"))
+
+
+FUSED = [key for key, cls in methods.items() if not cls.info.joint and cls.info.layers != "input"]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("key", [k for k in FUSED if not methods[k].info.needs & {"branches", "attention", "head"}])
+def test_every_method_is_fused_of_kept_layers_to_the_bit(key: str, tmp_path: Path, network: list[int]) -> None:
+    """Where its passes per image are no whole number, the network is asked."""
+    quick = [f"methods.{key}.{name}={value}" for name, value in methods[key].info.quick.items()]
+    plain = ("dataset.n=2", "protocol=[choe2020_v1]", f"method=[{key}]", f"methods.{key}.layers=stage4+stage5", *quick)
+    folder = ran(made(*plain, "maps=keep"), tmp_path / "kept")
+    later = made(*plain, f"methods.{key}.gamma=3", f"methods.{key}.scale=all")
+    network.clear()
+    ran(later, tmp_path / "kept")
+    counts = [entry.counted for (_, variant, _), entry in kept.read(folder.path, 0).items() if variant]
+    assert bool(network) == any(not count.is_integer() for of in counts for count in of)
+    assert same(folder, ran(later, tmp_path / "fresh"))
+
+
+@pytest.mark.full
+def test_maps_of_crops_of_several_sizes_are_kept(tmp_path: Path, network: list[int]) -> None:
+    words = ("dataset.n=3", "view=multiscale", "protocol=[choe2020_v1]")
+    folder = ran(made(*words, "method=[layercam@stage4+5]", "maps=keep"), tmp_path / "kept")
+    network.clear()
+    later = made(*words, "method=[layercam@stage4+5[fuse=mean,gamma=2,scale=all]]")
+    ran(later, tmp_path / "kept")
+    assert network == []
+    assert same(folder, ran(later, tmp_path / "fresh"))

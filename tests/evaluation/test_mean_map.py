@@ -12,11 +12,13 @@ import pytest
 from tests.evaluation.small import checksums, made, ran, rows
 from tests.reference.mean_map import mean_of_others
 from wsol.cli import main
-from wsol.localization.localize import ImageMap, localize
+from wsol.evaluation.rescore import rescoring
+from wsol.localization.localize import localize
+from wsol.localization.records import ImageMap
 from wsol.maps.extractor import MapExtractor
+from wsol.maps.source import Loaded
 from wsol.protocols import protocols
 from wsol.report.numbers.summary import summarize
-from wsol.runs import kept
 from wsol.runs.folder import RunFolder
 from wsol.views import view_named
 
@@ -64,10 +66,11 @@ def test_its_rows_stand_beside_those_of_the_run_which_stay(run: RunFolder, known
 def test_they_are_the_rows_of_the_twins_maps(run: RunFolder, key: str) -> None:
     about, table = run.about(), run.tables()[key]
     view = view_named("squash", about.run.side)
-    index = {k: v for shard in range(3) for k, v in kept.read(run.path, shard).items()}
-    (squash,) = {view_of for view_of, _, _ in index if '"squash"' in view_of}
     ids = table["image_id"].to_pylist()
-    images = [list(index[squash, MEANS[key], image_id].values) for image_id in ids]
+    again = rescoring(run, [protocols["choe2020_v1"]], threads=1)
+    (base,) = [variant for variant in again.variants if variant.key == MEANS[key]]
+    maps = again.source().maps([Loaded(sample=again.samples[image_id]) for image_id in ids], view, [base])
+    images = [maps.crops(base, image) for image in range(len(ids))]
     items = []
     for place, row in enumerate(table.select(["width", "height", "gt_boxes"]).to_pylist()):
         mean = mean_of_others(images, place, images[0][0].shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,7 @@ class Stages:
         return Pipeline(
             load=lambda item: [self.step("load", item, n) for n in range(IMAGES)],
             compute=self.compute,
+            without=self.without,
             quiet=lambda item, pieces: self.quiet(item),
             threads=threads,
             take_turns=take_turns,
@@ -74,6 +75,9 @@ class Stages:
     def check(self, stage: str, item: int) -> None:
         if self.broken == (stage, item):
             raise OSError(f"{stage} of batch {item}")
+
+    def without(self, item: int, lost: Mapping[int, Exception]) -> int:
+        raise next(iter(lost.values()))
 
     def compute(self, item: int, pieces: list[Any]) -> Any:
         self.threads["compute"].add(threading.current_thread().name)
@@ -118,6 +122,7 @@ def test_no_batches_and_batches_without_work_are_no_trouble() -> None:
     idle: Pipeline[int, Any, Any, int] = Pipeline(
         load=lambda item: [],
         compute=lambda item, pieces: ([], lambda parts: item),
+        without=lambda item, lost: item,
         quiet=lambda item, pieces: False,
         threads=1,
         take_turns=False,

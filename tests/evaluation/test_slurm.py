@@ -1,14 +1,20 @@
-"""An array job gives the rows of one process; here with submitit's processes on this machine, and its script alone."""
+"""An array job gives the rows of one process: on Slurm where it is installed, and on submitit's own processes."""
 
 from __future__ import annotations
 
 import builtins
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.evaluation import one_node_slurm
 from tests.evaluation.small import checksums, made, ran
+from tests.evaluation.test_workers import SLOW
 from wsol.cli import main
 from wsol.evaluation.engines import slurm
 from wsol.runs.find import open_run
@@ -79,3 +85,47 @@ def test_a_machine_without_slurm_or_submitit_says_so(
     monkeypatch.setattr(builtins, "__import__", without)
     assert main(words) == 2
     assert "engine=slurm needs submitit: pip install 'wsol[slurm]'" in capsys.readouterr().err
+
+
+def until(ready: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.2)
+
+
+def shown(*words: str) -> str:
+    return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False).stdout
+
+
+@pytest.mark.full
+@pytest.mark.skipif(bool(one_node_slurm.why_not()), reason=one_node_slurm.why_not() or "Slurm is here")
+def test_slurm_runs_the_array_and_what_it_requeues(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One task is requeued by Slurm, as on preemption, the other by itself, as before its time limit."""
+    pytest.importorskip("submitit")
+    words = ("dataset.n=120", *WORDS[1:], "engine.batch_size=2")
+    clean = ran(made(*words), tmp_path / "clean")
+    slow, runs = tmp_path / "slow_maps.py", tmp_path / "runs"
+    slow.write_text(SLOW)
+    command = [sys.executable, "-m", "wsol", "run", *words, *ARRAY, "engine.memory=1", "engine.minutes=30"]
+    command += [f"paths.runs={runs}", "--with", str(slow)]
+    with one_node_slurm.slurm(tmp_path_factory.mktemp("slurm")):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            until(lambda: len(list(runs.glob("*/work/worker-*.json"))) == 2, 120, "two tasks start")
+            until(lambda: bool(list(runs.glob("*/rows/*.parquet"))), 60, "rows appear")
+            first, second = sorted(shown("squeue", "--noheader", "--array", "--format=%i", "--name=wsol").split())
+            assert subprocess.run(["scontrol", "requeue", first], check=False).returncode == 0
+            assert subprocess.run(["scancel", "--signal=USR2", second], check=False).returncode == 0
+            out, err = process.communicate(timeout=240)
+        finally:
+            process.kill()
+            process.communicate()
+        states = [shown("scontrol", "show", "job", task) for task in (first, second)]
+    assert process.returncode == 0, err
+    assert "submitted 2 tasks" in err
+    assert "gradcam" in out
+    assert ["Restarts=1" in state for state in states] == [True, True], states
+    folder = open_run("latest", runs)
+    assert checksums(folder) == checksums(clean)
+    assert not list(runs.glob("*/work/*"))

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.speed import simulated
 from tests.evaluation.small import checksums, made, ran, rows
 from wsol.cli import main
 from wsol.datasets.base import Sample
@@ -23,9 +24,11 @@ from wsol.evaluation.engines import run_local
 from wsol.evaluation.engines.ranks import Rank
 from wsol.evaluation.engines.shift import Shift
 from wsol.evaluation.experiment import Experiment
+from wsol.runs import leases
 from wsol.runs.find import open_run
 from wsol.runs.folder import RunFolder
 from wsol.runs.leases import WORK, Worker, presences
+from wsol.runs.snapshot import Snapshot
 
 WORDS = (
     "dataset.n=24",
@@ -92,6 +95,29 @@ def test_the_order_of_shards_changes_no_row(
         Shift(experiment, folder, shards, worker, first=seed).run()
     assert checksums(folder) == checksums(clean)
     assert rows(folder) == rows(clean)
+
+
+def test_a_worker_looks_once_for_all_shards_that_others_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, looks = simulated.experiment(60, 0.0), []
+    folder = RunFolder(tmp_path / "run")
+    look = leases.latest_leases
+
+    def counted(place: Path, index: int | None = None) -> Any:
+        looks.append(index)
+        return look(place, index)
+
+    with Worker(folder.path) as other, Worker(folder.path) as mine:
+        assert all(other.acquire(shard.index) for shard in run.shards[:-1])
+        monkeypatch.setattr(leases, "latest_leases", counted)
+        assert list(Shift(run, folder, run.shards, mine)._leased()) == [run.shards[-1]]
+    assert len(looks) < 10
+
+
+def test_a_snapshot_shows_what_the_folder_does(experiment: Experiment, clean: RunFolder) -> None:
+    known = Snapshot(clean.path)
+    assert [known.held(shard) for shard in experiment.shards] == [clean.held(shard) for shard in experiment.shards]
+    assert [file.path for file in known.files()] == [file.path for file in clean.files()]
+    assert Snapshot(clean.path / "nothing").files() == []
 
 
 def run_command(runs: Path, *words: str) -> list[str]:
@@ -169,6 +195,24 @@ def test_a_worker_that_dies_is_started_again_and_loses_nothing(
     assert process.returncode == 0, err
     assert f"ended with {number.name}; it is started again" in err
     assert checksums(open_run("latest", tmp_path / "runs")) == checksums(clean)
+
+
+@pytest.mark.full
+def test_a_stopped_worker_is_not_waited_for(clean: RunFolder, tmp_path: Path) -> None:
+    file = tmp_path / "slow_maps.py"
+    file.write_text(f"{SLOW}\nfrom wsol.runs import leases\nleases.LEASE_SECONDS, leases.BEAT_SECONDS = 3.0, 0.5\n")
+    words = run_command(tmp_path / "runs", "engine.workers=2", "--with", str(file))
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    try:
+        os.kill(workers_of(tmp_path / "runs", 2)[0], signal.SIGSTOP)
+        err = process.communicate(timeout=150)[1]
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0, err
+    folder = open_run("latest", tmp_path / "runs")
+    assert checksums(folder) == checksums(clean)
+    assert not (folder.path / WORK).exists()
 
 
 @pytest.mark.full

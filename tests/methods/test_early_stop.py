@@ -15,7 +15,8 @@ from wsol.localization.localize import boxes_along
 from wsol.localization.records import ImageMap
 from wsol.methods._base import methods
 from wsol.methods._common.box_bounds import Cut, box_is_certain, cut_of, one_box
-from wsol.methods._common.early_stop import EVERY, ridge
+from wsol.methods._common.early_stop import EVERY
+from wsol.methods._common.predicted_scores import LENGTH, LENGTHS, NOISES, predicted, representatives
 from wsol.methods._features import LayerFeatures
 from wsol.models.stages import resolve_layer
 from wsol.models.zoo import load_classifier
@@ -119,17 +120,58 @@ def test_an_approximate_stop_tries_a_share_and_all_of_them_are_exact() -> None:
     torch.testing.assert_close(whole, exact, rtol=1e-5, atol=0)
 
 
-@pytest.mark.parametrize("count", [5, 40])
-def test_ridge_is_the_minimum_of_its_objective(count: int) -> None:
-    draw = torch.Generator().manual_seed(0)
-    cells, others = (torch.rand(n, 9, generator=draw, dtype=torch.float64) for n in (count, 3))
-    values = torch.rand(count, generator=draw, dtype=torch.float64)
-    x, y = cells - cells.mean(0), values - values.mean()
-    weights = np.linalg.lstsq(
-        np.concatenate([x, np.sqrt(0.1) * np.eye(9)]), np.concatenate([y, np.zeros(9)]), rcond=None
-    )[0]
-    expected = values.mean() + (others - cells.mean(0)) @ torch.from_numpy(weights)
-    torch.testing.assert_close(ridge(cells, values, others), expected)
+def kernel(a: NDArray[np.float64], b: NDArray[np.float64], length: float, scale: float) -> NDArray[np.float64]:
+    """Pair by pair."""
+    pairs = [[np.exp(-((one - other) ** 2).sum() / (2 * length**2 * scale)) for other in b] for one in a]
+    return np.array(pairs).reshape(len(a), len(b))
+
+
+def mean_distance(cells: NDArray[np.float64]) -> float:
+    return float(np.mean([[((a - b) ** 2).sum() for b in cells] for a in cells]))
+
+
+def test_the_masks_to_try_are_those_least_known_from_the_ones_before() -> None:
+    """Against the variance of a Gaussian process given the masks so far, solved anew for each."""
+    rng = np.random.default_rng(0)
+    cells, importance = rng.random((12, 5)), rng.random(12)
+    k = kernel(cells, cells, LENGTH, mean_distance(cells))
+    chosen: list[int] = []
+    for _ in range(5):
+        known = k[np.ix_(chosen, chosen)]
+        left = np.diag(k) - np.diag(k[:, chosen] @ np.linalg.solve(known, k[chosen])) if chosen else np.diag(k)
+        gain = left * importance**2
+        gain[chosen] = -1
+        chosen.append(int(gain.argmax()))
+    found = representatives(torch.from_numpy(cells), torch.from_numpy(importance), 5)
+    assert found.tolist() == chosen
+
+
+def test_predicted_scores_are_those_of_the_process_that_predicts_the_known_ones_best() -> None:
+    """Against fits that leave one mask out, each solved anew."""
+    rng = np.random.default_rng(1)
+    cells, others = rng.random((9, 4)), rng.random((3, 4))
+    values = np.sin(3 * cells).sum(1) + 0.05 * rng.random(9)
+    scale, mean = mean_distance(np.concatenate([cells, others])), values.mean()
+
+    def fit(x: NDArray[Any], y: NDArray[Any], at: NDArray[Any], length: float, noise: float) -> NDArray[Any]:
+        gram = kernel(x, x, length, scale) + noise * np.eye(len(x))
+        return np.asarray(mean + kernel(at, x, length, scale) @ np.linalg.solve(gram, y - mean))
+
+    def error(length: float, noise: float) -> float:
+        rest = [np.arange(9) != n for n in range(9)]
+        return sum(float(fit(cells[r], values[r], cells[~r], length, noise)[0] - values[~r][0]) ** 2 for r in rest)
+
+    best = min(((length, noise) for length in LENGTHS for noise in NOISES), key=lambda one: error(*one))
+    found = predicted(*map(torch.from_numpy, (cells, values, others)))
+    np.testing.assert_allclose(found.numpy(), fit(cells, values, others, *best), atol=1e-9)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_or_equal_masks_are_predicted_by_their_mean(count: int) -> None:
+    cells = torch.full((count, 4), 0.5, dtype=torch.float64)
+    values = torch.tensor([0.25, 0.75][:count], dtype=torch.float64)
+    assert representatives(cells, torch.ones(count, dtype=torch.float64), count).tolist() == list(range(count))
+    torch.testing.assert_close(predicted(cells, values, cells[:1]), values.mean()[None])
 
 
 def masks(*pictures: str) -> list[NDArray[np.bool_]]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wsol.errors import ConfigError
-from wsol.methods._fusion import Fusion, fuse_layers, normalized
+from wsol.methods._fusion import NORMALIZATIONS, Fusion, fuse_layers, normalized
 
 DEEP = torch.tensor([[[0.0, 4.0], [1.0, 2.0]]], dtype=torch.float64)
 SHALLOW = torch.arange(64, dtype=torch.float64).reshape(1, 8, 8) / 63 * 0.01
@@ -57,6 +57,19 @@ def test_flat_maps_become_zeros_not_nan() -> None:
     for rule in ("max", "minmax", "percentile"):
         assert normalized(torch.zeros(2, 3, 3), rule).abs().sum() == 0
     assert normalized(torch.full((1, 3, 3), 7.0), "minmax").abs().sum() == 0
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("fuse_by", ["max", "mean", "product"])
+@pytest.mark.parametrize("rule", [*NORMALIZATIONS])
+def test_nan_and_infinity_in_one_layer_stay_with_their_image(rule: str, fuse_by: str, value: float) -> None:
+    deep = torch.cat([DEEP, DEEP])
+    shallow = torch.cat([SHALLOW, SHALLOW])
+    right = fuse([shallow, deep], normalise=rule, fuse=fuse_by, gamma=2.0)
+    shallow[0, 3, 4] = value
+    found = fuse([shallow, deep], normalise=rule, fuse=fuse_by, gamma=2.0)
+    assert not found[0].isfinite().any()
+    assert torch.equal(found[1], right[1])
 
 
 def test_percentile_stretching_saturates_the_tails() -> None:

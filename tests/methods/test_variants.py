@@ -54,7 +54,7 @@ def test_a_preset_is_another_name_for_options_of_a_method() -> None:
 
 def test_fixed_maps_have_no_layers() -> None:
     assert ids(centergauss={}) == ["centergauss"]
-    with pytest.raises(ConfigError, match=r"no option 'methods\.centergauss\.layers'"):
+    with pytest.raises(ConfigError, match=r"centergauss takes no layers: its maps are in the size"):
         ids(centergauss={"layers": "stage5"})
 
 

@@ -140,3 +140,16 @@ print(len(names), [score.value(columns) for score in metrics["pxap"]().scores])
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[0]) == len(KEYS)
+
+
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (2, 1)])
+@pytest.mark.parametrize("key", KEYS)
+def test_the_smallest_inputs_have_finite_columns(
+    key: str, shape: tuple[int, int], flat: bool, make_case: MakeCase
+) -> None:
+    image = torch.as_tensor(np.random.default_rng(0).normal(size=(3, *shape)))
+    saliency = np.zeros(shape) if flat else np.arange(shape[0] * shape[1], dtype=float).reshape(shape)
+    mask, boxes = np.ones(shape, np.uint8), np.array([[0.0, 0, shape[1], shape[0]]])
+    columns = metrics[key]().measure(make_case(map=saliency, image=image, mask=mask, boxes=boxes))
+    json.dumps(columns, allow_nan=False)

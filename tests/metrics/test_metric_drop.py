@@ -116,3 +116,9 @@ def test_occluding_nothing_loses_nothing(make_case: MakeCase) -> None:
 def test_a_level_of_zero_would_hide_everything_and_is_refused() -> None:
     with pytest.raises(ConfigError, match="tau=0"):
         Occlusion(tau=0.0)
+
+
+@pytest.mark.parametrize(("before", "after"), [(np.nan, 0.5), (0.5, np.nan), (np.nan, np.nan)])
+def test_probabilities_that_are_no_numbers_are_never_the_best(before: float, after: float) -> None:
+    assert np.isnan([average_drop(before, after), average_gain(before, after)]).all()
+    assert np.isnan(coherency(np.array([[1.0, before], [0, 1]]), np.array([[1.0, after], [1, 0]])))

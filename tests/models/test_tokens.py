@@ -229,7 +229,7 @@ def test_without_timm_the_extra_is_named(monkeypatch):
 
 def test_tokens_in_the_order_of_mask_units_are_put_in_order_where_the_network_states_it() -> None:
     """The twin undoes Hiera's unroll by its description: units of 8x8 tokens, halved thrice, innermost first."""
-    timm = pytest.importorskip("timm")
+    timm = pytest.importorskip("timm", "1.0.9")  # older: Hiera takes no single img_size
     torch.manual_seed(0)
     net = timm.create_model("hiera_tiny_224", img_size=64, num_classes=5, embed_dim=24, stages=(1, 1, 1, 1))
     net = net.eval().double()

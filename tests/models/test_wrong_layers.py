@@ -317,6 +317,7 @@ def plain() -> nn.Sequential:
     return nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5)).eval()
 
 
+@pytest.mark.skipif(not hasattr(torch.compiler, "set_stance"), reason="needs torch 2.6")
 @pytest.mark.parametrize("layer", ["last", "{}2"])
 @pytest.mark.parametrize("method", ["gradcam", "eigencam"])
 @pytest.mark.parametrize("how", ["whole", "inside", "method"])

@@ -10,7 +10,8 @@ import pytest
 
 from tests.evaluation.small import made, ran
 from tests.reference.protocols import overlap_plus1
-from wsol.localization.localize import ImageMap, localize
+from wsol.localization.localize import localize
+from wsol.localization.records import ImageMap
 from wsol.protocols import protocols
 from wsol.report.numbers.summary import summarize
 from wsol.views import view_named

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -117,7 +117,7 @@ def describe(variant: str, stochastic: bool = False) -> VariantInfo:
     chosen = dict(pair.split("=") for pair in options.split(",")) if options else {}
     defaults = config_of(method) if method in methods else {}
     years = {"cam": 2016, "gradcam": 2017, "hirescam": 2020}
-    control = method in ("centergauss", "fullbox", "randomcam")
+    role: Literal["method", "control"] = "control" if method in ("centergauss", "fullbox", "randomcam") else "method"
     return VariantInfo(
         key=variant,
         id=variant,
@@ -127,7 +127,7 @@ def describe(variant: str, stochastic: bool = False) -> VariantInfo:
         modules=tuple(layers.split("+")) if layers else (),
         options={k: int(v) if v.isdigit() else v for k, v in chosen.items() if k in defaults},
         defaults=defaults,
-        role="control" if control else "method",
+        role="ceiling" if method == "oraclemap" else role,
         year=years.get(method, 2021),
         cost="1F",
         stochastic=stochastic,

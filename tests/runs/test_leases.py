@@ -51,6 +51,14 @@ def test_one_of_two_workers_gets_a_shard(tmp_path: Path) -> None:
     assert not (tmp_path / WORK).exists()
 
 
+def test_one_look_shows_what_all_others_hold(tmp_path: Path, dead: int) -> None:
+    left_by(tmp_path, dead, shard=3)
+    with Worker(tmp_path) as first, Worker(tmp_path) as second, Worker(tmp_path) as third:
+        assert all([first.acquire(7), second.acquire(8), second.acquire(9)])
+        (tmp_path / WORK / "shard-00005.1.json").write_text("{")
+        assert [one.taken() for one in (first, second, third)] == [{8, 9}, {7}, {7, 8, 9}]
+
+
 def test_one_of_many_threads_gets_each_shard(tmp_path: Path) -> None:
     workers, won, start = [Worker(tmp_path) for _ in range(8)], [], threading.Barrier(8)
 

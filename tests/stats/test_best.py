@@ -122,3 +122,10 @@ def test_classes_that_are_drawn_and_float32_counts_are_exact() -> None:
     (found,) = draw_best_of([Search(hits=Hits.from_matrix(matrix), resamples=plan)])
     shares = (weights.astype(float) @ matrix) / weights.sum(1, dtype=float)[:, None]
     np.testing.assert_array_equal(found["maxboxacc"].replicates, shares.max(1))
+
+
+def test_hits_change_where_any_image_flips() -> None:
+    matrix = np.array([[0, 0, 1, 1, 1, 0], [0, 0, 0, 0, 1, 1]], bool)
+    hits = Hits.from_matrix(matrix)
+    assert hits.changes(hits.grid).tolist() == [True, False, True, False, True, True]
+    assert hits.changes(np.array([0.0, 3.0])).tolist() == [True, True]  # what flips at 2 is seen at 3

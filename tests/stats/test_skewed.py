@@ -32,6 +32,16 @@ def test_of_bits_the_interval_is_that_of_clopper_and_pearson(hits: int, n: int) 
     assert high == pytest.approx(beta.ppf(0.975, hits + 1, n - hits) if hits < n else 1.0, abs=0.05 / np.sqrt(n))
 
 
+@pytest.mark.parametrize("n", [2, 5, 8, 50])
+@pytest.mark.parametrize(("value", "bounds"), [(0.0, (0, 1)), (1.0, (0, 1)), (-1.0, (-1, 1)), (1.0, (-1, 1))])
+def test_equal_numbers_at_a_bound_have_an_interval_that_ends_there(
+    value: float, bounds: tuple[float, float], n: int
+) -> None:
+    found = draw_mean(np.full(n, value), Resamples(n, 1), bounds=bounds).estimate()
+    assert bounds[0] <= found.low < found.high <= bounds[1]
+    assert value in (found.low, found.high)
+
+
 @pytest.mark.parametrize("n", [8, 20])
 @pytest.mark.parametrize("kind", MADE)
 def test_intervals_of_few_skewed_numbers_cover_their_mean(kind: str, n: int) -> None:

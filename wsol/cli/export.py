@@ -22,6 +22,7 @@ DESCRIPTION = """Write rows or numbers of a run for other tools.
   wsol export latest --csv rows.csv --parquet rows.parquet    one row per image and variant, as wsol.load gives
   wsol export latest --coco boxes.json --variant layercam     COCO results, and boxes.gt.json with the same ids
   wsol export latest --coco boxes.json --annotations instances.json   COCO results with the ids of that file
+  wsol export latest --result gradcam.json    every number with its interval, fingerprint and command, for the board
   wsol export latest --tensorboard tb/ --mlflow sqlite:///mlflow.db --wandb PROJECT
 """
 
@@ -41,6 +42,10 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument(
         "--tau", type=number(ShareBelowOne), help="for --coco: threshold (default: the best of the run)"
     )
+    parser.add_argument("--result", "-o", type=Path, help="the run's result file, as docs/board is made of")
+    parser.add_argument(
+        "--tau-from", default="oracle", help="for --result: oracle, split-half, per-image; several by commas"
+    )
     parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard event files")
     parser.add_argument("--mlflow", help="MLflow tracking URI")
     parser.add_argument("--wandb", help="Weights & Biases project")
@@ -51,10 +56,12 @@ def main(words: Sequence[str]) -> int:
         written += _rows(folder, chosen.csv, chosen.parquet)
     if chosen.coco:
         written += _coco(folder, chosen.coco, chosen.variant, chosen.protocol, chosen.tau, chosen.annotations)
+    if chosen.result:
+        written += _result(folder, chosen.result, chosen.tau_from)
     if chosen.tensorboard or chosen.mlflow or chosen.wandb:
         written += _track(folder, chosen.tensorboard, chosen.mlflow, chosen.wandb)
     if not written:
-        raise ConfigError("say what to write: --csv, --parquet, --coco, --tensorboard, --mlflow or --wandb")
+        raise ConfigError("say what to write: --csv, --parquet, --coco, --result, --tensorboard, --mlflow or --wandb")
     for place in written:
         print(place)
     return 0
@@ -86,6 +93,17 @@ def _coco(
     for file, content in files.items():
         write_text(file, json.dumps(content), otherwise=OTHERWISE)
     return list(files)
+
+
+def _result(folder: RunFolder, place: Path, tau_from: str) -> list[object]:
+    from wsol.report.export.result_file import text_of
+    from wsol.report.export.run_result import result_of
+    from wsol.report.numbers.thresholds import settings_of
+
+    taus = [tau.strip() for tau in tau_from.split(",") if tau.strip()]
+    result = result_of(folder, settings_of(taus or ["oracle"], folder.path.parent, of=folder))
+    write_text(place, text_of(result), otherwise=OTHERWISE)
+    return [place]
 
 
 def _track(folder: RunFolder, tensorboard: Path | None, mlflow: str | None, wandb: str | None) -> list[object]:

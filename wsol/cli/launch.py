@@ -19,16 +19,17 @@ from wsol.evaluation.build import experiment_from, general_of
 from wsol.evaluation.claims import claimed
 from wsol.evaluation.device import engine_of
 from wsol.evaluation.engines import Part
+from wsol.evaluation.engines.local import incomplete
 from wsol.evaluation.engines.ranks import Rank
 from wsol.evaluation.engines.run import run
 from wsol.evaluation.experiment import Experiment
 from wsol.evaluation.forecast import forecast, is_cheap
 from wsol.evaluation.profile import Profile
-from wsol.evaluation.shard import is_complete
 from wsol.report.numbers.thresholds import NOT_HELD_OUT, VAL, settings_of
 from wsol.report.tables.render import print_table
 from wsol.runs.folder import RunFolder
 from wsol.runs.knobs import check_knobs
+from wsol.settings.recompute import recomputing
 from wsol.settings.records import General
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ def _run(
     experiment = _experiment(settings, profile)
     folder = RunFolder(Path(settings["paths"]["runs"]) / experiment.folder_name)
     check_knobs({p.name: p.knobs for p in experiment.protocols}, folder.footers(), where=folder.path)
-    manifest = experiment.manifest(versions())
+    manifest = {**experiment.manifest(versions()), "recompute": recomputing(settings)}
     if claims:
         written = claimed(claims, experiment, folder, tau=tau)
         manifest["claims"] = [claim.to_plain() for claim in written]
@@ -240,8 +241,8 @@ def _run(
             run(experiment, folder, settings, profile=profile)
         except RowsFailed as error:
             given_up = error
-    folder.write_manifest(experiment.manifest(versions()))  # the newest finished run is `latest`
-    to_come = sum(not is_complete(experiment, shard, folder) for shard in experiment.shards)
+    folder.write_manifest({k: v for k, v in manifest.items() if k != "claims"})  # the newest finished run is `latest`
+    to_come = len(incomplete(experiment, folder, experiment.shards))
     if to_come and not given_up:
         log.info("part %s is done; the other parts still owe %d of %d shards", part, to_come, len(experiment.shards))
     return experiment, folder, to_come, given_up

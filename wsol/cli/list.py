@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wsol.cli.options import Command
+from wsol.declarations import facts_of
 from wsol.errors import ConfigError, unknown
 from wsol.report.tables.render import print_table
 from wsol.settings import choices
@@ -45,20 +46,13 @@ def main(words: Sequence[str]) -> int:
 
 
 def _methods() -> Rows:
-    from wsol.methods._base import methods
+    from wsol.methods._base import method, methods
 
-    rows = [
-        {
-            "method": key,
-            "name": method.info.name,
-            "paper": method.info.paper.split(",")[0],
-            "year": method.info.year,
-            "needs": " ".join(sorted(method.info.needs)),
-            "layers": method.info.layers,
-            "cost": method.info.cost,
-        }
-        for key, method in methods.items()
-    ]
+    rows = []
+    for key in methods:
+        facts = facts_of(methods, method, key, ("name", "paper", "year", "needs", "layers", "cost"))
+        paper, needs = facts["paper"].split(",")[0], " ".join(sorted(facts["needs"]))
+        rows.append({"method": key, **facts, "paper": paper, "needs": needs})
     presets = [
         {**dict.fromkeys(rows[0], ""), "method": name, "name": choices.about("method", name)}
         for name in choices.config_names("method")
@@ -68,17 +62,10 @@ def _methods() -> Rows:
 
 
 def _metrics() -> Rows:
-    from wsol.metrics._base import metrics
+    from wsol.metrics._base import metric, metrics
 
-    return [
-        {
-            "metric": key,
-            "about": metric.info.about,
-            "needs": " ".join(sorted(metric.info.needs)),
-            "cost": metric.info.cost,
-        }
-        for key, metric in metrics.items()
-    ]
+    listed = {key: facts_of(metrics, metric, key, ("about", "needs", "cost")) for key in metrics}
+    return [{"metric": key, **facts, "needs": " ".join(sorted(facts["needs"]))} for key, facts in listed.items()]
 
 
 def _protocols() -> Rows:
@@ -147,18 +134,14 @@ def _layers(overrides: Sequence[str]) -> Rows:
 
 
 def _techniques() -> Rows:
-    from wsol.training.technique import techniques
+    from wsol.training.technique import technique, techniques
 
-    return [
-        {
-            "technique": key,
-            "name": cls.info.name,
-            "about": cls.info.summary,
-            "year": cls.info.year,
-            "head": cls.info.head,
-        }
-        for key, cls in techniques.items()
-    ]
+    rows = []
+    for key in techniques:
+        facts = facts_of(techniques, technique, key, ("docstring", "year", "head"))
+        name, _, about = facts["docstring"].splitlines()[0].partition(": ")
+        rows.append({"technique": key, "name": name, "about": about, "year": facts["year"], "head": facts["head"]})
+    return rows
 
 
 def _files(group: str) -> Rows:

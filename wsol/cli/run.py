@@ -7,6 +7,7 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,12 @@ def main(words: Sequence[str]) -> int:
                 app.show_info(given.info, NAME, overrides)
                 return 0
             job = partial(
-                _job, sources=choices.sources(), swept=request.swept, dry=given.dry, table=not request.together
+                _job,
+                sources=choices.sources(),
+                swept=request.swept,
+                dry=given.dry,
+                verify=given.verify,
+                table=not request.together,
             )
             if not request.multirun:
                 return _single(app.run(NAME, job, overrides).return_value)
@@ -109,6 +115,9 @@ def _parser() -> Command:
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="group=NAME, group.option=VALUE, ~group")
     parser.add_argument("-m", "--multirun", action="store_true", help="one run for each value of a,b")
     parser.add_argument("--dry", action="store_true", help="print variants, passes, time and memory; run nothing else")
+    parser.add_argument(
+        "--verify", action="store_true", help="read every image and every file of rows again, whatever is remembered"
+    )
     parser.add_argument("--cfg", "-c", choices=("job", "hydra", "all"), help="print the composed configuration")
     parser.add_argument("--package", "-p", help="for --cfg: only this part")
     parser.add_argument("--resolve", action="store_true", help="for --cfg: with references resolved")
@@ -125,17 +134,19 @@ def _parser() -> Command:
 
 
 def _job(
-    config: DictConfig, *, sources: choices.Sources, swept: frozenset[str], dry: bool, table: bool
+    config: DictConfig, *, sources: choices.Sources, swept: frozenset[str], dry: bool, verify: bool, table: bool
 ) -> Outcome | Failure:
     """One run, perhaps in another process; what came of it, or how it failed."""
     from wsol.cli import configure_logging, is_of_stdout, refused, unwritten
     from wsol.cli.launch import outcome
+    from wsol.datasets.contents import reading_all
     from wsol.settings.compose import plain
 
     configure_logging()
     choices.use(sources.files, [str(folder) for folder in sources.folders])
     try:
-        return outcome(plain(config), dry=dry, table=table)
+        with reading_all() if verify else nullcontext():
+            return outcome(plain(config), dry=dry, table=table)
     except (Exception, SystemExit) as error:  # one failed job must not stop the others of a sweep
         if is_of_stdout(error):  # the rows are there, but their table can't be printed
             return Failure(first_line(error), unwritten(error))

@@ -17,22 +17,22 @@ from wsol.runs.status import Status, status_of
 DESCRIPTION = """Say how far a run is: its shards, its rate and the time left, its workers and the last error.
 
   wsol status                 the newest run
-  wsol status RUN --watch     again every few seconds, until it is complete
+  wsol status RUN --watch     again every few seconds, until it has ended
   wsol status RUN --json
 """
 EVERY_SECONDS = 2.0
 
 
 def main(words: Sequence[str]) -> int:
-    """Print the status, once or until the run is complete."""
+    """Print the status, once or until the run has ended."""
     parser = Command("status", DESCRIPTION, reads=True)
     parser.add_argument("run", nargs="?", default="latest", help="a run folder, the beginning of its name, or latest")
-    parser.add_argument("--watch", action="store_true", help="print it again every few seconds until it is complete")
+    parser.add_argument("--watch", action="store_true", help="print it again every few seconds until it has ended")
     parser.add_argument("--json", action="store_true", help="print an object, with --watch one per line")
     chosen = parser.read(words)
     folder = open_run(chosen.run, chosen.runs)
     status = _print(folder, as_json=chosen.json, watch=chosen.watch)
-    while chosen.watch and not status.complete:
+    while chosen.watch and not status.ended:
         time.sleep(EVERY_SECONDS)
         status = _print(folder, as_json=chosen.json, watch=True)
     return 0
@@ -52,8 +52,11 @@ def _print(folder: RunFolder, *, as_json: bool, watch: bool) -> Status:
 
 
 def _show(status: Status) -> None:
-    shards = ", ".join(f"{count} {state}" for state, count in status.counts.items() if count or state == "done")
-    print(f"{status.run}: {status.images_done} of {status.images} images; of {len(status.states)} shards {shards}")
+    counts = status.counts
+    shards = [f"{counts['done']} of {len(status.states)} done"]
+    shards += [f"{count} {state}" for state, count in counts.items() if count and state != "done"]
+    images = f"{status.images_done} of {status.images} image{'' if status.images == 1 else 's'} done"
+    print(f"{status.run}: {images} (shards: {', '.join(shards)})")
     if status.rate and not status.complete:
         left = status.seconds_left
         print(f"{status.rate:.3g} images/s" + (f", about {duration(left)} left" if left else ""))
@@ -70,9 +73,11 @@ def _show(status: Status) -> None:
     if rows:
         print_table(rows)
     elif not status.complete:
-        print("nobody is at work on it; run the same command to resume")
+        print("no worker is running; run the same command to resume")
     for one in status.gone:
-        print(f"worker {one.pid} on {one.host} is gone; its shards go to others")
+        print(f"worker {one.pid} on {one.host} is gone; its shards go to other workers")
     if (last := status.last_error) is not None:
         place = f"shard {last.shard + 1} on {last.host}"
-        print(f"{len(status.failed)} shards have images that were given up; last error, in {place}: {last.error}")
+        count = len(status.failed)
+        given_up = "1 shard has" if count == 1 else f"{count} shards have"
+        print(f"{given_up} images that were given up; last error, in {place}: {last.error}")

@@ -61,9 +61,12 @@ def make_samples(
 
     Raises
     ------
-    DataError : a box that is not finite, inverted or reaches outside its image, a size or label below its range.
-        Right and bottom may equal width and height; left may equal right (a one-pixel box with inclusive corners).
+    DataError : no image; a box that is not finite, inverted or reaches outside its image, a size or label below its
+        range. Right and bottom may equal width and height; left may equal right, as in a one-pixel box with inclusive
+        corners.
     """
+    if not len(ids):
+        raise DataError(f"{where} lists no image: the dataset is empty")
     sizes = np.asarray(sizes_wh, np.int64).reshape(-1, 2)
     for index in np.flatnonzero((sizes < 1).any(1))[:1]:
         raise DataError(f"image {short(ids[index])} has size {sizes_wh[index]} in {where}; both must be 1 or more")
@@ -74,7 +77,7 @@ def make_samples(
     negative = next((i for i, label in enumerate(labels) if label < 0), None)
     if negative is not None:
         raise DataError(f"image {short(ids[negative])} has label {labels[negative]} in {where}; labels count from 0")
-    frame = sizes[owners]
+    boxes_xyxy, frame = boxes_xyxy.reshape(-1, 4), sizes[owners]
     checks = (
         ("has a coordinate that is not a number", ~np.isfinite(boxes_xyxy).all(1)),
         ("is inverted: boxes are x0,y0,x1,y1", (boxes_xyxy[:, 2:] < boxes_xyxy[:, :2]).any(1)),

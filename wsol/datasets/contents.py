@@ -1,7 +1,8 @@
 """What files hold, as digests of their bytes; remembered by path, size and times, so that a file is read once.
 
-A file counts as known where its size, inode, time of modification and time of change are what they were; the last one
-moves whenever the content does, whatever a copying tool does to the others.
+A file counts as known where its device, inode, size, time of modification and time of change are what they were; the
+last one moves whenever the content does, whatever a copying tool does to the others. On a file system that keeps no
+such times, `reading_all` reads every file again.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import hashlib
 import logging
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from hashlib import blake2b
 from pathlib import Path
 
@@ -23,7 +25,23 @@ log = logging.getLogger(__name__)
 ABSENT = "-"
 SETTLED_NS = 2 * 10**9  # a file that changed a moment ago may change again within one tick of its clock
 MANY = 2000  # files whose reading takes long enough for a line in the log
-Key = tuple[str, str]  # what a fact is about, and its state: a path, and its size, inode and times
+Key = tuple[str, str]  # what a fact is about, and its state: a path, and its device, inode, size and times
+_verifying: ContextVar[bool] = ContextVar("verifying", default=False)
+
+
+@contextmanager
+def reading_all() -> Iterator[None]:
+    """A block in which nothing is believed that is remembered of files: each is read again, and remembered anew."""
+    before = _verifying.set(True)
+    try:
+        yield
+    finally:
+        _verifying.reset(before)
+
+
+def verifying() -> bool:
+    """Whether all files are to be read."""
+    return _verifying.get()
 
 
 def content_digest(content: bytes) -> str:
@@ -32,15 +50,27 @@ def content_digest(content: bytes) -> str:
 
 
 def content_digests(paths: Sequence[Path]) -> list[str]:
-    """The digest of each file's bytes; `ABSENT` where there is none. Files seen before are not read again."""
+    """The digest of each file's bytes; `ABSENT` where there is none. Files seen before are not read again.
+
+    In a block of `reading_all` they are, and those are named that are not what is remembered of them.
+    """
     keys = [key_of(path) for path in paths]
     known = remembered("contents", [key for key in keys if key])
-    unread = [(path, key) for path, key in zip(paths, keys, strict=True) if key and key not in known]
-    if len(unread) > MANY:
+    unread = [(path, key) for path, key in zip(paths, keys, strict=True) if key and (verifying() or key not in known)]
+    if len(unread) > MANY or (verifying() and unread):
         log.info("reading %d files once, to know runs by their contents", len(unread))
     with ThreadPoolExecutor(16) as pool:
         new = dict(zip((key for _, key in unread), pool.map(_read, (path for path, _ in unread)), strict=True))
-    remember("contents", {key: digest for key, digest in new.items() if settled(key)})
+    remember("contents", {key: digest for key, digest in new.items() if settled(key) and digest != ABSENT})
+    changed = [key[0] for key, digest in new.items() if known.get(key, digest) != digest]
+    if changed:
+        log.warning(
+            "%d of %d files hold something else than when they were read first, though their sizes and times are the "
+            "same: first %s",
+            len(changed),
+            len(paths),
+            changed[0],
+        )
     known |= new
     return [known[key] if key else ABSENT for key in keys]
 
@@ -65,7 +95,8 @@ def key_of(path: Path) -> Key | None:
         stat = path.stat() if path.is_file() else None
     except (OSError, ValueError):
         return None
-    return stat and (str(path.resolve()), f"{stat.st_size}/{stat.st_ino}/{stat.st_mtime_ns}/{stat.st_ctime_ns}")
+    times = stat and f"{stat.st_mtime_ns}/{stat.st_ctime_ns}"
+    return stat and (str(path.resolve()), f"{stat.st_dev}/{stat.st_ino}/{stat.st_size}/{times}")
 
 
 def settled(key: Key) -> bool:

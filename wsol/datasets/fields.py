@@ -131,6 +131,11 @@ def short(value: Any) -> str:
         text = repr(value)
     except ValueError:  # a whole number of more digits than Python writes
         return "a number of thousands of digits"
+    return cut(text)
+
+
+def cut(text: str) -> str:
+    """A text, such as a list of names, cut to what a sentence can hold."""
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}... ({len(text)} characters)"
 
 

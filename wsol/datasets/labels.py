@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsol.datasets.base import Dataset, Sample
-from wsol.datasets.fields import whole_number
+from wsol.datasets.fields import short, whole_number
 from wsol.errors import DataError
 
 if TYPE_CHECKING:
@@ -95,9 +95,9 @@ def match_class_indices(data: Dataset, class_names: Sequence[str], num_classes: 
         return data
     what = (
         f"{len(strange)} of {len(names)} classes of the annotations are not known to the network by name, or stand "
-        f"for several of its classes, first {strange[0]!r}"
+        f"for several of its classes, first {short(strange[0])}"
         if class_names
-        else f"the annotations name {len(data.class_names)} classes, first {strange[0]!r}, and the network has "
+        else f"the annotations name {len(data.class_names)} classes, first {short(strange[0])}, and the network has "
         f"{num_classes}, whose names are unknown"
     )
     raise DataError(
@@ -115,8 +115,9 @@ def _check_order(numbers: Mapping[str, int], data: Dataset, class_names: Sequenc
         first = others[0]
         raise DataError(
             f"{len(others)} of {len(told)} classes have other names in the network than in dataset {data.key}: class "
-            f"{numbers[first]} is {told[first]!r}, and {first} is {data.synonyms[first][0]!r}; is the network's order "
-            "that of the sorted WordNet ids? Give model.classes=FILE, with one WordNet id per line in its order"
+            f"{numbers[first]} is {short(told[first])}, and {first} is {short(data.synonyms[first][0])}; is the "
+            "network's order that of the sorted WordNet ids? Give model.classes=FILE, with one WordNet id per line in "
+            "its order"
         )
 
 
@@ -163,7 +164,7 @@ def label_reader(written: Collection[str], data: Dataset) -> Callable[[str], int
             if n < 0 or (count is not None and n >= count and str(n) not in data.category_ids)
         )
         outside = next(misfits, min(numbers))  # each may fit one reading, and no reading all
-        raise DataError(f"a predicted class is not a class index{ids} of the annotations: {outside!r}")
+        raise DataError(f"a predicted class is not a class index{ids} of the annotations: {short(outside)}")
     first, *others = readings.values()
     if any(other != first for other in others):
         raise DataError(f"the predicted classes can be {' or '.join(readings)}; write the classes' names instead")
@@ -177,8 +178,8 @@ def _name_reader(written: Collection[str], data: Dataset) -> Callable[[str], int
         known |= wnids()
     places = {text: known.get(plain_name(text), known.get(text, -1)) for text in written}
     if all(place < 0 for place in places.values()):
-        example = f", for example {data.class_names[0]!r}" if data.class_names else ", which are numbers"
-        raise DataError(f"no class that is predicted, first {min(written)!r}, is one of the annotations'{example}")
+        example = f", for example {short(data.class_names[0])}" if data.class_names else ", which are numbers"
+        raise DataError(f"no class that is predicted, first {short(min(written))}, is one of the annotations'{example}")
     return places.__getitem__
 
 

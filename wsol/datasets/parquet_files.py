@@ -59,6 +59,12 @@ class TableFile:
                 return self._table.select(list(columns))
             return self._parquet.read_row_group(index, columns=list(columns))
 
+    def rows(self, index: int, columns: Sequence[str]) -> list[dict[str, Any]]:
+        """The same as plain values; texts are decoded only here."""
+        with arrow_errors(self.path):
+            found: list[dict[str, Any]] = self.portion(index, columns).to_pylist()
+            return found
+
     def features(self) -> Mapping[str, Any]:
         """What `datasets` wrote of its columns, such as the names of classes; empty where nothing."""
         try:
@@ -115,7 +121,7 @@ class TablePack:
         """The images of a row group; the last one that was asked for is kept."""
         if self._last[:2] != (number, portion):
             file = self.files[number]
-            values = file.portion(portion, [self.column])[self.column].to_pylist()
+            values = [row[self.column] for row in file.rows(portion, [self.column])]
             contents: list[Any] = [value.get("bytes") if isinstance(value, dict) else value for value in values]
             wrong = next((row for row, content in enumerate(contents) if not isinstance(content, bytes)), None)
             if wrong is not None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from wsol.datasets.fields import short
+from wsol.datasets.listing import is_there
 from wsol.errors import DataError, unknown
 
 
@@ -113,12 +114,12 @@ def _missing(
     first = missing[0]
     sentence = f"{len(missing)} of {count} {complaint}, first {short(first)}"
     if len(missing) == count:  # the usual reason: the folder is one level too deep or too high
-        if (folder.parent / first).is_file():
+        if is_there(folder.parent / first):
             return f"{sentence}; did you mean {option}={folder.parent}?"
         for inner in sorted(p for p in folder.iterdir() if p.is_dir()):
-            if (inner / first).is_file():
+            if is_there(inner / first):
                 return f"{sentence}; did you mean {option}={inner}?"
-    if "\\" in first and (folder / first.replace("\\", "/")).is_file():
+    if "\\" in first and is_there(folder / first.replace("\\", "/")):
         return f"{sentence}; write '/' for '\\'"
     parent, _, base = first.rpartition("/")
     near = next((name for name in listed.get(parent, ()) if _folded(name) == _folded(base)), None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wsol.datasets.fields import Rank, read_bytes, read_table, short, typed
+from wsol.datasets.fields import Rank, cut, read_bytes, read_table, short, typed
 from wsol.datasets.labels import label_reader
 from wsol.datasets.ranks import classification
 from wsol.errors import DataError
@@ -85,7 +85,7 @@ def read_predictions(path: Path, data: Dataset, *, num_classes: int | None = Non
     if "image_id" not in header or not (top or {"rank", "correct"} & set(header)):
         raise DataError(f"{path} needs a header {HEADERS}")
     if top != list(TOP[: len(top)]):
-        raise DataError(f"{path} has the columns {', '.join(top)}; they must be top1, top2, ... without a gap")
+        raise DataError(f"{path} has the columns {cut(', '.join(top))}; they must be top1, top2, ... without a gap")
     classes: dict[str, list[str]] = {}
     ranks: dict[str, int] = {}
     for number, line in rows:
@@ -101,7 +101,7 @@ def read_predictions(path: Path, data: Dataset, *, num_classes: int | None = Non
             ranks[image_id] = 0 if top else _rank(line)
         except ValueError as error:
             text = short(",".join(line.values()))
-            raise DataError(f"{path}, line {number}: {text} doesn't fit {','.join(header)} ({error})") from error
+            raise DataError(f"{path}, line {number}: {text} doesn't fit {cut(','.join(header))} ({error})") from error
     _check_complete(path, labels, ranks)
     if top:
         try:

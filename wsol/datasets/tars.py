@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from wsol.datasets.contents import content_digest, key_of, remember, remembered, settled
+from wsol.datasets.contents import content_digest, key_of, remember, remembered, settled, verifying
 from wsol.datasets.fields import short
 from wsol.datasets.image_files import header_size
 from wsol.datasets.listing import IMAGE_SUFFIXES
@@ -34,7 +34,7 @@ class TarPack:
         self.images: dict[str, Member] = {}
         self.beside: dict[str, Member] = {}
         for archive in archives:
-            for name, member in members_of(archive).items():
+            for name, member in members_of(archive, again=verifying()).items():
                 table = self.images if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES else self.beside
                 table[f"{archive.name}/{name}"] = member
 
@@ -68,10 +68,15 @@ def first_members(archive: Path, count: int = 4) -> list[str]:
         return []
 
 
-def members_of(archive: Path) -> dict[str, Member]:
-    """The regular files of an uncompressed archive by name; the list is remembered. Raises DataError."""
+def members_of(archive: Path, *, again: bool = False) -> dict[str, Member]:
+    """The regular files of an uncompressed archive by name. Raises DataError.
+
+    Parameters
+    ----------
+    again : list them, even where that is remembered of an earlier time.
+    """
     key = key_of(archive)
-    known = remembered("members", [key]) if key else {}
+    known = remembered("members", [key]) if key and not again else {}
     if key in known:
         listed = msgspec.json.decode(known[key], type=list[tuple[str, int, int]])
     else:

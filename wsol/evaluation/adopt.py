@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from wsol.errors import OutputError
 from wsol.runs.folder import RunFolder
 from wsol.runs.merge import NO_ROWS
+from wsol.runs.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment
@@ -42,7 +43,8 @@ def _adopt_from(sister: RunFolder, experiment: Experiment, folder: RunFolder) ->
     sampled = {metric.name for metric in experiment.metrics if metric.sample is not None}  # another set, another sample
     known = {pair for footer in sister.footers() for pair in footer.work}
     work = frozenset(pair for pair in experiment.work & known if pair[1] not in sampled)
-    shards = [shard for shard in experiment.shards if work - folder.done(shard)]
+    snapshot = Snapshot(folder.path)
+    shards = [shard for shard in experiment.shards if work - snapshot.done(shard)]
     if not shards:
         return 0
     covered, tables = sister.covered(), sister.tables({key for key, _ in work})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -49,9 +49,10 @@ class Batch:
     ----------
     due : by variant key, the names of missing protocols and metrics.
     unseen : by image id, the variant keys whose maps the gallery lacks, and PICTURE.
-    keep : the variant keys whose raw maps the run is to keep.
+    keep : the keys among `Experiment.kept_variants` whose raw maps the run is to keep.
     left : the pairs that are complete for these images behind this batch, those of variants that don't take them too.
     last : nothing of the shard is left behind it.
+    unread : whether images that could not be loaded were left out; the shard is not complete then.
     """
 
     shard: Shard
@@ -61,6 +62,7 @@ class Batch:
     left: Work
     keep: frozenset[str] = frozenset()
     last: bool = False
+    unread: bool = False
 
     @property
     def idle(self) -> bool:
@@ -119,6 +121,14 @@ class BatchEvaluation:
             self._from_kept.add(_first(batch))
         source = self._source(batch)
         return [partial(source.load, sample, views, needs) for sample in batch.samples]
+
+    def without(self, batch: Batch, places: Collection[int]) -> Batch:
+        """The batch without the images at some of its places."""
+        kept = tuple(sample for place, sample in enumerate(batch.samples) if place not in places)
+        smaller = replace(batch, samples=kept, unread=True)
+        if _first(batch) in self._from_kept:
+            self._from_kept.add(_first(smaller))
+        return smaller
 
     def quiet(self, batch: Batch, loaded: list[Loaded]) -> bool:
         return not batch.idle and self._source(batch).measures_costs(loaded, self._chosen(batch))
@@ -182,7 +192,8 @@ class BatchEvaluation:
         maps = [part for part in parts[at:] if isinstance(part, Shown)]
         table = pa.concat_tables(tables, promote_options="permissive") if tables else None
         rounded = self.experiment.maps == "keep16"
-        kept = keep(by_view, [self.variants[key] for key in sorted(batch.keep)], rounded=rounded) if batch.keep else ()
+        chosen = [self.experiment.kept_variants[key] for key in sorted(batch.keep)]
+        kept = keep(by_view, chosen, rounded=rounded) if chosen else ()
         return BatchRows(batch=batch, table=table, pictures=pictures, shown=maps, maps=kept, failed=failed)
 
     def _scored(self, maps: RawMaps, pairs: Sequence[tuple[Variant, int]], protocols: Sequence[Protocol]) -> Scored:
@@ -259,15 +270,14 @@ class BatchEvaluation:
         keys = {key for key, due in batch.due.items() if due & names}
         if view == self.experiment.view_of(self.experiment.gallery_protocol):
             keys |= frozenset().union(*batch.unseen.values())
-        keys |= batch.keep
-        return [variant for key, variant in self.variants.items() if key in keys]
+        return self._named(keys, batch.keep)
 
     def _source(self, batch: Batch) -> MapSource:
         return self.kept if self.kept is not None and _first(batch) in self._from_kept else self.source
 
     def _is_kept(self, batch: Batch) -> bool:
         """Whether the maps that the run keeps are all that a batch needs."""
-        if self.kept is None or batch.unseen or batch.keep:
+        if self.kept is None or batch.keep:
             return False
         due = frozenset().union(*batch.due.values())
         if any(m.name in due and m.metric.info.needs & {"model", "method"} for m in self.experiment.metrics):
@@ -275,8 +285,13 @@ class BatchEvaluation:
         return all(self.kept.covers(batch.samples, view, self._of_view(batch, view)) for view in self._views(batch))
 
     def _chosen(self, batch: Batch) -> list[Variant]:
-        keys = set(batch.due).union(*batch.unseen.values()) | batch.keep
-        return [variant for key, variant in self.variants.items() if key in keys]
+        return self._named(set(batch.due).union(*batch.unseen.values()), batch.keep)
+
+    def _named(self, keys: Collection[str], keep: Collection[str]) -> list[Variant]:
+        """The experiment's variants of these keys, and behind them those whose maps are only to be kept."""
+        wanted = {key: variant for key, variant in self.variants.items() if key in keys}
+        wanted |= {key: variant for key, variant in self.experiment.kept_variants.items() if key in keep}
+        return list(wanted.values())
 
     def _needs(self, batch: Batch) -> set[str]:
         due = frozenset().union(*batch.due.values())

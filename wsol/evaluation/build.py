@@ -251,7 +251,9 @@ def check_truth(data: Dataset, rules: Sequence[Protocol], chosen: Sequence[Chose
     """Raises DataError where there are no boxes for what compares with boxes."""
     samples, where = data.samples(), f"dataset {data.key}"
     if rules:
-        check_boxes(samples, where, masks="for masks choose protocol=[] metric=[pxap]")
+        masked = any(data.mask(sample) is not None for sample in samples[:1])
+        metric, having = ("pxap", "masks") if masked else ("drop", "labels alone")
+        check_boxes(samples, where, masks=f"for {having} choose protocol=[] metric=[{metric}]")
     for one in chosen:
         if against_boxes(one.metric):
             other = f"metrics.{one.name}.against=mask" if one.metric.info.against else "metric=[pxap]"

@@ -17,11 +17,9 @@ from wsol.models.classifier import Classifier
 from wsol.models.query import half_precision
 from wsol.options import build
 from wsol.settings.engines import engines
-from wsol.settings.records import Engine
+from wsol.settings.records import CHUNK, Engine
 
 log = logging.getLogger(__name__)
-
-CHUNK = {"cpu": 16, "cuda": 64}  # the CPU's caches like small ones: 64 took 1.7 times as long per image as 16
 
 
 def engine_of(settings: Mapping[str, Any]) -> Engine:

@@ -23,7 +23,7 @@ from wsol.registry import source_digest
 from wsol.runs.schema import About, RunInfo
 from wsol.runs.shards import Shard, Work, content_hash, shards
 from wsol.seeding import hash_of
-from wsol.settings.records import BATCH_SIZE, SHARD_SIZE
+from wsol.settings.records import BATCH_SIZE, CHUNK, SHARD_SIZE
 from wsol.views import View, view_named
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from wsol.models.query import Compile
     from wsol.protocols._base import Protocol
 
-ROWS_VERSION = 4  # raise it when the same settings give other rows
+ROWS_VERSION = 5  # raise it when the same settings give other rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +163,12 @@ class Experiment:
             **({} if self.classes is None else {"classifier": self.classes.identity}),
             **({"outside": self._outside} if self._outside else {}),
             **({} if self.batch_size == BATCH_SIZE else {"batch_size": self.batch_size}),
+            **({} if classifier is None or self._usual_chunk else {"chunk": self.chunk}),
         }
+
+    @property
+    def _usual_chunk(self) -> bool:
+        return self.chunk == CHUNK["cpu" if self.numerics.device == "cpu" else "cuda"]
 
     @cached_property
     def _outside(self) -> dict[str, str]:
@@ -241,6 +246,11 @@ class Experiment:
     def in_sample(self, image_id: str, sample: int | None) -> bool:
         """Whether an image is among the first `sample` ones."""
         return sample is None or self._order[image_id] < sample
+
+    @cached_property
+    def kept_variants(self) -> Mapping[str, Variant]:
+        """By key, the variants whose raw maps the run keeps where it keeps any: of fused ones those of each layer."""
+        return {one.key: one for variant in self.variants for one in variant.parts or (variant,)}
 
     @property
     def work(self) -> Work:

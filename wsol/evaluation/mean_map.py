@@ -45,11 +45,11 @@ class MeanVariant(KeptVariant):
 
     Attributes
     ----------
-    base : that variant. of : what its rows say of it.
+    base : that variant. told : what its rows say of it.
     """
 
     base: KeptVariant = field(default_factory=lambda: KeptVariant(""))
-    of: VariantInfo = field(default_factory=lambda: VariantInfo(key="", id="", method="", name=""))
+    told: VariantInfo = field(default_factory=lambda: VariantInfo(key="", id="", method="", name=""))
 
     @property
     def info(self) -> MethodInfo:
@@ -58,7 +58,7 @@ class MeanVariant(KeptVariant):
     @property
     def stated(self) -> VariantInfo:
         """What rows say of it; its layers are the base's, so that it has the same ceiling."""
-        of = self.of
+        of = self.told
         return VariantInfo(
             key=self.key,
             id=_name(of.id, of.layers),
@@ -190,7 +190,9 @@ def mean_mapping(run: RunFolder, *, threads: int) -> MeanMapping:
         raise DataError(f"run {run.name} keeps maps of controls alone; their mean map is the control itself")
     if len(kept.samples) < 2:
         raise DataError(f"run {run.name} has one image, and so no other one to take a mean map of")
-    variants = [MeanVariant(_name(v.key, told.variants[v.key].layers), base=v, of=told.variants[v.key]) for v in bases]
+    variants = [
+        MeanVariant(_name(v.key, told.variants[v.key].layers), base=v, told=told.variants[v.key]) for v in bases
+    ]
     known = {f.name: getattr(kept, f.name) for f in fields(kept)}
     return MeanMapping(**{**known, "variants": cast("tuple[Variant, ...]", tuple(variants))})
 

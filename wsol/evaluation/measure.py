@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PLAIN = (bool, int, float, str, np.bool_, np.integer, np.floating, type(None))  # values of columns, alone or several
 LARGEST = 2**63 - 1
+ROUNDING = 1e-6  # by which a number may be beyond its bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +65,45 @@ def measured(
 def _of_items(chosen: ChosenMetric, items: Sequence[MetricInput]) -> list[tuple[Columns, str]]:
     """The columns of each item, and what went wrong; a failed item has the worst value that its numbers can have.
 
-    A metric that raises on a batch is tried on its items one by one, so that the others keep theirs.
+    A metric that raises on a batch is tried on its items one by one, so that the others keep theirs. A number that is
+    NaN or infinite is a failure too.
     """
     results: list[tuple[Columns, str]] = [(failed_columns(chosen.metric, item), "") for item in items]
     whole = [n for n, item in enumerate(items) if np.isfinite(item.map).all()]
     try:
         for n, columns in zip(whole, measure(chosen.metric, [items[n] for n in whole]), strict=True):
-            results[n] = checked(columns, chosen.metric), ""
+            results[n] = _finite_or_failed(checked(columns, chosen.metric), results[n][0], chosen.metric)
     except ConfigError:
         raise
     except (Exception, SystemExit):
         for n in whole:
             try:
-                results[n] = checked(measure(chosen.metric, [items[n]])[0], chosen.metric), ""
+                columns = checked(measure(chosen.metric, [items[n]])[0], chosen.metric)
+                results[n] = _finite_or_failed(columns, results[n][0], chosen.metric)
             except (Exception, SystemExit) as error:
                 results[n] = results[n][0], first_line(error)
     return results
+
+
+def _finite_or_failed(columns: Columns, failed: Columns, metric: Metric) -> tuple[Columns, str]:
+    """The columns and no error; or `failed` and the first column with NaN or infinity that a number is of."""
+    read = {name for score in metric.scores for name in score.columns or columns}
+    for name, value in columns.items():
+        if name in read and (odd := _not_finite(value)) is not None:
+            return failed, f"column {name!r} is {odd}; give None where an image has no value"
+    return columns, ""
+
+
+def _not_finite(value: Any) -> float | None:
+    """The first NaN or infinity in a column's value, one number or several."""
+    if not isinstance(value, float | np.floating | list | tuple | np.ndarray):
+        return None
+    several = np.asarray(value)
+    if several.dtype.kind == "O":  # None among them
+        several = np.array([one for one in several.flat if isinstance(one, float | np.floating)], np.float64)
+    if several.dtype.kind != "f" or np.isfinite(several).all():
+        return None
+    return float(several[~np.isfinite(several)].flat[0])
 
 
 def _is_outside(metric: Metric) -> bool:
@@ -111,6 +135,9 @@ def checked(columns: Any, metric: Metric) -> Columns:
             raise ValueError(
                 f"{key}: column {score.column!r} holds {type(value).__name__}; expected one number, or None"
             )
+        least, most = score.bounds or (-np.inf, np.inf)
+        if value is not None and np.isfinite(value) and not least - ROUNDING <= value <= most + ROUNDING:
+            raise ValueError(f"{key}: column {score.column!r} is {value}; {score.name} lies from {least:g} to {most:g}")
     return dict(columns)
 
 

@@ -10,7 +10,7 @@ operation, and each that was put aside for a scoring thread holds up all (Mobile
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Generic, TypeVar
@@ -32,6 +32,7 @@ class Pipeline(Generic[Item, Piece, Part, Result]):
     ----------
     load : what loads the images of a batch, one call for each; may run at any time, several at once.
     compute : runs the network on a loaded batch; returns the calls that score it, and how their parts are put together.
+    without : the batch without those of its images that raised when they were loaded; it raises where that won't do.
     quiet : whether `compute` would measure times, so that nothing else should run.
     take_turns : `compute` uses all cores itself: nothing runs beside it.
     """
@@ -41,12 +42,13 @@ class Pipeline(Generic[Item, Piece, Part, Result]):
         *,
         load: Callable[[Item], Sequence[Callable[[], Piece]]],
         compute: Callable[[Item, list[Piece]], tuple[Sequence[Callable[[], Part]], Callable[[list[Part]], Result]]],
+        without: Callable[[Item, Mapping[int, Exception]], Item],
         quiet: Callable[[Item, list[Piece]], bool],
         threads: int,
         take_turns: bool,
         profile: Profile,
     ) -> None:
-        self._load, self._compute, self._quiet = load, compute, quiet
+        self._load, self._compute, self._without, self._quiet = load, compute, without, quiet
         self._threads, self._profile = threads, profile
         self._ahead = 0 if take_turns else AHEAD
         self.failing: Item | None = None  # the batch that raised
@@ -68,7 +70,7 @@ class Pipeline(Generic[Item, Piece, Part, Result]):
             while loading:
                 item, futures = loading.popleft()
                 with self._blaming(item), self._profile.stage("wait for images"):
-                    pieces = [future.result() for future in futures]
+                    item, pieces = self._loaded(item, futures)
                 if self._quiet(item, pieces):
                     yield from self._finished(scoring, leave=0)
                 with self._blaming(item):
@@ -80,6 +82,17 @@ class Pipeline(Generic[Item, Piece, Part, Result]):
         finally:
             for pool in (loaders, scorers):
                 pool.shutdown(wait=True, cancel_futures=True)
+
+    def _loaded(self, item: Item, futures: Sequence[Future[Piece]]) -> tuple[Item, list[Piece]]:
+        """The batch of what could be loaded, and its images."""
+        pieces: list[Piece] = []
+        lost: dict[int, Exception] = {}
+        for place, future in enumerate(futures):
+            try:
+                pieces.append(future.result())
+            except Exception as error:
+                lost[place] = error
+        return (self._without(item, lost) if lost else item), pieces
 
     def _finished(
         self, scoring: deque[tuple[Item, list[Future[Part]], Callable[[list[Part]], Result]]], *, leave: int

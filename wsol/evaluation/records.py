@@ -53,6 +53,8 @@ def variant_info(variant: Variant, defaults: Mapping[str, Any]) -> VariantInfo:
         year=info.year,
         cost=info.cost,
         stochastic=info.stochastic,
+        parts=tuple(part.key for part in variant.parts),
+        fusion=dataclasses.asdict(variant.fusion) if variant.parts else {},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
@@ -12,12 +12,12 @@ import numpy as np
 from wsol.datasets.base import Dataset, Sample
 from wsol.errors import DataError
 from wsol.evaluation.experiment import Experiment, view_under
-from wsol.evaluation.kept import KeptMaps, view_key
+from wsol.evaluation.kept import KeptMaps, keys_of, view_key
 from wsol.evaluation.records import CLASSIFICATION, protocol_info, protocol_quantities
 from wsol.localization.refine import refines
 from wsol.maps.stored import StoredVariant
 from wsol.runs import kept
-from wsol.runs.schema import About
+from wsol.runs.schema import About, VariantInfo
 from wsol.views import view_from
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from wsol.maps.source import MapSource
     from wsol.methods._base import MethodInfo
+    from wsol.methods._fusion import Fusion
     from wsol.methods._variants import Variant
     from wsol.protocols._base import Protocol
     from wsol.runs.folder import RunFolder
@@ -50,9 +51,22 @@ class RowsDataset(Dataset):
 
 @dataclass(frozen=True)
 class KeptVariant(StoredVariant):
-    """What stands for a variant whose maps are kept."""
+    """What stands for a variant whose maps are kept, or those of its layers, of which its own are fused."""
 
     full: bool = False
+    parts: tuple[KeptVariant, ...] = ()
+    options_of_fusion: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fusion(self) -> Fusion:
+        from wsol.methods._fusion import Fusion
+
+        return Fusion(**self.options_of_fusion)
+
+    @classmethod
+    def of(cls, info: VariantInfo) -> KeptVariant:
+        parts = tuple(cls(key) for key in info.parts)
+        return cls(info.key, layers=info.layers, parts=parts, options_of_fusion=info.fusion)
 
     @property
     def info(self) -> MethodInfo:
@@ -149,17 +163,18 @@ def _until(tables: Iterator[pa.Table], images: int | None) -> Iterator[pa.Table]
 def _narrowed(experiment: Rescoring, run: RunFolder, told: About) -> Rescoring:
     """The variants with maps of every image under the run's view, and the protocols that these suffice for."""
     entries = {key: entry for shard in experiment.shards for key, entry in kept.read(run.path, shard.index).items()}
+    known = {key: cast("Variant", KeptVariant.of(info)) for key, info in told.variants.items()}
     if not entries:
         raise DataError(f"run {run.name} keeps no maps; run the same command again with maps=keep")
     ids = list(experiment.samples)
 
     def complete(view: str, variant: str) -> bool:
-        return all((view, variant, image_id) in entries for image_id in ids)
+        return all((view, key, image_id) in entries for key in keys_of(known[variant]) for image_id in ids)
 
     own = view_key(experiment.view)
     keys = [key for key in told.variants if complete(own, key)]
-    abouts = {key: entries[own, key, ids[0]].about for key in keys}
-    shallow = any(about["shallow"] for about in abouts.values())
+    abouts = {key: [entries[own, of, ids[0]].about for of in keys_of(known[key])] for key in keys}
+    shallow = any(all(about["shallow"] for about in parts) for parts in abouts.values())
     protocols = []
     for protocol in experiment.protocols:
         view = view_key(view_under(protocol, experiment.view))
@@ -171,5 +186,5 @@ def _narrowed(experiment: Rescoring, run: RunFolder, told: About) -> Rescoring:
             protocols.append(protocol)
     if not keys or not protocols:
         raise DataError(f"none of these protocols can be applied to the maps that run {run.name} keeps")
-    variants = tuple(cast("Variant", KeptVariant(key, full=about["full"])) for key, about in abouts.items())
+    variants = tuple(replace(cast("Any", known[key]), full=abouts[key][0]["full"]) for key in keys)
     return replace(experiment, variants=variants, protocols=tuple(protocols))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wsol.views import View
 
 NOT_FINITE = "the map holds NaN or infinite values"
+NO_LOGITS = "the network's logits hold NaN or infinite values"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ def _status(
     errors: list[str | None] = []
     names: list[list[str]] = []
     wrong: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    unranked = _unranked(by_view.values(), sorted({image for _, image in group.pairs}))
     for place, (variant, image) in enumerate(group.pairs):
         image_id = next(iter(by_view.values())).loaded[image].sample.image_id
         line = next(
@@ -150,6 +152,8 @@ def _status(
         failed = sorted(group.due) if line else sorted(metrics.failures[place])
         if line is None and failed:
             line = f"{failed[0]}: {metrics.failures[place][failed[0]]}"
+        if image in unranked and len(failed) < len(group.due):
+            line = NO_LOGITS  # the label is ranked last; the boxes of a map that is finite stay
         errors.append(line)
         names.append(failed)
         if line:
@@ -160,3 +164,9 @@ def _status(
         "failed": pa.array(names, STATUS["failed"]),
     }
     return columns, wrong
+
+
+def _unranked(several: Iterable[RawMaps], images: Sequence[int]) -> set[int]:
+    """The images for which a network, or the one that decides the class, gave logits that are not finite."""
+    known = [logits for maps in several for logits in (maps.logits, maps.class_logits) if logits is not None]
+    return {image for image in images if not all(np.isfinite(logits(image)).all() for logits in known)}

@@ -37,6 +37,11 @@ def raise_it(batch: Batch, error: Exception) -> None:
     raise error
 
 
+def raise_first(batch: Batch, errors: Mapping[str, Exception]) -> None:
+    """What `evaluate` does with images that can't be loaded unless told otherwise."""
+    raise next(iter(errors.values()))
+
+
 def evaluate(
     experiment: Experiment,
     shards: Iterable[Shard],
@@ -46,6 +51,7 @@ def evaluate(
     on_batch: Callable[[Batch], None] = lambda batch: None,
     on_shard: Callable[[Shard], None] = lambda shard: None,
     on_error: Callable[[Batch, Exception], None] = raise_it,
+    on_unread: Callable[[Batch, Mapping[str, Exception]], None] = raise_first,
     given_up: Callable[[Shard], Collection[str]] = lambda shard: (),
     profile: Profile | None = None,
 ) -> dict[str, list[tuple[str, str]]]:
@@ -59,7 +65,9 @@ def evaluate(
     source : where the maps come from; by default the experiment's own, made anew.
     on_batch : called with each batch that is done; on_shard : with each shard that is complete.
     on_error : called with a batch that can't be computed; where it returns, that is the end of the evaluation.
-    given_up : images of a shard whose batches are left out.
+    on_unread : called with the errors of images that can't be loaded, by image id; where it returns, they are left out
+        of their batch, of which at least one image is left.
+    given_up : images of a shard that are left out.
 
     Returns
     -------
@@ -68,8 +76,17 @@ def evaluate(
     profile = profile or Profile()
     made = kept_maps(experiment, folder) if experiment.classifier is not None else None
     stages = BatchEvaluation(experiment, source or experiment.source(), profile, made)
+
+    def without(batch: Batch, lost: Mapping[int, Exception]) -> Batch:
+        errors = {batch.samples[place].image_id: error for place, error in lost.items()}
+        if len(lost) == len(batch.samples):
+            raise_first(batch, errors)
+        on_unread(batch, errors)
+        return stages.without(batch, lost)
+
     pipeline: Pipeline[Batch, Loaded, Any, BatchRows] = Pipeline(
         load=stages.load,
+        without=without,
         compute=stages.compute,
         quiet=stages.quiet,
         threads=experiment.threads,
@@ -120,7 +137,9 @@ def is_complete(experiment: Experiment, shard: Shard, folder: RunFolder) -> bool
 
 def kept_maps(experiment: Experiment, folder: RunFolder) -> KeptMaps | None:
     """The maps that a run keeps already; None where it keeps none."""
-    return KeptMaps(folder.path, experiment.dataset, experiment.shard_of) if kept.has_any(folder.path) else None
+    if not kept.has_any(folder.path):
+        return None
+    return KeptMaps(folder.path, experiment.dataset, experiment.shard_of, device=experiment.numerics.device)
 
 
 def batches(
@@ -134,12 +153,13 @@ def batches(
     """The images of a shard that lack something: of each `batch_size` neighbors those together that lack the same rows.
 
     The last bits of a map know the batch it was in. So what is in a batch follows from the shard and from what is asked
-    for, never from what is done already, and the gallery, which must move no row, decides nothing.
+    for, never from what is done already, and the gallery, which must move no row, decides nothing. Images that can't be
+    read are missing from theirs.
 
     Parameters
     ----------
     sizes : smaller batches for some kinds of images; read when a batch is made.
-    given_up : images whose batches are left out; the shard is not complete then.
+    given_up : images that are left out of their batches; the shard is not complete then.
     """
     given_up = frozenset(given_up)
     held = folder.held(shard)
@@ -165,7 +185,8 @@ def batches(
             while ids:
                 size = (sizes or {}).get(kind_of(due), len(ids))
                 chosen, ids = ids[:size], ids[size:]
-                if not given_up.isdisjoint(chosen):
+                chosen = [image_id for image_id in chosen if image_id not in given_up]
+                if not chosen:
                     continue
                 waiting -= len(chosen)
                 yield Batch(
@@ -205,21 +226,26 @@ class _Writer:
         self._shown: list[Shown] = []
         self._maps: list[Kept] = []
         self._written = time.monotonic()
+        self._unread = False  # whether images of the shard could not be loaded
+        self._parts = False  # whether files were written that have not all images of the shard
 
     def add(self, rows: BatchRows) -> bool:
         """Take the rows of a batch; whether its shard is complete now."""
         if self._shard not in (None, rows.batch.shard):  # of the one before, some batches were given up
             self.flush()
+            self._unread = self._parts = False
         self._shard = rows.batch.shard
+        self._unread |= rows.batch.unread
         self._waiting[rows.batch.left].append(rows)
         self._pictures += rows.pictures
         self._shown += rows.shown
         self._maps += rows.maps
         if rows.batch.last or time.monotonic() - self._written > EVERY_SECONDS:
             self.flush()
-        if rows.batch.last:
+        complete = rows.batch.last and not self._unread
+        if complete and self._parts:
             self.folder.join_parts(rows.batch.shard)
-        return rows.batch.last
+        return complete
 
     def flush(self) -> None:
         """Write what is waiting: all maps before the rows, by which images are known to be done."""
@@ -234,6 +260,7 @@ class _Writer:
             if left:
                 ids = [sample.image_id for rows in waiting for sample in rows.batch.samples]
                 whole = set(ids) == set(shard.image_ids)
+                self._parts |= not whole
                 self.folder.write(
                     shard, self._ordered(waiting), left, self.experiment.about(), image_ids=() if whole else sorted(ids)
                 )

@@ -34,12 +34,11 @@ def stop_on_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    count = 0
+    came: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal count
-        count += 1
-        if count in (1, IMPATIENT):
+        came.append(number)
+        if len(came) in (1, IMPATIENT):
             raise Stopped(number)
         log.warning("writing what is done; once more to give that up")
 
@@ -49,6 +48,10 @@ def stop_on_signals() -> Iterator[None]:
         signal.signal(number, stop)
     try:
         yield
+    except KeyboardInterrupt as error:
+        if came and not isinstance(error, Stopped):  # extensions such as Ray's raise their own where a handler raises
+            raise Stopped(came[0]) from error
+        raise
     finally:
         for number in mine:
             signal.signal(number, before[number])

@@ -67,6 +67,7 @@ class MapExtractor:
         self.seed = seed
         weight = next((p for p in self.module.parameters() if p.is_floating_point()), torch.zeros(()))
         self.device, self.dtype = weight.device, weight.dtype
+        self.wide = torch.float64 if self.dtype == torch.float64 else torch.float32  # of what is given
         self.autocast = autocast
         self.grids = Grids(network)
         self.query = ModelQuery(
@@ -108,8 +109,7 @@ class MapExtractor:
             self._notice(forward.logits)
             memo: Memo = {}
             peaks: dict[object, float] = {}  # of what is in the memo
-            wide = torch.float64 if self.dtype == torch.float64 else torch.float32
-            tensors: dict[str, Tensor] = {"logits": forward.logits.to(wide)}
+            tensors: dict[str, Tensor] = {"logits": forward.logits.to(self.wide)}
             failures: dict[tuple[str, int], str] = {}
             costs: dict[str, VariantCost] = {}
             for variant in variants:
@@ -134,7 +134,7 @@ class MapExtractor:
                     if not keep_going:
                         raise error
                     maps, wrong = failed(inputs, error)
-                tensors[variant.id] = maps.to(wide)
+                tensors[variant.id] = maps.to(self.wide)
                 failures |= {(variant.id, place): line for place, line in wrong.items()}
                 peaks |= dict.fromkeys(memo.keys() - known, spent.peak_mb)
                 peak = max([alone.peak_mb, spent.peak_mb, *(peaks[key] for key in used)])
@@ -231,16 +231,16 @@ class MapExtractor:
         if variant.info.joint:
             joint = cast("JointMethod", variant.method).joint
             return checked(joint(features), len(inputs), variant).detach()
-        maps = {one.name: checked(variant.method(one), len(inputs), variant) for one in features}
+        maps = {one.name: _raw_map(variant, one, len(inputs)) for one in features}
         if inputs.ndim != 4:  # the method received cells
             maps = {name: one.reshape(len(inputs), *spaces[name]) for name, one in maps.items()}
         if len(maps) == 1 and variant.fusion.gamma is None:
             return maps[variant.modules[0]].detach()
         return fuse_layers(
-            [maps[module] for module in variant.modules],
+            [maps[module].to(self.wide) for module in variant.modules],
             variant.fusion,
             names=variant.layers,
-            last_side=self._height("last", inputs),
+            last_side=self.deepest(inputs),
             input_size=tuple(inputs.shape[2:]),
         ).detach()
 
@@ -250,7 +250,11 @@ class MapExtractor:
         Maps in input space are of no layer, and so not shallow.
         """
         layers = set(variant.modules) - {INPUT}
-        return bool(layers) and min(self._height(m, inputs) for m in layers) >= SHALLOW * self._height("last", inputs)
+        return bool(layers) and min(self._height(m, inputs) for m in layers) >= SHALLOW * self.deepest(inputs)
+
+    def deepest(self, inputs: Tensor) -> int:
+        """The height of the deepest stage for `inputs` of this size, by which layers are shallow."""
+        return self._height("last", inputs)
 
     def _height(self, layer: str, inputs: Tensor) -> int:
         """Of a layer's activations for inputs of this size; ``last`` is the deepest stage."""
@@ -275,6 +279,11 @@ class MapExtractor:
         layers, gradients = _layers([variant])
         key = (tuple(layers), gradients, tuple(inputs.shape))
         return self._meter.of(key, lambda: self._pass(inputs, targets, layers, gradients=gradients))
+
+
+def _raw_map(variant: Variant, layer: LayerFeatures, n: int) -> Tensor:
+    """A method's raw maps (n, h, w) of a layer; variants that differ in their fusion alone share them."""
+    return layer.once(variant.raw_key, lambda: checked(variant.method(layer), n, variant))
 
 
 def _layers(variants: Iterable[Variant]) -> tuple[list[str], bool]:

@@ -13,6 +13,7 @@ import torch
 
 from wsol.maps.cost import VariantCost
 from wsol.maps.source import Loaded, MapSource, RawMaps, load_pixels
+from wsol.models.forward import INPUT
 from wsol.models.memory import Fitting
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class NetworkMaps(MapSource):
         places: dict[int, tuple[BatchMaps, int]] = {}
         first: dict[int, Tensor] = {}
         shallow: set[str] = set()
+        deepest: dict[int, int] = {}
+        layered = any(set(variant.modules) - {INPUT} for variant in variants)
         for whole in _batches([crop for _, crop in flat], self.batch_size):
             size = flat[whole[0]][1].shape[:2]
             due = self._due(variants, size)
@@ -88,11 +91,14 @@ class NetworkMaps(MapSource):
                     batch.costs = {key: replace(cost, batch=float(most)) for key, cost in batch.costs.items()}
                 shallow |= {v.key for v in variants if self.extractor.is_shallow(v, inputs)}
                 places |= {place: (batch, n) for n, place in enumerate(chosen)}
+                deepest |= dict.fromkeys(chosen, self.extractor.deepest(inputs) if layered else 0)
                 for n, place in enumerate(chosen):
                     first.setdefault(flat[place][0], inputs[n])
         parts: list[list[tuple[BatchMaps, int]]] = [[] for _ in loaded]
+        heights: list[list[int]] = [[] for _ in loaded]
         for place, (owner, _) in enumerate(flat):
             parts[owner].append(places[place])
+            heights[owner].append(deepest[place])
         return RawMaps(
             view=view,
             loaded=loaded,
@@ -112,6 +118,7 @@ class NetworkMaps(MapSource):
                 for v in variants
             },
             inputs=[first[image] for image in range(len(loaded))],
+            deepest=heights if layered else (),
         )
 
     def _extracted(

@@ -67,6 +67,7 @@ class RawMaps:
     class_logits : of that second network, as `logits`.
     costs : by variant key, for each image what its map cost; empty where nothing was counted.
     inputs : the first network input of each image, on the network's device.
+    deepest : for each image, of each crop the height of the network's deepest stage; empty where no layer is taken.
     """
 
     view: View
@@ -80,6 +81,7 @@ class RawMaps:
     class_logits: Callable[[int], NDArray[Any]] | None = None
     costs: Mapping[str, Sequence[VariantCost]] = field(default_factory=dict)
     inputs: Sequence[Any] = ()
+    deepest: Sequence[Sequence[int]] = ()
 
     def raw(self, variant: Variant, image: int) -> NDArray[Any]:
         """The raw map (h, w) of one image on its canvas; `FAILED` where the method failed; a ceiling's first one."""

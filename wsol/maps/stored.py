@@ -144,6 +144,7 @@ class StoredVariant:
     layers: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     sample: None = None
+    parts: tuple[StoredVariant, ...] = ()
 
     @property
     def id(self) -> str:

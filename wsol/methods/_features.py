@@ -145,7 +145,7 @@ class LayerFeatures:
         spent = self.query.cost - before
         self.memo[whole] = (
             made,
-            Cost(spent.forwards, spent.backwards, spent.partial_forwards, self._now() - clock),
+            Cost(spent.forwards, spent.backwards, spent.partial_forwards, spent.seconds + self._now() - clock),
         )
         return made
 

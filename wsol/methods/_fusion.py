@@ -79,8 +79,9 @@ def fuse_layers(
 
 
 def normalized(raw: Tensor, rule: str) -> Tensor:
-    """(B, h, w) divided or stretched per image; a flat or empty map becomes zeros."""
-    return NORMALIZATIONS[rule](raw)
+    """(B, h, w) divided or stretched per image; a flat or empty map becomes zeros, one with NaN or infinity all NaN."""
+    finite = raw.isfinite().flatten(1).all(1)[:, None, None]
+    return torch.where(finite, NORMALIZATIONS[rule](raw), torch.nan)
 
 
 def _by_percentiles(raw: Tensor) -> Tensor:

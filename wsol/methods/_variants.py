@@ -9,7 +9,7 @@ import itertools
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wsol.errors import ConfigError, LayerError, unknown
@@ -33,6 +33,7 @@ class Variant:
     sample : evaluate only that many images (the same for every variant), or None for all.
     options : the options that differ from the defaults, for tables.
     source : hash of the method's file when it is not part of the package, so that an edited file gets new rows.
+    parts : the variants of its single layers, of whose raw maps its own is fused; empty where nothing is fused.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Variant:
     sample: int | None
     options: Mapping[str, Any]
     source: str
+    parts: tuple["Variant", ...] = ()
 
     @property
     def info(self) -> MethodInfo:
@@ -52,6 +54,11 @@ class Variant:
     def key(self) -> str:
         """What rows are stored under."""
         return self.id if not self.source else f"{self.id}#{self.source}"
+
+    @property
+    def raw_key(self) -> object:
+        """The same for all variants whose raw map of a layer is the same, whatever is fused."""
+        return "raw map", self.info.key, self.source, repr(self.method)
 
 
 LAYERS = "stage1 ... stage5, last, all, each, or module names; those joined by + are fused"
@@ -174,6 +181,10 @@ def _bind(
     fusing = defaults(Fusion).keys() & known.keys() - of_method
     for name in options:
         if name not in known:
+            if name == "layers" and not takes_layers(info):
+                raise ConfigError(
+                    f"{key} takes no layers: its maps are in the size of the network's input; name it alone"
+                )
             raise unknown("option", f"{where}.{name}", [f"{where}.{k}" for k in known], error=ConfigError)
     method = build(cls, {k: v for k, v in options.items() if k in of_method}, where=where)
     fusion = build(Fusion, {k: v for k, v in options.items() if k in fusing}, where=where)
@@ -186,7 +197,7 @@ def _bind(
             log.warning("%s: has no effect on a single layer without gamma; left out for %s", names, layers[0])
         options, fusion = {k: v for k, v in options.items() if k not in fusing}, Fusion()
     differing = {k: v for k, v in options.items() if k != "layers" and v != known[k]}
-    return Variant(
+    whole = Variant(
         id=spell(key, layers if takes_layers(info) else (), differing, _short),
         method=method,
         layers=layers,
@@ -196,6 +207,14 @@ def _bind(
         options=differing,
         source=source_digest(cls) + (source_digest(methods[base]) if (base := _base_of(method)) else ""),
     )
+    if info.joint or not takes_layers(info) or (len(layers) == 1 and fusion.gamma is None):
+        return whole
+    own = {k: v for k, v in differing.items() if k in of_method}
+    parts = (
+        replace(whole, id=spell(key, (layer,), own, _short), layers=(layer,), modules=(module,), options=own)
+        for layer, module in zip(whole.layers, whole.modules, strict=True)
+    )
+    return replace(whole, parts=tuple(replace(part, fusion=Fusion()) for part in parts))
 
 
 def _base_of(method: Method) -> str:

@@ -49,9 +49,14 @@ def score_drops(layer: LayerFeatures) -> Tensor:
     for image, target in enumerate(layer.targets.tolist()):
         whole = layer.activations[image]
         used = whole.flatten(1).any(1).nonzero()[:, 0]
-        for channels in layer.parts(used):
-            without = whole.expand(len(channels), *whole.shape).clone()
-            without[torch.arange(len(channels), device=whole.device), channels] = 0
-            logits = layer.query.logits_from(layer.name, without, layer.images[image])
-            drops[image, channels] = layer.scores[image] - logits[:, target]
+        blocks = (_without(whole, channels) for channels in layer.parts(used))
+        for part, logits in layer.query.stream_from(layer.name, blocks, layer.images[image]):
+            drops[image, used[part]] = layer.scores[image] - logits[:, target]
     return drops
+
+
+def _without(whole: Tensor, channels: Tensor) -> Tensor:
+    """(m, K, H, W) copies of (K, H, W) activations, each with one channel at zero."""
+    copies = whole.expand(len(channels), *whole.shape).clone()
+    copies[torch.arange(len(channels), device=whole.device), channels] = 0
+    return copies

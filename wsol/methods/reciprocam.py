@@ -58,13 +58,14 @@ class ReciproCAM:
             per_class = torch.tensordot(head.weight.double(), self._spread(kept), 1).flatten(1).T
             return [per_class / len(per_class) + head.bias.double()]
         cells = torch.arange(activations.shape[-2:].numel(), device=activations.device)
-        logits = []
-        for part in layer.parts(cells):
-            windows = torch.zeros_like(activations[:1]).expand(len(part), -1, -1).clone()
-            windows.flatten(1)[torch.arange(len(part), device=part.device), part] = 1
-            kept = activations * self._spread(windows)[:, None]
-            logits.append(layer.query.logits_from(layer.name, kept, layer.images[image]))
-        return logits
+        blocks = (self._kept(activations, part) for part in layer.parts(cells))
+        return [logits for _, logits in layer.query.stream_from(layer.name, blocks, layer.images[image])]
+
+    def _kept(self, activations: Tensor, cells: Tensor) -> Tensor:
+        """(m, K, H, W) of (K, H, W) activations: of each copy one cell's window."""
+        windows = torch.zeros_like(activations[:1]).expand(len(cells), -1, -1).clone()
+        windows.flatten(1)[torch.arange(len(cells), device=cells.device), cells] = 1
+        return activations * self._spread(windows)[:, None]
 
     def _spread(self, maps: Tensor) -> Tensor:
         """(m, H, W) with each cell's value given to its window; beyond the border it is lost."""

@@ -72,9 +72,11 @@ class ShapCAM:
 
     def _scores(self, layer: LayerFeatures, image: int, rows: Tensor, kept: Callable[[Tensor], Tensor]) -> Tensor:
         """(m,) scores with only some channels; `kept` tells (rows, K) which."""
-        scores = []
-        for part in layer.parts(rows):
-            activations = layer.activations[image] * kept(part)[:, :, None, None]
-            logits = layer.query.logits_from(layer.name, activations, layer.images[image])
-            scores.append(target_scores(logits, layer.targets[image].expand(len(logits)), self.score))
-        return torch.cat(scores)
+        target = layer.targets[image]
+        blocks = (layer.activations[image] * kept(part)[:, :, None, None] for part in layer.parts(rows))
+        return torch.cat(
+            [
+                target_scores(logits, target.expand(len(logits)), self.score)
+                for _, logits in layer.query.stream_from(layer.name, blocks, layer.images[image])
+            ]
+        )

@@ -17,7 +17,7 @@ def coherency(first: Floats, second: Floats) -> float:
     """(1 + Pearson correlation) / 2 of two maps, in [0, 1]; a constant map correlates with nothing: 0.5."""
     a, b = first - first.mean(dtype=np.float64), second - second.mean(dtype=np.float64)
     scale = np.sqrt((a * a).sum() * (b * b).sum())
-    return float((1 + np.clip((a * b).sum() / scale, -1, 1)) / 2) if scale > 0 else 0.5
+    return 0.5 if scale <= 0 else float((1 + np.clip((a * b).sum() / scale, -1, 1)) / 2)
 
 
 @metric(

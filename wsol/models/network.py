@@ -128,6 +128,8 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     """Eval mode for the length of a block: in train mode batch norm mixes images and dropout draws numbers."""
     training = [module for module in model.modules() if getattr(module, "training", False)]  # frozen scripts have none
     compiled = any(hasattr(m, "_orig_mod") or getattr(m, "_compiled_call_impl", None) for m in model.modules())
+    if compiled and not hasattr(torch.compiler, "set_stance"):
+        raise ModelError("networks of torch.compile need torch 2.6 or newer; give the network it was made from")
     for module in training:
         module.training = False
     try:

@@ -104,16 +104,24 @@ class ModelQuery:
     def logits_from(self, layer: str, activations: Tensor, image: Tensor) -> Tensor:
         """Logits (N, C) of the network run on from `layer` with N outputs (N, K, H, W) in its place; image (3, h, w).
 
-        The part before the layer runs once per chunk, for a single image; what bypasses the layer (a residual branch)
-        broadcasts. Networks that concatenate past the layer (DenseNet) run the front for every copy, from the first
-        chunk in which that shows.
+        The part before the layer runs once per chunk, for a single image, and counts once, whatever the chunk; what
+        bypasses the layer (a residual branch) broadcasts. Networks that concatenate past the layer (DenseNet) run the
+        front for every copy, from the first chunk in which that shows.
         """
+        return torch.cat([logits for _, logits in self.stream_from(layer, [activations], image)])
+
+    def stream_from(self, layer: str, blocks: Iterable[Tensor], image: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """As `logits_from`, of activations that come in blocks, so that only one is held; see `stream`."""
         if layer == INPUT:
-            return self.logits(activations)
-        logits: list[Tensor] = []
-        for some in torch.split(activations, self.chunk):
-            logits += self._in_parts(layer, some, lambda part: self._from(layer, part, image))
-        return torch.cat(logits)
+            yield from self.stream(blocks)
+            return
+        done = 0
+        for some in (some for block in blocks for some in torch.split(block, self.chunk)):
+            parts = self._in_parts(layer, some, lambda part: self._from(layer, part, image))
+            if not done and layer not in self._concatenated:
+                self.cost += Cost(forwards=1)
+            yield slice(done, done + len(some)), parts[0] if len(parts) == 1 else torch.cat(parts)
+            done += len(some)
 
     def _from(self, layer: str, some: Tensor, image: Tensor) -> Tensor:
         """One chunk of `logits_from`."""
@@ -123,7 +131,7 @@ class ModelQuery:
             if layer not in self._concatenated:
                 try:
                     logits = self._run_replaced(module, layer, part, image[None])[:n]
-                    self.cost += Cost(forwards=1, partial_forwards=n)
+                    self.cost += Cost(partial_forwards=n)
                     return logits
                 except RuntimeError as error:
                     if len(part) == 1 or out_of_memory(error):
@@ -158,6 +166,12 @@ class ModelQuery:
             # A score may know the batch's own images by their number, and those that pad it have no gradient.
             result = forward(images, targets, score=lambda y, t: score(y[:n], t[:n]), create_graph=create_graph)
         return result if len(images) == n else result[:n]
+
+    def activations(self, images: Tensor, layer: str) -> Tensor:
+        """(N, K, H, W) of a layer, from one more forward over all images at once; nothing is padded."""
+        self.cost += Cost(forwards=len(images))
+        with self._precision(images), capture(self.module, [layer], gradients=False, grids=self.grids) as forward:
+            return forward(images).activations[layer]
 
     def _forward(self, images: Tensor) -> Tensor:
         """One chunk, in parts where it does not fit into memory."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,6 +42,16 @@ def codes_of(column: pa.ChunkedArray) -> tuple[list[str | None], NDArray[np.int6
     array = column.combine_chunks()
     array = (array.cast(pa.string()) if pa.types.is_null(array.type) else array).dictionary_encode()
     return array.dictionary.to_pylist(), numpy_of(array.indices.fill_null(_integer(-1))).astype(np.int64)
+
+
+def stretches_of(column: pa.ChunkedArray) -> tuple[list[str | None], NDArray[np.int64]]:
+    """The texts of a column, one for each stretch of equal ones, and (s + 1,) where stretches begin, with the end."""
+    array = column.combine_chunks()
+    if not len(array):
+        return [], np.zeros(1, np.int64)
+    same = pc.equal(array.slice(0, len(array) - 1), array.slice(1))  # null where any of the two is
+    starts = np.flatnonzero(np.concatenate([[True], numpy_of(same) != 1]))
+    return array.take(integers(starts)).to_pylist(), np.append(starts, len(array))
 
 
 def chosen(table: pa.Table, keep: NDArray[np.bool_]) -> pa.Table:

@@ -24,7 +24,8 @@ class Failure:
 
     Attributes
     ----------
-    image_ids : those that have no rows for it. error : its first line. when : seconds since 1970.
+    image_ids : those that have no rows for it, in the order in which they were given up.
+    error : the first line of the first one's. when : seconds since 1970.
     """
 
     shard: int
@@ -37,9 +38,10 @@ class Failure:
 def record(run: Path, shard: int, image_ids: Collection[str], error: BaseException | str) -> Path:
     """Keep what went wrong; returns the file with the traceback, where the ones before it stand too."""
     known = read(run, shard)
-    ids = sorted({*(known.image_ids if known else ()), *image_ids})
+    ids = dict.fromkeys([*(known.image_ids if known else ()), *sorted(image_ids)])
     line = error if isinstance(error, str) else first_line(error)
-    one = Failure(shard=shard, image_ids=tuple(ids), error=line, host=socket.gethostname(), when=time.time())
+    first = known.error if known else line
+    one = Failure(shard=shard, image_ids=tuple(ids), error=first, host=socket.gethostname(), when=time.time())
     text = f"{line}\n" if isinstance(error, str) else "".join(traceback.format_exception(error))
     file = place(run, shard)
     before = file.read_text(encoding="utf-8") if file.is_file() else ""

@@ -34,6 +34,11 @@ from wsol.runs.write import write_text, write_whole
 READERS = 2  # threads; files are small, and Python between reads holds the others up
 
 
+def digest_of(work: Work, image_ids: Sequence[str] = ()) -> str:
+    """What a file of rows is called after: the pairs that it completes and, of a part, its images."""
+    return content_hash({"work": sorted(work), **({"images": sorted(image_ids)} if image_ids else {})})
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """What the files of a shard hold.
@@ -147,17 +152,20 @@ class RunFolder:
             columns=names_of(table, MEASURED),
         )
         table = table.replace_schema_metadata(footer.metadata())
-        about_file = {"work": sorted(work), **({"images": sorted(image_ids)} if image_ids else {})}
-        place = self.path / "rows" / f"shard-{shard.index:05d}-{content_hash(about_file)}.parquet"
+        place = self.place(shard, digest_of(work, image_ids))
         write_whole(place, lambda beside: pq.write_table(table, beside, compression="zstd", write_page_checksum=True))
         return place
+
+    def place(self, shard: Shard, digest: str) -> Path:
+        """Where `write` puts rows of a shard; `digest` is of what they are, see `digest_of`."""
+        return self.path / "rows" / f"shard-{shard.index:05d}-{digest}.parquet"
 
     def join_parts(self, shard: Shard) -> None:
         """Make one file of the parts of a shard that have all images of every pair in them.
 
         Others stay: those that an earlier command left, of work that was not asked for again.
         """
-        parts = [file for file in sound(self.files(shard.index)) if file.footer.image_ids]
+        parts = list(sound(file for file in self.files(shard.index) if file.footer.image_ids))
         while True:
             whole = _covering([file.footer for file in parts], shard)
             able = [file for file in parts if whole.issuperset(file.footer.work)]
@@ -188,7 +196,8 @@ class RunFolder:
                 if rows is None:
                     continue
                 for row in rows.filter(pc.equal(rows["status"], "failed")).to_pylist():
-                    if any((row["variant"], measure) in work for measure in row["failed"]):
+                    # one that failed in no measure was not classified
+                    if not row["failed"] or any((row["variant"], measure) in work for measure in row["failed"]):
                         failures[row["variant"]].setdefault(row["image_id"], row["error"])
         return {key: sorted(lines.items()) for key, lines in failures.items()}
 
@@ -256,7 +265,14 @@ class RunFolder:
             for _, several in groupby(loaded, key=lambda one: one[0].footer.shard):
                 for key, part in by_variant([table for _, table in several if table is not None]).items():
                     grouped.setdefault(key, []).append(part)
-        return {key: pa.concat_tables(parts, promote_options="permissive") for key, parts in grouped.items()}
+        # in one piece each: hundreds of small ones cost every reader of a column more than this copy
+        whole = {
+            key: pa.concat_tables(parts, promote_options="permissive").combine_chunks()
+            for key, parts in grouped.items()
+        }
+        grouped.clear()
+        pa.default_memory_pool().release_unused()
+        return whole
 
     def files(self, index: int | None = None) -> list[RowFile]:
         """All complete files of rows, or those of one shard. Raises OutputError for rows of an older schema."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NAME = "maps"  # of the folder
-VERSION = 1  # of its files; others are made again
+VERSION = 2  # of its files; others are made again
 KEY = "wsol"  # among a file's metadata
 OPEN = 64  # files that may be mapped at a time
 
@@ -37,10 +37,13 @@ class Kept:
 
     Attributes
     ----------
-    values : (n, crops, h, w) maps, or (n, C) logits, in the order of `image_ids`.
+    values : (n, cells) the cells of the maps of all crops, or (n, C) logits, in the order of `image_ids`.
+    shapes : (h, w) of the map of each crop.
     digests : of the images' pixels, beside the logits.
     full, shallow : what localization must know of a variant's maps.
-    counted : by image, forwards, backwards and partial forwards of a map.
+    deepest : of each crop, the height of the network's deepest stage, which fusion asks for.
+    counted : by image, forwards, backwards and partial forwards of a map; `shared` of these in the pass that the layers
+        of a fused variant share.
     failures : by image id, the first line of what went wrong.
     exact : the values are those of the network, not rounded.
     """
@@ -49,10 +52,13 @@ class Kept:
     variant: str
     image_ids: tuple[str, ...]
     values: NDArray[Any]
+    shapes: tuple[tuple[int, int], ...] = ()
     digests: tuple[str, ...] = ()
     full: bool = False
     shallow: bool = False
+    deepest: tuple[int, ...] = ()
     counted: tuple[tuple[float, ...], ...] = ()
+    shared: tuple[float, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
     exact: bool = True
 
@@ -68,9 +74,29 @@ class Entry:
 
     @property
     def values(self) -> NDArray[Any]:
-        """(crops, h, w), or (C,)."""
+        """(cells,) or (C,), as they are kept."""
         values: NDArray[Any] = _array(self.file, self.file.stat().st_mtime_ns, self.name)[self.row]
         return values
+
+    @property
+    def maps(self) -> list[NDArray[Any]]:
+        """(h, w) of each crop, float32 or wider."""
+        values, shapes = self.values, self.about["shapes"]
+        wide = values.astype(np.float32) if values.dtype == np.float16 else values
+        ends = np.cumsum([high * long for high, long in shapes])
+        return [part.reshape(shape) for part, shape in zip(np.split(wide, ends[:-1]), shapes, strict=True)]
+
+    @property
+    def counted(self) -> Sequence[float]:
+        """Forwards, backwards and partial forwards."""
+        counted: Sequence[float] = self.about["counted"][self.row]
+        return counted
+
+    @property
+    def failure(self) -> str | None:
+        """The first line of what went wrong."""
+        failure: str | None = self.about["failures"].get(self.about["image_ids"][self.row])
+        return failure
 
 
 Index = Mapping[tuple[str, str, str], Entry]  # by view, variant key and image id
@@ -86,10 +112,13 @@ def write(run: Path, shard: int, kept: Sequence[Kept]) -> Path:
             "view": one.view,
             "variant": one.variant,
             "image_ids": one.image_ids,
+            "shapes": one.shapes,
             "digests": one.digests,
             "full": one.full,
             "shallow": one.shallow,
+            "deepest": one.deepest,
             "counted": one.counted,
+            "shared": one.shared,
             "failures": dict(one.failures),
             "exact": one.exact,
             "checksum": _checksum(arrays[str(n)]),

@@ -112,6 +112,18 @@ class Worker:
             self._leases[index] = place
         return True
 
+    def taken(self) -> frozenset[int]:
+        """The shards that other workers hold: one look for all, where `acquire` looks for each."""
+        alive: dict[str, bool] = {self.me.id: False, "": False}
+        held = set()
+        for index, (_, lease) in latest_leases(self.folder).items():
+            owner = owner_of(lease)
+            if owner not in alive:
+                alive[owner] = self.is_alive(owner)
+            if alive[owner]:
+                held.add(index)
+        return frozenset(held)
+
     def is_deadly(self, index: int) -> bool:
         """Whether so many workers were lost on a shard that nobody takes it again."""
         number, last = latest_leases(self.folder, index).get(index, (0, self.folder))
@@ -178,9 +190,11 @@ def presences(folder: Path) -> list[Presence]:
 def latest_leases(folder: Path, index: int | None = None) -> dict[int, tuple[int, Path]]:
     """By shard, or of one, the number and the file of its last lease."""
     leases: dict[int, tuple[int, Path]] = {}
-    for file in folder.glob("shard-*.json" if index is None else f"shard-{index:05d}.*.json"):
-        if match := LEASE.fullmatch(file.name):
-            leases[int(match[1])] = max(leases.get(int(match[1]), (0, folder)), (int(match[2]), file))
+    start = "shard-" if index is None else f"shard-{index:05d}."
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for name in (one.name for one in entries if one.name.startswith(start)):
+            if match := LEASE.fullmatch(name):
+                leases[int(match[1])] = max(leases.get(int(match[1]), (0, folder)), (int(match[2]), folder / name))
     return leases
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wsol.runs.arrays import chosen, codes_of, numpy_of
+from wsol.runs.arrays import chosen, codes_of, numpy_of, stretches_of
 
 STATUS = {"status": pa.string(), "error": pa.string(), "failed": pa.list_(pa.string())}  # often null
 NO_ROWS = pa.table({name: pa.nulls(0, pa.string()) for name in ("image_id", "variant")})
@@ -37,15 +37,15 @@ def _parts(table: pa.Table) -> dict[str, tuple[pa.Table, bool]]:
     """The rows of each variant, slices where they stand together; and whether their ids are in order, each once."""
     if not len(table):
         return {}
-    names, numbers = codes_of(table["variant"])
-    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
-    if len(starts) > len(names):
+    keys, ends = stretches_of(table["variant"])
+    if len(keys) > len(set(keys)):
+        names, numbers = codes_of(table["variant"])
         return {str(key): (chosen(table, numbers == code), False) for code, key in enumerate(names)}
-    ids, ends = table["image_id"].combine_chunks(), [*starts[1:].tolist(), len(table)]
+    ids = table["image_id"].combine_chunks()
     rising = numpy_of(pc.less(ids.slice(0, len(ids) - 1), ids.slice(1))).astype(bool)
     return {
-        str(names[numbers[a]]): (table.slice(a, b - a), bool(rising[a : b - 1].all()))
-        for a, b in zip(starts.tolist(), ends, strict=True)
+        str(key): (table.slice(a, b - a), bool(rising[a : b - 1].all()))
+        for key, (a, b) in zip(keys, pairwise(ends.tolist()), strict=True)
     }
 
 

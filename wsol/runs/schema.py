@@ -105,6 +105,8 @@ class VariantInfo:
     options : those that differ from the defaults; defaults : all of them, the method's and the fusion's.
     idle : options that do nothing in this variant, whatever their value: those of a fusion of one layer.
     role : ``control`` where the map is fixed or random by design, ``ceiling`` where it is made of the ground truth.
+    parts : the keys of the single layers' variants of whose raw maps its own is fused, and `fusion` the options of
+        that; empty where nothing is fused.
     """
 
     key: str
@@ -121,6 +123,8 @@ class VariantInfo:
     year: int | None = None
     cost: str = ""
     stochastic: bool = False
+    parts: tuple[str, ...] = ()
+    fusion: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +231,7 @@ class Footer:
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> bytes:
-        return json.dumps(dataclasses.asdict(self), default=str).encode()
+        return json.dumps(self, default=_plain).encode()
 
     def metadata(self) -> dict[bytes, bytes]:
         """What a Parquet file's metadata say: the footer, and its digest."""
@@ -277,6 +281,13 @@ class About:
 
     def quantities_of(self, measure: str) -> tuple[Quantity, ...]:
         return tuple(q for q in self.quantities if q.measure == measure)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has for a record, whose fields it then looks at itself; `dataclasses.asdict` copies each number."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return str(value)
 
 
 def digest_of(text: bytes) -> bytes:

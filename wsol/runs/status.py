@@ -50,6 +50,11 @@ class Status:
         return all(state == "done" for state in self.states)
 
     @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen by itself: all is done, or given up and no worker is left."""
+        return all(state in ("done", "failed") for state in self.states) and (self.complete or not self.workers)
+
+    @property
     def rate(self) -> float:
         """Images per second of all workers together, each since it started; 0 where nobody has finished a batch."""
         return sum(one.images / one.seconds for one in self.workers if one.seconds > 0)

@@ -117,7 +117,11 @@ def config_names(group: str) -> list[str]:
 
 def about(group: str, name: str) -> str:
     """What a choice's YAML file says it is, in its entry ``about``."""
-    return str(_from_file(group, name).get("about", ""))
+    import yaml  # and not OmegaConf, which takes as long to import as the rest of `wsol list`
+
+    file = config_file(group, name)
+    content = yaml.safe_load(file.read_text("utf-8")) if file else {}
+    return str((content if isinstance(content, dict) else _from_file(group, name)).get("about", ""))
 
 
 def registered(group: str) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ With w_i how often a replicate drew image i, h_i(t) its hit at threshold t and v
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,8 +109,9 @@ class Line:
         They are in the order of the shares in each replicate. float32 is exact for counts: whole numbers below 2^24.
         """
         sums: Floats = self.steps @ weights
-        sums[0] += first  # a running sum from here on
-        np.cumsum(sums, axis=0, out=sums)
+        sums[0] += first
+        for before, row in pairwise(sums):  # a running sum; np.cumsum down columns takes three times as long
+            row += before
         if self._classes is not None:
             of_class, due, per_class = self._classes
             sums = of_class.sum(1)[:, None] + sums - (of_class / due) @ (per_class @ weights)

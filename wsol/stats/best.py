@@ -1,7 +1,7 @@
 """MaxBoxAcc and its bootstrap: the share of hits at the threshold that is best, chosen again in every replicate.
 
 Replicate r draws image i w_ir times; the accuracy of threshold t is sum_i w_ir h_i(t) / n, for all replicates and
-thresholds the matrix product of hits and weights. Three things keep it small:
+thresholds the matrix product of hits and weights. Four things keep it small:
 
 * **Thresholds that can't win are left out.** Let a images be hits at the sample's best threshold s and not at t, and c
   the other way round. Of the n draws of a replicate each one is worth +1 for t with probability c/n and -1 with
@@ -10,6 +10,7 @@ thresholds the matrix product of hits and weights. Three things keep it small:
   Thresholds for which this times all thresholds and replicates is below MISSED are left out: that any of them would
   have been chosen in any replicate has a probability below 1e-9. (Where classes are drawn, or averaged over, draws
   are not of single hits, and all thresholds stay.)
+* **Thresholds between which no image flips are one.** A few images have a few dozen different ones.
 * **Hits are flips.** From one threshold to the next few images change: accuracies are a running sum of sparse products.
 * **All variants share the weights**, which are drawn in blocks of replicates: memory is bounded, and paired differences
   of replicates come for free.
@@ -113,13 +114,13 @@ def draw_best_of(searches: Iterable[Search]) -> list[dict[str, Draws]]:
     """For each search, draws by name: ``maxboxacc`` and one for each mask. Those on the same images share weights."""
     chosen = [_Chosen(search) for search in searches]
     for group in _alike(chosen):
-        stack = np.concatenate([one.bases for one in group])
+        stack, places = _distinct([vector for one in group for vector in one.bases])
         ends = np.cumsum([0, *(len(one.bases) for one in group)])
         for weights in group[0].resamples.columns():
             block = weights.astype(stack.dtype, copy=False)
             sums = stack @ block
             for one, (start, stop) in zip(group, pairwise(ends), strict=True):
-                one.add(sums[start:stop], block)
+                one.add(sums[places[start:stop]], block)
     return [one.draws() for one in chosen]
 
 
@@ -149,7 +150,7 @@ class _Chosen:
 
     Attributes
     ----------
-    bases : (r, n) vectors whose products with the weights are needed: the weight of all images that are averaged over,
+    bases : (n,) vectors whose products with the weights are needed: the weight of all images that are averaged over,
         and of those that are hits at the first threshold, for each line.
     """
 
@@ -170,23 +171,24 @@ class _Chosen:
         if search.labels is None and search.resamples.clusters is None and not search.every:
             open_ = can_win((best * hits.n).round(), both, self.first, search.resamples.n_resamples)
             open_[contact] = True
-        thresholds = np.flatnonzero(open_)
+        masked = search.masked or hits
+        # of neighbors with the same hits the first is as good as all
+        thresholds = np.flatnonzero(open_ & (hits.changes(hits.grid) | masked.changes(hits.grid)))
         self.tau = float(hits.grid[self.first])
-        self.contact = np.searchsorted(thresholds, contact)
+        self.contact = np.unique(np.searchsorted(thresholds, contact, side="right") - 1)
         self.place = int(np.searchsorted(thresholds, self.first))
         self.best = best[thresholds][self.contact]
         grid = hits.grid[thresholds]
         self.choosing = Line(hits, grid, choosing)
         self.lines = {ALL: self.choosing if search.part is None else Line(hits, grid, self.counted)}
         self.scores = {ALL: column[self.keep]}
-        masked = search.masked or hits
         for name, mask in search.masks.items():
             bits = np.asarray(mask, bool)
             self.lines[name] = Line(masked, grid, self.counted, bits)
             self.scores[name] = (masked.at(self.tau) & bits)[self.keep]
         distinct = list(dict.fromkeys([self.choosing, *self.lines.values()]))
         self.rows = {line: 2 * n for n, line in enumerate(distinct)}
-        self.bases = np.stack([vector for line in distinct for vector in (line.average.values, line.base)])
+        self.bases = [vector for line in distinct for vector in (line.average.values, line.base)]
         self.again: dict[str, list[NDArray[np.float64]]] = {name: [] for name in self.lines}
         self.curse: dict[str, list[NDArray[np.float64]]] = {name: [] for name in self.lines}
 
@@ -232,7 +234,7 @@ def _alike(chosen: Sequence[_Chosen]) -> Iterator[list[_Chosen]]:
     for one in chosen:
         for group in groups:
             head = group[0]
-            if head.bases.dtype == one.bases.dtype and head.resamples.same_as(one.resamples):
+            if head.bases[0].dtype == one.bases[0].dtype and head.resamples.same_as(one.resamples):
                 group.append(one)
                 break
         else:
@@ -245,6 +247,14 @@ def _alike(chosen: Sequence[_Chosen]) -> Iterator[list[_Chosen]]:
                 batch = []
             batch.append(one)
         yield batch
+
+
+def _distinct(vectors: Sequence[Floats]) -> tuple[Floats, NDArray[np.int64]]:
+    """The different ones of some vectors, stacked, and where each of all stands: all count the same images, mostly."""
+    first: dict[bytes, int] = {}
+    places = [first.setdefault(vector.tobytes(), len(first)) for vector in vectors]
+    different = [vectors[places.index(n)] for n in range(len(first))]
+    return np.stack(different), np.array(places)
 
 
 def _contact(

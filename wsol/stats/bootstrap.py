@@ -12,6 +12,7 @@ from wsol.errors import DataError
 from wsol.stats.averages import class_weights
 from wsol.stats.best import IOU_DELTAS, draw_best, max_box_acc
 from wsol.stats.draws import Draws, average
+from wsol.stats.jackknife import left_out
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -69,11 +70,17 @@ def draw(statistic: Statistic, resamples: Resamples, *, bounds: tuple[float, flo
     """Draws of any number of weighted images: `statistic` maps weight vectors (b, n) float32 to (b,) numbers.
 
     For pooled numbers (PxAP, mAP, a ratio of sums), of which no image owns a part. Replicates may be nan where the
-    number is undefined (a resample without any positive image); the error is that of the others.
+    number is undefined (a resample without any positive image); the error is that of the others. Samples without one
+    image each (`jackknife`) say how far single images move it.
     """
     value = float(np.asarray(statistic(np.ones((1, resamples.n), np.float32)))[0])
     parts = [np.asarray(statistic(rows), np.float64) for rows in resamples.blocks(_rows(resamples.n))]
-    return Draws(value, np.concatenate(parts), None, resamples, bounds=bounds)
+    without: NDArray[np.float64] | None = None
+    if resamples.units > 1:
+        weights, rows = left_out(resamples), _rows(resamples.n)
+        blocks = [weights[start : start + rows] for start in range(0, len(weights), rows)]
+        without = np.concatenate([np.asarray(statistic(block), np.float64) for block in blocks])
+    return Draws(value, np.concatenate(parts), None, resamples, bounds=bounds, without=without)
 
 
 def _rows(width: int) -> int:

@@ -27,6 +27,7 @@ import numpy as np
 
 from wsol.errors import ConfigError, DataError
 from wsol.stats.intervals import LEVEL, Estimate, effective_n, logit_interval, standard_error, wilson
+from wsol.stats.jackknife import jackknife_error, kurtosis_degrees
 from wsol.stats.resamples import Resamples
 from wsol.stats.skewed import bounded_mean, is_skewed
 from wsol.stats.tails import normal_quantile, t_quantile
@@ -37,13 +38,14 @@ if TYPE_CHECKING:
 # A pooled score of fewer images has no interval: where few images hold most of the object's pixels, 95 % intervals
 # cover 77-89 % at n = 8 to 16 (400 samples of a made-up data set), and so few images don't show that this is the case.
 POOLED = 20
+EDGE = 1e-3  # of their range, within which pooled numbers are taken to be when their interval is bent
 # Where an interval comes from, as tables say it.
 INTERVALS = {
     "rechosen": "bootstrap with the best threshold chosen again in each replicate",
     "wilson": "Wilson's for shares at a fixed threshold",
     "student": "Student's for means",
     "bounds": "Gaffke's for means too skewed for Student's, from the bounds of the number",
-    "pooled": "bootstrap for pooled scores",
+    "pooled": "bootstrap and jackknife for pooled scores",
     "few": f"none for pooled scores of fewer than {POOLED} images, whose intervals would be too short",
     "none": "none for means too skewed for their number of images, of numbers without bounds",
 }
@@ -68,6 +70,7 @@ class Draws:
     scores : (n,) what each image scored, where that is not its `influence`: images are counted by it.
     part : (images,) which of the resampled images the statistic is of, where a threshold was chosen on all of them and
         chosen again in each replicate; None for all.
+    without : (g,) a pooled statistic without one part of the images each, see `wsol.stats.jackknife`; None otherwise.
     """
 
     value: float
@@ -80,6 +83,7 @@ class Draws:
     tau: tuple[float, ...] = ()
     scores: NDArray[np.float64] | None = None
     part: NDArray[np.bool_] | None = None
+    without: NDArray[np.float64] | None = None
 
     @cached_property
     def replicates(self) -> NDArray[np.float64]:
@@ -132,10 +136,16 @@ class Draws:
         if self.units < 2:
             return float("nan")
         if self.influence is None:
-            # replicates of n images spread as if n were the degrees of freedom
-            return spread(self.replicates) * float(np.sqrt(self.units / (self.units - 1)))
+            return pooled_error(self.replicates, self.without, self.units)
         error = standard_error(self.influence, clusters=self.clusters)
         return error if self.part is None else max(error, spread(self.replicates))
+
+    @property
+    def degrees(self) -> int:
+        """Student's degrees of freedom of `error`, at least 1."""
+        if self.influence is None and self.without is not None:
+            return kurtosis_degrees(self.without, self.units)
+        return max(self.units - 1, 1)
 
     @property
     def interval(self) -> str:
@@ -175,12 +185,25 @@ class Draws:
             assert self.influence is not None
             assert self.bounds is not None
             return bounded_mean(self.influence, *self.bounds, level=level)
-        half = t_quantile(level, max(self.units - 1, 1)) * self.error
+        half = t_quantile(level, self.degrees) * self.error
         least, most = self.bounds or (-np.inf, np.inf)
+        center = self.value
+        if self.without is not None and half > 0:
+            # the bias of what is not linear, such as the best of several thresholds
+            center -= float(np.nanmean(self.replicates)) - self.value
         if self.influence is None and least < self.value < most < np.inf:
-            return logit_interval(self.value, half, least, most)
-        low, high = np.clip([self.value - half, self.value + half], least, most)
+            inside = EDGE * (most - least)
+            return logit_interval(float(np.clip(center, least + inside, most - inside)), half, least, most)
+        low, high = np.clip([center - half, center + half], least, most)
         return float(low), float(high)
+
+
+def pooled_error(replicates: NDArray[np.float64], without: NDArray[np.float64] | None, units: int) -> float:
+    """Standard error of a pooled statistic of at least two units: the larger one of bootstrap and jackknife."""
+    # replicates of n images spread as if n were the degrees of freedom
+    errors = [spread(replicates) * float(np.sqrt(units / (units - 1)))]
+    errors += [jackknife_error(without)] if without is not None else []
+    return max((error for error in errors if not np.isnan(error)), default=float("nan"))
 
 
 def spread(replicates: NDArray[np.float64]) -> float:
@@ -198,6 +221,7 @@ def average(draws: Sequence[Draws]) -> Draws:
         raise ConfigError("only statistics of the same images and resamples can be averaged; use one seed for all")
     influences = [one.influence for one in draws if one.influence is not None]
     scores = [one.scores for one in draws if one.scores is not None]
+    without = [one.without for one in draws if one.without is not None]
     linear = all(one.again is None for one in draws)
     contacts = [
         np.full(first.resamples.n_resamples, one.value) if one.contact is None else one.contact for one in draws
@@ -212,4 +236,5 @@ def average(draws: Sequence[Draws]) -> Draws:
         bounds=first.bounds if all(one.bounds == first.bounds for one in draws) else None,
         tau=tuple(tau for one in draws for tau in one.tau),
         scores=np.mean(scores, axis=0) if len(scores) == len(draws) else None,
+        without=np.mean(without, axis=0) if len(without) == len(draws) else None,
     )

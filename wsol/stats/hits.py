@@ -56,10 +56,10 @@ class Hits:
             bit = np.uint8(128 >> skip)
             flips[:, 0] = (flips[:, 0] & ~bit) | (rows[:, 0] & bit)
         flat = flips.ravel()
-        at = np.flatnonzero(flat)
+        at = np.flatnonzero(flat.astype(bool))  # several times as fast as of bytes
         image = (at // rows.shape[1]).astype(np.int32)
         column = (at - image * rows.shape[1]).astype(np.int32)
-        bits = np.flatnonzero(np.unpackbits(flat[at]))
+        bits = np.flatnonzero(np.unpackbits(flat[at]).view(bool))
         which = bits >> 3
         places = 8 * column[which] + (bits & 7).astype(np.int32) - np.int32(skip)
         signs = 2 * np.unpackbits(rows.ravel()[at])[bits].astype(np.int8) - 1
@@ -102,6 +102,13 @@ class Hits:
         if not self.grid[0] <= threshold:
             raise ConfigError(f"threshold {threshold} lies below {self.grid[0]}, where the grid begins")
         return self.column(int(np.searchsorted(self.grid, threshold, side="right")) - 1)
+
+    def changes(self, grid: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """(g,) at which points of an ascending grid hits are not those of the point before; the first is one."""
+        changes = np.zeros(len(grid) + 1, bool)
+        changes[np.searchsorted(grid, self.grid, side="left")[self.places]] = True
+        changes[0] = True
+        return changes[: len(grid)]
 
     def take(self, images: NDArray[np.integer[Any]]) -> Hits:
         """The hits of some images, each once, in the order asked for."""

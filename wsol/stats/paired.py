@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wsol.errors import ConfigError, DataError
-from wsol.stats.draws import spread
+from wsol.stats.draws import pooled_error, spread
 from wsol.stats.intervals import LEVEL, degrees, standard_error
+from wsol.stats.jackknife import kurtosis_degrees
 from wsol.stats.skewed import are_skewed, bounded_mean, is_skewed, zero_mean_p
 from wsol.stats.tails import binomial_below, normal_quantile, t_quantile, t_tails
 
@@ -151,8 +152,11 @@ class _Pair:
         value = a.value - b.value
         again = a.replicates - b.replicates
         errors, apart, reach = [spread(again)], None, None
+        df = max(a.units - 1, 1)
         if a.influence is None or b.influence is None:
-            errors[0] *= float(np.sqrt(a.units / max(a.units - 1, 1)))
+            without = None if a.without is None or b.without is None else a.without - b.without
+            errors = [pooled_error(again, without, max(a.units, 2))]
+            df = df if without is None else kurtosis_degrees(without, a.units)
         else:
             apart = a.influence - b.influence
             errors.append(_smoothed_error(apart, a.clusters))
@@ -164,7 +168,7 @@ class _Pair:
         means = a.plain and b.plain and a.units > 1 and a.clusters is None
         if means and apart is not None and apart.any() and is_skewed(apart):
             reach = float("nan") if a.bounds is None or a.bounds != b.bounds else a.bounds[1] - a.bounds[0]
-        return cls(value, centre, error, max(a.units - 1, 1), apart, reach)
+        return cls(value, centre, error, df, apart, reach)
 
     @property
     def p(self) -> float:

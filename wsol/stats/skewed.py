@@ -5,7 +5,8 @@ knows nothing of them. What still holds is an interval from the bounds of the nu
 Thomas 2020, A New Confidence Interval for the Mean of a Bounded Random Variable): the sorted numbers and one more at
 the bound, weighted by the gaps between n uniform order statistics. For bits it is Clopper & Pearson's. Measured, 1000
 samples of each of 8 distributions at n = 8 to 400: with the rule below 95 % intervals cover 93-99.9 %, Student's alone
-32-97 %.
+32-97 %. No rule sees what a sample does not show: where 3 % of the images have 1 and all others at most 0.02, samples
+without a 1 look symmetric, and the intervals of 8 or 20 images cover 50 %.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def bounded_mean(values: ArrayLike, least: float, most: float, *, level: float) 
     """Interval for the mean of (n,) numbers that lie in [least, most]; never of width 0."""
     low, high = _ends(values, least, most)
     tail = (1 - level) / 2
-    return float(np.quantile(low, tail)), float(np.quantile(high, 1 - tail))
+    # the weights sum to 1 but for rounding
+    return max(least, float(np.quantile(low, tail))), min(most, float(np.quantile(high, 1 - tail)))
 
 
 def zero_mean_p(values: ArrayLike, least: float, most: float) -> float:

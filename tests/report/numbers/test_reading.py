@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from benchmarks.speed.made_up_rows import write
@@ -14,7 +15,7 @@ from tests.report.printing import printed
 from wsol.report.numbers.reading import columns_of_numbers
 from wsol.report.numbers.rows import curves_of, hits_of
 from wsol.report.numbers.summary import Settings, summarize
-from wsol.runs.arrays import chosen, codes_of, floats, integers, is_known, numpy_of, texts
+from wsol.runs.arrays import chosen, codes_of, floats, integers, is_known, numpy_of, stretches_of, texts
 from wsol.runs.folder import RunFolder
 from wsol.runs.shards import Shard
 
@@ -48,6 +49,25 @@ def test_hits_say_what_curves_say(run: RunFolder, tmp_path: Path) -> None:
     assert [(c.variant, c.metric, c.value, c.low, c.high, c.tau) for c in old.cells] == [
         (c.variant, c.metric, c.value, c.low, c.high, c.tau) for c in new.cells
     ]
+
+
+def test_boxes_are_counted_whichever_file_of_the_rows_has_them(run: RunFolder, tmp_path: Path) -> None:
+    """As where a metric or a protocol was added by a later command, or taken from another run."""
+    other = RunFolder(tmp_path / "run")
+    for file in run.files():
+        rows = file.read(list(file.columns))
+        for key in run.about().variants:
+            own = rows.filter(pc.equal(rows["variant"], key))
+            shard = Shard(file.footer.shard, tuple(own["image_id"].to_pylist()))
+            for name, without in (("choe2020_v1", "choe2020_v2/"), ("choe2020_v2", "choe2020_v1/")):
+                kept = own.select([column for column in own.column_names if not column.startswith(without)])
+                other.write(shard, kept, frozenset({(key, name)}), run.about())
+    other.write_manifest(run.manifest)
+    order = [file.footer.work[0] for file in other.files()]
+    assert any(order.index((key, "choe2020_v1")) < order.index((key, "choe2020_v2")) for key, _ in order)
+    counted = [[c.value for c in summarize(f, n_resamples=5).cells if c.metric == "boxes"] for f in (run, other)]
+    assert len(counted[0]) == 3
+    assert counted[0] == counted[1]
 
 
 def test_curves_and_boxes_stay_on_the_disk(run: RunFolder, tmp_path: Path) -> None:
@@ -107,3 +127,12 @@ def test_columns_become_arrays_by_their_buffers() -> None:
     assert texts(["a", "", "é"]).to_pylist() == ["a", "", "é"]
     assert (integers([3, 1]).to_pylist(), floats(np.array([0.5])).to_pylist()) == ([3, 1], [0.5])
     assert codes_of(table["none"])[1].tolist() == [-1] * 5
+
+
+def test_stretches_of_equal_texts_begin_where_the_text_changes() -> None:
+    column = pa.chunked_array([["a", "a", "b"], ["b", "a", None, None]])
+    keys, ends = stretches_of(column)
+    assert (keys[:3], ends.tolist()[:4]) == (["a", "b", "a"], [0, 2, 4, 5])
+    assert ends[-1] == 7
+    assert stretches_of(column.slice(1, 3))[1].tolist() == [0, 1, 3]
+    assert stretches_of(column.slice(0, 0)) == ([], [0])

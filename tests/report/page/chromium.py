@@ -110,9 +110,24 @@ class Chromium:
             raise RuntimeError(answer["exceptionDetails"]["exception"].get("description", expression))
         return answer["result"].get("value")
 
+    def reload(self) -> None:
+        """As by the reader's key; waits until the page's script says that it is ready again."""
+        self.run("window.left = true")
+        self.call("Page.reload")
+        self.wait("window.left === undefined && document.documentElement?.dataset.ready !== undefined")
+
     def wait(self, expression: str, *, seconds: float = PATIENCE) -> None:
-        """Until an expression is true."""
-        self._until(lambda: bool(self.run(f"!!({expression})")), expression, seconds)
+        """Until an expression is true; between two pages nothing is."""
+
+        def holds() -> bool:
+            try:
+                return bool(self.run(f"!!({expression})"))
+            except RuntimeError as error:
+                if "navigated" in str(error):
+                    return False
+                raise
+
+        self._until(holds, expression, seconds)
 
     def click(self, selector: str) -> None:
         """A real click in the middle of the first match, scrolled into view."""

@@ -44,8 +44,9 @@ def test_maps_and_boxes_come_back_from_their_pack(kept: Gallery, data: ReportDat
             at += height * width
             counts = np.frombuffer(stream[at : at + 2 * steps], "<u2")
             at += 2 * steps
-            shares = np.frombuffer(stream[at : at + 8 * counts.sum()], "<u2").reshape(4, -1).T / 65535
-            at += 8 * int(counts.sum())
+            length = 8 * int(counts.sum())
+            shares = np.frombuffer(stream[at : at + length], "<u2").reshape(4, -1).T / 65535
+            at += length
             np.testing.assert_array_equal(values, shown.map)
             np.testing.assert_array_equal(counts, shown.counts)
             wide, high = kept.pictures[image_id].size_wh

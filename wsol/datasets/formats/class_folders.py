@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from wsol.datasets.base import dataset
+from wsol.datasets.fields import cut
 from wsol.datasets.listing import listing
 from wsol.datasets.tree import Entry, TreeDataset
 from wsol.errors import DataError
@@ -48,7 +49,7 @@ class ClassFolders(TreeDataset):
         if not root.is_dir():
             raise DataError(
                 f"dataset.split={self.split}: there is no folder {root}; there are "
-                f"{', '.join(listing(self.folder).folders) or 'none'}"
+                f"{cut(', '.join(listing(self.folder).folders)) or 'none'}"
             )
         prefix = f"{split}/" if split else ""
         for name in inside.folders:

@@ -12,7 +12,7 @@ import numpy as np
 
 from wsol.datasets import checks, paths
 from wsol.datasets.base import Sample, dataset
-from wsol.datasets.fields import Side, check_unique, each_as, read_table, short, whole_number
+from wsol.datasets.fields import Side, check_unique, cut, each_as, read_table, short, whole_number
 from wsol.datasets.files import FileDataset
 from wsol.datasets.listing import is_there, listing
 from wsol.errors import DataError, unknown
@@ -88,8 +88,8 @@ class Folder(FileDataset):
                 box = each_as([line[c] for c in COLUMNS[2:]], float)
                 width_height = each_as([line[c] for c in SIZE_COLUMNS], Side) if sized else ()
             except ValueError as error:
-                values = short(",".join(line.values()))
-                raise DataError(f"{path}, line {number}: {values} doesn't fit {','.join(header)} ({error})") from error
+                values, names = short(",".join(line.values())), cut(",".join(header))
+                raise DataError(f"{path}, line {number}: {values} doesn't fit {names} ({error})") from error
             lines.append((image, label, box, (width_height[0], width_height[1]) if sized else None))
         if boxless:
             raise DataError(

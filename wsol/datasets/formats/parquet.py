@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from wsol.datasets.base import dataset
-from wsol.datasets.fields import short
+from wsol.datasets.fields import cut, short
 from wsol.datasets.listing import listing
 from wsol.datasets.parquet_files import SUFFIXES, TableFile, TablePack
 from wsol.datasets.paths import existing
@@ -102,7 +102,7 @@ class Parquet(TreeDataset):
         found = next((path for path in usual if path in there), None)
         if found is None:
             raise DataError(
-                f"{self._files[0].path} has no column of {what} ({', '.join(usual)}); it has {', '.join(there)}"
+                f"{self._files[0].path} has no column of {what} ({', '.join(usual)}); it has {cut(', '.join(there))}"
             )
         return found
 
@@ -111,7 +111,7 @@ class Parquet(TreeDataset):
         columns = {path.partition(".")[0] for path in (self._label_path, self._box_path) if path}
         for number, file in enumerate(self._files):
             names = [name for name, place in self._pack.places.items() if place.file == number]
-            rows = (row for n in range(file.portions) for row in file.portion(n, sorted(columns)).to_pylist())
+            rows = (row for n in range(file.portions) for row in file.rows(n, sorted(columns)))
             for name, row in zip(names, rows, strict=True):
                 labels = [_label(one, stated, name) for one in _listed(_at(row, self._label_path))]
                 boxes = [self._box(box, name) for box in _nested(_at(row, self._box_path))] if self._box_path else []

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from wsol.datasets.contents import content_digest, key_of, remember, remembered, settled
+from wsol.datasets.contents import content_digest, key_of, remember, remembered, settled, verifying
 from wsol.datasets.fields import short
 from wsol.datasets.listing import is_image
 from wsol.datasets.stores.base import READERS, ImageStore, check_listed
@@ -45,8 +45,10 @@ class TarStore(ImageStore):
         self.where = where
         self.members: dict[str, Member] = {}
         self.twice: dict[str, Path] = {}
+        again = verifying()  # threads don't know
         with ThreadPoolExecutor(READERS) as pool:
-            for archive, members in zip(archives, pool.map(members_of, archives), strict=True):
+            listed = pool.map(lambda archive: members_of(archive, again=again), archives)
+            for archive, members in zip(archives, listed, strict=True):
                 own = {name.removeprefix("./"): member for name, member in members.items()}
                 self.twice |= dict.fromkeys(own.keys() & self.members.keys(), archive)
                 self.members |= own
@@ -71,7 +73,7 @@ class TarStore(ImageStore):
         for name in dict.fromkeys(names):
             state = states[self.members[name].archive]
             keys[name] = (f"{state[0] if state else ''}/{name}", state[1] if state else "")
-        known = remembered("contents", list(keys.values()))
+        known = {} if verifying() else remembered("contents", list(keys.values()))
         unread = [name for name, key in keys.items() if key not in known]
         with ThreadPoolExecutor(READERS) as pool:
             new = dict(zip(unread, pool.map(lambda name: content_digest(self.read(name)), unread), strict=True))

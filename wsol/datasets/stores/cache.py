@@ -34,18 +34,19 @@ class FileCache:
         self._total: int | None = None  # bytes in the folder when they were last counted, and what was written since
         self._written = 0
 
-    def get(self, key: str, fetch: Callable[[], bytes], *, size: int | None = None) -> bytes:
+    def get(self, key: str, fetch: Callable[[], bytes], *, size: int | None = None, fresh: bool = False) -> bytes:
         """The content kept for `key`, or what `fetch` gives, which is kept.
 
         Parameters
         ----------
         size : bytes that the content has, where that is known; a kept file of another size does not count.
+        fresh : what is kept does not count.
         """
         name = hashlib.sha256(key.encode()).hexdigest()
         path = self.folder / name[:2] / name
         try:
-            content = path.read_bytes()
-            if size in (None, len(content)):
+            content = b"" if fresh else path.read_bytes()
+            if not fresh and size in (None, len(content)):
                 os.utime(path)  # used now
                 return content
         except OSError:

@@ -15,7 +15,8 @@ from wsol.evaluation.shard import batches, is_complete
 from wsol.evaluation.stopping import stop_on_signals
 from wsol.progress import Progress
 from wsol.runs import failures
-from wsol.runs.leases import Worker
+from wsol.runs.leases import WORK, Worker
+from wsol.runs.snapshot import Snapshot
 from wsol.runs.sweep import sweep
 
 if TYPE_CHECKING:
@@ -77,23 +78,39 @@ def prepare(experiment: Experiment, folder: RunFolder, shards: Sequence[Shard]) 
     """
     with Worker(folder.path) as worker:
         sweep(folder.path, worker.is_alive)
+        known = Snapshot(folder.path)
         for shard in shards:
-            folder.join_parts(shard)  # of a process that was killed behind the last of them
-    left = [shard for shard in shards if not is_complete(experiment, shard, folder)]
+            if any(file.footer.image_ids for file in known.files(shard.index)):
+                folder.join_parts(shard)  # of a process that was killed behind the last of them
+    left = incomplete(experiment, folder, shards)
     if len(left) < len(shards):
         log.info("%d of %d shards are already there", len(shards) - len(left), len(shards))
     failures.forget(folder.path, [shard.index for shard in left])
     return left
 
 
+def incomplete(experiment: Experiment, folder: RunFolder, shards: Sequence[Shard]) -> list[Shard]:
+    """Those of the shards that lack something."""
+    known = Snapshot(folder.path)
+    return [shard for shard in shards if not is_complete(experiment, shard, known)]
+
+
+def tidy(folder: RunFolder) -> None:
+    """Take away what workers left behind that were killed while others finished the run."""
+    if (folder.path / WORK).is_dir():
+        with Worker(folder.path) as worker:
+            sweep(folder.path, worker.is_alive)
+
+
 def raise_failures(experiment: Experiment, folder: RunFolder, shards: Sequence[Shard]) -> int:
     """How many of the shards are incomplete without having failed. Raises RowsFailed where some have failed."""
-    left = [shard for shard in shards if not is_complete(experiment, shard, folder)]
+    left = incomplete(experiment, folder, shards)
     known = [one for shard in left if (one := failures.read(folder.path, shard.index)) is not None]
     if known:
         images, first = sum(len(one.image_ids) for one in known), known[0]
+        count = f"{images} image{'s' * (images > 1)}"
         raise RowsFailed(
-            f"{images} images in {len(known)} of {len(experiment.shards)} shards could not be evaluated, first "
+            f"{count} in {len(known)} of {len(experiment.shards)} shards could not be evaluated, first "
             f"{first.image_ids[0]}: {first.error} ({failures.place(folder.path, first.shard)}); all other rows are "
             "there, and the same command tries these again"
         )

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wsol import errors
 from wsol.errors import RowsFailed
-from wsol.evaluation.engines.local import ALL, ROUNDS, prepare, raise_failures
+from wsol.evaluation.engines.instructions import how_it_ended, instructions, start, threads_of
+from wsol.evaluation.engines.local import ALL, ROUNDS, prepare, raise_failures, tidy
 from wsol.evaluation.engines.ranks import cores
+from wsol.evaluation.engines.watching import Watch
 from wsol.evaluation.stopping import stop_on_signals
-from wsol.progress import Progress
-from wsol.runs.leases import WORK, presences
-from wsol.settings import choices
 
 if TYPE_CHECKING:
     from wsol.evaluation.engines.part import Part
@@ -43,6 +39,7 @@ class Child:
     number: int
     process: subprocess.Popen[str]
     starts: int = 1
+    given_up: bool = False
 
 
 def run_processes(
@@ -64,6 +61,7 @@ def run_processes(
             count = min(workers, len(left))
             log.info("%d of %d shards are due, on %d worker processes", len(left), len(mine), count)
             _look_after(experiment, folder, settings, left, count, part)
+        tidy(folder)
         if raise_failures(experiment, folder, left) == 0:
             return
     raise RowsFailed(f"some shards of {folder.path} are not complete; run the same command again")
@@ -78,23 +76,23 @@ def _look_after(
     part: Part,
 ) -> None:
     """Start the workers, start those again that die, and end them all where one can't go on or a signal comes."""
-    words = _words(settings, folder, part)
+    words = instructions(settings, folder, part)
     started = time.perf_counter()
     children = [Child(n, _start(words, n, count, experiment)) for n in range(count)]
-    images: dict[str, int] = {}
-    total = sum(len(shard.image_ids) for shard in left)
     try:
-        with Progress({0: (total, 1.0)}, what=folder.name) as progress:
+        with Watch(folder, sum(len(shard.image_ids) for shard in left)) as watch:
             while running := [child for child in children if child.process.poll() is None or _again(child)]:
                 for child in running:
                     if child.process.poll() is not None:
                         child.process = _start(words, child.number, count, experiment)
                         child.starts += 1
-                before = sum(images.values())
-                images |= {one.id: max(one.images, images.get(one.id, 0)) for one in presences(folder.path / WORK)}
-                if new := min(sum(images.values()), total) - min(before, total):
-                    progress.advance(0, new)
+                watch.look()
+                if any(child.process.poll() == 0 for child in children):
+                    watch.finished()
+                if watch.is_over:
+                    break
                 time.sleep(POLL_SECONDS)
+            watch.look()
     finally:
         _end(children)
     log.info("%d shards in %.0f s", len(left), time.perf_counter() - started)
@@ -103,63 +101,28 @@ def _look_after(
 def _again(child: Child) -> bool:
     """Whether a worker that has ended is to be started again. Raises the WsolError that it ended with."""
     code = child.process.returncode
-    if code == 0:
+    if code == 0 or child.given_up:
         return False
     said = child.process.stdout.read() if child.process.stdout and not child.process.stdout.closed else ""
-    with suppress(ValueError, KeyError, TypeError):
-        plain = json.loads(said)
-        kind = getattr(errors, plain["type"], RowsFailed)
-        raise kind(plain["message"])
-    how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    how = how_it_ended(code, said)
     if child.starts >= MOST_STARTS:
         log.warning("worker %d ended with %s %d times and is not started again", child.number + 1, how, child.starts)
+        child.given_up = True
         return False
     log.warning("worker %d ended with %s; it is started again", child.number + 1, how)
     return True
 
 
-def _words(settings: Mapping[str, Any], folder: RunFolder, part: Part) -> dict[str, Any]:
-    sources = choices.sources()
-    return {
-        "settings": settings,
-        "folder": str(folder.path),
-        "part": str(part),
-        "files": list(sources.files),
-        "folders": [str(one) for one in sources.folders],
-    }
-
-
 def _start(words: Mapping[str, Any], number: int, count: int, experiment: Experiment) -> subprocess.Popen[str]:
     share = max(1, cores() // count)
     own = {**words, "number": number, "of": count, "threads": max(1, experiment.threads // count)}
+    own["network_threads"] = threads_of(share)
     environment = dict(os.environ)
     if experiment.numerics.device.startswith("cuda"):
         own["device"] = f"cuda:{number % _devices()}"
-    if network_threads() == 1:
-        own["network_threads"] = 1
-    else:  # never one alone: sums over several are in another order, and the last bits of a map move
-        own["network_threads"] = max(2, share)
+    if own["network_threads"] > 1:
         environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "wsol.evaluation.engines.worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-        start_new_session=True,  # Ctrl-C is for this process, which tells the others
-    )
-    assert process.stdin is not None
-    with suppress(BrokenPipeError):  # it has died already, which is seen soon
-        process.stdin.write(json.dumps(own, default=str) + "\n")
-        process.stdin.flush()  # and stays open: a worker ends when it is closed
-    return process
-
-
-def network_threads() -> int:
-    """Threads of the network's operations in this process."""
-    import torch
-
-    return int(torch.get_num_threads())
+    return start(own, environment)
 
 
 def _devices() -> int:
@@ -174,6 +137,7 @@ def _end(children: Sequence[Child]) -> None:
         if child.process.poll() is None:
             with suppress(ProcessLookupError):
                 child.process.send_signal(signal.SIGTERM)
+                child.process.send_signal(signal.SIGCONT)  # of a stopped one, which then notices the other
     deadline = time.monotonic() + GRACE_SECONDS
     for child in children:
         try:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import time
+import uuid
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from wsol.errors import ConfigError, RowsFailed, first_line
-from wsol.evaluation.engines.local import ROUNDS, prepare, raise_failures
+from wsol.evaluation.engines.instructions import for_other_machines
+from wsol.evaluation.engines.local import ROUNDS, prepare, raise_failures, tidy
 from wsol.evaluation.engines.part import Part
+from wsol.evaluation.engines.watching import Watch
 from wsol.evaluation.stopping import stop_on_signals
-from wsol.progress import Progress
-from wsol.runs.leases import WORK, presences
-from wsol.settings import choices
 
 if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 2.0
+QUEUE_SECONDS = 20.0  # between questions to squeue
 LOGS = "slurm"  # of the folder in a run folder with scripts and logs
 SIGNAL_SECONDS = 120  # before a task is ended, in which it writes its rows and asks to be requeued
 
@@ -71,14 +74,19 @@ def run(
             if not left:
                 return
             count = min(own.workers or 1, len(left))
-            executor = _executor(folder.path, own)
+            place = folder.path / LOGS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}"
+            executor = _executor(place, own)
             with executor.batch():
-                jobs = [executor.submit(Task(task_words(settings, folder, own, n, count))) for n in range(count)]
-            log.info("submitted %d tasks, first %s; logs in %s", count, jobs[0].job_id, folder.path / LOGS)
+                jobs = [
+                    executor.submit(Task(for_other_machines(settings, folder, own, own.cpus, n, count)))
+                    for n in range(count)
+                ]
+            log.info("submitted %d tasks, first %s; logs in %s", count, jobs[0].job_id, place)
             _watch(jobs, folder, sum(len(shard.image_ids) for shard in left))
         for job in jobs:
-            if (error := job.exception()) is not None:
+            if (error := _error(job)) is not None:
                 log.warning("task %s: %s", job.job_id, first_line(error))
+        tidy(folder)
         if raise_failures(experiment, folder, left) == 0:
             return
     raise RowsFailed(f"tasks end before their work is done; see the logs in {folder.path / LOGS}")
@@ -108,13 +116,14 @@ def script(folder: Path, engine: Engine) -> str:
 SAME = ("cpus_per_task", "gpus_per_node", "slurm_partition", "slurm_account")  # in submitit's two ways to say it
 
 
-def _executor(run: Path, engine: Slurm) -> Any:
+def _executor(place: Path, engine: Slurm) -> Any:
+    """What submits; it keeps pickles in a new folder, since it reads those of its tasks there, and no others."""
     try:
         import submitit
     except ImportError as error:
         raise _missing() from error
     try:
-        executor = submitit.AutoExecutor(folder=run / LOGS, cluster=engine.cluster)
+        executor = submitit.AutoExecutor(folder=place, cluster=engine.cluster)
     except RuntimeError as error:
         raise ConfigError(f"engine=slurm: {error}; engine.cluster=local tries it on this machine") from error
     executor.update_parameters(
@@ -135,39 +144,57 @@ def _options(engine: Slurm) -> dict[str, Any]:
     return options | {name: value for name, value in given.items() if value is not None}
 
 
-def task_words(settings: Mapping[str, Any], folder: RunFolder, engine: Slurm, number: int, of: int) -> dict[str, Any]:
-    """What a task is told; see `wsol.evaluation.engines.worker.work`."""
-    sources = choices.sources()
-    common = {name: value for name, value in settings["engine"].items() if name in choices.content("engine", "local")}
-    return {
-        "settings": {**settings, "engine": {**common, "name": "local"}},
-        "folder": str(folder.path.resolve()),
-        "part": str(Part.parse(engine.part)),
-        "files": list(sources.files),
-        "folders": [str(one) for one in sources.folders],
-        "number": number,
-        "of": of,
-        "threads": engine.threads or engine.cpus,
-        "network_threads": engine.cpus,
-        "device": engine.numerics_device,
-    }
-
-
 def _watch(jobs: Sequence[Any], folder: RunFolder, total: int) -> None:
-    """Until all tasks have ended; cancels them where this process is stopped."""
-    images: dict[str, int] = {}
+    """Until all tasks have ended, or nothing is left for those that have not; cancels them then, and where it stops."""
+    queue = Queue(jobs[0].job_id.partition("_")[0])
     try:
-        with Progress({0: (total, 1.0)}, what=folder.name) as progress:
-            while not all(job.done() for job in jobs):
-                before = sum(images.values())
-                images |= {one.id: max(one.images, images.get(one.id, 0)) for one in presences(folder.path / WORK)}
-                if new := min(sum(images.values()), total) - min(before, total):
-                    progress.advance(0, new)
+        with Watch(folder, total) as watch:
+            while waiting := [job for job in jobs if not (_has_result(job) or job.done() or queue.lacks(job.job_id))]:
+                watch.look()
+                if any(_has_result(job) and _error(job) is None for job in jobs if job not in waiting):
+                    watch.finished()
+                if watch.is_over:
+                    break
                 time.sleep(POLL_SECONDS)
-    except BaseException:
+            watch.look()
+    finally:
         for job in jobs:
-            job.cancel()
-        raise
+            if not _has_result(job):
+                job.cancel(check=False)
+
+
+class Queue:
+    """Which tasks of an array Slurm knows: clusters without accounting have nothing else that says how a task ended."""
+
+    def __init__(self, array: str) -> None:
+        self.array = array
+        self._asked = time.monotonic()
+        self._known: set[str] | None = None
+
+    def lacks(self, task: str) -> bool:
+        """Whether a task is neither waiting nor running; False where squeue can't be asked."""
+        if time.monotonic() - self._asked > QUEUE_SECONDS:
+            self._asked, self._known = time.monotonic(), self._tasks()
+        return self._known is not None and task not in self._known
+
+    def _tasks(self) -> set[str] | None:
+        words = ["squeue", "--noheader", "--array", "--format=%i", f"--jobs={self.array}"]
+        try:
+            done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        if done.returncode:
+            return set() if "Invalid job id" in done.stderr else None  # it forgets an array some minutes after its end
+        return set(done.stdout.split())
+
+
+def _has_result(job: Any) -> bool:
+    return bool(job.paths.result_pickle.exists())
+
+
+def _error(job: Any) -> BaseException | None:
+    """What a task raised; None where it ended well, was cancelled, or was killed and left no word."""
+    return cast("BaseException | None", job.exception()) if _has_result(job) else None
 
 
 def _missing() -> ConfigError:

@@ -1,6 +1,7 @@
 """Scores of some channels' masks alone, and what stands for the others: as many as needed, or a fixed share.
 
-Channels are tried in the order of how much they vary over the map, since the weights of flat ones move no box.
+Channels that vary more over the map are tried first, since the weights of flat ones move no box; where others are
+predicted, those that tell most of them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import Tensor
 from wsol.errors import ConfigError
 from wsol.methods._common.box_bounds import Cut, box_is_certain
 from wsol.methods._common.masks import Order, Score, Scores, behind, image_masks, target_scores
+from wsol.methods._common.predicted_scores import predicted, representatives
 from wsol.methods._common.stretch import minmax
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
 Stop = Literal["exact", "certified", "approximate"]
 EVERY = 8  # channels between two looks at the bounds, whatever the chunk, which must move no map
-RIDGE = 0.1  # of the squared entries of masks, which are in [0, 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,34 +75,30 @@ def certified_scores(layer: LayerFeatures, used: Tensor, order: Order, cut: Cut,
 
 
 def approximate_scores(layer: LayerFeatures, used: Tensor, order: Order, score: Score, share: float) -> Tensor:
-    """(B, K) scores, tried for a share of the channels; for the others by ridge regression on the masks' cells."""
+    """(B, K) scores, tried for a share of the channels; for the others predicted from these (`predicted_scores`).
+
+    The image's own score, which is that of a mask of ones, is known as well.
+    """
     scores = torch.zeros(used.shape, dtype=layer.logits.dtype, device=layer.logits.device)
+    whole = target_scores(layer.logits, layer.targets, score).double()
     for image, wanted in enumerate(used):
-        ranked = _most_varied(layer, image, wanted)
-        if not len(ranked):
+        channels = wanted.nonzero()[:, 0]
+        if not len(channels):
             continue
-        count = max(1, round(share * len(ranked)))
-        for part in layer.query.parts(count):
-            scores[image, ranked[part]] = _tried(layer, image, ranked[part], order, score)
-        cells = minmax(layer.activations[image, ranked].double()).flatten(1)
-        predicted = ridge(cells[:count], scores[image, ranked[:count]].double(), cells[count:])
-        predicted = predicted.clamp(0, 1) if score == "prob" else predicted
-        scores[image, ranked[count:]] = predicted.to(scores.dtype)
+        activations = layer.activations[image, channels].double()
+        cells, spread = minmax(activations).flatten(1), activations.flatten(1).std(1, correction=0)
+        places = representatives(cells, spread, max(1, round(share * len(channels))))
+        for part in layer.query.parts(len(places)):
+            some = channels[places[part]]
+            scores[image, some] = _tried(layer, image, some, order, score)
+        left = torch.ones(len(channels), dtype=torch.bool, device=places.device)
+        left[places] = False
+        known = torch.cat([scores[image, channels[places]].double(), whole[image : image + 1]])
+        masks = torch.cat([cells[places], torch.ones_like(cells[:1])])
+        rest = predicted(masks, known, cells[left])
+        rest = rest.clamp(0, 1) if score == "prob" else rest
+        scores[image, channels[left]] = rest.to(scores.dtype)
     return scores
-
-
-def ridge(cells: Tensor, values: Tensor, others: Tensor) -> Tensor:
-    """(n, d) cells with (n,) values, and (m, d) others to (m,): a linear fit, shrunk towards the mean value."""
-    center, mean = cells.mean(0), values.mean()
-    x, y = cells - center, values - mean
-    if len(x) <= x.shape[1]:  # the smaller of two equal systems
-        gram = x @ x.T + RIDGE * torch.eye(len(x), dtype=x.dtype, device=x.device)
-        weights = x.T @ torch.linalg.solve(gram, y)
-    else:
-        gram = x.T @ x + RIDGE * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
-        weights = torch.linalg.solve(gram, x.T @ y)
-    predicted: Tensor = mean + (others - center) @ weights
-    return predicted
 
 
 def _most_varied(layer: LayerFeatures, image: int, wanted: Tensor) -> Tensor:

@@ -5,9 +5,10 @@ from torch import Tensor
 
 
 def stretched(maps: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """(..., H, W) with `low` at 0 and `high` at 1, both (...); a map without a span becomes 0."""
+    """(..., H, W) with `low` at 0 and `high` at 1, both (...); a map without a span becomes 0, one with NaN all NaN."""
     low, span = low[..., None, None], (high - low)[..., None, None]
-    return torch.where(span > 0, (maps - low) / torch.where(span > 0, span, 1), 0)
+    flat = span <= 0  # NaN is neither above 0 nor at most 0, and must not become 0
+    return torch.where(flat, 0, (maps - low) / torch.where(flat, 1, span))
 
 
 def minmax(maps: Tensor) -> Tensor:

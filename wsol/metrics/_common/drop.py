@@ -33,9 +33,9 @@ def shown_probabilities(items: Sequence[MetricInput]) -> list[NDArray[np.float64
 
 def average_drop(before: float, after: float) -> float:
     """max(0, y - o) / y in [0, 1]; 0 where there was nothing to lose."""
-    return max(0.0, before - after) / before if before > 0 else 0.0
+    return 0.0 if before <= 0 else max(before - after, 0.0) / before  # in this order NaN stays NaN
 
 
 def average_gain(before: float, after: float) -> float:
     """max(0, o - y) / (1 - y) in [0, 1]; 0 where there was nothing to win."""
-    return max(0.0, after - before) / (1 - before) if before < 1 else 0.0
+    return 0.0 if before >= 1 else max(after - before, 0.0) / (1 - before)

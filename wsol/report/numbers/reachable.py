@@ -27,8 +27,7 @@ def with_reachable(lines: Sequence[Line]) -> list[Line]:
     ------
     ConfigError : no line has a ceiling of its own run, slice and layers.
     """
-    ceilings = {_place(line): line for line in lines if line.ceiling and line.fields.get("layers")}
-    shared = [_with_shares(line, ceilings.get(_place(line))) for line in lines]
+    shared = where_reachable(lines)
     if all(line.cells == before.cells for line, before in zip(shared, lines, strict=True)):
         layers = next((str(line.fields.get("layers")) for line in lines if line.fields.get("layers")), "last")
         raise ConfigError(
@@ -36,6 +35,12 @@ def with_reachable(lines: Sequence[Line]) -> list[Line]:
             "methods of the run, and run the same command again"
         )
     return shared
+
+
+def where_reachable(lines: Sequence[Line]) -> list[Line]:
+    """`with_reachable`, but lines without a ceiling of their own stay as they are, be it all of them."""
+    ceilings = {_place(line): line for line in lines if line.ceiling and line.fields.get("layers")}
+    return [_with_shares(line, ceilings.get(_place(line))) for line in lines]
 
 
 def shares_behind(keys: Sequence[Key]) -> list[Key]:

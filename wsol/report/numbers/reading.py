@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from wsol.report.numbers.failures import prepared
 from wsol.report.numbers.rows import boxes_of
-from wsol.runs.arrays import codes_of, floats, numpy_of
+from wsol.runs.arrays import numpy_of, stretches_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,12 +63,13 @@ def box_counts(
     protocols = {protocol for _, protocol in wanted}
 
     def above(rows: pa.Table) -> pa.Table:
-        names, codes = codes_of(rows["variant"])
+        names, ends = stretches_of(rows["variant"])
         for protocol in protocols:
-            taus = np.array([wanted.get((str(name), protocol), np.nan) for name in names])[codes]
+            taus = np.repeat([wanted.get((str(name), protocol), np.nan) for name in names], np.diff(ends))
             there = f"{protocol}/count" in rows.column_names
             counts = boxes_of(rows, protocol, taus) if there else np.full(len(rows), np.nan)
-            rows = rows.append_column(protocol, floats(counts))
+            # null and not NaN where this file has none: another file of the same rows may
+            rows = rows.append_column(protocol, pa.array(counts, from_pandas=True))
         return rows.select(["image_id", "variant", *protocols])
 
     counted = folder.tables(None, columns=_columns_of_boxes(protocols), files=files, change=above)

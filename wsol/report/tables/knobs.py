@@ -16,12 +16,15 @@ from wsol.report.tables.text import Style, entry
 def knob_table(lines: Sequence[Line], study: KnobStudy) -> tuple[Table, list[Key]]:
     """One row per knob and variant: the number itself, and its paired difference to that under the preset.
 
+    Ceilings have their number under the preset alone: their thresholds are never a protocol's.
+
     Also returns the columns of the usual table that it is made of.
     """
     variants = [line for line in lines if not line.same_as and main_cell(line, study.base)]
     if not variants:
         raise ConfigError(f"no variant has a number under {study.base} yet; run the same command to resume")
-    differences = knob_differences(variants, study)
+    tried = [line for line in variants if not line.ceiling] or variants
+    differences = knob_differences(tried, study)
     sure = significant({place: test.p for place, (_, test) in differences.items()})
     numbers = {
         (protocol, line.name): cell
@@ -34,14 +37,14 @@ def knob_table(lines: Sequence[Line], study: KnobStudy) -> tuple[Table, list[Key
     names = {study.base: f"{study.base} as published", **study.derived}
     rows: list[list[Entry]] = []
     for protocol, name in names.items():
-        for line in variants:
+        for line in variants if protocol == study.base else tried:
             at = (protocol, line.name)
             difference = differences[at][0] if at in differences else None
             marks = ("*",) if at in sure else ()
             rows.append(
                 [*words(name, brief(line)), entry(numbers.get(at), style), entry(difference, signed, marks=marks)]
             )
-    first = main_cell(variants[0], study.base)
+    first = main_cell(tried[0], study.base)
     assert first is not None
     swept = all(cell.quantity.tau == "sweep" for cell, _ in differences.values())
     under = ", each number at its own best threshold" if swept else ""

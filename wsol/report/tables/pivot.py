@@ -141,8 +141,8 @@ def _displayed(name: Values, down: Sequence[str], rows: Sequence[Line]) -> Value
 
 
 def _turned(columns: Sequence[Column], body: list[list[Entry]], names: int) -> tuple[list[Column], list[list[Entry]]]:
-    """Columns as rows, without variants that equal another."""
-    body = [row for row in body if not any(entry.text.startswith("= ") for entry in row[names:])]
+    """Columns as rows, without variants that equal another wherever they have a number."""
+    body = [row for row in body if not all(entry.text.startswith("= ") for entry in row[names:] if entry.text)]
     turned = [[*words(column.label or column.key), *(row[n] for row in body)] for n, column in enumerate(columns)]
     titles = [Column(" ".join(entry.text for entry in row[:names]), unit=columns[-1].unit, drop=1) for row in body]
     return [Column("", numeric=False), *titles], turned[names:]
