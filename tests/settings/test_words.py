@@ -38,6 +38,7 @@ def test_fields_of_type_path_are_the_paths() -> None:
     paths = {name for name in names if holds_path(Word("", name, ""))}
     assert paths == {
         *(f"dataset.{name}" for name in ("images", "annotations", "metadata", "masks", "root", "names", "categories")),
+        "dataset.cache",
         *(f"paths.{name}" for name in ("runs", "data")),
         *(f"model.{name}" for name in ("weights", "classes", "text")),
     }

@@ -14,10 +14,12 @@ from wsol.datasets.base import Dataset, Sample
 from wsol.datasets.contents import ABSENT, contents_of
 from wsol.datasets.decoding import Decoded, decode_all
 from wsol.datasets.fields import short
-from wsol.datasets.image_files import SKIP, as_rgb, decoded_image, decoded_mask, header_sizes, read_unchanged
-from wsol.datasets.paths import check_inside, check_present, existing
+from wsol.datasets.image_files import SKIP, as_rgb, decoded_image, decoded_mask, read_unchanged
+from wsol.datasets.paths import check_inside
+from wsol.datasets.stores.base import ImageStore, Unreachable
+from wsol.datasets.stores.opening import open_store
 from wsol.errors import DataError
-from wsol.options import option
+from wsol.options import NotNegative, option
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,10 +31,11 @@ UNREADABLE = (13_377, 13_377)  # of an image that will be left out: the largest 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FileDataset(Dataset):
-    """A dataset of image files in a folder, decoded by `wsol.datasets.pixels.RULES`."""
+    """A dataset of image files in an `ImageStore`, decoded by `wsol.datasets.pixels.RULES`."""
 
-    images: Path | None = option(
-        help="folder that file names are relative to; null where the annotations have sizes and boxes are enough"
+    images: Path | str | None = option(
+        help="what file names are relative to: a folder, a .tar archive or a folder of those, or a URL (s3://, gs://, "
+        "https://); null where the annotations have sizes and boxes are enough"
     )
     upright: bool = option(
         False,
@@ -45,6 +48,12 @@ class FileDataset(Dataset):
         "that are damaged, or whose mask is, out of all rows and say so under the table",
     )
     outside: bool = option(False, help="allow file names (../a.jpg, /data/a.jpg) and links that leave the folder")
+    cache: Path | None = option(
+        None, help="folder that keeps copies of images at a URL; null for `images` in the user's cache folder"
+    )
+    cache_gb: NotNegative = option(
+        20.0, help="its limit in 10^9 bytes, beyond which the images that were not used for longest leave it"
+    )
 
     @abstractmethod
     def file_name(self, sample: Sample) -> str:
@@ -54,8 +63,8 @@ class FileDataset(Dataset):
         if self.images is None:
             raise DataError("dataset.images=null: there are only sizes and boxes; name the folder of the images")
         name = self.file_name(sample)
-        path = Path(self.images).expanduser() / name
         content = self.content_of(name, self._contents if "_contents" in self.__dict__ else {})
+        path = self.store.place(name)
         image, turned = as_rgb(content, path, image_id=name, upright=self.upright, otherwise=SKIP)
         if image.size != sample.size_wh:
             stored, annotated = ("x".join(map(str, size)) for size in (image.size, sample.size_wh))
@@ -82,26 +91,31 @@ class FileDataset(Dataset):
 
     def content_of(self, name: str, known: Mapping[str, str]) -> bytes:
         """The bytes of an image file. Raises DataError where it is not what `known` digests say."""
-        return read_unchanged(Path(str(self.images)).expanduser() / name, name, known, what="image")
+        return self.store.read_unchanged(name, known)
 
-    def present(self, names: Iterable[str]) -> Path | None:
-        """The folder of the images, which must hold these files; None where there is none. Raises DataError."""
+    @cached_property
+    def store(self) -> ImageStore:
+        """What holds the images, of which there are some. Raises DataError where it can't be opened."""
+        assert self.images is not None
+        return open_store(self.images, outside=self.outside, cache=self.cache, cache_gb=self.cache_gb)
+
+    def present(self, names: Iterable[str]) -> ImageStore | None:
+        """What holds the images, with all these files; None where there are none. Raises DataError."""
         names = dict.fromkeys(names)
         if not self.outside:
             check_inside(names)
         if self.images is None:
             return None
-        folder = existing(self.images, option="dataset.images", folder=True)
-        check_present(folder, names, option="dataset.images", outside=self.outside)
-        return folder
+        self.store.check(names)
+        return self.store
 
-    def sizes_of(self, folder: Path, names: Sequence[str]) -> list[tuple[int, int]]:
+    def sizes_of(self, store: ImageStore, names: Sequence[str]) -> list[tuple[int, int]]:
         """Width and height of each image as it will be opened, from its header alone. Raises DataError.
 
         Where damaged images are skipped, one without a header gets `UNREADABLE`, until `samples` leaves it out.
         """
         unreadable = UNREADABLE if self.damaged == "skip" else None
-        return header_sizes(folder, names, upright=self.upright, otherwise=SKIP, unreadable=unreadable)
+        return store.sizes(names, upright=self.upright, otherwise=SKIP, unreadable=unreadable)
 
     def samples(self) -> Sequence[Sample]:
         return self._sound if self.damaged == "skip" else super().samples()
@@ -169,14 +183,18 @@ class FileDataset(Dataset):
             return {}
         names = list(dict.fromkeys(self.file_name(sample) for sample in super().samples()))
         rule = "upright" if self.upright else "as stored"
-        return decode_all(contents_of(self.images, names), self._decode, rule=rule)
+        return decode_all(self.store.digests(names, lost=ABSENT), self._decode, rule=rule)
 
     @cached_property
     def _decoded_masks(self) -> dict[str, Decoded]:
         return decode_all(self._mask_contents, lambda name: decoded_mask(self.mask_content(name)), rule="mask")
 
     def _decode(self, name: str) -> Decoded:
-        return decoded_image(self.content_of(name, {}), upright=self.upright)
+        try:
+            content = self.content_of(name, {})
+        except Unreachable as error:
+            return Decoded(None, error.reason)
+        return decoded_image(content, upright=self.upright)
 
     def fingerprint(self) -> str:
         """Of contents alone: one data set in several layouts has one."""
@@ -192,7 +210,8 @@ class FileDataset(Dataset):
 
     @cached_property
     def _contents(self) -> dict[str, str]:
-        return contents_of(self.images, (self.file_name(sample) for sample in self.samples()))
+        names = [self.file_name(sample) for sample in self.samples()]
+        return {} if self.images is None else self.store.digests(names)
 
     @cached_property
     def _masks_listed(self) -> Mapping[str, Sequence[str]]:

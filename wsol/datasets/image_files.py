@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 SKIP = "; dataset.damaged=skip leaves such images out"
 
 
-def as_rgb(content: bytes, path: Path, *, image_id: str, upright: bool, otherwise: str = "") -> tuple[Image, bool]:
+def as_rgb(
+    content: bytes, path: Path | str, *, image_id: str, upright: bool, otherwise: str = ""
+) -> tuple[Image, bool]:
     """See `wsol.datasets.pixels.decode_image`. Raises DataError, which ends in `otherwise`."""
     try:
         return decode_image(content, upright=upright)
@@ -92,6 +95,14 @@ def header_sizes(
                 raise DataError(f"image {short(name)} can't be read: {reason}") from error
             sizes.append(unreadable)
     return sizes
+
+
+def header_size(content: bytes, name: str, *, upright: bool) -> tuple[int, int]:
+    """Width and height from the beginning of an image's content. Raises DataError."""
+    try:
+        return image_size(io.BytesIO(content), upright=upright)
+    except Exception as error:  # as in `as_rgb`
+        raise DataError(f"image {short(name)} can't be read ({type(error).__name__})") from error
 
 
 def as_mask(content: bytes, path: Path, *, image_id: str) -> NDArray[np.bool_]:

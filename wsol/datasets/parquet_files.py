@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsol.datasets.contents import content_digest
 from wsol.datasets.fields import short
-from wsol.datasets.tree import header_size
+from wsol.datasets.image_files import header_size
 from wsol.errors import DataError, unknown
 
 if TYPE_CHECKING:

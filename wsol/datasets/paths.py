@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ def existing(path: Path | str, *, option: str, folder: bool) -> Path:
             raise DataError(f"{option}={path} is {'a ' + other if is_other else 'a pipe or device'}, not a {kind}")
         if full.is_symlink():
             raise DataError(f"{option}={path} is a link to {full.readlink()}, which is not there")
+        if re.match(r"[a-z][a-z0-9+.]+:/", str(path)):  # a Path has one slash of two left
+            raise DataError(f"{option}={path} is a URL; of all options, dataset.images alone can be one")
         beside = list(full.parent.iterdir()) if full.parent.is_dir() else []
         near = [str(p) for p in beside if (p.is_dir() if folder else p.is_file())]
     except (OSError, ValueError) as error:  # a name that is too long, a folder that may not be listed
@@ -38,6 +41,11 @@ def is_folder(path: Path) -> bool:
         return path.expanduser().is_dir()
     except (OSError, ValueError, RuntimeError):
         return False
+
+
+def is_url(place: object) -> bool:
+    """Whether a place is a URL, ``s3://bucket/prefix``, and no path."""
+    return "://" in str(place)
 
 
 def check_inside(names: Iterable[str], *, allow: str = "dataset.outside=true") -> None:

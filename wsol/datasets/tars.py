@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from wsol.datasets.contents import content_digest
+import msgspec
+
+from wsol.datasets.contents import content_digest, key_of, remember, remembered, settled, verifying
 from wsol.datasets.fields import short
+from wsol.datasets.image_files import header_size
 from wsol.datasets.listing import IMAGE_SUFFIXES
-from wsol.datasets.tree import header_size
 from wsol.errors import DataError
 
 HEADER = 1 << 18  # bytes in which an image's header is: some photographs have a thumbnail and a color profile first
@@ -32,16 +34,16 @@ class TarPack:
         self.images: dict[str, Member] = {}
         self.beside: dict[str, Member] = {}
         for archive in archives:
-            for info in _members(archive):
-                table = self.images if PurePosixPath(info.name).suffix.lower() in IMAGE_SUFFIXES else self.beside
-                table[f"{archive.name}/{info.name}"] = Member(archive, info.offset_data, info.size)
+            for name, member in members_of(archive, again=verifying()).items():
+                table = self.images if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES else self.beside
+                table[f"{archive.name}/{name}"] = member
 
     def read(self, name: str) -> bytes:
-        return _bytes_of(self.images[name])
+        return bytes_of(self.images[name])
 
     def size_wh(self, name: str, *, upright: bool) -> tuple[int, int]:
         member = self.images[name]
-        return header_size(_bytes_of(member, HEADER), name, upright=upright)
+        return header_size(bytes_of(member, HEADER), name, upright=upright)
 
     def digest(self, name: str) -> str:
         return content_digest(self.read(name))
@@ -52,7 +54,7 @@ class TarPack:
         if member is None:
             return None
         try:
-            return _bytes_of(member, HEADER).decode().strip()
+            return bytes_of(member, HEADER).decode().strip()
         except UnicodeDecodeError as error:
             raise DataError(f"{short(name)} can't be read as text: {error}") from error
 
@@ -66,19 +68,46 @@ def first_members(archive: Path, count: int = 4) -> list[str]:
         return []
 
 
-def _members(archive: Path) -> list[tarfile.TarInfo]:
-    """The regular files of an uncompressed archive. Raises DataError."""
-    try:
-        with tarfile.open(archive, "r:") as opened:
-            return [info for info in opened if info.isreg()]
-    except (tarfile.TarError, OSError, ValueError, EOFError) as error:
-        raise DataError(f"{archive} can't be read as an uncompressed tar archive: {error}") from error
+def members_of(archive: Path, *, again: bool = False) -> dict[str, Member]:
+    """The regular files of an uncompressed archive by name. Raises DataError.
+
+    Parameters
+    ----------
+    again : list them, even where that is remembered of an earlier time.
+    """
+    key = key_of(archive)
+    known = remembered("members", [key]) if key and not again else {}
+    if key in known:
+        listed = msgspec.json.decode(known[key], type=list[tuple[str, int, int]])
+    else:
+        listed = _listed(archive)
+        if key and settled(key):
+            remember("members", {key: msgspec.json.encode(listed).decode()})
+    return {name: Member(archive, offset, size) for name, offset, size in listed}
 
 
-def _bytes_of(member: Member, at_most: int | None = None) -> bytes:
+def bytes_of(member: Member, at_most: int | None = None) -> bytes:
+    """The content of a member, or its beginning. Raises DataError where the archive can't be read, or is cut off."""
+    size = member.size if at_most is None else min(member.size, at_most)
     try:
         with member.archive.open("rb") as file:
             file.seek(member.offset)
-            return file.read(member.size if at_most is None else min(member.size, at_most))
+            content = file.read(size)
     except OSError as error:
         raise DataError(f"{member.archive} can't be read: {error.strerror}") from error
+    if len(content) < size:
+        raise DataError(f"{member.archive} can't be read: it is cut off after {member.archive.stat().st_size} bytes")
+    return content
+
+
+def _listed(archive: Path) -> list[tuple[str, int, int]]:
+    """Name, offset and size of each regular file of an archive."""
+    try:
+        size = archive.stat().st_size
+        with tarfile.open(archive, "r:") as opened:
+            listed = [(info.name, info.offset_data, info.size) for info in opened if info.isreg()]
+    except (tarfile.TarError, OSError, ValueError, EOFError) as error:
+        raise DataError(f"{archive} can't be read as an uncompressed tar archive: {error}") from error
+    if size % tarfile.BLOCKSIZE:  # tarfile takes half a header for the end
+        raise DataError(f"{archive} can't be read as an uncompressed tar archive: it is cut off after {size} bytes")
+    return listed

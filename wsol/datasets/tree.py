@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +20,7 @@ from wsol.datasets.fields import check_unique, short
 from wsol.datasets.files import UNREADABLE, FileDataset
 from wsol.datasets.listing import is_there
 from wsol.datasets.masks import tight_box
+from wsol.datasets.stores.base import FolderStore, ImageStore
 from wsol.errors import DataError
 from wsol.options import option
 
@@ -73,7 +73,9 @@ class TreeDataset(FileDataset):
     Boxes that reach past the edge of their image are cut off there, and the table says how many.
     """
 
-    images: Path | None = field(init=False, default=None)  # the root
+    images: Path | str | None = field(init=False, default=None)  # the root
+    cache: Path | None = field(init=False, default=None)  # of images that are elsewhere, which a tree's are not
+    cache_gb: float = field(init=False, default=0)
     root: Path = option(help="the folder as downloaded and unpacked")
 
     def __post_init__(self) -> None:
@@ -133,6 +135,10 @@ class TreeDataset(FileDataset):
     def folder(self) -> Path:
         """The root, which must be there."""
         return paths.existing(self.root, option="dataset.root", folder=True)
+
+    @cached_property
+    def store(self) -> ImageStore:
+        return FolderStore(self.root, outside=self.outside)
 
     def first_of(self, *names: str) -> Path | None:
         """The first of these files below the root that is there."""
@@ -197,7 +203,7 @@ class TreeDataset(FileDataset):
         if (pack := self.pack) is not None:
             known = {name: pack.size_wh(name, upright=self.upright) for name in unknown}
         else:
-            known = dict(zip(unknown, self.sizes_of(self.folder, unknown), strict=True))
+            known = dict(zip(unknown, self.sizes_of(self.store, unknown), strict=True))
         return [e.size_wh or known[e.file] for e in entries]
 
     def _with_box_of_mask(self, entry: Entry, size_wh: tuple[int, int]) -> Entry:
@@ -223,13 +229,3 @@ class TreeDataset(FileDataset):
     def mask_stamp(self, sample: Sample) -> str:
         outline = self.entry(sample).outline
         return " ".join(filter(None, (super().mask_stamp(sample), "" if outline is None else repr(outline))))
-
-
-def header_size(content: bytes, name: str, *, upright: bool) -> tuple[int, int]:
-    """Width and height from the beginning of an image's content. Raises DataError."""
-    from wsol.datasets.pixels import image_size
-
-    try:
-        return image_size(io.BytesIO(content), upright=upright)
-    except Exception as error:  # as in `wsol.datasets.image_files.as_rgb`
-        raise DataError(f"image {short(name)} can't be read ({type(error).__name__})") from error

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from wsol.datasets.base import datasets
+from wsol.datasets.paths import is_url
 from wsol.errors import ConfigError
 from wsol.options import MISSING_VALUE
 from wsol.settings import choices
@@ -76,7 +77,8 @@ def places_of(name: str, paths: Mapping[str, Any]) -> Places:
         if value == MISSING_VALUE:
             needed.append(option)
         elif value is not None:
-            (there if Path(str(value)).expanduser().exists() else missing).append(str(value))
+            found = is_url(value) or Path(str(value)).expanduser().exists()  # nobody is asked over a network
+            (there if found else missing).append(str(value))
     return Places(tuple(there), tuple(missing), tuple(needed))
 
 

@@ -80,7 +80,7 @@ def holds_path(word: Word) -> bool:
 def moves_no_number(word: Word) -> bool:
     """Whether a setting only says where things are, or what is shown."""
     places = word.group in ("dataset", "paths") and holds_path(word)
-    return places or word.group == "engine" or word.key in ("table", "gallery", "maps", "claim")
+    return places or word.group == "engine" or word.key in ("table", "gallery", "maps", "claim", "dataset.cache_gb")
 
 
 def chosen(words: Iterable[Word], group: str) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from wsol.datasets.base import dataset
 from wsol.datasets.fields import Whole, short
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation, metadata_folders, metadata_options
+from wsol.datasets.stores.base import ImageStore
 from wsol.errors import DataError
 
 Boxes = list[tuple[str, tuple[float, ...]]]
@@ -57,7 +58,7 @@ class INatLoc500(WsolEvaluation):
         ordered = all(x0 <= x1 and y0 <= y1 for _, (x0, y0, x1, y1) in turned)
         return (turned, True) if ordered else (listed, False)  # inverted either way, which is an error of its own
 
-    def _sizes(self, ids: Sequence[str], images: Path | None) -> list[tuple[int, int]]:
+    def _sizes(self, ids: Sequence[str], images: ImageStore | None) -> list[tuple[int, int]]:
         listed = super()._sizes(ids, images)
         if images is None:
             if self.labels_only:

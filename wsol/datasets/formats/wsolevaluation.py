@@ -15,6 +15,7 @@ from wsol.datasets.fields import Whole, check_unique, each_as, read_lines, short
 from wsol.datasets.files import UNREADABLE, FileDataset
 from wsol.datasets.image_files import SKIP, as_mask, header_sizes
 from wsol.datasets.listing import is_there, listing
+from wsol.datasets.stores.base import ImageStore
 from wsol.errors import DataError
 from wsol.options import option
 
@@ -139,7 +140,7 @@ class WsolEvaluation(FileDataset):
         """The image file of an id."""
         return image_id
 
-    def _sizes(self, ids: Sequence[str], images: Path | None) -> list[tuple[int, int]]:
+    def _sizes(self, ids: Sequence[str], images: ImageStore | None) -> list[tuple[int, int]]:
         """Of the sizes file, or where it is empty of the images in a folder, or of the masks. Raises DataError."""
         sizes = self._by_image("image_sizes.txt", 2, Whole)
         if sizes:

@@ -60,7 +60,7 @@ class Yolo(TreeDataset):
         files = {name[:-4] for name in listing(self.folder / labels).files if name.endswith(".txt")}
         stems = [(name, Path(name).stem) for name in listing(self.folder / images).images]
         named = [f"{images}/{name}" for name, stem in stems if stem in files]
-        for file, size in zip(named, self.sizes_of(self.folder, named), strict=True):
+        for file, size in zip(named, self.sizes_of(self.store, named), strict=True):
             yield from self._of(file, self.folder / labels / f"{Path(file).stem}.txt", size)
 
     def _of(self, file: str, path: Path, size_wh: tuple[int, int]) -> Iterator[Entry]:

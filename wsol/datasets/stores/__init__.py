@@ -1,0 +1,1 @@
+"""Places that image files are read from: folders, tar archives, object stores."""

@@ -1,0 +1,201 @@
+"""Images in object stores and on web servers, by URL, through fsspec; copies are kept in a local cache."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from wsol.datasets.contents import content_digest, remember, remembered, verifying
+from wsol.datasets.fields import short
+from wsol.datasets.paths import check_inside
+from wsol.datasets.stores.base import READERS, ImageStore, Unreachable, check_listed
+from wsol.datasets.stores.cache import FileCache
+from wsol.environment import cache_dir
+from wsol.errors import DataError, unknown
+
+log = logging.getLogger(__name__)
+
+TRIES = 3
+PAUSE = 0.5  # seconds before the second try, twice as long before the third
+FEW = 50  # images of a folder up to which each is asked for, and the folder is not listed
+VERSIONS = (  # what file systems call that which changes with the content, surest first
+    *("ETag", "etag", "md5Hash", "Content-MD5", "content_md5", "Digest"),
+    *("mtime", "LastModified", "last_modified", "Last-Modified", "updated", "created"),
+)
+FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ImportError, ValueError)
+GONE = (404, 410)  # how web servers say that there is no such file
+T = TypeVar("T")
+Facts = tuple[int | None, str]  # size in bytes, and version; empty where the store names none
+
+
+class RemoteStore(ImageStore):
+    """The files below `root` of a file system of fsspec."""
+
+    def __init__(self, url: str, system: Any, root: str, cache: FileCache) -> None:
+        self.url, self.root, self.cache = url.rstrip("/"), root.rstrip("/"), cache
+        self._system, self._process = system, os.getpid()
+        self.web = url.startswith(("http://", "https://"))  # names are quoted, and folders can't be listed
+        self.facts: dict[str, Facts] = {}
+        self.verifies, self.verified = verifying(), set[str]()  # each copy in the cache is then made anew, once
+
+    @classmethod
+    def at(cls, url: str, *, cache: Path | None, cache_gb: float) -> RemoteStore:
+        """Raises DataError for an unknown scheme, and for one whose package is not installed."""
+        try:
+            import fsspec
+        except ImportError as error:
+            raise DataError(f"dataset.images={url} needs fsspec; pip install 'wsol[cloud]'") from error
+        scheme = url.partition("://")[0].rpartition("::")[2]
+        if scheme not in (known := fsspec.available_protocols()):
+            raise unknown("URL scheme for dataset.images:", f"{scheme}://", [f"{s}://" for s in known], error=DataError)
+        try:
+            system, root = fsspec.core.url_to_fs(url)
+        except ImportError as error:  # fsspec names the package of the scheme
+            raise DataError(f"dataset.images={url} needs another package: {error}") from error
+        except Exception as error:  # each file system checks its URLs in its own way
+            raise DataError(f"dataset.images={url} can't be opened: {_reason(error)}") from error
+        system.invalidate_cache()  # a process that asks twice wants to know what is there now
+        return cls(url, system, root, FileCache(cache or cache_dir() / "images", cache_gb))
+
+    @property
+    def system(self) -> Any:
+        """The file system; a new one in a process that was forked, whose connections are its parent's."""
+        if self._process != os.getpid():
+            import fsspec
+
+            self._system, self._process = fsspec.core.url_to_fs(self.url)[0], os.getpid()
+        return self._system
+
+    def check(self, names: Collection[str]) -> None:
+        check_inside(names, allow="images at a URL can't do that, and nothing")
+        folders: dict[str, list[str]] = defaultdict(list)
+        for name in names:
+            folders[name.rpartition("/")[0]].append(name)
+        listed = {} if self.web else {f: some for f, some in folders.items() if len(some) > FEW}
+        alone = [name for folder, some in folders.items() if folder not in listed for name in some]
+        try:
+            with ThreadPoolExecutor(READERS) as pool:
+                for found in pool.map(self._facts_in, listed):
+                    self.facts |= found
+                self.facts |= {n: f for n, f in zip(alone, pool.map(self._facts_of, alone), strict=True) if f}
+        except Exception as error:  # each file system has its own
+            raise DataError(f"dataset.images={self.url} can't be listed: {_reason(error)}") from error
+        if names and not self.facts:
+            raise DataError(
+                f"none of the {len(names)} images is at dataset.images={self.url}, first {short(next(iter(names)))}; "
+                "is there such a bucket or folder, and are the names of files relative to it?"
+            )
+        check_listed(names, self.facts, self.url)
+
+    def place(self, name: str) -> str:
+        return f"{self.url}/{name}"
+
+    def read(self, name: str) -> bytes:
+        try:
+            facts = self.facts.get(name) or self._facts_of(name)
+            if facts is None:
+                raise DataError(f"image {short(name)} is missing: there is nothing at {self.place(name)}")
+            size, version = facts
+            if not version:  # a copy might be of another content
+                return self._fetch(name, size)
+            key = f"{self.place(name)}\n{size}\n{version}"
+            fresh = self.verifies and name not in self.verified
+            content = self.cache.get(key, lambda: self._fetch(name, size), size=size, fresh=fresh)
+            self.verified.add(name)
+            return content
+        except DataError:
+            raise
+        except Exception as error:  # each file system has its own
+            raise Unreachable(name, self.place(name), _reason(error)) from error
+
+    def digests(self, names: Sequence[str], *, lost: str | None = None) -> dict[str, str]:
+        names = list(dict.fromkeys(names))
+        keys = {n: (self.place(n), f"{size}/{v}") for n in names for size, v in [self.facts.get(n, (0, ""))] if v}
+        known = {} if self.verifies else remembered("contents", list(keys.values()))
+
+        def digest_of(name: str) -> str:
+            try:
+                return content_digest(self.read(name))
+            except Unreachable:
+                if lost is None:
+                    raise
+                return lost
+
+        unread = [name for name in names if keys.get(name) not in known]
+        with ThreadPoolExecutor(READERS) as pool:
+            new = dict(zip(unread, pool.map(digest_of, unread), strict=True))
+        remember("contents", {keys[name]: digest for name, digest in new.items() if name in keys and digest != lost})
+        return {name: new[name] if name in new else known[keys[name]] for name in names}
+
+    def _fetch(self, name: str, size: int | None) -> bytes:
+        def fetch() -> bytes:
+            content: bytes = self.system.cat_file(self._path(name))
+            if size not in (None, len(content)):
+                raise OSError(f"it has {len(content)} bytes, and was listed with {size}")
+            return content
+
+        return _tried(fetch)
+
+    def _path(self, name: str) -> str:
+        return f"{self.root}/{quote(name) if self.web else name}"
+
+    def _facts_of(self, name: str) -> Facts | None:
+        """Of one file; None where there is none."""
+        try:
+            info = _tried(lambda: self._info(name))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return None if info.get("type") == "directory" else _facts(info)
+
+    def _info(self, name: str) -> dict[str, Any]:
+        try:
+            info: dict[str, Any] = self.system.info(self._path(name))
+        except FileNotFoundError as error:
+            cause = error.__cause__  # fsspec gives any failure of a web server this name
+            if self.web and cause and not isinstance(cause, FileNotFoundError) and _status(cause) not in GONE:
+                raise cause from None
+            raise
+        return info
+
+    def _facts_in(self, folder: str) -> dict[str, Facts]:
+        """By name, of all files in a folder; empty where there is none."""
+        try:
+            infos = _tried(lambda: self.system.ls(self._path(folder).rstrip("/"), detail=True))
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        prefix = f"{folder}/" if folder else ""
+        return {prefix + str(i["name"]).rpartition("/")[2]: _facts(i) for i in infos if i.get("type") != "directory"}
+
+
+def _facts(info: dict[str, Any]) -> Facts:
+    return info.get("size"), next((f"{name} {info[name]}" for name in VERSIONS if info.get(name)), "")
+
+
+def _status(error: BaseException) -> object:
+    """The number that a web server answered with; None where it didn't."""
+    return getattr(error, "status", None)
+
+
+def _tried(call: Callable[[], T]) -> T:
+    """What `call` gives, in at most `TRIES`. Raises what its last one raised."""
+    for number in range(TRIES - 1):
+        try:
+            return call()
+        except FINAL:
+            raise
+        except Exception as error:  # each file system has its own
+            log.debug("try %d of %d failed: %s", number + 1, TRIES, error)
+            time.sleep(PAUSE * 2**number)
+    return call()
+
+
+def _reason(error: Exception) -> str:
+    text = (str(error) or type(error).__name__).splitlines()[0]
+    return text if isinstance(error, FINAL) else f"{text}; tried {TRIES} times"
