@@ -20,9 +20,8 @@ sys.path.insert(0, str(ROOT))
 
 from scripts.pictures import canvas  # noqa: E402
 from scripts.pictures.layercam import layercam_story  # noqa: E402
-from scripts.pictures.methods import images_figure, method_figure, network_of  # noqa: E402
+from scripts.pictures.methods import figure_of, images_figure  # noqa: E402
 from scripts.pictures.protocols import every_protocol, one_knob, threshold_to_box, why_v2_counts_many_boxes  # noqa: E402
-from wsol.methods._base import methods  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 METHODS = ROOT / "wsol" / "methods"
@@ -31,8 +30,7 @@ METHODS = ROOT / "wsol" / "methods"
 def figures() -> dict[str, Callable[[], Any]]:
     """By file, what draws it."""
     stems = sorted(file.stem for file in METHODS.glob("[!_]*.py"))  # the package's own, and no plug-in's
-    keys = [key for key in stems if network_of(key) and methods[key].info.role != "ceiling"]
-    of_methods = {f"methods/{key}.jpg": partial(method_figure, key) for key in keys}
+    of_methods = {f"methods/{key}.jpg": partial(figure_of, key) for key in stems}
     return {
         "images.jpg": images_figure,
         "layercam_story.jpg": layercam_story,

@@ -72,9 +72,7 @@ def method_page(key: str) -> str:
         prose(explanation(info.formula)),
         "[What the letters mean](/methods.md#letters)",
         _facts(info),
-        ""
-        if info.role == "ceiling"
-        else picture(f"methods/{key}", f"Maps of {info.title} on three drawn images, with their boxes"),
+        picture(f"methods/{key}", f"Maps of {info.title} on three drawn images, with their boxes"),
         picture(f"{key}_story", f"{info.title} step by step, from the layers to the box"),
         f"## Identities\n\n{sentence(info.identities)}" if info.identities else "",
         f"## Traps\n\n{sentence(info.traps)}" if info.traps else "",
@@ -116,7 +114,7 @@ def _usage(key: str) -> str:
     if "attention" in info.needs:
         command += " model=vit_b_16"
     if "branches" in info.needs:
-        command += " model=vgg16_gap model.head=acol model.weights=FILE"
+        command = f"{command} model=shapes_acol\n{command} model=vgg16_gap model.head=acol model.weights=FILE"
     if "truth" in info.needs:
         return f"```sh\n{command}\n```"
     return page(

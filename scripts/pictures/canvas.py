@@ -89,12 +89,24 @@ def items(
 
 def run_item(variant: str, scene: Scene, protocol: Protocol, *, network: str = "shapes_gap") -> ImageMap:
     """The map of one image as a run under the protocol makes it, of several crops if its view says so."""
+    return _run_items(variant, scene, protocol, network, {"image"})[0]
+
+
+def best_item(variant: str, scene: Scene, protocol: Protocol, *, network: str = "shapes_gap") -> tuple[ImageMap, float]:
+    """Of the maps that a ceiling draws of an image's truth the one that counts in a run, and its best threshold."""
+    drawn = _run_items(variant, scene, protocol, network, {"image", "mask"})
+    found = [localize([item], [protocol])[protocol.name].iou for item in drawn]
+    best = max(range(len(drawn)), key=lambda n: found[n].values.max())
+    return drawn[best], float(found[best].breaks[found[best].values.argmax()])
+
+
+def _run_items(variant: str, scene: Scene, protocol: Protocol, network: str, needs: set[str]) -> list[ImageMap]:
     known = classifier(network)
     choice = variant_of(variant, {}, resolve=lambda name: resolve_layer(known, name), stages=list(stages(known)))
     source = NetworkMaps(Shapes(n=max(SHOWN) + 1), known, MapExtractor(known, seed=0, chunk=64), 1)
     sample = next(s for s in source.dataset.samples() if s.image_id == scene.image_id)
     view = view_under(protocol, view_named("squash", known.input_size))
-    return source.maps([source.load(sample, [view], {"image"})], view, [choice]).image_map(choice, 0)
+    return source.maps([source.load(sample, [view], needs)], view, [choice]).image_maps(choice, 0)
 
 
 def heat_of(item: ImageMap, protocol: Protocol) -> NDArray[np.float64]:

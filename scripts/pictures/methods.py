@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import wsol
-from scripts.pictures.canvas import WIDTH, classifier, found, heat_of, hit, items, key, panel, scenes
+from scripts.pictures.canvas import WIDTH, best_item, classifier, found, heat_of, hit, items, key, panel, scenes
 from wsol.methods._base import methods
 from wsol.protocols._base import named
 
@@ -19,12 +20,13 @@ RESULTS = Path(__file__).resolve().parents[2] / "results" / "shapes_every_method
 PROTOCOL = "choe2020_v1"
 QUANTILE, SPARSE = 0.98, 0.35  # a map that is lower than this at that quantile can't be seen; its square root can
 IMAGES = 200  # of the test split, on which thresholds are best; as many as in RESULTS
+CURVES, BESIDE = "rise2018_single", "cam"  # what a ceiling of an order of regions is for, and what it is compared with
 
 
 def network_of(method: str) -> str:
-    """The embedded network that a method is shown on: one with attention where the method reads it; empty for none."""
+    """The embedded network that a method is shown on: one with attention or branches where the method reads them."""
     if "branches" in methods[method].info.needs:
-        return ""  # ACoL's: no embedded network was trained with them
+        return "shapes_acol"
     if "attention" not in methods[method].info.needs:
         return "shapes_gap"
     return "shapes_tscam" if method == "tscam" else "shapes_vit"
@@ -68,6 +70,14 @@ def best_taus(network: str, ours: list[str]) -> dict[str, float]:
     return {method: float(tau) for method, tau in taus.items()}
 
 
+def figure_of(method: str) -> Any:
+    """The three images under one method, or under a ceiling."""
+    info = methods[method].info
+    if info.role != "ceiling":
+        return method_figure(method)
+    return truth_figure(method) if "truth" in info.needs else order_figure(method)
+
+
 def method_figure(method: str) -> Any:
     """The three images under one method, each with its true boxes and the box at the method's best threshold."""
     rule, tau, network = named(PROTOCOL), tau_of(method), network_of(method)
@@ -84,6 +94,43 @@ def method_figure(method: str) -> Any:
     figure.suptitle(words, x=0.01, ha="left", fontsize=9.5)
     key(figure)
     return figure
+
+
+def truth_figure(method: str) -> Any:
+    """The three images under a ceiling that is drawn from their boxes, each at the threshold that is best for it."""
+    rule, network = named(PROTOCOL), network_of(method)
+    figure, axes = plt.subplots(1, len(scenes()), figsize=(WIDTH, 2.62))
+    for axis, scene in zip(axes, scenes(), strict=True):
+        item, tau = best_item(method, scene, rule, network=network)
+        boxes, iou = found(item, rule, tau)
+        below = f"{hit(iou)}, threshold {tau:.2f}"
+        panel(axis, scene.image, map01=heat_of(item, rule), truth=scene.boxes_xyxy, boxes=boxes, below=below)
+    title = methods[method].info.title
+    figure.suptitle(f"{title} on {network}, each at the best threshold for it", x=0.01, ha="left", fontsize=9.5)
+    key(figure)
+    return figure
+
+
+def order_figure(method: str) -> Any:
+    """The three images under a ceiling of insertion, each with the area under its curve and that of a method."""
+    rule, network = named(PROTOCOL), network_of(method)
+    figure, axes = plt.subplots(1, len(scenes()), figsize=(WIDTH, 2.62))
+    areas = insertion(network, (method, BESIDE))
+    for n, (axis, scene, item) in enumerate(zip(axes, scenes(), items(method, network=network), strict=True)):
+        below = f"insertion {areas[method][n]:.2f}, {methods[BESIDE].info.title}'s {areas[BESIDE][n]:.2f}"
+        panel(axis, scene.image, map01=heat_of(item, rule), truth=scene.boxes_xyxy, below=below)
+    title = methods[method].info.title
+    figure.suptitle(f"{title} on {network}: the region inserted first is 1", x=0.01, ha="left", fontsize=9.5)
+    key(figure, boxes=False)
+    return figure
+
+
+def insertion(network: str, ours: Sequence[str]) -> dict[str, list[float]]:
+    """By method, for each of the three images the area under the insertion curve, in [0, 1]."""
+    images = [(scene.image, scene.label, scene.boxes_xyxy) for scene in scenes()]
+    result = wsol.evaluate(classifier(network), images, ours, [], [CURVES], gallery=0)
+    rows = result.rows().sort_values("image_id")  # by their number
+    return {method: rows[rows["method"] == method][f"{CURVES}/insertion_auc"].tolist() for method in ours}
 
 
 def images_figure() -> Any:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from docs._ext import method_pages, results
 from docs._ext.docstrings import rst
+from docs._ext.formulas import statements
 from docs._ext.markdown import facts, prose, sentence, table, value
+from docs._ext.pictures import file_of
 from docs._ext.protocol_pages import effects, records
 from docs._ext.quantities import bounds, unit
 from wsol.evaluation.records import metric_quantities, protocol_quantities
@@ -32,6 +35,19 @@ def test_a_method_has_a_page_with_its_paper_and_every_option(key: str, catalog: 
     assert page.count("```{math}") >= 1
     assert all(f"| `{option.name}` |" in page for option in options_of(methods[key]))
     assert f"`{key}`" in catalog["parts/methods"]
+
+
+@pytest.mark.parametrize("key", methods.packaged())
+def test_a_method_s_page_has_formula_identities_traps_cost_and_picture(key: str, catalog: dict[str, str]) -> None:
+    known, page = methods[key].info, catalog[f"methods/{key}"]
+    assert all(f"```{{math}}\n{formula}\n```" in page for formula in statements(known.formula))
+    assert known.identities or known.traps
+    for title, text in (("Identities", known.identities), ("Traps", known.traps)):
+        assert (f"## {title}\n\n{sentence(text)}\n" in page) == bool(text)
+    assert f":Passes per image: {prose(known.cost)}\n" in page
+    (name,) = re.findall(r"^```\{picture\} (methods/\w+)$", page, re.M)
+    assert name == f"methods/{key}"
+    assert file_of(name) is not None, f"run: python scripts/draw_pictures.py {name}"
 
 
 def test_every_protocol_has_a_page_with_every_knob_and_its_source(catalog: dict[str, str]) -> None:

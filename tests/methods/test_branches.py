@@ -10,11 +10,13 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+import wsol
 from tests.methods.nets import TinyGAP, make_net, one_layer
 from tests.methods.nets import make_images as images_of_tiny
 from tests.methods.test_method_contract import check_record
 from tests.reference.methods import CASES, TWINS
 from wsol.cli import main
+from wsol.datasets.formats.shapes import Shapes
 from wsol.errors import HeadError
 from wsol.methods._base import methods
 from wsol.models.forward import INPUT
@@ -87,6 +89,20 @@ def test_a_flat_map_is_zeros() -> None:
 def test_a_network_without_branches_is_refused() -> None:
     with pytest.raises(HeadError, match=r"ACoL needs a network with two branches, and TinyGAP has none; give one"):
         methods["acol"]()(one_layer(make_net(TinyGAP), images_of_tiny(), TARGETS, INPUT, gradients=False))
+
+
+def test_hooks_that_read_the_output_as_logits_leave_the_map_as_it_is() -> None:
+    shapes, classifier = Shapes(n=2), load_classifier("shapes_acol")
+    pictures, labels = zip(*((shapes.image(s), s.label) for s in shapes.samples()), strict=True)
+    maps = wsol.attribute(classifier, pictures, "acol", target=labels)
+    inputs = torch.stack([torch.from_numpy(classifier.normalized(p.resize((128, 128), 2))) for p in pictures])
+    features = one_layer(classifier.module, inputs.permute(0, 3, 1, 2), labels, INPUT, gradients=False)
+    np.testing.assert_allclose(maps.raw, methods["acol"]()(features).numpy(), atol=1e-5)
+    items = [
+        (picture, label, s.boxes_xyxy) for picture, label, s in zip(pictures, labels, shapes.samples(), strict=True)
+    ]
+    rows = wsol.evaluate(classifier, items, ["acol"], ["choe2020_v1"], gallery=0).rows()
+    assert list(rows["status"]) == ["ok", "ok"]
 
 
 @pytest.mark.default_cases(2)

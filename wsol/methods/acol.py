@@ -47,7 +47,7 @@ class ACoL:
         images, targets = layer.images[part], layer.targets[part]
         layer.query.cost += Cost(forwards=len(images))
         with torch.no_grad(), evaluating(module):
-            branches = module(images, targets, self.threshold)
+            branches = module.both(images, targets, self.threshold)
         own = torch.arange(len(images)), targets.cpu()
         first, second = (unit_range(wide(maps)[own][:, None])[:, 0] for maps in (branches.maps, branches.maps_b))
         return torch.maximum(first.nan_to_num(0), second.nan_to_num(0))

@@ -43,13 +43,17 @@ class TwoBranches(nn.Module):
         """(B, 3, H, W) to the features (B, K, h, w) that the branches share."""
 
     def forward(self, images: Tensor, labels: Tensor | None = None, threshold: float = 1.0) -> Tensor | Branches:
+        if labels is not None:
+            return self.both(images, labels, threshold)
+        logits: Tensor = self.avgpool(self.classifier_A(self.features_of(images))).flatten(1)
+        return logits
+
+    def both(self, images: Tensor, labels: Tensor, threshold: float) -> Branches:
+        """Both branches, past hooks on the network's output, which stands for (B, C) logits."""
         features = self.features_of(images)
         maps = self.classifier_A(features)
-        logits: Tensor = self.avgpool(maps).flatten(1)
-        if labels is None:
-            return logits
         maps_b = self.classifier_B(features * kept(maps, labels, threshold))
-        return Branches(logits, self.avgpool(maps_b).flatten(1), maps, maps_b)
+        return Branches(self.avgpool(maps).flatten(1), self.avgpool(maps_b).flatten(1), maps, maps_b)
 
 
 def kept(maps: Tensor, labels: Tensor, threshold: float) -> Tensor:
