@@ -77,7 +77,7 @@ LONG = "n" * 300  # what no file system takes as a name
         (["engine.device=meta"], "engine.device=meta can't be used"),
         (["engine.tf32=maybe"], "engine.tf32='maybe' is not valid; expected true or false"),
         (["engine.tf32=1"], "engine.tf32=1 is not valid; expected true or false"),
-        (["tau_from=3"], "tau_from=3 is not valid"),
+        (["tau_from=3"], "tau 3.0 is out of range; expected 0 <= tau < 1"),
         (["model.weights=5"], "there is no weights file '5'"),
         (["seed=-1"], "seed=-1 is out of range; give 0 or more"),
         (["seed=" + "9" * 40], "is out of range; whole numbers go up to 9223372036854775807"),

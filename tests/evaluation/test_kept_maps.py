@@ -141,8 +141,14 @@ def test_a_stopped_run_keeps_the_maps_of_its_rows(
 
 
 def test_damaged_maps_are_named_and_the_network_gives_them_again(
-    keeping: Experiment, run: RunFolder, tmp_path: Path, network: list[int], caplog: pytest.LogCaptureFixture
+    keeping: Experiment,
+    run: RunFolder,
+    tmp_path: Path,
+    network: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    monkeypatch.setattr("wsol.evaluation.shard.EVERY_SECONDS", 600.0)  # one file of maps for each shard
     folder = ran(keeping, tmp_path / "kept")
     first, second = sorted((folder.path / kept.NAME).iterdir())
     content = bytearray(first.read_bytes())

@@ -95,8 +95,9 @@ def _planned(cell: Published, benchmark: Benchmark, overrides: Sequence[str], *,
         experiment = experiment_from(settings)
         if experiment.weights_name.startswith("random") and not allow_changes:
             raise ModelError(f"random weights compute no number of {benchmark.name}; give model.weights=FILE")
+    images = len(experiment.samples)  # reads the annotations: now or never
     if not allow_changes:
-        _check_images(experiment.dataset.key, len(experiment.samples), cell.n)  # reads the annotations: now or never
+        _check_images(experiment.dataset.key, images, cell.n)
     return Plan(experiment, runs)
 
 

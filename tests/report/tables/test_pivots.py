@@ -57,10 +57,10 @@ def test_slices_go_across_and_many_of_them_become_lines(tmp_path: Path) -> None:
     turned = body(printed(wide, layout=Layout(pivot=["layers"])))
     assert [line[0] for line in turned[1:4]] == ["layer0", "layer1", "layer2"]
     assert turned[0] == ["", "gradcam"]
-    twins = {"cam@layer0": "gradcam@layer0", "lafam@layer0": 0.1, "lafam@layer1": "lafam@layer0"}
+    twins = {"layercam@layer0": "gradcam@layer0", "lafam@layer0": 0.1, "lafam@layer1": "lafam@layer0"}
     partly = summarize(make_run(tmp_path / "twins", {**dict.fromkeys(many, 0.0), **twins}), n_resamples=20)
     turned = body(printed(partly, layout=Layout(pivot=["layers"])))
-    assert turned[0] == ["", "lafam", "gradcam"]  # cam equals another wherever it has a number
+    assert turned[0] == ["", "lafam", "gradcam"]  # layercam equals another wherever it has a number
     assert turned[2][1] == "= lafam@layer0"
 
 
