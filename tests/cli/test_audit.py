@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,15 +51,35 @@ def test_published_tables_are_audited_by_name(capsys: pytest.CaptureFixture[str]
 def test_checks_are_listed_and_wrong_names_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "checks"]) == 0
     assert "same_system" in capsys.readouterr().out
+    (tmp_path / "file").write_text("")
     for words, sentence in {
         ("--check", "ordr", "cam2016"): "there is no check 'ordr'; nearest: 'order'",
         ("choe2021",): "there is no benchmark 'choe2021'; nearest: 'choe2020'",
         ("choe2020", "--n", "5"): "--n and --dataset are of a CSV file",
         (str(tmp_path / "no.csv"),): "no.csv can't be read",
-        ("cam2016", "--page", str(tmp_path / "no" / "page.md")): "can't be written",
+        (
+            "cam2016",
+            "--page",
+            str(tmp_path / "file" / "page.md"),
+        ): "page.md: File exists; choose another file with --page FILE",
     }.items():
         assert main(["audit", *words]) == 2
         assert sentence in capsys.readouterr().err
+
+
+def test_a_page_that_cannot_be_written_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "audit.md"
+    page.write_text("the good one")
+
+    def no_space(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    assert main(["audit", "cam2016", "--page", str(page)]) == 2
+    assert f"can't write {page}: No space left on device" in capsys.readouterr().err
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("audit.md", "the good one")]
 
 
 def test_the_audit_imports_no_torch() -> None:

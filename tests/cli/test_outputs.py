@@ -28,6 +28,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["export", "--csv", "{}"], "rows.csv"),
         (["export", "--parquet", "{}"], "rows.parquet"),
         (["export", "--coco", "{}"], "boxes.json"),
+        (["export", "--result", "{}"], "result.json"),
     ],
 )
 def test_a_full_disk_leaves_what_was_there(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,25 @@ def test_its_rows_are_those_of_a_run_with_these_protocols(runs: Path, tmp_path: 
     for key, table in found.items():
         names = [name for name in fresh[key].column_names if "/" in name or name in ("rank", "map_digest", "status")]
         assert [n for n in names if table[n].to_pylist() != fresh[key][n].to_pylist()] == []
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "folder", "pipe"])
+def test_damaged_maps_are_not_called_missing(
+    damage: str, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = next(file for file in runs.iterdir() if (file / "maps").is_dir())
+    copied = Path(shutil.copytree(run, tmp_path / run.name))
+    for file in (copied / "maps").iterdir():
+        content = file.read_bytes()
+        file.unlink()
+        if damage == "folder":
+            file.mkdir()
+        elif damage == "pipe":
+            os.mkfifo(file)
+        else:
+            file.write_bytes(content[: len(content) // 2] if damage == "cut" else b"")
+    assert main(["rescore", str(copied), "protocol=[exact]"]) == 2
+    assert "keeps are damaged or of another version of wsol; run the same command again" in capsys.readouterr().err
 
 
 def test_what_cannot_be_rescored_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -174,6 +174,30 @@ def test_what_cannot_be_trained_says_so_in_one_sentence(
     assert not (tmp_path / "o" / "model.safetensors").exists()
 
 
+def test_a_refused_value_leaves_the_folder_to_the_corrected_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", *WORDS, "recipe.epochs=1", f"out={tmp_path / 'out'}"]
+    assert main([*words, "recipe.train_only=[nope]"]) == 2
+    assert "recipe.train_only=nope: no parameter has such a name" in capsys.readouterr().err
+    assert main(words) == 0
+    assert main([*words, "seed=3"]) == 2
+    assert "holds the training of another run (seed is 0 there, 3 here)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("method=nope", "no method 'nope'"), ("protocol=nope", "no protocol 'nope'"), ("metric=nope", "no metric 'nope'")],
+)
+def test_what_trials_are_scored_by_is_checked_before_anything_is_written(
+    word: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["tune", *WORDS, word, "recipe.trials=1", f"out={out}"]) == 2
+    assert f"there is {said}" in capsys.readouterr().err
+    assert not out.exists()
+
+
 @pytest.mark.full
 def test_a_data_set_without_a_train_split_says_so(
     folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

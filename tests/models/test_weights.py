@@ -41,6 +41,9 @@ def test_weights_come_from_a_file(name, tiny, checkpoint):
         lambda state: {"state_dict": {"model": state}},
         lambda state: {f"model.{k}": v for k, v in state.items()},
         lambda state: {f"module.model.{k}": v for k, v in state.items()},
+        lambda state: {k.replace("conv.", "conv._orig_mod."): v for k, v in state.items()},  # one part compiled
+        lambda state: {f"_fsdp_wrapped_module.{k}": v for k, v in state.items()},
+        lambda state: {f"module._orig_mod.{k}": v for k, v in state.items()},
         lambda state: {"state_dict": {**{f"backbone.{k}": v for k, v in state.items()}, "loss.weight": torch.ones(2)}},
         lambda state: {**{f"module.{k}": v for k, v in state.items()}, "n_averaged": torch.tensor(3)},
         lambda state: {**state, "conv.total_ops": torch.zeros(1), "total_params": torch.zeros(1)},
@@ -71,6 +74,31 @@ def test_of_two_sets_of_weights_the_choice_is_reported_and_can_be_made(tiny, che
     assert other.weights_id.startswith("tiny.pth@model_ema:")
     with pytest.raises(ModelError, match="there is no entry 'model_em'; nearest: 'model_ema'"):
         load_classifier(tiny, weights=f"{path}@model_em")
+
+
+def test_of_two_prefixes_the_choice_is_reported_and_can_be_made(tiny, checkpoint, caplog):
+    def both(state):
+        return {**{f"query.{k}": v for k, v in state.items()}, **{f"key.{k}": v * 2 for k, v in state.items()}}
+
+    path = checkpoint(around=lambda state: {"state_dict": both(state)})
+    plain = load_classifier(tiny, weights=checkpoint(name="plain.pth"))
+    first = load_classifier(tiny, weights=path)
+    assert (
+        f"weights under the prefixes 'key.', 'query.': 'key.' is taken; model.weights={path}@query takes" in caplog.text
+    )
+    assert torch.equal(first.module.fc.weight, plain.module.fc.weight * 2)
+    assert load_classifier(tiny, weights=f"{path}@query").weights_digest == plain.weights_digest
+
+
+def test_weights_of_whole_numbers_are_refused_and_not_rounded_to_zero(tiny, checkpoint):
+    path = checkpoint(around=lambda state: {k: (v * 100).to(torch.int8) for k, v in state.items()})
+    with pytest.raises(ModelError, match=r"'[\w.]+' is of whole numbers \(torch\.int8\), as quantized weights are"):
+        load_classifier(tiny, weights=path)
+
+
+def test_a_suffix_in_capitals_is_the_suffix(tiny, checkpoint, tmp_path):
+    path = Path(checkpoint()).rename(tmp_path / "TINY.PTH")
+    assert load_classifier(tiny, weights=str(path)).num_classes
 
 
 def test_sets_of_weights_under_unknown_names_need_a_choice(tiny, checkpoint):
@@ -118,10 +146,13 @@ def _cut(path, length):
         (lambda p: _cut(p, 5000), "can't be read as weights: it is empty or cut short"),
         (lambda p: torch.save({"w": torch.eye(3).to_sparse()}, p), "'w' is a sparse tensor"),
         (lambda p: torch.save({"w": torch.zeros(3, device="meta")}, p), "'w' is a meta tensor"),
+        (lambda p: torch.jit.script(torch.nn.Flatten()).save(str(p)), "was scripted or traced, not a file of weights"),
         (lambda p: torch.save({"w": torch.zeros(3, dtype=torch.complex64)}, p), "'w' is a complex tensor"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:Validating sparse")
+@pytest.mark.filterwarnings(
+    "ignore:Validating sparse", "ignore:.*torch.jit:DeprecationWarning", "ignore:.*torch.jit:FutureWarning"
+)
 def test_what_is_not_a_file_of_weights_is_refused_with_the_reason(make, said, tiny, tmp_path):
     make(tmp_path / "w.pth")
     with pytest.raises(ModelError, match=said) as caught:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -216,6 +218,24 @@ def test_a_layer_that_runs_on_several_inputs_has_no_map(how: str, method: str) -
         wsol.attribute(Twice(how), noise(1, 3, SIDE, SIDE), method, layers="body")
 
 
+class Batched(Twice):
+    """A backbone that sees several parts of an image in one batch, or one image of a batch after the other."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.how == "mirror":
+            return self.head(sum(self.body(torch.cat([x, x.flip(-1)])).relu().mean((2, 3)).chunk(2)))
+        if self.how == "patches":
+            patches = x.unfold(2, 32, 32).unfold(3, 32, 32).permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, 32, 32)
+            return self.head(self.body(patches).relu().mean((2, 3)).view(len(x), 4, -1).mean(1))
+        return torch.cat([self.head(self.body(image[None]).relu().mean((2, 3))) for image in x])
+
+
+@pytest.mark.parametrize(("how", "maps"), [("mirror", 4), ("patches", 8), ("one by one", 1)])
+def test_a_layer_of_more_or_fewer_maps_than_images_is_refused(how: str, maps: int) -> None:
+    with pytest.raises(LayerError, match=f"layer 'body' has {maps} maps for 2 images.* no single map"):
+        wsol.attribute(Batched(how), noise(2, 3, SIDE, SIDE), "eigencam", layers="body")
+
+
 @pytest.mark.parametrize("method", ["gradcam", "eigencam"])
 def test_a_relu_that_is_used_again_is_its_last_use(method: str) -> None:
     net, images = Twice("relu"), noise(2, 3, SIDE, SIDE)
@@ -262,11 +282,34 @@ def test_a_fusion_with_a_layer_without_a_gradient_is_refused_and_not_zero() -> N
     assert resolve_layer(wrapped(Cut("detach")), "last") == "deep"
 
 
+def test_a_caller_in_inference_mode_gets_the_same_maps_and_layers() -> None:
+    net, images = Branched(), noise(2, 3, SIDE, SIDE)
+    pictures = [(Image.new("RGB", (40, 30), color), 1, [[1, 2, 13, 14]]) for color in ("red", "blue")]
+    with torch.inference_mode():
+        maps = wsol.attribute(net, images, "gradcam", target=1)
+        inside = wsol.evaluate(net, pictures, "gradcam", "exact", input_size=SIDE)
+        made = Branched()
+    np.testing.assert_array_equal(maps, wsol.attribute(Branched(), images, "gradcam", target=1))
+    outside = wsol.evaluate(Branched(), pictures, "gradcam", "exact", input_size=SIDE)
+    timed = ["seconds", "ms", "peak_mb"]
+    first, second = (result.rows().drop(columns=timed, errors="ignore") for result in (inside, outside))
+    assert "stage3" in first["variant"][0]
+    assert first.equals(second)
+    with pytest.raises(ModelError, match=r"the weights of Branched were made under torch\.inference_mode"):
+        wsol.attribute(made, images, "gradcam")
+
+
 Pair = namedtuple("Pair", ["size", "map"])
 
 
+@dataclass(frozen=True)
+class Held:
+    size: int
+    map: Tensor
+
+
 class Returns(nn.Module):
-    """A stage that returns its map in a namedtuple, a dict, a list in a dict."""
+    """A stage that returns its map in a namedtuple, a dict, a list in a dict, a dataclass."""
 
     def __init__(self, how: str) -> None:
         super().__init__()
@@ -276,7 +319,7 @@ class Returns(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = self.stage(x)
         while not isinstance(out, Tensor):
-            out = out["map"] if isinstance(out, dict) else out.map if isinstance(out, Pair) else out[0]
+            out = out["map"] if isinstance(out, dict) else out.map if isinstance(out, Pair | Held) else out[0]
         return self.head(out.relu().mean((2, 3)))
 
 
@@ -287,18 +330,44 @@ class Stage(nn.Module):
 
     def forward(self, x: Tensor) -> Any:
         x = self.conv(x)
-        return {"plain": x, "tuple": (x, 1), "named": Pair(8, x), "dict": {"map": x}, "deep": {"n": 1, "map": [x]}}[
-            self.how
-        ]
+        return {
+            "plain": x,
+            "tuple": (x, 1),
+            "named": Pair(8, x),
+            "data": Held(8, x),
+            "dict": {"map": x},
+            "deep": {"n": 1, "map": [x]},
+        }[self.how]
 
 
-@pytest.mark.parametrize("how", ["tuple", "named", "dict", "deep"])
+@pytest.mark.parametrize("how", ["tuple", "named", "data", "dict", "deep"])
 @pytest.mark.parametrize("method", ["gradcam", "ablationcam", "scorecam", "layercam"])
 def test_the_tensor_in_what_a_layer_returns_is_the_layer(how: str, method: str) -> None:
     images = noise(2, 3, SIDE, SIDE)
     plain, held = (wsol.attribute(Returns(h), images, method, layers="stage", target=2) for h in ("plain", how))
     np.testing.assert_array_equal(plain, held)
     assert resolve_layer(wrapped(Returns(how)), "stage") == "stage"
+
+
+class Answers(Branched):
+    """The logits in a dataclass, or in an object of the network's own."""
+
+    def __init__(self, how: type) -> None:
+        super().__init__()
+        self.how = how
+
+    def forward(self, x: Tensor) -> Any:
+        logits = super().forward(x)
+        return Held(1, logits) if self.how is Held else SimpleNamespace(map=logits)
+
+
+@pytest.mark.parametrize("how", [Held, SimpleNamespace])
+def test_logits_in_an_object_need_a_function_of_it(how: type) -> None:
+    images = noise(2, 3, SIDE, SIDE)
+    with pytest.raises(ModelError, match=r"returns a \w+; give a function of it .* output\.map\[:, 3\]"):
+        wsol.attribute(Answers(how), images, "gradcam")
+    given = wsol.attribute(Answers(how), images, "gradcam", layers="deep", output=lambda output, _: output.map)
+    np.testing.assert_array_equal(given, wsol.attribute(Branched(), images, "gradcam", layers="deep"))
 
 
 def test_the_network_runs_on_from_every_last_layer_to_its_own_logits() -> None:

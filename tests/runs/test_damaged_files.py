@@ -19,7 +19,7 @@ from wsol.errors import OutputError
 from wsol.runs import gallery
 from wsol.runs.find import open_run
 from wsol.runs.folder import RunFolder
-from wsol.runs.row_files import read_rows, row_files, sound
+from wsol.runs.row_files import damaged, read_rows, row_files, sound
 from wsol.runs.schema import DIGEST, KEY, About, RunInfo, VariantInfo
 from wsol.runs.shards import Shard, shards
 from wsol.runs.sweep import sweep
@@ -149,6 +149,19 @@ def test_somebody_elses_file_is_left_alone(folder: RunFolder, shard: Shard, capl
     assert f"{other} is left out: it is not a file of rows" in caplog.text
     sweep(folder.path, lambda worker: False)
     assert other.exists()
+
+
+def test_a_pipe_or_a_folder_among_the_rows_is_left_alone(
+    folder: RunFolder, shard: Shard, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = written(folder, shard)
+    pipe, other = file.with_name("shard-00000-0badcafe.parquet"), file.with_name("shard-00000-0badbeef.parquet")
+    os.mkfifo(pipe)
+    other.mkdir()
+    assert [one.path for one in row_files(file.parent)] == [file]
+    assert damaged(file.parent) == []
+    for one in (pipe, other):
+        assert f"{one} is left out: it is not a file; move it elsewhere" in caplog.text
 
 
 def test_an_edited_footer_is_damage(folder: RunFolder, shard: Shard) -> None:

@@ -52,6 +52,18 @@ def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None:
         write_text(tmp_path / ("a" * 300 + ".html"), "text")
 
 
+def test_a_pipe_is_written_to_where_somebody_reads_it_and_refused_elsewhere(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OutputError, match=r"can't write .*pipe: it is a pipe that nobody reads; use another"):
+        write_text(pipe, "text", otherwise="use another")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_text(pipe, "text")
+    assert os.read(reader, 100) == b"text"
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_devices_stay_devices() -> None:
     write_text(Path("/dev/null"), "text")

@@ -12,7 +12,23 @@ from wsol.errors import ConfigError, WsolError
 from wsol.settings import choices, compose_settings
 from wsol.settings.words import RECORDS, Word, holds_path, is_setting
 
-SPECIAL = ["a=b", "a, b", "[a]", "{a}", "it's", 'say "x"', "a b", "ünï (1)", "$a", "a\\", "'a'b", "100%", "~a", "a:b"]
+SPECIAL = [
+    "a=b",
+    "a, b",
+    "[a]",
+    "{a}",
+    "it's",
+    'say "x"',
+    "a b",
+    "ünï (1)",
+    "$a",
+    "a\\",
+    "'a'b",
+    "100%",
+    "~a",
+    "a:b",
+    "true",
+]
 
 
 @pytest.fixture(autouse=True)

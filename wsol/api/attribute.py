@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 PREDICTED = "predicted"
 
 
+@torch.inference_mode(False)  # a caller's would leave no gradient in the network, and no stage
 def attribute(
     model: nn.Module | Classifier | str,
     images: Tensor | NDArray[Any] | Image | Sequence[Image],

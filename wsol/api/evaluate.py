@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 import numpy as np
+import torch
 
 from wsol.api.arguments import as_protocol, check_numbers
 from wsol.api.attribute import layer_names
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     AnyMethod = str | type[Method] | Method
 
 
+@torch.inference_mode(False)  # a caller's would leave no gradient in the network, and no stage
 def evaluate(
     model: nn.Module | Classifier | str,
     dataset: Any,

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 from wsol.cli.options import Command, number
-from wsol.errors import ConfigError, OutputError
+from wsol.errors import ConfigError
 from wsol.options import Range
+from wsol.runs.write import write_text
 
 DESCRIPTION = """Find printed numbers that don't fit together: a mean that doesn't follow from its cells, Top-1 above
 GT-known, a percentage that is no whole number of n images, one system with several numbers.
@@ -51,10 +52,7 @@ def main(words: Sequence[str]) -> int:
     findings = [*own, *audit(published, given.check)]
     numbers = [*(one for file in files for one in table_numbers(file, n=given.n, dataset=given.dataset)), *published]
     if given.page is not None:
-        try:
-            given.page.write_text(as_page(findings, numbers), encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"{given.page} can't be written: {error.strerror}") from error
+        write_text(given.page, as_page(findings, numbers), otherwise="choose another file with --page FILE")
     elif given.json:
         json.dump([finding.record() for finding in findings], sys.stdout, indent=1)
         print()

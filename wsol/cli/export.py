@@ -101,7 +101,7 @@ def _result(folder: RunFolder, place: Path, tau_from: str) -> list[object]:
     from wsol.report.numbers.thresholds import settings_of
 
     taus = [tau.strip() for tau in tau_from.split(",") if tau.strip()]
-    result = result_of(folder, settings_of(taus or ["oracle"], folder.path.parent, of=folder))
+    result = result_of(folder, settings_of(taus, folder.path.parent, of=folder))
     write_text(place, text_of(result), otherwise=OTHERWISE)
     return [place]
 

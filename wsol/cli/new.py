@@ -124,7 +124,7 @@ def main(words: Sequence[str]) -> int:
     if chosen.kind not in KINDS:
         raise unknown("kind of file", chosen.kind, KINDS)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", chosen.name) or keyword.iskeyword(chosen.name):
-        raise ConfigError(f"{chosen.name!r} is not a valid key; use lower-item letters, digits and _, such as my_cam")
+        raise ConfigError(f"{chosen.name!r} is not a valid key; use lowercase letters, digits and _, such as my_cam")
     taken: dict[str, Mapping[str, object]] = {"method": methods, "metric": metrics, "protocol": protocols}
     if chosen.name in taken[chosen.kind]:
         raise ConfigError(f"there is a {chosen.kind} {chosen.name!r} already; choose another name")

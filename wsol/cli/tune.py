@@ -45,6 +45,7 @@ def main(words: Sequence[str]) -> int:
     job = job_from(settings)
     technique = job.technique.info.key
     chosen = [*(f"{group}={name}" for group, name in SCORED.items()), *map(str, scored)]
+    _check_scored([word for word in given if word.group == "model" or word in scored])
     trials = run_search(
         out_of(settings),
         space_of(job.file.search, technique, job.file.name),
@@ -74,6 +75,13 @@ def _check_split(settings: Mapping[str, Any]) -> None:
         )
     if split in ("test", settings["train_split"]):
         raise ConfigError(f"val_split={split}: choose on another split than the one that is trained or tested on")
+
+
+def _check_scored(words: Sequence[Word]) -> None:
+    """Raises WsolError for what trials can't be scored by, before anything is trained or written."""
+    from wsol.settings import compose_settings
+
+    compose_settings(list(map(str, words)))
 
 
 def _evaluation(trained: Sequence[str], scored: Sequence[str]) -> Callable[[Mapping[str, Any], Path], float]:

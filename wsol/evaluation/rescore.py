@@ -164,6 +164,11 @@ def _narrowed(experiment: Rescoring, run: RunFolder, told: About) -> Rescoring:
     """The variants with maps of every image under the run's view, and the protocols that these suffice for."""
     entries = {key: entry for shard in experiment.shards for key, entry in kept.read(run.path, shard.index).items()}
     known = {key: cast("Variant", KeptVariant.of(info)) for key, info in told.variants.items()}
+    if not entries and kept.has_any(run.path):
+        raise DataError(
+            f"the maps that run {run.name} keeps are damaged or of another version of wsol; run the same command again "
+            "with maps=keep"
+        )
     if not entries:
         raise DataError(f"run {run.name} keeps no maps; run the same command again with maps=keep")
     ids = list(experiment.samples)

@@ -70,9 +70,10 @@ def _graph(network: Network) -> Graph:
         with evaluating(network.module), torch.enable_grad():
             images = network.example.detach().clone().requires_grad_()
             logits = torch.func.functional_call(network.module, zeros_filled(network.module), (images,))
-            if not kept:
+            score = first_of(logits)
+            if not kept or score is None:  # an object of the network's own, of which the caller gives a function
                 return Graph()
-            gradients = torch.autograd.grad(first_of(logits).sum(), list(kept.values()), allow_unused=True)
+            gradients = torch.autograd.grad(score.sum(), list(kept.values()), allow_unused=True)
     except RuntimeError:  # no graph: torch.no_grad, inference mode, re-entrant checkpoints
         return Graph()
     finally:

@@ -214,6 +214,13 @@ class Capture:
         detach = (lambda t: t) if create_graph else torch.Tensor.detach
         laid = {name: grid_of(self.grids, name, tensor, space) for name, tensor in kept.items()}
         activations = {name: _unfolded(name, detach(tensor), laid[name]) for name, tensor in kept.items()}
+        for name, maps in activations.items():
+            if len(maps) != len(images):
+                raise LayerError(
+                    f"layer {name!r} has {len(maps)} maps for {len(images)} images, since the network gives it several "
+                    "parts or mirrored copies of an image, or one image after the other, so it has no single map; "
+                    "give the part of the network that runs once, or a layer outside it"
+                )
         gradients_by_layer = Gradients(
             {
                 name: _unfolded(name, detach(torch.zeros_like(kept[name]) if g is None else g), laid[name])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -61,21 +61,29 @@ def space_of(tensor: Tensor) -> tuple[int, ...]:
 
 
 def first_of(output: Any) -> Any:
-    """The first tensor of what a module returns: itself, or of a tuple, a list, or a mapping (of any depth)."""
+    """The first tensor of what a module returns: itself, or of a tuple, list, mapping or dataclass (of any depth)."""
     if isinstance(output, torch.Tensor):
         return output
-    parts = output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple | list) else ()
+    parts: Any = output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple | list) else ()
+    if not isinstance(output, Mapping | type) and is_dataclass(output):  # those of transformers are mappings, too
+        parts = (getattr(output, part.name) for part in fields(output))
     return next((first for first in map(first_of, parts) if isinstance(first, torch.Tensor)), None)
 
 
 def with_first(output: Any, tensor: Tensor) -> Any:
     """What a module returns with another first tensor, in the type it had: a namedtuple stays one."""
+    changed: Any
     if isinstance(output, torch.Tensor):
         return tensor
     if isinstance(output, Mapping):
         key = next(key for key, part in output.items() if first_of(part) is not None)
         changed = copy(output)
-        changed[key] = with_first(output[key], tensor)  # type: ignore[index]
+        changed[key] = with_first(output[key], tensor)
+        return changed
+    if is_dataclass(output):
+        name = next(part.name for part in fields(output) if first_of(getattr(output, part.name)) is not None)
+        changed = copy(output)
+        object.__setattr__(changed, name, with_first(getattr(output, name), tensor))  # frozen ones, too
         return changed
     place = next(place for place, part in enumerate(output) if first_of(part) is not None)
     parts = [*output[:place], with_first(output[place], tensor), *output[place + 1 :]]
@@ -113,6 +121,11 @@ def zeros_filled(module: nn.Module) -> dict[str, Tensor]:
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
     """Weights without gradients for the length of a block: a graph then starts at what is captured."""
+    if any(parameter.is_inference() for parameter in model.parameters()):
+        raise ModelError(
+            f"the weights of {type(model).__name__} were made under torch.inference_mode, so nothing behind them has a "
+            "gradient; build or load the network outside of it"
+        )
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for parameter in trainable:
         parameter.requires_grad_(False)

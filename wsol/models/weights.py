@@ -6,8 +6,9 @@ import errno
 import logging
 import pickle
 import re
+import zipfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,7 +25,8 @@ WRAPPERS = (  # what training scripts call the weights; the first that is there 
     *("state_dict", "model", "model_state_dict", "net", "network", "model_state", "params", "weights", "module"),
     *("state_dict_ema", "model_ema", "ema", "params_ema"),
 )
-PREFIXES = ("module.", "_orig_mod.")  # left by DataParallel and torch.compile
+PREFIXES = ("module.",)  # left by DataParallel
+WRAPPED = re.compile(r"(?<![^.])(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")  # at any depth
 COUNTERS = ("num_batches_tracked", "total_ops", "total_params", "n_averaged")  # play no part in eval mode
 ENTRY = "@"  # checkpoint.pth@model_ema: which entry of a checkpoint
 OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d\.)")  # names in torchvision's DenseNet files of 2017
@@ -55,8 +57,8 @@ def load_file(
 def read_state(path: str) -> dict[str, Tensor]:
     """Parameter name to tensor, from a file of weights; wrappers and prefixes are taken off.
 
-    ``FILE@ENTRY`` takes one entry of a checkpoint that has several. Pickled objects other than tensors are refused
-    (`weights_only`): opening a file must not run its code.
+    ``FILE@ENTRY`` takes one entry of a checkpoint that has several, or the weights under one prefix. Pickled objects
+    other than tensors are refused (`weights_only`): opening a file must not run its code.
     """
     file, entry = _file_and_entry(path)
     if not file.is_file():
@@ -65,17 +67,24 @@ def read_state(path: str) -> dict[str, Tensor]:
         if file.is_symlink():
             raise ModelError(f"{path} is a link to {file.readlink()}, which is not there")
         beside = file.parent.glob("*") if file.parent.is_dir() else ()
-        near = [str(p) for p in beside if p.suffix in SUFFIXES and p.is_file()]
+        near = [str(p) for p in beside if p.suffix.lower() in SUFFIXES and p.is_file()]
         raise unknown("weights file", path, near, error=ModelError)
-    if file.suffix not in SUFFIXES:
+    if file.suffix.lower() not in SUFFIXES:
         raise ModelError(f"{path} doesn't end in one of {', '.join(SUFFIXES)}: weights are read from those")
     try:
-        if file.suffix == ".safetensors":
+        if file.suffix.lower() == ".safetensors":
             import safetensors.torch
 
             content: Any = safetensors.torch.load_file(file)
+        elif _is_scripted(file):
+            raise ModelError(
+                f"{path} is a network that was scripted or traced, not a file of weights; save the state dict of the "
+                "network it was made from, torch.save(model.state_dict(), ...)"
+            )
         else:
             content = torch.load(file, map_location="cpu", weights_only=True)
+    except ModelError:
+        raise
     except pickle.UnpicklingError as error:
         raise ModelError(
             f"{path} is not a plain state dict (it is damaged, or holds Python objects that opening would run); "
@@ -83,7 +92,19 @@ def read_state(path: str) -> dict[str, Tensor]:
         ) from error
     except Exception as error:  # zip, pickle, safetensors and the disk each have their own
         raise ModelError(f"{path} can't be read as weights: {_why(error)}") from error
+    if entry and isinstance(content, Mapping) and entry not in content:
+        state = _plain(_unwrap(content, path, ""), path)
+        if under := _under(f"{entry}.", state):
+            return under
     return _plain(_unwrap(content, path, entry), path)
+
+
+def _is_scripted(file: Path) -> bool:
+    """Whether an archive is one of torch.jit.save, which holds code beside the tensors."""
+    if not zipfile.is_zipfile(file):
+        return False
+    with zipfile.ZipFile(file) as archive:
+        return any(PurePosixPath(name).name == "constants.pkl" for name in archive.namelist())
 
 
 def _file_and_entry(path: str) -> tuple[Path, str]:
@@ -97,20 +118,32 @@ def _file_and_entry(path: str) -> tuple[Path, str]:
 def without_prefix(state: dict[str, Tensor], own: Mapping[str, Tensor], *, path: str) -> dict[str, Tensor]:
     """`state` without a prefix under which all parameters of the network are, and without what is not under it.
 
-    Lightning writes ``model.conv.weight``, and beside it the weights of losses. What is taken off is logged.
+    Lightning writes ``model.conv.weight``, and beside it the weights of losses. What is taken off is logged; where
+    there are several such prefixes (MoCo's ``encoder_q.`` and ``encoder_k.``), with how the other one is taken.
     """
     needed = [key for key in own if not key.endswith(COUNTERS)]
     if not needed or any(key in state for key in needed):
         return state
     first = needed[0]
-    for prefix in sorted((key.removesuffix(first) for key in state if key.endswith(f".{first}")), key=len):
-        if all(prefix + key in state for key in needed):
-            under = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-            others = [key for key in state if not key.startswith(prefix)]
-            beside = f"; {len(others)} entries beside it are left out, first {others[0]!r}" if others else ""
-            log.info("%s: the weights are those under the prefix %r%s", path, prefix, beside)
-            return under
-    return state
+    ends = sorted((key.removesuffix(first) for key in state if key.endswith(f".{first}")), key=len)
+    prefixes = [prefix for prefix in ends if all(prefix + key in state for key in needed)]
+    if not prefixes:
+        return state
+    prefix, *more = prefixes
+    others = [key for key in state if not key.startswith(prefix)]
+    if more:
+        log.warning(
+            "%s holds weights under the prefixes %s: %r is taken; model.weights=%s%s%s takes the other",
+            *(path, ", ".join(map(repr, prefixes)), prefix, path, ENTRY, more[0].rstrip(".")),
+        )
+    else:
+        beside = f"; {len(others)} entries beside it are left out, first {others[0]!r}" if others else ""
+        log.info("%s: the weights are those under the prefix %r%s", path, prefix, beside)
+    return _under(prefix, state)
+
+
+def _under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
 
 
 def class_counts(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> tuple[int, int] | None:
@@ -139,6 +172,7 @@ def check_count(whose: str, count: int, wanted: int | None) -> None:
 def fill(module: nn.Module, state: Mapping[str, Tensor], *, path: str, name: str) -> None:
     """Put all of `state` into `module`. Raises ModelError with the first key that doesn't fit, and how many don't."""
     own = module.state_dict()
+    state = {_renamed(own).get(key, key): value for key, value in state.items()}
     # Files older than BatchNorm's counter of batches lack it, others have counters of more.
     missing = [k for k in own if k not in state and not k.endswith(COUNTERS)]
     unexpected = [k for k in state if k not in own and not k.endswith(COUNTERS)]
@@ -160,6 +194,11 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], *, path: str, name: str
         )
     for key in (k for k in own if k in state):
         tensor = state[key]
+        if own[key].is_floating_point() and not tensor.is_floating_point() and not tensor.is_complex():
+            raise ModelError(
+                f"the weights in {path} don't fit {name}: {key!r} is of whole numbers ({tensor.dtype}), as quantized "
+                "weights are; save the weights before they were quantized"
+            )
         if tensor.is_meta or tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_complex():
             kind = "meta" if tensor.is_meta else f"{tensor.layout} {tensor.dtype}".replace("torch.", "")
             raise ModelError(
@@ -167,6 +206,11 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], *, path: str, name: str
             )
     module.load_state_dict(state, strict=False)  # strict but for the counters: checked above
     check_finite(module, path)
+
+
+def _renamed(own: Mapping[str, Tensor]) -> dict[str, str]:
+    """Plain names to those of a network of which a part is compiled or wrapped."""
+    return {WRAPPED.sub("", key): key for key in own if WRAPPED.search(key)}
 
 
 def check_finite(module: nn.Module, whose: str) -> None:
@@ -233,6 +277,7 @@ def _plain(content: Any, path: str) -> dict[str, Tensor]:
         kind = next((kind for kind, is_it in kinds.items() if is_it), None)
         if kind:
             raise ModelError(f"{path}: {key!r} is a {kind} tensor; weights are dense tensors of real numbers")
+    state = {WRAPPED.sub("", k): v for k, v in state.items()}
     for prefix in PREFIXES:
         if all(k.startswith(prefix) for k in state if not k.endswith(COUNTERS)):
             state = {k.removeprefix(prefix): v for k, v in state.items()}

@@ -152,7 +152,10 @@ def has_any(run: Path) -> bool:
 def _entries(file: Path) -> Sequence[Mapping[str, Any]]:
     """What a file says of its arrays, none of which is damaged."""
     try:
-        return _checked(file, file.stat().st_mtime_ns)
+        modified = file.stat().st_mtime_ns
+        if not file.is_file():
+            raise ValueError("it is not a file")  # reading a pipe would wait for ever
+        return _checked(file, modified)
     except FileNotFoundError:
         return []
     except Exception as error:  # safetensors raises its own

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISREG
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -66,6 +67,9 @@ def row_file(path: Path) -> RowFile | None:
     """A file with its footer; None, with a warning, where its footer or a column is damaged or missing."""
     try:
         stat = path.stat()
+        if not S_ISREG(stat.st_mode):  # reading a pipe would wait for ever
+            report(path, "it is not a file; move it elsewhere", again=False)
+            return None
         return _opened(path, stat.st_mtime_ns, stat.st_size)
     except FileNotFoundError:  # joined with others, or deleted, since the folder was listed
         return None
@@ -157,7 +161,7 @@ def report(file: Path, reason: object, *, again: bool = True) -> None:
 
 def _is_foreign(file: Path) -> bool:
     try:
-        return KEY not in (pq.read_metadata(file).metadata or {})
+        return not file.is_file() or KEY not in (pq.read_metadata(file).metadata or {})
     except UNREADABLE:
         return not file.exists()
 

@@ -7,8 +7,8 @@ import re
 import socket
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -41,7 +41,8 @@ def write_whole(place: Path, write: Callable[[Path], Any], *, otherwise: str = R
         if target.is_dir():
             raise OutputError(f"can't write {place}: it is a folder; {otherwise}")
         if target.exists() and not target.is_file():
-            write(target)
+            with _read_by_somebody(target):
+                write(target)
             return
         beside = target.with_name(f".wsol-{uuid.uuid4().hex[:12]}-{os.getpid()}-{machine()}{place.suffix}")
         try:
@@ -54,6 +55,22 @@ def write_whole(place: Path, write: Callable[[Path], Any], *, otherwise: str = R
         if beside is not None:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _read_by_somebody(target: Path) -> Iterator[None]:
+    """A block in which a pipe stays open. Raises OSError where nobody reads it: writing would wait for ever."""
+    if not target.is_fifo():
+        yield
+        return
+    try:
+        end = os.open(target, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        raise OSError(error.errno, "it is a pipe that nobody reads") from error
+    try:
+        yield
+    finally:
+        os.close(end)
 
 
 def _into(target: Path, beside: Path, write: Callable[[Path], Any]) -> None:

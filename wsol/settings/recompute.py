@@ -15,7 +15,7 @@ from wsol.settings.records import Engine, General, ModelSpec
 from wsol.settings.words import Word, holds_path, quoted
 from wsol.views import views
 
-OF_ROWS = ("precision", "compile", "tf32", "batch_size", "chunk", "shard_size")  # of the engine, decide rows
+OF_ROWS = ("precision", "compile", "tf32", "batch_size", "chunk", "shard_size")  # of the engine: they decide rows
 
 
 def recomputing(settings: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -134,10 +134,13 @@ def other_words(words: Sequence[Word]) -> list[Word]:
 
 
 def check_needed(words: Sequence[Word]) -> None:
-    """Raises ConfigError for a word such as ``~model`` that takes away what no run can do without."""
+    """Raises ConfigError for a word such as ``~model`` or ``model=null``: no run can do without one."""
     for word in words:
-        if word.value is None and word.key in NEEDED:
+        taken = word.value is None or (word.value in ("", "null") and word.key in GROUPS)
+        if taken and word.key in NEEDED:
             raise ConfigError(f"{word}: a run needs {word.key}; choose another one with {word.key}=...")
+        if taken and word.value is not None and word.key in SEVERAL:
+            raise ConfigError(f"{word}: name at least one {word.key}, or choose none with {word.key}=[]")
         group = next((group for group, settings in SEVERAL.items() if settings == word.key), None)
         if word.value is not None and group:
             raise ConfigError(f"{word}: {word.key} has options of each {group}; choose with {group}={word.value}")
@@ -157,6 +160,8 @@ def check_single(words: Sequence[Word]) -> None:
 
 def readable(word: Word, *, multirun: bool) -> Word:
     """A setting as Hydra's grammar has it, paths quoted. Raises ConfigError."""
+    if word.value == "null" and word.group == "paths":
+        raise ConfigError(f"{word}: a run needs this folder; give one, {word.key}=DIR, or leave it out")
     if word.value is not None and holds_path(word):
         word = replace(word, value=_path(word.value, multirun=multirun))
     if word.value is not None and word.key == "claim":
@@ -209,7 +214,7 @@ def _claims(value: str) -> str:
 
 def quoted(text: str) -> str:
     """`text` as one word of Hydra's grammar."""
-    if re.fullmatch(r"[A-Za-z_][\w/.-]*", text, re.ASCII):
+    if re.fullmatch(r"(?!(?i:true|false|inf|nan)$)[A-Za-z_][\w/.-]*", text, re.ASCII):
         return text
     escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
     return "'" + re.sub(r"(\\+)$", r"\1\1", escaped) + "'"

@@ -57,18 +57,27 @@ class TrainingFolder:
     def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
         self.path, self.identity = path, json.loads(json.dumps(identity, default=str))
 
-    def claim(self) -> None:
-        """Make the folder this training's. Raises OutputError where it holds another one's, and says what differs."""
+    def claim(self) -> bool:
+        """Make the folder this training's; whether it was nobody's before.
+
+        Raises OutputError where it holds another one's, and says what differs.
+        """
         file = self.path / RECORD
         if not file.is_file():
             foreign = [name for name in (CHECKPOINT, "model.safetensors") if (self.path / name).exists()]
             if foreign:
                 raise OutputError(f"out={self.path} holds {foreign[0]} of something else; {ELSEWHERE}")
             self._write({"identity": self.identity})
-            return
+            return True
         theirs = self._read().get("identity") or {}
         if difference := _difference(theirs, self.identity):
             raise OutputError(f"out={self.path} holds the training of another run ({difference}); {ELSEWHERE}")
+        return False
+
+    def release(self) -> None:
+        """Leave the folder to another training, where nothing of this one is in it yet."""
+        if not (self.path / CHECKPOINT).exists():
+            (self.path / RECORD).unlink(missing_ok=True)
 
     @property
     def result(self) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import distributed
 
-from wsol.errors import ConfigError, unknown
+from wsol.errors import ConfigError, WsolError, unknown
 from wsol.evaluation.device import engine_of
 from wsol.grammar import spell
 from wsol.models.trained import FILE
@@ -80,8 +80,7 @@ def run_training(settings: Mapping[str, Any]) -> Path:
     """
     job = job_from(settings)
     folder = TrainingFolder(job.out, job.identity)
-    if is_main_process():
-        folder.claim()
+    is_new = is_main_process() and folder.claim()
     if folder.result is not None and (job.out / FILE).is_file():
         log.info("%s is trained: nothing to do", job.out)
         return job.out / FILE
@@ -90,7 +89,12 @@ def run_training(settings: Mapping[str, Any]) -> Path:
         *(job.out, job.start.design.network, job.file.name, job.technique_name, len(job.data.train.samples)),
         *(job.start.design.num_classes, job.seed, job.engine.device),
     )
-    state = train(_training(job), folder)
+    try:
+        state = train(_training(job), folder)
+    except WsolError:  # of a wrong value, which the corrected command would be told to be another training
+        if is_new:
+            folder.release()
+        raise
     if is_main_process():
         result = write_output(job, state)
         folder.finish(result)
@@ -189,7 +193,7 @@ def _general(settings: Mapping[str, Any]) -> General:
         if not settings.get(group):
             raise ConfigError(f"say which {group}: {group}=NAME. See: wsol list {group}s")
     values = {key: value for key, value in settings.items() if key not in GROUPS}
-    if values.get("out") is None:
+    if values.get("out") in (None, ""):
         raise ConfigError("say where the training goes: out=DIR")
     return build(General, {**values, "out": str(values["out"])}, where="")
 

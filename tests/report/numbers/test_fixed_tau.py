@@ -129,3 +129,7 @@ def test_what_is_no_threshold_is_one_sentence(tau: str, sentence: str, tmp_path:
     run = made(tmp_path)
     with pytest.raises(ConfigError, match=sentence):
         summarize(run, settings=settings_of([tau], tmp_path, of=run))
+
+
+def test_no_source_at_all_is_the_default() -> None:
+    assert settings_of([], Path()).taus == settings_of(["oracle"], Path()).taus == ["oracle"]

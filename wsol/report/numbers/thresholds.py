@@ -35,11 +35,13 @@ def settings_of(
 ) -> Settings:
     """``oracle,0.2,val:RUN`` as settings of a summary; ``val`` alone is the run like `of` on the val split.
 
+    None at all is ``oracle``.
+
     Raises ConfigError for a word that is no source, and a number outside [0, 1).
     """
     sources: list[TauFrom | float] = []
     validation = None
-    for tau in taus:
+    for tau in taus or ("oracle",):
         kind, colon, run = tau.partition(":")
         if kind == VAL and (run or of):
             validation = open_run(run, runs) if run else sibling(of, runs)
