@@ -11,7 +11,6 @@ __version__ = "0.4.0"
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = (  # whose versions decide numbers
-    "wsol",
     "torch",
     "torchvision",
     "numpy",
@@ -26,7 +25,7 @@ PACKAGES = (  # whose versions decide numbers
 
 def versions() -> dict[str, str]:
     """Package to version, without importing it; ``-`` where it is not installed."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "wsol": __version__}
     for package in PACKAGES:
         try:
             found[package] = version(package)
