@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
+from .picture_files import PICTURES, file_of
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-
-PICTURES = Path(__file__).resolve().parents[1] / "pictures"
-ENDINGS = (".svg", ".png", ".jpg")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.add_directive("picture", Picture)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
-
-
-def file_of(name: str) -> Path | None:
-    """The committed picture of that name."""
-    return next((file for end in ENDINGS if (file := PICTURES / f"{name}{end}").is_file()), None)
 
 
 class Picture(SphinxDirective):

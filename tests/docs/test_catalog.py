@@ -11,7 +11,7 @@ from docs._ext import method_pages, results
 from docs._ext.docstrings import rst
 from docs._ext.formulas import statements
 from docs._ext.markdown import facts, prose, sentence, table, value
-from docs._ext.pictures import file_of
+from docs._ext.picture_files import file_of
 from docs._ext.protocol_pages import effects, records
 from docs._ext.quantities import bounds, unit
 from wsol.evaluation.records import metric_quantities, protocol_quantities

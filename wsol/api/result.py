@@ -183,7 +183,7 @@ class Result:
             return settings
         if len(others) > 1 or settings.validation is not None:
             raise ConfigError("thresholds of two runs are asked for; choose one run of held-out images")
-        return replace(settings, taus=[*settings.taus, "val"], validation=others[0])
+        return replace(settings, taus=[*(settings.taus if words else ()), "val"], validation=others[0])
 
     def _summary(self, folder: RunFolder, settings: Settings) -> Summary:
         """The numbers of a run, drawn once for as long as its rows are what they are."""
