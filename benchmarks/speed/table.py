@@ -23,8 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed.rows import Plan, Row, faster, missing, within
-from wsol.errors import OutputError
-from wsol.runs.find import open_run
+from wsol.runs.find import find_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
@@ -32,6 +31,7 @@ NUMBERS = ("maxboxacc", "maxboxacc_v2", "gt_known_loc", "top1_loc")
 EARLIER = "98a594b"
 TARGETS = {"whole process": 10, "statistics alone": 15}
 LARGE_SECONDS, DEMO_SECONDS = 5, 1  # asked for
+DEMO_IMAGES = 500
 
 
 def rows(plan: Plan) -> Iterator[Row]:
@@ -46,10 +46,19 @@ def rows(plan: Plan) -> Iterator[Row]:
         _made_up(here / "large", images, variants, "--breaks", "20", "--no-arrays")
         name = f"{images} images x {variants} variants x 2 protocols"
         yield _alone(name, here / "large" / "run", plan.of(3, 1), LARGE_SECONDS)
-    try:
-        yield _alone("the demo", open_run("demo", ROOT / "results" / "runs").path, plan.of(5, 1), DEMO_SECONDS)
-    except OutputError:
+    demo = _demo()
+    if demo is None:
         yield missing("table", "the demo", f"{DEMO_SECONDS} s", 1, "run `make demo` first", goal="at most")
+    else:
+        yield _alone("the demo", demo, plan.of(5, 1), DEMO_SECONDS)
+
+
+def _demo() -> Path | None:
+    """The newest run that `make demo`, or scripts/make_results.py, has left."""
+    runs = ROOT / "results" / "runs"
+    found = [run for place in (runs, runs / "demo") for run in find_runs("shapes-test-shapes_gap-*", place)]
+    whole = [run for run in found if run.manifest.get("images") == DEMO_IMAGES]
+    return max(whole, key=lambda run: run.written).path if whole else None
 
 
 def _made_up(place: Path, images: int, variants: int, *more: str) -> None:
