@@ -10,9 +10,9 @@ import PIL.Image
 import pytest
 
 from tests.datasets.conftest import paint, rectangle
-from wsol.datasets import files
 from wsol.datasets.base import datasets
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation
+from wsol.datasets.stores.base import FolderStore
 from wsol.errors import ConfigError, DataError
 from wsol.views import mask_on_canvas, view_named
 
@@ -274,8 +274,8 @@ def test_a_broken_line_of_masks_is_named(write):
 @pytest.fixture
 def images_elsewhere(monkeypatch):
     """The images of published metadata are not here: don't look for them."""
-    monkeypatch.setattr(files, "check_present", lambda *_, **__: None)
-    monkeypatch.setattr(files, "header_sizes", lambda _, names, **__: [(1, 1)] * len(names))
+    monkeypatch.setattr(FolderStore, "check", lambda *_: None)
+    monkeypatch.setattr(FolderStore, "sizes", lambda _, names, **__: [(1, 1)] * len(names))
 
 
 @pytest.fixture
