@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.report.page.chromium import Chromium, find
+
 # one thread a process, and in the commands that tests start: pytest-xdist has a worker for each core already
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -23,6 +25,16 @@ settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """One browser for all pages; tests that need it skip where there is none."""
+    binary = find()
+    if binary is None:
+        pytest.skip("no Chromium is installed (apt-get install chromium): the page is not tested in a browser")
+    with Chromium(binary, tmp_path_factory.mktemp("profile")) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from docs._ext.board import page
 from docs._ext.results import RESULTS, numbers
 from scripts import board_check
 from tests.report.made_up import make_run
-from tests.report.page.chromium import Chromium, find
+from tests.report.page.chromium import Chromium
 from wsol.errors import DataError
 from wsol.report.export.result_file import ResultFile, Row, read_result, text_of
 from wsol.report.export.run_result import result_of
@@ -52,15 +52,6 @@ def board(files: list[Path]) -> Path:
     place = files[0].with_name("board.html")
     place.write_text(page(files), encoding="utf-8")
     return place
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    binary = find()
-    if binary is None:
-        pytest.skip("no Chromium is installed (apt-get install chromium): the page is not tested in a browser")
-    with Chromium(binary, tmp_path_factory.mktemp("profile")) as started:
-        yield started
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.report.page.chromium import Chromium, find
+from tests.report.page.chromium import Chromium
 from wsol.protocols._base import protocols
 from wsol.report.numbers.report_data import ReportData
 from wsol.report.page.html import render_page
@@ -19,15 +19,6 @@ from wsol.runs import gallery
 from wsol.runs.folder import RunFolder
 from wsol.runs.gallery import Gallery, Picture, Shown
 from wsol.runs.shards import Shard
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    binary = find()
-    if binary is None:
-        pytest.skip("no Chromium is installed (apt-get install chromium): the page is not tested in a browser")
-    with Chromium(binary, tmp_path_factory.mktemp("profile")) as started:
-        yield started
 
 
 @pytest.fixture(scope="session")
