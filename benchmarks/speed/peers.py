@@ -25,6 +25,7 @@ BATCH = 16  # forwards at a time, of both sides
 
 def network(name: str, device: str, *, channels_last: bool) -> nn.Module:
     """Seeded random weights; the peer's in torch's own layout, as its users have it, ours as the suite lays it out."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # float32 is what is compared
     layout = torch.channels_last if channels_last else torch.contiguous_format
     return load_classifier(name, weights="random").module.to(device).to(memory_format=layout).eval()
 

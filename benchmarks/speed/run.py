@@ -156,7 +156,7 @@ def scoring_rate(experiment: Experiment) -> float:
 
 
 def rows(plan: Plan) -> Iterator[Row]:
-    count = plan.of(64, 8)
+    count = plan.of(1024 if plan.cuda else 64, 8)
     plain = Pictures(count=count, decoded=plan.cuda)
     for network in LAYERS:
         yield beside_passes(plan, network, plain, "random", "random weights, noise")

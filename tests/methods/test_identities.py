@@ -16,7 +16,7 @@ from wsol.errors import ConfigError, HeadError
 from wsol.methods._base import methods
 from wsol.methods._common.bias_gradients import bias_gradients
 from wsol.methods._common.deeplift import multipliers
-from wsol.methods._common.gradcam_pp import WEIGHTS
+from wsol.methods._common.gradcam_pp import paper
 from wsol.methods._common.masks import channel_scores, live_channels, target_scores
 from wsol.methods._common.stretch import minmax
 from wsol.methods._features import LayerFeatures
@@ -105,20 +105,20 @@ def test_gradcam_pp_has_a_closed_form_on_a_gap_head(gap: LayerFeatures) -> None:
     g = gap.gradients[:, :, 0, 0]
     total = gap.activations.sum((2, 3))
     closed = cells(gap) * g.relu() / (2 + g * total)
-    close(WEIGHTS["paper"](gap.activations, gap.gradients), torch.where(g > 0, closed, 0))
+    close(paper(gap.activations.sum((2, 3)), gap.gradients.relu()), torch.where(g > 0, closed, 0))
 
 
 def test_gradcam_pp_is_equation_19_without_an_epsilon(vgg: LayerFeatures) -> None:
     a, g = vgg.activations, vgg.gradients
     square = 2 * g**2 + a.sum((2, 3), keepdim=True) * g**3
     alpha = torch.where(g != 0, g**2 / torch.where(g != 0, square, 1), 0)
-    close(WEIGHTS["paper"](a, g), (alpha * g.relu()).sum((2, 3)), 1e-12)
+    close(paper(a.sum((2, 3)), g.relu()), (alpha * g.relu()).sum((2, 3)), 1e-12)
 
 
 def test_gradcam_pp_does_not_lose_small_gradients(vgg: LayerFeatures) -> None:
     small = replace(vgg, _gradients=vgg.gradients.float() * 1e-15, activations=vgg.activations.float())
     limit = (small.gradients / 2).relu().sum((2, 3))  # 2 + S g is 2 when g is nothing
-    weights = WEIGHTS["paper"](small.activations, small.gradients)
+    weights = paper(small.activations.sum((2, 3)), small.gradients.relu())
     assert limit.amax() > 0
     np.testing.assert_allclose(weights.numpy(), limit.numpy(), rtol=1e-5)
 

@@ -103,6 +103,15 @@ def test_the_gpu_gives_the_cpus_map_under_in_place_relus(key: str, cls: type[nn.
     assert bool((there.cpu() - expected).abs().max() <= 1e-6 * expected.abs().max())
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("key", KEYS)
+def test_the_gpu_gives_the_same_bits_twice(key: str, cls: type[nn.Module]) -> None:
+    module, images = make_net(cls, dtype=torch.float32).cuda(), make_images(dtype=torch.float32).cuda()
+    first = run(key, module, images)
+    assert all(torch.equal(run(key, module, images), first) for _ in range(3))
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_a_layer_before_an_in_place_relu_is_seen_as_it_was(key: str, cls: type[nn.Module]) -> None:
     layer = "features.6" if cls is TinyVGG else "branch"

@@ -9,19 +9,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
 from wsol.evaluation.batches import PICTURE, Batch
 from wsol.evaluation.kept import KeptMaps, keep
 from wsol.evaluation.measure import Measured, measured
 from wsol.evaluation.rows import Group, group_table
+from wsol.evaluation.scoring import Scored, Scorer, score
 from wsol.evaluation.shown import picture, shown
-from wsol.localization.best_of import localize_best
-from wsol.localization.localize import localize
-from wsol.localization.records import ImageMap, Localizations
+from wsol.localization.records import Localizations
 from wsol.localization.refine import refines
-from wsol.maps.source import Loaded, RawMaps, digest
+from wsol.maps.source import Loaded, RawMaps
 from wsol.runs.gallery import Picture, Shown
 
 if TYPE_CHECKING:
@@ -51,22 +49,19 @@ class BatchRows:
     failed: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """Boxes of some (variant, image) pairs under some protocols, and the digests of their raw maps."""
-
-    localizations: Mapping[str, Localizations]
-    digests: Sequence[str]
-    finite: Sequence[bool]
-
-
 class BatchEvaluation:
     """Takes batches through the three stages of `wsol.evaluation.pipeline`."""
 
     def __init__(
-        self, experiment: Experiment, source: MapSource, profile: Profile, kept: KeptMaps | None = None
+        self,
+        experiment: Experiment,
+        source: MapSource,
+        profile: Profile,
+        kept: KeptMaps | None = None,
+        score: Scorer = score,
     ) -> None:
         self.experiment, self.source, self.profile, self.kept = experiment, source, profile, kept
+        self._score = score
         self._from_kept: set[tuple[int, str]] = set()  # shard and first image of batches that need no network
         self.variants = {v.key: v for v in experiment.variants}
         self._reported: set[str] = set()  # variants of which is known whether their maps are all zero
@@ -157,22 +152,21 @@ class BatchEvaluation:
 
     def _scored(self, maps: RawMaps, pairs: Sequence[tuple[Variant, int]], protocols: Sequence[Protocol]) -> Scored:
         drawn = [maps.image_maps(variant, image) for variant, image in pairs]
-        items = [several[0] for several in drawn]
-        self._report_zeros(pairs, items)
-        return Scored(
-            _localized(pairs, drawn, protocols), [digest(item.raw) for item in items], [i.finite for i in items]
-        )
+        ceilings = [n for n, (variant, _) in enumerate(pairs) if "truth" in variant.info.needs]
+        scored = self._score(drawn, ceilings, protocols)
+        self._report_zeros(pairs, scored.filled)
+        return scored
 
-    def _report_zeros(self, pairs: Sequence[tuple[Variant, int]], items: Sequence[ImageMap]) -> None:
+    def _report_zeros(self, pairs: Sequence[tuple[Variant, int]], filled: Sequence[bool]) -> None:
         """Warn, once, of a variant that has had zeros alone when a batch of two images or more is done."""
         by_key: dict[str, list[bool]] = defaultdict(list)
-        for (variant, _), item in zip(pairs, items, strict=True):
-            by_key[variant.key].append(bool(item.raw.any()) or item.full)
-        for key, filled in by_key.items():
-            if key not in self._reported and (any(filled) or len(filled) > 1):
+        for (variant, _), one in zip(pairs, filled, strict=True):
+            by_key[variant.key].append(one)
+        for key, some in by_key.items():
+            if key not in self._reported and (any(some) or len(some) > 1):
                 self._reported.add(key)
-                if not any(filled):
-                    log.warning("%s: the first %d maps are zero everywhere; choose another layer", key, len(filled))
+                if not any(some):
+                    log.warning("%s: the first %d maps are zero everywhere; choose another layer", key, len(some))
 
     def _kept(self, batch: Batch, by_view: Mapping[View, RawMaps]) -> list[Callable[[], Any]]:
         """Calls that make what the gallery lacks of this batch."""
@@ -258,20 +252,6 @@ class BatchEvaluation:
         masked = any(m.name in due and m.metric.info.needs & {"mask", "truth"} for m in self.experiment.metrics)
         masked |= any("truth" in variant.info.needs for variant in self._chosen(batch))
         return ({"image"} if cut or batch.unseen else set()) | ({"mask"} if masked else set())
-
-
-def _localized(
-    pairs: Sequence[tuple[Variant, int]], drawn: Sequence[Sequence[ImageMap]], protocols: Sequence[Protocol]
-) -> dict[str, Localizations]:
-    """Boxes of each pair's map, in their order: of the best of its maps where the pair is of a ceiling."""
-    ceilings = [n for n, (variant, _) in enumerate(pairs) if "truth" in variant.info.needs]
-    others = [n for n in range(len(pairs)) if n not in set(ceilings)]
-    parts = [localize([drawn[n][0] for n in others], protocols)] if others else []
-    parts += [localize_best([drawn[n] for n in ceilings], protocols)] if ceilings else []
-    if len(parts) < 2:
-        return parts[0]
-    order = np.argsort([*others, *ceilings], kind="stable")
-    return {p.name: Localizations.joined([part[p.name] for part in parts]).take(order) for p in protocols}
 
 
 def _first(batch: Batch) -> tuple[int, str]:

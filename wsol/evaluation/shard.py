@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,6 +17,8 @@ from wsol.evaluation.batches import Batch, batches
 from wsol.evaluation.kept import KeptMaps
 from wsol.evaluation.pipeline import Pipeline
 from wsol.evaluation.profile import Profile
+from wsol.evaluation.scoring import Scorer
+from wsol.evaluation.scoring_processes import scorer_of
 from wsol.runs import gallery, kept
 from wsol.runs.merge import NO_ROWS
 
@@ -76,7 +79,9 @@ def evaluate(
     """
     profile = profile or Profile()
     made = kept_maps(experiment, folder) if experiment.classifier is not None else None
-    stages = BatchEvaluation(experiment, source or experiment.source(), profile, made)
+    around = ExitStack()
+    scorer = around.enter_context(_surroundings(experiment))
+    stages = BatchEvaluation(experiment, source or experiment.source(), profile, made, scorer)
 
     def without(batch: Batch, lost: Mapping[int, Exception]) -> Batch:
         errors = {batch.samples[place].image_id: error for place, error in lost.items()}
@@ -120,8 +125,20 @@ def evaluate(
         on_error(pipeline.failing, error)
     finally:
         results.close()
+        around.close()
         writer.flush()
     return failed
+
+
+@contextmanager
+def _surroundings(experiment: Experiment) -> Iterator[Scorer]:
+    """What scores maps while a run lasts, and on a GPU kernels that give the same bits each time."""
+    with ExitStack() as stack:
+        if experiment.numerics.device.startswith("cuda"):
+            from wsol.models.determinism import deterministic
+
+            stack.enter_context(deterministic())
+        yield stack.enter_context(scorer_of(experiment))
 
 
 def evaluate_shard(experiment: Experiment, shard: Shard, folder: RunFolder) -> None:

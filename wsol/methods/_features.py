@@ -70,6 +70,21 @@ class LayerFeatures:
         """The linear head behind this layer, or None where there is none (CAM's condition); found when it is needed."""
         return self._head()
 
+    @property
+    def products(self) -> torch.Tensor:
+        """(B, K, H, W) gradients times activations, computed once for all methods of a run that start from it."""
+        return self.once("products", lambda: self.gradients * self.activations)
+
+    @property
+    def positive_gradients(self) -> torch.Tensor:
+        """(B, K, H, W) gradients, 0 where they are negative; computed once, as `products`."""
+        return self.once("positive gradients", lambda: self.gradients.relu())
+
+    @property
+    def totals(self) -> torch.Tensor:
+        """(B, K) S_k, the sum of each channel's activations; computed once, as `products`."""
+        return self.once("totals", lambda: self.activations.sum((2, 3)))
+
     def gradients_of(self, score: Differentiated) -> torch.Tensor:
         """(B, K, H, W), d score / d activations; for another score than the logit, from one more pass."""
         if score == "logit":

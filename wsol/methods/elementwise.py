@@ -16,4 +16,4 @@ class ElementWise:
     """
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        return (layer.gradients * layer.activations).relu().sum(1)
+        return layer.products.relu().sum(1)

@@ -5,7 +5,7 @@ from typing import Literal
 from torch import Tensor
 
 from wsol.methods import LayerFeatures, method
-from wsol.methods._common.gradcam_pp import WEIGHTS
+from wsol.methods._common.gradcam_pp import author_code, paper, sum_ag3
 from wsol.methods._common.masks import weighted_map
 from wsol.options import option
 
@@ -30,4 +30,11 @@ class GradCAMpp:
     )
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        return weighted_map(WEIGHTS[self.alpha](layer.activations, layer.gradients), layer.activations)
+        return weighted_map(self._weights(layer), layer.activations)
+
+    def _weights(self, layer: LayerFeatures) -> Tensor:
+        """(B, K) w_k."""
+        if self.alpha == "paper":
+            return paper(layer.totals, layer.positive_gradients)
+        reading = author_code if self.alpha == "author_code" else sum_ag3
+        return reading(layer.activations, layer.gradients)

@@ -19,5 +19,5 @@ class HiResCAM:
     relu: bool = option(False, help="keep the positive part only")
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        raw = (layer.gradients * layer.activations).sum(1)
+        raw = layer.products.sum(1)
         return raw.relu() if self.relu else raw

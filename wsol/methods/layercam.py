@@ -34,9 +34,9 @@ class LayerCAM:
             raise ConfigError(f"layercam: score={self.score} goes with grad_source=same only")
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        return (self._gradients(layer).relu() * layer.activations).sum(1).relu()
+        return (self._positive_gradients(layer) * layer.activations).sum(1).relu()
 
-    def _gradients(self, layer: LayerFeatures) -> Tensor:
+    def _positive_gradients(self, layer: LayerFeatures) -> Tensor:
         if self.grad_source == "next_upsampled":
-            return gradients_behind_pool(layer, self.pool)
-        return layer.gradients_of(self.score)
+            return gradients_behind_pool(layer, self.pool).relu()
+        return layer.positive_gradients if self.score == "logit" else layer.gradients_of(self.score).relu()

@@ -23,10 +23,9 @@ class XGradCAM:
     eps: NotNegative = option(0.0, help="added to S_k; 1e-6 in the official code")
 
     def __call__(self, layer: LayerFeatures) -> Tensor:
-        activations = layer.activations
-        total = activations.sum((2, 3))
+        activations, total = layer.activations, layer.totals
         noise = torch.finfo(total.dtype).eps * activations.abs().sum((2, 3))
         usable = (total.abs() > noise) & (total + self.eps != 0)
-        weights = (layer.gradients * activations).sum((2, 3)) / torch.where(usable, total + self.eps, 1)
+        weights = layer.products.sum((2, 3)) / torch.where(usable, total + self.eps, 1)
         raw = weighted_sum(torch.where(usable, weights, 0), activations)
         return raw.relu() if self.relu else raw

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ import torch
 from torch import nn
 
 from wsol.errors import ConfigError, WsolError
+from wsol.models.determinism import deterministic
 from wsol.progress import Progress
 from wsol.training.checkpoint import State, TrainingFolder
 from wsol.training.groups import optimizer_of
@@ -83,7 +83,7 @@ def train(training: Training, folder: TrainingFolder) -> State:
     Diverged : the loss is not finite. OutputError : the folder can't be written, or holds another training.
     """
     recipe, network = training.recipe, training.start.classifier.module
-    with _deterministic(), _accelerator(training, folder) as accelerator:
+    with _own_numbers(), _accelerator(training, folder) as accelerator:
         optimizer = optimizer_of(recipe, network, training.start.new)
         network.to(accelerator.device)
         network.to(memory_format=torch.channels_last)
@@ -229,20 +229,14 @@ def _check_finite(state: State, order: Order, recipe: Recipe) -> None:
 
 
 @contextmanager
-def _deterministic() -> Iterator[None]:
-    """A block in which the same numbers give the same weights, as far as CUDA has kernels that do."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs for it
-    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    cudnn = torch.backends.cudnn.benchmark
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.backends.cudnn.benchmark = False
+def _own_numbers() -> Iterator[None]:
+    """A block in which the same seed gives the same weights, and after which the caller's random numbers go on."""
     state = torch.random.get_rng_state()
     try:
-        yield
+        with deterministic():
+            yield
     finally:
         torch.random.set_rng_state(state)
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-        torch.backends.cudnn.benchmark = cudnn
 
 
 @contextmanager

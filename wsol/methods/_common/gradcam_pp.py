@@ -1,6 +1,4 @@
-"""Channel weights of Grad-CAM++ in three readings, from activations A and gradients g (B, K, H, W) to (B, K)."""
-
-from collections.abc import Callable, Mapping
+"""Channel weights (B, K) of Grad-CAM++ in three readings, from activations A and gradients g (B, K, H, W)."""
 
 import torch
 from torch import Tensor
@@ -8,9 +6,16 @@ from torch import Tensor
 CANCELLED = 1e-6  # a denominator this small against its terms is rounding noise; only signed activations get there
 
 
-def paper(activations: Tensor, gradients: Tensor) -> Tensor:
-    """Equation 19: sum alpha ReLU(g)."""
-    return (paper_alpha(activations, gradients) * gradients.relu()).sum((2, 3))
+def paper(totals: Tensor, positive: Tensor) -> Tensor:
+    """Equation 19: sum alpha ReLU(g) = sum r / (2 + S r), from S_k (B, K) and r = ReLU(g).
+
+    These are the largest arrays of any method, so each is made once and then changed in place.
+    """
+    terms = totals[:, :, None, None] * positive
+    terms += 2
+    if totals.is_cuda or bool((totals < 0).any()):  # asking a GPU would wait for all that it has to do
+        terms.masked_fill_(terms.abs() <= 4 * CANCELLED, float("inf"))  # S r is about -2 there, and its terms sum to 4
+    return torch.div(positive, terms, out=terms).sum((2, 3))
 
 
 def author_code(activations: Tensor, gradients: Tensor) -> Tensor:
@@ -35,13 +40,6 @@ def sum_ag3(activations: Tensor, gradients: Tensor) -> Tensor:
     usable = denominator.abs() > CANCELLED * (2 * unit**2 + terms.abs().sum((2, 3), keepdim=True))
     alpha = torch.where(usable, unit**2 / torch.where(usable, denominator, 1), 0)
     return (alpha * gradients.relu()).sum((2, 3))
-
-
-WEIGHTS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "paper": paper,
-    "author_code": author_code,
-    "sum_ag3": sum_ag3,
-}
 
 
 def paper_alpha(activations: Tensor, gradients: Tensor) -> Tensor:
