@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +51,7 @@ def test_boxes_and_scores_in_float64_are_the_cpus(tmp_path: Path) -> None:
             if name.endswith(("hits", "boxes")) or name in ("image_id", "rank", "forwards", "backwards"):
                 assert table[name].to_pylist() == here[key][name].to_pylist(), (key, name)
             elif name.endswith("_auc"):
-                close(table, here[key], name, 1e-5)  # two pixels of nearly equal saliency may change places
+                close(table, here[key], name, 1e-4)  # two pixels of nearly equal saliency may change places
 
 
 def test_the_same_run_twice_gives_the_same_bits(tmp_path: Path) -> None:
@@ -69,29 +68,20 @@ def test_two_workers_on_one_card_give_the_rows_of_one_process(tmp_path: Path) ->
     assert checksums(RunFolder(tmp_path / "two" / clean.path.name)) == checksums(clean)
 
 
-@pytest.fixture
-def short_memory() -> Iterator[None]:
-    """A card with 1 GB."""
+def test_a_batch_that_does_not_fit_is_halved(tmp_path: Path) -> None:
+    words = ("dataset.n=192", "model=resnet50", "model.weights=random", "method=[gradcam]", "protocol=[choe2020_v1]")
+    run = made(*words, "methods.gradcam.layers=layer1", "engine.device=cuda", "engine.batch_size=192")
     torch.cuda.empty_cache()
-    torch.cuda.set_per_process_memory_fraction(2**30 / torch.cuda.get_device_properties(0).total_memory)
-    yield
-    torch.cuda.set_per_process_memory_fraction(1.0)
-
-
-def test_a_batch_that_does_not_fit_is_halved(short_memory: None, tmp_path: Path) -> None:
-    words = (
-        "dataset.n=192",
-        "model=vgg16",
-        "model.weights=random",
-        "method=[gradcam,layercam]",
-        "methods.gradcam.layers=features.4",
-    )
-    folder = ran(made(*words, "protocol=[choe2020_v1]", "engine.device=cuda", "engine.batch_size=192"), tmp_path)
+    whole = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 2**31) / whole)  # 2 GB more
+    try:
+        folder = ran(run, tmp_path)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
     for table in folder.tables().values():
         assert table["status"].to_pylist() == ["ok"] * 192
-        batches = set(table["batch"].to_pylist())
-        assert len(batches) == 1
-        assert 1 <= batches.pop() <= 96
+        (batch,) = set(table["batch"].to_pylist())
+        assert 1 <= batch <= 96
 
 
 def test_time_and_memory_are_measured(tmp_path: Path) -> None:

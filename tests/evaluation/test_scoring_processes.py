@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -37,8 +38,17 @@ def drawn(count: int, seed: int = 0) -> list[list[ImageMap]]:
 @pytest.fixture
 def processes() -> Iterator[ScoringProcesses]:
     some = ScoringProcesses(2, at_first=0.0)
+    started(some)
     yield some
     some.close()
+
+
+def started(processes: ScoringProcesses) -> None:
+    """Wait until all of them have started; until then maps are scored by those who ask."""
+    while len(processes._free) < processes._most:
+        if taken := processes._taken():
+            processes._free.append(taken)
+        time.sleep(0.01)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -65,7 +75,7 @@ def test_answers_are_those_of_score_from_several_threads(processes: ScoringProce
 def test_a_process_that_was_killed_costs_nothing(processes: ScoringProcesses, caplog: pytest.LogCaptureFixture) -> None:
     expected = score(drawn(2), [], PROTOCOLS)
     assert same(processes(drawn(2), [], PROTOCOLS), expected)
-    os.kill(processes._started[0]._process.pid, signal.SIGKILL)
+    os.kill(processes._free[-1]._process.pid, signal.SIGKILL)
     assert same(processes(drawn(2), [], PROTOCOLS), expected)
     assert "a process that scored maps has ended (exit code -9)" in caplog.text
     assert same(processes(drawn(2), [], PROTOCOLS), expected)  # by the second process
@@ -101,8 +111,15 @@ def without_network(*words: str) -> Experiment:
 def test_a_run_has_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = ran(without_network(), tmp_path / "plain")
     asked: list[int] = []
-    ask = scoring_processes._Process.ask
+    ask, taken = scoring_processes._Process.ask, ScoringProcesses._taken
+
+    def waiting(self: ScoringProcesses) -> Any:
+        monkeypatch.setattr(ScoringProcesses, "_taken", taken)
+        started(self)
+        return taken(self)
+
     monkeypatch.setattr(scoring_processes, "AT_FIRST", 0.0)
+    monkeypatch.setattr(ScoringProcesses, "_taken", waiting)
     monkeypatch.setattr(scoring_processes._Process, "ask", lambda *given: asked.append(1) or ask(*given))
     other = ran(without_network("engine.threads=4"), tmp_path / "other")
     assert asked

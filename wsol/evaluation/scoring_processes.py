@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FEWEST_THREADS = 4  # with fewer, threads do not stand in the network's way
-SPARED = 2  # threads of a run that get no process: one launches the network, the others load images
+SPARED = 2  # threads of a run that get no process: one launches the network, one loads images
+READY = "ready"  # what a process says when it has imported what it needs
 AT_FIRST = 1.0  # seconds in which maps are scored here: a short run is over before a process has started
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
@@ -53,9 +54,10 @@ def scorer_of(experiment: Experiment) -> Iterator[Scorer]:
 
 
 class ScoringProcesses:
-    """As `score`, from any number of threads; each call is one process's, which starts when it is first needed.
+    """As `score`, from any number of threads; each call is one process's.
 
-    What a process can't do is done here: rules of a plug-in that it doesn't know, and everything when it has died.
+    What no process can do is done here: everything until they have started, rules of a plug-in that they don't know,
+    and the maps of one that has died.
 
     Parameters
     ----------
@@ -68,6 +70,7 @@ class ScoringProcesses:
         self._first: float | None = None  # when the first call came
         self._lock = Lock()
         self._started: list[_Process] = []
+        self._starting: list[_Process] = []
         self._free: list[_Process] = []
         self._unknown: set[str] = set()  # protocols that processes could not score
 
@@ -95,17 +98,23 @@ class ScoringProcesses:
             self._first = now if self._first is None else self._first
             if now - self._first < self._at_first:
                 return None
+            self._free += [process for process in self._starting if process.is_ready()]
+            self._starting = [process for process in self._starting if not process.ready]
             if self._free:
                 return self._free.pop()
-            if len(self._started) >= self._most:
-                return None
-            try:
-                self._started.append(_Process())
-            except OSError as error:
-                log.warning("no process for scoring could be started: %s", first_line(error))
-                self._most = 0
-                return None
-            return self._started[-1]
+            if len(self._started) < self._most:
+                self._start()
+            return None
+
+    def _start(self) -> None:
+        try:
+            process = _Process()
+        except OSError as error:
+            log.warning("no process for scoring could be started: %s", first_line(error))
+            self._most = 0
+            return
+        self._started.append(process)
+        self._starting.append(process)
 
     def close(self) -> None:
         """End all processes."""
@@ -129,6 +138,16 @@ class _Process:
                 env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
             )
 
+        self.ready = False
+
+    def is_ready(self) -> bool:
+        """Whether it has imported what it needs, or has died of it, which the first request will show."""
+        with suppress(OSError, EOFError):
+            if not self.ready and self._pipe.poll():
+                self.ready = True
+                self._pipe.recv()
+        return self.ready
+
     def ask(self, request: Any) -> Any:
         """The answer to a request. Raises OSError or EOFError where the process has ended."""
         self._pipe.send(request)
@@ -141,15 +160,13 @@ class _Process:
 
     def close(self) -> None:
         self._pipe.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.kill()  # it holds nothing, and may still be importing
+        self._process.wait()
 
 
 def serve(pipe: Connection[Any, Any], work: Callable[..., Scored] = score) -> None:
     """Answer requests until the other side closes the pipe; what can't be answered is answered by why."""
+    pipe.send(READY)
     while True:
         try:
             request = pipe.recv_bytes()
