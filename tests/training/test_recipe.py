@@ -13,7 +13,8 @@ from wsol.cli.train import settings_of
 from wsol.errors import ConfigError
 from wsol.models.registered import models
 from wsol.settings import choices
-from wsol.training.recipe import CERTAINTIES, Recipe, RecipeFile, Value, read_recipe, rows_of, settle
+from wsol.training.recipe import Recipe
+from wsol.training.recipe_file import CERTAINTIES, RecipeFile, Value, read_recipe, rows_of, settle
 from wsol.training.technique import techniques
 
 NAMES = choices.config_names("recipe")
