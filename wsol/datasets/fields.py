@@ -67,7 +67,7 @@ def _first_wrong(text: str, hint: Any) -> str:
 def read_bytes(path: Path) -> bytes:
     """The content of a regular file. Raises DataError."""
     try:
-        if not path.is_file():  # a pipe would wait for its writer for ever
+        if not path.is_file():  # reading a pipe would wait for its writer forever
             raise DataError(f"{path} can't be read: it is not a file")
         return path.read_bytes()
     except (OSError, ValueError) as error:
