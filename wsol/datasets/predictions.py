@@ -171,7 +171,7 @@ def _npz_logits(path: Path, labels: Mapping[str, int]) -> dict[str, NDArray[Any]
             return {name: archive[name] for name in archive.files if name in labels}
     except DataError:
         raise
-    except Exception as error:  # numpy and zipfile raise many kinds for what is no archive of arrays
+    except Exception as error:  # numpy and zipfile raise many kinds for what is not an archive of arrays
         raise DataError(f"{path} is not a .npz file of logits: {error}") from error
 
 

@@ -95,7 +95,7 @@ def read_recipe(name: str, node: Mapping[str, Any]) -> tuple[RecipeFile, dict[st
 
     Raises
     ------
-    ConfigError : an entry that is no field, without value, source and certainty, or of a value that doesn't fit.
+    ConfigError : an entry that is not a field, without value, source and certainty, or of a value that doesn't fit.
     """
     given = {key: value for key, value in node.items() if key not in PROSE and not _is_record(value)}
     values = {key: _value(key, value, name) for key, value in node.items() if key not in PROSE and key not in given}
@@ -159,7 +159,7 @@ def _value(key: str, node: Mapping[str, Any], name: str) -> Value:
 
 
 def _check(key: str, value: Any, where: str) -> None:
-    """Raises ConfigError for a name that is no field, or a value that doesn't fit it."""
+    """Raises ConfigError for a name that is not a field, or a value that doesn't fit it."""
     if "." in key:
         if key.partition(".")[0] not in FOREIGN:
             raise ConfigError(f"{where}: a recipe may set options of {', '.join(FOREIGN)}, not {key}")
@@ -193,7 +193,7 @@ def _search(node: Mapping[str, Any], name: str) -> Search:
     _check(key, MISSING_VALUE, f"{where}: {key}")
     low, high, log = node.get("low", 0.0), float(node.get("high", 0.0)), node.get("scale", "linear") == "log"
     if "choices" not in node and not isinstance(low, str) and (low >= high or (log and low <= 0)):
-        raise ConfigError(f"{where}: {key}: {low} to {high} is no range{' of a logarithm' if log else ''}")
+        raise ConfigError(f"{where}: {key}: {low} to {high} is not a range{' of a logarithm' if log else ''}")
     return Search(
         name=key,
         low=low if isinstance(low, str) else float(low),
