@@ -68,6 +68,11 @@ def integers(values: Sequence[int] | NDArray[np.integer[Any]]) -> pa.Array:
     return pa.Array.from_buffers(pa.int64(), len(data), [None, pa.py_buffer(data)])
 
 
+def floats(values: NDArray[np.float64]) -> pa.Array:
+    """Numbers as a column, in which NaN stays NaN."""
+    return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+
+
 def texts(values: Sequence[str]) -> pa.Array:
     """Texts as a column."""
     letters = [value.encode() for value in values]

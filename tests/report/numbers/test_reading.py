@@ -16,7 +16,7 @@ from wsol.report.numbers.reading import columns_of_numbers
 from wsol.report.numbers.rows import curves_of, hits_of
 from wsol.report.numbers.settings import Settings
 from wsol.report.numbers.summary import summarize
-from wsol.runs.arrays import chosen, codes_of, integers, is_known, numpy_of, stretches_of, texts
+from wsol.runs.arrays import chosen, codes_of, floats, integers, is_known, numpy_of, stretches_of, texts
 from wsol.runs.folder import RunFolder
 from wsol.runs.shards import Shard
 
@@ -126,7 +126,7 @@ def test_columns_become_arrays_by_their_buffers() -> None:
     kept = chosen(table, np.array([False, True, False, True, True]))
     assert kept["whole"].to_pylist() == [2, 4, 5]
     assert texts(["a", "", "é"]).to_pylist() == ["a", "", "é"]
-    assert integers([3, 1]).to_pylist() == [3, 1]
+    assert (integers([3, 1]).to_pylist(), floats(np.array([0.5])).to_pylist()) == ([3, 1], [0.5])
     assert codes_of(table["none"])[1].tolist() == [-1] * 5
 
 

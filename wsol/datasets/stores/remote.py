@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 TRIES = 3
 PAUSE = 0.5  # seconds before the second try, twice as long before the third
 FEW = 50  # images of a folder up to which each is asked for, and the folder is not listed
-VERSIONS = (  # names under which file systems state what changes with the content, surest first
+VERSIONS = (  # what file systems call that which changes with the content, surest first
     *("ETag", "etag", "md5Hash", "Content-MD5", "content_md5", "Digest"),
     *("mtime", "LastModified", "last_modified", "Last-Modified", "updated", "created"),
 )
