@@ -34,7 +34,7 @@ ROOMS = {  # bottom first: a room imports only from rooms above it in this list
     "methods": "one file per method",
     "maps": "sources of raw maps: network, fixed, stored",
     "metrics": "one file per metric",
-    "training.recipe": "what a training must know, each value with its source",
+    "training.recipe": "what a training must know beside data, network and technique",
     "training.technique": "the contract of a training technique",
     "training.techniques": "one file per technique",
     "runs": "rows at rest: Parquet, footer, gallery",

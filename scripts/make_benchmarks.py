@@ -3,8 +3,8 @@
     python scripts/make_benchmarks.py [--shared ../shared] [--out benchmarks]
 
 Every row of every CSV becomes one cell; nothing is rounded, merged or left out. What a row alone doesn't say (titles,
-needs, the command that runs it) is in `published_tables.py`, `published_later.py` and `published_papers.py` beside this
-file; `published_collected.py` reads the files with the newer columns.
+needs, the command that runs it) is in `published_tables.py`, `published_sourced_tables.py` and `published_papers.py`
+beside this file; `published_sourced_rows.py` reads the files that name the source of each row.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from published_collected import collected_rows
-from published_later import PAPERS as LATER
 from published_papers import Paper, Row, Run
+from published_sourced_rows import sourced_rows
+from published_sourced_tables import PAPERS as SOURCED
 from published_systems import ABOUT, LISTED, systems_rows
 from published_tables import PAPERS
 
@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path("../shared"), help="folder with published/ and data/")
     parser.add_argument("--out", type=Path, default=Path("benchmarks"))
     chosen = parser.parse_args()
-    for paper in (*PAPERS, *LATER):
+    for paper in (*PAPERS, *SOURCED):
         file = chosen.out / f"{paper.name}.yaml"
         document = table(paper, chosen.shared)
         if file.exists():
@@ -188,9 +188,9 @@ def rows(paper: Paper, shared: Path) -> Iterator[Row]:
     for name in paper.csv:
         file = shared / "published" / name
         with file.open(encoding="utf-8", newline="") as opened:
-            later = "where_in_source" in opened.readline()
+            sourced = "where_in_source" in opened.readline()
             opened.seek(0)
-            found = list(collected_rows(file) if later else csv.DictReader(opened))
+            found = list(sourced_rows(file) if sourced else csv.DictReader(opened))
         yield from (row for row in found if row["paper"].startswith(paper.of))
     if paper.name == "ilsvrc_open":
         yield from measured_rows(json.loads((shared / "data" / "real_open.json").read_text(encoding="utf-8")))

@@ -75,7 +75,7 @@ def cam2016(row: Row) -> Run:
     if "server" in row["split"]:
         return Run(note="the test server's labels are not public")
     model = {"AlexNet-GAP": "alexnet_gap", "VGGnet-GAP": "vgg16_gap"}[row["architecture"]]
-    note = "the script puts two boxes a class into five slots" if "top-5" in row["metric"] else ""
+    note = "the script puts two boxes per class into five slots" if "top-5" in row["metric"] else ""
     return Run(overrides=command("ilsvrc", model, "cam", protocol="cam2016_code"), protocol="cam2016_code", note=note)
 
 

@@ -8,13 +8,14 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from tests.report.page.chromium import Chromium, find
 
-# one thread a process, and in the commands that tests start: pytest-xdist has a worker for each core already
+# one thread per process, and in the commands that tests start: pytest-xdist has a worker for each core already
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # what is remembered of files, away from the user's own
@@ -44,6 +45,25 @@ def shared() -> Path:
     if not (folder / "golden").is_dir():
         pytest.skip(f"{folder} is not here: set WSOL_SHARED to the folder with golden/ and data/")
     return folder
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what a reader of the documents has beside them: images, weights, maps, lists."""
+    from tests.docs.desk import write_desk
+
+    folder = tmp_path_factory.mktemp("desk")
+    write_desk(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def choe(shared: Path) -> dict[str, Any]:
+    """Score maps, and the boxes and numbers that the published evaluator (Choe et al., 2020) gives for them."""
+    import numpy as np  # not above: it reads OMP_NUM_THREADS when it is loaded
+
+    with np.load(shared / "golden" / "boxes_choe2020.npz") as arrays:
+        return dict(arrays)
 
 
 @pytest.hookimpl(tryfirst=True)

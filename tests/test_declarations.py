@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_registry import HEAVY, free_of, fresh
+from tests.fresh_process import HEAVY, free_of, fresh
 from wsol.declarations import facts_of, read_declaration
 from wsol.errors import UnknownName
 from wsol.methods._base import method, methods

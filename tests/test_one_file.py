@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.methods.contract import check_record
 from tests.methods.nets import TinyGAP, make_images, make_net
-from tests.methods.test_method_contract import check_record
 from tests.metrics import test_metric_contract as metric_contract
 from tests.metrics.conftest import MakeCase, make_case, net  # noqa: F401 - fixtures
 from wsol.cli import main

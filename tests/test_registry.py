@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.fresh_process import HEAVY, free_of, fresh
 from wsol.datasets.base import datasets
 from wsol.errors import ConfigError, UnknownName
 from wsol.methods._base import methods
 from wsol.metrics._base import metrics
 from wsol.protocols._base import protocols
 from wsol.registry import Registry
-
-HEAVY = ("torch", "torchvision", "cv2.dnn", "wsol.methods.gradcam", "wsol.models.forward")
-
-
-def fresh(*lines: str, **environment: str) -> str:
-    """What a new process prints; it fails where one of HEAVY was loaded and is not expected."""
-    code = "\n".join(["import sys", *lines])
-    done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def free_of(*modules: str) -> str:
-    return f"assert not {set(modules)!r} & set(sys.modules), {set(modules)!r} & set(sys.modules)"
 
 
 def test_names_of_methods_are_known_without_their_files() -> None:

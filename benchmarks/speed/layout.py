@@ -38,7 +38,7 @@ def main() -> None:
             images = torch.randn(chunk, 3, 128, 128).contiguous(memory_format=layout)
             found[name, chunk] = milliseconds(made, images)
     base = found["contiguous", 64]
-    print("| layout | chunk | ms an image | ratio |\n|---|--:|--:|--:|")
+    print("| layout | chunk | ms per image | ratio |\n|---|--:|--:|--:|")
     for (name, chunk), spent in found.items():
         print(f"| {name} | {chunk} | {spent:.2f} | {spent / base:.2f} |")
 

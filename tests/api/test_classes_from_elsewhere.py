@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import wsol
-from tests.api.test_notebook import Net, data, rows
+from tests.api.small_net import Net, data, rows
 from tests.evaluation.small import made, ran
 from wsol.errors import ConfigError, DataError, UnknownName
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import wsol
-from tests.cli.test_reproduce import cell, write
+from tests.cli.small_table import cell, write
 from wsol.cli import main
 from wsol.errors import ConfigError, UnknownName
 

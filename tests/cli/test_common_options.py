@@ -9,22 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import FEW
 from wsol.cli import COMMANDS, main
-
-FEW = ["dataset.limit=3", "method=[centergauss]", "protocol=[choe2020_v1]", "metric=[]", "gallery=0", "table=false"]
 
 
 def wsol(*words: str, out: int | None = subprocess.PIPE, **environment: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-m", "wsol", *words], stdout=out, stderr=subprocess.PIPE, env={**os.environ, **environment}
     )
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    runs = tmp_path_factory.mktemp("runs")
-    assert main(["run", *FEW, f"paths.runs={runs}"]) == 0
-    return runs
 
 
 @pytest.mark.parametrize("flag", ["--runs {}", "--runs={}", "paths.runs={}"])

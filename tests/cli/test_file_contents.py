@@ -58,7 +58,7 @@ def test_verify_reads_images_whose_change_left_no_trace(
     capsys.readouterr()
     assert main([*words, "--verify"]) == 0
     err = capsys.readouterr().err
-    assert "1 of 2 files hold something else" in err
+    assert "1 of 2 files differ from when they were first read" in err
     assert "0.bmp" in err
     assert len(list(runs.glob("*/run.json"))) == 2
 

@@ -11,15 +11,6 @@ import pytest
 
 from wsol.cli import main
 
-FEW = ["dataset.limit=3", "method=[centergauss]", "protocol=[choe2020_v1]", "metric=[]", "gallery=0", "table=false"]
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    runs = tmp_path_factory.mktemp("runs")
-    assert main(["run", *FEW, f"paths.runs={runs}"]) == 0
-    return runs
-
 
 @pytest.mark.parametrize(
     ("words", "name"),

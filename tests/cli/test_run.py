@@ -46,7 +46,7 @@ def files(folder: RunFolder) -> dict[str, float]:
     return {p.name: p.stat().st_mtime_ns for p in (folder.path / "rows").iterdir()}
 
 
-def test_there_is_a_row_an_image_and_variant_and_a_file_a_shard(clean: RunFolder) -> None:
+def test_there_is_a_row_per_image_and_variant_and_a_file_per_shard(clean: RunFolder) -> None:
     assert len(files(clean)) == 4
     assert set(clean.tables()) == {"centergauss", "gradcam@stage5", "layercam@stage5"}
     for table in clean.tables().values():

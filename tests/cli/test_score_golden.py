@@ -30,10 +30,8 @@ class Golden:
 
 
 @pytest.fixture(scope="module")
-def golden(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Golden:
-    at = tmp_path_factory.mktemp("golden")
-    with np.load(shared / "golden" / "boxes_choe2020.npz") as stored:
-        arrays = dict(stored)
+def golden(shared: Path, choe: dict[str, NDArray[Any]], tmp_path_factory: pytest.TempPathFactory) -> Golden:
+    at, arrays = tmp_path_factory.mktemp("golden"), choe
     told = json.loads((shared / "golden" / "boxes_choe2020.json").read_text())
     ids = [one["image_id"] for one in told["maps"]]
     truth = Truth(

@@ -33,3 +33,9 @@ def images(tmp_path):
     paint(folder / "a" / "2.png", (10, 10), mode="L")
     paint(folder / "b,c.png", (5, 7))
     return folder
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """What is remembered of files is in `tmp_path` / wsol-cache, empty at first."""
+    monkeypatch.setenv("WSOL_CACHE", str(tmp_path / "wsol-cache"))

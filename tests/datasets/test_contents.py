@@ -84,7 +84,7 @@ def test_what_changed_without_a_trace_is_found_where_all_is_read(
     with caplog.at_level(logging.INFO, "wsol"), reading_all():
         assert content_digests([file]) == [content_digest(b"old")]
     assert "reading 1 files once" in caplog.text
-    assert "1 of 1 files hold something else than when they were read first" in caplog.text
+    assert "1 of 1 files differ from when they were first read" in caplog.text
     assert str(file) in caplog.text
     assert content_digests([file]) == [content_digest(b"old")]
     assert len(read) == 2

@@ -163,7 +163,6 @@ def test_the_first_images_have_the_labels_of_all(tmp_path: Path) -> None:
 
 XML = f"ILSVRC2012_bbox_val_v3/val/{name(3)}.xml"
 CSV = "LOC_val_solution.csv"
-KIT = "ILSVRC2012_devkit_t12/data"
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_what_sizes_do_not_decide_is_never_guessed(tmp_path: Path) -> None:
     trees.imagenetv2(tmp_path, hashed=True)
     said = (
         r"the 5 images under .* have other names than the lists', and no mapping was published: class and size decide "
-        r"3 of 5; 2 share theirs, first 'val2/0/1.jpeg' \(2 files of class 0 are 9x7 pixels, 2 such images are "
+        r"3 of 5; 2 share class and size, first 'val2/0/1.jpeg' \(2 files of class 0 are 9x7 pixels, 2 such images are "
         r"listed\). "
         r"Give dataset.names=FOLDER with images under the old names, or CSV with image_id,file, or "
         r"dataset.undecided=leave_out"
@@ -69,7 +69,9 @@ def test_what_sizes_do_not_decide_is_never_guessed(tmp_path: Path) -> None:
         opened(tmp_path).samples()
     sizes = tmp_path / "metadata/ILSVRC/val/image_sizes.txt"
     write(sizes, sizes.read_text().replace("10/0.jpeg,8,6", "10/0.jpeg,5,5"))
-    with pytest.raises(DataError, match=r"decide 2 of 5; 2 share .*; 1 have no file of theirs, first 'val2/10/0.jpeg'"):
+    with pytest.raises(
+        DataError, match=r"decide 2 of 5; 2 share .*; 1 have no file of their class and size, first 'val2/10"
+    ):
         opened(tmp_path).samples()
     trees.imagenetv2(tmp_path, hashed=True)
     data = opened(tmp_path, undecided="leave_out")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import re
 import sqlite3
-import tarfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,29 +11,27 @@ from typing import Any
 
 import pytest
 
-from tests.datasets.prepare.archives import drawn, special, tar, write
+from tests.datasets.prepare.archives import drawn, tar, write
+from tests.datasets.stored_images import FILES, NAMES, store
 from tests.evaluation.small import made, ran, rows
 from wsol.cli import main
-from wsol.datasets import tars
 from wsol.datasets.base import datasets
-from wsol.datasets.contents import content_digest, reading_all
+from wsol.datasets.contents import reading_all
 from wsol.datasets.formats.folder import Folder
 from wsol.datasets.stores import remote
 from wsol.datasets.stores.cache import FileCache
-from wsol.datasets.stores.opening import open_store
 from wsol.errors import DataError
 from wsol.options import build
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec, the extra cloud, is not installed")
 
-NAMES = [f"birds/{n}.png" for n in range(4)] + [f"{n}.png" for n in range(4, 6)]
-FILES = {name: drawn(seed, "PNG") for seed, name in enumerate(NAMES)}
+
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing is remembered from other tests; the store in memory is empty."""
-    monkeypatch.setenv("WSOL_CACHE", str(tmp_path / "wsol-cache"))
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A failed request is tried again at once; the store in memory is empty."""
     monkeypatch.setattr(remote, "PAUSE", 0.001)
     yield
     fsspec.filesystem("memory").store.clear()
@@ -64,10 +60,6 @@ def places(tmp_path: Path) -> dict[str, str]:
         "memory": "memory://bucket/set",
         "file": f"file://{folder}",
     }
-
-
-def store(images: Path | str, tmp_path: Path, *, gb: float = 1.0) -> Any:
-    return open_store(images, outside=False, cache=tmp_path / "copies", cache_gb=gb)
 
 
 @pytest.mark.parametrize("kind", ["tars", "tar", "memory", "file"])
@@ -273,60 +265,6 @@ def test_no_name_leads_out_of_its_place(
     table.write_text("image_id,label,x0,y0,x1,y1\n../secret.png,0,1,1,9,9")
     with pytest.raises(DataError, match=r"leads out of|are missing"):
         Folder(images=places[kind], annotations=table, outside=outside).samples()
-
-
-def test_links_in_archives_are_no_images(tmp_path: Path) -> None:
-    (tmp_path / "secret.png").write_bytes(drawn(9, "PNG"))
-    hostile = {"a.png": special(tarfile.SYMTYPE, str(tmp_path / "secret.png")), "b.png": special(tarfile.LNKTYPE, "/x")}
-    (tmp_path / "x.tar").write_bytes(tar({**FILES, **hostile}))
-    place = store(tmp_path / "x.tar", tmp_path)
-    with pytest.raises(DataError, match=r"2 of 3 images are missing.*first 'a.png'"):
-        place.check(["5.png", "a.png", "b.png"])
-
-
-def test_an_archive_that_is_cut_off_is_refused_wherever_the_cut_is(tmp_path: Path) -> None:
-    whole = tar(FILES)
-    with tarfile.open(fileobj=io.BytesIO(whole)) as opened:
-        last = opened.getmembers()[-1]
-    archive = tmp_path / "x.tar"
-    for cut in (last.offset - 100, last.offset + 100, last.offset_data + 10):
-        archive.write_bytes(whole[:cut])
-        with pytest.raises(DataError, match=r"x.tar can't be read as an uncompressed tar archive"):
-            store(archive, tmp_path)
-    archive.write_bytes(whole)
-    place = store(archive, tmp_path)
-    archive.write_bytes(whole[: last.offset_data + 10])  # during the run
-    with pytest.raises(DataError, match=r"x.tar can't be read: it is cut off"):
-        place.read(last.name)
-
-
-def test_compressed_archives_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "x.tar.gz").write_bytes(tar(FILES, "w:gz"))
-    with pytest.raises(DataError, match="as an uncompressed tar archive"):
-        store(tmp_path / "x.tar.gz", tmp_path)
-
-
-def test_an_archive_is_listed_once_and_again_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    listed: list[Path] = []
-    listed_by = tars._listed
-    monkeypatch.setattr(tars, "_listed", lambda archive: listed.append(archive) or listed_by(archive))
-    monkeypatch.setattr("wsol.datasets.contents.SETTLED_NS", 0)  # what was written a moment ago counts as settled
-    archive = tmp_path / "x.tar"
-    for content, count in ((FILES, 1), ({"other.png": FILES["5.png"]}, 2)):
-        archive.write_bytes(tar(content))
-        for _ in range(2):
-            place = store(archive, tmp_path)
-            assert {*place.members} == {*content}
-            assert place.digests(list(content)) == {n: content_digest(c) for n, c in content.items()}
-        assert len(listed) == count
-
-
-def test_a_name_in_two_archives_is_ambiguous(tmp_path: Path) -> None:
-    write(tmp_path / "shards", {"0.tar": tar(FILES), "1.tar": tar({"5.png": FILES["4.png"]})})
-    place = store(tmp_path / "shards", tmp_path)
-    place.check(["4.png"])
-    with pytest.raises(DataError, match=r"'5.png' is in two archives"):
-        place.check(["5.png"])
 
 
 def test_a_folder_of_images_with_an_archive_beside_them_stays_a_folder(places: dict[str, str], tmp_path: Path) -> None:

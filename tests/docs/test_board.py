@@ -57,10 +57,8 @@ def board(files: list[Path]) -> Path:
 @pytest.fixture
 def opened(browser: Chromium, board: Path) -> Iterator[Chromium]:
     """The page, just opened; after the test its console must be empty and no request made."""
-    browser.open(board)
-    yield browser
-    assert browser.complaints == []
-    assert browser.requests == [board.resolve().as_uri()]
+    with browser.alone_with(board):
+        yield browser
 
 
 def test_the_page_holds_every_number_with_what_it_carries(board: Path, one: ResultFile) -> None:

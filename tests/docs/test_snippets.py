@@ -15,8 +15,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 import wsol
+from tests.docs.desk import shortened
 from tests.docs.snippets import DOCUMENTS, PAGES, ROOT, blocks, commands, every_command
-from tests.test_readme import desk, shortened  # noqa: F401 - a fixture
 from wsol.cli import COMMANDS, main
 from wsol.cli.list import KINDS
 from wsol.cli.options import Command, Finished
@@ -110,7 +110,7 @@ def test_every_document_with_commands_is_read() -> None:
 @pytest.mark.parametrize("words", every_command(), ids=" ".join)
 def test_a_command_is_understood(
     words: list[str],
-    desk: Path,  # noqa: F811
+    desk: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -139,7 +139,7 @@ def test_a_command_is_understood(
 @pytest.mark.full
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_every_command_runs(
-    desk: Path,  # noqa: F811
+    desk: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -14,7 +14,7 @@ from string import Template
 import numpy as np
 import pytest
 
-from tests.test_readme import shortened
+from tests.docs.desk import shortened
 from wsol.cli import main
 from wsol.datasets.formats.shapes import Shapes
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.evaluation import chaos
-from tests.evaluation.small import checksums, made, ran, rows
+from tests.evaluation.small import checksums, ran, rows
 from wsol.evaluation import shard as shard_module
 from wsol.evaluation.engines import run_local
 from wsol.evaluation.experiment import Experiment
@@ -38,16 +38,6 @@ WORDS = (
 )
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork") or sys.platform == "darwin", reason="needs fork")
-
-
-@pytest.fixture(scope="module")
-def experiment() -> Experiment:
-    return made(*WORDS)
-
-
-@pytest.fixture(scope="module")
-def clean(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return ran(experiment, tmp_path_factory.mktemp("clean"))
 
 
 @pytest.fixture

@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 from tests.evaluation import chaos
+from tests.evaluation.conftest import joined
+from tests.evaluation.slow_workers import SHORT_LEASES, slow_maps
 from tests.evaluation.small import checksums, made, ran, rows
-from tests.evaluation.test_ray import cluster, joined
 from wsol.errors import OutputError, RowsFailed
 from wsol.evaluation.device import engine_of
 from wsol.evaluation.engines import ray as on_ray
@@ -31,8 +32,6 @@ from wsol.evaluation.stopping import Stopped
 from wsol.runs import leases
 from wsol.runs.folder import RunFolder
 from wsol.settings import choices, compose_settings
-
-__all__ = ["cluster"]
 
 FAULTS = int(os.environ.get("WSOL_CHAOS", "0"))
 WORDS = (
@@ -49,27 +48,8 @@ ENGINES = {
     "ray": ("engine=ray", "engine.gpus=0", "engine.cpus=1"),
     "submitit": ("engine=slurm", "engine.cluster=local", "engine.gpus=0", "engine.cpus=1", "engine.workers=2"),
 }
-LEASES = "from wsol.runs import leases\nleases.LEASE_SECONDS, leases.BEAT_SECONDS = 3.0, 0.5\n"
-SLOWLY = """
-import time
-import wsol.evaluation.shard
-from wsol.maps.network import NetworkMaps
-
-wsol.evaluation.shard.EVERY_SECONDS = 0.0
-maps = NetworkMaps.maps
-def slowly(self, *args):
-    time.sleep(0.3)
-    return maps(self, *args)
-if not hasattr(NetworkMaps, "slow"):
-    NetworkMaps.slow, NetworkMaps.maps = True, slowly
-"""
 
 pytestmark = [pytest.mark.full, pytest.mark.skipif(not FAULTS, reason="make chaos sets WSOL_CHAOS")]
-
-
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return ran(made(*WORDS), tmp_path_factory.mktemp("clean"))
 
 
 @pytest.fixture
@@ -78,8 +58,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(leases, "LEASE_SECONDS", 3.0)
     monkeypatch.setattr(slurm, "POLL_SECONDS", 0.2)
     file = tmp_path / "for_workers.py"
-    file.write_text(LEASES + f"import os\nif os.getpid() != {os.getpid()}:\n" + "".join(
-        f"    {line}\n" for line in SLOWLY.strip().splitlines()
+    file.write_text(SHORT_LEASES + f"import os\nif os.getpid() != {os.getpid()}:\n" + "".join(
+        f"    {line}\n" for line in slow_maps(0.3).strip().splitlines()
     ))  # fmt: skip
     choices.use([str(file)])
     with chaos.disk(tmp_path / "disk") as root:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.evaluation.small import made, ran, rows
+from tests.evaluation.small import ran, rows
 from wsol.cli import main
 from wsol.datasets.base import Sample
 from wsol.datasets.formats.shapes import Shapes
@@ -31,16 +31,6 @@ WORDS = (
 )
 LAST_BITS = ["probability", "map_digest"]  # they know how many images were in a batch
 BAD = "test/00002"  # in the second batch of the first of two shards
-
-
-@pytest.fixture(scope="module")
-def experiment() -> Experiment:
-    return made(*WORDS)
-
-
-@pytest.fixture(scope="module")
-def clean(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return ran(experiment, tmp_path_factory.mktemp("clean"))
 
 
 def failing_on(monkeypatch: pytest.MonkeyPatch, bad: Sequence[str]) -> list[list[str]]:

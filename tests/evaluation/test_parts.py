@@ -40,16 +40,6 @@ WORDS = (
 )
 
 
-@pytest.fixture(scope="module")
-def experiment() -> Experiment:
-    return made(*WORDS)
-
-
-@pytest.fixture(scope="module")
-def clean(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return ran(experiment, tmp_path_factory.mktemp("clean"))
-
-
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of the images that are opened from now on."""

@@ -8,14 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.evaluation.conftest import joined
+from tests.evaluation.slow_workers import slow_file, workers_of
 from tests.evaluation.small import checksums, made, ran, rows
-from tests.evaluation.test_workers import SLOW, workers_of
 from wsol.cli import main
 from wsol.evaluation.engines.ray import room
 from wsol.runs.find import open_run
@@ -31,7 +32,6 @@ WORDS = (
     "engine.batch_size=2",
 )
 ON_RAY = ("engine=ray", "engine.gpus=0", "engine.cpus=1", "engine.batch_size=2", "engine.shard_size=8")
-ROOT = Path(__file__).parents[2]
 
 
 def node(*, cpus: float, gpus: float = 0, alive: bool = True) -> Mapping[str, Any]:
@@ -74,24 +74,6 @@ def test_a_machine_without_ray_says_so(
     assert "engine=ray needs ray: pip install 'wsol[ray]'" in capsys.readouterr().err
 
 
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A head without room for work."""
-    pytest.importorskip("ray", reason="Ray is not installed (extra ray)")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # of the nodes' workers
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("RAY_DISABLE_MEMORY_MONITOR", "1")
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": 80 * 2**20})
-    yield made
-    made.shutdown()
-
-
-def joined(cluster: Any) -> Any:
-    return cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
-
-
 def command(runs: Path, slow: Path, address: str) -> list[str]:
     words = [sys.executable, "-m", "wsol", "run", *WORDS, *ON_RAY, f"engine.address={address}", f"paths.runs={runs}"]
     return [*words, "--with", str(slow)]
@@ -106,8 +88,7 @@ def raylet_of(pid: int) -> int:
 
 @pytest.mark.full
 def test_a_lost_node_and_one_that_joins_change_no_row(cluster: Any, tmp_path: Path) -> None:
-    slow = tmp_path / "slow_maps.py"
-    slow.write_text(SLOW)
+    slow = slow_file(tmp_path)
     clean = ran(made(*WORDS, "engine.shard_size=8"), tmp_path / "clean")
     nodes = [joined(cluster), joined(cluster)]
     runs = tmp_path / "runs"
@@ -142,8 +123,7 @@ def test_a_lost_node_and_one_that_joins_change_no_row(cluster: Any, tmp_path: Pa
 
 @pytest.mark.full
 def test_a_signal_stops_the_actors_with_their_rows_written(cluster: Any, tmp_path: Path) -> None:
-    slow = tmp_path / "slow_maps.py"
-    slow.write_text(SLOW)
+    slow = slow_file(tmp_path)
     joined(cluster)
     runs = tmp_path / "runs"
     process = subprocess.Popen(command(runs, slow, cluster.address), stderr=subprocess.PIPE, text=True)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.evaluation import one_node_slurm
+from tests.evaluation.slow_workers import slow_file
 from tests.evaluation.small import checksums, made, ran
-from tests.evaluation.test_workers import SLOW
 from wsol.cli import main
 from wsol.evaluation.engines import slurm
 from wsol.runs.find import open_run
@@ -105,8 +105,7 @@ def test_slurm_runs_the_array_and_what_it_requeues(tmp_path: Path, tmp_path_fact
     pytest.importorskip("submitit")
     words = ("dataset.n=120", *WORDS[1:], "engine.batch_size=2")
     clean = ran(made(*words), tmp_path / "clean")
-    slow, runs = tmp_path / "slow_maps.py", tmp_path / "runs"
-    slow.write_text(SLOW)
+    slow, runs = slow_file(tmp_path), tmp_path / "runs"
     command = [sys.executable, "-m", "wsol", "run", *words, *ARRAY, "engine.memory=1", "engine.minutes=30"]
     command += [f"paths.runs={runs}", "--with", str(slow)]
     with one_node_slurm.slurm(tmp_path_factory.mktemp("slurm")):

@@ -195,7 +195,7 @@ LOGITS = np.zeros((N, 10))
         ("classes.csv", r"predicts class 10 for 'x0', and there are 10 classes"),
         ("fewer.npz", r"fewer\.npz has 9 logits per image, and the data and network have 10 classes"),
         ("nan.npz", r"the logits of 'x0' are not all finite numbers"),
-        ("ragged.npz", r"expected \(C,\), C alike for all"),
+        ("ragged.npz", r"expected \(C,\), with the same C for all"),
         ("broken.npz", r"broken\.npz is not a \.npz file of logits"),
         ("resnet5", r"there is no classifier 'resnet5'; nearest: 'resnet50'"),
         ("resnet18[weights=random]", r"knows 1000 classes, and the network behind the maps 10"),

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from benchmarks.speed import simulated
-from tests.evaluation.small import checksums, made, ran, rows
+from tests.evaluation.slow_workers import SHORT_LEASES, slow_file, workers_of
+from tests.evaluation.small import checksums, made, rows
 from wsol.cli import main
 from wsol.datasets.base import Sample
 from wsol.datasets.formats.shapes import Shapes
@@ -27,7 +28,7 @@ from wsol.evaluation.experiment import Experiment
 from wsol.runs import leases
 from wsol.runs.find import open_run
 from wsol.runs.folder import RunFolder
-from wsol.runs.leases import WORK, Worker, presences
+from wsol.runs.leases import WORK, Worker
 from wsol.runs.snapshot import Snapshot
 
 WORDS = (
@@ -40,16 +41,6 @@ WORDS = (
     "engine.shard_size=6",
     "gallery=5",
 )
-
-
-@pytest.fixture(scope="module")
-def experiment() -> Experiment:
-    return made(*WORDS)
-
-
-@pytest.fixture(scope="module")
-def clean(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return ran(experiment, tmp_path_factory.mktemp("clean"))
 
 
 def test_two_equal_runs_at_once_share_the_shards_and_both_end_complete(
@@ -140,26 +131,10 @@ def test_several_processes_give_the_rows_of_one(
     assert not (folder.path / WORK).exists()
 
 
-SLOW = """
-import time
-import wsol.evaluation.shard
-from wsol.maps.network import NetworkMaps
-
-wsol.evaluation.shard.EVERY_SECONDS = 0.0
-maps = NetworkMaps.maps
-def slowly(self, *args):
-    time.sleep(0.5)
-    return maps(self, *args)
-if not hasattr(NetworkMaps, "slow"):
-    NetworkMaps.slow, NetworkMaps.maps = True, slowly
-"""
-
-
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts a command whose batches take half a second, with two workers."""
-    file = tmp_path / "slow_maps.py"
-    file.write_text(SLOW)
+    file = slow_file(tmp_path)
     started: list[subprocess.Popen[str]] = []
 
     def start(runs: Path) -> subprocess.Popen[str]:
@@ -171,17 +146,6 @@ def slow(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in started:
         process.kill()
         process.communicate()
-
-
-def workers_of(runs: Path, wanted: int) -> list[int]:
-    """The process ids of a run's workers, once there are as many and one holds a shard."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        known = [one for folder in runs.glob(f"*/{WORK}") for one in presences(folder)]
-        if len(known) >= wanted and list(runs.glob("*/rows/*.parquet")):
-            return [one.pid for one in known]
-        time.sleep(0.05)
-    raise AssertionError("the workers did not start")
 
 
 @pytest.mark.full
@@ -199,8 +163,7 @@ def test_a_worker_that_dies_is_started_again_and_loses_nothing(
 
 @pytest.mark.full
 def test_a_stopped_worker_is_not_waited_for(clean: RunFolder, tmp_path: Path) -> None:
-    file = tmp_path / "slow_maps.py"
-    file.write_text(f"{SLOW}\nfrom wsol.runs import leases\nleases.LEASE_SECONDS, leases.BEAT_SECONDS = 3.0, 0.5\n")
+    file = slow_file(tmp_path, more=SHORT_LEASES)
     words = run_command(tmp_path / "runs", "engine.workers=2", "--with", str(file))
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     try:

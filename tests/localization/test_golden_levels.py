@@ -30,12 +30,6 @@ DELTAS = (0.3, 0.5, 0.7)
 
 
 @pytest.fixture(scope="module")
-def choe(shared: Path) -> dict[str, NDArray[Any]]:
-    with np.load(shared / "golden" / "boxes_choe2020.npz") as arrays:
-        return dict(arrays)
-
-
-@pytest.fixture(scope="module")
 def layercam(shared: Path) -> dict[str, NDArray[Any]]:
     with np.load(shared / "golden" / "layercam_loc.npz") as arrays:
         return dict(arrays)

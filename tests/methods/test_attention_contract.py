@@ -9,13 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.methods import test_method_contract as contract
+from tests.methods.contract import StopHereError, check_record
 from tests.methods.nets import TinyVGG
 from tests.methods.nets import make_images as images_of_cnn
 from tests.methods.nets import make_net as make_cnn
 from tests.methods.nets import one_layer as one_cnn_layer
-from tests.methods.test_attention_methods import KEYS, TARGETS, near
-from tests.methods.vits import grids_of, make_images, make_vit, one_layer
+from tests.methods.vits import KEYS, TARGETS, grids_of, make_images, make_vit, near, one_layer
 from wsol.errors import LayerError
 from wsol.methods._base import methods
 from wsol.methods._common import attention as attending
@@ -70,10 +69,10 @@ def test_no_hook_survives_an_exception(key: str) -> None:
     attending.tokens_of(features)
 
     def stop(*_: object) -> None:
-        raise contract.StopHereError
+        raise StopHereError
 
     handle = module.head.register_forward_hook(stop)
-    with pytest.raises(contract.StopHereError):
+    with pytest.raises(StopHereError):
         methods[key]()(features)
     handle.remove()
     assert sum(hooks(part) for part in module.modules()) == 0
@@ -124,5 +123,5 @@ def test_a_network_without_attention_is_refused(key: str) -> None:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_method_is_a_frozen_record_that_says_what_it_is(key: str) -> None:
-    contract.check_record(key)
+    check_record(key)
     assert methods[key].info.layers == "input"  # a layer that a user chose would be captured for nothing

@@ -12,16 +12,18 @@ from torch import Tensor, nn
 from tests.methods.vits import (
     HEADS,
     NETS,
+    READS,
     SIDE,
+    TARGETS,
     SemanticViT,
     make_images,
     make_vit,
+    near,
     one_layer,
     seeded,
     timm_vit,
     torchvision_vit,
 )
-from tests.models.test_attention import READS
 from tests.reference.methods import CASES, TWINS, TwinCase
 from tests.reference.methods_attention import run, weights_of
 from wsol.errors import ConfigError, HeadError, LayerError
@@ -29,13 +31,7 @@ from wsol.methods._base import methods
 from wsol.methods._common import attention as attending
 from wsol.models.attention import capture_attention
 
-TARGETS = (0, 3, 4)
-KEYS = [key for key, cls in methods.items() if "attention" in cls.info.needs]
 ON_VITS = [chosen for chosen in CASES if chosen.net in NETS]
-
-
-def near(got: Tensor, expected: Tensor, tolerance: float = 1e-9) -> bool:
-    return bool((got - expected).abs().max() <= tolerance * expected.abs().max())
 
 
 @pytest.mark.default_cases(14)

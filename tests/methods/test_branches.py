@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 import wsol
+from tests.methods.contract import check_record
 from tests.methods.nets import TinyGAP, make_net, one_layer
 from tests.methods.nets import make_images as images_of_tiny
-from tests.methods.test_method_contract import check_record
 from tests.reference.methods import CASES, TWINS
 from wsol.cli import main
 from wsol.datasets.formats.shapes import Shapes

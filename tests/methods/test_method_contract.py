@@ -11,12 +11,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.methods.contract import StopHereError, check_record
 from tests.methods.nets import LAST, LAYERS, SIDE, TinyGAP, TinyVGG, layer_features, make_images, make_net
 from wsol.errors import HeadError
 from wsol.methods._base import methods
 from wsol.models.determinism import deterministic
 from wsol.models.forward import INPUT
-from wsol.options import MISSING_VALUE, defaults, options_of
+from wsol.options import defaults
 from wsol.testing import RULES, Rule, Trial, applied, broken_map, hooks
 
 TARGETS = (0, 3, 4)
@@ -168,10 +169,6 @@ def test_a_network_in_bfloat16_gives_finite_maps(key: str, cls: type[nn.Module])
     assert broken_map(run(key, make_net(cls, dtype=torch.bfloat16), make_images(dtype=torch.bfloat16)), 3) is None
 
 
-class StopHereError(Exception):
-    pass
-
-
 @pytest.mark.parametrize("key", [k for k in KEYS if "model" in methods[k].info.needs])
 def test_no_hook_survives_an_exception(key: str, cls: type[nn.Module]) -> None:
     module = make_net(cls).train()
@@ -238,24 +235,6 @@ def test_the_declared_cost_is_what_is_spent(key: str) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_a_method_is_a_frozen_record_that_says_what_it_is(key: str) -> None:
     check_record(key)
-
-
-def check_record(key: str) -> None:
-    cls = methods[key]
-    info = cls.info
-    assert info.key == key
-    assert re.fullmatch(r"[a-z][a-z0-9_]*", key)
-    assert info.identities or info.traps
-    assert not {"Options:", "Attributes"} & set(cls.__doc__.split())  # options say it themselves
-    assert 1980 < info.year < 2100
-    assert info.paper
-    assert info.layers in {"last", "input", "all"} or "stage" in info.layers
-    assert info.costly == bool(re.search(r"[a-zKn] [FBP]", info.cost)), "many passes make a method costly"
-    assert info.quick.keys() <= {o.name for o in options_of(cls)}
-    for option in options_of(cls):
-        assert option.default != MISSING_VALUE, f"option {option.name} has no default"
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        cls().anything = 1  # type: ignore[attr-defined]
 
 
 def test_only_the_full_box_means_something_by_a_flat_map() -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.models.conftest import wrap
+from wsol.methods._base import methods
 from wsol.methods._features import LayerFeatures
 from wsol.models.forward import INPUT
 from wsol.models.tokens import Grid, Grids
@@ -19,6 +20,16 @@ PATCH = 8  # 3 x 3 patches
 WIDTH = 12
 HEADS = 2
 DEPTH = 3
+TARGETS = (0, 3, 4)
+KEYS = [key for key, cls in methods.items() if "attention" in cls.info.needs]  # of attention
+READS = {  # by network, what its head reads
+    "torchvision": "cls",
+    "timm": "cls",
+    "distilled": "distilled",
+    "registers": "cls",
+    "pooled": "pooled",
+    "semantic": "semantic",
+}
 
 
 class OwnAttention(nn.Module):
@@ -136,3 +147,8 @@ def one_layer(
     """One layer, as the evaluation makes it."""
     known = grids_of(module, images)
     return layer_features(module, images, targets, [layer], gradients=layer != INPUT, chunk=chunk, grids=known)[0]
+
+
+def near(got: Tensor, expected: Tensor, tolerance: float = 1e-9) -> bool:
+    """Whether all values are equal, up to a share of the largest expected one."""
+    return bool((got - expected).abs().max() <= tolerance * expected.abs().max())

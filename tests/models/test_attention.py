@@ -8,20 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from tests.methods.nets import TinyVGG
-from tests.methods.vits import CLASSES, DEPTH, HEADS, NETS, make_images, make_vit, seeded
+from tests.methods.vits import CLASSES, DEPTH, HEADS, NETS, READS, make_images, make_vit, seeded
 from tests.reference.methods_attention import gradients, run, weights_of
 from wsol.errors import LayerError
 from wsol.models.attention import capture_attention
 
 TARGETS = torch.tensor([0, 3, 4])
-READS = {
-    "torchvision": "cls",
-    "timm": "cls",
-    "distilled": "distilled",
-    "registers": "cls",
-    "pooled": "pooled",
-    "semantic": "semantic",
-}
 
 
 @pytest.fixture(params=NETS)

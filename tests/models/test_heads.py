@@ -35,7 +35,7 @@ def test_the_head_gives_the_logits_of_the_network(name, layer, size, kind, dtype
     module = random_classifier(name, size).module.to(dtype)
     try:
         activations, logits = seen(module, layer, size=size, dtype=dtype)
-        head = find_head(module, layer, activations, logits)
+        head = find_head(module, activations, logits)
     finally:
         module.float()
     assert head is not None
@@ -65,12 +65,12 @@ def test_no_head_is_found_where_the_rest_is_not_linear(name, layer, size, random
     module = random_classifier(name, size).module
     if name == "shapes_vgg":
         layer = [n for n, p in module.named_modules() if isinstance(p, torch.nn.ReLU) and n.startswith("features")][-1]
-    assert find_head(module, layer, *seen(module, layer, size=size)) is None
+    assert find_head(module, *seen(module, layer, size=size)) is None
 
 
 def test_vgg_has_no_linear_head():
     module = unfilled("vgg11").module
-    assert find_head(module, "features.19", *seen(module, "features.19", size=32, batch=1)) is None
+    assert find_head(module, *seen(module, "features.19", size=32, batch=1)) is None
 
 
 def test_an_almost_linear_head_is_not_linear(random_classifier):
@@ -78,19 +78,19 @@ def test_an_almost_linear_head_is_not_linear(random_classifier):
     module = random_classifier("resnet18", 64).module
     activations, logits = seen(module, "layer4")
     logits[1, 7] += 1e-4 * logits.abs().max()
-    assert find_head(module, "layer4", activations, logits) is None
+    assert find_head(module, activations, logits) is None
 
 
 def test_a_head_of_zeros_explains_nothing():
     net = torchvision.models.resnet18(weights=None).eval()
     torch.nn.init.zeros_(net.fc.weight)
     torch.nn.init.zeros_(net.fc.bias)
-    assert find_head(net, "layer3", *seen(net, "layer3")) is None
+    assert find_head(net, *seen(net, "layer3")) is None
 
 
 def test_class_maps_before_the_pooling_are_their_own_head():
     net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()).eval()
-    head = find_head(net, "0", *seen(net, "0", size=8))
+    head = find_head(net, *seen(net, "0", size=8))
     assert head is not None
     assert head.linear
     assert torch.equal(head.weight, torch.eye(4))

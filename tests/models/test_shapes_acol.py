@@ -12,7 +12,7 @@ import torch
 
 import wsol
 from scripts import train_shapes_acol
-from tests.models.test_shapes_vits import recorded, right
+from tests.models.known_images import recorded, right
 from wsol.datasets.formats.shapes import Shapes
 from wsol.methods._base import methods
 from wsol.models.networks._shapes import WEIGHTS

@@ -8,7 +8,7 @@ import torchvision
 
 from tests.models.conftest import unfilled, wrap
 from wsol.errors import LayerError
-from wsol.models.outline import layout_of, outline
+from wsol.models.outline import NOTHING, outline, readings
 from wsol.models.stages import list_layers, resolve_layer, stages
 
 # By name, input size: the stages a reader of the paper would name. Dotted names as in torchvision.
@@ -155,7 +155,7 @@ def test_looking_at_a_network_leaves_it_as_it_was():
     ],
 )
 def test_rows_and_columns_are_found_by_shape(shape, layout):
-    assert layout_of(shape, (224, 224), ((14, 14), (7, 7))) == layout
+    assert next(readings(shape, (224, 224), ((14, 14), (7, 7))), NOTHING) == layout
 
 
 @pytest.mark.parametrize(
@@ -170,4 +170,4 @@ def test_rows_and_columns_are_found_by_shape(shape, layout):
     ],
 )
 def test_inputs_of_any_proportions_and_number_of_axes_are_understood(shape, space, layout):
-    assert layout_of(shape, space, ((10, 14),)) == layout
+    assert next(readings(shape, space, ((10, 14),)), NOTHING) == layout

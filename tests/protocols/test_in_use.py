@@ -15,8 +15,9 @@ from wsol.evaluation.build import chosen_protocols
 from wsol.evaluation.records import protocol_info
 from wsol.protocols._base import protocols
 from wsol.runs.find import open_run
+from wsol.runs.footer import Footer
 from wsol.runs.knobs import check_knobs
-from wsol.runs.schema import Footer, RunInfo
+from wsol.runs.schema import RunInfo
 
 
 def chosen(**nodes: dict[str, Any]) -> list[str]:

@@ -27,12 +27,6 @@ GRIDS = {"t1000": 0.001, "t100": 0.01}
 
 
 @pytest.fixture(scope="module")
-def choe(shared: Path) -> dict[str, NDArray[Any]]:
-    with np.load(shared / "golden" / "boxes_choe2020.npz") as stored:
-        return dict(stored)
-
-
-@pytest.fixture(scope="module")
 def layercam(shared: Path) -> dict[str, Any]:
     told = json.loads((shared / "golden" / "layercam_loc.json").read_text())
     with np.load(shared / "golden" / "layercam_loc.npz") as stored:

@@ -6,6 +6,7 @@ from tests.reference import (
     methods_frames,
     methods_masked,
     methods_network,
+    methods_occlusion,
     methods_one_pass,
 )
 from tests.reference.twins import CASES, FLOAT64_ONLY, TWINS, TwinCase
@@ -20,5 +21,6 @@ __all__ = [
     "methods_frames",
     "methods_masked",
     "methods_network",
+    "methods_occlusion",
     "methods_one_pass",
 ]

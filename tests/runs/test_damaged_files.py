@@ -19,8 +19,9 @@ from wsol.errors import OutputError
 from wsol.runs import gallery
 from wsol.runs.find import open_run
 from wsol.runs.folder import RunFolder
+from wsol.runs.footer import DIGEST, KEY
 from wsol.runs.row_files import damaged, read_rows, row_files, sound
-from wsol.runs.schema import DIGEST, KEY, About, RunInfo, VariantInfo
+from wsol.runs.schema import About, RunInfo, VariantInfo
 from wsol.runs.shards import Shard, shards
 from wsol.runs.sweep import sweep
 from wsol.runs.write import machine

@@ -15,7 +15,8 @@ from wsol.errors import DataError, OutputError, UnknownName
 from wsol.runs.checksum import checksum
 from wsol.runs.find import open_run
 from wsol.runs.folder import RunFolder
-from wsol.runs.schema import KEY, MEASURED, SCHEMA_VERSION, About, Quantity, RunInfo, VariantInfo
+from wsol.runs.footer import KEY, SCHEMA_VERSION
+from wsol.runs.schema import MEASURED, About, Quantity, RunInfo, VariantInfo
 from wsol.runs.shards import shards
 
 ABOUT = About(run=RunInfo(dataset="shapes"), variants={}, protocols={}, metrics={}, quantities=())

@@ -11,7 +11,8 @@ from wsol.errors import ConfigError
 from wsol.models.zoo import load_classifier
 from wsol.settings import choices
 from wsol.training.groups import groups_of, optimizer_of
-from wsol.training.recipe import Recipe, read_recipe, settle
+from wsol.training.recipe import Recipe
+from wsol.training.recipe_file import read_recipe, settle
 from wsol.training.schedule import factor_at
 
 PLAIN = {"epochs": 4, "batch": 1, "lr": 0.1, "resize": 8, "crop": 8}

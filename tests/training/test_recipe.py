@@ -13,7 +13,8 @@ from wsol.cli.train import settings_of
 from wsol.errors import ConfigError
 from wsol.models.registered import models
 from wsol.settings import choices
-from wsol.training.recipe import CERTAINTIES, Recipe, RecipeFile, Value, read_recipe, rows_of, settle
+from wsol.training.recipe import Recipe
+from wsol.training.recipe_file import CERTAINTIES, RecipeFile, Value, read_recipe, rows_of, settle
 from wsol.training.technique import techniques
 
 NAMES = choices.config_names("recipe")
@@ -170,7 +171,7 @@ RECORD = {"source": "s", "certainty": "own choice"}
         ({"lr": {"value": "much", **RECORD}}, r"recipe mine, lr='much' is not valid; expected float"),
         ({"cases": [{"when": {"modle": "a"}}]}, r"there is no condition in recipe mine 'modle'; nearest: 'model'"),
         ({"peace.x": {"value": 1, **RECORD}}, r"may set options of technique, model, dataset, not peace.x"),
-        ({"search": [{"name": "lr", "low": 1, "high": 0, **RECORD}]}, r"search: lr: 1 to 0.0 is no range"),
+        ({"search": [{"name": "lr", "low": 1, "high": 0, **RECORD}]}, r"search: lr: 1 to 0.0 is not a range"),
     ],
 )
 def test_a_file_that_is_wrong_says_where(node: dict[str, Any], sentence: str) -> None:

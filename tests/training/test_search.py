@@ -11,7 +11,7 @@ import pytest
 from wsol.errors import ConfigError, OutputError
 from wsol.settings import choices
 from wsol.training.loop import Diverged
-from wsol.training.recipe import Search, read_recipe
+from wsol.training.recipe_file import Search, read_recipe
 from wsol.training.search import Trial, best_of, run_search, space_of, spelled
 
 

@@ -34,8 +34,8 @@ MAPS are .npy files named by image id in a folder (val2/0/0.jpeg.npy, or without
 or one .safetensors with image ids as keys; (h, w), of any float or whole-number type (8-bit levels are read as 0 to 1).
 ANNOTATIONS are whatever dataset=PATH reads: a wsolevaluation metadata folder, a COCO .json, a .csv with
 image_id,width,height,label,x0,y0,x1,y1, a tree such as VOC's; for metrics also a .npz of masks (0, 1, 255 ignore). A
-map is of the label's class. Every image needs a map, every map an image. Images are not needed, but for protocols that
-refine by a graph cut.
+map is of the label's class. Every image needs a map, and every map an image. Images are not needed, but for protocols
+that refine by a graph cut.
 
 What is done with a map (--normalize):
   auto    as they are, without another normalization, if the first 64 maps by id have the size they are scored at (224 x

@@ -140,7 +140,7 @@ def dataset(name: str) -> Facts:
 
 def recipe(name: str) -> Facts:
     """Every value of a recipe with its source and its certainty, those for single networks and techniques included."""
-    from wsol.training.recipe import CERTAINTIES, read_recipe, rows_of
+    from wsol.training.recipe_file import CERTAINTIES, read_recipe, rows_of
 
     if choices.config_file("recipe", name) is None:
         raise unknown("recipe", name, choices.config_names("recipe"), see="wsol list recipes")

@@ -1,4 +1,4 @@
-"""Where images, labels, boxes and masks come from. One file a dataset; `base` has the contract."""
+"""Where images, labels, boxes and masks come from. One file per dataset; `base` has the contract."""
 
 from wsol.datasets.base import Dataset, Sample, dataset, datasets
 

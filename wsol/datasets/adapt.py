@@ -55,7 +55,7 @@ class PythonDataset(Dataset):
         where = self._where(sample)
         image = as_image(self._item(sample)["image"], where=where)
         if _pixels(image) != self._known[3][sample.image_id]:
-            raise DataError(f"{where} gives other pixels than before; its transform must not be random")
+            raise DataError(f"{where} gives different pixels than before; its transform must not be random")
         return image
 
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:

@@ -53,14 +53,14 @@ def read_annotations(path: Path, *, images: Path | None = None, masks: Path | No
     for name, folder in given.items():
         if folder is not None and name not in known:
             raise ConfigError(
-                f"--{name} {folder}: annotations of the format {guess.key} take no folder of {name}; leave it away"
+                f"--{name} {folder}: annotations of the format {guess.key} take no folder of {name}; leave it out"
             )
     options = {**guess.options, **{name: folder and str(folder) for name, folder in given.items() if name in known}}
     return build(reader, options, where="dataset")
 
 
 def _guess(path: Path) -> Guess:
-    """The one way to read a path; a file that none recognizes is for the reader of its suffix, to say what is wrong."""
+    """The one way to read a path; a file that none recognizes goes to the reader of its suffix, which says why."""
     found = [guess for guess in guesses(path.absolute()) if not datasets[guess.key].boxless]
     suffixes = {reader.suffix: key for key, reader in datasets.items() if reader.suffix}
     if not found and path.suffix in suffixes and not is_folder(path):

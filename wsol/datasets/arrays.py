@@ -1,4 +1,4 @@
-"""Arrays in .npy and .npz files: their headers are read first, so that neither objects nor giants are."""
+"""Arrays in .npy and .npz files: their headers are read first, so that Python objects and giant arrays never are."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_npy(file: IO[bytes]) -> NDArray[Any]:
 
 def load_npy(path: Path) -> NDArray[Any]:
     """See `read_npy`."""
-    if not path.is_file():  # a pipe would wait for its writer for ever
+    if not path.is_file():  # reading a pipe would wait for its writer forever
         raise ValueError("it is not a file")
     with path.open("rb") as file:
         return read_npy(file)

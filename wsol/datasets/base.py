@@ -61,7 +61,7 @@ class Dataset(ABC):
     def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:  # noqa: ARG003
         """For ``dataset=PATH``: each set of options by which this reader can read what is at `path`; none if it can't.
 
-        They name every option that is a path. A look at names and first lines must do: there can be a million files.
+        They name every option that is a path. Names and first lines must suffice: there can be a million files.
         """
         return ()
 
@@ -108,7 +108,7 @@ class Dataset(ABC):
 
     @property
     def category_ids(self) -> Mapping[str, int]:
-        """Label by what else the annotations call a class: an id of their own, as text."""
+        """Labels by the ids that the annotations have for classes, as text."""
         return {}
 
     def samples(self) -> Sequence[Sample]:

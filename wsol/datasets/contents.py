@@ -31,7 +31,7 @@ _verifying: ContextVar[bool] = ContextVar("verifying", default=False)
 
 @contextmanager
 def reading_all() -> Iterator[None]:
-    """A block in which nothing is believed that is remembered of files: each is read again, and remembered anew."""
+    """A block in which no remembered digest is trusted: each file is read again, and its digest remembered anew."""
     before = _verifying.set(True)
     try:
         yield
@@ -52,7 +52,7 @@ def content_digest(content: bytes) -> str:
 def content_digests(paths: Sequence[Path]) -> list[str]:
     """The digest of each file's bytes; `ABSENT` where there is none. Files seen before are not read again.
 
-    In a block of `reading_all` they are, and those are named that are not what is remembered of them.
+    In a block of `reading_all` they are, and files that differ from their remembered digests are named.
     """
     keys = [key_of(path) for path in paths]
     known = remembered("contents", [key for key in keys if key])
@@ -65,8 +65,7 @@ def content_digests(paths: Sequence[Path]) -> list[str]:
     changed = [key[0] for key, digest in new.items() if known.get(key, digest) != digest]
     if changed:
         log.warning(
-            "%d of %d files hold something else than when they were read first, though their sizes and times are the "
-            "same: first %s",
+            "%d of %d files differ from when they were first read, though their sizes and times are the same: first %s",
             len(changed),
             len(paths),
             changed[0],

@@ -18,7 +18,7 @@ RULES = 1  # raise it when `wsol.datasets.pixels.decode_image` takes other image
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What came of one image: width and height, or None and why it can't be decoded."""
+    """What decoding one image gave: width and height, or None and why it can't be decoded."""
 
     size_wh: tuple[int, int] | None
     damage: str = ""
@@ -29,13 +29,13 @@ class Decoded:
 
     @classmethod
     def of(cls, text: str) -> Decoded:
-        """What `text` remembers."""
+        """What a remembered `text` stands for."""
         size = re.fullmatch(r"(\d+)x(\d+)", text)
         return cls((int(size[1]), int(size[2]))) if size else cls(None, text)
 
 
 def decode_all(contents: Mapping[str, str], decode: Callable[[str], Decoded], *, rule: str) -> dict[str, Decoded]:
-    """By name, what comes of decoding each image.
+    """By name, what decoding each image gives.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def read_json(path: Path, hint: type[T], *, what: str) -> T:
 
 
 def _first_wrong(text: str, hint: Any) -> str:
-    """Which entry of which list is wrong, and why; msgspec itself names the list alone. Empty where it is no entry."""
+    """Which entry of which list is wrong, and why; msgspec itself names only the list. Empty where none is."""
     try:
         content = msgspec.json.decode(text)
     except (ValueError, RecursionError):  # behind the field that is wrong, it is not JSON at all
@@ -67,7 +67,7 @@ def _first_wrong(text: str, hint: Any) -> str:
 def read_bytes(path: Path) -> bytes:
     """The content of a regular file. Raises DataError."""
     try:
-        if not path.is_file():  # a pipe would wait for its writer for ever
+        if not path.is_file():  # reading a pipe would wait for its writer forever
             raise DataError(f"{path} can't be read: it is not a file")
         return path.read_bytes()
     except (OSError, ValueError) as error:

@@ -44,15 +44,15 @@ class FileDataset(Dataset):
     )
     damaged: Literal["fail", "skip"] = option(
         "fail",
-        help="an image or a mask that can't be decoded: fail, or skip: decode each file once beforehand, leave images "
-        "that are damaged, or whose mask is, out of all rows and say so under the table",
+        help="what becomes of an image or mask that can't be decoded: fail, or skip: each file is decoded once before, "
+        "and images that are damaged, or whose mask is, are left out of all rows, and the table says so",
     )
     outside: bool = option(False, help="allow file names (../a.jpg, /data/a.jpg) and links that leave the folder")
     cache: Path | None = option(
         None, help="folder that keeps copies of images at a URL; null for `images` in the user's cache folder"
     )
     cache_gb: NotNegative = option(
-        20.0, help="its limit in 10^9 bytes, beyond which the images that were not used for longest leave it"
+        20.0, help="its limit in 10^9 bytes, beyond which the least recently used images are removed"
     )
 
     @abstractmethod
@@ -86,7 +86,7 @@ class FileDataset(Dataset):
 
     @cached_property
     def _turned(self) -> list[str]:
-        """The image that the log was warned of."""
+        """The image that the log warned of."""
         return []
 
     def content_of(self, name: str, known: Mapping[str, str]) -> bytes:
@@ -197,7 +197,7 @@ class FileDataset(Dataset):
         return decoded_image(content, upright=self.upright)
 
     def fingerprint(self) -> str:
-        """Of contents alone: one data set in several layouts has one."""
+        """Of contents alone, so that one data set in several layouts has one fingerprint."""
         return self.digest(*map(self.stamp, self.samples()), *["damaged=skip"] * (self.damaged == "skip"))
 
     def stamp(self, sample: Sample) -> str:

@@ -1,4 +1,4 @@
-"""Image and mask files as what they hold, with one sentence for those that can't be read."""
+"""The contents of image and mask files, and one sentence for those that can't be read."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def header_sizes(
     sizes = []
     for name in files:
         try:
-            if not (folder / name).is_file():  # a pipe would wait for its writer for ever
+            if not (folder / name).is_file():  # reading a pipe would wait for its writer forever
                 raise ValueError("not a file")
             sizes.append(image_size(folder / name, upright=upright))
         except Exception as error:  # as in `as_rgb`

@@ -158,7 +158,7 @@ def _csv_logits(path: Path, rows: Iterator[tuple[int, dict[str, str]]]) -> dict[
 
 
 def _npz_logits(path: Path, labels: Mapping[str, int]) -> dict[str, NDArray[Any]]:
-    read_bytes(path)  # says what is wrong with a path that is no file
+    read_bytes(path)  # says what is wrong with a path that is not a file
     try:
         with np.load(path, allow_pickle=False) as archive:
             if {*archive.files} == {"image_id", "logits"}:
@@ -171,7 +171,7 @@ def _npz_logits(path: Path, labels: Mapping[str, int]) -> dict[str, NDArray[Any]
             return {name: archive[name] for name in archive.files if name in labels}
     except DataError:
         raise
-    except Exception as error:  # numpy and zipfile raise many kinds for what is no archive of arrays
+    except Exception as error:  # numpy and zipfile raise many kinds for what is not an archive of arrays
         raise DataError(f"{path} is not a .npz file of logits: {error}") from error
 
 
@@ -185,7 +185,9 @@ def _of_logits(
     first = next(iter(logits.values()))
     if len(shapes) > 1 or first.ndim != 1 or len(first) < 2:
         shape, image_id = next((s, i) for s, i in reversed(shapes.items()))
-        raise DataError(f"{path}: the logits of {short(image_id)} have shape {shape}; expected (C,), C alike for all")
+        raise DataError(
+            f"{path}: the logits of {short(image_id)} have shape {shape}; expected (C,), with the same C for all"
+        )
     count, highest = len(first), max(labels.values())
     if (num_classes is not None and count != num_classes) or highest >= count:
         wanted = f"{num_classes} classes" if num_classes is not None and count != num_classes else f"label {highest}"

@@ -47,7 +47,7 @@ def _of_runs(rle: Rle, size_wh: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def _counts_of(text: str) -> list[int]:
-    """COCO's compressed counts: five bits a character, low ones first; from the fourth on, less the last but one."""
+    """COCO's compressed counts: five bits per character, low ones first; from the fourth on, less the last but one."""
     counts: list[int] = []
     value = shift = 0
     for character in text:

@@ -60,7 +60,7 @@ class TarPack:
 
 
 def first_members(archive: Path, count: int = 4) -> list[str]:
-    """The names of the first members; none where it is no uncompressed archive."""
+    """The names of the first members; none where it is not an uncompressed archive."""
     try:
         with tarfile.open(archive, "r:") as opened:
             return [info.name for info, _ in zip(opened, range(count), strict=False)]

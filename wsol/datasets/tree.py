@@ -38,7 +38,7 @@ class Entry:
     Attributes
     ----------
     image_id : by default the file, and ``file#class`` where an image has several classes.
-    file : relative to the tree's root. name : the class, or its index where the source counts itself.
+    file : relative to the tree's root. name : the class, or its index where the source numbers classes.
     boxes : x0 y0 x1 y1 in pixels of the stored image; `box_source` says what becomes of none.
     size_wh : None where the image's header says it.
     mask_file : relative to the root; empty for none. outline : what else decides the mask, such as polygons.

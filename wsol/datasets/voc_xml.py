@@ -57,7 +57,9 @@ def _object(node: ET.Element, number: int, path: Path) -> XmlObject:
     try:
         x0, y0, x1, y1 = each_as(corners, float)
     except ValueError as error:
-        raise DataError(f"{path}: object {number} has the bndbox {short(','.join(corners))}; four numbers") from error
+        raise DataError(
+            f"{path}: object {number} has the bndbox {short(','.join(corners))}; expected four numbers"
+        ) from error
     return XmlObject(name, (x0, y0, x1, y1), _text(node, "difficult") == "1")
 
 

@@ -8,19 +8,11 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
-from wsol.evaluation.records import (
-    CLASSIFICATION,
-    metric_info,
-    metric_quantities,
-    protocol_info,
-    protocol_quantities,
-    variant_info,
-)
+from wsol.evaluation.records import about_of_experiment
 from wsol.localization.component_rules import component_rules
 from wsol.localization.refine import refines
 from wsol.maps.fixed import FixedMaps
 from wsol.registry import source_digest
-from wsol.runs.schema import About, RunInfo
 from wsol.runs.shards import Shard, Work, content_hash, shards
 from wsol.seeding import hash_of
 from wsol.settings.records import BATCH_SIZE, CHUNK, SHARD_SIZE
@@ -37,6 +29,7 @@ if TYPE_CHECKING:
     from wsol.models.classifier import Classifier
     from wsol.models.query import Compile
     from wsol.protocols._base import Protocol
+    from wsol.runs.schema import About
 
 ROWS_VERSION = 5  # raise it when the same settings give other rows
 
@@ -270,44 +263,7 @@ class Experiment:
 
     def about(self) -> About:
         """What the rows' footer says of variants, measures and numbers: readers need nothing else."""
-        quantities = [q for p in self.protocols for q in protocol_quantities(p)]
-        quantities += [q for m in self.metrics for q in metric_quantities(m.name, m.metric)]
-        return About(
-            run=RunInfo(
-                dataset=self.dataset.key,
-                split=self.split,
-                network=str(self.family["model"]),
-                weights=self.weights_name,
-                view=self.view.name,
-                side=self.view.side,
-                seed=self.seed,
-                trained=not self.weights_name.startswith("random"),
-                source="stored" if self.stored else "network" if self.classifier else "fixed",
-                device=self.numerics.device.split(":")[0],
-                precision=self.numerics.precision,
-                classifier=self._class_label,
-                compiled=self.numerics.compile != "none",
-                notes=tuple(self.dataset.notes()),
-            ),
-            variants={v.key: variant_info(v, self._defaults(v)) for v in self.variants},
-            protocols={p.name: protocol_info(p, None if self.stored else self.view) for p in self.protocols},
-            metrics={m.name: metric_info(m.name, m.metric, m.sample) for m in self.metrics},
-            quantities=(*quantities, *CLASSIFICATION),
-        )
-
-    @property
-    def _class_label(self) -> str:
-        """What decides the class as tables name it; empty where it is the network behind the maps, or nothing."""
-        known = self.classes or (self.stored.predictions if self.stored else None)
-        return "" if known is None else known.label
-
-    def _defaults(self, variant: Variant) -> Mapping[str, Any]:
-        """All options of a variant's method with their defaults."""
-        if self.stored is not None:
-            return {}
-        from wsol.methods._variants import config_of
-
-        return config_of(variant.info.key)
+        return about_of_experiment(self)
 
     def manifest(self, versions: Mapping[str, str]) -> dict[str, Any]:
         """What run.json says."""

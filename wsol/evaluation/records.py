@@ -1,4 +1,4 @@
-"""What writers put into a footer: variants, protocols and metrics as the records of `wsol.runs.schema`."""
+"""What writers put into a footer: an experiment and its parts as the records of `wsol.runs.schema`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from wsol.localization.thresholds import hit_deltas, threshold_grid
 from wsol.metrics._base import reduction_of
 from wsol.options import defaults as option_defaults
 from wsol.protocols._base import headline_rules
-from wsol.runs.schema import MetricInfo, ProtocolInfo, Quantity, VariantInfo
+from wsol.runs.schema import About, MetricInfo, ProtocolInfo, Quantity, RunInfo, VariantInfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from wsol.evaluation.experiment import Experiment
     from wsol.methods._variants import Variant
     from wsol.metrics._base import Metric
     from wsol.protocols._base import Protocol
@@ -32,6 +33,49 @@ CLASSIFICATION = tuple(
     )
     for top in (1, 5)
 )
+
+
+def about_of_experiment(experiment: Experiment) -> About:
+    """What the footers of an experiment's rows say."""
+    protocols, metrics, stored = experiment.protocols, experiment.metrics, experiment.stored
+    numerics, view = experiment.numerics, experiment.view
+    quantities = [q for p in protocols for q in protocol_quantities(p)]
+    quantities += [q for m in metrics for q in metric_quantities(m.name, m.metric)]
+    return About(
+        run=RunInfo(
+            dataset=experiment.dataset.key,
+            split=experiment.split,
+            network=str(experiment.family["model"]),
+            weights=experiment.weights_name,
+            view=view.name,
+            side=view.side,
+            seed=experiment.seed,
+            trained=not experiment.weights_name.startswith("random"),
+            source="stored" if stored else "network" if experiment.classifier else "fixed",
+            device=numerics.device.split(":")[0],
+            precision=numerics.precision,
+            classifier=_class_label(experiment),
+            compiled=numerics.compile != "none",
+            notes=tuple(experiment.dataset.notes()),
+        ),
+        variants={v.key: variant_info(v, {} if stored else _defaults(v)) for v in experiment.variants},
+        protocols={p.name: protocol_info(p, None if stored else view) for p in protocols},
+        metrics={m.name: metric_info(m.name, m.metric, m.sample) for m in metrics},
+        quantities=(*quantities, *CLASSIFICATION),
+    )
+
+
+def _class_label(experiment: Experiment) -> str:
+    """What decides the class as tables name it; empty where it is the network behind the maps, or nothing."""
+    known = experiment.classes or (experiment.stored.predictions if experiment.stored else None)
+    return "" if known is None else known.label
+
+
+def _defaults(variant: Variant) -> Mapping[str, Any]:
+    """All options of a variant's method with their defaults."""
+    from wsol.methods._variants import config_of
+
+    return config_of(variant.info.key)
 
 
 def variant_info(variant: Variant, defaults: Mapping[str, Any]) -> VariantInfo:

@@ -58,7 +58,7 @@ def color_cut_mask(
 
     Two Gaussian mixtures are fitted to the colors of the most and the least salient pixels; a graph cut then labels
     *all* pixels by color and contrast, so that the object can be more than its salient part. Ours: the fit (k-means,
-    then one Gaussian a cluster, not EM). OpenCV's: k-means, and GrabCut's graph (8 neighbors, gamma 50) and max-flow.
+    then one Gaussian per cluster, not EM). OpenCV's: k-means, and GrabCut's graph (8 neighbors, gamma 50) and max-flow.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One map in the form that the sweeps need: padded, its pixels sorted by level, and who of the neighbors is higher.
+"""One map in the form that the sweeps need: padded, its pixels sorted by level, and which of the neighbors are higher.
 
 A padded map is flat. Its rows are a power of two apart, so that a position p holds its column (p & mask) and its row
 (p >> shift), and positions compare in raster order. One pixel of padding on each side, with the value OUTSIDE.

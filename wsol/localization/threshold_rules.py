@@ -26,7 +26,7 @@ threshold_rules: Rules[Split] = Rules("threshold", lambda function: function)
 
 @threshold_rules.rule("otsu")
 def otsu(values: NDArray[np.float64], counts: NDArray[np.int64]) -> int:
-    """The split with the largest variance between the two parts (Otsu, 1979); the lowest one of equal ones.
+    """The split with the largest variance between the two parts (Otsu, 1979); of equal ones the lowest.
 
     On grey levels it is OpenCV's THRESH_OTSU, which gScoreCAM's evaluation uses (anguyen8/gScoreCAM).
     """

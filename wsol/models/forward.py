@@ -14,18 +14,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import torch
 
 from wsol.errors import LayerError, first_line, unknown
 from wsol.models.memory import out_of_memory
-from wsol.models.network import can_hook, evaluating, first_of, frozen, with_first
+from wsol.models.network import can_hook, evaluating, first_of, frozen, plain_attention, with_first
+from wsol.models.repeated_layers import check_sequential, sequential_layers
 from wsol.models.tokens import CELLS, grid_of
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from torch import Tensor, nn
 
     from wsol.models.tokens import Grid
@@ -180,10 +178,10 @@ class Capture:
             if INPUT in self.layers:
                 self._kept[INPUT] = images.detach().requires_grad_(self.gradients)
                 images = self._kept[INPUT].clone()
-            with _plain_attention() if create_graph else nullcontext():
+            with plain_attention() if create_graph else nullcontext():
                 logits = self.model(images)
             kept = dict(self._kept)  # in the order they were run
-            if repeated := self._repeated - _sequential.setdefault(self.model, set()):
+            if repeated := self._repeated - sequential_layers(self.model):
                 self._check_runs(images[:1], repeated)
             self._kept.clear()  # asking for a grid may run the network on an example, under the same hooks
             if self.strict and len(kept) < len(self.layers):
@@ -254,9 +252,9 @@ class Capture:
             if name in self._kept:
                 self._repeated.add(name)
                 if self.gradients and torch.is_grad_enabled():
-                    known = _sequential.setdefault(self.model, set())
+                    known = sequential_layers(self.model)
                     if name not in known:
-                        _check_behind(name, first, self._kept[name])
+                        check_sequential(name, first, self._kept[name])
                         known.add(name)
             if self.gradients and not first.requires_grad:
                 first = first.detach().requires_grad_()
@@ -279,32 +277,7 @@ class Capture:
         finally:
             self.gradients = False
             self._kept.clear()
-        _sequential[self.model] |= layers
-
-
-_sequential: WeakKeyDictionary[nn.Module, set[str]] = WeakKeyDictionary()  # layers that run again on their own results
-
-
-def _check_behind(layer: str, later: Tensor, earlier: Tensor) -> None:
-    """Raises LayerError where a layer's later run does not work on what the earlier one gave.
-
-    A ReLU that is used again deeper in the network is one layer, its last run. A backbone that sees the image, its
-    mirror image and two sizes of it has four maps, and none of them is the layer's.
-    """
-    wanted = earlier.grad_fn
-    waiting, seen = [later.grad_fn], set()
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        if node is wanted or getattr(node, "variable", None) is earlier:
-            return
-        seen.add(node)
-        waiting += [following for following, _ in node.next_functions]
-    raise LayerError(
-        f"layer {layer!r} runs more than once per image, each time on another input (mirrored, of another size, a "
-        "reference), so it has no single map; give the part of the network that runs once, or a layer outside it"
-    )
+        sequential_layers(self.model).update(layers)
 
 
 def _unfolded(name: str, tensor: Tensor, grid: Grid | None) -> Tensor:
@@ -321,10 +294,3 @@ def _unfolded(name: str, tensor: Tensor, grid: Grid | None) -> Tensor:
 def wide(tensor: Tensor) -> Tensor:
     """Half precision (autocast) to float32; wider types stay."""
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
-
-
-def _plain_attention() -> AbstractContextManager[None]:
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-
-    kernel: AbstractContextManager[None] = sdpa_kernel(SDPBackend.MATH)
-    return kernel

@@ -58,15 +58,15 @@ def head_behind(
         module, images = copy.deepcopy(module).float(), images.float()
     with _full_precision(images.device.type), capture(module, [layer], gradients=False, grids=grids) as forward:
         result = forward(images[:2])
-    return find_head(module, layer, result.activations[layer], result.logits)
+    return find_head(module, result.activations[layer], result.logits)
 
 
-def find_head(module: nn.Module, layer: str, activations: Tensor, logits: Tensor) -> Head | None:
-    """The head between `layer` and the logits, or None when no linear one explains them.
+def find_head(module: nn.Module, activations: Tensor, logits: Tensor) -> Head | None:
+    """The head between a layer and the logits, or None when no linear one explains them.
 
     Parameters
     ----------
-    activations : (B, K, H, W) of `layer`, as captured. logits : (B, C) of the same forward.
+    activations : (B, K, H, W) of the layer, as captured. logits : (B, C) of the same forward.
 
     Every linear layer or 1x1 convolution from K to C is tried, then the identity where K = C. It must give each logit
     within 64 unit roundoffs of their type (float32: 3.8e-6), relative to the sum of the magnitudes that make it up. So

@@ -14,6 +14,8 @@ from wsol.errors import ModelError, WsolError, first_line
 from wsol.models.memory import out_of_memory
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from torch import Tensor, nn
 
 
@@ -152,6 +154,14 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
+
+
+def plain_attention() -> AbstractContextManager[None]:
+    """A block whose attention takes the plain kernel, the only one with second derivatives."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    kernel: AbstractContextManager[None] = sdpa_kernel(SDPBackend.MATH)
+    return kernel
 
 
 @contextmanager

@@ -98,22 +98,18 @@ def is_grid(sizes: tuple[int, ...], space: tuple[int, ...]) -> bool:
     return low < min((size + 1) / whole for size, whole in zip(sizes, space, strict=True))
 
 
-def layout_of(shape: tuple[int, ...], space: tuple[int, ...], grids: tuple[tuple[int, ...], ...]) -> Reading:
-    """Layout, K, grid and number of prefix tokens of an output for one image, (1, ...).
+def readings(
+    shape: tuple[int, ...], space: tuple[int, ...], grids: tuple[tuple[int, ...], ...], prefixes: Sequence[int] = ()
+) -> Iterator[Reading]:
+    """All that the shape of an output for one image, (1, ...), can mean, the likeliest first.
 
     Parameters
     ----------
     space : the input's, behind its channels. Channels are where the other axes have its proportions; in front of them
         if both readings do.
     grids : those seen before it. (1, T, D) is tokens where T is the number of cells of one, plus a few in front.
+    prefixes : how many tokens stood in front of those grids, for attention that halves its own grid.
     """
-    return next(_readings(shape, space, grids), NOTHING)
-
-
-def _readings(
-    shape: tuple[int, ...], space: tuple[int, ...], grids: tuple[tuple[int, ...], ...], prefixes: Sequence[int] = ()
-) -> Iterator[Reading]:
-    """All that a shape can mean, the likeliest first."""
     if len(shape) == len(space) + 2 and shape[0] == 1:
         if is_grid(shape[2:], space):
             yield "channels_first", shape[1], shape[2:], 0
@@ -161,7 +157,7 @@ def _traced(module: nn.Module, images: Tensor) -> Mapping[str, Output]:
 
     def read(first: Tensor, shape: tuple[int, ...]) -> tuple[Reading, bool]:
         """What an output means, and whether it has a shape of cells that are not where the input's are."""
-        known = list(dict.fromkeys(_readings(shape, space, tuple(grids), prefixes)))
+        known = list(dict.fromkeys(readings(shape, space, tuple(grids), prefixes)))
         if count == 1 or len(first) != count:
             return (known[0] if known else NOTHING), False
         orders = {reading: order(unfolded(first, reading)) for reading in known}

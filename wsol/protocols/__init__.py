@@ -1,4 +1,4 @@
-"""Named evaluation rules. One file a paper; `base` has the knobs."""
+"""Named evaluation rules. One file per paper; `_base` has the knobs."""
 
 from wsol.protocols._base import Protocol, protocol, protocols
 

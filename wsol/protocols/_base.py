@@ -171,7 +171,7 @@ class Protocol:
     def derive(self, changes: Mapping[str, Any]) -> Protocol:
         """This protocol with other knobs, under a name that says so: ``choe2020_v2[normalise=max]``.
 
-        Lists stand for tuples. What is equal to the preset's value is no change, and leaves the name alone.
+        Lists stand for tuples. A value that equals the preset's is not a change, and leaves the name alone.
 
         Raises
         ------

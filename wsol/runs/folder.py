@@ -25,9 +25,10 @@ import pyarrow.parquet as pq
 from wsol.errors import DataError, OutputError
 from wsol.runs.arrays import texts
 from wsol.runs.checksum import checksum
+from wsol.runs.footer import Footer, about_of_footers
 from wsol.runs.merge import by_variant, table_of
 from wsol.runs.row_files import RowFile, names_of, row_files, sound
-from wsol.runs.schema import MEASURED, About, Footer
+from wsol.runs.schema import MEASURED, About
 from wsol.runs.shards import Shard, Work, content_hash
 from wsol.runs.write import write_text, write_whole
 
@@ -183,7 +184,7 @@ class RunFolder:
             [tables[key] for key in sorted(tables, key=lambda k: order.get(k, len(order)))],
             promote_options="permissive",
         )
-        self.write(shard, rows, whole, About.of([file.footer for file in parts]))
+        self.write(shard, rows, whole, about_of_footers([file.footer for file in parts]))
         for file in parts:
             file.path.unlink(missing_ok=True)
 
@@ -224,7 +225,7 @@ class RunFolder:
         footers = self.footers()
         if not footers:
             raise DataError(f"run {self.name} has no rows yet; start it with: wsol run")
-        return About.of(footers)
+        return about_of_footers(footers)
 
     def tables(
         self,

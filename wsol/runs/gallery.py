@@ -1,6 +1,6 @@
 """What a run keeps of its first images, so that a report can show them without the data, the network or torch.
 
-Beside the rows, one Parquet file a shard: a small JPEG of each image, and for each variant its map and the boxes it
+Beside the rows, one Parquet file per shard: a small JPEG of each image, and for each variant its map and the boxes it
 gives along a few thresholds. A file says in its footer which protocol's boxes it holds; which (variant, image) pairs it
 holds can be read off its rows, so a variant added later adds only its own maps.
 """
@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from wsol.runs.footer import KEY
 from wsol.runs.row_files import UNREADABLE, read_rows, report
-from wsol.runs.schema import KEY
 from wsol.runs.shards import content_hash
 from wsol.runs.write import write_whole
 

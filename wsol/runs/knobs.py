@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wsol.errors import ConfigError
 
 if TYPE_CHECKING:
-    from wsol.runs.schema import Footer
+    from wsol.runs.footer import Footer
 
 
 def check_knobs(asked: Mapping[str, Mapping[str, Any]], footers: Iterable[Footer], *, where: object) -> None:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from wsol.datasets.contents import Key, key_of, remember, remembered, settled, verifying
 from wsol.errors import first_line
 from wsol.runs.checksum import checksum
-from wsol.runs.schema import DIGEST, KEY, Footer, digest_of
+from wsol.runs.footer import DIGEST, KEY, Footer, footer_digest
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def _opened(path: Path, modified: int, size: int) -> RowFile | None:
     if text is None:
         report(path, "it is not a file of rows; move it elsewhere", again=False)
         return None
-    if known.get(DIGEST, digest_of(text)) != digest_of(text):
+    if known.get(DIGEST, footer_digest(text)) != footer_digest(text):
         raise ValueError("its footer is not the one it was written with")
     file = RowFile(path, Footer.from_json(text, where=path), tuple(data.schema.to_arrow_schema().names), data)
     lacking = sorted({"image_id", "variant", *file.footer.columns} - set(file.columns))

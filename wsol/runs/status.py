@@ -12,9 +12,9 @@ from wsol.errors import OutputError
 from wsol.runs import failures
 from wsol.runs.failures import Failure
 from wsol.runs.folder import RunFolder
+from wsol.runs.footer import Footer
 from wsol.runs.leases import WORK, Presence, is_alive, latest_leases, owner_of, presences
 from wsol.runs.row_files import row_files
-from wsol.runs.schema import Footer
 
 State = Literal["done", "running", "failed", "waiting"]
 

@@ -1,8 +1,8 @@
 """A training at rest: what is in its folder, and whether it is this training's.
 
-``training.json`` says whose the folder is and what came of it, ``checkpoint.pt`` holds the weights, the optimizer's
-state and the log up to a step, ``best.pt`` the best weights so far. No random state is kept: every number is drawn from
-the seed and the step.
+``training.json`` says which training the folder belongs to, and its result; ``checkpoint.pt`` holds the weights, the
+optimizer's state and the log up to a step, ``best.pt`` the best weights so far. No random state is kept: every number
+is drawn from the seed and the step.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class TrainingFolder:
         self.path, self.identity = path, json.loads(json.dumps(identity, default=str))
 
     def claim(self) -> bool:
-        """Make the folder this training's; whether it was nobody's before.
+        """Make the folder this training's; returns whether it belonged to none before.
 
         Raises OutputError where it holds another one's, and says what differs.
         """
@@ -81,7 +81,7 @@ class TrainingFolder:
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """What came of the training; None while it is not finished."""
+        """The result of the training; None while it is not finished."""
         file = self.path / RECORD
         result = self._read().get("result") if file.is_file() else None
         return result if isinstance(result, dict) else None
@@ -153,7 +153,7 @@ def _difference(theirs: Mapping[str, Any], ours: Mapping[str, Any], prefix: str 
     """The first entry in which two identities differ, in words; empty where they are equal."""
     for key in {**ours, **theirs}:
         if key not in theirs or key not in ours:
-            return f"{prefix}{key} is known {'here' if key in ours else 'there'} alone"
+            return f"{prefix}{key} is set only {'here' if key in ours else 'there'}"
         if isinstance(theirs[key], dict) and isinstance(ours[key], dict):
             if inner := _difference(theirs[key], ours[key], f"{key}."):
                 return inner

@@ -87,8 +87,8 @@ def training_data(
 
     Parameters
     ----------
-    given : options of the data set, its name included. recipe_options : those that a recipe sets for training, which
-        what was given comes before; images to check are without them.
+    given : options of the data set, its name included. recipe_options : those that a recipe sets for training;
+        what was given comes before them, and images to check do without them.
 
     Raises
     ------

@@ -24,7 +24,8 @@ from wsol.training.images import TrainingImages
 from wsol.training.loop import Training, train
 from wsol.training.network import Start, starting_network
 from wsol.training.output import write_output
-from wsol.training.recipe import GIVEN, Recipe, RecipeFile, Value, read_recipe, settle
+from wsol.training.recipe import Recipe
+from wsol.training.recipe_file import GIVEN, RecipeFile, Value, read_recipe, settle
 from wsol.training.technique import Technique, techniques
 
 log = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ def job_from(settings: Mapping[str, Any]) -> Job:
     key = str(chosen.pop("name"))
     cls = techniques[key]
     recipe, facts, others = settle(file, given, model=spec.name, technique=key)
-    technique, options = _technique(cls, key, chosen, others, recipe)
+    technique, options = _technique(cls, chosen, others)
     spec = _model_spec(spec, others)
     if recipe.first is not None and spec.weights is None:
         spec = dataclasses.replace(spec, weights=_first(settings, recipe.first, general))
@@ -208,7 +209,7 @@ def _of(group: str, others: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _technique(
-    cls: type[Technique], key: str, given: Mapping[str, Any], others: Mapping[str, Any], recipe: Recipe
+    cls: type[Technique], given: Mapping[str, Any], others: Mapping[str, Any]
 ) -> tuple[Technique, dict[str, Any]]:
     """The technique, and its options that differ from their defaults: what was given comes before the recipe's."""
     plain = defaults(cls)

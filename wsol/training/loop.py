@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOSS_EVERY = 50  # steps between two looks at the loss, which make a GPU wait
+LOSS_EVERY = 50  # steps between two readings of the loss, each of which makes a GPU wait
 
 
 class Diverged(WsolError):
@@ -76,7 +76,7 @@ class Training:
 
 
 def train(training: Training, folder: TrainingFolder) -> State:
-    """Train from the beginning or from the folder's checkpoint; the network has the weights to keep then.
+    """Train from the beginning or from the folder's checkpoint; afterwards the network has the weights to keep.
 
     Raises
     ------

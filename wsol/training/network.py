@@ -144,10 +144,10 @@ def folded_norms(module: nn.Module, new: frozenset[str]) -> frozenset[str]:
 
 
 def carry_over(module: nn.Module, state: Mapping[str, Tensor], *, name: str, origin: str) -> frozenset[str]:
-    """Copy the tensors of `state` that have a place in `module`; the names of the parameters that have got none.
+    """Copy the tensors of `state` that have a place in `module`; returns the names of the parameters that got none.
 
-    A network that is built on another one says by its `backbone_keys` which prefix there is which here, or which
-    parameter; all of those must be in `state`. Of any other network, at least half of the tensors must be.
+    A network that is built on another one maps, by its `backbone_keys`, prefixes or names of its parameters to that
+    one's; all of those must be in `state`. Of any other network, at least half of the tensors must be.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from wsol.environment import versions
 from wsol.models.trained import ENTRY, FILE, VERSION, TrainedRecord
 from wsol.runs.write import write_text, write_whole
 from wsol.training.checkpoint import ELSEWHERE, State
-from wsol.training.recipe import GIVEN, Value
+from wsol.training.recipe_file import GIVEN, Value
 
 if TYPE_CHECKING:
     from wsol.models.classifier import Classifier
@@ -82,7 +82,7 @@ def card(job: Job, record: TrainedRecord, state: State) -> str:
         f"- weights: those of {kept}, epoch {record.epochs} of {job.recipe.epochs}",
         f"- top-1 accuracy: {measured}",
         "",
-        f"`wsol run model={FILE}` loads this file; it says itself which network it is of.",
+        f"`wsol run model={FILE}` loads this file; it says which network it belongs to.",
         "",
         "## Recipe",
         "",

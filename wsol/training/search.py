@@ -1,6 +1,6 @@
 """Random search of a recipe's values by Optuna: trials on disk, each a training that resumes.
 
-What a trial draws depends on the seed and its number alone: a search that was stopped and goes on is the same search.
+What a trial draws depends on the seed and its number alone: a search that was stopped and resumes is the same search.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from wsol.training.loop import Diverged
 if TYPE_CHECKING:
     import optuna
 
-    from wsol.training.recipe import Search
+    from wsol.training.recipe_file import Search
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ WORST = 0.0  # of a trial whose loss is not finite
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A trial that is done: what was drawn, by override (``recipe.lr``), and what came of it."""
+    """A trial that is done: what was drawn, by override (``recipe.lr``), and its result."""
 
     number: int
     values: Mapping[str, Any]
@@ -63,11 +63,11 @@ def run_search(
     seed: int,
     identity: str,
 ) -> list[Trial]:
-    """Trials up to the number asked for, those that the folder has included; in their order.
+    """Trials up to the number asked for, including those in the folder; in their order.
 
     Parameters
     ----------
-    evaluate : from what was drawn, by override, and the trial's own folder to the number that is to be high.
+    evaluate : from what was drawn, by override, and the trial's own folder to the number to maximize.
     identity : what else decides the trials; a folder with another one is refused.
 
     Raises

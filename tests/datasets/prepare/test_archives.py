@@ -11,7 +11,7 @@ import pytest
 
 from tests.datasets.prepare.archives import drawn, special, tar, tree, write, zipped
 from tests.datasets.prepare.conftest import FILES, PLACED, Prepare
-from wsol.datasets.prepare import _archives
+from wsol.datasets.prepare import _archives, _limits
 from wsol.errors import DataError
 
 PREFIXED = {f"./drawn_v1/{name}": content for name, content in FILES.items()}
@@ -82,7 +82,7 @@ BAD = {
     "is a web page, not an archive": [("a.zip", b"<!DOCTYPE html>"), ("a.tar", b"\n<html>")],
     "is not a tar archive; it begins with b'hello '": [("a.tar", b"hello world" * 100)],
     "a.tar is an empty file": [("a.tar", b"")],
-    "lies 4 archives deep": [("a.tar", tar({"b.tar": tar({"c.tar": tar({"d.tar": tar(FILES)})})}))],
+    "is nested 4 archives deep": [("a.tar", tar({"b.tar": tar({"c.tar": tar({"d.tar": tar(FILES)})})}))],
     "holds 'images/0.jpg' twice, with different sizes": [
         ("a.tar", tar({"images/0.jpg": b"1", "./images/0.jpg": b"22"}))
     ],
@@ -148,10 +148,10 @@ def test_an_encrypted_zip_file_is_refused(tmp_path: Path, prepare: Prepare) -> N
 def test_a_bomb_is_refused_by_the_sizes_it_declares(
     bomb: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepare: Prepare
 ) -> None:
-    monkeypatch.setattr(_archives, "SMALL", 1000)
-    monkeypatch.setattr(_archives, "RATIO", 40)
+    monkeypatch.setattr(_limits, "SMALL", 1000)
+    monkeypatch.setattr(_limits, "RATIO", 40)
     name = "a.zip" if bomb.startswith(b"PK") else "a.tgz"
-    with pytest.raises(DataError, match="unfolds to more than 40 times its size; such an archive is refused as a bomb"):
+    with pytest.raises(DataError, match="unpacks to more than 40 times its size; such an archive is refused as a bomb"):
         prepare(write(tmp_path, {name: bomb}) / name)
     assert not (tmp_path / "dst").exists()
 
@@ -159,7 +159,7 @@ def test_a_bomb_is_refused_by_the_sizes_it_declares(
 def test_an_archive_of_too_many_members_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepare: Prepare
 ) -> None:
-    monkeypatch.setattr(_archives, "MOST_MEMBERS", len(FILES) - 1)
+    monkeypatch.setattr(_limits, "MOST_MEMBERS", len(FILES) - 1)
     with pytest.raises(DataError, match=r"a.tar has more than 6 members; unpack it yourself"):
         prepare(write(tmp_path, {"a.tar": tar(FILES)}) / "a.tar")
 
@@ -174,6 +174,6 @@ def test_a_member_of_another_size_than_it_declares_is_not_moved_to_its_place(tmp
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    reading = _archives.members(tmp_path / "a.tar", _archives.Budget("a.tar", 9, 9, 9), skips=bool, spool=tmp_path)
+    reading = _archives.members(tmp_path / "a.tar", _limits.Budget("a.tar", 9, 9, 9), skips=bool, spool=tmp_path)
     with pytest.raises(DataError, match=r"^a.tar can't be read: No such file or directory$"):
         next(reading)

@@ -88,7 +88,7 @@ def test_a_file_of_another_size_in_its_place_is_left_as_it_is(tmp_path: Path, pr
 
 def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path, prepare: Prepare) -> None:
     (tmp_path / "dst/images/0.jpg").mkdir(parents=True)
-    with pytest.raises(OutputError, match=r"images/0.jpg is no file, and a file of \d+ bytes belongs there"):
+    with pytest.raises(OutputError, match=r"images/0.jpg is not a file, and a file of \d+ bytes belongs there"):
         prepare(write(tmp_path / "src", {"a.tar": tar(FILES)}))
 
 

@@ -173,7 +173,7 @@ def test_a_metric_without_a_value_on_some_images_is_averaged_over_the_others(tmp
 
 def test_psol_averages_over_classes(tmp_path: Path) -> None:
     name = "choe2020_v1[average=classes]"
-    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, protocols=(name,), n=58)  # 15, 15, 14, 14 an class
+    run = make_run(tmp_path / "run", {"gradcam@stage5": 0.0}, protocols=(name,), n=58)  # 15, 15, 14, 14 per class
     cell = find(summarize(run, n_resamples=20), "maxboxacc", name)
     labels = np.arange(58) % 4
     hits = iou_at(run, name) >= 0.5

@@ -10,7 +10,8 @@ import select
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,14 @@ class Chromium:
         self.requests.clear()
         self.call("Page.navigate", url=file.resolve().as_uri())
         self.wait("document.documentElement?.dataset.ready !== undefined")
+
+    @contextmanager
+    def alone_with(self, file: Path) -> Iterator[None]:
+        """A block with a file just opened; behind it the console must be empty, and nothing else have been loaded."""
+        self.open(file)
+        yield
+        assert self.complaints == [], self.complaints
+        assert self.requests == [file.resolve().as_uri()], self.requests
 
     def size(self, width: int, height: int, *, scale: float = 1) -> None:
         self.call(

@@ -31,17 +31,8 @@ def file(run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def opened(browser: Chromium, file: Path) -> Iterator[Chromium]:
     """The page, just opened; after the test its console must be empty and no request made."""
-    browser.open(file)
-    yield browser
-    assert browser.complaints == []
-    assert browser.requests == [file.resolve().as_uri()]
-
-
-@pytest.fixture(scope="session")
-def kept(run: RunFolder) -> Gallery:
-    found = gallery.read(run)
-    assert found is not None
-    return found
+    with browser.alone_with(file):
+        yield browser
 
 
 @pytest.fixture(scope="session")

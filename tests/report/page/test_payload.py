@@ -14,17 +14,8 @@ from wsol.report.figures.style import styles
 from wsol.report.numbers.curves import BINS, TAUS, accuracy_line, iou_histogram, metric_curve
 from wsol.report.numbers.report_data import ReportData
 from wsol.report.page.payload import IOU_STEPS, MISSING, numbers, pack
-from wsol.runs import gallery
-from wsol.runs.folder import RunFolder
 from wsol.runs.gallery import Gallery
 from wsol.runs.schema import VariantInfo
-
-
-@pytest.fixture(scope="module")
-def kept(run: RunFolder) -> Gallery:
-    found = gallery.read(run)
-    assert found is not None
-    return found
 
 
 def inflated(text: str) -> bytes:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.reference.training import TWINS
+from tests.training.small import first_and_last_loss
 from wsol.errors import ConfigError
 from wsol.models.networks._adl import AttentionDropout, adl_layers
 from wsol.models.zoo import load_classifier
@@ -224,15 +225,8 @@ def test_steps_lower_the_loss(key: str) -> None:
     net, technique = network(techniques[key].info.head), techniques[key]()
     technique.configure(net)
     images, labels = batch()
-    optimizer = torch.optim.SGD(net.parameters(), 0.01, momentum=0.9)
-    losses = []
-    for _ in range(12):
-        loss = technique.loss(net, technique.batch(images, labels, drawn(3)))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    assert losses[-1] < losses[0]
+    first, last = first_and_last_loss(net, technique, lambda: technique.batch(images, labels, drawn(3)))
+    assert last < first
 
 
 def test_a_technique_without_a_head_trains_a_network_with_one() -> None:

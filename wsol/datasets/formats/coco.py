@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ROUNDING = 1.0  # pixels: published COCO boxes end up to that far outside their image; they are cut off
+ROUNDING = 1.0  # pixels: published COCO boxes end up to this far outside their image, and are cut off there
 Id = Whole | Annotated[str, Meta(min_length=1)]
 
 
@@ -103,7 +103,7 @@ class Coco(FileDataset):
         return self._rows[sample.image_id][0].file_name
 
     def mask(self, sample: Sample) -> NDArray[np.uint8] | None:
-        """Union of the class's segmentations; 255 where only a crowd of it is. None where an object has none."""
+        """Union of the class's segmentations; 255 where there is only a crowd of it. None where an object has none."""
         _, objects = self._rows[sample.image_id]
         if not _has_mask(objects):
             return None

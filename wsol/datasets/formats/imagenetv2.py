@@ -74,7 +74,7 @@ class ImageNetV2(WsolEvaluation):
 
     @cached_property
     def _files(self) -> Mapping[str, str]:
-        """Image id to file, of the images whose file is known. Raises DataError where that is not allowed to be few."""
+        """Image id to file, where the file is known. Raises DataError where the others must not be left out."""
         if self.images is None:
             return {i: i for i in self._listed}
         folder = existing(self.images, option="dataset.images", folder=True)
@@ -143,12 +143,12 @@ class ImageNetV2(WsolEvaluation):
             (label, size), (ids, its) = shared[0], candidates[shared[0]]
             count = sum(len(candidates[key][0]) for key in shared)
             parts.append(
-                f"{count} share theirs, first {short(ids[0])} ({len(its)} files of class {label} are "
+                f"{count} share class and size, first {short(ids[0])} ({len(its)} files of class {label} are "
                 f"{'x'.join(map(str, size))} pixels, {len(ids)} such images are listed)"
             )
         absent = [i for ids, its in candidates.values() if not its for i in ids]
         if absent:
-            parts.append(f"{len(absent)} have no file of theirs, first {short(absent[0])}")
+            parts.append(f"{len(absent)} have no file of their class and size, first {short(absent[0])}")
         return (
             f"the {len(files)} images under {folder} have other names than the lists', and no mapping was published: "
             f"{'; '.join(parts)}. Give dataset.names=FOLDER with images under the old names, or CSV with "

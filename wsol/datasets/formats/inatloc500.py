@@ -1,4 +1,4 @@
-"""iNatLoc500 (Cole et al., 2022): 500 species of iNaturalist, one checked box per image."""
+"""iNatLoc500 (Cole et al., 2022): 500 species of iNaturalist, one verified box per image."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Truth:
 
 
 def find_boxes(root: Path, split: str) -> Path | None:
-    """Where the boxes below a root are: a folder of XML files, a CSV, or a folder of lists; None where nowhere."""
+    """Where the boxes below a root are: a folder of XML files, a CSV, or a folder of lists; None without any."""
     for place in XML_PLACES:
         if _holds_xml(folder := root / place.format(split=split)):
             return folder

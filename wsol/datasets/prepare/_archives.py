@@ -1,8 +1,8 @@
 """Members of archives, one after the other as the file is read; what could harm is refused, whoever made it.
 
-Refused are names that are absolute or climb out of the tree, links out of it, devices and pipes, and bombs: archives
-that unfold to more than `RATIO` times their size, have more than `MOST_MEMBERS` members, or more than `DEEPEST`
-archives in one another. Other links are passed over. Nothing here writes a member under its own name.
+Refused are names that are absolute or climb out of the tree, links out of it, devices and pipes, more than `DEEPEST`
+archives in one another, and bombs (`_limits`). Other links are passed over. Nothing here writes a member under its own
+name.
 """
 
 from __future__ import annotations
@@ -25,12 +25,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from wsol.datasets.fields import short
+from wsol.datasets.prepare._limits import Budget, Counted
 from wsol.errors import DataError
 
 SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".zip")
-RATIO = 100  # unfolded bytes per stored one; XML files of boxes reach 35, deflate's own limit is 1032
-SMALL = 512 * 2**20  # unfolded bytes that harm nobody, whatever the ratio: 50,000 drawn XML files unfold 200 times
-MOST_MEMBERS = 5_000_000  # ImageNet's training images are 1.3 million
 DEEPEST = 3  # the archive of a challenge holds the archive of its data
 MAGIC: dict[bytes, Callable[[Any], Any]] = {  # whatever the name says: browsers unpack .gz on their own
     b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
@@ -66,35 +64,6 @@ class Member:
     open: Callable[[], IO[bytes]]
 
 
-@dataclass(slots=True)
-class Budget:
-    """What is left of the limits while one archive, and all within it, is read.
-
-    Attributes
-    ----------
-    declared, unpacked : bytes that its members may declare, and that its compressed streams may give.
-    members : how many more it may have. links : how many were passed over.
-    """
-
-    name: str
-    declared: float
-    unpacked: float
-    members: int
-    links: int = 0
-
-    def take(self, *, declared: int = 0, unpacked: int = 0, members: int = 0) -> None:
-        """That much more. Raises DataError."""
-        self.declared -= declared
-        self.unpacked -= unpacked
-        self.members -= members
-        if self.declared < 0 or self.unpacked < 0:
-            raise DataError(
-                f"{self.name} unfolds to more than {RATIO} times its size; such an archive is refused as a bomb"
-            )
-        if self.members < 0:
-            raise DataError(f"{self.name} has more than {MOST_MEMBERS} members; unpack it yourself and give the folder")
-
-
 def is_archive(name: str) -> bool:
     """Whether a file's name is one of an archive."""
     return name.lower().endswith(SUFFIXES)
@@ -123,12 +92,6 @@ def members(path: Path, budget: Budget, *, skips: Callable[[str], bool], spool: 
         yield from _members(file, path.name, "", budget, skips, spool, depth=1)
 
 
-def budget_for(path: Path) -> Budget:
-    """The limits for an archive of that size."""
-    most = max(SMALL, RATIO * path.stat().st_size)
-    return Budget(path.name, declared=most, unpacked=most, members=MOST_MEMBERS)
-
-
 @contextmanager
 def reported(name: str) -> Iterator[None]:
     """Errors of archive modules as one sentence."""
@@ -153,7 +116,7 @@ def _members(
 ) -> Iterator[Member]:
     """The members of one archive; `prefix` is the folder that stands for it."""
     if depth > DEEPEST:
-        raise DataError(f"{name} lies {depth} archives deep; at most {DEEPEST} in one another are unpacked")
+        raise DataError(f"{name} is nested {depth} archives deep; at most {DEEPEST} are unpacked")
     listed = _zip_members if name.lower().endswith(".zip") else _tar_members
     for member in listed(file, name, budget):
         base = PurePosixPath(member.path).name
@@ -173,7 +136,7 @@ def _tar_members(file: IO[bytes], name: str, budget: Budget) -> Iterator[Member]
     _check_start(name, start)
     rest = _Rejoined(start, file)
     opened = next((opened for magic, opened in MAGIC.items() if start.startswith(magic)), None)
-    unpacked: Any = _Counted(opened(rest), budget) if opened else rest
+    unpacked: Any = Counted(opened(rest), budget) if opened else rest
     try:
         tar = tarfile.open(fileobj=unpacked, mode="r|")  # noqa: SIM115 - closed below
     except tarfile.ReadError as error:
@@ -265,25 +228,13 @@ def _spooled(inner: IO[bytes], member: Member, spool: Path) -> IO[bytes]:
     free = shutil.disk_usage(spool).free
     if member.size > free:
         raise DataError(
-            f"{member.path} must be put on the disk to be read: {member.size / 2**30:.1f} GB, and {spool} has "
+            f"{member.path} must be copied to the disk to be read: {member.size / 2**30:.1f} GB, and {spool} has "
             f"{free / 2**30:.1f} GB free"
         )
     whole = tempfile.TemporaryFile(dir=spool)  # noqa: SIM115 - the caller closes it
     shutil.copyfileobj(inner, whole, 1 << 20)
     whole.seek(0)
     return whole
-
-
-class _Counted:
-    """A decompressed stream, whose bytes count against the budget: a bomb may lie behind the last member, too."""
-
-    def __init__(self, stream: IO[bytes], budget: Budget) -> None:
-        self._stream, self._budget = stream, budget
-
-    def read(self, size: int) -> bytes:
-        piece = self._stream.read(size)
-        self._budget.take(unpacked=len(piece))
-        return piece
 
 
 class _Rejoined:

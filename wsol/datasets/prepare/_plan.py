@@ -13,8 +13,9 @@ import msgspec
 
 from wsol.datasets.fields import short
 from wsol.datasets.paths import existing, is_folder
-from wsol.datasets.prepare._archives import budget_for, is_archive, members
+from wsol.datasets.prepare._archives import is_archive, members
 from wsol.datasets.prepare._base import Preparation
+from wsol.datasets.prepare._limits import budget_for
 from wsol.environment import cache_dir
 from wsol.errors import DataError, OutputError
 
@@ -92,7 +93,7 @@ def plan(preparation: Preparation, source: Path, folder: Path) -> Plan:
             if first.size != entry.size:
                 raise DataError(
                     f"{other.path} and {one.path} hold different files for {entry.place} ({first.size} and "
-                    f"{entry.size} bytes); leave one of them away"
+                    f"{entry.size} bytes); leave one of them out"
                 )
             if first is entry and not _is_there(folder / entry.place, entry):
                 pending[-1][member] = entry
@@ -118,7 +119,9 @@ def _is_there(place: Path, entry: Entry) -> bool:
     except OSError as error:
         raise OutputError(f"{short(str(place))} can't be read: {error.strerror}") from error
     if size is None and os.path.lexists(place):
-        raise OutputError(f"{place} is no file, and a file of {entry.size} bytes belongs there; choose another folder")
+        raise OutputError(
+            f"{place} is not a file, and a file of {entry.size} bytes belongs there; choose another folder"
+        )
     if size is not None and size != entry.size:
         raise OutputError(
             f"{place} has {size} bytes, and the file that belongs there has {entry.size}; remove it, or choose another "

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from wsol.datasets.fields import short
-from wsol.datasets.prepare._archives import Member, budget_for, members, reported
+from wsol.datasets.prepare._archives import Member, members, reported
+from wsol.datasets.prepare._limits import budget_for
 from wsol.datasets.prepare._plan import BLOCK, WORKING, Entry, Plan, Source, in_units
 from wsol.errors import DataError, OutputError
 from wsol.progress import Progress
@@ -21,7 +22,7 @@ PIECE = 1 << 20  # bytes at a time
 
 
 def carry_out(plan: Plan) -> None:
-    """Write what is pending. Killed at any moment, the same plan made anew has what is left.
+    """Write what is pending. After a kill at any moment, the same plan made anew holds what is left.
 
     Raises
     ------

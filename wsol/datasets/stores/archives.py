@@ -35,7 +35,7 @@ def archives_at(path: Path) -> list[Path]:
 
 
 class TarStore(ImageStore):
-    """The files of some archives. Nothing is unpacked: members are read in place, and links are no members.
+    """The files of some archives. Nothing is unpacked: members are read in place, and links do not count as members.
 
     A member's name in an archive is the image's, but for a leading ``./``; of a name that an archive has twice, the
     later member counts, as for tar. Raises DataError for an archive that can't be read or is cut off.

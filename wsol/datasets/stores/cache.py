@@ -20,7 +20,7 @@ RECOUNT = 0.02  # of the limit: after so many bytes of its own, a process looks 
 
 
 class FileCache:
-    """Files by key; the ones that were not used for longest are removed when the limit is passed.
+    """Files by key; the least recently used are removed when the limit is passed.
 
     A file appears whole, by a rename. What can't be written, as on a full disk, is not kept, and nothing fails.
 
@@ -72,7 +72,7 @@ class FileCache:
             self._shrink()
 
     def _shrink(self) -> None:
-        """Count anew, and remove the files that were not used for longest until `LOW` of the limit is left."""
+        """Count anew, and remove the least recently used files until `LOW` of the limit is left."""
         files = []
         for path in self.folder.glob("??/*"):
             if not OWN.fullmatch(path.name):  # somebody else's

@@ -109,7 +109,7 @@ def table_numbers(path: Path, *, n: int | None = None, dataset: str = "") -> lis
             text = line[name].rstrip("% ")
             if text.lower() not in EMPTY:
                 found.append((number, about, name, metric, text))
-    values = [_number(path, *one) for one in found]
+    values = [_number(path, number, name, text) for number, _, name, _, text in found]
     fraction = bool(values) and max(values) <= 1
     return [
         _of_row(path.name, one, value, fraction=fraction, n=n, dataset=dataset)
@@ -149,7 +149,7 @@ def _of_row(
     )
 
 
-def _number(path: Path, number: int, about: Mapping[str, str], heading: str, metric: str, text: str) -> float:
+def _number(path: Path, number: int, heading: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError as error:

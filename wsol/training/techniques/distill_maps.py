@@ -62,7 +62,7 @@ class DistillMaps:
     weights are this project's.
 
     Traps: both networks must end in average pooling and one linear layer, and take the same normalized input. Maps
-    are compared without their mean, which is the logit's business.
+    are compared without their mean, which is the logit less its bias.
     """
 
     teacher: str = option("", help="a network as model=NAME has it, or the folder or file of a training")

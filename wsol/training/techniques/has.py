@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @technique("has", paper="Singh and Lee, Hide-and-Seek, ICCV 2017, sec. 3.1", year=2017)
 class HaS:
-    """Hide-and-Seek: squares of each image are hidden at random, so that not only the most telling part is learned.
+    """Hide-and-Seek: random squares of each image are hidden, so that less discriminative parts are learned, too.
 
     An image is divided into squares of `grid_size` pixels, from its upper left corner on; each is hidden with
     probability `drop_rate`, and its pixels become the training set's mean, which is 0 in normalized images. At test

@@ -1,63 +1,28 @@
-"""What files hold that they should not: refused in one sentence, or converted by a stated rule."""
+"""Annotations and predictions that hold what they should not: refused in a sentence, or converted by a rule."""
 
 from __future__ import annotations
 
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
 import pytest
 from pycocotools import mask as coco_mask
 
-from tests.datasets.conftest import paint
+from tests.datasets.plain_sets import H, W, coco, lists, refused
 from wsol.datasets.adapt import PythonDataset
 from wsol.datasets.annotations import read_annotations
-from wsol.datasets.formats.coco import Coco
 from wsol.datasets.formats.folder import Folder
-from wsol.datasets.formats.wsolevaluation import WsolEvaluation
 from wsol.datasets.predictions import read_predictions
 from wsol.errors import DataError
-
-W, H = 20, 10
-
-
-def coco(tmp_path: Path, *, images: Path | None = None, **changes: Any) -> Coco:
-    """Two images with an object each; `changes` replace fields of the first annotation."""
-    content = {
-        "images": [{"id": n, "file_name": f"{n}.png", "width": W, "height": H} for n in (1, 2)],
-        "annotations": [{"id": n, "image_id": n, "category_id": n, "bbox": [1, 2, 6, 5]} for n in (1, 2)],
-        "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}],
-    }
-    content["annotations"][0] |= changes  # type: ignore[operator]
-    (tmp_path / "ann.json").write_text(json.dumps(content))
-    return Coco(images=images, annotations=tmp_path / "ann.json")
-
-
-def lists(tmp_path: Path, **texts: str) -> WsolEvaluation:
-    """One image in the format of wsolevaluation."""
-    known = {"image_ids": "1.png", "class_labels": "1.png,0", "image_sizes": "1.png,20,10"}
-    known |= {"localization": "1.png,1,2,7,7"} | texts
-    for name, text in known.items():
-        (tmp_path / f"{name}.txt").write_text(text)
-    return WsolEvaluation(images=None, metadata=tmp_path)
 
 
 def npy(array: np.ndarray) -> bytes:
     file = io.BytesIO()
     np.save(file, array)
     return file.getvalue()
-
-
-def refused(data: Any, said: str) -> None:
-    with pytest.raises(DataError, match=said) as caught:  # noqa: PT012
-        data.samples()
-        data.mask(data.samples()[0])
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 800
 
 
 # COCO
@@ -284,198 +249,3 @@ def test_predictions_without_a_match_are_refused(lines: list[str], said: str, tm
     (tmp_path / "p.csv").write_text("\n".join(["image_id,top1", *lines]))
     with pytest.raises(DataError, match=said):
         read_predictions(tmp_path / "p.csv", coco(tmp_path))
-
-
-# pixels
-
-
-def write_image(path: Path, values: np.ndarray) -> None:
-    PIL.Image.fromarray(values).save(path)
-
-
-def opened(tmp_path: Path, name: str, values: np.ndarray) -> np.ndarray:
-    write_image(tmp_path / name, values)
-    text = f"image_id,label,x0,y0,x1,y1\n{name},0,1,2,7,7"
-    (tmp_path / "a.csv").write_text(text)
-    data = Folder(images=tmp_path, annotations=tmp_path / "a.csv")
-    return np.asarray(data.image(data.samples()[0]))[..., 0]
-
-
-RAMP = np.linspace(0, 1, H * W).reshape(H, W)
-
-
-@pytest.mark.parametrize(
-    ("name", "values"),
-    [
-        ("a.tiff", RAMP.astype(np.float32)),
-        ("a.tiff", (RAMP * 255).astype(np.float32)),
-        ("a.tiff", np.rint(RAMP * 255).astype(np.int32)),
-        ("a.tiff", np.rint(RAMP * 65535).astype(np.int32)),
-        ("a.png", np.rint(RAMP * 65535).astype(np.uint16)),
-        ("a.tiff", np.rint(RAMP * 65535).astype(np.uint16)),
-        ("a.png", np.rint(RAMP * 255).astype(np.uint8)),
-    ],
-)
-def test_images_of_every_type_have_their_greys(name: str, values: np.ndarray, tmp_path: Path) -> None:
-    assert np.abs(opened(tmp_path, name, values) - RAMP * 255).max() <= 1
-
-
-@pytest.mark.parametrize(
-    ("name", "values", "said"),
-    [
-        ("a.png", np.rint(RAMP * 4095).astype(np.uint16), "16 bits span 0 to 4095"),
-        ("a.tiff", np.rint(RAMP * 255).astype(np.uint16), "16 bits span 0 to 255"),
-        ("a.tiff", np.rint(RAMP * 1e6).astype(np.int32), r"span 0 to 1e\+06"),
-        ("a.tiff", (RAMP * 2 - 1).astype(np.float32), "span -1 to 1"),
-        ("a.tiff", (RAMP * np.nan).astype(np.float32), "span nan to nan"),
-    ],
-)
-def test_images_without_a_known_scale_are_refused_and_never_black(
-    name: str, values: np.ndarray, said: str, tmp_path: Path
-) -> None:
-    with pytest.raises(DataError, match=said):
-        opened(tmp_path, name, values)
-
-
-@pytest.mark.parametrize("kind", ["uint16", "int32", "float32", "uint8", "palette", "rgb", "bool"])
-def test_any_nonzero_value_of_a_mask_is_object(kind: str, tmp_path: Path) -> None:
-    box = np.zeros((H, W), bool)
-    box[2:7, 1:7] = True
-    at = tmp_path / ("m.tiff" if kind in ("int32", "float32") else "m.png")
-    if kind == "palette":
-        image = PIL.Image.fromarray(box.astype(np.uint8), "P")
-        image.putpalette([0, 0, 0, 0, 0, 1])
-        image.save(at)
-    elif kind == "rgb":
-        write_image(at, np.stack([box * 0, box * 0, box * 1], -1).astype(np.uint8))
-    else:
-        write_image(at, box.astype(kind))
-    data = lists(tmp_path, localization=f"1.png,{at.name},")
-    data = WsolEvaluation(images=None, metadata=tmp_path, masks=tmp_path)
-    assert np.array_equal(data.mask(data.samples()[0]), box)
-
-
-# what files hold decides
-
-
-@pytest.mark.parametrize("suffix", ["bmp", "tiff", "png"])
-def test_an_image_of_as_many_bytes_is_another_dataset(suffix: str, tmp_path: Path) -> None:
-    values = np.random.default_rng(0).integers(0, 256, (H, W, 3), np.uint8)
-    name = f"a.{suffix}"
-    (tmp_path / "a.csv").write_text(f"image_id,label,x0,y0,x1,y1\n{name},0,1,2,7,7")
-
-    def data() -> Folder:
-        return Folder(images=tmp_path, annotations=tmp_path / "a.csv")
-
-    PIL.Image.fromarray(values).save(tmp_path / name, **({"compress_level": 0} if suffix == "png" else {}))
-    first, before, stat = data(), (tmp_path / name).stat().st_size, (tmp_path / name).stat()
-    print_before, stamp_before = first.fingerprint(), first.stamp(first.samples()[0])
-    PIL.Image.fromarray(255 - values).save(tmp_path / name, **({"compress_level": 0} if suffix == "png" else {}))
-    os.utime(tmp_path / name, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # as rsync -t leaves it
-    assert (tmp_path / name).stat().st_size == before
-    assert data().fingerprint() != print_before
-    assert data().stamp(data().samples()[0]) != stamp_before
-    with pytest.raises(DataError, match="was changed during the run"):
-        first.image(first.samples()[0])
-
-
-def test_a_mask_of_as_many_bytes_is_another_dataset(tmp_path: Path) -> None:
-    write_image(tmp_path / "m.bmp", np.eye(H, W, dtype=np.uint8))
-    lists(tmp_path, localization="1.png,m.bmp,")
-    made = lambda: WsolEvaluation(images=None, metadata=tmp_path, masks=tmp_path)  # noqa: E731
-    first = made()
-    prints = first.fingerprint(), first.stamp(first.samples()[0])
-    write_image(tmp_path / "m.bmp", 1 - np.eye(H, W, dtype=np.uint8))
-    second = made()
-    assert second.fingerprint() != prints[0]
-    assert second.stamp(second.samples()[0]) != prints[1]
-    with pytest.raises(DataError, match="was changed during the run"):
-        first.mask(first.samples()[0])
-
-
-# names, links and turns
-
-
-@pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd", "a/../../b.png", "..\\b.png", "C:/b.png", "a\0b"])
-def test_names_that_leave_the_folder_are_refused_unless_allowed(name: str, tmp_path: Path) -> None:
-    content = json.loads((tmp_path / "ann.json").read_text()) if coco(tmp_path) else {}
-    content["images"][0]["file_name"] = name
-    (tmp_path / "ann.json").write_text(json.dumps(content))
-    refused(Coco(images=None, annotations=tmp_path / "ann.json"), "leads out of the folder|can't be one")
-    assert len(Coco(images=None, annotations=tmp_path / "ann.json", outside=True).samples()) == 2
-
-
-def test_links_that_leave_the_folder_are_refused_unless_allowed(tmp_path: Path) -> None:
-    folder = tmp_path / "images"
-    paint(tmp_path / "elsewhere" / "1.png", (W, H))
-    paint(folder / "2.png", (W, H))
-    (folder / "1.png").symlink_to(tmp_path / "elsewhere" / "1.png")
-    refused(coco(tmp_path, images=folder), "leads to .*elsewhere.*dataset.outside=true allows it")
-    assert len(Coco(images=folder, annotations=tmp_path / "ann.json", outside=True).samples()) == 2
-    (folder / "1.png").unlink()
-    (folder / "1.png").symlink_to("2.png")
-    assert len(coco(tmp_path, images=folder).samples()) == 2
-    (folder / "1.png").unlink()
-    (folder / "1.png").symlink_to("gone.png")
-    refused(coco(tmp_path, images=folder), "is a link to gone.png, which is not there")
-
-
-@pytest.mark.parametrize(
-    ("there", "written", "hint"),
-    [
-        ("cafe\u0301.png", "caf\u00e9.png", "another Unicode form"),
-        ("1.PNG", "1.png", "other capitals"),
-        ("sub/1.png", "sub\\1.png", "write '/' for"),
-    ],
-)
-def test_a_name_that_differs_in_form_alone_is_hinted_at(there: str, written: str, hint: str, tmp_path: Path) -> None:
-    paint(tmp_path / "images" / there, (W, H))
-    (tmp_path / "a.csv").write_text(f"image_id,label,x0,y0,x1,y1\n{written},0,1,2,7,7")
-    refused(Folder(images=tmp_path / "images", annotations=tmp_path / "a.csv"), hint)
-
-
-@pytest.mark.parametrize("make", [os.mkfifo, lambda p: p.mkdir(), lambda p: p.symlink_to("gone")])
-def test_pipes_folders_and_dangling_links_in_a_files_place_are_refused(make: Any, tmp_path: Path) -> None:
-    make(tmp_path / "a.csv")
-    refused(Folder(images=None, annotations=tmp_path / "a.csv"), r"a\.csv")
-    with pytest.raises(DataError, match=r"a\.csv"):
-        read_annotations(tmp_path / "a.csv")
-    folder = tmp_path / "images"
-    folder.mkdir()
-    make(folder / "1.png")
-    (tmp_path / "b.csv").write_text("image_id,label,x0,y0,x1,y1\n1.png,0,1,2,7,7")
-    refused(Folder(images=folder, annotations=tmp_path / "b.csv"), "1.png")
-
-
-def test_a_path_that_is_too_long_is_refused() -> None:
-    refused(Folder(images=None, annotations=Path("a" * 400)), "can't be read")
-
-
-@pytest.mark.parametrize("name", ["a" * 400, "b\\" + "a" * 400, "b/" + "a" * 5000])
-def test_an_image_whose_name_is_too_long_is_missing(name: str, tmp_path: Path) -> None:
-    (tmp_path / "images" / "inner").mkdir(parents=True)
-    (tmp_path / "a.csv").write_text(f"image_id,label,x0,y0,x1,y1,width,height\n{name},0,1,2,3,4,9,9")
-    refused(Folder(images=tmp_path / "images", annotations=tmp_path / "a.csv"), "1 of 1 images are missing")
-
-
-def test_a_turned_photograph_is_read_as_stored_or_upright(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    values = np.zeros((H, W, 3), np.uint8)
-    values[:, : W // 2] = 200
-    exif = PIL.Image.Exif()
-    exif[0x0112] = 6  # turn right by 90 degrees
-    PIL.Image.fromarray(values).save(tmp_path / "1.png", exif=exif)
-    (tmp_path / "a.csv").write_text("image_id,label,x0,y0,x1,y1\n1.png,0,1,2,7,7")
-    stored = Folder(images=tmp_path, annotations=tmp_path / "a.csv")
-    assert stored.image(stored.samples()[0]).size == (W, H)
-    assert "dataset.upright=true turns such images" in caplog.text
-    upright = Folder(images=tmp_path, annotations=tmp_path / "a.csv", upright=True)
-    image = np.asarray(upright.image(upright.samples()[0]))
-    assert image.shape[:2] == (W, H)
-    assert image[0, 0, 0] == 200
-    assert image[-1, 0, 0] == 0
-    assert stored.fingerprint() != upright.fingerprint()
-    sized = "image_id,label,x0,y0,x1,y1,width,height\n1.png,0,1,2,7,7,10,20"
-    (tmp_path / "b.csv").write_text(sized)
-    wrong = Folder(images=tmp_path, annotations=tmp_path / "b.csv")
-    with pytest.raises(DataError, match=r"its EXIF tag turns it, so try dataset\.upright=true"):
-        wrong.image(wrong.samples()[0])

@@ -1,4 +1,4 @@
-"""The papers of `benchmarks/` whose tables were collected later, one record each; their rows name their own sources."""
+"""The papers of `benchmarks/` whose CSV files name the source and certainty of each row, one record each."""
 
 from __future__ import annotations
 
@@ -71,14 +71,15 @@ SETS = "CUB-200-2011 test, 5,794 images; ILSVRC2012 validation, 50,000 images"
 WSOL_SETS = f"{SETS} (dataset=cub, ilsvrc); OpenImages30k test (dataset=openimages), in wsolevaluation's lists"
 
 
-def later(name: str, csv: str, run: Any = None, **about: Any) -> Paper:
+def sourced(name: str, csv: str, run: Any = None, **about: Any) -> Paper:
+    """A paper of one such file; without `run`, of networks that only its authors have."""
     about = {"needs": needs(SETS, "as the paper says"), "of": "", **about}
     chosen = run or partial(not_here, TRAINED_BY_THEM)
     return Paper(name=name, csv=(csv,), run=chosen, certainty=lambda row: row["certainty"], **about)
 
 
 PAPERS = (
-    later(
+    sourced(
         "ivr2021",
         "ivr_iccv2021_normalisation.csv",
         ivr2021,
@@ -96,7 +97,7 @@ PAPERS = (
             "data": "split test; thresholds are the best of that split",
         },
     ),
-    later(
+    sourced(
         "fcam2022",
         "fcam_wacv2022_poster.csv",
         fcam2022,
@@ -107,7 +108,7 @@ PAPERS = (
         note="Table 1 of the poster: MaxBoxAcc (V1) on CUB and PxAP on OpenImages30k. Its rows of CAM to CutMix quote "
         "the first version of Choe et al., not the later V2 table.",
     ),
-    later(
+    sourced(
         "bas2022",
         "bas_cvpr2022_table.csv",
         quoting,
@@ -117,7 +118,7 @@ PAPERS = (
         citation="P. Wu, W. Zhai, Y. Cao",
         note="The table of the repository; rows of other methods are quotes, under each paper's own threshold rule.",
     ),
-    later(
+    sourced(
         "sat2023",
         "sat_iccv2023_table.csv",
         quoting,
@@ -127,7 +128,7 @@ PAPERS = (
         citation="P. Wu, W. Zhai, Y. Cao, J. Luo, Z.-J. Zha",
         note="The table of the repository; rows of other methods are quotes.",
     ),
-    later(
+    sourced(
         "dualcam2025",
         "dualcam_2025.csv",
         dualcam2025,
@@ -137,7 +138,7 @@ PAPERS = (
         citation="finallyupper/dual-cam (Oh, Joo, Ryu)",
         note="Two figures of the repository. Grad-CAM there is pytorch-grad-cam's.",
     ),
-    later(
+    sourced(
         "cascam",
         "cascam_pet_coco.csv",
         partial(not_here, OTHER_DATA),
@@ -148,7 +149,7 @@ PAPERS = (
         note="Pixels, not boxes. Grad-CAM, HiResCAM and XGrad-CAM are one method there, and so are their rows.",
         needs=needs("Oxford-IIIT Pet, 7,349 images; MS-COCO, 1,728 images", "not stated"),
     ),
-    later(
+    sourced(
         "psol2020",
         "psol_cvpr2020_poster.csv",
         quoting,
@@ -158,7 +159,7 @@ PAPERS = (
         citation="C.-L. Zhang, Y.-H. Cao, J. Wu",
         note="One class-agnostic box per image, and a classifier apart. The released evaluator averages classes.",
     ),
-    later(
+    sourced(
         "calm2021",
         "vitol_genpromp_cutmix_calm.csv",
         partial(not_here, OTHER_DATA),
@@ -170,7 +171,7 @@ PAPERS = (
         note="Localization of the parts by which pairs of CUB classes differ. The column mean is over pairs, whose "
         "counts differ, not over the three columns.",
     ),
-    later(
+    sourced(
         "vitol2022",
         "vitol_genpromp_cutmix_calm.csv",
         of="Gupta et al. CVPRW 2022",
@@ -180,7 +181,7 @@ PAPERS = (
         citation="S. Gupta, S. Lakhotia, A. Rawat, R. Tallamraju",
         note="Authors' README.",
     ),
-    later(
+    sourced(
         "genpromp2023",
         "vitol_genpromp_cutmix_calm.csv",
         of="Zhao et al. ICCV 2023",
@@ -190,7 +191,7 @@ PAPERS = (
         citation="Y. Zhao, Q. Ye, W. Wu, C. Shen, F. Wan",
         note="Authors' README. The class is EfficientNet-B7's.",
     ),
-    later(
+    sourced(
         "cutmix2019",
         "vitol_genpromp_cutmix_calm.csv",
         of="Yun et al. ICCV 2019",
@@ -200,7 +201,7 @@ PAPERS = (
         citation="S. Yun, D. Han, S. J. Oh, S. Chun, J. Choe, Y. Yoo",
         note="Authors' README, table of transfer learning.",
     ),
-    later(
+    sourced(
         "gradcampp2018",
         "gradcampp_wacv2018.csv",
         gradcampp2018,
@@ -217,7 +218,7 @@ PAPERS = (
             "data": "the input view is not stated",
         },
     ),
-    later(
+    sourced(
         "choe2020_v1",
         "choe_cvpr2020_v1_means_secondhand.csv",
         partial(not_here, "a mean of other cells"),
@@ -227,7 +228,7 @@ PAPERS = (
         citation="J. Choe, S. J. Oh, S. Lee, S. Chun, Z. Akata, H. Shim",
         note="Means over three networks, quoted by a survey. Not to be put beside the V2 table of the later version.",
     ),
-    later(
+    sourced(
         "unitab2022",
         "unitab_table7.csv",
         quoting,
@@ -237,7 +238,7 @@ PAPERS = (
         citation="Z. Yang, Z. Gan, J. Wang, X. Hu, F. Ahmed, Z. Liu, Y. Lu, L. Wang",
         note="A transcript; rows of other methods are quotes.",
     ),
-    later(
+    sourced(
         "idc2024",
         "idc_tip2024_readme.csv",
         paper="IDC",
@@ -246,7 +247,7 @@ PAPERS = (
         citation="C. Wang, R. Xu, S. Xu, W. Meng, R. Wang, X. Zhang",
         note="Authors' README and the log in it.",
     ),
-    later(
+    sourced(
         "torchcam_pr415",
         "torchcam_pr415.csv",
         partial(not_here, "run on another machine and kind of device"),
@@ -257,7 +258,7 @@ PAPERS = (
         note="On an Apple M3 Pro.",
         needs=needs("imagenette2, split val, 3,925 images", "resnet18", "torchvision's"),
     ),
-    later(
+    sourced(
         "torchcam_results",
         "torchcam_results_csv.csv",
         partial(not_here, "the README has the same runs: see torchcam.yaml"),
@@ -268,7 +269,7 @@ PAPERS = (
         note="The repository's own results file; its README differs for LayerCAM.",
         needs=needs("imagenette2, split val, 3,925 images", "resnet18", "torchvision's"),
     ),
-    later(
+    sourced(
         "pc1_2024",
         "cam_back_again_readme.csv",
         paper="CAM Back Again",
@@ -277,7 +278,7 @@ PAPERS = (
         citation="S. Yasuki, M. Taki",
         note="Authors' README; thresholds are the best of the test split.",
     ),
-    later(
+    sourced(
         "recent",
         "recent_2023_2026_mixed.csv",
         quoting,

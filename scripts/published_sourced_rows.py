@@ -1,4 +1,4 @@
-"""Rows of the tables collected later, whose CSV files have other columns, as rows like those of the first ones."""
+"""Rows of the CSV files that name the source of each row, with the columns of the other files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LONG_NAMES = {  # of metrics, where a table's own heading says more than its num
 }
 
 
-def collected_rows(file: Path) -> Iterator[Row]:
+def sourced_rows(file: Path) -> Iterator[Row]:
     """The rows of a file with the columns source, where_in_source, certainty, ..., protocol_note, value."""
     with file.open(encoding="utf-8", newline="") as opened:
         for row in csv.DictReader(opened):
