@@ -3,7 +3,7 @@
     python scripts/estimate_cost.py             write the tables
     python scripts/estimate_cost.py --speed F   from another file
 
-The rate of a GPU is not in that file, which is of a machine without one; it is the one below.
+The rate of a GPU is not in that file, which is of a machine without one; it is that of results/speed_gpu.md.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "cost.md"
 BEGIN, END = "<!-- tables: made by scripts/estimate_cost.py -->", "<!-- end of the tables -->"
 IMAGES = (50_000, 1_000_000, 10_000_000)
-# Images per second of the passes alone, 24 variants of ResNet-50 in batches of 64, float32: measured on one H200 with
-# 16 cores on 2026-11-24.
-GPU_PASSES = 938.0
-SPEEDUP_16 = 12.0  # of scoring on 16 threads, the target of benchmarks/speed/localization.py; 8 GPUs have 16 cores each
+# Images per second of 24 variants of ResNet-50 in batches of 64, float32, deterministic kernels: one H200 with 16 cores
+# (results/speed_gpu.md). The processes that score there are two fewer than cores, and take a core each.
+GPU_PASSES = 1003.0
+SCORING_PROCESSES = 14.0
 NETWORK = "resnet50"
 
 
@@ -44,7 +44,7 @@ class Stages:
     @property
     def with_gpu(self) -> float:
         """Milliseconds per image on 16 cores and a GPU: the slowest of the stages, which run beside each other."""
-        return max(1e3 / GPU_PASSES, (self.load + self.score) / SPEEDUP_16, self.rows)
+        return max(1e3 / GPU_PASSES, (self.load + self.score) / SCORING_PROCESSES, self.rows)
 
 
 def stages(speed: Path, network: str = NETWORK) -> Stages:

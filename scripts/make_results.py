@@ -157,6 +157,7 @@ FURTHER = {  # what other commands write here
     "coverage": "How often our intervals hold the truth; `python scripts/interval_coverage.py`.",
     "ceiling_exceptions": "Maps above the oracle map, 909 images; `python scripts/ceiling_exceptions.py RUN`.",
     "speed": "Our run time beside other libraries' and beside lower bounds; `make bench`.",
+    "speed_gpu": "The same on one NVIDIA H200; `make bench-gpu`.",
 }
 
 

@@ -81,9 +81,9 @@ FOUND = Stages(load=10, network=80, score=50, rows=2, bytes=24_000, variants=24)
 
 def test_the_cost_of_a_run_is_the_sum_of_its_stages_or_the_slowest_of_them() -> None:
     assert FOUND.two_cores == 10 / 2 + 50 / 2 + 80 + 2
-    assert FOUND.with_gpu == (10 + 50) / 12  # more than the GPU's 1.07 ms
+    assert FOUND.with_gpu == (10 + 50) / 14  # more than the GPU's 1 ms
     lines = tables(FOUND).splitlines()
-    assert lines[-1] == "| 10,000,000 | 240.0 GB | 311 h | 14 h | 1.7 h | 0.22 h |"
+    assert lines[-1] == "| 10,000,000 | 240.0 GB | 311 h | 12 h | 1.5 h | 0.19 h |"
     assert hours(50_000 * 0.112) == "1.6 h"
 
 
