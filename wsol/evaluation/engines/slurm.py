@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from wsol.errors import ConfigError, RowsFailed, first_line
+from wsol.errors import ConfigError, OutputError, RowsFailed, first_line
 from wsol.evaluation.engines.instructions import for_other_machines
 from wsol.evaluation.engines.part import Part
 from wsol.evaluation.engines.rounds import run_rounds
@@ -64,6 +64,7 @@ def run(
     Raises
     ------
     ConfigError : submitit is not installed, or there is no Slurm here.
+    OutputError : the tasks can't be written to the folder.
     RowsFailed : some batches could not be computed; all others are there.
     """
     own = cast("Slurm", engine)
@@ -73,11 +74,14 @@ def run(
         count = min(own.workers or 1, len(left))
         place = folder.path / LOGS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}"
         executor = _executor(place, own)
-        with executor.batch():
-            jobs = [
-                executor.submit(Task(for_other_machines(settings, folder, own, own.cpus, n, count)))
-                for n in range(count)
-            ]
+        try:
+            with executor.batch():
+                jobs = [
+                    executor.submit(Task(for_other_machines(settings, folder, own, own.cpus, n, count)))
+                    for n in range(count)
+                ]
+        except OSError as error:
+            raise OutputError(f"can't write {place}: {error.strerror or error}; run the same command again") from error
         log.info("submitted %d tasks, first %s; logs in %s", count, jobs[0].job_id, place)
         _watch(jobs, folder, sum(len(shard.image_ids) for shard in left))
         for job in jobs:
@@ -190,7 +194,12 @@ def _has_result(job: Any) -> bool:
 
 def _error(job: Any) -> BaseException | None:
     """What a task raised; None where it ended well, was cancelled, or was killed and left no word."""
-    return cast("BaseException | None", job.exception()) if _has_result(job) else None
+    if not _has_result(job):
+        return None
+    try:
+        return cast("BaseException | None", job.exception())
+    except OSError as error:  # the folder was deleted a moment ago
+        return error
 
 
 def _missing() -> ConfigError:
