@@ -85,8 +85,8 @@ def run(
         log.info("submitted %d tasks, first %s; logs in %s", count, jobs[0].job_id, place)
         _watch(jobs, folder, sum(len(shard.image_ids) for shard in left))
         for job in jobs:
-            if (error := _error(job)) is not None:
-                log.warning("task %s: %s", job.job_id, first_line(error))
+            if (raised := _error(job)) is not None:
+                log.warning("task %s: %s", job.job_id, first_line(raised))
 
     unfinished = RowsFailed(f"tasks end before their work is done; see the logs in {folder.path / LOGS}")
     run_rounds(experiment, folder, shards, work, unfinished=unfinished)
