@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import builtins
+import errno
+import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -85,6 +89,33 @@ def test_a_machine_without_slurm_or_submitit_says_so(
     monkeypatch.setattr(builtins, "__import__", without)
     assert main(words) == 2
     assert "engine=slurm needs submitit: pip install 'wsol[slurm]'" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_deleted_while_a_result_is_read_is_no_traceback(tmp_path: Path) -> None:
+    def exception() -> None:
+        result.unlink()
+        result.stat()
+
+    result = tmp_path / "1_0_result.pkl"
+    result.touch()
+    job = SimpleNamespace(paths=SimpleNamespace(result_pickle=result), exception=exception)
+    assert isinstance(slurm._error(job), FileNotFoundError)
+    assert slurm._error(job) is None  # of a task that left no word
+
+
+def test_a_disk_without_room_for_the_tasks_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helpers = pytest.importorskip("submitit.helpers")
+
+    def dump(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(helpers.DelayedSubmission, "dump", dump)
+    assert main(["run", *WORDS, *ARRAY, "engine.cluster=local", f"paths.runs={tmp_path}"]) == 2
+    error = capsys.readouterr().err
+    assert re.search("wsol: OutputError: can't write .*/slurm/.*: No space left on device", error)
+    assert "Traceback" not in error
 
 
 def until(ready: Callable[[], bool], seconds: float, what: str) -> None:

@@ -19,8 +19,8 @@ from wsol.evaluation.build import experiment_from, general_of
 from wsol.evaluation.claims import claimed
 from wsol.evaluation.device import engine_of
 from wsol.evaluation.engines import Part
-from wsol.evaluation.engines.local import incomplete
 from wsol.evaluation.engines.ranks import Rank
+from wsol.evaluation.engines.rounds import incomplete
 from wsol.evaluation.engines.run import run
 from wsol.evaluation.experiment import Experiment
 from wsol.evaluation.forecast import forecast, is_cheap

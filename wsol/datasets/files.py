@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from wsol.datasets.base import Dataset, Sample
-from wsol.datasets.contents import ABSENT, contents_of
+from wsol.datasets.contents import ABSENT
 from wsol.datasets.decoding import Decoded, decode_all
 from wsol.datasets.fields import short
-from wsol.datasets.image_files import SKIP, as_rgb, decoded_image, decoded_mask, read_unchanged
-from wsol.datasets.paths import check_inside
+from wsol.datasets.image_files import SKIP, as_rgb, decoded_image, decoded_mask
+from wsol.datasets.paths import check_inside, existing, is_url
 from wsol.datasets.stores.base import ImageStore, Unreachable
+from wsol.datasets.stores.copies import copied_file, copied_folder
 from wsol.datasets.stores.opening import open_store
 from wsol.errors import DataError
 from wsol.options import NotNegative, option
@@ -99,6 +100,18 @@ class FileDataset(Dataset):
         assert self.images is not None
         return open_store(self.images, outside=self.outside, cache=self.cache, cache_gb=self.cache_gb)
 
+    def local_file(self, place: Path | str, *, option: str) -> Path:
+        """A file of annotations that exists on this machine, or a copy of the one at a URL. Raises DataError."""
+        if is_url(place):
+            return copied_file(str(place), option=option, cache=self.cache, cache_gb=self.cache_gb)
+        return existing(place, option=option, folder=False)
+
+    def local_folder(self, place: Path | str, names: Sequence[str], *, option: str) -> Path:
+        """A folder of annotations that exists on this machine, or copies of those of some files that are at a URL."""
+        if is_url(place):
+            return copied_folder(str(place), names, option=option, cache=self.cache, cache_gb=self.cache_gb)
+        return existing(place, option=option, folder=True)
+
     def present(self, names: Iterable[str]) -> ImageStore | None:
         """What holds the images, with all these files; None where there are none. Raises DataError."""
         names = dict.fromkeys(names)
@@ -121,19 +134,19 @@ class FileDataset(Dataset):
         return self._sound if self.damaged == "skip" else super().samples()
 
     def mask_files(self) -> Mapping[str, Sequence[str]]:
-        """By image id, the files of its mask, relative to `mask_folder`; empty where there are none."""
+        """By image id, the names of the files of its mask in `mask_store`; empty where there are none."""
         return {}
 
     @property
-    def mask_folder(self) -> Path | None:
-        """The folder of the mask files; None where there are none."""
+    def mask_store(self) -> ImageStore | None:
+        """What holds the mask files; None where there are none."""
         return None
 
     def mask_content(self, name: str) -> bytes:
         """The bytes of a mask file. Raises DataError where it is missing or was changed during the run."""
-        assert self.mask_folder is not None
+        assert self.mask_store is not None
         known = self._mask_contents if "_mask_contents" in self.__dict__ else {}
-        return read_unchanged(self.mask_folder / name, name, known, what="mask")
+        return self.mask_store.read_unchanged(name, known)
 
     def decoded(self) -> Mapping[str, Decoded]:
         """By file name, what decoding gives: a size, or the damage; each image is decoded once, or was before."""
@@ -187,7 +200,7 @@ class FileDataset(Dataset):
 
     @cached_property
     def _decoded_masks(self) -> dict[str, Decoded]:
-        return decode_all(self._mask_contents, lambda name: decoded_mask(self.mask_content(name)), rule="mask")
+        return decode_all(self._mask_contents, self._decode_mask, rule="mask")
 
     def _decode(self, name: str) -> Decoded:
         try:
@@ -195,6 +208,12 @@ class FileDataset(Dataset):
         except Unreachable as error:
             return Decoded(None, error.reason)
         return decoded_image(content, upright=self.upright)
+
+    def _decode_mask(self, name: str) -> Decoded:
+        try:
+            return decoded_mask(self.mask_content(name))
+        except Unreachable as error:
+            return Decoded(None, error.reason)
 
     def fingerprint(self) -> str:
         """Of contents alone, so that one data set in several layouts has one fingerprint."""
@@ -215,11 +234,13 @@ class FileDataset(Dataset):
 
     @cached_property
     def _masks_listed(self) -> Mapping[str, Sequence[str]]:
-        return {} if self.mask_folder is None else self.mask_files()
+        return {} if self.mask_store is None else self.mask_files()
 
     @cached_property
     def _mask_contents(self) -> dict[str, str]:
-        return contents_of(self.mask_folder, (name for names in self._masks_listed.values() for name in names))
+        names = dict.fromkeys(name for names in self._masks_listed.values() for name in names)
+        lost = ABSENT if self.damaged == "skip" else None
+        return {} if self.mask_store is None else self.mask_store.digests(list(names), lost=lost)
 
 
 def _left_out(damage: Mapping[str, str], kind: str, *, with_image: bool = False) -> str:

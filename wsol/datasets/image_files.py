@@ -105,7 +105,7 @@ def header_size(content: bytes, name: str, *, upright: bool) -> tuple[int, int]:
         raise DataError(f"image {short(name)} can't be read ({type(error).__name__})") from error
 
 
-def as_mask(content: bytes, path: Path, *, image_id: str) -> NDArray[np.bool_]:
+def as_mask(content: bytes, path: Path | str, *, image_id: str) -> NDArray[np.bool_]:
     """A mask file as (h, w), true where it is not zero. Raises DataError."""
     try:
         return decode_mask(content)

@@ -26,7 +26,7 @@ def existing(path: Path | str, *, option: str, folder: bool) -> Path:
         if full.is_symlink():
             raise DataError(f"{option}={path} is a link to {full.readlink()}, which is not there")
         if re.match(r"[a-z][a-z0-9+.]+:/", str(path)):  # a Path has one slash of two left
-            raise DataError(f"{option}={path} is a URL; of all options, dataset.images alone can be one")
+            raise DataError(f"{option}={path} is a URL, which this option can't be")
         beside = list(full.parent.iterdir()) if full.parent.is_dir() else []
         near = [str(p) for p in beside if (p.is_dir() if folder else p.is_file())]
     except (OSError, ValueError) as error:  # a name that is too long, a folder that may not be listed

@@ -20,7 +20,7 @@ from wsol.datasets.fields import check_unique, short
 from wsol.datasets.files import UNREADABLE, FileDataset
 from wsol.datasets.listing import is_there
 from wsol.datasets.masks import tight_box
-from wsol.datasets.stores.base import FolderStore, ImageStore
+from wsol.datasets.stores.base import MASKS, FolderStore, ImageStore
 from wsol.errors import DataError
 from wsol.options import option
 
@@ -122,9 +122,9 @@ class TreeDataset(FileDataset):
     def mask_files(self) -> Mapping[str, Sequence[str]]:
         return {image_id: (entry.mask_file,) for image_id, entry in self._rows.items() if entry.mask_file}
 
-    @property
-    def mask_folder(self) -> Path:
-        return self.folder
+    @cached_property
+    def mask_store(self) -> ImageStore:
+        return FolderStore(self.root, outside=self.outside, kind=MASKS)
 
     def notes(self) -> Sequence[str]:
         past = self._read[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -214,7 +213,7 @@ class MapExtractor:
         maps: list[Tensor] = []
         wrong: dict[int, str] = {}
         for place in range(n):
-            part = [_of_image(f, place) for f in features]
+            part = [f.of_image(place) for f in features]
             one, its_failure = self._maps_of(variant, part, inputs[place : place + 1], spaces)
             maps.append(one)
             if its_failure:
@@ -291,23 +290,6 @@ def _layers(variants: Iterable[Variant]) -> tuple[list[str], bool]:
     chosen = list(variants)
     gradients = any("gradients" in v.info.needs for v in chosen)
     return sorted({m for v in chosen for m in v.modules if m != INPUT or "gradients" in v.info.needs}), gradients
-
-
-def _of_image(features: LayerFeatures, place: int) -> LayerFeatures:
-    """What a method receives of one image of a batch alone."""
-    part = slice(place, place + 1)
-    gradients = features._gradients
-    return replace(
-        features,
-        activations=features.activations[part],
-        _gradients=gradients[part] if isinstance(gradients, torch.Tensor) else gradients,
-        logits=features.logits[part],
-        targets=features.targets[part],
-        images=features.images[part],
-        image_ids=features.image_ids[part],
-        memo={},
-        used=set(),
-    )
 
 
 def _size(inputs: Tensor) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from wsol.errors import ConfigError, HeadError, WsolError
@@ -135,6 +135,21 @@ class LayerFeatures:
                 "that; use gradcam, which gives the same map as cam where there is such a head"
             )
         return head.weight.to(self.activations)[self.targets]
+
+    def of_image(self, place: int) -> LayerFeatures:
+        """What a method receives of one image of the batch alone; nothing is shared with other variants."""
+        part, gradients = slice(place, place + 1), self._gradients
+        return replace(
+            self,
+            activations=self.activations[part],
+            _gradients=gradients if gradients is None or isinstance(gradients, WsolError) else gradients[part],
+            logits=self.logits[part],
+            targets=self.targets[part],
+            images=self.images[part],
+            image_ids=self.image_ids[part],
+            memo={},
+            used=set(),
+        )
 
     def generators(self, salt: str = "") -> list[torch.Generator]:
         """One CPU random generator per image, seeded by (run seed, image id, salt), so free of batch and device."""

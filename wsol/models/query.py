@@ -173,6 +173,16 @@ class ModelQuery:
         with self._precision(images), capture(self.module, [layer], gradients=False, grids=self.grids) as forward:
             return forward(images).activations[layer]
 
+    def activations_again(self, images: Tensor, layer: str) -> Tensor:
+        """As `activations`, where the shared pass had them, too, in another batch. Not counted: costs are those of a
+        variant that runs alone, and then the shared pass is its own.
+        """
+        cost = self.cost
+        try:
+            return self.activations(images, layer)
+        finally:
+            self.cost = cost
+
     def _forward(self, images: Tensor) -> Tensor:
         """One chunk, in parts where it does not fit into memory."""
         self.cost += Cost(forwards=len(images))

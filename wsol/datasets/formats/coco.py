@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
-from wsol.datasets import checks, paths
+from wsol.datasets import checks
 from wsol.datasets.base import Sample, dataset
 from wsol.datasets.fields import Side, Whole, check_unique, read_json, short
 from wsol.datasets.files import FileDataset
@@ -77,7 +77,7 @@ class Coco(FileDataset):
 
     suffix: ClassVar[str] = ".json"
 
-    annotations: Path = option(help="the JSON file")
+    annotations: Path | str = option(help="the JSON file, or its URL")
     label_map: Literal["contiguous", "id"] = option(
         "contiguous",
         help="label numbers: the category's place among the sorted ids (contiguous), or its id",
@@ -134,7 +134,7 @@ class Coco(FileDataset):
 
     @cached_property
     def _file(self) -> CocoFile:
-        path = paths.existing(self.annotations, option="dataset.annotations", folder=False)
+        path = self.local_file(self.annotations, option="dataset.annotations")
         content = read_json(path, CocoFile, what="a COCO annotation file")
         _check_tables(content, path)
         return content

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from wsol.datasets import checks, paths
+from wsol.datasets import checks
 from wsol.datasets.base import Sample, dataset
 from wsol.datasets.fields import Whole, check_unique, each_as, read_lines, short
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 IMAGES = "images.txt"  # the file by which the published folder is known
+NEEDED = (IMAGES, "bounding_boxes.txt", "train_test_split.txt")
+PUBLISHED = (*NEEDED, "image_class_labels.txt", "classes.txt")
 SPLITS = {"train": 1, "test": 0}  # as train_test_split.txt writes them
 HALF = 128  # of 255: a segmentation's grey levels say how many of five annotators saw the bird there
 
@@ -36,13 +38,15 @@ class Cub(WsolEvaluation):
 
     general: ClassVar[bool] = False
 
-    metadata: Path = option(help="CUB_200_2011 as unpacked, or a folder of the lists of wsolevaluation")
-    masks: Path | None = option(None, help="the folder segmentations, an archive of its own; null for no masks")
+    metadata: Path | str = option(help="CUB_200_2011 as unpacked, or the lists of wsolevaluation: a folder or a URL")
+    masks: Path | str | None = option(
+        None, help="the folder segmentations, in any place that `images` can be in; null for no masks"
+    )
     split: str = option("", help="train or test; empty for test, or for what is in `metadata`")
 
     @classmethod
     def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
-        if not all((path / name).is_file() for name in (IMAGES, "bounding_boxes.txt", "train_test_split.txt")):
+        if not all((path / name).is_file() for name in NEEDED):
             return []
         masks = next(
             (place for place in (path / "segmentations", path.parent / "segmentations") if place.is_dir()), None
@@ -76,7 +80,7 @@ class Cub(WsolEvaluation):
 
     @cached_property
     def _folder(self) -> Path:
-        folder = paths.existing(self.metadata, option="dataset.metadata", folder=True)
+        folder = self.local_folder(self.metadata, PUBLISHED, option="dataset.metadata")
         return folder if (folder / IMAGES).is_file() else super()._folder
 
     @cached_property

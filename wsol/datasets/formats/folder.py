@@ -36,8 +36,8 @@ class Folder(FileDataset):
 
     suffix: ClassVar[str] = ".csv"
 
-    annotations: Path = option(
-        help="the CSV file with a header line; with columns width,height no image is opened for its size"
+    annotations: Path | str = option(
+        help="the CSV file with a header line, or its URL; with columns width,height no image is opened for its size"
     )
 
     @classmethod
@@ -69,7 +69,7 @@ class Folder(FileDataset):
                 f"dataset.annotations={self.annotations} is a folder, not a CSV file; for the lists of wsolevaluation "
                 f"use dataset=wsolevaluation dataset.metadata={self.annotations}"
             )
-        path = paths.existing(self.annotations, option="dataset.annotations", folder=False)
+        path = self.local_file(self.annotations, option="dataset.annotations")
         header, rows = read_table(path)
         for column in COLUMNS:
             if column not in header:

@@ -13,9 +13,10 @@ from wsol.datasets import checks, paths
 from wsol.datasets.base import Sample, dataset
 from wsol.datasets.fields import Whole, check_unique, each_as, read_lines, short
 from wsol.datasets.files import UNREADABLE, FileDataset
-from wsol.datasets.image_files import SKIP, as_mask, header_sizes
+from wsol.datasets.image_files import SKIP, as_mask
 from wsol.datasets.listing import is_there, listing
-from wsol.datasets.stores.base import ImageStore
+from wsol.datasets.stores.base import MASKS, ImageStore
+from wsol.datasets.stores.opening import open_store
 from wsol.errors import DataError
 from wsol.options import option
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 
 LIST = "image_ids.txt"  # by which a metadata folder is known
+LISTS = (LIST, "class_labels.txt", "image_sizes.txt", "localization.txt")
 SPLITS = ("test", "val", "train")  # in the order in which a folder's split is guessed
 
 
@@ -38,11 +40,14 @@ class WsolEvaluation(FileDataset):
 
     general: ClassVar[bool] = True
 
-    metadata: Path = option(
-        help="folder with image_ids.txt, class_labels.txt, image_sizes.txt and localization.txt; where the sizes "
-        "file is empty (OpenImages), sizes come from the images"
+    metadata: Path | str = option(
+        help="folder or URL with image_ids.txt, class_labels.txt, image_sizes.txt and localization.txt; where the "
+        "sizes file is empty (OpenImages), sizes come from the images"
     )
-    masks: Path | None = option(None, help="folder that the masks in localization.txt are relative to; null for none")
+    masks: Path | str | None = option(
+        None,
+        help="what the masks in localization.txt are relative to, in any place that `images` can be in; null for none",
+    )
     labels_only: bool = option(False, help="do not require boxes or masks, which training splits have none of")
     called: str = option("", help="what runs and tables call it, for example ilsvrc")
     split: str = option("", help="the folder in or beside `metadata` to read: train, val or test; empty for itself")
@@ -85,9 +90,12 @@ class WsolEvaluation(FileDataset):
         """Of each image, its masks, and after a mask what is to be ignored around it, where there is such a file."""
         return {i: [name for pair in pairs for name in pair if name] for i, pairs in self._mask_files.items()}
 
-    @property
-    def mask_folder(self) -> Path | None:
-        return None if self.masks is None else Path(self.masks).expanduser()
+    @cached_property
+    def mask_store(self) -> ImageStore | None:
+        if self.masks is None:
+            return None
+        cache, gb = self.cache, self.cache_gb
+        return open_store(self.masks, outside=self.outside, cache=cache, cache_gb=gb, kind=MASKS)
 
     def mask_stamp(self, sample: Sample) -> str:
         pairs = self._mask_files.get(sample.image_id, ()) if self.masks is not None else ()
@@ -96,6 +104,8 @@ class WsolEvaluation(FileDataset):
 
     @cached_property
     def _folder(self) -> Path:
+        if paths.is_url(self.metadata):
+            return self._folder_of_url(str(self.metadata).rstrip("/"))
         folder = paths.existing(self.metadata, option="dataset.metadata", folder=True)
         if not self.split or (folder.name == self.split and (folder / LIST).is_file()):
             return folder
@@ -104,6 +114,16 @@ class WsolEvaluation(FileDataset):
         if found is None:
             raise DataError(f"dataset.split={self.split}: there are no such lists in or beside {folder}")
         return found
+
+    def _folder_of_url(self, url: str) -> Path:
+        """Copies of the lists at a URL, or of those in or beside it of the split."""
+        alone = not self.split or url.endswith(f"/{self.split}")
+        places = [url] if alone else [f"{url}/{self.split}", f"{url.rpartition('/')[0]}/{self.split}"]
+        for place in places:
+            folder = self.local_folder(place, LISTS, option="dataset.metadata")
+            if (folder / LIST).is_file():
+                return folder
+        raise DataError(f"dataset.metadata={url}: there is no {LIST} at {' or '.join(places)}")
 
     @cached_property
     def _ids(self) -> tuple[str, ...]:
@@ -148,11 +168,11 @@ class WsolEvaluation(FileDataset):
             return [(sizes[i][0], sizes[i][1]) for i in ids]
         if images is not None:
             return self.sizes_of(images, [self._file_of(i) for i in ids])
-        if self._mask_files and self.masks is not None:  # maps that are scored without their images
+        if self._mask_files and self.mask_store is not None:  # maps that are scored without their images
             self._check_masks()
             masks = [self._mask_files[i][0][0] for i in ids]
             unreadable = UNREADABLE if self.damaged == "skip" else None
-            return header_sizes(Path(self.masks).expanduser(), masks, otherwise=SKIP, unreadable=unreadable)
+            return self.mask_store.sizes(masks, upright=False, otherwise=SKIP, unreadable=unreadable)
         raise DataError(
             f"{self._folder / 'image_sizes.txt'} is empty, so sizes are unknown: name the folder of the images, "
             "or of the masks"
@@ -182,13 +202,14 @@ class WsolEvaluation(FileDataset):
         names = sorted({name for names in self.mask_files().values() for name in names})
         if not self.outside:
             paths.check_inside(names)
-        if self.masks is not None:
-            folder = paths.existing(self.masks, option="dataset.masks", folder=True)
-            paths.check_present(folder, names, option="dataset.masks", what="masks", outside=self.outside)
+        if self.mask_store is not None:
+            self.mask_store.check(names)
 
     def _read_mask(self, name: str, sample: Sample) -> NDArray[np.bool_]:
-        path = Path(str(self.masks)).expanduser() / name
-        return as_mask(self.mask_content(name), path, image_id=sample.image_id)  # any level, the reference's "> 0.5"
+        content = self.mask_content(name)
+        assert self.mask_store is not None
+        place = self.mask_store.place(name)
+        return as_mask(content, place, image_id=sample.image_id)  # any level, the reference's "> 0.5"
 
     def _file(self, name: str) -> Path:
         return paths.existing(str(self._folder / name), option="dataset.metadata", folder=False)

@@ -1,1 +1,1 @@
-"""Places that image files are read from: folders, tar archives, object stores."""
+"""Places that image and mask files are read from: folders, tar archives, object stores."""

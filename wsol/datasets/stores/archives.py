@@ -1,4 +1,4 @@
-"""Images in tar archives under the names that annotations give them, whatever archive each is in."""
+"""Images and masks in tar archives under the names that annotations give them, whatever archive each is in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from wsol.datasets.contents import content_digest, key_of, remember, remembered, settled, verifying
 from wsol.datasets.fields import short
 from wsol.datasets.listing import is_image
-from wsol.datasets.stores.base import READERS, ImageStore, check_listed
+from wsol.datasets.stores.base import IMAGES, READERS, FileKind, ImageStore, check_listed
 from wsol.datasets.tars import Member, bytes_of, members_of
 from wsol.errors import DataError
 
@@ -37,12 +37,12 @@ def archives_at(path: Path) -> list[Path]:
 class TarStore(ImageStore):
     """The files of some archives. Nothing is unpacked: members are read in place, and links do not count as members.
 
-    A member's name in an archive is the image's, but for a leading ``./``; of a name that an archive has twice, the
+    A member's name in an archive is the file's, but for a leading ``./``; of a name that an archive has twice, the
     later member counts, as for tar. Raises DataError for an archive that can't be read or is cut off.
     """
 
-    def __init__(self, where: str, archives: Sequence[Path]) -> None:
-        self.where = where
+    def __init__(self, where: str, archives: Sequence[Path], *, kind: FileKind = IMAGES) -> None:
+        self.where, self.kind = where, kind
         self.members: dict[str, Member] = {}
         self.twice: dict[str, Path] = {}
         again = verifying()  # threads don't know
@@ -54,9 +54,10 @@ class TarStore(ImageStore):
                 self.members |= own
 
     def check(self, names: Collection[str]) -> None:
-        check_listed(names, self.members, self.where)
+        check_listed(names, self.members, self.where, self.kind)
         if name := next((name for name in names if name in self.twice), None):
-            raise DataError(f"image {short(name)} is in two archives of dataset.images={self.where}; leave one out")
+            what, option = self.kind.what, self.kind.option
+            raise DataError(f"{what} {short(name)} is in two archives of {option}={self.where}; leave one out")
 
     def place(self, name: str) -> str:
         member = self.members.get(name)
@@ -64,7 +65,7 @@ class TarStore(ImageStore):
 
     def read(self, name: str) -> bytes:
         if name not in self.members:
-            raise DataError(f"image {short(name)} is missing: no archive of {self.where} has it")
+            raise DataError(f"{self.kind.what} {short(name)} is missing: no archive of {self.where} has it")
         return bytes_of(self.members[name])
 
     def digests(self, names: Sequence[str], *, lost: str | None = None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Where image files come from: what each kind of place must do, and a folder of this machine."""
+"""Where image and mask files come from: what each kind of place must do, and a folder of this machine."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from wsol.datasets.contents import content_digest, contents_of
@@ -19,20 +20,33 @@ Size = tuple[int, int]
 READERS = 16  # threads: they wait for disks and networks
 
 
-class Unreachable(DataError):
-    """An image that exists and can't be fetched, for a `reason`."""
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """What the files of a store are, and the option that names their place: words of messages."""
 
-    def __init__(self, name: str, place: str, reason: str) -> None:
-        super().__init__(f"image {short(name)} can't be fetched: {place} ({reason})")
+    what: str
+    option: str
+
+
+IMAGES, MASKS = FileKind("image", "dataset.images"), FileKind("mask", "dataset.masks")
+
+
+class Unreachable(DataError):
+    """A file that exists and can't be fetched, for a `reason`."""
+
+    def __init__(self, name: str, place: str, reason: str, what: str = "image") -> None:
+        super().__init__(f"{what} {short(name)} can't be fetched: {place} ({reason})")
         self.reason = f"not fetched: {reason}"
 
 
 class ImageStore(ABC):
-    """The image files of a dataset, by name."""
+    """The image files of a dataset, or its mask files, by name."""
+
+    kind = IMAGES
 
     @abstractmethod
     def check(self, names: Collection[str]) -> None:
-        """Raises DataError with how many names have no file, and the first. No image is opened."""
+        """Raises DataError with how many names have no file, and the first. No file is opened."""
 
     @abstractmethod
     def place(self, name: str) -> str:
@@ -51,7 +65,8 @@ class ImageStore(ABC):
         content = self.read(name)
         if known.get(name, digest := content_digest(content)) != digest:
             raise DataError(
-                f"image {short(name)} was changed during the run: {self.place(name)}; start the command again"
+                f"{self.kind.what} {short(name)} was changed during the run: {self.place(name)}; start the command "
+                "again"
             )
         return content
 
@@ -70,7 +85,7 @@ class ImageStore(ABC):
             except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
                 if unreadable is None:
                     reason = f"{self.place(name)} ({reason_of(error)}){otherwise}"
-                    raise DataError(f"image {short(name)} can't be read: {reason}") from error
+                    raise DataError(f"{self.kind.what} {short(name)} can't be read: {reason}") from error
                 return unreadable
 
         with ThreadPoolExecutor(READERS) as pool:
@@ -80,12 +95,14 @@ class ImageStore(ABC):
 class FolderStore(ImageStore):
     """Files in a folder of this machine; unless `outside`, links may not leave it."""
 
-    def __init__(self, folder: Path | str, *, outside: bool) -> None:
+    def __init__(self, folder: Path | str, *, outside: bool, kind: FileKind = IMAGES) -> None:
         self.given, self.folder, self.outside = folder, Path(folder).expanduser(), outside
+        self.kind = kind
 
     def check(self, names: Collection[str]) -> None:
-        folder = existing(self.given, option="dataset.images", folder=True)
-        check_present(folder, names, option="dataset.images", outside=self.outside)
+        option, what = self.kind.option, f"{self.kind.what}s"
+        folder = existing(self.given, option=option, folder=True)
+        check_present(folder, names, option=option, what=what, outside=self.outside)
 
     def place(self, name: str) -> str:
         return str(self.folder / name)
@@ -94,7 +111,7 @@ class FolderStore(ImageStore):
         return self.read_unchanged(name, {})
 
     def read_unchanged(self, name: str, known: Mapping[str, str]) -> bytes:
-        return read_unchanged(self.folder / name, name, known, what="image")
+        return read_unchanged(self.folder / name, name, known, what=self.kind.what)
 
     def digests(self, names: Sequence[str], *, lost: str | None = None) -> dict[str, str]:
         return contents_of(self.folder, names)
@@ -105,9 +122,10 @@ class FolderStore(ImageStore):
         return header_sizes(self.folder, names, upright=upright, otherwise=otherwise, unreadable=unreadable)
 
 
-def check_listed(names: Collection[str], known: Collection[str], where: str) -> None:
+def check_listed(names: Collection[str], known: Collection[str], where: str, kind: FileKind) -> None:
     """Raises DataError with how many of `names` are not among the `known` ones, and the first."""
     if missing := [name for name in names if name not in known]:
         raise DataError(
-            f"{len(missing)} of {len(names)} images are missing under dataset.images={where}, first {short(missing[0])}"
+            f"{len(missing)} of {len(names)} {kind.what}s are missing under {kind.option}={where}, first "
+            f"{short(missing[0])}"
         )

@@ -1,4 +1,4 @@
-"""Images in object stores and on web servers, by URL, through fsspec; copies are kept in a local cache."""
+"""Images and masks in object stores and on web servers, by URL, through fsspec; copies are kept in a local cache."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import quote
 from wsol.datasets.contents import content_digest, remember, remembered, verifying
 from wsol.datasets.fields import short
 from wsol.datasets.paths import check_inside
-from wsol.datasets.stores.base import READERS, ImageStore, Unreachable, check_listed
+from wsol.datasets.stores.base import IMAGES, READERS, FileKind, ImageStore, Unreachable, check_listed
 from wsol.datasets.stores.cache import FileCache
 from wsol.environment import cache_dir
 from wsol.errors import DataError, unknown
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 TRIES = 3
 PAUSE = 0.5  # seconds before the second try, twice as long before the third
-FEW = 50  # images of a folder up to which each is asked for, and the folder is not listed
+FEW = 50  # files of a folder up to which each is asked for, and the folder is not listed
 VERSIONS = (  # what file systems call that which changes with the content, surest first
     *("ETag", "etag", "md5Hash", "Content-MD5", "content_md5", "Digest"),
     *("mtime", "LastModified", "last_modified", "Last-Modified", "updated", "created"),
@@ -38,31 +38,18 @@ Facts = tuple[int | None, str]  # size in bytes, and version; empty where the st
 class RemoteStore(ImageStore):
     """The files below `root` of a file system of fsspec."""
 
-    def __init__(self, url: str, system: Any, root: str, cache: FileCache) -> None:
-        self.url, self.root, self.cache = url.rstrip("/"), root.rstrip("/"), cache
+    def __init__(self, url: str, system: Any, root: str, cache: FileCache, *, kind: FileKind = IMAGES) -> None:
+        self.url, self.root, self.cache, self.kind = url.rstrip("/"), root.rstrip("/"), cache, kind
         self._system, self._process = system, os.getpid()
         self.web = url.startswith(("http://", "https://"))  # names are quoted, and folders can't be listed
         self.facts: dict[str, Facts] = {}
         self.verifies, self.verified = verifying(), set[str]()  # each copy in the cache is then made anew, once
 
     @classmethod
-    def at(cls, url: str, *, cache: Path | None, cache_gb: float) -> RemoteStore:
+    def at(cls, url: str, *, cache: Path | None, cache_gb: float, kind: FileKind = IMAGES) -> RemoteStore:
         """Raises DataError for an unknown scheme, and for one whose package is not installed."""
-        try:
-            import fsspec
-        except ImportError as error:
-            raise DataError(f"dataset.images={url} needs fsspec; pip install 'wsol[cloud]'") from error
-        scheme = url.partition("://")[0].rpartition("::")[2]
-        if scheme not in (known := fsspec.available_protocols()):
-            raise unknown("URL scheme for dataset.images:", f"{scheme}://", [f"{s}://" for s in known], error=DataError)
-        try:
-            system, root = fsspec.core.url_to_fs(url)
-        except ImportError as error:  # fsspec names the package of the scheme
-            raise DataError(f"dataset.images={url} needs another package: {error}") from error
-        except Exception as error:  # each file system checks its URLs in its own way
-            raise DataError(f"dataset.images={url} can't be opened: {_reason(error)}") from error
-        system.invalidate_cache()  # a process that asks twice wants to know what is there now
-        return cls(url, system, root, FileCache(cache or cache_dir() / "images", cache_gb))
+        system, root = file_system(url, option=kind.option)
+        return cls(url, system, root, FileCache(cache or cache_dir() / "images", cache_gb), kind=kind)
 
     @property
     def system(self) -> Any:
@@ -74,7 +61,7 @@ class RemoteStore(ImageStore):
         return self._system
 
     def check(self, names: Collection[str]) -> None:
-        check_inside(names, allow="images at a URL can't do that, and nothing")
+        check_inside(names, allow=f"{self.kind.what}s at a URL can't do that, and nothing")
         folders: dict[str, list[str]] = defaultdict(list)
         for name in names:
             folders[name.rpartition("/")[0]].append(name)
@@ -86,13 +73,24 @@ class RemoteStore(ImageStore):
                     self.facts |= found
                 self.facts |= {n: f for n, f in zip(alone, pool.map(self._facts_of, alone), strict=True) if f}
         except Exception as error:  # each file system has its own
-            raise DataError(f"dataset.images={self.url} can't be listed: {_reason(error)}") from error
+            raise DataError(f"{self.kind.option}={self.url} can't be listed: {_reason(error)}") from error
         if names and not self.facts:
             raise DataError(
-                f"none of the {len(names)} images is at dataset.images={self.url}, first {short(next(iter(names)))}; "
-                "is there such a bucket or folder, and are the names of files relative to it?"
+                f"none of the {len(names)} {self.kind.what}s is at {self.kind.option}={self.url}, first "
+                f"{short(next(iter(names)))}; is there such a bucket or folder, and are the names of files relative to "
+                "it?"
             )
-        check_listed(names, self.facts, self.url)
+        check_listed(names, self.facts, self.url, self.kind)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file. Raises DataError where that can't be known."""
+        try:
+            facts = self._facts_of(name)
+        except Exception as error:  # each file system has its own
+            raise Unreachable(name, self.place(name), _reason(error), self.kind.what) from error
+        if facts is not None:
+            self.facts[name] = facts
+        return facts is not None
 
     def place(self, name: str) -> str:
         return f"{self.url}/{name}"
@@ -101,7 +99,7 @@ class RemoteStore(ImageStore):
         try:
             facts = self.facts.get(name) or self._facts_of(name)
             if facts is None:
-                raise DataError(f"image {short(name)} is missing: there is nothing at {self.place(name)}")
+                raise DataError(f"{self.kind.what} {short(name)} is missing: there is nothing at {self.place(name)}")
             size, version = facts
             if not version:  # a copy might be of another content
                 return self._fetch(name, size)
@@ -113,7 +111,7 @@ class RemoteStore(ImageStore):
         except DataError:
             raise
         except Exception as error:  # each file system has its own
-            raise Unreachable(name, self.place(name), _reason(error)) from error
+            raise Unreachable(name, self.place(name), _reason(error), self.kind.what) from error
 
     def digests(self, names: Sequence[str], *, lost: str | None = None) -> dict[str, str]:
         names = list(dict.fromkeys(names))
@@ -172,6 +170,28 @@ class RemoteStore(ImageStore):
             return {}
         prefix = f"{folder}/" if folder else ""
         return {prefix + str(i["name"]).rpartition("/")[2]: _facts(i) for i in infos if i.get("type") != "directory"}
+
+
+def file_system(url: str, *, option: str) -> tuple[Any, str]:
+    """The file system of fsspec that has what is at a URL, and its path there.
+
+    Raises DataError for an unknown scheme, and for one whose package is not installed.
+    """
+    try:
+        import fsspec
+    except ImportError as error:
+        raise DataError(f"{option}={url} needs fsspec; pip install 'wsol[cloud]'") from error
+    scheme = url.partition("://")[0].rpartition("::")[2]
+    if scheme not in (known := fsspec.available_protocols()):
+        raise unknown(f"URL scheme for {option}:", f"{scheme}://", [f"{s}://" for s in known], error=DataError)
+    try:
+        system, root = fsspec.core.url_to_fs(url)
+    except ImportError as error:  # fsspec names the package of the scheme
+        raise DataError(f"{option}={url} needs another package: {error}") from error
+    except Exception as error:  # each file system checks its URLs in its own way
+        raise DataError(f"{option}={url} can't be opened: {_reason(error)}") from error
+    system.invalidate_cache()  # a process that asks twice wants to know what is there now
+    return system, root
 
 
 def _facts(info: dict[str, Any]) -> Facts:

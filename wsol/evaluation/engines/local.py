@@ -8,16 +8,13 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
-from wsol.errors import OutputError, RowsFailed
-from wsol.evaluation.batches import batches, is_complete
+from wsol.errors import OutputError
+from wsol.evaluation.batches import batches
 from wsol.evaluation.engines.part import Part
+from wsol.evaluation.engines.rounds import run_rounds
 from wsol.evaluation.engines.shift import Shift
-from wsol.evaluation.stopping import stop_on_signals
 from wsol.progress import Progress
-from wsol.runs import failures
-from wsol.runs.leases import WORK, Worker
-from wsol.runs.snapshot import Snapshot
-from wsol.runs.sweep import sweep
+from wsol.runs.leases import Worker
 
 if TYPE_CHECKING:
     from wsol.evaluation.batches import Batch
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ALL = Part()
-ROUNDS = 3  # of a run whose rows are gone when it ends, since somebody deletes them
 
 
 def run_local(
@@ -58,63 +54,13 @@ def run_local(
     mine = part.take(experiment.shards)
     if part != ALL:
         log.info("part %s: %d of %d shards", part, len(mine), len(experiment.shards))
-    for _ in range(ROUNDS):
-        with stop_on_signals():
-            left = prepare(experiment, folder, mine)
-            if not left:
-                return
-            with Worker(folder.path) as worker:
-                _work(experiment, folder, left, worker, first, profile, keep_going=keep_going)
-        if raise_failures(experiment, folder, left) == 0:
-            return
-        log.warning("rows in %s are gone: the folder was deleted or changed during the run", folder.path)
-    raise OutputError(f"rows don't stay in {folder.path}: something deletes them; choose another folder")
 
-
-def prepare(experiment: Experiment, folder: RunFolder, shards: Sequence[Shard]) -> list[Shard]:
-    """The shards that are not complete, once what killed processes left is taken away; what failed may be tried again.
-
-    Raises OutputError where the folder can't be written.
-    """
-    with Worker(folder.path) as worker:
-        sweep(folder.path, worker.is_alive)
-        known = Snapshot(folder.path)
-        for shard in shards:
-            if any(file.footer.image_ids for file in known.files(shard.index)):
-                folder.join_parts(shard)  # of a process that was killed behind the last of them
-    left = incomplete(experiment, folder, shards)
-    if len(left) < len(shards):
-        log.info("%d of %d shards are already there", len(shards) - len(left), len(shards))
-    failures.forget(folder.path, [shard.index for shard in left])
-    return left
-
-
-def incomplete(experiment: Experiment, folder: RunFolder, shards: Sequence[Shard]) -> list[Shard]:
-    """Those of the shards that lack something."""
-    known = Snapshot(folder.path)
-    return [shard for shard in shards if not is_complete(experiment, shard, known)]
-
-
-def tidy(folder: RunFolder) -> None:
-    """Take away what workers left behind that were killed while others finished the run."""
-    if (folder.path / WORK).is_dir():
+    def work(left: Sequence[Shard]) -> None:
         with Worker(folder.path) as worker:
-            sweep(folder.path, worker.is_alive)
+            _work(experiment, folder, left, worker, first, profile, keep_going=keep_going)
 
-
-def raise_failures(experiment: Experiment, folder: RunFolder, shards: Sequence[Shard]) -> int:
-    """How many of the shards are incomplete without having failed. Raises RowsFailed where some have failed."""
-    left = incomplete(experiment, folder, shards)
-    known = [one for shard in left if (one := failures.read(folder.path, shard.index)) is not None]
-    if known:
-        images, first = sum(len(one.image_ids) for one in known), known[0]
-        count = f"{images} image{'s' * (images > 1)}"
-        raise RowsFailed(
-            f"{count} in {len(known)} of {len(experiment.shards)} shards could not be evaluated, first "
-            f"{first.image_ids[0]}: {first.error} ({failures.place(folder.path, first.shard)}); all other rows are "
-            "there, and the same command tries these again"
-        )
-    return len(left)
+    unfinished = OutputError(f"rows don't stay in {folder.path}: something deletes them; choose another folder")
+    run_rounds(experiment, folder, mine, work, unfinished=unfinished)
 
 
 def _work(

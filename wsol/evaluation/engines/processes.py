@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from wsol.errors import RowsFailed
 from wsol.evaluation.engines.instructions import how_it_ended, instructions, start, threads_of
-from wsol.evaluation.engines.local import ALL, ROUNDS, prepare, raise_failures, tidy
+from wsol.evaluation.engines.local import ALL
 from wsol.evaluation.engines.ranks import cores
+from wsol.evaluation.engines.rounds import run_rounds
 from wsol.evaluation.engines.watching import Watch
-from wsol.evaluation.stopping import stop_on_signals
 
 if TYPE_CHECKING:
     from wsol.evaluation.engines.part import Part
@@ -53,18 +53,14 @@ def run_processes(
     WsolError : what a worker could not go on with, such as a full disk.
     """
     mine = part.take(experiment.shards)
-    for _ in range(ROUNDS):
-        with stop_on_signals():
-            left = prepare(experiment, folder, mine)
-            if not left:
-                return
-            count = min(workers, len(left))
-            log.info("%d of %d shards are due, on %d worker processes", len(left), len(mine), count)
-            _look_after(experiment, folder, settings, left, count, part)
-        tidy(folder)
-        if raise_failures(experiment, folder, left) == 0:
-            return
-    raise RowsFailed(f"some shards of {folder.path} are not complete; run the same command again")
+
+    def work(left: Sequence[Shard]) -> None:
+        count = min(workers, len(left))
+        log.info("%d of %d shards are due, on %d worker processes", len(left), len(mine), count)
+        _look_after(experiment, folder, settings, left, count, part)
+
+    unfinished = RowsFailed(f"some shards of {folder.path} are not complete; run the same command again")
+    run_rounds(experiment, folder, mine, work, unfinished=unfinished)
 
 
 def _look_after(

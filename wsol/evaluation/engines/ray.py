@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wsol.errors import ConfigError, RowsFailed, first_line
 from wsol.evaluation.engines.instructions import for_other_machines, how_it_ended, start
-from wsol.evaluation.engines.local import ROUNDS, prepare, raise_failures, tidy
 from wsol.evaluation.engines.part import Part
 from wsol.evaluation.engines.processes import GRACE_SECONDS, MOST_STARTS
+from wsol.evaluation.engines.rounds import run_rounds
 from wsol.evaluation.engines.watching import Watch
-from wsol.evaluation.stopping import stop_on_signals
 
 if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment
@@ -88,17 +87,13 @@ def run(
     """
     own = cast("Ray", engine)
     shards = Part.parse(own.part).take(experiment.shards)
-    for _ in range(ROUNDS):
-        with stop_on_signals():
-            left = prepare(experiment, folder, shards)
-            if not left:
-                return
-            with connected(own) as ray:
-                _keep_at_work(ray, folder, settings, own, left)
-        tidy(folder)
-        if raise_failures(experiment, folder, left) == 0:
-            return
-    raise RowsFailed(f"some shards of {folder.path} are not complete; run the same command again")
+
+    def work(left: Sequence[Shard]) -> None:
+        with connected(own) as ray:
+            _keep_at_work(ray, folder, settings, own, left)
+
+    unfinished = RowsFailed(f"some shards of {folder.path} are not complete; run the same command again")
+    run_rounds(experiment, folder, shards, work, unfinished=unfinished)
 
 
 def script(folder: Path, engine: Engine) -> str:

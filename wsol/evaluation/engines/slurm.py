@@ -11,17 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from wsol.errors import ConfigError, RowsFailed, first_line
+from wsol.errors import ConfigError, OutputError, RowsFailed, first_line
 from wsol.evaluation.engines.instructions import for_other_machines
-from wsol.evaluation.engines.local import ROUNDS, prepare, raise_failures, tidy
 from wsol.evaluation.engines.part import Part
+from wsol.evaluation.engines.rounds import run_rounds
 from wsol.evaluation.engines.watching import Watch
-from wsol.evaluation.stopping import stop_on_signals
 
 if TYPE_CHECKING:
     from wsol.evaluation.experiment import Experiment
     from wsol.evaluation.profile import Profile
     from wsol.runs.folder import RunFolder
+    from wsol.runs.shards import Shard
     from wsol.settings.engines.slurm import Slurm
     from wsol.settings.records import Engine
 
@@ -64,32 +64,32 @@ def run(
     Raises
     ------
     ConfigError : submitit is not installed, or there is no Slurm here.
+    OutputError : the tasks can't be written to the folder.
     RowsFailed : some batches could not be computed; all others are there.
     """
     own = cast("Slurm", engine)
     shards = Part.parse(own.part).take(experiment.shards)
-    for _ in range(ROUNDS):
-        with stop_on_signals():
-            left = prepare(experiment, folder, shards)
-            if not left:
-                return
-            count = min(own.workers or 1, len(left))
-            place = folder.path / LOGS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}"
-            executor = _executor(place, own)
+
+    def work(left: Sequence[Shard]) -> None:
+        count = min(own.workers or 1, len(left))
+        place = folder.path / LOGS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}"
+        executor = _executor(place, own)
+        try:
             with executor.batch():
                 jobs = [
                     executor.submit(Task(for_other_machines(settings, folder, own, own.cpus, n, count)))
                     for n in range(count)
                 ]
-            log.info("submitted %d tasks, first %s; logs in %s", count, jobs[0].job_id, place)
-            _watch(jobs, folder, sum(len(shard.image_ids) for shard in left))
+        except OSError as error:
+            raise OutputError(f"can't write {place}: {error.strerror or error}; run the same command again") from error
+        log.info("submitted %d tasks, first %s; logs in %s", count, jobs[0].job_id, place)
+        _watch(jobs, folder, sum(len(shard.image_ids) for shard in left))
         for job in jobs:
-            if (error := _error(job)) is not None:
-                log.warning("task %s: %s", job.job_id, first_line(error))
-        tidy(folder)
-        if raise_failures(experiment, folder, left) == 0:
-            return
-    raise RowsFailed(f"tasks end before their work is done; see the logs in {folder.path / LOGS}")
+            if (raised := _error(job)) is not None:
+                log.warning("task %s: %s", job.job_id, first_line(raised))
+
+    unfinished = RowsFailed(f"tasks end before their work is done; see the logs in {folder.path / LOGS}")
+    run_rounds(experiment, folder, shards, work, unfinished=unfinished)
 
 
 def script(folder: Path, engine: Engine) -> str:
@@ -194,7 +194,12 @@ def _has_result(job: Any) -> bool:
 
 def _error(job: Any) -> BaseException | None:
     """What a task raised; None where it ended well, was cancelled, or was killed and left no word."""
-    return cast("BaseException | None", job.exception()) if _has_result(job) else None
+    if not _has_result(job):
+        return None
+    try:
+        return cast("BaseException | None", job.exception())
+    except OSError as error:  # the folder was deleted a moment ago
+        return error
 
 
 def _missing() -> ConfigError:
