@@ -7,7 +7,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = (  # whose versions decide numbers
