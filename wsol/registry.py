@@ -16,12 +16,14 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from wsol.errors import ConfigError, WsolError, first_line, unknown
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
 
 PACKAGE = Path(__file__).parent
 
@@ -96,13 +98,20 @@ class Registry(Mapping[str, T], Generic[T]):
 
     @cached_property
     def _entry_points(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=f"wsol.{self.kind}s")}
+        return {point.name: point for point in _offered(group=f"wsol.{self.kind}s")}
 
 
 def load_plugin(kind: str, key: str) -> None:
     """Import what an installed package offers under this key; nothing where none does."""
-    for point in entry_points(group=f"wsol.{kind}s", name=key):
+    for point in _offered(group=f"wsol.{kind}s", name=key):
         _load(point)
+
+
+def _offered(**fields: str) -> EntryPoints:
+    """The entry points of installed packages that have these fields."""
+    from importlib.metadata import entry_points  # 30 ms that a command without a registry need not wait for
+
+    return entry_points(**fields)
 
 
 def _load(point: EntryPoint) -> None:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from wsol.report.numbers.failures import prepared
 from wsol.report.numbers.rows import boxes_of
-from wsol.runs.arrays import numpy_of, stretches_of
+from wsol.runs.arrays import floats, numpy_of, stretches_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,7 +69,7 @@ def box_counts(
             there = f"{protocol}/count" in rows.column_names
             counts = boxes_of(rows, protocol, taus) if there else np.full(len(rows), np.nan)
             # null and not NaN where this file has none: another file of the same rows may
-            rows = rows.append_column(protocol, pa.array(counts, from_pandas=True))
+            rows = rows.append_column(protocol, floats(counts, known=~np.isnan(counts)))
         return rows.select(["image_id", "variant", *protocols])
 
     counted = folder.tables(None, columns=_columns_of_boxes(protocols), files=files, change=above)
