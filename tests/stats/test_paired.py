@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from tests.reference.stats import holm_adjusted, mcnemar_exact, mcnemar_mid_p
 from tests.stats.made_up import from_matrix, iou_matrix
 from wsol.errors import ConfigError, DataError
+from wsol.stats.all_pairs import p_values
 from wsol.stats.bootstrap import draw, draw_best, draw_mean, max_box_acc
-from wsol.stats.paired import Difference, difference, holm, mcnemar, p_values, paired_hits, paired_mean
+from wsol.stats.paired import Difference, difference, holm, mcnemar, paired_hits, paired_mean
 from wsol.stats.resamples import Resamples
 from wsol.stats.ties import standings
 

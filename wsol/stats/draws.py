@@ -106,13 +106,13 @@ class Draws:
         """Number of images."""
         return self.resamples.n if self.part is None else int(self.part.sum())
 
-    @property
+    @cached_property
     def clusters(self) -> NDArray[np.int64] | None:
         """(n,) the cluster of each image, or None."""
         whole = self.resamples.clusters
         return whole if whole is None or self.part is None else whole[self.part]
 
-    @property
+    @cached_property
     def units(self) -> int:
         """How many independent things the statistic is of: images, or clusters."""
         return self.n if self.clusters is None else len(np.unique(self.clusters))
@@ -127,7 +127,7 @@ class Draws:
         """Whether it is a mean over images of numbers that are not bits, and nothing was chosen."""
         return not self.bounded and self.influence is not None and self.contact is None
 
-    @property
+    @cached_property
     def error(self) -> float:
         """Standard error; that of the replicates for a pooled statistic, and where they move more than the images do.
 
@@ -140,14 +140,14 @@ class Draws:
         error = standard_error(self.influence, clusters=self.clusters)
         return error if self.part is None else max(error, spread(self.replicates))
 
-    @property
+    @cached_property
     def degrees(self) -> int:
         """Student's degrees of freedom of `error`, at least 1."""
         if self.influence is None and self.without is not None:
             return kurtosis_degrees(self.without, self.units)
         return max(self.units - 1, 1)
 
-    @property
+    @cached_property
     def interval(self) -> str:
         """Where the interval comes from: a word of INTERVALS."""
         if self.bounded:

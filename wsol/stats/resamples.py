@@ -109,5 +109,5 @@ def _counts(size: int, seed: int, start: int, stop: int) -> NDArray[np.uint8]:
     counts = np.empty((stop - start, size), np.uint8)
     for row, replicate in enumerate(range(start, stop)):
         draw = np.random.Generator(np.random.PCG64([seed, replicate])).integers(0, size, size, dtype=np.int32)
-        counts[row] = np.bincount(draw, minlength=size)
+        counts[row] = np.bincount(draw.astype(np.int64), minlength=size)  # 64 bits is what it counts fastest
     return counts

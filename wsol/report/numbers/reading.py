@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wsol.report.numbers.failures import prepared
+from wsol.report.numbers.failures import OF_FAILURES, prepared
 from wsol.report.numbers.rows import boxes_of
 from wsol.runs.arrays import floats, numpy_of, stretches_of
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 COSTS = ("forwards", "backwards", "partial_forwards", "ms", "peak_mb")
 OF_IMAGES = ("image_id", "variant", "label", "rank", "rank_depth", "map_digest", *COSTS)
-OF_FAILURES = ("status", "error", "failed")
 OF_SLICES = ("gt_boxes", "width", "height")
 COMPARED = 16  # shards, evenly spread, whose maps are compared: a shard has at least as many images as that takes
 UNCOUNTED = ("/boxes", "/box_breaks", "/hits")  # that tell maps apart no better than the IoU does
