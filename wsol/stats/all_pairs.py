@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Places = NDArray[np.int64]
 
-CELLS = 1 << 21  # numbers in one block of pairs: 16 MB of float64
+CELLS = 1 << 18  # numbers in one block of pairs: 2 MB of float64, which a processor's cache holds
 
 
 def p_values(draws: Sequence[Draws]) -> list[float]:

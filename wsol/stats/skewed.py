@@ -68,7 +68,7 @@ def zero_mean_p_values(rows: NDArray[np.float64], reach: NDArray[np.float64]) ->
 def _two_sided(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
     """p of mean 0 from draws of both ends, (..., GAPS) to (...)."""
     below, above = (low <= 0).mean(-1), (high >= 0).mean(-1)
-    return np.minimum(1.0, 2 * np.maximum(np.minimum(below, above), 0.5 / GAPS))
+    return np.asarray(np.minimum(1.0, 2 * np.maximum(np.minimum(below, above), 0.5 / GAPS)))
 
 
 def _ends(values: ArrayLike, least: float, most: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     Tables = Mapping[str, pa.Table]
 
 DIGEST = "map_digest"
-SHORT = ("image_id", DIGEST, *OF_FAILURES)
+SHORT = ("image_id", DIGEST, *OF_FAILURES)  # with bits of hits they tell most variants apart
 IMAGES, LEVELS = 400, 64  # compared: enough to tell methods apart, few enough for long tables
 FEWEST = 20  # images that must tell maps apart; on 8 of them two different methods happened to agree
 # Sums in another order put a pixel on the other side of one of 255 levels now and then. Measured on shapes_gap: no
@@ -115,15 +116,16 @@ class _Compared:
 
     def __init__(self, tables: Tables, about: About, read: Callable[[Collection[str]], Tables]) -> None:
         self.about, self._read = about, read
-        self.short = _Shared({key: table.select(_short(table)) for key, table in tables.items()}, about)
-        self._long: _Shared | None = None
+        names = {key: [n for n in t.column_names if n in SHORT or n.endswith("/hits")] for key, t in tables.items()}
+        self.short = _Shared({key: table.select(names[key]) for key, table in tables.items()}, about)
+        self._differ: dict[tuple[str, str], bool] = {}
 
     def equal(self, a: str, b: str) -> bool | None:
         """Whether the maps are the same up to rounding; None where they may be, and the rows do not tell."""
         first, second = self.short.rows(a, b), self.short.rows(b, a)
         if first is second or first.same_maps(second):
             return True  # else the numbers decide: maps that differ in the last bit are one method all the same
-        if first.far_from(second):
+        if self.differ(a, b):
             return False
         first, second = self.long.rows(a, b), self.long.rows(b, a)
         if first.names != second.names or not first.names:
@@ -136,17 +138,19 @@ class _Compared:
             enough |= telling >= FEWEST
         return enough or None
 
-    @property
+    def differ(self, a: str, b: str) -> bool:
+        """Whether hits alone show that the maps are not the same."""
+        pair = (min(a, b), max(a, b))
+        if pair not in self._differ:
+            self._differ[pair] = self.short.rows(a, b).far_from(self.short.rows(b, a))
+        return self._differ[pair]
+
+    @cached_property
     def long(self) -> _Shared:
-        """All that was measured, of every variant: a file holds those of all."""
-        if self._long is None:
-            self._long = _Shared(self._read(list(self.short.tables)), self.about)
-        return self._long
-
-
-def _short(table: pa.Table) -> list[str]:
-    """The columns that tell most variants apart."""
-    return [name for name in table.column_names if name in SHORT or name.endswith("/hits")]
+        """All that was measured of the variants that hits do not tell apart; read at once, as a file holds them all."""
+        pairs = combinations(self.short.tables, 2)
+        near = dict.fromkeys(key for pair in pairs if not self.differ(*pair) for key in pair)
+        return _Shared(self._read(near), self.about)
 
 
 class _Shared:

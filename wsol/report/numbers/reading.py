@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from wsol.report.numbers.failures import OF_FAILURES, prepared
 from wsol.report.numbers.rows import boxes_of
+from wsol.runs.arrays import chosen as rows_where
 from wsol.runs.arrays import floats, numpy_of, stretches_of
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def rows_to_compare(
     chosen = [file for file in files if file.footer.shard in some]
     stored = folder.tables(variants, columns=_columns_to_compare(about), files=chosen)
     full = {key: prepared(table, about, skip_failed=skip_failed) for key, table in stored.items()}
-    return {key: t.filter(pc.is_in(t["image_id"], tables[key]["image_id"].combine_chunks())) for key, t in full.items()}
+    kept = {key: pc.is_in(table["image_id"], tables[key]["image_id"].combine_chunks()) for key, table in full.items()}
+    return {key: rows_where(table, numpy_of(kept[key])) for key, table in full.items()}
 
 
 def _columns_of_boxes(protocols: Collection[str]) -> Chosen:
