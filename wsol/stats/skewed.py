@@ -61,7 +61,8 @@ def zero_mean_p_values(rows: NDArray[np.float64], reach: NDArray[np.float64]) ->
     if n > KEPT:
         return np.array([zero_mean_p(row, -end, end) for row, end in zip(rows, reach, strict=True)])
     at, gaps = np.sort(np.clip(rows, -most, most), axis=1), _gaps(n)
-    middle, more = at @ gaps[:, :-1].T, gaps[:, -1]
+    # row by row: for one product of all, BLAS wakes threads that spin longer than they compute
+    middle, more = np.reshape([gaps[:, :-1] @ row for row in at], (len(at), GAPS)), gaps[:, -1]
     return _two_sided(middle - most * more, middle + most * more)
 
 
