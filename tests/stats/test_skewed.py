@@ -12,7 +12,7 @@ from scipy.stats import beta
 from wsol.stats.bootstrap import draw, draw_mean
 from wsol.stats.paired import difference
 from wsol.stats.resamples import Resamples
-from wsol.stats.skewed import KEPT, bounded_mean, is_skewed, zero_mean_p
+from wsol.stats.skewed import KEPT, bounded_mean, is_skewed, zero_mean_p, zero_mean_p_values
 
 SAMPLES = 400
 Numbers = Callable[[np.random.Generator, int], NDArray[np.float64]]
@@ -69,6 +69,16 @@ def test_a_clear_difference_of_skewed_numbers_is_still_found() -> None:
     apart = np.where(np.arange(60) < 57, 0.3, 0.0) + 0.01 * rng.random(60)
     assert is_skewed(apart)
     assert zero_mean_p(apart, -1, 1) < 0.01
+
+
+@pytest.mark.parametrize("n", [8, KEPT, KEPT + 1])
+def test_several_rows_are_tested_as_each_alone(n: int) -> None:
+    rng = np.random.default_rng(n)
+    rows = np.where(rng.random((4, n)) < 0.6, rng.uniform(-0.4, 0.4, (4, n)) + np.arange(4)[:, None] / n**0.5 / 4, 0)
+    reach = np.array([0.8, 1.0, 2.0, 1.0])
+    alone = [zero_mean_p(row, -most, most) for row, most in zip(rows, reach, strict=True)]
+    assert zero_mean_p_values(rows, reach).tolist() == alone
+    assert len(set(alone)) > 1
 
 
 def test_skewed_numbers_without_bounds_have_no_interval_and_the_sign_test() -> None:

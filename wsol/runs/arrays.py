@@ -58,8 +58,7 @@ def chosen(table: pa.Table, keep: NDArray[np.bool_]) -> pa.Table:
     """The rows where an (n,) mask is true."""
     if keep.all():
         return table
-    packed = pa.py_buffer(np.packbits(keep, bitorder="little"))
-    return table.filter(pa.Array.from_buffers(pa.bool_(), len(keep), [None, packed]))
+    return table.filter(pa.Array.from_buffers(pa.bool_(), len(keep), [None, _bits(keep)]))
 
 
 def integers(values: Sequence[int] | NDArray[np.integer[Any]]) -> pa.Array:
@@ -68,9 +67,10 @@ def integers(values: Sequence[int] | NDArray[np.integer[Any]]) -> pa.Array:
     return pa.Array.from_buffers(pa.int64(), len(data), [None, pa.py_buffer(data)])
 
 
-def floats(values: NDArray[np.float64]) -> pa.Array:
-    """Numbers as a column, in which NaN stays NaN."""
-    return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+def floats(values: NDArray[np.float64], known: NDArray[np.bool_] | None = None) -> pa.Array:
+    """Numbers as a column, in which NaN stays NaN; null where they are not `known`, (n,)."""
+    valid = None if known is None else _bits(known)
+    return pa.Array.from_buffers(pa.float64(), len(values), [valid, pa.py_buffer(np.ascontiguousarray(values))])
 
 
 def texts(values: Sequence[str]) -> pa.Array:
@@ -84,6 +84,10 @@ def texts(values: Sequence[str]) -> pa.Array:
 
 def _integer(value: int) -> pa.Scalar:
     return pa.Array.from_buffers(pa.int32(), 1, [None, pa.py_buffer(np.array([value], np.int32))])[0]
+
+
+def _bits(flags: NDArray[np.bool_]) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(flags, bitorder="little"))
 
 
 def _kind(kind: pa.DataType) -> np.dtype[Any]:

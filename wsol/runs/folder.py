@@ -26,7 +26,7 @@ from wsol.errors import DataError, OutputError
 from wsol.runs.arrays import texts
 from wsol.runs.checksum import checksum
 from wsol.runs.footer import Footer, about_of_footers
-from wsol.runs.merge import by_variant, table_of
+from wsol.runs.merge import by_variant, joined, table_of
 from wsol.runs.row_files import RowFile, names_of, row_files, sound
 from wsol.runs.schema import MEASURED, About
 from wsol.runs.shards import Shard, Work, content_hash
@@ -266,11 +266,7 @@ class RunFolder:
             for _, several in groupby(loaded, key=lambda one: one[0].footer.shard):
                 for key, part in by_variant([table for _, table in several if table is not None]).items():
                     grouped.setdefault(key, []).append(part)
-        # in one piece each: hundreds of small ones cost every reader of a column more than this copy
-        whole = {
-            key: pa.concat_tables(parts, promote_options="permissive").combine_chunks()
-            for key, parts in grouped.items()
-        }
+        whole = {key: joined(pa.concat_tables(parts, promote_options="permissive")) for key, parts in grouped.items()}
         grouped.clear()
         pa.default_memory_pool().release_unused()
         return whole

@@ -241,20 +241,22 @@ def _alike(chosen: Sequence[_Chosen]) -> Iterator[list[_Chosen]]:
             groups.append([one])
     for group in groups:
         batch: list[_Chosen] = []
+        vectors = 0
         for one in group:
-            if batch and sum(len(b.bases) for b in [*batch, one]) * one.resamples.n > STACKED:
+            vectors += len(one.bases)
+            if batch and vectors * one.resamples.n > STACKED:
                 yield batch
-                batch = []
+                batch, vectors = [], len(one.bases)
             batch.append(one)
         yield batch
 
 
 def _distinct(vectors: Sequence[Floats]) -> tuple[Floats, NDArray[np.int64]]:
     """The different ones of some vectors, stacked, and where each of all stands: all count the same images, mostly."""
-    first: dict[bytes, int] = {}
-    places = [first.setdefault(vector.tobytes(), len(first)) for vector in vectors]
-    different = [vectors[places.index(n)] for n in range(len(first))]
-    return np.stack(different), np.array(places)
+    keys = [vector.tobytes() for vector in vectors]
+    different = dict(zip(keys, vectors, strict=True))
+    place = {key: n for n, key in enumerate(different)}
+    return np.stack(list(different.values())), np.array([place[key] for key in keys])
 
 
 def _contact(

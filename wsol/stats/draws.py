@@ -106,13 +106,13 @@ class Draws:
         """Number of images."""
         return self.resamples.n if self.part is None else int(self.part.sum())
 
-    @property
+    @cached_property
     def clusters(self) -> NDArray[np.int64] | None:
         """(n,) the cluster of each image, or None."""
         whole = self.resamples.clusters
         return whole if whole is None or self.part is None else whole[self.part]
 
-    @property
+    @cached_property
     def units(self) -> int:
         """How many independent things the statistic is of: images, or clusters."""
         return self.n if self.clusters is None else len(np.unique(self.clusters))
@@ -127,7 +127,7 @@ class Draws:
         """Whether it is a mean over images of numbers that are not bits, and nothing was chosen."""
         return not self.bounded and self.influence is not None and self.contact is None
 
-    @property
+    @cached_property
     def error(self) -> float:
         """Standard error; that of the replicates for a pooled statistic, and where they move more than the images do.
 
@@ -140,14 +140,14 @@ class Draws:
         error = standard_error(self.influence, clusters=self.clusters)
         return error if self.part is None else max(error, spread(self.replicates))
 
-    @property
+    @cached_property
     def degrees(self) -> int:
         """Student's degrees of freedom of `error`, at least 1."""
         if self.influence is None and self.without is not None:
             return kurtosis_degrees(self.without, self.units)
         return max(self.units - 1, 1)
 
-    @property
+    @cached_property
     def interval(self) -> str:
         """Where the interval comes from: a word of INTERVALS."""
         if self.bounded:
@@ -174,7 +174,7 @@ class Draws:
         """By how much a chosen threshold may flatter the value: what the lower end allows for it, and the bias."""
         if self.contact is None:
             return 0.0, 0.0
-        reach = float(np.quantile(self.contact, (1 + level) / 2)) - self.value
+        reach = _quantile(self.contact, (1 + level) / 2) - self.value
         error = self.error if self.error > 0 else 0.0
         return max(0.0, reach - normal_quantile(level) * error), float(self.replicates.mean()) - self.value
 
@@ -196,6 +196,17 @@ class Draws:
             return logit_interval(float(np.clip(center, least + inside, most - inside)), half, least, most)
         low, high = np.clip([center - half, center + half], least, most)
         return float(low), float(high)
+
+
+def _quantile(values: NDArray[np.float64], share: float) -> float:
+    """`np.quantile` of finite numbers, whose checks take ten times as long as the selection."""
+    place = share * (len(values) - 1)
+    lower = int(place)
+    upper = min(lower + 1, len(values) - 1)
+    low, high = np.partition(values, [lower, upper])[[lower, upper]]
+    between = place - lower
+    # from the nearer end, as NumPy has it
+    return float(low + (high - low) * between if between < 0.5 else high - (high - low) * (1 - between))
 
 
 def pooled_error(replicates: NDArray[np.float64], without: NDArray[np.float64] | None, units: int) -> float:

@@ -16,7 +16,7 @@ from wsol.errors import ConfigError, DataError
 from wsol.stats.draws import pooled_error, spread
 from wsol.stats.intervals import LEVEL, degrees, standard_error
 from wsol.stats.jackknife import kurtosis_degrees
-from wsol.stats.skewed import are_skewed, bounded_mean, is_skewed, zero_mean_p
+from wsol.stats.skewed import bounded_mean, is_skewed, zero_mean_p
 from wsol.stats.tails import binomial_below, normal_quantile, t_quantile, t_tails
 
 if TYPE_CHECKING:
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 
     from wsol.stats.draws import Draws
 
-PAIRED_CELLS = 1 << 21  # numbers in one block of pairs: 16 MB of float64
 EXACT_BELOW = 25  # discordant images from which on McNemar's test is the mid-p one (Fagerland et al. 2013)
-
-
 POWER = 0.8  # of a test to find a difference that is there: what studies are planned for
 
 
@@ -89,37 +86,9 @@ def difference(a: Draws, b: Draws, *, level: float = LEVEL) -> Difference:
     return Difference(pair.value, low, high, pair.p, a.n, better, worse, level)
 
 
-def p_values(draws: Sequence[Draws]) -> list[float]:
-    """The p values of `difference` of all pairs, in the order of `itertools.combinations`; no intervals, and fast."""
-    found: list[float] = []
-    for n, a in enumerate(draws[:-1]):
-        others = draws[n + 1 :]
-        for start in range(0, len(others), rows := max(1, PAIRED_CELLS // a.n)):
-            found += _p_values_of(a, others[start : start + rows])
-    return found
-
-
-def _p_values_of(a: Draws, others: Sequence[Draws]) -> list[float]:
-    """Those of one against several, row by row in one array; pairs that take another test are tested alone."""
-    several = [a, *others]
-    alike = all(a.resamples.same_as(b.resamples) and b.part is a.part for b in others)
-    simple = all(d.influence is not None and d.clusters is None and d.hits is None for d in several)
-    if not alike or not simple or a.units < 2 or a.resamples.n_resamples < 2:
-        return [_Pair.of(a, b).p for b in others]
-    n, value = a.n, np.array([a.value - b.value for b in others])
-    again = a.replicates - np.stack([b.replicates for b in others])
-    apart = np.stack([a.influence - b.influence for b in others if a.influence is not None and b.influence is not None])
-    middle = apart - apart.mean(1, keepdims=True)
-    plain = np.sqrt((middle**2).sum(1) / n / (n - 1))
-    differing = (apart != 0).sum(1)
-    smooth = np.sqrt(2 * (apart**2).sum(1) / np.maximum(differing, 1)) / n
-    error = np.maximum(again.std(1, ddof=1), np.where(differing > 0, np.hypot(plain, smooth), plain))
-    chosen = np.array([a.contact is not None or b.contact is not None for b in others])
-    centre = np.where(chosen & (error > 0), 2 * value - again.mean(1), value)
-    p = [_p_value(float(c), float(e), n - 1) for c, e in zip(centre, error, strict=True)]
-    tested = np.array([a.plain and b.plain for b in others]) & (differing > 0)
-    skewed = tested & are_skewed(apart) if tested.any() else tested
-    return [_Pair.of(a, b).p if few else q for b, few, q in zip(others, skewed, p, strict=True)]
+def p_value(a: Draws, b: Draws) -> float:
+    """That of `difference`, without its interval; `wsol.stats.all_pairs` has those of many pairs at once."""
+    return _Pair.of(a, b).p
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +241,9 @@ def _smoothed_error(apart: NDArray[np.float64], clusters: ArrayLike | None) -> f
 
 
 def _p_value(value: float, error: float, df: int) -> float:
-    return t_tails(value / error, df) if error > 0 else 1.0  # nan or 0: one cluster or one replicate tells nothing
+    return (
+        float(t_tails(value / error, df)) if error > 0 else 1.0
+    )  # nan or 0: one cluster or one replicate tells nothing
 
 
 def _pair(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

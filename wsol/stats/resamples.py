@@ -108,6 +108,12 @@ def _counts(size: int, seed: int, start: int, stop: int) -> NDArray[np.uint8]:
     # uint8 is enough: a count is Poisson(1)-like, and 256 of one unit has a probability below 1e-500
     counts = np.empty((stop - start, size), np.uint8)
     for row, replicate in enumerate(range(start, stop)):
-        draw = np.random.Generator(np.random.PCG64([seed, replicate])).integers(0, size, size, dtype=np.int32)
-        counts[row] = np.bincount(draw, minlength=size)
+        generator = np.random.Generator(np.random.PCG64(_entropy(seed, replicate)))
+        draw = generator.integers(0, size, size, dtype=np.int32)
+        counts[row] = np.bincount(draw.astype(np.int64), minlength=size)  # 64 bits is what it counts fastest
     return counts
+
+
+def _entropy(seed: int, replicate: int) -> NDArray[np.uint32] | list[int]:
+    """Both as 32-bit words where they fit: NumPy takes a list apart, which takes as long as the draw of 500 images."""
+    return np.array([seed, replicate], np.uint32) if seed < 1 << 32 else [seed, replicate]

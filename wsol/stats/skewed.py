@@ -52,9 +52,24 @@ def bounded_mean(values: ArrayLike, least: float, most: float, *, level: float) 
 
 def zero_mean_p(values: ArrayLike, least: float, most: float) -> float:
     """Two-sided p of mean 0 of (n,) numbers that lie in [least, most]: where `bounded_mean` just reaches 0."""
-    low, high = _ends(values, least, most)
-    below, above = float((low <= 0).mean()), float((high >= 0).mean())
-    return min(1.0, 2 * max(min(below, above), 0.5 / GAPS))
+    return float(_two_sided(*_ends(values, least, most)))
+
+
+def zero_mean_p_values(rows: NDArray[np.float64], reach: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(m,) the same of each of (m, n) rows, of numbers that lie in (m,) +- `reach`."""
+    n, most = rows.shape[1], reach[:, None]
+    if n > KEPT:
+        return np.array([zero_mean_p(row, -end, end) for row, end in zip(rows, reach, strict=True)])
+    at, gaps = np.sort(np.clip(rows, -most, most), axis=1), _gaps(n)
+    # row by row: for one product of all, BLAS wakes threads that spin longer than they compute
+    middle, more = np.reshape([gaps[:, :-1] @ row for row in at], (len(at), GAPS)), gaps[:, -1]
+    return _two_sided(middle - most * more, middle + most * more)
+
+
+def _two_sided(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
+    """p of mean 0 from draws of both ends, (..., GAPS) to (...)."""
+    below, above = (low <= 0).mean(-1), (high >= 0).mean(-1)
+    return np.asarray(np.minimum(1.0, 2 * np.maximum(np.minimum(below, above), 0.5 / GAPS)))
 
 
 def _ends(values: ArrayLike, least: float, most: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -7,8 +7,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from wsol.errors import ConfigError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 
 def normal_quantile(level: float) -> float:
@@ -16,11 +22,11 @@ def normal_quantile(level: float) -> float:
     return NormalDist().inv_cdf(1 - _one_tail(level))
 
 
-def t_tails(t: float, df: int) -> float:
-    """Two-sided p of a t value."""
+def t_tails(t: ArrayLike, df: int) -> NDArray[np.float64]:
+    """Two-sided p of t values, in their shape."""
     from scipy.special import stdtr
 
-    return 2 * float(stdtr(df, -abs(t)))
+    return np.asarray(2 * stdtr(df, -np.abs(t)))
 
 
 @lru_cache(maxsize=256)

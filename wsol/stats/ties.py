@@ -12,7 +12,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from wsol.errors import ConfigError
-from wsol.stats.paired import holm, p_values
+from wsol.stats.all_pairs import p_values
+from wsol.stats.paired import holm
 
 if TYPE_CHECKING:
     from wsol.stats.draws import Draws

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from benchmarks.speed.made_up_rows import write
 from tests.report.made_up import make_run
 from tests.report.printing import printed
 from wsol.report.numbers.reading import columns_of_numbers
-from wsol.report.numbers.rows import curves_of, hits_of
+from wsol.report.numbers.rows import curves_of, hits_of, packed_hits
 from wsol.report.numbers.settings import Settings
 from wsol.report.numbers.summary import summarize
 from wsol.runs.arrays import chosen, codes_of, floats, integers, is_known, numpy_of, stretches_of, texts
@@ -137,3 +139,33 @@ def test_stretches_of_equal_texts_begin_where_the_text_changes() -> None:
     assert ends[-1] == 7
     assert stretches_of(column.slice(1, 3))[1].tolist() == [0, 1, 3]
     assert stretches_of(column.slice(0, 0)) == ([], [0])
+
+
+def test_a_table_waits_for_no_library_that_it_does_not_need(run: RunFolder) -> None:
+    """pandas comes with some of pyarrow's conversions, rich with terminals: a third of a second."""
+    code = (
+        "import sys\n"
+        "from wsol.cli import main\n"
+        "assert main(['table', sys.argv[1], '--resamples', '20']) == 0\n"
+        "assert not {'torch', 'pandas', 'rich', 'numba', 'hydra'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(run.path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Boxes V2" in done.stdout.splitlines()[0]
+
+
+def test_what_is_not_known_is_null_and_nan_is_not() -> None:
+    column = floats(np.array([1.0, np.nan, np.nan]), known=np.array([True, False, True]))
+    assert column.is_valid().to_pylist() == [True, False, True]
+    assert column.null_count == 1
+
+
+def test_bits_of_hits_stay_in_the_pieces_they_were_read_in_and_say_the_same(run: RunFolder) -> None:
+    for rows in run.tables().values():
+        pieces = {name: rows[name].num_chunks for name in rows.column_names}
+        assert {count for name, count in pieces.items() if not name.endswith("/hits")} == {1}
+        assert pieces["choe2020_v1/hits"] == 2
+        for protocol in run.about().protocols.values():
+            whole = packed_hits(rows.combine_chunks(), protocol)
+            np.testing.assert_array_equal(packed_hits(rows, protocol), whole)
+            np.testing.assert_array_equal(packed_hits(rows.slice(150, 70), protocol, 31, 64), whole[150:220, 31:64])

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wsol.report.numbers.failures import failed
+from wsol.report.numbers.failures import OF_FAILURES, failed
 from wsol.report.numbers.rows import columns_of, curves_of, images_of, is_swept, packed_hits, rows_of
 from wsol.runs.arrays import chosen, integers, is_known, numpy_of
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     Tables = Mapping[str, pa.Table]
 
 DIGEST = "map_digest"
+SHORT = ("image_id", DIGEST, *OF_FAILURES)  # with bits of hits they tell most variants apart
 IMAGES, LEVELS = 400, 64  # compared: enough to tell methods apart, few enough for long tables
 FEWEST = 20  # images that must tell maps apart; on 8 of them two different methods happened to agree
 # Sums in another order put a pixel on the other side of one of 255 levels now and then. Measured on shapes_gap: no
@@ -113,15 +116,16 @@ class _Compared:
 
     def __init__(self, tables: Tables, about: About, read: Callable[[Collection[str]], Tables]) -> None:
         self.about, self._read = about, read
-        self.short = _Shared(tables, about)
-        self._long: _Shared | None = None
+        names = {key: [n for n in t.column_names if n in SHORT or n.endswith("/hits")] for key, t in tables.items()}
+        self.short = _Shared({key: table.select(names[key]) for key, table in tables.items()}, about)
+        self._differ: dict[tuple[str, str], bool] = {}
 
     def equal(self, a: str, b: str) -> bool | None:
         """Whether the maps are the same up to rounding; None where they may be, and the rows do not tell."""
         first, second = self.short.rows(a, b), self.short.rows(b, a)
         if first is second or first.same_maps(second):
             return True  # else the numbers decide: maps that differ in the last bit are one method all the same
-        if first.far_from(second):
+        if self.differ(a, b):
             return False
         first, second = self.long.rows(a, b), self.long.rows(b, a)
         if first.names != second.names or not first.names:
@@ -134,12 +138,19 @@ class _Compared:
             enough |= telling >= FEWEST
         return enough or None
 
-    @property
+    def differ(self, a: str, b: str) -> bool:
+        """Whether hits alone show that the maps are not the same."""
+        pair = (min(a, b), max(a, b))
+        if pair not in self._differ:
+            self._differ[pair] = self.short.rows(a, b).far_from(self.short.rows(b, a))
+        return self._differ[pair]
+
+    @cached_property
     def long(self) -> _Shared:
-        """All that was measured, of every variant: a file holds those of all."""
-        if self._long is None:
-            self._long = _Shared(self._read(list(self.short.tables)), self.about)
-        return self._long
+        """All that was measured of the variants that hits do not tell apart; read at once, as a file holds them all."""
+        pairs = combinations(self.short.tables, 2)
+        near = dict.fromkeys(key for pair in pairs if not self.differ(*pair) for key in pair)
+        return _Shared(self._read(near), self.about)
 
 
 class _Shared:
@@ -172,23 +183,23 @@ class _Shared:
 
 
 class _Rows:
-    """What some rows of a variant say of its maps: digests, IoU curves and the columns of metrics.
-
-    Attributes
-    ----------
-    names : the protocols and metrics that have any value in these rows.
-    """
+    """What some rows of a variant say of its maps: digests, IoU curves and the columns of metrics."""
 
     def __init__(self, table: pa.Table, about: About) -> None:
         self.table, self.about = table, about
         self.failed = failed(table)
         digests = table[DIGEST].to_pylist() if DIGEST in table.column_names else [""] * len(table)
         self.digests = np.where(self.failed, "", np.array([d or "" for d in digests], dtype=np.str_))
+        self._columns: dict[str, Mapping[str, _Column]] = {}
+        self._bits: dict[str, NDArray[np.uint8] | None] = {}
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The protocols and metrics that have any value in these rows."""
+        table, about = self.table, self.about
         filled = [column for column in table.column_names if table[column].null_count < len(table)]
         measures = [*about.protocols, *(name for name, metric in about.metrics.items() if metric.takes_map)]
-        self.names = [name for name in measures if any(column.startswith(f"{name}/") for column in filled)]
-        self._columns: dict[str, Mapping[str, _Column]] = {}
-        self._bits: dict[str, NDArray[np.uint8]] = {}
+        return [name for name in measures if any(column.startswith(f"{name}/") for column in filled)]
 
     def same_maps(self, other: _Rows) -> bool:
         """Whether all maps have equal digests."""
@@ -202,22 +213,25 @@ class _Rows:
             mine, theirs = self.bits(name), other.bits(name)
             if mine is not None and theirs is not None and mine.shape == theirs.shape:
                 differing = (mine != theirs).any(2)
-                if differing.mean() > ROUNDING:
+                if np.count_nonzero(differing) > ROUNDING * differing.size:
                     return True
         return False
 
     def bits(self, name: str) -> NDArray[np.uint8] | None:
-        """(n, LEVELS, deltas) hits where `_iou` compares IoUs; None where rows lack them, or only some have them."""
-        protocol = self.about.protocols[name]
-        if f"{name}/hits" not in self.table.column_names or self.table[f"{name}/hits"].null_count:
-            return None
+        """(n, LEVELS, bytes) hits where `_iou` compares IoUs, 8 deltas per byte; None where not all rows have them."""
         if name not in self._bits:
-            width = max(len(protocol.grid), 1)
-            starts = width * np.arange(len(protocol.hit_deltas))[:, None]
-            places = (starts + _points(protocol, width).astype(np.int64)).T  # (LEVELS, deltas)
-            packed = packed_hits(self.table, protocol)
-            self._bits[name] = (packed[:, places // 8] >> (7 - places % 8).astype(np.uint8)) & np.uint8(1)
+            self._bits[name] = self._read_bits(self.about.protocols[name])
         return self._bits[name]
+
+    def _read_bits(self, protocol: ProtocolInfo) -> NDArray[np.uint8] | None:
+        column = f"{protocol.name}/hits"
+        if column not in self.table.column_names or self.table[column].null_count:
+            return None
+        width = max(len(protocol.grid), 1)
+        starts = width * np.arange(len(protocol.hit_deltas))[:, None]
+        places = (starts + _points(protocol, width).astype(np.int64)).T  # (LEVELS, deltas)
+        packed = packed_hits(self.table, protocol)
+        return np.packbits((packed[:, places // 8] >> (7 - places % 8).astype(np.uint8)) & np.uint8(1), axis=2)
 
     def columns(self, name: str) -> Mapping[str, _Column]:
         """The numbers of a protocol or metric by column."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from wsol.runs.schema import About, Quantity
 
+OF_FAILURES = ("status", "error", "failed")  # columns of a row that may have failed
 NO_RANK = 2**31 - 1  # of a label among the classes of a network that gave none: never a hit
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from wsol.report.numbers.quantity import Cell
+from wsol.stats.all_pairs import p_values
 from wsol.stats.paired import difference, holm
 from wsol.stats.ties import ALPHA
 
@@ -33,6 +34,15 @@ def apart(cell: Cell | None, base: Cell | None) -> tuple[Cell, Difference] | Non
     low, high = (float(end) for end in np.clip([scale * test.low, scale * test.high], -most, most))
     points = replace(cell, value=scale * test.value, low=low, high=high, draws=None, seeds=1)
     return points, test
+
+
+def p_of_pairs(cells: Sequence[Cell]) -> list[float] | None:
+    """The p values of all pairs, as `itertools.combinations` has them; None where not all are of the same images."""
+    draws = [cell.draws for cell in cells if cell.draws is not None]
+    alike = all(one.resamples.same_as(draws[0].resamples) for one in draws)
+    if len(draws) < len(cells) or len({cell.images for cell in cells}) > 1 or not alike:
+        return None
+    return p_values(draws)
 
 
 def against(lines: Sequence[Line], key: Key, bases: Sequence[Line]) -> dict[int, tuple[Cell, bool]]:

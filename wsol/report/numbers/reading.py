@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wsol.report.numbers.failures import prepared
+from wsol.report.numbers.failures import OF_FAILURES, prepared
 from wsol.report.numbers.rows import boxes_of
-from wsol.runs.arrays import numpy_of, stretches_of
+from wsol.runs.arrays import chosen as rows_where
+from wsol.runs.arrays import floats, numpy_of, stretches_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 COSTS = ("forwards", "backwards", "partial_forwards", "ms", "peak_mb")
 OF_IMAGES = ("image_id", "variant", "label", "rank", "rank_depth", "map_digest", *COSTS)
-OF_FAILURES = ("status", "error", "failed")
 OF_SLICES = ("gt_boxes", "width", "height")
 COMPARED = 16  # shards, evenly spread, whose maps are compared: a shard has at least as many images as that takes
 UNCOUNTED = ("/boxes", "/box_breaks", "/hits")  # that tell maps apart no better than the IoU does
@@ -69,7 +69,7 @@ def box_counts(
             there = f"{protocol}/count" in rows.column_names
             counts = boxes_of(rows, protocol, taus) if there else np.full(len(rows), np.nan)
             # null and not NaN where this file has none: another file of the same rows may
-            rows = rows.append_column(protocol, pa.array(counts, from_pandas=True))
+            rows = rows.append_column(protocol, floats(counts, known=~np.isnan(counts)))
         return rows.select(["image_id", "variant", *protocols])
 
     counted = folder.tables(None, columns=_columns_of_boxes(protocols), files=files, change=above)
@@ -92,7 +92,8 @@ def rows_to_compare(
     chosen = [file for file in files if file.footer.shard in some]
     stored = folder.tables(variants, columns=_columns_to_compare(about), files=chosen)
     full = {key: prepared(table, about, skip_failed=skip_failed) for key, table in stored.items()}
-    return {key: t.filter(pc.is_in(t["image_id"], tables[key]["image_id"].combine_chunks())) for key, t in full.items()}
+    kept = {key: pc.is_in(table["image_id"], tables[key]["image_id"].combine_chunks()) for key, table in full.items()}
+    return {key: rows_where(table, numpy_of(kept[key])) for key, table in full.items()}
 
 
 def _columns_of_boxes(protocols: Collection[str]) -> Chosen:

@@ -106,19 +106,21 @@ def hits_of(rows: pa.Table, protocol: ProtocolInfo, delta: float, *, ge: bool) -
     if not stored or not rule or delta not in protocol.hit_deltas:
         return curves_of(rows, protocol).hits(delta, ge=ge)
     width = max(len(protocol.grid), 1)
-    return Hits.from_packed(packed_hits(rows, protocol), protocol.hit_deltas.index(delta) * width, width)
+    start = protocol.hit_deltas.index(delta) * width
+    first, last = start // 8, (start + width + 7) // 8
+    return Hits.from_packed(packed_hits(rows, protocol, first, last), start - 8 * first, width)
 
 
-def packed_hits(rows: pa.Table, protocol: ProtocolInfo) -> NDArray[np.uint8]:
-    """(n, bytes) bits of hits, of rows that have them."""
+def packed_hits(rows: pa.Table, protocol: ProtocolInfo, first: int = 0, last: int | None = None) -> NDArray[np.uint8]:
+    """(n, last - first) bytes of the bits of hits, of rows that have them; all of their bytes by default."""
     column = rows[f"{protocol.name}/hits"]
     size = column.type.byte_width
-    packed = [
-        np.frombuffer(chunk.buffers()[1], np.uint8).reshape(-1, size)[chunk.offset : chunk.offset + len(chunk)]
-        for chunk in column.chunks
-        if len(chunk)
-    ]
-    return np.concatenate(packed) if packed else np.zeros((0, size), np.uint8)
+    packed = [np.zeros((0, size), np.uint8)[:, first:last]]
+    for chunk in column.chunks:
+        if len(chunk):
+            whole = np.frombuffer(chunk.buffers()[1], np.uint8).reshape(-1, size)
+            packed.append(whole[chunk.offset : chunk.offset + len(chunk), first:last])
+    return np.concatenate(packed)
 
 
 def boxes_of(rows: pa.Table, name: str, taus: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsol.report.numbers.lines import Key, Line, grouped, value_of
 from wsol.report.numbers.names import in_words, natural, plain, short_layers, short_name
-from wsol.report.numbers.paired import apart, significant
+from wsol.report.numbers.paired import apart, p_of_pairs, significant
 from wsol.report.numbers.quantity import Cell
 
 if TYPE_CHECKING:
@@ -95,14 +95,13 @@ def ablations(lines: Sequence[Line], key: Key) -> Iterator[Ablation]:
 
 def outcome(study: Ablation) -> Outcome | None:
     """What paired tests say of an ablation; None where its values are not of the same images."""
-    pairs: dict[tuple[str, int, int], Difference] = {}
+    pairs: dict[tuple[str, int, int], float] = {}
     for rest, cells in study.series.items():
-        for a, b in combinations(cells, 2):
-            pair = apart(cells[a], cells[b])
-            if pair is None:
-                return None
-            pairs[rest, a, b] = pair[1]
-    sure = significant({place: test.p for place, test in pairs.items()})
+        found = p_of_pairs(list(cells.values()))
+        if found is None:
+            return None
+        pairs |= zip(((rest, a, b) for a, b in combinations(cells, 2)), found, strict=True)
+    sure = significant(pairs)
     sign = -1 if study.cell.higher_is_better is False else 1
     best, moved = {}, {}
     for rest, cells in study.series.items():

@@ -14,7 +14,6 @@ from typing import Any, TextIO
 
 from wsol.errors import ConfigError, unknown
 from wsol.report.tables.table import Column, Entry, Table, table_of
-from wsol.report.tables.terminal import as_terminal
 from wsol.report.tables.text import inert, one_line
 
 TEX = {  # what LaTeX would read as its own, or lacks in text mode
@@ -45,6 +44,8 @@ def write(table: Table, stream: TextIO | None = None, *, style: str = "auto") ->
     check_format(style)
     out = stream or sys.stdout
     if style == "auto" and out.isatty():
+        from wsol.report.tables.terminal import as_terminal  # rich comes with it
+
         as_terminal(table, out)
     else:
         out.write(FORMATS[style](table))
