@@ -30,7 +30,15 @@ from wsol.runs.folder import RunFolder
         ("wsol run engine.batch", ["engine.batch_size="]),
         ("wsol run dataset.met", ["dataset.metadata="]),
         ("wsol explain photo.jpg protocol=[choe2020_v1", ["protocol=[choe2020_v1"]),
+        ("wsol run cl", ["claim=", "classifier="]),
+        ("wsol train reci", ["recipe="]),
+        ("wsol train recipe=choe2020_c", ["recipe=choe2020_cub"]),
+        ("wsol tune techni", ["technique="]),
         ("wsol list bench", ["benchmarks"]),
+        ("wsol list rec", ["recipes"]),
+        ("wsol show t", ["technique"]),
+        ("wsol show recipe fi", ["finetune"]),
+        ("wsol new pro", ["protocol"]),
         ("wsol show protocol choe", ["choe2020_v1", "choe2020_v2"]),
         ("wsol show protocol exact choe", []),
         ("wsol reproduce choe", ["choe2020", "choe2020_v1"]),
@@ -58,6 +66,7 @@ def test_runs_are_completed_where_they_are(tmp_path: Path, monkeypatch: pytest.M
 
 def test_completing_names_loads_neither_torch_nor_hydra() -> None:
     lines = ["wsol run method=[gradcam,la", "wsol run model=res", "wsol run data", "wsol show metric p", "wsol table x"]
+    lines += ["wsol list m", "wsol show m", "wsol new m", "wsol data p"]
     code = (
         "import sys; from wsol.cli.completion import candidates\n"
         f"for line in {lines!r}: candidates(line, ['run'])\n"

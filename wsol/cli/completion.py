@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from importlib import import_module
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import wsol
 from wsol.cli.options import RUNS, RUNS_DEFAULT
@@ -19,15 +21,10 @@ from wsol.settings import choices
 from wsol.settings.choices import GROUPS, SEVERAL
 
 COMMON = ("--help", "--with", "--config-dir", "--runs", "--format", "--json")
-TAKES_OVERRIDES = ("run", "explain", "reproduce", "doctor", "parity", "list")
+TAKES_OVERRIDES = ("run", "explain", "reproduce", "doctor", "parity", "list", "train", "tune")
 TAKES_RUNS = ("status", "rescore", "table", "compare", "report", "export")
-SETTINGS = ("seed", "table", "tau_from", "figures", "profile", "gallery", "maps")
-KINDS = {
-    "list": "methods layers models datasets protocols metrics views experiments engines benchmarks checks",
-    "show": "method protocol metric dataset",
-    "new": "method metric protocol",
-    "data": "prepare",
-}
+SETTINGS = ("seed", "classifier", "table", "tau_from", "claim", "figures", "profile", "gallery", "maps")
+FIRST_WORDS = {"list": "KINDS", "show": "SHOWN", "new": "KINDS", "data": "ACTIONS"}  # by command: its own table of them
 
 
 def candidates(line: str, commands: Iterable[str]) -> list[str]:
@@ -48,8 +45,8 @@ def _words(command: str, before: list[str], last: str) -> Iterable[str]:
     plain = [word for word in before if not word.startswith("-")]
     if last.startswith("-"):
         return COMMON
-    if command in KINDS and not plain:
-        return KINDS[command].split()
+    if command in FIRST_WORDS and not plain:
+        return cast("Iterable[str]", getattr(import_module(f"wsol.cli.{command}"), FIRST_WORDS[command]))
     if command == "show" and len(plain) == 1:
         return choices.names(plain[0].removesuffix("s"))
     if command == "data" and len(plain) == 1:
