@@ -169,9 +169,10 @@ def describe(plan: Plan) -> str:
     packages = ", ".join(f"{name} {known[name]}" for name in ("python", "torch", "torchvision", "numpy", "numba"))
     peers = ", ".join(f"{name} {installed_version(name)}" for name in PEERS)
     where = machine(plan)
+    half = {True: "yes", False: "no", None: "unknown"}[bfloat16(plan)]
     return (
         f"{where['date']}; {where['gpu'] or where['cpu']}, {os.cpu_count()} cores, {plan.threads} threads, "
-        f"{plan.clock} time; {packages}; peers: {peers}. bfloat16 in hardware: {'yes' if bfloat16(plan) else 'no'}."
+        f"{plan.clock} time; {packages}; peers: {peers}. bfloat16 in hardware: {half}."
     )
 
 
@@ -191,11 +192,13 @@ def processor() -> str:
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
-def bfloat16(plan: Plan) -> bool:
-    """Whether the device multiplies bfloat16 itself, and not by converting it to float32 first."""
+def bfloat16(plan: Plan) -> bool | None:
+    """Whether the device multiplies bfloat16 itself, and not by converting it to float32 first; None where torch is too
+    old to say."""
     if plan.cuda:
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # torch 2.4 has no such function
+    return None if supported is None else bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and supported()
 
 
 if __name__ == "__main__":
