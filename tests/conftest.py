@@ -78,10 +78,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def log_as_it_was() -> Iterator[None]:
-    """A command line called within a test sends our log to stderr; the next test finds the log as it was."""
+def log_as_it_was() -> None:
+    """Each test finds our log as Python starts it.
+
+    A command line called within a test sends it to stderr; so does one called by a fixture of a whole module, which
+    runs before the fixtures of a single test.
+    """
     log = logging.getLogger("wsol")
-    before = (log.handlers[:], log.level, log.propagate)
-    yield
-    log.handlers[:], log.propagate = before[0], before[2]
-    log.setLevel(before[1])
+    log.handlers[:], log.propagate = [], True
+    log.setLevel(logging.NOTSET)
