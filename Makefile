@@ -50,12 +50,13 @@ test-all: setup
 chaos: setup
 	WSOL_CHAOS=200 $(BIN)/python -m pytest -q -n 0 -m "" -s tests/evaluation/test_chaos.py tests/evaluation/test_chaos_elsewhere.py -k "many or on"
 
-# the lowest versions that pyproject.toml allows; the warnings of old versions about older ones are theirs
+# the lowest versions that pyproject.toml allows, Python's too; the warnings of old versions about older ones are theirs
 OLDEST := .venv-oldest
+OLDEST_PYTHON ?= python$(shell sed -n 's/^requires-python = ">=\(.*\)"/\1/p' pyproject.toml)
 test-oldest:
-	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST_PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet uv
-	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct -e ".[figures,timm,train]" --group test
+	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct -e ".[figures,timm,train,cloud]" --group test
 	$(OLDEST)/bin/python -m pytest -q -n 2 -W default::DeprecationWarning -W default::FutureWarning -W default:torch.meshgrid:UserWarning
 
 bench: setup
