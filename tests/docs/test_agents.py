@@ -13,6 +13,7 @@ import pytest
 
 from tests.docs.snippets import ROOT
 from wsol.cli import main
+from wsol.cli.list import KINDS
 from wsol.published.beside import Ours, benchmark_names, load_benchmark
 
 PAGE = (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")
@@ -33,7 +34,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small run, three maps and their boxes."""
     folder = tmp_path_factory.mktemp("agents")
     words = ["dataset=shapes", "dataset.n=3", "method=[gradcam,layercam]", "metric=[]", "protocol=[choe2020_v1]"]
-    assert main(["run", *words, "table=false", f"paths.runs={folder / 'runs'}"]) == 0
+    assert main(["run", *words, "maps=keep", "table=false", f"paths.runs={folder / 'runs'}"]) == 0
     (folder / "maps").mkdir()
     lines = ["image_id,label,x0,y0,x1,y1,width,height"]
     for n in range(3):
@@ -47,9 +48,9 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def answer(here: Path, capsys: pytest.CaptureFixture[str]) -> Answer:
     """What a command answers with `--json`."""
 
-    def call(*words: str) -> Any:
+    def call(*words: str, code: int = 0) -> Any:
         capsys.readouterr()
-        assert main([*words, "--json"]) == 0
+        assert main([*words, "--json"]) == code
         return json.loads(capsys.readouterr().out)
 
     return call
@@ -73,19 +74,62 @@ def test_the_fields_of_scored_maps(answer: Answer, here: Path) -> None:
     assert set(found["metrics"]["maxboxacc_v2"]) == listed("wsol score --json", within="metrics")
 
 
-@pytest.mark.parametrize(("kind", "name"), [("method", "layercam"), ("protocol", "choe2020_v2"), ("metric", "pxap")])
-def test_the_fields_of_one_thing(answer: Answer, kind: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "name", "inner"),
+    [
+        ("method", "layercam", "options"),
+        ("protocol", "choe2020_v2", "knobs"),
+        ("metric", "pxap", "scores"),
+        ("dataset", "imagenet", ""),
+        ("recipe", "choe2020_cub", "values"),
+        ("technique", "has", ""),
+    ],
+)
+def test_the_fields_of_one_thing(answer: Answer, kind: str, name: str, inner: str) -> None:
     found = answer("show", kind, name)
     heading = f"wsol show {kind} NAME --json"
     assert set(found) == listed(heading)
-    inner = {"protocol": "knobs", "method": "options", "metric": "scores"}[kind]
+    if not inner:  # "as for methods"
+        heading, inner = "wsol show method NAME --json", "options"
     first = next(iter(found[inner].values() if kind == "protocol" else found[inner]))
     assert set(first) == listed(heading, within=inner)
 
 
 def test_the_first_field_of_a_list_is_its_kind(answer: Answer) -> None:
-    for kind in ("methods", "protocols", "metrics", "datasets", "views", "experiments", "engines"):
-        assert next(iter(answer("list", kind)[0])) == kind.removesuffix("s")
+    section = PAGE.split("### wsol list KIND --json\n")[1].split("\n### ")[0]
+    assert {f"{kind}s" for kind in re.findall(r"`(\w+)`", section)} == set(KINDS)
+    for kind in KINDS:
+        network = ["model=shapes_gap"] if kind == "layers" else []
+        assert next(iter(answer("list", kind, *network)[0])) == kind.removesuffix("s")
+
+
+def test_the_fields_of_findings(answer: Answer, tmp_path: Path) -> None:
+    found = answer("doctor", "dataset=shapes", "dataset.limit=2", "--quick")
+    assert set(found) == listed("wsol doctor --json") - {"variants", "stages"}
+    assert set(found["findings"][0]) == listed("wsol doctor --json", within="findings")
+    (tmp_path / "bad.csv").write_text("method,dataset,n,top1_loc,gt_known\nOurs,CUB,5794,91.04,71.33\n")
+    finding = answer("audit", str(tmp_path / "bad.csv"), code=1)[0]
+    assert set(finding) == listed("wsol audit --json")
+    assert set(finding["cells"][0]) == listed("wsol audit --json", within="cells")
+
+
+def test_the_fields_of_a_status(answer: Answer, here: Path) -> None:
+    found = answer("status", "latest", "--runs", str(here / "runs"))
+    assert set(found) == listed("wsol status --json")
+    assert set(found["shards"]) == listed("wsol status --json", within="shards")
+
+
+def test_the_fields_of_maps_scored_again(answer: Answer, here: Path) -> None:
+    words = ("rescore", "latest", "protocol=[choe2020_v1,exact]", "--runs", str(here / "runs"), "--resamples", "20")
+    assert set(answer(*words)) == listed("wsol rescore RUN --json")
+
+
+def test_the_fields_of_a_prepared_data_set(answer: Answer, tmp_path: Path) -> None:
+    (tmp_path / "src/CUB_200_2011").mkdir(parents=True)
+    (tmp_path / "src/CUB_200_2011/images.txt").write_text("1 001.Black_footed_Albatross/0001.jpg\n")
+    found = answer("data", "prepare", "cub", str(tmp_path / "src"), str(tmp_path / "dst"), "--dry", code=1)
+    assert set(found) == listed("wsol data prepare NAME SRC DST --json")
+    assert set(found["parts"][0]) == listed("wsol data prepare NAME SRC DST --json", within="parts")
 
 
 def test_the_fields_of_a_published_number() -> None:
