@@ -9,6 +9,7 @@ from itertools import zip_longest
 from typing import Any
 
 import yaml
+from hydra import __version__ as hydra_version
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
@@ -23,6 +24,8 @@ from wsol.settings.guess import with_formats
 from wsol.settings.source import address
 from wsol.settings.words import Word
 
+# Hydra 1.3 warns where it is left out, Hydra 1.4 where it is given
+VERSION_BASE = {"version_base": "1.3"} if hydra_version.startswith("1.3.") else {}
 NAME = "config"  # conf/config.yaml
 TRAINED = ("recipe", "technique")  # groups of conf/train.yaml alone
 
@@ -59,7 +62,7 @@ def compose_settings(overrides: Sequence[str], config: str = NAME) -> dict[str, 
 def hydra_app() -> Iterator[Any]:
     """A block in which Hydra reads our configuration; gives its application (``run``, ``multirun``, ``show_cfg``)."""
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="wsol"):
+    with initialize_config_dir(str(conf_dir()), job_name="wsol", **VERSION_BASE):
         yield GlobalHydra.instance().hydra
 
 
