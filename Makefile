@@ -2,7 +2,7 @@
 # make test   set up and pass the tests
 # make test-all  all of them, with every method on every kind of network
 # make chaos  200 random faults: killed processes, torn files, deleted folders; a few minutes
-# make test-oldest  the quick ones with the oldest supported versions, in .venv-oldest
+# make test-oldest  the quick ones with the oldest supported versions, in .venv-oldest; WORKERS=1 runs one test at a time
 # make lint   ruff and mypy --strict
 # make bench  our run time beside other libraries', into results/speed.md: 15 minutes on two idle cores
 # make bench-gpu  the same on CUDA, into results/speed-gpu: 3 minutes
@@ -13,6 +13,7 @@
 # make clean  remove the environment and results/runs
 
 PYTHON ?= python3
+WORKERS ?= 2
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
@@ -42,10 +43,10 @@ demo: setup
 	$(BIN)/wsol explain test/00000 test/00001 test/00002 test/00003 method=[cam,gradcam,gradcam_pp,layercam_fused,scorecam,centergauss] -o results/runs/demo-pictures
 
 test: setup
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 test-all: setup
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m ""
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m ""
 
 chaos: setup
 	WSOL_CHAOS=200 $(BIN)/python -m pytest -q -n 0 -m "" -s tests/evaluation/test_chaos.py tests/evaluation/test_chaos_elsewhere.py -k "many or on"
@@ -57,7 +58,7 @@ test-oldest:
 	$(OLDEST_PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet uv
 	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct -e ".[figures,timm,train,cloud]" --group test
-	$(OLDEST)/bin/python -m pytest -q -n 2 -W default::DeprecationWarning -W default::FutureWarning -W default:torch.meshgrid:UserWarning
+	$(OLDEST)/bin/python -m pytest -q -n $(WORKERS) -W default::DeprecationWarning -W default::FutureWarning -W default:torch.meshgrid:UserWarning
 
 bench: setup
 	$(BIN)/python -m benchmarks.speed
