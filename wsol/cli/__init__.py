@@ -1,7 +1,7 @@
 """The command line. `wsol --help` lists the commands; each is one file beside this one.
 
-Answers are on stdout, log messages on stderr. Exit codes: 0 done, 1 a job failed or a number is outside its tolerance,
-2 bad usage or configuration.
+Answers are on stdout, log messages on stderr. Exit codes: 0 done, 1 a job failed or a check found something, 2 bad
+usage or configuration.
 """
 
 from __future__ import annotations
@@ -30,11 +30,17 @@ COMMANDS = {  # name: (what it does, an example)
     "audit": ("find printed numbers that don't fit together", "wsol audit my_table.csv --n 5794"),
     "report": ("write the page of a run, or its figures", "wsol report latest -o report.html"),
     "export": ("write rows for other tools", "wsol export latest --coco detections.json"),
-    "explain": ("draw heat maps and boxes on images", "wsol explain photo.jpg --model resnet50 -o heat/"),
-    "list": ("list methods, layers, models, datasets, protocols, benchmarks ...", "wsol list layers model=resnet50"),
+    "explain": ("draw heat maps and boxes on images", "wsol explain photo.jpg model=resnet50 -o heat/"),
+    "list": (
+        "list methods, layers, models, datasets, protocols, recipes, benchmarks ...",
+        "wsol list layers model=resnet50",
+    ),
     "score": ("score maps made by other tools", "wsol score --maps DIR --annotations PATH --protocol choe2020_v2"),
     "rescore": ("rank kept maps by other protocols", "wsol rescore latest protocol=[choe2020_v1,exact]"),
-    "show": ("show one method, protocol, metric or dataset", "wsol show protocol choe2020_v1 choe2020_v2"),
+    "show": (
+        "show one method, protocol, metric, dataset, recipe or technique",
+        "wsol show protocol choe2020_v1 choe2020_v2",
+    ),
     "train": (
         "train a classifier by a recipe",
         "wsol train recipe=finetune dataset=photos/ model=resnet50 out=runs/photos",
@@ -44,7 +50,7 @@ COMMANDS = {  # name: (what it does, an example)
         "wsol tune recipe=shapes dataset=shapes model=shapes_vgg_gap out=runs/tuned",
     ),
     "parity": ("compare our methods with those of other libraries", "wsol parity model=shapes_vgg --images 8"),
-    "new": ("write a starting file for a method of your own", "wsol new method my_cam"),
+    "new": ("write a starting file for a method, metric or protocol of your own", "wsol new method my_cam"),
     "data": ("unpack a dataset's archives into its folders", "wsol data prepare cub downloads/ data/CUB"),
     "doctor": ("check the installation and the data", "wsol doctor dataset=shapes"),
 }
@@ -163,6 +169,6 @@ def usage() -> str:
     for name, (about, example) in COMMANDS.items():
         lines += [f"  {name:<10} {about}", f"  {'':<10}   {example}"]
     lines += ["", "`wsol COMMAND --help` says more. Answers are on stdout, log messages on stderr."]
-    lines += ["Exit codes: 0 done, 1 a job failed, 2 bad usage or configuration."]
+    lines += ["Exit codes: 0 done, 1 a job failed or a check found something, 2 bad usage or configuration."]
     lines += ['Completion: eval "$(wsol run -sc install=bash)"; zsh and fish too.']
     return "\n".join(lines)
