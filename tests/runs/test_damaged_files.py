@@ -126,6 +126,18 @@ def test_a_missing_column_is_damage(folder: RunFolder, shard: Shard, caplog: pyt
         assert f"column {name} is missing" in caplog.text
 
 
+def test_a_column_of_an_extension_type_is_damage(
+    folder: RunFolder, shard: Shard, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = written(folder, shard)
+    table = pq.ParquetFile(place).read()
+    tensors = pa.FixedSizeListArray.from_arrays(pa.array(range(8), pa.int32()), 1)
+    ids = pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.int32(), [1]), tensors)
+    pq.write_table(table.set_column(table.column_names.index("image_id"), "image_id", ids), place)
+    assert folder.tables() == {}
+    assert "column image_id has a type of another program" in caplog.text
+
+
 def test_rows_of_the_right_number_and_other_values_are_not_done(folder: RunFolder, shard: Shard) -> None:
     place = written(folder, shard)
     table = pq.ParquetFile(place).read()

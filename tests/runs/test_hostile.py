@@ -86,6 +86,7 @@ def planted(file: Path, content: bytes) -> None:
 
 
 @pytest.mark.default_cases(3)
+@pytest.mark.filterwarnings("ignore:pickle-based deserialization:RuntimeWarning")  # old Arrow says what it refuses
 @pytest.mark.parametrize("where", PLANTED)
 def test_a_hostile_run_folder_runs_nothing(
     where: str, run: RunFolder, evil: bytes, marker: Path, capsys: pytest.CaptureFixture[str]

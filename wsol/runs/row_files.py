@@ -89,12 +89,16 @@ def _opened(path: Path, modified: int, size: int) -> RowFile | None:
         return None
     if known.get(DIGEST, footer_digest(text)) != footer_digest(text):
         raise ValueError("its footer is not the one it was written with")
-    file = RowFile(path, Footer.from_json(text, where=path), tuple(data.schema.to_arrow_schema().names), data)
+    schema = data.schema.to_arrow_schema()
+    file = RowFile(path, Footer.from_json(text, where=path), tuple(schema.names), data)
     lacking = sorted({"image_id", "variant", *file.footer.columns} - set(file.columns))
     if file.footer.rows != data.num_rows:
         raise ValueError(f"{data.num_rows} rows, and its footer says {file.footer.rows}")
     if lacking:
         raise ValueError(f"column {lacking[0]} is missing")
+    foreign = [field.name for field in schema if isinstance(field.type, pa.BaseExtensionType)]
+    if foreign:
+        raise ValueError(f"column {foreign[0]} has a type of another program")
     return file
 
 
