@@ -40,9 +40,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "bin" / "wsol"
 
 
+def clean() -> dict[str, str]:
+    """The variables of this process without those that lead to the checkout."""
+    return {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+
+
 def wsol(script: Path, where: Path, *words: str) -> str:
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    done = subprocess.run([script, *words], cwd=where, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([script, *words], cwd=where, env=clean(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -51,6 +55,7 @@ def test_the_wheel_runs_from_another_folder(installed: Path, tmp_path: Path) -> 
     checkout = subprocess.run(
         [installed.parent / "python", "-c", "import wsol; print(wsol.__file__)"],
         cwd=tmp_path,
+        env=clean(),
         capture_output=True,
         text=True,
     )
@@ -71,4 +76,4 @@ def test_the_wheel_finds_its_components(installed: Path, tmp_path: Path) -> None
     assert "choe2020" in wsol(installed, tmp_path, "list", "benchmarks")
     assert "ablate_layers" in wsol(installed, tmp_path, "list", "experiments")
     version = "import importlib.metadata as m, wsol.environment as e; assert m.version('wsol') == e.__version__"
-    subprocess.run([installed.parent / "python", "-c", version], cwd=tmp_path, check=True)
+    subprocess.run([installed.parent / "python", "-c", version], cwd=tmp_path, env=clean(), check=True)
