@@ -70,7 +70,12 @@ def _pytorch_grad_cam(name: str, layer: LayerFeatures) -> Tensor:
     chosen = [targets.ClassifierOutputTarget(int(t)) for t in layer.targets]
     with getattr(library, name)(model=module, target_layers=layers) as extractor:
         try:
-            return torch.from_numpy(extractor(input_tensor=layer.images, targets=chosen)).to(layer.images)
+            if name == "FinerCAM":  # given targets, it is its base method; else it takes one class for all images
+                each = zip(layer.images, layer.targets, strict=True)
+                maps = [extractor(input_tensor=image[None], target_idx=int(target)) for image, target in each]
+            else:
+                maps = [extractor(input_tensor=layer.images, targets=chosen)]
+            return torch.cat([torch.from_numpy(one) for one in maps]).to(layer.images)
         finally:
             module.zero_grad(set_to_none=True)  # its backward leaves a gradient at every weight
 
