@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
@@ -73,7 +72,6 @@ def _work(
     *,
     keep_going: bool,
 ) -> None:
-    started = time.perf_counter()
     kinds: dict[Hashable, tuple[int, float]] = {}
     of_shard: dict[int, dict[Hashable, int]] = {shard.index: defaultdict(int) for shard in left}
     for batch in (batch for shard in left for batch in batches(experiment, shard, folder)):
@@ -104,6 +102,5 @@ def _work(
             keep_going=keep_going,
         )
         shift.run()
-    log.info("%d shards in %.0f s", len(left), time.perf_counter() - started)
     for key, lines in shift.failed.items():
         log.warning("%s failed on %d images, first %s: %s", key, len(lines), *lines[0])

@@ -73,7 +73,6 @@ def _look_after(
 ) -> None:
     """Start the workers, start those again that die, and end them all where one can't go on or a signal comes."""
     words = instructions(settings, folder, part)
-    started = time.perf_counter()
     children = [Child(n, _start(words, n, count, experiment)) for n in range(count)]
     try:
         with Watch(folder, sum(len(shard.image_ids) for shard in left)) as watch:
@@ -91,7 +90,6 @@ def _look_after(
             watch.look()
     finally:
         _end(children)
-    log.info("%d shards in %.0f s", len(left), time.perf_counter() - started)
 
 
 def _again(child: Child) -> bool:

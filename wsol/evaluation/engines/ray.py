@@ -152,7 +152,7 @@ def room(nodes: Sequence[Mapping[str, Any]], *, cpus: int, gpus: float) -> int:
 def _keep_at_work(ray: Any, folder: RunFolder, settings: Mapping[str, Any], own: Ray, left: Sequence[Shard]) -> None:
     """Start an actor wherever there is room for one, and again where one was lost, until no shard is left."""
     crew = _Crew(ray, own)
-    started, lost, waiting, before = time.perf_counter(), 0, False, 0
+    lost, waiting, before = 0, False, 0
     try:
         with Watch(folder, sum(len(shard.image_ids) for shard in left)) as watch:
             while not watch.is_over:
@@ -181,7 +181,6 @@ def _keep_at_work(ray: Any, folder: RunFolder, settings: Mapping[str, Any], own:
                     break
     finally:
         crew.end()
-    log.info("%d shards in %.0f s", len(left), time.perf_counter() - started)
 
 
 class _Crew:

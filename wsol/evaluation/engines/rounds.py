@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,9 @@ def run_rounds(
                 return
             if number:
                 log.warning("%d shards in %s are not there: rows were deleted, or workers died", len(left), folder.path)
+            started = time.monotonic()
             work(left)
+            log.info("%d shard%s in %.0f s", len(left), "s" * (len(left) > 1), time.monotonic() - started)
         _tidy(folder)
         if _raise_failures(experiment, folder, left) == 0:
             return
