@@ -27,6 +27,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.speed.bounds import lines_of
 from benchmarks.speed.rows import Plan, Row
 from wsol.environment import versions
 from wsol.report.tables.render import as_csv, as_markdown
@@ -135,6 +136,7 @@ def write(
         rows = [shown(record) for record in records if record["topic"] == topic]
         filled = [name for name in SHOWN if any(row[name] for row in rows)]
         lines += ["", f"## {topic}", "", as_markdown(table_of([{n: row[n] for n in filled} for row in rows])).rstrip()]
+    lines += lines_of(records)
     (out / "speed.md").write_text("\n".join(lines) + "\n", "utf-8")
 
 

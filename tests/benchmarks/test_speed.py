@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.speed import rows, workers
 from benchmarks.speed.__main__ import HERE, main, shown, topics, write
+from benchmarks.speed.bounds import lines_of
 from benchmarks.speed.rows import Plan, Row, faster, missing, within
 from scripts.estimate_cost import BEGIN, END, PAGE, Stages, hours, stages, tables
 
@@ -23,6 +24,15 @@ ROWS = [
 def test_the_readme_names_every_topic() -> None:
     named = re.findall(r"^\| `(\w+)\.py`", (HERE / "README.md").read_text("utf-8"), re.MULTILINE)
     assert sorted(named) == topics()
+
+
+def test_rows_that_miss_their_target_say_what_bounds_them() -> None:
+    first, second = (within("run", f"whole run, resnet50, {n} images", "passes", 2, 3, 1.35).record() for n in (64, 8))
+    met = within("run", "whole run, mobilenet_v2", "passes", 2, 3, 2.5).record()
+    _, heading, _, line = lines_of([first, second, met, ROWS[2].record()])
+    assert heading.startswith("## Missed")
+    assert line.startswith("- whole run, resnet50, 64 images; whole run, resnet50, 8 images: of 60 ms")
+    assert lines_of([met]) == []
 
 
 def test_ratios_are_compared_in_the_direction_of_their_target() -> None:
