@@ -1,6 +1,6 @@
 """What bounds the rows that miss their target, from profiles; printed below the table for those that do miss it.
 
-By the beginning of a row's `work`. A profile is of two cores of an Intel Xeon on 2026-11-27 unless it says otherwise.
+By the beginning of a row's `work`. A profile is of two cores of an AMD EPYC on 2026-11-27 unless it says otherwise.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ BOUNDS = {
     "24 variants": "torch's profiler: 60 % convolutions, 10 % batch norm, 10 % products of the methods, 8 % their "
     "sums, ReLUs and absolute values, nearly all at the shallowest layer.",
     "whole run, resnet50": "of 60 ms per image (topics `run` and `stages`) the passes take 41, scoring 24 maps under "
-    "two protocols 9.5 of both cores, rows and files 4.6, loading 1.1, and what the methods add to the passes the rest.",
+    "two protocols 9.5 of both cores, rows and files 4.6, loading 1.1, and what methods add to the passes the rest.",
     "whole run, mobilenet_v2": "scoring 24 maps under two protocols takes 10 ms per image of both cores (topic "
     "`stages`), as long as the passes with all methods (9.3); rows take 1.6 and loading 1.",
     "deletion + insertion, ResNet-50": "torch's profiler: 68 % convolutions, 18 % batch norm, 7 % the blur in float64. "
