@@ -15,8 +15,6 @@ from wsol.methods._variants import variant_of
 
 IMAGES = 4
 ROUNDING = 1e-5  # of a map's range
-# a ReLU at 0 in one of 50 passes moved one pixel by 1.07e-5 on an AMD EPYC, whatever its gradients are summed in
-KINKS = {"integratedgradients": 2e-5}
 # in the default tests, stochastic ones among them; one image has a cell at fem's threshold, 0.85 % of the range
 FIRST = ("fem", "smoothgrad", "randomcam", "layercam", "legrad")
 KEYS = [*FIRST, *(key for key, cls in methods.items() if cls.info.needs and not cls.info.needs & WITHOUT)]
@@ -35,7 +33,7 @@ def test_a_map_does_not_know_its_batch_and_chunk(key: str) -> None:
     except HeadError as error:
         pytest.skip(str(error))
     for moved in found:
-        assert moved.map <= KINKS.get(key, ROUNDING)
+        assert moved.map <= ROUNDING
         assert not moved.passes or key == "fem"  # which runs an image alone where it must
 
 
