@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from wsol.protocols._base import Protocol
     from wsol.runs.schema import About
 
-ROWS_VERSION = 5  # raise it when the same settings give other rows
+ROWS_VERSION = 6  # raise it when the same settings give other rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
