@@ -95,6 +95,16 @@ def test_a_rule_of_a_plug_in_is_scored_here(processes: ScoringProcesses, caplog:
         component_rules._rules.pop("of_a_test")
 
 
+def test_what_cannot_be_sent_is_scored_here(processes: ScoringProcesses, caplog: pytest.LogCaptureFixture) -> None:
+    class Own(np.ndarray):  # of a function, and so nothing that another process could import
+        pass
+
+    some = [[dataclasses.replace(one[0], raw=one[0].raw.view(Own))] for one in drawn(2)]
+    assert same(processes(some, [], PROTOCOLS), score(some, [], PROTOCOLS))
+    assert "scored in threads" in caplog.text
+    assert len(processes._free) == 2
+
+
 def test_an_error_of_a_map_is_raised_as_it_is(processes: ScoringProcesses) -> None:
     no_map = [[dataclasses.replace(drawn(1)[0][0], raw=np.zeros((2, 7, 7)))]]
     with pytest.raises(MapError):

@@ -16,10 +16,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
+from pickle import PicklingError
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,8 @@ class ScoringProcesses:
         except (OSError, EOFError):
             log.warning("a process that scored maps has ended (%s); its maps are scored again", process.ending())
             return score(drawn, ceilings, protocols)
+        except (PicklingError, TypeError, AttributeError) as error:  # nothing was sent
+            answer = first_line(error)
         self._free.append(process)
         if isinstance(answer, Scored):
             return answer
@@ -137,7 +140,6 @@ class _Process:
                 stdout=subprocess.DEVNULL,
                 env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
             )
-
         self.ready = False
 
     def is_ready(self) -> bool:
@@ -164,30 +166,20 @@ class _Process:
         self._process.wait()
 
 
-def serve(pipe: Connection[Any, Any], work: Callable[..., Scored] = score) -> None:
+def serve(pipe: Connection[Any, Any]) -> None:
     """Answer requests until the other side closes the pipe; what can't be answered is answered by why."""
     pipe.send(READY)
     while True:
         try:
-            request = pipe.recv_bytes()
-        except (EOFError, OSError):
+            answer: Any = score(*pipe.recv())
+        except (EOFError, OSError):  # the run has stopped
             return
-        try:
-            answer: Any = work(*_loaded(request))
         except Exception as error:
             answer = first_line(error)
         try:
             pipe.send(answer)
-        except OSError:  # the run has stopped
+        except OSError:
             return
-
-
-def _loaded(request: bytes) -> tuple[Any, ...]:
-    """A request of our own parent process; nothing else has the pipe."""
-    import pickle
-
-    loaded: tuple[Any, ...] = pickle.loads(request)
-    return loaded
 
 
 if __name__ == "__main__":
