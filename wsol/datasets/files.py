@@ -45,8 +45,8 @@ class FileDataset(Dataset):
     )
     damaged: Literal["fail", "skip"] = option(
         "fail",
-        help="what to do with an image or mask that can't be decoded: fail, or skip it: each file is decoded once before, "
-        "and images that are damaged, or whose mask is, are left out of all rows, and the table says so",
+        help="what to do with an image or mask that can't be decoded: fail, or skip it: each file is decoded once "
+        "before, and images that are damaged, or whose mask is, are left out of all rows, and the table says so",
     )
     outside: bool = option(False, help="allow file names (../a.jpg, /data/a.jpg) and links that leave the folder")
     cache: Path | None = option(
