@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -35,11 +36,11 @@ def broken(text: str, where: Path, made: dict[str, str]) -> list[str]:
     wrong = []
     for target in targets:
         path, _, anchor = target.partition("#")
-        absolute = f"/{path}" if path.startswith("catalog/") else path
+        file = where if not path else DOCS / path.lstrip("/") if path.startswith("/") else where.parent / path
+        absolute = os.path.normpath(file).removeprefix(str(DOCS))
         if absolute in made:
             page = made[absolute]
         else:
-            file = where if not path else DOCS / path.lstrip("/") if path.startswith("/") else where.parent / path
             if not file.exists():
                 wrong.append(target)
                 continue
@@ -57,6 +58,13 @@ def test_links_of_the_generated_pages_resolve(made: dict[str, str]) -> None:
     pages = {name: broken(text, DOCS / name.lstrip("/"), made) for name, text in made.items()}
     assert len(pages) > 90
     assert not {name: wrong for name, wrong in pages.items() if wrong}
+
+
+def test_a_generated_page_is_found_from_its_neighbors_and_from_elsewhere() -> None:
+    made = {"/catalog/results/speed.md": "# Speed"}
+    text = "[a](speed.md) [b](speed.md#speed) [c](speed.md#gone) [d](/catalog/results/speed.md) [e](other.md)"
+    assert broken(text, DOCS / "catalog" / "results" / "other_page.md", made) == ["speed.md#gone", "other.md"]
+    assert broken("[a](catalog/results/speed.md) [b](speed.md)", DOCS / "page.md", made) == ["speed.md"]
 
 
 def test_a_broken_link_and_a_missing_anchor_are_found(tmp_path: Path) -> None:
