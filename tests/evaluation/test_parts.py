@@ -295,4 +295,7 @@ def test_batches_that_take_too_long_become_smaller(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("wsol.evaluation.shard.BATCH_SECONDS", 1e-9)
     evaluate(experiment, experiment.shards, folder, on_batch=lambda batch: sizes.append(len(batch.samples)))
     assert sizes == [4, 4, 1, 1]  # the second was made before the first was done
-    assert {r["image_id"] for t in folder.tables().values() for r in t.to_pylist()} == set(experiment.samples)
+    rows = [row for table in folder.tables().values() for row in table.to_pylist()]
+    assert {row["image_id"] for row in rows} == set(experiment.samples)
+    taken = {row["image_id"]: row["batch"] for row in rows if row["forwards"]}
+    assert [taken[image_id] for image_id in sorted(taken)] == [None] * 8 + [1.0, 1.0]

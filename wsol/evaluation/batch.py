@@ -97,7 +97,8 @@ class BatchEvaluation:
         source = self._source(batch)
         for view in self._views(batch):
             with self.profile.stage("kept maps" if source is self.kept else "network"):
-                by_view[view] = source.maps(loaded, view, self._of_view(batch, view))
+                maps = source.maps(loaded, view, self._of_view(batch, view))
+                by_view[view] = maps.cut(batch.cut) if batch.cut is not None and source is self.source else maps
         groups = self._groups(batch)
         with self.profile.stage("metrics"):
             maps = by_view[self.experiment.view]

@@ -31,6 +31,7 @@ class Batch:
     left : the pairs that are complete for these images behind this batch, those of variants that don't take them too.
     last : nothing of the shard is left behind it.
     unread : whether images that could not be loaded were left out; the shard is not complete then.
+    cut : images at a time where those asked for would keep rows from the disk for too long, else None.
     """
 
     shard: Shard
@@ -41,6 +42,7 @@ class Batch:
     keep: frozenset[str] = frozenset()
     last: bool = False
     unread: bool = False
+    cut: int | None = None
 
     @property
     def idle(self) -> bool:
@@ -70,7 +72,7 @@ def batches(
 
     The last bits of a map know the batch it was in. So what is in a batch follows from the shard and from what is asked
     for, never from what is done already, and the gallery, which must move no row, decides nothing. Images that can't be
-    read are missing from theirs.
+    read are missing from theirs. Where `sizes` cut a batch nevertheless, `Batch.cut` says so, and rows do.
 
     Parameters
     ----------
@@ -98,8 +100,9 @@ def batches(
             for key, measure in pairs:
                 measures[key].add(measure)
             due = {key: frozenset(names) for key, names in measures.items() if names}
+            asked = len(ids)
             while ids:
-                size = (sizes or {}).get(kind_of(due), len(ids))
+                size = (sizes or {}).get(kind_of(due), asked)
                 chosen, ids = ids[:size], ids[size:]
                 chosen = [image_id for image_id in chosen if image_id not in given_up]
                 if not chosen:
@@ -113,6 +116,7 @@ def batches(
                     keep=maps,
                     left=left,
                     last=not waiting,
+                    cut=size if size < asked else None,
                 )
 
 

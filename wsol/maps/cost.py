@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ class VariantCost:
     ----------
     forwards, backwards, partial_forwards : passes, in images.
     ms, peak_mb : time, and peak memory beyond what was held before; None where they were not measured.
-    batch : network inputs at a time where those asked for did not fit into memory, else None.
+    batch : network inputs at a time where fewer than asked for were taken, for want of memory or of time, else None.
     """
 
     forwards: float
@@ -67,6 +67,10 @@ class VariantCost:
             max(part.peak_mb or 0.0 for part in parts) if known else None,
             min((part.batch for part in parts if part.batch is not None), default=None),
         )
+
+    def cut(self, images: int) -> VariantCost:
+        """The same where no more than so many images were taken at a time."""
+        return replace(self, batch=min(self.batch or images, images))
 
     def columns(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
@@ -96,6 +96,10 @@ class RawMaps:
             yield from truth_maps(cast("DrawsTruth", variant.method), one, layout, grids, merge=self.view.merge)
         else:
             yield merge_crops(crops, layout, rule=self.view.merge)
+
+    def cut(self, images: int) -> RawMaps:
+        """The same, whose costs say that no more than so many images were taken at a time."""
+        return replace(self, costs={key: [cost.cut(images) for cost in spent] for key, spent in self.costs.items()})
 
     def image_map(self, variant: Variant, image: int) -> ImageMap:
         """One variant's map of one image, with what localization must know of both; a ceiling's first one."""

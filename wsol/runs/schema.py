@@ -14,8 +14,9 @@ Columns of a row
 ``rank, top, probability`` of the network for the image, in the run's view, or of the run's `RunInfo.classifier` where
     there is one; ``rank_depth`` for predicted classes from a file.
 ``forwards, backwards, partial_forwards`` per image as if the variant ran alone, counted;
-``ms, peak_mb`` likewise, measured; ``batch`` the network inputs at a time where those asked for did not fit into
-    memory, else null: `MEASURED` columns differ from run to run, all others do not.
+``ms, peak_mb`` likewise, measured; ``batch`` the network inputs at a time where fewer than asked for were taken, since
+    those did not fit into memory or kept rows from the disk for too long, else null: `MEASURED` columns differ from run
+    to run, all others do not, but in their last bits where ``batch`` differs.
 ``<protocol>/breaks, iou`` the best IoU as a step function of tau; ``count_breaks, count`` of the number of boxes, where
     all count; ``box_breaks, boxes`` of the one box, half-open in the protocol's frame, where one counts.
 ``<protocol>/hits`` one bit per delta and threshold of the protocol's grid, delta by delta, packed (first bit highest).
