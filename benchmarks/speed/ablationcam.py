@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.speed.peers import correlation, image, network, ours, peer
-from benchmarks.speed.rows import NOT_INSTALLED, Plan, Row, faster, installed, missing
+from benchmarks.speed.rows import NOT_INSTALLED, Plan, Row, faster, in_a_run, installed, missing
 
 AGAINST = "pytorch-grad-cam AblationCAM"
 CASES = (("layer4", "on a GAP head", 60), ("layer3", "elsewhere", 2))
@@ -27,5 +27,5 @@ def rows(plan: Plan) -> Iterator[Row]:
         theirs = peer("AblationCAM", network("resnet18", plan.device, channels_last=False), layer, picture, 1)
         alike = correlation(theirs(), own())
         assert alike >= 0.99, f"the two maps correlate by {alike:.3f} only"
-        base, spent = plan.in_turn([theirs, own], repeats=3, warm=0)
+        base, spent = plan.in_turn([theirs, in_a_run(own)], repeats=3, warm=0)
         yield faster("ablationcam", work, AGAINST, base, spent, target, note=f"correlation of the maps {alike:.4f}")

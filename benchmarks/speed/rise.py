@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.speed.peers import network
-from benchmarks.speed.rows import NO_GPU, Plan, Row, faster, missing
+from benchmarks.speed.rows import NO_GPU, Plan, Row, faster, in_a_run, missing
 from wsol.metrics._base import MetricInput, measure, metrics
 from wsol.metrics._common.blur import blurred, folded_kernel
 from wsol.models.query import ModelQuery
@@ -35,8 +35,8 @@ def rows(plan: Plan) -> Iterator[Row]:
     module = network("resnet50", plan.device, channels_last=True)
     plain = network("resnet50", plan.device, channels_last=False)
     chunk = 64 if plan.cuda else 16
-    own = ours(module, images, saliency, ModelQuery(module, chunk=chunk))
-    half = ours(module, images, saliency, ModelQuery(module, chunk=chunk, autocast=torch.bfloat16))
+    own = in_a_run(ours(module, images, saliency, ModelQuery(module, chunk=chunk)))
+    half = in_a_run(ours(module, images, saliency, ModelQuery(module, chunk=chunk, autocast=torch.bfloat16)))
     reference = lambda: theirs(plain, images, saliency)  # noqa: E731
     expected, found = reference(), own()
     np.testing.assert_allclose(found, expected, atol=1e-4)

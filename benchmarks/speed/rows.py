@@ -7,9 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
+
+from wsol.models.allocator import freed_memory_kept
+
+Result = TypeVar("Result")
 
 NOT_INSTALLED = "not installed (extra `peers`)"
 NO_GPU = "not measured (no GPU)"
@@ -104,6 +108,16 @@ class Row:
     def record(self) -> dict[str, Any]:
         """Plain values, for CSV."""
         return {**asdict(self), "facts": dict(self.facts or {}), "met": self.met}
+
+
+def in_a_run(call: Callable[[], Result]) -> Callable[[], Result]:
+    """The call with the memory settings of a run; peers and bounds have those of the system, as their users do."""
+
+    def within_a_run() -> Result:
+        with freed_memory_kept():
+            return call()
+
+    return within_a_run
 
 
 def faster(topic: str, work: str, against: str, theirs: float, ours: float, target: float, **more: Any) -> Row:

@@ -1,11 +1,12 @@
 """How long a whole run takes beside the network's passes alone: decoding, maps, boxes, columns and files included.
 
 Six gradient methods at four layers under two protocols, no faithfulness metric. `passes` is one forward and one
-backward for the same images and layers, in the same batches, from tensors in memory. Both sides in one process, taken
-in turn; medians of wall time. By default images are smooth noise and weights random, whose maps are rougher than those
-of trained networks on photographs, and take longer to score; MobileNetV2 takes real ones too, where ../shared is.
-On CUDA images stay in memory, and the run is put beside the smaller of two rates: that of the passes, and that of one
-core's boxes times the threads; without a GPU that row says "not measured".
+backward for the same images and layers, in the same batches, from tensors in memory, with the memory settings of the
+system; how long they take with those of a run stands in the note. Both sides in one process, taken in turn; medians of
+wall time. By default images are smooth noise and weights random, whose maps are rougher than those of trained networks
+on photographs, and take longer to score; MobileNetV2 takes real ones too, where ../shared is. On CUDA images stay in
+memory, and the run is put beside the smaller of two rates: that of the passes, and that of one core's boxes times the
+threads; without a GPU that row says "not measured".
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 import PIL.Image
 import torch
 
-from benchmarks.speed.rows import NO_GPU, Plan, Row, missing, within
+from benchmarks.speed.rows import NO_GPU, Plan, Row, in_a_run, missing, within
 from wsol.datasets.base import Dataset, Sample
 from wsol.evaluation.device import engine_of, to_device
 from wsol.evaluation.experiment import Experiment, Numerics
@@ -175,11 +176,13 @@ def beside_passes(plan: Plan, network: str, data: Pictures, weights: str, what: 
     experiment = experiment_of(
         network, data, device=plan.device, batch_size=batch, threads=plan.threads, weights=weights
     )
-    alone, run = plan.in_turn([passes(experiment), whole(experiment)], repeats=3, warm=3)
+    calls = [passes(experiment), whole(experiment), in_a_run(passes(experiment))]
+    alone, run, kept = plan.in_turn(calls, repeats=3, warm=3)
     work = f"whole run, {network}, {data.count} images, {what}"
     facts = {"images_per_second": data.count / run}
     if not plan.cuda:
-        return within("run", work, "the passes alone", alone, run, TARGETS[network], facts=facts)
+        note = f"{run / kept:.2f} of the passes where they keep freed memory, as a run does ({kept:.3g} s)"
+        return within("run", work, "the passes alone", alone, run, TARGETS[network], note=note, facts=facts)
     rates = data.count / alone, plan.threads * scoring_rate(experiment) / len(experiment.variants)
     return Row(
         topic="run",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import torch
 
 from benchmarks.speed.peers import correlation, image, network, ours, peer
-from benchmarks.speed.rows import NO_GPU, NOT_INSTALLED, Plan, Row, faster, installed, missing
+from benchmarks.speed.rows import NO_GPU, NOT_INSTALLED, Plan, Row, faster, in_a_run, installed, missing
 from wsol.maps.cost import PeakMemory
 
 AGAINST = "pytorch-grad-cam ScoreCAM"
@@ -45,11 +45,11 @@ def rows(plan: Plan) -> Iterator[Row]:
     torch.testing.assert_close(in_small, raw, rtol=1e-3, atol=float(raw.max()) * 1e-3)
     alike = correlation(map01, raw)
     assert alike >= 0.9, f"the two maps correlate by {alike:.2f} only"
-    calls = [theirs, own]
+    calls = [theirs, in_a_run(own)]
     if not plan.cuda and not plan.quick:
         compiled = ours("scorecam", module, "layer4", picture, 1, options=LOGIT, chunk=chunk, compile="default")
         torch.testing.assert_close(compiled(), raw, rtol=1e-3, atol=float(raw.max()) * 1e-3)
-        calls.append(compiled)
+        calls.append(in_a_run(compiled))
     if plan.cuda:
         calls.append(ours("scorecam", module, "layer4", picture, 1, options=LOGIT, chunk=256, autocast=torch.bfloat16))
     seconds = plan.in_turn(calls, repeats=3, warm=1 if plan.cuda else 0)

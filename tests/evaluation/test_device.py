@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from tests.evaluation.small import made, ran
 from wsol.errors import ConfigError
 from wsol.evaluation.device import engine_of, usable_device
 
@@ -37,6 +41,20 @@ def test_a_device_that_is_not_here_is_reported_in_one_sentence() -> None:
     with pytest.raises(ConfigError, match=r"^engine\.device=mps can't be used: .*'MPS' backend; try") as raised:
         usable_device("mps")
     assert len(str(raised.value)) < 200
+
+
+def test_a_run_on_the_cpu_keeps_freed_memory_until_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    @contextmanager
+    def recorded() -> Iterator[None]:
+        seen.append("kept")
+        yield
+        seen.append("given back")
+
+    monkeypatch.setattr("wsol.evaluation.shard.freed_memory_kept", recorded)
+    ran(made("dataset=shapes", "model=shapes_gap", "dataset.limit=2", "method=[cam]", "engine.device=cpu"), tmp_path)
+    assert seen == ["kept", "given back"]
 
 
 def test_the_cpu_is_used_as_it_is() -> None:

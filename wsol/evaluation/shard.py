@@ -19,6 +19,7 @@ from wsol.evaluation.pipeline import Pipeline
 from wsol.evaluation.profile import Profile
 from wsol.evaluation.scoring import Scorer
 from wsol.evaluation.scoring_processes import scorer_of
+from wsol.models.allocator import freed_memory_kept
 from wsol.runs import gallery, kept
 from wsol.runs.merge import NO_ROWS
 
@@ -132,8 +133,10 @@ def evaluate(
 
 @contextmanager
 def _surroundings(experiment: Experiment) -> Iterator[Scorer]:
-    """What scores maps while a run lasts, and on a GPU kernels that give the same bits each time."""
+    """What scores maps while a run lasts; memory that is kept on a CPU, and on a GPU kernels that repeat their bits."""
     with ExitStack() as stack:
+        if experiment.classifier is not None and experiment.numerics.device == "cpu":
+            stack.enter_context(freed_memory_kept())
         if experiment.numerics.device.startswith("cuda"):
             from wsol.models.determinism import deterministic
 

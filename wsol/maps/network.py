@@ -13,6 +13,7 @@ import torch
 
 from wsol.maps.cost import VariantCost
 from wsol.maps.source import Loaded, MapSource, RawMaps, load_pixels
+from wsol.models.allocator import give_back_freed_memory
 from wsol.models.forward import INPUT
 from wsol.models.memory import Fitting
 
@@ -49,6 +50,7 @@ class NetworkMaps(MapSource):
     def __post_init__(self) -> None:
         self._measured: dict[tuple[str, tuple[int, ...]], int] = defaultdict(int)
         self._fitting = Fitting()
+        self._size: tuple[int, ...] = ()  # of the inputs before
 
     @property
     def query(self) -> ModelQuery:
@@ -84,6 +86,9 @@ class NetworkMaps(MapSource):
         layered = any(set(variant.modules) - {INPUT} for variant in variants)
         for whole in _batches([crop for _, crop in flat], self.batch_size):
             size = flat[whole[0]][1].shape[:2]
+            if size != self._size:  # what tensors of another size have left fits none of these
+                give_back_freed_memory()
+                self._size = size
             due = self._due(variants, size)
             run = partial(self._extracted, flat, samples, variants, due)
             for chosen, inputs, batch in self._fitting.run(size, whole, run):

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from wsol.errors import ConfigError, WsolError
+from wsol.models.allocator import freed_memory_kept
 from wsol.models.determinism import deterministic
 from wsol.progress import Progress
 from wsol.training.checkpoint import State, TrainingFolder
@@ -83,7 +84,7 @@ def train(training: Training, folder: TrainingFolder) -> State:
     Diverged : the loss is not finite. OutputError : the folder can't be written, or holds another training.
     """
     recipe, network = training.recipe, training.start.classifier.module
-    with _own_numbers(), _accelerator(training, folder) as accelerator:
+    with _own_numbers(), freed_memory_kept(), _accelerator(training, folder) as accelerator:
         optimizer = optimizer_of(recipe, network, training.start.new)
         network.to(accelerator.device)
         network.to(memory_format=torch.channels_last)
