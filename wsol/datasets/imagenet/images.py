@@ -11,7 +11,8 @@ import msgspec
 
 from wsol.datasets.fields import short, whole_number
 from wsol.datasets.labels import wnids
-from wsol.datasets.listing import listing
+from wsol.datasets.listing import for_each, listing
+from wsol.datasets.stores.remote_path import AnyPath, on_this_machine
 from wsol.datasets.tars import TarPack, first_members
 from wsol.errors import DataError
 
@@ -54,7 +55,7 @@ class _Beside(msgspec.Struct):
     filename: str = ""
 
 
-def find_images(root: Path, split: str) -> Images:
+def find_images(root: AnyPath, split: str) -> Images:
     """The images of the first place that has some: files in it or in folders of WordNet ids, or else tar archives."""
     places = [root / place.format(split=split) for place in PLACES]
     for place in places:
@@ -62,12 +63,12 @@ def find_images(root: Path, split: str) -> Images:
             return Images(found)
     for place in places:
         if archives := [place / name for name in listing(place).files if name.endswith(".tar")]:
-            pack = TarPack(archives)
+            pack = TarPack([on_this_machine(archive) for archive in archives])
             return Images(tuple(_in_archive(name, pack) for name in sorted(pack.images)), pack)
     return Images(())
 
 
-def has_images(root: Path, split: str) -> bool:
+def has_images(root: AnyPath, split: str) -> bool:
     """Whether `find_images` would find ImageNet's, by a look at names and at the beginning of one archive."""
     for place in (root / place.format(split=split) for place in PLACES):
         inside = listing(place)
@@ -76,15 +77,17 @@ def has_images(root: Path, split: str) -> bool:
         classes = [name for name in inside.folders if WNID.fullmatch(name)]
         if classes and classes[0] in wnids() and listing(place / classes[0]).images:
             return True
-        archives = [name for name in inside.files if name.endswith(".tar")]
-        if archives and any(VAL.search(name) or name.endswith(".cls") for name in first_members(place / archives[0])):
+        archives = [name for name in inside.files if name.endswith(".tar")] if isinstance(place, Path) else []
+        if archives and any(
+            VAL.search(name) or name.endswith(".cls") for name in first_members(on_this_machine(place / archives[0]))
+        ):
             return True
     return False
 
 
-def _in_folder(place: Path, root: Path, split: str) -> Iterator[Found]:
+def _in_folder(place: AnyPath, root: AnyPath, split: str) -> Iterator[Found]:
     inside = listing(place)
-    prefix = place.relative_to(root).as_posix() + "/" if place != root else ""
+    prefix = place.relative_to(root).as_posix() + "/" if place != root else ""  # type: ignore[arg-type]  # both kinds
     for name in inside.images:
         stem = PurePosixPath(name).stem
         if split == "train" and (of_training := TRAIN.fullmatch(stem)):
@@ -92,11 +95,12 @@ def _in_folder(place: Path, root: Path, split: str) -> Iterator[Found]:
         elif split == "val" and VAL.match(stem):
             suffixed = SUFFIXED.fullmatch(stem)
             yield Found(suffixed[1] if suffixed else stem, prefix + name, suffixed[2] if suffixed else "")
-    for folder in inside.folders:
-        if WNID.fullmatch(folder):
-            for name in listing(place / folder).images:
-                suffixed = SUFFIXED.fullmatch(PurePosixPath(name).stem)
-                yield Found(suffixed[1] if suffixed else PurePosixPath(name).stem, f"{prefix}{folder}/{name}", folder)
+    classes = [folder for folder in inside.folders if WNID.fullmatch(folder)]
+    listings = for_each(listing, [place / folder for folder in classes])
+    for folder, its in zip(classes, listings, strict=True):
+        for name in its.images:
+            suffixed = SUFFIXED.fullmatch(PurePosixPath(name).stem)
+            yield Found(suffixed[1] if suffixed else PurePosixPath(name).stem, f"{prefix}{folder}/{name}", folder)
 
 
 def _in_archive(name: str, pack: TarPack) -> Found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import time
@@ -10,10 +11,11 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from wsol.datasets.contents import content_digest, remember, remembered, verifying
 from wsol.datasets.fields import short
+from wsol.datasets.listing import Listing
 from wsol.datasets.paths import check_inside
 from wsol.datasets.stores.base import IMAGES, READERS, FileKind, ImageStore, Unreachable, check_listed
 from wsol.datasets.stores.cache import FileCache
@@ -43,6 +45,7 @@ class RemoteStore(ImageStore):
         self._system, self._process = system, os.getpid()
         self.web = url.startswith(("http://", "https://"))  # names are quoted, and folders can't be listed
         self.facts: dict[str, Facts] = {}
+        self.listings: dict[str, Listing] = {}
         self.verifies, self.verified = verifying(), set[str]()  # each copy in the cache is then made anew, once
 
     @classmethod
@@ -60,11 +63,43 @@ class RemoteStore(ImageStore):
             self._system, self._process = fsspec.core.url_to_fs(self.url)[0], os.getpid()
         return self._system
 
+    def of_kind(self, kind: FileKind) -> RemoteStore:
+        """The same files under other words of messages; what is known of one is known of both."""
+        other = copy.copy(self)
+        other.kind = kind
+        return other
+
+    def at_folder(self, name: str) -> RemoteStore:
+        """The store of a folder below the root."""
+        return RemoteStore(self.url_of(name), self.system, self._path(name), self.cache, kind=self.kind)
+
+    def above(self) -> RemoteStore | None:
+        """The store of the folder that has this one; None where there is none."""
+        scheme, separator, place = self.url.partition("://")
+        if not place.rpartition("/")[0]:
+            return None
+        url, root = f"{scheme}{separator}{place.rpartition('/')[0]}", self.root.rpartition("/")[0]
+        return RemoteStore(url, self.system, root, self.cache, kind=self.kind)
+
+    def listing(self, folder: str) -> Listing:
+        """What is in a folder, empty for the root; nothing where there is none. Each folder is listed once.
+
+        Raises
+        ------
+        DataError : it can't be listed.
+        """
+        if folder not in self.listings:
+            parent, _, base = folder.rpartition("/")
+            there = not folder or base in self.listing(parent).folders  # so that no server is asked in vain
+            self.listings[folder] = self._listed(folder) if there else Listing((), ())
+        return self.listings[folder]
+
     def check(self, names: Collection[str]) -> None:
         check_inside(names, allow=f"{self.kind.what}s at a URL can't do that, and nothing")
-        folders: dict[str, list[str]] = defaultdict(list)
+        by_folder: dict[str, list[str]] = defaultdict(list)
         for name in names:
-            folders[name.rpartition("/")[0]].append(name)
+            by_folder[name.rpartition("/")[0]].append(name)
+        folders = {folder: some for folder, some in by_folder.items() if not self.facts.keys() >= {*some}}
         listed = {} if self.web else {f: some for f, some in folders.items() if len(some) > FEW}
         alone = [name for folder, some in folders.items() if folder not in listed for name in some]
         try:
@@ -93,7 +128,11 @@ class RemoteStore(ImageStore):
         return facts is not None
 
     def place(self, name: str) -> str:
-        return f"{self.url}/{name}"
+        return f"{self.url}/{name}" if name else self.url
+
+    def url_of(self, name: str) -> str:
+        """As `place`, with the characters quoted that a web server's URLs have quoted."""
+        return self._path(name) if self.web else self.place(name)
 
     def read(self, name: str) -> bytes:
         try:
@@ -142,7 +181,7 @@ class RemoteStore(ImageStore):
         return _tried(fetch)
 
     def _path(self, name: str) -> str:
-        return f"{self.root}/{quote(name) if self.web else name}"
+        return f"{self.root}/{quote(name) if self.web else name}" if name else self.root
 
     def _facts_of(self, name: str) -> Facts | None:
         """Of one file; None where there is none."""
@@ -164,12 +203,42 @@ class RemoteStore(ImageStore):
 
     def _facts_in(self, folder: str) -> dict[str, Facts]:
         """By name, of all files in a folder; empty where there is none."""
+        infos = self._infos_in(folder)
+        return {_within(folder, name): _facts(info) for name, info in infos if info.get("type") != "directory"}
+
+    def _listed(self, folder: str) -> Listing:
+        """As `listing`, asking the file system; what it says of files is kept, where it says enough."""
         try:
-            infos = _tried(lambda: self.system.ls(self._path(folder).rstrip("/"), detail=True))
+            infos = self._infos_in(folder)
+        except Exception as error:  # each file system has its own
+            place = f"{self.kind.option}={self.place(folder)}"
+            raise DataError(f"{place} can't be listed: {_reason(error)}") from error
+        folders = {name for name, info in infos if info.get("type") == "directory"}
+        files = {name: info for name, info in infos if info.get("type") != "directory"}
+        if not self.web:  # whose listings have neither sizes nor versions
+            self.facts |= {_within(folder, name): _facts(info) for name, info in files.items()}
+        return Listing(tuple(sorted(folders)), tuple(sorted(files)))
+
+    def _infos_in(self, folder: str) -> list[tuple[str, dict[str, Any]]]:
+        """Name within a folder, and what the file system says of it; empty where there is no such folder."""
+        path = self._path(folder).rstrip("/")
+        try:
+            infos = _tried(lambda: self.system.ls(f"{path}/" if self.web else path, detail=True))
         except (FileNotFoundError, NotADirectoryError):
-            return {}
-        prefix = f"{folder}/" if folder else ""
-        return {prefix + str(i["name"]).rpartition("/")[2]: _facts(i) for i in infos if i.get("type") != "directory"}
+            return []
+        named = ((self._name_in(path, str(info["name"])), info) for info in infos)
+        return [(name, info) for name, info in named if name]
+
+    def _name_in(self, path: str, full: str) -> str:
+        """The name within a folder of what its listing has; empty for the folder itself and what is not in it.
+
+        On a web server these are all links of a page, to anywhere.
+        """
+        inner = full.rstrip("/")
+        head, _, name = inner.rpartition("/")
+        if self.web:
+            name = "" if head != path or "?" in name or "#" in name else unquote(name)
+        return "" if inner.strip("/") == path.strip("/") or name in (".", "..") or "/" in name else name
 
 
 def file_system(url: str, *, option: str) -> tuple[Any, str]:
@@ -192,6 +261,10 @@ def file_system(url: str, *, option: str) -> tuple[Any, str]:
         raise DataError(f"{option}={url} can't be opened: {_reason(error)}") from error
     system.invalidate_cache()  # a process that asks twice wants to know what is there now
     return system, root
+
+
+def _within(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
 
 
 def _facts(info: dict[str, Any]) -> Facts:
