@@ -18,7 +18,7 @@ from wsol.cli import main
 from wsol.datasets.base import datasets
 from wsol.datasets.contents import reading_all
 from wsol.datasets.formats.folder import Folder
-from wsol.datasets.stores import remote
+from wsol.datasets.stores import file_systems, remote
 from wsol.datasets.stores.cache import FileCache
 from wsol.errors import DataError
 from wsol.options import build
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A failed request is tried again at once; the store in memory is empty."""
-    monkeypatch.setattr(remote, "PAUSE", 0.001)
+    monkeypatch.setattr(file_systems, "PAUSE", 0.001)
     yield
     fsspec.filesystem("memory").store.clear()
 

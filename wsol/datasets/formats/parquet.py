@@ -13,7 +13,7 @@ from wsol.datasets.base import dataset
 from wsol.datasets.fields import cut, short
 from wsol.datasets.listing import is_there, listing
 from wsol.datasets.parquet_files import SUFFIXES, TableFile, TablePack
-from wsol.datasets.stores.remote_path import AnyPath, on_this_machine
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.datasets.tree import Box, Entry, TreeDataset
 from wsol.errors import DataError, unknown
 from wsol.options import option
@@ -31,7 +31,7 @@ class Parquet(TreeDataset):
     its box. An image with several classes is one row for each. Image ids are ``file/row``.
     """
 
-    root: Path | str = option(help="the file, or the folder of the files")
+    root: Path | str = option(help="the file, or the folder of the files, or the URL of either")
     split: str = option(
         "", help="read only files of this name: train-00000-of-00002.parquet is of train; empty for all"
     )
@@ -51,12 +51,11 @@ class Parquet(TreeDataset):
         return [{"root": str(path), "split": split}]
 
     @cached_property
-    def _root(self) -> Path:
-        folder = not is_there(Path(self.root).expanduser())
-        return on_this_machine(self.place_of(self.root, option="dataset.root", folder=folder))
+    def _root(self) -> AnyPath:
+        return self.place_of(self.root, option="dataset.root", folder=not is_there(Path(self.root).expanduser()))
 
     @cached_property
-    def folder(self) -> Path:
+    def folder(self) -> AnyPath:
         root = self._root
         return root.parent if root.is_file() else root
 

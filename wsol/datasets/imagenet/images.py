@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import msgspec
 
 from wsol.datasets.fields import short, whole_number
 from wsol.datasets.labels import wnids
 from wsol.datasets.listing import for_each, listing
-from wsol.datasets.stores.remote_path import AnyPath, on_this_machine
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.datasets.tars import TarPack, first_members
 from wsol.errors import DataError
 
@@ -63,7 +63,7 @@ def find_images(root: AnyPath, split: str) -> Images:
             return Images(found)
     for place in places:
         if archives := [place / name for name in listing(place).files if name.endswith(".tar")]:
-            pack = TarPack([on_this_machine(archive) for archive in archives])
+            pack = TarPack(archives)
             return Images(tuple(_in_archive(name, pack) for name in sorted(pack.images)), pack)
     return Images(())
 
@@ -77,17 +77,15 @@ def has_images(root: AnyPath, split: str) -> bool:
         classes = [name for name in inside.folders if WNID.fullmatch(name)]
         if classes and classes[0] in wnids() and listing(place / classes[0]).images:
             return True
-        archives = [name for name in inside.files if name.endswith(".tar")] if isinstance(place, Path) else []
-        if archives and any(
-            VAL.search(name) or name.endswith(".cls") for name in first_members(on_this_machine(place / archives[0]))
-        ):
+        archives = [name for name in inside.files if name.endswith(".tar")]
+        if archives and any(VAL.search(name) or name.endswith(".cls") for name in first_members(place / archives[0])):
             return True
     return False
 
 
 def _in_folder(place: AnyPath, root: AnyPath, split: str) -> Iterator[Found]:
     inside = listing(place)
-    prefix = place.relative_to(root).as_posix() + "/" if place != root else ""  # type: ignore[arg-type]  # both kinds
+    prefix = place.relative_to(root).as_posix() + "/" if place != root else ""  # type: ignore[arg-type]
     for name in inside.images:
         stem = PurePosixPath(name).stem
         if split == "train" and (of_training := TRAIN.fullmatch(stem)):

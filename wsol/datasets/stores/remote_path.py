@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Literal
 from urllib.parse import unquote
 
 from wsol.datasets.listing import Listing
 from wsol.datasets.stores.base import FileKind
+from wsol.datasets.stores.parts import opened
 from wsol.datasets.stores.remote import RemoteStore
 from wsol.errors import DataError
 
@@ -105,6 +107,19 @@ class RemotePath:
             raise DataError(f"{self} can't be read: it leads out of {self.store.url}")
         return self.store.read(self.inside)
 
+    def open(self, mode: Literal["rb"]) -> BinaryIO:
+        """The file, read in parts; `mode` is as of a `Path`. Raises DataError, and so does reading it."""
+        return opened(self.store, self.inside)
+
+    def size(self) -> int | None:
+        """Bytes of the file, where its server says so. Raises DataError where there is none."""
+        return self.store.facts_at(self.inside)[0]
+
+    def key(self) -> tuple[str, str] | None:
+        """As `wsol.datasets.contents.key_of`; None where its server names no version."""
+        size, version = self.store.facts_at(self.inside)
+        return (str(self), f"{size}/{version}") if version else None
+
     @property
     def _leads_out(self) -> bool:
         return self.inside.startswith("/") or ".." in self.inside.split("/")
@@ -132,15 +147,5 @@ def existing_at(url: str, *, option: str, cache: Path | None, cache_gb: float) -
         raise DataError(
             f"there is nothing at {option}={url}: is there such a bucket, folder or "
             "file, and does its server list folders?"
-        )
-    return path
-
-
-def on_this_machine(path: AnyPath) -> Path:
-    """A path of a file that is read in pieces. Raises DataError for one at a URL."""
-    if isinstance(path, RemotePath):
-        raise DataError(
-            f"{path} can't be read at a URL: tar archives, Parquet and Arrow files are read in pieces, so copy them to "
-            "this machine"
         )
     return path
