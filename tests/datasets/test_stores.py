@@ -292,11 +292,6 @@ def test_a_wrong_url_is_one_sentence_of_the_command_line(
     assert re.search(sentence, error)
 
 
-def test_a_root_cannot_be_a_url(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "dataset=pets", "dataset.root=s3://bucket/pets", "--dry"]) == 2
-    assert "dataset.root=s3:/bucket/pets is a URL, which this option can't be" in capsys.readouterr().err
-
-
 def test_a_package_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> None:
         raise ImportError("Install s3fs to access S3")
