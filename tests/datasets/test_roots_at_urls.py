@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import wsol
 from tests.datasets import trees
 from tests.datasets.trees import TREES
 from tests.evaluation.small import made, ran, rows
@@ -131,6 +132,13 @@ def test_options_that_name_files_of_a_tree_may_be_urls(tmp_path: Path) -> None:
     elsewhere = build(datasets["places"], {"root": root, "annotations": "memory://bucket/boxes.csv"}, where="dataset")
     plain = {"root": str(tmp_path / "places"), "annotations": str(tmp_path / "boxes.csv")}
     same(elsewhere, build(datasets["places"], plain, where="dataset"))
+
+
+def test_python_takes_urls_too(tmp_path: Path) -> None:
+    trees.pets(tmp_path / "pets")
+    url, here = put(tmp_path / "pets", "memory://bucket/data/pets"), wsol.load_dataset(tmp_path / "pets")
+    same(wsol.load_dataset(url), here)
+    same(wsol.load_dataset("pets", data="memory://bucket/data"), here)
 
 
 def test_annotations_of_maps_may_be_at_a_url(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def archives_at(path: AnyPath) -> list[AnyPath]:
 def _archives_below(path: RemotePath) -> list[AnyPath]:
     """As `archives_at`; empty, too, where the server does not list the folder."""
     if path.name.endswith(ARCHIVE):
-        return [path] if path.is_file() else []
+        return [path] if path.store.has(path.inside) else []
     try:
         inside = path.listing()
     except DataError:

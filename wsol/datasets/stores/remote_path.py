@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Literal
 from urllib.parse import unquote
@@ -80,15 +82,15 @@ class RemotePath:
         if not self.inside:
             inside = self.listing()
             return bool(inside.folders or inside.files)
-        return self.name in self.parent.listing().folders
+        return _has(self.parent.listing().folders, self.name)
 
     def is_file(self) -> bool:
-        if not self.inside:
-            return not self.is_dir() and self.store.has("")
-        return self.name in self.parent.listing().files
+        if not self.inside:  # a web server has a page for a folder, too
+            return self.store.has("") and not (self.store.web and self.is_dir())
+        return _has(self.parent.listing().files, self.name)
 
     def exists(self) -> bool:
-        return self.is_file() or self.is_dir()
+        return self.is_dir() or self.is_file()
 
     def listing(self) -> Listing:
         """What is in it; nothing where it is not a folder. Raises DataError where it can't be listed."""
@@ -123,6 +125,12 @@ class RemotePath:
     @property
     def _leads_out(self) -> bool:
         return self.inside.startswith("/") or ".." in self.inside.split("/")
+
+
+def _has(names: Sequence[str], name: str) -> bool:
+    """Whether sorted names have one; there can be 50,000, and each is asked for."""
+    place = bisect_left(names, name)
+    return place < len(names) and names[place] == name
 
 
 AnyPath = Path | RemotePath
