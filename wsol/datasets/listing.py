@@ -32,7 +32,12 @@ class Listing:
 
 
 def listing(folder: AnyPath) -> Listing:
-    """What is in a folder; nothing where there is none, or it may not be read. Raises DataError for one at a URL."""
+    """What is in a folder; nothing where there is none, or it may not be read on this machine.
+
+    Raises
+    ------
+    DataError : it is at a URL, and its server does not list it.
+    """
     if not isinstance(folder, Path):
         return folder.listing()
     folders: list[str] = []

@@ -31,7 +31,7 @@ class RemoteStore(ImageStore):
     def __init__(self, url: str, system: Any, root: str, cache: FileCache, *, kind: FileKind = IMAGES) -> None:
         self.url, self.root, self.cache, self.kind = url.rstrip("/"), root.rstrip("/"), cache, kind
         self._system, self._process = system, os.getpid()
-        self.web = url.startswith(("http://", "https://"))  # names are quoted, and folders can't be listed
+        self.web = url.startswith(("http://", "https://"))  # names are quoted, and a listing says no sizes
         self.facts: dict[str, Facts] = {}
         self.listings: dict[str, Listing] = {}
         self.verifies, self.verified = verifying(), set[str]()  # each copy in the cache is then made anew, once
@@ -240,12 +240,12 @@ class RemoteStore(ImageStore):
     def _name_in(self, path: str, full: str) -> str:
         """The name within a folder of what its listing has; empty for the folder itself and what is not in it.
 
-        On a web server these are all links of a page, to anywhere.
+        On a web server these are all links of a page, to anywhere. They are not followed: only their names count.
         """
         inner = full.rstrip("/")
         head, _, name = inner.rpartition("/")
         if self.web:
-            name = "" if head != path or "?" in name or "#" in name else unquote(name)
+            name = "" if unquote(head) != unquote(path) or "?" in name or "#" in name else unquote(name)
         return "" if inner.strip("/") == path.strip("/") or name in (".", "..") or "/" in name else name
 
 
