@@ -18,7 +18,6 @@ from wsol.datasets.checks import check_mask
 from wsol.datasets.files import FileDataset
 from wsol.datasets.paths import existing, is_folder, is_url
 from wsol.datasets.recognition import Guess, guesses
-from wsol.datasets.stores.cache import DEFAULT_GB
 from wsol.datasets.stores.remote_path import AnyPath, existing_at
 from wsol.errors import ConfigError, DataError
 from wsol.options import build, defaults
@@ -49,7 +48,7 @@ def read_annotations(
     """
     path: AnyPath
     if is_url(place):
-        path = existing_at(str(place), option="--annotations", cache=None, cache_gb=DEFAULT_GB)
+        path = existing_at(str(place), option="--annotations", cache=None)
     else:
         path = Path(place)
         existing(path, option="--annotations", folder=is_folder(path))

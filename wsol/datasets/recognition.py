@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from wsol.datasets.base import datasets
 from wsol.datasets.listing import listing
-from wsol.datasets.stores.remote_path import AnyPath
+
+if TYPE_CHECKING:
+    from wsol.datasets.stores.remote_path import AnyPath
 
 MOST_FOLDERS = 20  # within a path that are searched; more are classes of images rather than data sets
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wsol.datasets.base import datasets
 from wsol.datasets.paths import existing, is_folder, is_url
 from wsol.datasets.recognition import Guess, guesses
-from wsol.datasets.stores.cache import DEFAULT_GB
-from wsol.datasets.stores.remote_path import AnyPath, existing_at
 from wsol.errors import ConfigError, DataError
 from wsol.grammar import parse, spell, split
 from wsol.settings import choices
 from wsol.settings.words import Word, is_hydra_s
+
+if TYPE_CHECKING:
+    from wsol.datasets.stores.remote_path import AnyPath
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +73,9 @@ def guess_of(text: str) -> Guess:
     """
     path: AnyPath
     if is_url(text):
-        path = existing_at(text, option="dataset", cache=None, cache_gb=DEFAULT_GB)
+        from wsol.datasets.stores.remote_path import existing_at  # needless for most commands
+
+        path = existing_at(text, option="dataset", cache=None)
     else:
         path = Path(text).expanduser()
         existing(path, option="dataset", folder=is_folder(path) or not path.exists())

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from wsol.datasets.listing import Listing
 from wsol.datasets.stores.base import FileKind
+from wsol.datasets.stores.cache import DEFAULT_GB
 from wsol.datasets.stores.parts import opened
 from wsol.datasets.stores.remote import RemoteStore
 from wsol.errors import DataError
@@ -148,7 +149,7 @@ def path_at(url: str, *, option: str, cache: Path | None, cache_gb: float) -> An
     return RemotePath(RemoteStore.at(url, cache=cache, cache_gb=cache_gb, kind=FileKind("file", option)))
 
 
-def existing_at(url: str, *, option: str, cache: Path | None, cache_gb: float) -> AnyPath:
+def existing_at(url: str, *, option: str, cache: Path | None, cache_gb: float = DEFAULT_GB) -> AnyPath:
     """As `path_at`; raises DataError, too, where nothing is there."""
     path = path_at(url, option=option, cache=cache, cache_gb=cache_gb)
     if not path.exists():
