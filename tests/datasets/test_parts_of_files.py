@@ -100,6 +100,16 @@ def test_images_in_archives_at_a_url_are_those_of_the_folder(kind: str, tmp_path
             assert other.image(one).tobytes() == plain.image(two).tobytes()
 
 
+def test_a_web_server_is_asked_once_how_large_an_archive_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "all.tar").write_bytes(tar(FILES))
+    with web.served(tmp_path) as url:
+        images = store(f"{url}/all.tar", tmp_path)
+        asked: list[str] = []
+        monkeypatch.setattr(web.Quiet, "do_HEAD", lambda self: asked.append(self.path))
+        assert [images.read(name) for name in NAMES] == [FILES[name] for name in NAMES]
+    assert asked == []
+
+
 def test_a_changed_archive_is_listed_anew() -> None:
     memory = fsspec.filesystem("memory")
     memory.pipe_file("/bucket/all.tar", tar({"1.png": b"one"}))

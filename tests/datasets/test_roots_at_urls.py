@@ -316,3 +316,14 @@ def test_missing_images_are_counted(tmp_path: Path) -> None:
     fsspec.filesystem("memory").rm_file("/bucket/set/images/Bengal_2.jpg")
     with pytest.raises(DataError, match=r"1 of 2 images are missing under dataset.root=memory://bucket/set, first '"):
         opened(url).samples()
+
+
+@pytest.mark.parametrize("name", ["imagenet-shards", "parquet", "imagenet-flat"])
+def test_damaged_images_are_found_wherever_the_root_is(name: str, tmp_path: Path) -> None:
+    TREES[name][1](tmp_path / "set")
+    url = put(tmp_path / "set")
+    sets = []
+    for place in (url, str(tmp_path / "set")):
+        guess = guess_of(place)
+        sets.append(build(datasets[guess.key], {**guess.options, "damaged": "skip"}, where="dataset"))
+    same(*sets)

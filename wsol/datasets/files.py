@@ -96,6 +96,10 @@ class FileDataset(Dataset):
         """The bytes of an image file. Raises DataError where it is not what `known` digests say."""
         return self.store.read_unchanged(name, known)
 
+    def digests_of(self, names: Sequence[str], *, lost: str | None = None) -> Mapping[str, str]:
+        """As `ImageStore.digests`, of image files."""
+        return self.store.digests(names, lost=lost)
+
     @cached_property
     def store(self) -> ImageStore:
         """What holds the images, of which there are some. Raises DataError where it can't be opened."""
@@ -209,7 +213,7 @@ class FileDataset(Dataset):
             return {}
         names = list(dict.fromkeys(self.file_name(sample) for sample in super().samples()))
         rule = "upright" if self.upright else "as stored"
-        return decode_all(self.store.digests(names, lost=ABSENT), self._decode, rule=rule)
+        return decode_all(self.digests_of(names, lost=ABSENT), self._decode, rule=rule)
 
     @cached_property
     def _decoded_masks(self) -> dict[str, Decoded]:
@@ -241,9 +245,9 @@ class FileDataset(Dataset):
         return " ".join(self._mask_contents.get(name, ABSENT) for name in self._masks_listed.get(sample.image_id, ()))
 
     @cached_property
-    def _contents(self) -> dict[str, str]:
+    def _contents(self) -> Mapping[str, str]:
         names = [self.file_name(sample) for sample in self.samples()]
-        return {} if self.images is None else self.store.digests(names)
+        return {} if self.images is None else self.digests_of(names)
 
     @cached_property
     def _masks_listed(self) -> Mapping[str, Sequence[str]]:

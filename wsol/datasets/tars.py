@@ -37,6 +37,7 @@ class TarPack:
     def __init__(self, archives: Sequence[AnyPath]) -> None:
         self.images: dict[str, Member] = {}
         self.beside: dict[str, Member] = {}
+        self._digests: dict[str, str] = {}
         again = verifying()  # threads don't know
         listed = for_each(lambda archive: members_of(archive, again=again), archives)
         for archive, members in zip(archives, listed, strict=True):
@@ -52,7 +53,9 @@ class TarPack:
         return header_size(bytes_of(member, HEADER), name, upright=upright)
 
     def digest(self, name: str) -> str:
-        return content_digest(self.read(name))
+        if name not in self._digests:
+            self._digests[name] = content_digest(self.read(name))
+        return self._digests[name]
 
     def text(self, name: str) -> str | None:
         """The text of a member that is no image; None where there is none. Raises DataError."""

@@ -20,7 +20,7 @@ from wsol.datasets.files import UNREADABLE, FileDataset
 from wsol.datasets.listing import is_there
 from wsol.datasets.masks import tight_box
 from wsol.datasets.paths import check_inside
-from wsol.datasets.stores.base import FileKind, FolderStore, ImageStore
+from wsol.datasets.stores.base import FileKind, FolderStore, ImageStore, Unreachable
 from wsol.datasets.stores.remote_path import AnyPath, RemotePath
 from wsol.errors import DataError
 from wsol.options import option
@@ -226,12 +226,19 @@ class TreeDataset(FileDataset):
     def content_of(self, name: str, known: Mapping[str, str]) -> bytes:
         return super().content_of(name, known) if self.pack is None else self.pack.read(name)
 
-    @cached_property
-    def _contents(self) -> dict[str, str]:
-        names = dict.fromkeys(self.file_name(sample) for sample in self.samples())
-        if (pack := self.pack) is not None:
-            return {name: pack.digest(name) for name in names}
-        return self.store.digests(list(names))
+    def digests_of(self, names: Sequence[str], *, lost: str | None = None) -> Mapping[str, str]:
+        if (pack := self.pack) is None:
+            return super().digests_of(names, lost=lost)
+
+        def digest_of(name: str) -> str:
+            try:
+                return pack.digest(name)
+            except Unreachable:
+                if lost is None:
+                    raise
+                return lost
+
+        return {name: digest_of(name) for name in dict.fromkeys(names)}
 
     def mask_stamp(self, sample: Sample) -> str:
         outline = self.entry(sample).outline

@@ -122,11 +122,9 @@ class RemoteStore(ImageStore):
 
     def facts_at(self, name: str) -> Facts:
         """Size and version of a file. Raises DataError where it is missing, Unreachable where that can't be known."""
-        with self._reported(name):
-            facts = self.facts.get(name) or self._facts_of(name)
-        if facts is None:
+        if name not in self.facts and not self.has(name):
             raise DataError(f"{self.kind.what} {short(name)} is missing: there is nothing at {self.place(name)}")
-        return facts
+        return self.facts[name]
 
     def read(self, name: str) -> bytes:
         size, version = self.facts_at(name)
