@@ -11,7 +11,7 @@ from PIL import Image
 
 import wsol
 from wsol.datasets.ranks import probabilities_of
-from wsol.models.forward import class_probabilities, target_logprob
+from wsol.models.scores import class_probabilities, target_logprob
 
 SIDE = 32
 

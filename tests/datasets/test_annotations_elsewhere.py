@@ -18,7 +18,7 @@ from wsol.datasets.formats.coco import Coco
 from wsol.datasets.formats.cub import Cub
 from wsol.datasets.formats.folder import Folder
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation
-from wsol.datasets.stores import remote
+from wsol.datasets.stores import file_systems
 from wsol.errors import DataError
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec, the extra cloud, is not installed")
@@ -37,7 +37,7 @@ LISTS = {
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing is remembered from other tests; the store in memory is empty."""
     monkeypatch.setenv("WSOL_CACHE", str(tmp_path / "wsol-cache"))
-    monkeypatch.setattr(remote, "PAUSE", 0.001)
+    monkeypatch.setattr(file_systems, "PAUSE", 0.001)
     yield
     fsspec.filesystem("memory").store.clear()
 

@@ -18,7 +18,7 @@ from wsol.cli import main
 from wsol.datasets.base import datasets
 from wsol.datasets.contents import reading_all
 from wsol.datasets.formats.folder import Folder
-from wsol.datasets.stores import remote
+from wsol.datasets.stores import file_systems, remote
 from wsol.datasets.stores.cache import FileCache
 from wsol.errors import DataError
 from wsol.options import build
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A failed request is tried again at once; the store in memory is empty."""
-    monkeypatch.setattr(remote, "PAUSE", 0.001)
+    monkeypatch.setattr(file_systems, "PAUSE", 0.001)
     yield
     fsspec.filesystem("memory").store.clear()
 
@@ -290,11 +290,6 @@ def test_a_wrong_url_is_one_sentence_of_the_command_line(
     error = capsys.readouterr().err
     assert "Traceback" not in error
     assert re.search(sentence, error)
-
-
-def test_a_root_cannot_be_a_url(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "dataset=pets", "dataset.root=s3://bucket/pets", "--dry"]) == 2
-    assert "dataset.root=s3:/bucket/pets is a URL, which this option can't be" in capsys.readouterr().err
 
 
 def test_a_package_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

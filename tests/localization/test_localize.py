@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from tests.localization.one_map import Grid, boxes_at, map_of
 from tests.localization.one_map import curve as curve_of
+from tests.stats.made_up import from_lists
 from wsol.localization.final_map import final_map
 from wsol.localization.frame import frame_of
 from wsol.localization.localize import _foreground, localize
 from wsol.localization.records import ImageMap
 from wsol.protocols._base import Protocol, protocols
-from wsol.stats.curves import Curves
 
 EXACT = protocols["exact"]
 SWEPT = ["choe2020_v1", "choe2020_v2", "exact"]
@@ -187,7 +187,7 @@ def test_tau_is_one_for_all_images() -> None:
     truths = np.array([[2.0, 2, 10, 10]]), np.array([[4.0, 4, 6, 6]])
     found = [curve(grid, gt, EXACT) for grid, gt in zip((low, high), truths, strict=True)]
     assert [max(values) for _, values in found] == [1, 1]
-    curves = Curves.from_lists([b for b, _ in found], [v for _, v in found])
+    curves = from_lists([b for b, _ in found], [v for _, v in found])
     assert curves.best(0.9)[0] == 0.5
 
 
@@ -201,7 +201,7 @@ def test_gamma_does_not_change_a_single_layers_best_accuracy(images: Any, gamma:
     for delta in EXACT.deltas:
         plain = [curve(grid, gt, EXACT) for grid, gt in ready]
         scaled = [curve(np.tanh(gamma * grid / grid.max()), gt, EXACT) for grid, gt in ready]
-        best = [Curves.from_lists([b for b, _ in f], [v for _, v in f]).best(delta)[0] for f in (plain, scaled)]
+        best = [from_lists([b for b, _ in f], [v for _, v in f]).best(delta)[0] for f in (plain, scaled)]
         assert best[0] == best[1]
 
 

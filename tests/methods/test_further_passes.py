@@ -11,7 +11,8 @@ from wsol.errors import ModelError
 from wsol.methods._base import methods
 from wsol.methods._common.sizes import pass_at
 from wsol.methods._features import LayerFeatures
-from wsol.models.forward import capture, target_logit
+from wsol.models.forward import capture
+from wsol.models.scores import target_logit
 from wsol.testing import layer_features
 
 TARGETS = (0, 3, 4)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from tests.methods.nets import TinyGAP, TinyVGG, make_images, make_net
-from wsol.models.forward import INPUT, target_logit
+from wsol.models.forward import INPUT
 from wsol.models.query import ModelQuery, padded
+from wsol.models.scores import target_logit
 
 TARGETS = torch.tensor([1, 3, 0, 2, 4, 1, 0])
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from wsol.stats.curves import Curves
 
@@ -27,6 +29,15 @@ def from_matrix(iou: NDArray[np.float64]) -> Curves:
     n, levels = iou.shape
     breaks = np.tile(np.arange(levels, dtype=np.float64), n)
     return Curves(breaks, iou.ravel(), np.arange(n + 1) * levels, levels)
+
+
+def from_lists(breaks: Sequence[ArrayLike], values: Sequence[ArrayLike], *, levels: int | None = None) -> Curves:
+    """Curves of n images from n pairs of lists of equal length."""
+    b = [np.atleast_1d(np.asarray(one, np.float64)) for one in breaks]
+    v = [np.atleast_1d(np.asarray(one, np.float64)) for one in values]
+    offsets = np.cumsum([0, *map(len, b)])
+    empty = np.zeros(0)
+    return Curves(np.concatenate([empty, *b]), np.concatenate([empty, *v]), offsets, levels)
 
 
 def population_best(rng: np.random.Generator, n: int, **options: float) -> dict[float, float]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.reference.stats import all_resamples, best_threshold
-from tests.stats.made_up import DELTAS, from_matrix, iou_matrix
+from tests.stats.made_up import DELTAS, from_lists, from_matrix, iou_matrix
 from wsol.errors import ConfigError, DataError
 from wsol.stats import best, resamples
 from wsol.stats.averages import Average
@@ -65,7 +65,7 @@ def test_every_replicate_takes_the_maximum_again() -> None:
     plan = Resamples(4, 60, 5)
     pairs = list(zip(BREAKS, VALUES, strict=True))
     for levels, scale in ((10, 1.0), (None, 0.1)):
-        curves = Curves.from_lists([np.array(b) * scale for b in BREAKS], VALUES, levels=levels)
+        curves = from_lists([np.array(b) * scale for b in BREAKS], VALUES, levels=levels)
         got = draw_best(curves, 0.5, plan)["maxboxacc"]
         assert got.value == best_threshold(pairs, 0.5)[0]
         assert got.replicates.tolist() == pytest.approx([best_threshold(pairs, 0.5, w)[0] for w in weights_of(plan)])
@@ -75,7 +75,7 @@ def test_replicates_follow_the_exact_bootstrap_distribution() -> None:
     """Four images have 4^4 equally likely resamples: mean and spread of the maximum over them are known exactly."""
     pairs = list(zip(BREAKS, VALUES, strict=True))
     exact = np.array([best_threshold(pairs, 0.5, counts)[0] for counts in all_resamples(4)])
-    got = draw_best(Curves.from_lists(BREAKS, VALUES, levels=10), 0.5, Resamples(4, 20_000))["maxboxacc"].replicates
+    got = draw_best(from_lists(BREAKS, VALUES, levels=10), 0.5, Resamples(4, 20_000))["maxboxacc"].replicates
     assert got.mean() == pytest.approx(exact.mean(), abs=4 * exact.std() / np.sqrt(20_000))
     for value in np.unique(exact):
         share = (exact == value).mean()
@@ -122,11 +122,11 @@ def test_v2_is_the_mean_of_three_maxima_with_their_own_thresholds() -> None:
 
 def test_a_single_threshold_leaves_wilsons_interval() -> None:
     bits = np.arange(90) % 3 > 0
-    curves = Curves.from_lists([[0]] * 90, bits[:, None].astype(float), levels=1)
+    curves = from_lists([[0]] * 90, bits[:, None].astype(float), levels=1)
     got = draw_best(curves, 0.5, Resamples(90, 4000))["maxboxacc"].estimate()
     assert (got.low, got.high) == pytest.approx(wilson(60, 90), abs=0.006)
     for hits in (0, 1):
-        same = Curves.from_lists([[0]] * 90, [[hits]] * 90, levels=1)
+        same = from_lists([[0]] * 90, [[hits]] * 90, levels=1)
         edge = draw_best(same, 0.5, Resamples(90))["maxboxacc"].estimate()
         assert (edge.low, edge.high) == wilson(90 * hits, 90)
 
@@ -223,7 +223,7 @@ def test_what_a_chosen_threshold_flatters_is_numpys_quantile(n_resamples: int) -
 
 
 def test_a_draw_must_fit_its_resamples() -> None:
-    curves = Curves.from_lists(BREAKS, VALUES, levels=10)
+    curves = from_lists(BREAKS, VALUES, levels=10)
     with pytest.raises(DataError, match="curves of 4 images, resamples of 5"):
         draw_best(curves, 0.5, Resamples(5))
     with pytest.raises(DataError, match="for 5 resampled images"):

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from tests.stats.made_up import DELTAS, from_matrix, iou_matrix, population_best
+from tests.stats.paired_means import paired_mean
 from wsol.stats.bootstrap import draw, draw_best, max_box_acc
 from wsol.stats.draws import Draws, average
 from wsol.stats.intervals import mean, proportion, wilson
-from wsol.stats.paired import difference, mcnemar, paired_hits, paired_mean
+from wsol.stats.paired import difference, mcnemar, paired_hits
 from wsol.stats.reductions import pxap
 from wsol.stats.resamples import Resamples
 from wsol.stats.ties import standings

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reference.stats import accuracy_at, best_threshold, iou_at
-from tests.stats.made_up import from_matrix, iou_matrix, step_lists
+from tests.stats.made_up import from_lists, from_matrix, iou_matrix, step_lists
 from wsol.errors import ConfigError, DataError
 from wsol.stats.curves import Curves
 from wsol.stats.hits import Hits
@@ -19,7 +19,7 @@ VALUES = [[0.2, 0.5], [0.1, 0.6, 0.4], [0.5]]
 
 
 def test_a_table_filled_in_by_hand() -> None:
-    toy = Curves.from_lists(BREAKS, VALUES, levels=10)
+    toy = from_lists(BREAKS, VALUES, levels=10)
     grid, accuracy = toy.accuracy(0.5)
     assert grid.tolist() == list(range(10))
     # image 2 always, image 1 on 2..5, image 0 from 4 on
@@ -33,14 +33,14 @@ def test_a_table_filled_in_by_hand() -> None:
 
 
 def test_more_than_delta_is_stricter_than_at_least_delta() -> None:
-    toy = Curves.from_lists(BREAKS, VALUES, levels=10)
+    toy = from_lists(BREAKS, VALUES, levels=10)
     assert toy.best(0.5, ge=False) == (pytest.approx(1 / 3), 2.0)
     assert toy.accuracy(0.5, ge=False)[1].sum() < toy.accuracy(0.5)[1].sum()
 
 
 def test_no_hit_anywhere_is_zero_at_the_first_threshold() -> None:
     for levels in (10, None):
-        assert Curves.from_lists([[0]], [[0.4]], levels=levels).best(0.5) == (0.0, 0.0)
+        assert from_lists([[0]], [[0.4]], levels=levels).best(0.5) == (0.0, 0.0)
 
 
 @given(step_lists(levels=12), st.sampled_from([0.3, 0.5, 0.7]), st.booleans(), st.integers(0, 3))
@@ -48,7 +48,7 @@ def test_integer_levels_equal_brute_force(
     lists: tuple[list[list[float]], list[list[float]]], delta: float, ge: bool, seed: int
 ) -> None:
     breaks, values = lists
-    toy = Curves.from_lists(breaks, values, levels=12)
+    toy = from_lists(breaks, values, levels=12)
     weights = np.random.default_rng(seed).integers(0, 3, toy.n) + np.eye(toy.n, dtype=int)[0]
     pairs = list(zip(breaks, values, strict=True))
     grid, accuracy = toy.accuracy(delta, weights, ge=ge)
@@ -61,7 +61,7 @@ def test_float_breaks_equal_brute_force(
     lists: tuple[list[list[float]], list[list[float]]], delta: float, ge: bool, seed: int
 ) -> None:
     breaks, values = lists
-    toy = Curves.from_lists(breaks, values)
+    toy = from_lists(breaks, values)
     weights = np.random.default_rng(seed).integers(0, 3, toy.n) + np.eye(toy.n, dtype=int)[0]
     pairs = list(zip(breaks, values, strict=True))
     grid, accuracy = toy.accuracy(delta, weights, ge=ge)
@@ -104,7 +104,7 @@ def test_packed_bits_are_the_hits_they_were_made_of(width: int, deltas: int, see
 def test_a_doubled_weight_is_a_doubled_image_and_order_does_not_matter(
     lists: tuple[list[list[float]], list[list[float]]], random: object
 ) -> None:
-    toy = Curves.from_lists(*lists, levels=12)
+    toy = from_lists(*lists, levels=12)
     doubled = np.ones(toy.n)
     doubled[0] = 2
     assert toy.best(0.5, doubled) == toy.take([0, *range(toy.n)]).best(0.5)
@@ -114,7 +114,7 @@ def test_a_doubled_weight_is_a_doubled_image_and_order_does_not_matter(
 
 
 def test_a_slice_keeps_the_curves_of_its_images() -> None:
-    toy = Curves.from_lists(BREAKS, VALUES, levels=10)
+    toy = from_lists(BREAKS, VALUES, levels=10)
     assert toy.take([True, False, True]).at(5).tolist() == [0.5, 0.5]
     assert toy.take([2, 1]).at(3).tolist() == [0.5, 0.6]
     assert toy.where([False, True, False]).best(0.5) == (pytest.approx(1 / 3), 2.0)
@@ -130,19 +130,19 @@ def test_a_slice_keeps_the_curves_of_its_images() -> None:
         ([[0.0, 1.0]], [[0.5, 0.5]], None, r"outside \[0, 1\)"),
         ([[0.0]], [[float("nan")]], None, r"IoU outside \[0, 1\]"),
         ([[0.0], []], [[0.5], []], None, "image 1 has an empty curve"),
-        ([[0.0, 0.5]], [[0.5]], None, "2 breaks for 1 values"),
-        ([[0.0]], [], None, "1 arrays of breaks for 0"),
+        ([[0.0, 0.5]], [[0.5]], None, "2 breaks, 1 values, offsets up to 2"),
+        ([[0.0]], [], None, "1 breaks, 0 values, offsets up to 1"),
     ],
 )
 def test_curves_that_cannot_be_are_refused(
     breaks: list[list[float]], values: list[list[float]], levels: int | None, words: str
 ) -> None:
     with pytest.raises(DataError, match=words):
-        Curves.from_lists(breaks, values, levels=levels)
+        from_lists(breaks, values, levels=levels)
 
 
 def test_questions_without_an_answer_are_refused() -> None:
-    toy = Curves.from_lists(BREAKS, VALUES, levels=10)
+    toy = from_lists(BREAKS, VALUES, levels=10)
     with pytest.raises(ConfigError, match=r"threshold 10 lies outside \[0, 10\)"):
         toy.at(10)
     with pytest.raises(DataError, match="one weight an image"):
@@ -150,4 +150,4 @@ def test_questions_without_an_answer_are_refused() -> None:
     with pytest.raises(DataError, match="not all zero"):
         toy.best(0.5, [0, 0, 0])
     with pytest.raises(DataError, match="no images"):
-        Curves.from_lists([], []).best(0.5)
+        from_lists([], []).best(0.5)

@@ -7,24 +7,21 @@ import math
 import numpy as np
 import pytest
 
-from tests.stats.made_up import from_matrix, iou_matrix
+from tests.stats.made_up import from_lists, from_matrix, iou_matrix
 from wsol.errors import DataError
 from wsol.stats.bootstrap import draw_mean
-from wsol.stats.curves import Curves
-from wsol.stats.heldout import held_out, split_half
-from wsol.stats.intervals import proportion
+from wsol.stats.heldout import split_half
 from wsol.stats.resamples import Resamples
 from wsol.stats.seeds import seed_spread
 
 
 def test_the_threshold_of_one_split_is_used_on_the_other() -> None:
-    val = Curves.from_lists([[0, 3], [0, 3]], [[0.1, 0.9], [0.1, 0.9]], levels=10)
-    test = Curves.from_lists([[0, 3], [0, 3], [0, 5]], [[0.9, 0.1], [0.1, 0.9], [0.8, 0.1]], levels=10)
+    val = from_lists([[0, 3], [0, 3]], [[0.1, 0.9], [0.1, 0.9]], levels=10)
+    test = from_lists([[0, 3], [0, 3], [0, 5]], [[0.9, 0.1], [0.1, 0.9], [0.8, 0.1]], levels=10)
     assert test.best(0.5) == (pytest.approx(2 / 3), 0.0)
-    got = held_out(test.hits(0.5), chosen_on=val.hits(0.5))
-    assert got.hits.tolist() == [False, True, True]
-    assert (got.tau, got.chosen_on) == ((3.0,), (2,))
-    assert got.estimate() == proportion([0, 1, 1])
+    tau = val.hits(0.5).best()[1]
+    assert tau == 3
+    assert test.hits(0.5).at(tau).tolist() == [False, True, True]
     assert test.hits(0.9, ge=False).at(0).tolist() == [False, False, False]
 
 
@@ -52,7 +49,7 @@ def test_held_out_thresholds_do_not_flatter() -> None:
 
 
 def test_splits_that_cannot_be_judged_are_refused() -> None:
-    one = Curves.from_lists([[0]], [[0.5]], levels=10)
+    one = from_lists([[0]], [[0.5]], levels=10)
     with pytest.raises(DataError, match="can't be cut in halves"):
         split_half(one.hits(0.5))
 

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from tests.reference.stats import holm_adjusted, mcnemar_exact, mcnemar_mid_p
 from tests.stats.made_up import from_matrix, iou_matrix
+from tests.stats.paired_means import paired_mean
 from wsol.errors import ConfigError, DataError
 from wsol.stats.all_pairs import p_values
 from wsol.stats.bootstrap import draw, draw_best, draw_mean, max_box_acc
-from wsol.stats.paired import Difference, difference, holm, mcnemar, paired_hits, paired_mean
+from wsol.stats.paired import Difference, difference, holm, mcnemar, paired_hits
 from wsol.stats.resamples import Resamples
 from wsol.stats.ties import standings
 
@@ -158,7 +159,7 @@ def test_unpaired_input_is_refused() -> None:
     with pytest.raises(DataError, match=r"shapes \(2,\) and \(3,\)"):
         mcnemar([1, 0], [1, 0, 1])
     with pytest.raises(DataError, match="finite"):
-        paired_mean([1, float("nan")], [1, 2])
+        paired_hits([1, float("nan")], [1, 2])
 
 
 def test_ranks_are_shared_by_what_cannot_be_told_apart() -> None:

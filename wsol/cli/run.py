@@ -39,7 +39,8 @@ what is missing.
 A list makes several rows in one run; of dataset, model or view it makes a run each, and one table. -m makes several
 runs, each with its table. Layers joined by + are fused. A choice is written
 name@layers[option=value,...], as tables print it; layers are stage5, stage3-5, stage4+5, last, last-1, all, each.
-dataset=PATH looks what is there (ImageNet, CUB, VOC, COCO, YOLO, a CSV, Parquet, ...) and says what it took it for.
+dataset=PATH looks what is there (ImageNet, CUB, VOC, COCO, YOLO, a CSV, Parquet, ...) and says what it took it for;
+PATH may be a URL.
 Groups: dataset model method protocol metric view engine experiment (see `wsol list`).
 All settings and their values: wsol run --cfg job
 """

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsol.cli.options import Command, number
+from wsol.datasets.paths import path_or_url
 from wsol.errors import DataError
 from wsol.options import Step, Threads
 from wsol.report.tables.render import check_format
@@ -56,7 +57,7 @@ def main(words: Sequence[str]) -> int:
     """Score maps, keep their rows as a run, print the numbers."""
     parser = Command("score", DESCRIPTION, reads=True).with_intervals().with_format()
     parser.add_argument("--maps", type=Path, required=True, help="see above")
-    parser.add_argument("--annotations", type=Path, required=True, help="see above")
+    parser.add_argument("--annotations", type=path_or_url, required=True, help="see above")
     parser.add_argument("--protocol", required=True, help="a protocol, derived ones too, or a metric such as pxap")
     parser.add_argument(
         "--predictions",
@@ -67,8 +68,8 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument(
         "--classifier", help="the same, or a network NAME[weights=FILE,view=centre] that classifies the --images"
     )
-    parser.add_argument("--images", type=Path, help="folder of the images: checks their sizes; for graph cuts")
-    parser.add_argument("--masks", type=Path, help="folder of the mask files that wsolevaluation metadata list")
+    parser.add_argument("--images", type=path_or_url, help="where the images are: checks their sizes; for graph cuts")
+    parser.add_argument("--masks", type=path_or_url, help="where the mask files are that wsolevaluation metadata list")
     parser.add_argument(
         "--normalize", "--normalise", choices=("auto", "always", "never"), default="auto", help="see above"
     )

@@ -16,8 +16,9 @@ from wsol.datasets.arrays import Npz
 from wsol.datasets.base import Dataset, Sample, datasets
 from wsol.datasets.checks import check_mask
 from wsol.datasets.files import FileDataset
-from wsol.datasets.paths import existing, is_folder
+from wsol.datasets.paths import existing, is_folder, is_url
 from wsol.datasets.recognition import Guess, guesses
+from wsol.datasets.stores.remote_path import AnyPath, existing_at
 from wsol.errors import ConfigError, DataError
 from wsol.options import build, defaults
 
@@ -30,22 +31,29 @@ log = logging.getLogger(__name__)
 NPZ = ".npz"  # of masks by image id
 
 
-def read_annotations(path: Path, *, images: Path | None = None, masks: Path | None = None) -> Dataset:
-    """The dataset that a path describes: of any reader's format, as `dataset=PATH` takes it, or a .npz of masks.
+def read_annotations(
+    place: Path | str, *, images: Path | str | None = None, masks: Path | str | None = None
+) -> Dataset:
+    """The dataset at a path or a URL: of any reader's format, as `dataset=PATH` takes it, or a .npz of masks.
 
     Parameters
     ----------
-    images : folder of the images, or None where sizes and boxes are enough.
-    masks : folder that mask files are relative to.
+    images : folder or URL of the images, or None where sizes and boxes are enough.
+    masks : what mask files are relative to.
 
     Raises
     ------
     DataError : there is no such path, or it is of no known format, or of several.
     ConfigError : a folder of images or masks for a format that has its own.
     """
-    existing(path, option="--annotations", folder=is_folder(path))
-    if path.suffix == NPZ and not is_folder(path):
-        return MaskArrays(path=path)
+    path: AnyPath
+    if is_url(place):
+        path = existing_at(str(place), option="--annotations", cache=None)
+    else:
+        path = Path(place)
+        existing(path, option="--annotations", folder=is_folder(path))
+        if path.suffix == NPZ and not is_folder(path):
+            return MaskArrays(path=path)
     guess = _guess(path)
     log.info("annotations are read as %s", guess.key)
     reader, given = datasets[guess.key], {"images": images, "masks": masks}
@@ -59,11 +67,15 @@ def read_annotations(path: Path, *, images: Path | None = None, masks: Path | No
     return build(reader, options, where="dataset")
 
 
-def _guess(path: Path) -> Guess:
+def _guess(path: AnyPath) -> Guess:
     """The one way to read a path; a file that none recognizes goes to the reader of its suffix, which says why."""
-    found = [guess for guess in guesses(path.absolute()) if not datasets[guess.key].boxless]
+    found = [
+        guess
+        for guess in guesses(path.absolute() if isinstance(path, Path) else path)
+        if not datasets[guess.key].boxless
+    ]
     suffixes = {reader.suffix: key for key, reader in datasets.items() if reader.suffix}
-    if not found and path.suffix in suffixes and not is_folder(path):
+    if not found and path.suffix in suffixes and path.is_file():
         return Guess(suffixes[path.suffix], {"annotations": str(path)})
     if not found:
         readers = [key for key, one in datasets.items() if issubclass(one, FileDataset) and not one.boxless]

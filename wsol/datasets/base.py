@@ -18,10 +18,10 @@ from wsol.options import Images, option
 from wsol.registry import Registry
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
     from PIL.Image import Image
+
+    from wsol.datasets.stores.remote_path import AnyPath
 
 __all__ = ["Dataset", "Sample", "dataset", "datasets"]
 
@@ -58,7 +58,7 @@ class Dataset(ABC):
             raise ConfigError("dataset.classes=[] leaves no image; name at least one class, or null for all")
 
     @classmethod
-    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:  # noqa: ARG003
+    def recognize(cls, path: AnyPath) -> Sequence[Mapping[str, str | None]]:  # noqa: ARG003
         """For ``dataset=PATH``: each set of options by which this reader can read what is at `path`; none if it can't.
 
         They name every option that is a path. Names and first lines must suffice: there can be a million files.

@@ -17,8 +17,12 @@ from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wsol.environment import cache_dir
+
+if TYPE_CHECKING:
+    from wsol.datasets.stores.remote_path import AnyPath
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +92,10 @@ def fingerprint_of(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def key_of(path: Path) -> Key | None:
-    """A file and its state; None where there is none."""
+def key_of(path: AnyPath) -> Key | None:
+    """A file and its state; None where there is none, and for one at a URL whose server names no version."""
+    if not isinstance(path, Path):
+        return path.key()
     try:
         stat = path.stat() if path.is_file() else None
     except (OSError, ValueError):
@@ -100,6 +106,8 @@ def key_of(path: Path) -> Key | None:
 
 def settled(key: Key) -> bool:
     """Whether a file's last change is so long ago that another would show in its times."""
+    if "://" in key[0]:  # the version of a file at a URL changes with its content
+        return True
     return int(key[1].rsplit("/", 1)[1]) < time.time_ns() - SETTLED_NS
 
 

@@ -10,13 +10,15 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta
 
 from wsol.errors import DataError
+
+if TYPE_CHECKING:
+    from wsol.datasets.stores.remote_path import AnyPath
 
 T = TypeVar("T")
 
@@ -33,7 +35,7 @@ def typed(value: Any, hint: type[T] | Any) -> T:
     return result
 
 
-def read_json(path: Path, hint: type[T], *, what: str) -> T:
+def read_json(path: AnyPath, hint: type[T], *, what: str) -> T:
     """A JSON file as `hint`; `what` it should be, for messages. Raises DataError."""
     content = read_bytes(path)
     try:
@@ -64,7 +66,7 @@ def _first_wrong(text: str, hint: Any) -> str:
     return ""
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: AnyPath) -> bytes:
     """The content of a regular file. Raises DataError."""
     try:
         if not path.is_file():  # reading a pipe would wait for its writer forever
@@ -74,7 +76,7 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def read_lines(path: Path) -> list[tuple[int, str]]:
+def read_lines(path: AnyPath) -> list[tuple[int, str]]:
     """(line number from 1, text) of every line that isn't blank. Raises DataError."""
     try:
         text = read_bytes(path).decode("utf-8-sig")
@@ -83,7 +85,7 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     return [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
 
 
-def read_table(path: Path) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
+def read_table(path: AnyPath) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
     """The header of a CSV file, and (line number, stripped text by column) of each line below it.
 
     Raises

@@ -15,10 +15,12 @@ from wsol.datasets.contents import ABSENT
 from wsol.datasets.decoding import Decoded, decode_all
 from wsol.datasets.fields import short
 from wsol.datasets.image_files import SKIP, as_rgb, decoded_image, decoded_mask
-from wsol.datasets.paths import check_inside, existing, is_url
+from wsol.datasets.paths import check_inside, existing, is_folder, is_url
 from wsol.datasets.stores.base import ImageStore, Unreachable
+from wsol.datasets.stores.cache import DEFAULT_GB
 from wsol.datasets.stores.copies import copied_file, copied_folder
 from wsol.datasets.stores.opening import open_store
+from wsol.datasets.stores.remote_path import AnyPath, existing_at
 from wsol.errors import DataError
 from wsol.options import NotNegative, option
 
@@ -50,10 +52,10 @@ class FileDataset(Dataset):
     )
     outside: bool = option(False, help="allow file names (../a.jpg, /data/a.jpg) and links that leave the folder")
     cache: Path | None = option(
-        None, help="folder that keeps copies of images at a URL; null for `images` in the user's cache folder"
+        None, help="folder that keeps copies of what is at a URL; null for `images` in the user's cache folder"
     )
     cache_gb: NotNegative = option(
-        20.0, help="its limit in 10^9 bytes, beyond which the least recently used images are removed"
+        DEFAULT_GB, help="its limit in 10^9 bytes, beyond which the least recently used images are removed"
     )
 
     @abstractmethod
@@ -94,11 +96,26 @@ class FileDataset(Dataset):
         """The bytes of an image file. Raises DataError where it is not what `known` digests say."""
         return self.store.read_unchanged(name, known)
 
+    def digests_of(self, names: Sequence[str], *, lost: str | None = None) -> Mapping[str, str]:
+        """As `ImageStore.digests`, of image files."""
+        return self.store.digests(names, lost=lost)
+
     @cached_property
     def store(self) -> ImageStore:
         """What holds the images, of which there are some. Raises DataError where it can't be opened."""
         assert self.images is not None
         return open_store(self.images, outside=self.outside, cache=self.cache, cache_gb=self.cache_gb)
+
+    def place_of(self, place: Path | str, *, option: str, folder: bool | None = None) -> AnyPath:
+        """The folder or file that an option names: one on this machine, or one below a URL. Raises DataError.
+
+        Parameters
+        ----------
+        folder : whether it must be a folder, or a file; None for either.
+        """
+        if is_url(place):
+            return existing_at(str(place), option=option, cache=self.cache, cache_gb=self.cache_gb)
+        return existing(place, option=option, folder=is_folder(Path(place)) if folder is None else folder)
 
     def local_file(self, place: Path | str, *, option: str) -> Path:
         """A file of annotations that exists on this machine, or a copy of the one at a URL. Raises DataError."""
@@ -196,7 +213,7 @@ class FileDataset(Dataset):
             return {}
         names = list(dict.fromkeys(self.file_name(sample) for sample in super().samples()))
         rule = "upright" if self.upright else "as stored"
-        return decode_all(self.store.digests(names, lost=ABSENT), self._decode, rule=rule)
+        return decode_all(self.digests_of(names, lost=ABSENT), self._decode, rule=rule)
 
     @cached_property
     def _decoded_masks(self) -> dict[str, Decoded]:
@@ -228,9 +245,9 @@ class FileDataset(Dataset):
         return " ".join(self._mask_contents.get(name, ABSENT) for name in self._masks_listed.get(sample.image_id, ()))
 
     @cached_property
-    def _contents(self) -> dict[str, str]:
+    def _contents(self) -> Mapping[str, str]:
         names = [self.file_name(sample) for sample in self.samples()]
-        return {} if self.images is None else self.store.digests(names)
+        return {} if self.images is None else self.digests_of(names)
 
     @cached_property
     def _masks_listed(self) -> Mapping[str, Sequence[str]]:

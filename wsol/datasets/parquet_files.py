@@ -18,11 +18,13 @@ from wsol.errors import DataError, unknown
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from wsol.datasets.stores.remote_path import AnyPath
+
 SUFFIXES = (".parquet", ".arrow")
 
 
 @contextmanager
-def arrow_errors(path: Path) -> Iterator[None]:
+def arrow_errors(path: AnyPath) -> Iterator[None]:
     """A block whose errors of pyarrow, of which it has many kinds, are DataErrors about `path`."""
     import pyarrow as pa
 
@@ -36,19 +38,19 @@ def arrow_errors(path: Path) -> Iterator[None]:
 class TableFile:
     """One file of a table: its schema, and its rows in portions."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: AnyPath) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         self.path = path
         with arrow_errors(path):
             if path.suffix == ".parquet":
-                self._parquet = pq.ParquetFile(path)
+                self._parquet = pq.ParquetFile(path if isinstance(path, Path) else path.open("rb"))
                 self.schema: pa.Schema = self._parquet.schema_arrow
                 self.portions = int(self._parquet.num_row_groups)
             else:
                 self._parquet = None
-                with pa.memory_map(str(path)) as source:
+                with pa.memory_map(str(path)) if isinstance(path, Path) else path.open("rb") as source:
                     self._table = pa.ipc.open_stream(source).read_all()
                 self.schema, self.portions = self._table.schema, 1
 
@@ -90,7 +92,7 @@ class Place:
 class TablePack:
     """The images of some files by ``file.parquet/row``; every one is read once at the start, for size and digest."""
 
-    def __init__(self, files: Sequence[TableFile], column: str, root: Path) -> None:
+    def __init__(self, files: Sequence[TableFile], column: str, root: AnyPath) -> None:
         self.files, self.column = files, column
         self.places: dict[str, Place] = {}
         self._lock = Lock()
@@ -98,10 +100,10 @@ class TablePack:
         for number, file in enumerate(files):
             if column not in file.schema.names:
                 raise unknown(f"column in {file.path} called", column, file.schema.names, error=DataError)
-            count = 0
+            count, within = 0, file.path.relative_to(root).as_posix()  # type: ignore[arg-type]
             for portion in range(file.portions):
                 for row, content in enumerate(self._portion(number, portion)):
-                    name = f"{file.path.relative_to(root).as_posix()}/{count:08d}"
+                    name = f"{within}/{count:08d}"
                     sizes = [header_size(content, name, upright=upright) for upright in (False, True)]
                     self.places[name] = Place(number, portion, row, content_digest(content), sizes[0], sizes[1])
                     count += 1

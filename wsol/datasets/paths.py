@@ -48,6 +48,11 @@ def is_url(place: object) -> bool:
     return "://" in str(place)
 
 
+def path_or_url(text: str) -> Path | str:
+    """A place as it is given; a URL stays text, since a path has no ``//``."""
+    return text if is_url(text) else Path(text)
+
+
 def check_inside(names: Iterable[str], *, allow: str = "dataset.outside=true") -> None:
     """Raises DataError for a file name that is absolute, climbs out of its folder or is not a name at all."""
     for name in names:

@@ -24,7 +24,7 @@ def rank_of(logits: NDArray[Any], label: int) -> int:
 
 
 def probabilities_of(logits: NDArray[Any]) -> NDArray[np.float64]:
-    """(C,) logits to probabilities, in float64, as `wsol.models.forward.class_probabilities` has them."""
+    """(C,) logits to probabilities, in float64, as `wsol.models.scores.class_probabilities` has them."""
     if len(logits) == 1:
         return 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))  # the sigmoid, without overflow
     with np.errstate(invalid="ignore"):  # logits that are not finite have no probabilities: NaN

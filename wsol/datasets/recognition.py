@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wsol.datasets.base import datasets
 from wsol.datasets.listing import listing
+
+if TYPE_CHECKING:
+    from wsol.datasets.stores.remote_path import AnyPath
 
 MOST_FOLDERS = 20  # within a path that are searched; more are classes of images rather than data sets
 
@@ -20,7 +23,7 @@ class Guess:
     options: Mapping[str, str | None]
 
 
-def guesses(path: Path) -> list[Guess]:
+def guesses(path: AnyPath) -> list[Guess]:
     """Every way to read what is at a path; where there is none, what is in the folders there.
 
     A data set's own reader comes before that of a format in which many are published (`Dataset.general`).
@@ -38,6 +41,6 @@ def _boxed(found: list[Guess]) -> list[Guess]:
     return [guess for guess in found if not datasets[guess.key].boxless]
 
 
-def _at(path: Path) -> list[Guess]:
+def _at(path: AnyPath) -> list[Guess]:
     found = [Guess(key, options) for key, reader in datasets.items() for options in reader.recognize(path)]
     return [guess for guess in found if not datasets[guess.key].general] or found

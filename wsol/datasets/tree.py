@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from wsol.datasets import checks, paths
+from wsol.datasets import checks
 from wsol.datasets.base import Sample
-from wsol.datasets.contents import contents_of
 from wsol.datasets.fields import check_unique, short
 from wsol.datasets.files import UNREADABLE, FileDataset
 from wsol.datasets.listing import is_there
 from wsol.datasets.masks import tight_box
-from wsol.datasets.stores.base import MASKS, FolderStore, ImageStore
+from wsol.datasets.paths import check_inside
+from wsol.datasets.stores.base import FileKind, FolderStore, ImageStore, Unreachable
+from wsol.datasets.stores.remote_path import AnyPath, RemotePath
 from wsol.errors import DataError
 from wsol.options import option
 
@@ -74,9 +75,7 @@ class TreeDataset(FileDataset):
     """
 
     images: Path | str | None = field(init=False, default=None)  # the root
-    cache: Path | None = field(init=False, default=None)  # of images that are elsewhere, which a tree's are not
-    cache_gb: float = field(init=False, default=0)
-    root: Path = option(help="the folder as downloaded and unpacked")
+    root: Path | str = option(help="the folder as downloaded and unpacked, or its URL (s3://, gs://, https://)")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -124,7 +123,7 @@ class TreeDataset(FileDataset):
 
     @cached_property
     def mask_store(self) -> ImageStore:
-        return FolderStore(self.root, outside=self.outside, kind=MASKS)
+        return self._store_of("mask")
 
     def notes(self) -> Sequence[str]:
         past = self._read[1]
@@ -132,15 +131,22 @@ class TreeDataset(FileDataset):
         return (*super().notes(), *([f"{cut} cut off there."] if past else []))
 
     @cached_property
-    def folder(self) -> Path:
+    def folder(self) -> AnyPath:
         """The root, which must be there."""
-        return paths.existing(self.root, option="dataset.root", folder=True)
+        return self.place_of(self.root, option="dataset.root", folder=True)
 
     @cached_property
     def store(self) -> ImageStore:
-        return FolderStore(self.root, outside=self.outside)
+        return self._store_of("image")
 
-    def first_of(self, *names: str) -> Path | None:
+    def _store_of(self, what: str) -> ImageStore:
+        """What holds the files of that kind, below the root."""
+        kind, folder = FileKind(what, "dataset.root"), self.folder
+        if isinstance(folder, RemotePath):
+            return folder.store.of_kind(kind)
+        return FolderStore(folder, outside=self.outside, kind=kind)
+
+    def first_of(self, *names: str) -> AnyPath | None:
         """The first of these files below the root that is there."""
         return next((self.folder / name for name in names if is_there(self.folder / name)), None)
 
@@ -192,11 +198,12 @@ class TreeDataset(FileDataset):
     def _check_files(self, entries: Sequence[Entry]) -> None:
         """Raises DataError for images and masks that are missing or lead out of the root."""
         images = [] if self.pack else [e.file for e in entries]
-        for what, names in (("images", images), ("masks", [e.mask_file for e in entries if e.mask_file])):
+        masks = [e.mask_file for e in entries if e.mask_file]
+        for store, names in ((self.store, images), (self.mask_store, masks)):
             unique = dict.fromkeys(names)
             if not self.outside:
-                paths.check_inside(unique)
-            paths.check_present(self.folder, unique, option="dataset.root", what=what, outside=self.outside)
+                check_inside(unique)
+            store.check(unique)
 
     def _sizes(self, entries: Sequence[Entry]) -> list[tuple[int, int]]:
         unknown = list(dict.fromkeys(e.file for e in entries if e.size_wh is None))
@@ -219,12 +226,19 @@ class TreeDataset(FileDataset):
     def content_of(self, name: str, known: Mapping[str, str]) -> bytes:
         return super().content_of(name, known) if self.pack is None else self.pack.read(name)
 
-    @cached_property
-    def _contents(self) -> dict[str, str]:
-        names = dict.fromkeys(self.file_name(sample) for sample in self.samples())
-        if (pack := self.pack) is not None:
-            return {name: pack.digest(name) for name in names}
-        return contents_of(self.folder, names)
+    def digests_of(self, names: Sequence[str], *, lost: str | None = None) -> Mapping[str, str]:
+        if (pack := self.pack) is None:
+            return super().digests_of(names, lost=lost)
+
+        def digest_of(name: str) -> str:
+            try:
+                return pack.digest(name)
+            except Unreachable:
+                if lost is None:
+                    raise
+                return lost
+
+        return {name: digest_of(name) for name in dict.fromkeys(names)}
 
     def mask_stamp(self, sample: Sample) -> str:
         outline = self.entry(sample).outline

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsol.datasets.fields import Side, each_as, read_bytes, short
 from wsol.errors import DataError
 
 if TYPE_CHECKING:
+    from wsol.datasets.stores.remote_path import AnyPath
     from wsol.datasets.tree import Box
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -35,7 +35,7 @@ class XmlAnnotation:
     objects: tuple[XmlObject, ...]
 
 
-def read_xml(path: Path) -> XmlAnnotation:
+def read_xml(path: AnyPath) -> XmlAnnotation:
     """Raises DataError for anything but ``annotation`` with ``object``s that have a name and four corners."""
     content = read_bytes(path)
     if len(content) > LONGEST or b"<!DOCTYPE" in content or b"<!ENTITY" in content:
@@ -50,7 +50,7 @@ def read_xml(path: Path) -> XmlAnnotation:
     return XmlAnnotation(_text(root, "filename"), _size(root), objects)
 
 
-def _object(node: ET.Element, number: int, path: Path) -> XmlObject:
+def _object(node: ET.Element, number: int, path: AnyPath) -> XmlObject:
     name, corners = _text(node, "name"), [_text(node, f"bndbox/{corner}") for corner in CORNERS]
     if not name:
         raise DataError(f"{path}: object {number} has no name")

@@ -34,12 +34,12 @@ class MapFiles:
     """Maps in files, and how they are to be scored: the options of `wsol score`, which says what each of them means."""
 
     maps: Path
-    annotations: Path
+    annotations: Path | str
     protocol: str
     predictions: Path | None
     classifier: str | None
-    images: Path | None
-    masks: Path | None
+    images: Path | str | None
+    masks: Path | str | None
     normalize: str
     step: float | None
     view: str | None

@@ -89,7 +89,7 @@ class LayerFeatures:
         """(B, K, H, W), d score / d activations; for another score than the logit, from one more pass."""
         if score == "logit":
             return self.gradients
-        from wsol.models.forward import target_logprob, target_probability
+        from wsol.models.scores import target_logprob, target_probability
 
         of = {"prob": target_probability, "logprob": target_logprob}[score]
         result = self.once(

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from wsol.methods import LayerFeatures, method
 from wsol.methods._common.meta import BASE, base_method
-from wsol.models.forward import target_logit
+from wsol.models.scores import target_logit
 from wsol.options import Count, option
 
 

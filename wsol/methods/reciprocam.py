@@ -8,7 +8,7 @@ from torch import Tensor
 from wsol.methods import LayerFeatures, method
 from wsol.methods._common.heads import before_pooling
 from wsol.methods._common.masks import SCORE, Score
-from wsol.models.forward import class_probabilities
+from wsol.models.scores import class_probabilities
 from wsol.options import option
 
 GAUSS = (0.25, 0.5, 0.25)  # 1/4 in the middle, 1/8 beside, 1/16 at the corners (ViT-Recipro-CAM, Byun & Lee 2023)

@@ -8,7 +8,8 @@ from torch import Tensor
 from wsol.methods import LayerFeatures, method
 from wsol.methods._common.masks import weighted_map
 from wsol.models.cost import Cost
-from wsol.models.forward import target_logit, target_logprob, wide
+from wsol.models.forward import wide
+from wsol.models.scores import target_logit, target_logprob
 from wsol.options import option
 
 

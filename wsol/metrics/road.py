@@ -14,7 +14,7 @@ from wsol.metrics._common.curves import map_ranks
 from wsol.metrics._common.groups import by_size
 from wsol.metrics._common.imputation import impute_linear
 from wsol.metrics._scores import SHARE, mean
-from wsol.models.forward import class_probabilities
+from wsol.models.scores import class_probabilities
 from wsol.options import NotNegative, Range, option
 
 

@@ -20,14 +20,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wsol.errors import LayerError
-from wsol.models.forward import target_logit, wide
+from wsol.models.forward import wide
 from wsol.models.network import evaluating, first_of, frozen
+from wsol.models.scores import target_logit
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.autograd.graph import GradientEdge
 
-    from wsol.models.forward import Score
+    from wsol.models.scores import Score
 
 INSTEAD = "use a method of layers, such as gradcam, layercam or eigencam"
 

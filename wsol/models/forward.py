@@ -21,14 +21,14 @@ from wsol.errors import LayerError, first_line, unknown
 from wsol.models.memory import out_of_memory
 from wsol.models.network import can_hook, evaluating, first_of, frozen, plain_attention, with_first
 from wsol.models.repeated_layers import check_sequential, sequential_layers
+from wsol.models.scores import target_logit
 from wsol.models.tokens import CELLS, grid_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from wsol.models.scores import Score
     from wsol.models.tokens import Grid
-
-    Score = Callable[[Tensor, Tensor], Tensor]
 
 NEED_NONE = "or a method without gradients, such as eigencam, scorecam or ablationcam"
 
@@ -76,30 +76,6 @@ def no_gradient(layer: str) -> LayerError:
         f"no gradient arrives at layer {layer!r}: the score does not depend on it, or the network cuts the graph "
         f"behind it (detach, torch.no_grad, quantized layers); choose another, {NEED_NONE}"
     )
-
-
-def target_logit(logits: Tensor, targets: Tensor) -> Tensor:
-    """(B, C) logits and (B,) classes to (B,) scores: the score of the field, before the softmax.
-
-    Through the softmax gradients would carry p(1 - p), which vanishes for confident images (Selvaraju et al., 2017).
-    """
-    return logits.gather(1, targets[:, None])[:, 0]
-
-
-def class_probabilities(logits: Tensor) -> Tensor:
-    """(B, C) logits to (B, C) probabilities: their softmax; the sigmoid of a single one, whose softmax is always 1."""
-    return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(1)
-
-
-def target_probability(logits: Tensor, targets: Tensor) -> Tensor:
-    """(B, C) logits and (B,) classes to (B,) probabilities."""
-    return target_logit(class_probabilities(logits), targets)
-
-
-def target_logprob(logits: Tensor, targets: Tensor) -> Tensor:
-    """(B, C) logits and (B,) classes to (B,) logarithms of probabilities."""
-    logs = torch.nn.functional.logsigmoid(logits) if logits.shape[1] == 1 else logits.log_softmax(1)
-    return target_logit(logs, targets)
 
 
 @contextmanager

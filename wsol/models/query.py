@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from wsol.models.cost import Cost
-from wsol.models.forward import INPUT, ForwardPass, capture, class_probabilities, target_logit, wide
+from wsol.models.forward import INPUT, ForwardPass, capture, wide
 from wsol.models.memory import Fitting, out_of_memory
 from wsol.models.network import evaluating, first_of, with_first
+from wsol.models.scores import class_probabilities, target_logit
 from wsol.models.tokens import grid_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from wsol.models.forward import Score
+    from wsol.models.scores import Score
     from wsol.models.tokens import Grid
 
 Compile = Literal["none", "default", "graphs"]

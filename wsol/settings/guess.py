@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wsol.datasets.base import datasets
-from wsol.datasets.paths import existing, is_folder
+from wsol.datasets.paths import existing, is_folder, is_url
 from wsol.datasets.recognition import Guess, guesses
 from wsol.errors import ConfigError, DataError
 from wsol.grammar import parse, spell, split
 from wsol.settings import choices
 from wsol.settings.words import Word, is_hydra_s
+
+if TYPE_CHECKING:
+    from wsol.datasets.stores.remote_path import AnyPath
 
 log = logging.getLogger(__name__)
 
@@ -67,10 +71,16 @@ def guess_of(text: str) -> Guess:
     ------
     DataError : there is no such path. ConfigError : it is of no known format, or of several; the words for each.
     """
-    path = Path(text).expanduser()
-    existing(path, option="dataset", folder=is_folder(path) or not path.exists())
+    path: AnyPath
+    if is_url(text):
+        from wsol.datasets.stores.remote_path import existing_at  # needless for most commands
+
+        path = existing_at(text, option="dataset", cache=None)
+    else:
+        path = Path(text).expanduser()
+        existing(path, option="dataset", folder=is_folder(path) or not path.exists())
     try:
-        found = guesses(path.absolute())
+        found = guesses(path.absolute() if isinstance(path, Path) else path)
     except OSError as error:
         raise DataError(f"dataset={text} can't be looked into: {error.filename}: {error.strerror}") from error
     if not found:
@@ -87,7 +97,9 @@ def guess_of(text: str) -> Guess:
 
 
 def is_path(text: str) -> bool:
-    """Whether a word that chooses a data set is a path: it is no name, and there is such a file, or a slash in it."""
+    """Whether a word that chooses a data set is a path or a URL: it is no name, and there is it, or a slash in it."""
+    if is_url(text):
+        return True
     try:
         name = parse(text).name
     except ConfigError:

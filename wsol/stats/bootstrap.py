@@ -45,7 +45,7 @@ def draw_mean(
     """
     x = np.asarray(values, dtype=np.float64)
     if x.shape != (resamples.n,):
-        raise DataError(f"values of shape {x.shape} for {resamples.n} resampled images; give one number an image")
+        raise DataError(f"values of shape {x.shape} for {resamples.n} resampled images; give one number per image")
     if not np.isfinite(x).all():
         raise DataError(f"value {int(np.flatnonzero(~np.isfinite(x))[0])} is not finite; leave such images out first")
     return Draws(float(x.mean()), None, x, resamples, bounded=bounded, bounds=bounds)

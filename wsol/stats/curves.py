@@ -6,7 +6,6 @@ The curve is exact: it is evaluated wherever any image changes, not on a grid of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,23 +38,6 @@ class Curves:
 
     def __post_init__(self) -> None:
         _check(self)
-
-    @classmethod
-    def from_lists(
-        cls, breaks: Sequence[ArrayLike], values: Sequence[ArrayLike], *, levels: int | None = None
-    ) -> Curves:
-        """Curves of n images from n pairs of arrays of equal length."""
-        if len(breaks) != len(values):
-            raise DataError(f"{len(breaks)} arrays of breaks for {len(values)} arrays of values; each image needs both")
-        b = [np.atleast_1d(np.asarray(one, dtype=np.float64)) for one in breaks]
-        v = [np.atleast_1d(np.asarray(one, dtype=np.float64)) for one in values]
-        for image, (x, y) in enumerate(zip(b, v, strict=True)):
-            if len(x) != len(y):
-                raise DataError(f"image {image}: {len(x)} breaks for {len(y)} values; a curve needs one value a break")
-        offsets = np.zeros(len(b) + 1, np.int64)
-        np.cumsum([len(x) for x in b], out=offsets[1:])
-        empty = np.zeros(0)
-        return cls(np.concatenate(b or [empty]), np.concatenate(v or [empty]), offsets, levels)
 
     @property
     def n(self) -> int:

@@ -1,7 +1,7 @@
 """MaxBoxAcc's threshold chosen on other images than those it is reported on.
 
-The usual number chooses tau on the test split itself (an oracle). Here tau comes from a validation split, or, with a
-single split, from one half for the other half, both ways (handbook: protocols 11).
+The usual number chooses tau on the test split itself (an oracle). Here, with a single split, tau comes from one half
+for the other half, both ways (handbook: protocols 11).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wsol.errors import DataError
-from wsol.stats.intervals import LEVEL, Estimate, proportion
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,23 +26,13 @@ class HeldOut:
     Attributes
     ----------
     hits : (n,) bits, one per image of the reported split; fit for `paired_hits` and `draw_mean`.
-    tau : the chosen threshold, or both of a split in halves.
+    tau : the thresholds of the two halves.
     chosen_on : on how many images each was chosen.
     """
 
     hits: NDArray[np.bool_]
-    tau: tuple[float, ...]
-    chosen_on: tuple[int, ...]
-
-    def estimate(self, *, level: float = LEVEL) -> Estimate:
-        """Share of hits with Wilson's interval: of BoxAcc at this very tau, over samples of the reported split."""
-        return proportion(self.hits, level=level)
-
-
-def held_out(hits: Hits, *, chosen_on: Hits) -> HeldOut:
-    """Hits at the threshold that is best on the images of `chosen_on` (``tau_from=val``), under one protocol."""
-    tau = chosen_on.best()[1]
-    return HeldOut(hits.at(tau), (tau,), (chosen_on.n,))
+    tau: tuple[float, float]
+    chosen_on: tuple[int, int]
 
 
 def split_half(

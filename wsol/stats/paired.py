@@ -14,7 +14,7 @@ import numpy as np
 
 from wsol.errors import ConfigError, DataError
 from wsol.stats.draws import pooled_error, spread
-from wsol.stats.intervals import LEVEL, degrees, standard_error
+from wsol.stats.intervals import LEVEL, standard_error
 from wsol.stats.jackknife import kurtosis_degrees
 from wsol.stats.skewed import bounded_mean, is_skewed, zero_mean_p
 from wsol.stats.tails import binomial_below, normal_quantile, t_quantile, t_tails
@@ -161,18 +161,6 @@ class _Pair:
         return min(low, self.value), max(high, self.value)
 
 
-def paired_mean(a: ArrayLike, b: ArrayLike, *, clusters: ArrayLike | None = None, level: float = LEVEL) -> Difference:
-    """Difference of the means of two (n,) scores of the same images: a paired t test, with cluster errors if asked."""
-    x, y = _pair(a, b)
-    apart = x - y
-    value, error = float(apart.mean()), _smoothed_error(apart, clusters)
-    df = degrees(len(apart), clusters)
-    half = t_quantile(level, df) * error
-    p = _p_value(value, error, df)
-    better, worse = int((apart > 0).sum()), int((apart < 0).sum())
-    return Difference(value, value - half, value + half, p, len(apart), better, worse, level)
-
-
 def paired_hits(a: ArrayLike, b: ArrayLike, *, level: float = LEVEL) -> Difference:
     """Difference of two shares of (n,) hit bits of the same images, at thresholds that were not chosen on them.
 
@@ -249,7 +237,7 @@ def _p_value(value: float, error: float, df: int) -> float:
 def _pair(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if x.shape != y.shape or x.ndim != 1 or not len(x):
-        raise DataError(f"shapes {x.shape} and {y.shape}: a paired test needs one number an image on both sides")
+        raise DataError(f"shapes {x.shape} and {y.shape}: a paired test needs one number per image on both sides")
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise DataError("a paired test needs finite numbers; leave images without a value out of both sides first")
     return x, y

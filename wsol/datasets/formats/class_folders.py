@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import ClassVar
 
 from wsol.datasets.base import dataset
 from wsol.datasets.fields import cut
-from wsol.datasets.listing import listing
+from wsol.datasets.listing import for_each, listing
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.datasets.tree import Entry, TreeDataset
 from wsol.errors import DataError
 from wsol.options import option
@@ -34,7 +34,7 @@ class ClassFolders(TreeDataset):
     )
 
     @classmethod
-    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+    def recognize(cls, path: AnyPath) -> Sequence[Mapping[str, str | None]]:
         inside = listing(path)
         if any(name.lower().endswith(NOT_BESIDE) for name in inside.files):
             return []
@@ -52,12 +52,13 @@ class ClassFolders(TreeDataset):
                 f"{cut(', '.join(listing(self.folder).folders)) or 'none'}"
             )
         prefix = f"{split}/" if split else ""
-        for name in inside.folders:
-            for file in listing(root / name).images:
+        listings = for_each(listing, [root / name for name in inside.folders])
+        for name, its in zip(inside.folders, listings, strict=True):
+            for file in its.images:
                 yield Entry(file=f"{prefix}{name}/{file}", name=name)
 
 
-def _has_classes(folder: Path) -> bool:
+def _has_classes(folder: AnyPath) -> bool:
     """Whether a folder has two folders or more, with images in the first ones."""
     names = [name for name in listing(folder).folders if not name.startswith(".")]
     return len(names) > 1 and all(listing(folder / name).images for name in names[:LOOKED_AT])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from posixpath import normpath
@@ -16,10 +16,11 @@ from msgspec import Meta, Struct
 
 from wsol.datasets import checks
 from wsol.datasets.base import Sample, dataset
-from wsol.datasets.fields import Side, Whole, check_unique, read_json, short
+from wsol.datasets.fields import Side, Whole, check_unique, read_bytes, read_json, short
 from wsol.datasets.files import FileDataset
 from wsol.datasets.listing import is_there, listing
 from wsol.datasets.segments import Segmentation, decode
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.errors import DataError
 from wsol.options import option
 
@@ -84,7 +85,7 @@ class Coco(FileDataset):
     )
 
     @classmethod
-    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+    def recognize(cls, path: AnyPath) -> Sequence[Mapping[str, str | None]]:
         ranked = [(_rank(file), file) for file in _json_files(path) if _is_coco(file)]
         best = min((rank for rank, _ in ranked), default=0)
         chosen = [file for rank, file in ranked if rank == best]
@@ -218,19 +219,19 @@ NOT_OBJECTS = ("captions_", "person_keypoints_", "image_info_", "stuff_", "panop
 MOST_FILES = 20  # that are looked into: a folder with a JSON per image is of another format
 
 
-def _json_files(path: Path) -> list[Path]:
+def _json_files(path: AnyPath) -> list[AnyPath]:
     if path.suffix == ".json" and path.is_file():
         return [path]
     folders = [path, path / "annotations", *(path / name for name in listing(path).folders if _split_in(name))]
-    files = (folder / name for folder in folders for name in listing(folder).files)
+    files: Iterable[AnyPath] = (folder / name for folder in folders for name in listing(folder).files)
     known = [f for f in files if f.suffix == ".json" and not f.name.startswith(NOT_OBJECTS)]
     return known if len(known) <= MOST_FILES else []
 
 
-def _is_coco(file: Path) -> bool:
+def _is_coco(file: AnyPath) -> bool:
     try:
-        msgspec.json.decode(file.read_bytes(), type=_Outline)
-    except (msgspec.MsgspecError, OSError, ValueError, RecursionError):
+        msgspec.json.decode(read_bytes(file), type=_Outline)
+    except (msgspec.MsgspecError, DataError, ValueError, RecursionError):
         return False
     return True
 
@@ -239,16 +240,16 @@ def _split_in(name: str) -> str:
     return next((split for split in SPLITS if split in name), "")
 
 
-def _rank(file: Path) -> int:
+def _rank(file: AnyPath) -> int:
     split = _split_in(file.name) or _split_in(file.parent.name)
     return 1 + SPLITS.index(split) if split else 0
 
 
-def _folder_of_images(file: Path) -> str | None:
+def _folder_of_images(file: AnyPath) -> str | None:
     """The folder around an annotation file that has its first image; None where no folder has."""
     try:
-        images = msgspec.json.decode(msgspec.json.decode(file.read_bytes(), type=_Outline).images, type=list[_FileName])
-    except (msgspec.MsgspecError, OSError, ValueError, RecursionError):
+        images = msgspec.json.decode(msgspec.json.decode(read_bytes(file), type=_Outline).images, type=list[_FileName])
+    except (msgspec.MsgspecError, DataError, ValueError, RecursionError):
         return None
     name = file.stem.rpartition("_")[2]  # val2017 of instances_val2017
     roots = [file.parent, file.parent.parent]

@@ -14,6 +14,7 @@ from wsol.datasets.base import Sample, dataset
 from wsol.datasets.fields import Whole, check_unique, each_as, read_lines, short
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation
 from wsol.datasets.masks import levels_of
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.errors import ConfigError, DataError
 from wsol.options import option
 
@@ -45,7 +46,7 @@ class Cub(WsolEvaluation):
     split: str = option("", help="train or test; empty for test, or for what is in `metadata`")
 
     @classmethod
-    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+    def recognize(cls, path: AnyPath) -> Sequence[Mapping[str, str | None]]:
         if not all((path / name).is_file() for name in NEEDED):
             return []
         masks = next(

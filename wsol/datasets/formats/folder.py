@@ -15,6 +15,7 @@ from wsol.datasets.base import Sample, dataset
 from wsol.datasets.fields import Side, check_unique, cut, each_as, read_table, short, whole_number
 from wsol.datasets.files import FileDataset
 from wsol.datasets.listing import is_there, listing
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.errors import DataError, unknown
 from wsol.options import option
 
@@ -41,7 +42,7 @@ class Folder(FileDataset):
     )
 
     @classmethod
-    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+    def recognize(cls, path: AnyPath) -> Sequence[Mapping[str, str | None]]:
         names = [path] if path.is_file() else [path / name for name in listing(path).files]
         tables = [(file, first) for file in names if file.suffix == ".csv" and (first := _first_image(file))]
         options = []
@@ -160,7 +161,7 @@ class Folder(FileDataset):
         return checks.make_samples(list(self._rows), labels, sizes, boxes, owners, where=self.annotations)
 
 
-def _first_image(file: Path) -> str:
+def _first_image(file: AnyPath) -> str:
     """The image of a table's first line; empty where the columns are others."""
     try:
         header, rows = read_table(file)

@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from wsol.datasets import paths
 from wsol.datasets.base import dataset
 from wsol.datasets.fields import read_lines, short
 from wsol.datasets.imagenet.boxes import Truth, find_boxes, read_boxes
 from wsol.datasets.imagenet.devkit import Devkit
 from wsol.datasets.imagenet.images import WNID, Found, Images, find_images, has_images
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.datasets.tars import TarPack
 from wsol.datasets.tree import Entry, TreeDataset
 from wsol.errors import DataError
@@ -34,8 +34,8 @@ class ImageNet(TreeDataset):
     """
 
     split: Split = option("val", help="val or train; of train, images without boxes are left out")
-    annotations: Path | None = option(
-        None, help="folder of XML files, LOC_val_solution.csv or folder of lists; null to look below root"
+    annotations: Path | str | None = option(
+        None, help="folder of XML files, LOC_val_solution.csv or folder of lists, or its URL; null to look below root"
     )
     blacklist: Literal["score", "leave_out"] = option(
         "score",
@@ -44,7 +44,7 @@ class ImageNet(TreeDataset):
     )
 
     @classmethod
-    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+    def recognize(cls, path: AnyPath) -> Sequence[Mapping[str, str | None]]:
         split = next((split for split in ("val", "train") if has_images(path, split)), None)
         return [] if split is None else [{"root": str(path), "split": split, "annotations": None}]
 
@@ -100,9 +100,7 @@ class ImageNet(TreeDataset):
         if self.annotations is None:
             source = find_boxes(self.folder, self.split)
         else:
-            source = paths.existing(
-                self.annotations, option="dataset.annotations", folder=paths.is_folder(self.annotations)
-            )
+            source = self.place_of(self.annotations, option="dataset.annotations")
         return {} if source is None else read_boxes(source, self._scored)
 
     @cached_property

@@ -12,8 +12,9 @@ import numpy as np
 from wsol.datasets.base import dataset
 from wsol.datasets.fields import read_lines, short
 from wsol.datasets.imagenet.images import WNID
-from wsol.datasets.listing import listing
+from wsol.datasets.listing import for_each, listing
 from wsol.datasets.masks import levels_of
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.datasets.tree import Entry, TreeDataset
 from wsol.errors import DataError
 from wsol.options import option
@@ -33,12 +34,14 @@ class ImageNetS(TreeDataset):
     """
 
     split: Literal["validation", "train-semi"] = option("validation", help="validation or train-semi")
-    categories: Path | None = option(
-        None, help="ImageNetS_categories_im919.txt, where folders of classes are missing; null: the folders' order"
+    categories: Path | str | None = option(
+        None,
+        help="ImageNetS_categories_im919.txt or its URL, where folders of classes are missing; null: the folders' "
+        "order",
     )
 
     @classmethod
-    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+    def recognize(cls, path: AnyPath) -> Sequence[Mapping[str, str | None]]:
         for split in ("validation", "train-semi"):
             if (path / split).is_dir() and (path / f"{split}-segmentation").is_dir():
                 return [{"root": str(path), "split": split, "categories": None}]
@@ -52,20 +55,22 @@ class ImageNetS(TreeDataset):
     def class_names(self) -> Sequence[str]:
         if self.categories is None:
             return tuple(name for name in listing(self.folder / self.split).folders if WNID.fullmatch(name))
-        return tuple(line.split()[0] for _, line in read_lines(self.categories.expanduser()))
+        path = self.place_of(self.categories, option="dataset.categories", folder=False)
+        return tuple(line.split()[0] for _, line in read_lines(path))
 
     def entries(self) -> Iterator[Entry]:
-        for wnid in listing(self.folder / self.split).folders:
-            if not WNID.fullmatch(wnid):
-                continue
+        folders = [name for name in listing(self.folder / self.split).folders if WNID.fullmatch(name)]
+        images = for_each(listing, [self.folder / self.split / name for name in folders])
+        masks = for_each(listing, [self.folder / f"{self.split}-segmentation" / name for name in folders])
+        for wnid, its, of_class in zip(folders, images, masks, strict=True):
             if wnid not in self.class_names:
                 raise DataError(
                     f"dataset.categories={self.categories} does not list {wnid}, of which there is a folder"
                 )
-            masks = {*listing(self.folder / f"{self.split}-segmentation" / wnid).files}
-            for name in listing(self.folder / self.split / wnid).images:
+            there = {*of_class.files}
+            for name in its.images:
                 mask = f"{PurePosixPath(name).stem}.png"
-                if mask in masks:  # of the training images, ten per class have one
+                if mask in there:  # of the training images, ten per class have one
                     where = f"{self.split}-segmentation/{wnid}/{mask}"
                     yield Entry(file=f"{self.split}/{wnid}/{name}", name=wnid, mask_file=where)
 

@@ -12,9 +12,9 @@ from wsol.datasets.base import dataset
 from wsol.datasets.contents import contents_of
 from wsol.datasets.fields import Whole, read_table, short
 from wsol.datasets.formats.wsolevaluation import LIST, WsolEvaluation
-from wsol.datasets.image_files import header_sizes
-from wsol.datasets.listing import listing
-from wsol.datasets.paths import existing, is_folder
+from wsol.datasets.listing import for_each, listing
+from wsol.datasets.paths import is_folder, is_url
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.errors import DataError, unknown
 from wsol.options import option
 
@@ -36,17 +36,17 @@ class ImageNetV2(WsolEvaluation):
 
     general: ClassVar[bool] = False
 
-    names: Path | None = option(
+    names: Path | str | None = option(
         None,
-        help="CSV with columns image_id,file that maps the lists' ids to your files, or a folder of images (some are "
-        "enough) under the old names, whose contents do; null to recover what class and size decide",
+        help="CSV with columns image_id,file that maps the lists' ids to your files, or its URL, or a folder of images "
+        "(some are enough) under the old names, whose contents do; null to recover what class and size decide",
     )
     undecided: Literal["fail", "leave_out"] = option(
         "fail", help="what to do where nothing decides which image a listed one is: fail, or leave those images out"
     )
 
     @classmethod
-    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+    def recognize(cls, path: AnyPath) -> Sequence[Mapping[str, str | None]]:
         inner = [path / name for name in listing(path).folders if name.startswith("imagenetv2")]
         return [options for folder in (path, *inner) if (options := _options(folder)) is not None]
 
@@ -77,20 +77,22 @@ class ImageNetV2(WsolEvaluation):
         """Image id to file, where the file is known. Raises DataError where the others must not be left out."""
         if self.images is None:
             return {i: i for i in self._listed}
-        folder = existing(self.images, option="dataset.images", folder=True)
-        if self.names is not None and not is_folder(self.names):
+        folder = self.place_of(self.images, option="dataset.images", folder=True)
+        names = None if self.names is None or is_url(self.names) else Path(self.names)
+        if self.names is not None and (names is None or not is_folder(names)):
             return self._from_table(self.names)
         prefix = OLD if (folder / OLD).is_dir() else ""
+        classes = listing(folder / prefix).folders
+        listings = for_each(listing, [folder / prefix / name for name in classes])
         there = {
-            name: [f"{prefix}{name}/{file}" for file in listing(folder / prefix / name).images]
-            for name in listing(folder / prefix).folders
+            name: [f"{prefix}{name}/{file}" for file in its.images] for name, its in zip(classes, listings, strict=True)
         }
         named = {i: f"{prefix}{i.removeprefix(OLD)}" for i in self._listed}
         known = {file for files in there.values() for file in files}
         if known & {*named.values()}:  # the old names; a missing image is missing
             return named
-        decided = {} if self.names is None else self._by_content(self.names, folder, known)
-        candidates = self._candidates(folder, there, decided)
+        decided = {} if names is None else self._by_content(names, known)
+        candidates = self._candidates(there, decided)
         decided |= {ids[0]: files[0] for ids, files in candidates.values() if len(ids) == len(files) == 1}
         if len(decided) < len(named) and self.undecided == "fail":
             raise DataError(self._undecided(folder, known, decided, candidates))
@@ -98,17 +100,17 @@ class ImageNetV2(WsolEvaluation):
             raise DataError(f"no image under {folder} has the class and size of a listed one: are they threshold0.7?")
         return decided
 
-    def _by_content(self, old: Path, folder: Path, files: Collection[str]) -> dict[str, str]:
+    def _by_content(self, old: Path, files: Collection[str]) -> dict[str, str]:
         """Image id to the file that has its content in a folder of the old names."""
         root = old.expanduser()
         prefix = OLD if (root / OLD).is_dir() else ""
         named = {f"{prefix}{i.removeprefix(OLD)}": i for i in self._listed}
-        contents = {digest: file for file, digest in contents_of(folder, sorted(files)).items()}
+        contents = {digest: file for file, digest in self.store.digests(sorted(files)).items()}
         found = {named[name]: contents.get(digest) for name, digest in contents_of(root, named).items()}
         return {image_id: file for image_id, file in found.items() if file is not None}
 
     def _candidates(
-        self, folder: Path, there: Mapping[str, Sequence[str]], decided: Mapping[str, str]
+        self, there: Mapping[str, Sequence[str]], decided: Mapping[str, str]
     ) -> dict[tuple[str, Size], tuple[list[str], list[str]]]:
         """By class and size, the listed images and the files of both that are not decided yet."""
         sizes = self._by_image("image_sizes.txt", 2, Whole)
@@ -119,14 +121,14 @@ class ImageNetV2(WsolEvaluation):
                 found[str(label), sizes[image_id]][0].append(image_id)
         for name, files in there.items():
             left = [file for file in files if file not in taken]
-            for file, size in zip(left, header_sizes(folder, left), strict=True):
+            for file, size in zip(left, self.store.sizes(left, upright=False), strict=True):
                 if (name, size) in found:
                     found[name, size][1].append(file)
         return found
 
     def _undecided(
         self,
-        folder: Path,
+        folder: AnyPath,
         files: Collection[str],
         decided: Mapping[str, str],
         candidates: Mapping[tuple[str, Size], tuple[Sequence[str], Sequence[str]]],
@@ -155,8 +157,9 @@ class ImageNetV2(WsolEvaluation):
             "image_id,file, or dataset.undecided=leave_out to evaluate the decided ones alone"
         )
 
-    def _from_table(self, path: Path) -> dict[str, str]:
-        header, rows = read_table(existing(path, option="dataset.names", folder=False))
+    def _from_table(self, place: Path | str) -> dict[str, str]:
+        path = self.local_file(place, option="dataset.names")
+        header, rows = read_table(path)
         for column in COLUMNS:
             if column not in header:
                 raise unknown(f"column in {path} called", column, header, error=DataError)
@@ -167,7 +170,7 @@ class ImageNetV2(WsolEvaluation):
         return files
 
 
-def _options(images: Path) -> dict[str, str | None] | None:
+def _options(images: AnyPath) -> dict[str, str | None] | None:
     """How to read a folder of class indices, with the lists beside it; None where it is none, or has neither."""
     names = listing(images).folders
     if not names or not all(name.isdecimal() for name in names):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from wsol.datasets.base import dataset
 from wsol.datasets.fields import Whole, short
 from wsol.datasets.formats.wsolevaluation import WsolEvaluation, metadata_folders, metadata_options
 from wsol.datasets.stores.base import ImageStore
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.errors import DataError
 
 Boxes = list[tuple[str, tuple[float, ...]]]
@@ -31,7 +31,7 @@ class INatLoc500(WsolEvaluation):
     general: ClassVar[bool] = False
 
     @classmethod
-    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+    def recognize(cls, path: AnyPath) -> Sequence[Mapping[str, str | None]]:
         folders = metadata_folders(path)
         return [metadata_options(folder) for folder in folders if "inatloc" in folder.as_posix().lower()]
 

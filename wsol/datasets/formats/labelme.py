@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -11,8 +11,9 @@ from msgspec import Meta, Struct
 
 from wsol.datasets.base import dataset
 from wsol.datasets.fields import Side, read_json, short
-from wsol.datasets.listing import listing
+from wsol.datasets.listing import for_each, listing
 from wsol.datasets.segments import decode
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.datasets.tree import Box, Entry, TreeDataset
 from wsol.errors import DataError
 
@@ -50,20 +51,21 @@ class LabelMe(TreeDataset):
     """
 
     @classmethod
-    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+    def recognize(cls, path: AnyPath) -> Sequence[Mapping[str, str | None]]:
         first = next((path / name for name in _json_files(path)), None)
         if first is None or not first.is_file():
             return []
         try:
-            read_json(first, LabelMeFile, what="a file of LabelMe")
+            _read(first)
         except DataError:
             return []
         return [{"root": str(path)}]
 
     def entries(self) -> Iterator[Entry]:
-        for name in _json_files(self.folder):
+        names = _json_files(self.folder)
+        contents = for_each(_read, [self.folder / name for name in names])
+        for name, content in zip(names, contents, strict=True):
             path = self.folder / name
-            content = read_json(path, LabelMeFile, what="a file of LabelMe")
             size = (content.image_width, content.image_height)
             image = PurePosixPath(content.image_path.replace("\\", "/")).name  # often the path on another machine
             outlines: dict[str, list[list[Point]]] = {}
@@ -87,15 +89,20 @@ class LabelMe(TreeDataset):
             raise DataError(f"image {short(entry.file)} has an unusable outline: {error}") from error
 
 
-def _json_files(root: Path) -> list[str]:
+def _read(path: AnyPath) -> LabelMeFile:
+    return read_json(path, LabelMeFile, what="a file of LabelMe")
+
+
+def _json_files(root: AnyPath) -> list[str]:
     inside = listing(root)
     names = [name for name in inside.files if name.endswith(".json")]
-    for folder in inside.folders:
-        names += [f"{folder}/{name}" for name in listing(root / folder).files if name.endswith(".json")]
+    listings = for_each(listing, [root / folder for folder in inside.folders])
+    for folder, its in zip(inside.folders, listings, strict=True):
+        names += [f"{folder}/{name}" for name in its.files if name.endswith(".json")]
     return names
 
 
-def _polygon(shape: Shape, path: Path) -> list[Point]:
+def _polygon(shape: Shape, path: AnyPath) -> list[Point]:
     """The outline of a shape as a polygon. Raises DataError for one with too few points."""
     needed = {"polygon": 3, "rectangle": 2, "circle": 2}[shape.shape_type]
     points = shape.points

@@ -11,9 +11,9 @@ import numpy as np
 
 from wsol.datasets.base import dataset
 from wsol.datasets.fields import cut, short
-from wsol.datasets.listing import listing
+from wsol.datasets.listing import is_there, listing
 from wsol.datasets.parquet_files import SUFFIXES, TableFile, TablePack
-from wsol.datasets.paths import existing
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.datasets.tree import Box, Entry, TreeDataset
 from wsol.errors import DataError, unknown
 from wsol.options import option
@@ -31,7 +31,7 @@ class Parquet(TreeDataset):
     its box. An image with several classes is one row for each. Image ids are ``file/row``.
     """
 
-    root: Path = option(help="the file, or the folder of the files")
+    root: Path | str = option(help="the file, or the folder of the files, or the URL of either")
     split: str = option(
         "", help="read only files of this name: train-00000-of-00002.parquet is of train; empty for all"
     )
@@ -43,7 +43,7 @@ class Parquet(TreeDataset):
     )
 
     @classmethod
-    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+    def recognize(cls, path: AnyPath) -> Sequence[Mapping[str, str | None]]:
         names = [path.name] if path.is_file() else _files_in(path)
         if not any(name.endswith(SUFFIXES) for name in names):
             return []
@@ -51,11 +51,13 @@ class Parquet(TreeDataset):
         return [{"root": str(path), "split": split}]
 
     @cached_property
-    def folder(self) -> Path:
-        root = Path(self.root).expanduser()
-        if root.is_file():
-            return root.parent
-        return existing(self.root, option="dataset.root", folder=True)
+    def _root(self) -> AnyPath:
+        return self.place_of(self.root, option="dataset.root", folder=not is_there(Path(self.root).expanduser()))
+
+    @cached_property
+    def folder(self) -> AnyPath:
+        root = self._root
+        return root.parent if root.is_file() else root
 
     @property
     def pack(self) -> TablePack:
@@ -67,7 +69,7 @@ class Parquet(TreeDataset):
 
     @cached_property
     def _files(self) -> tuple[TableFile, ...]:
-        root = Path(self.root).expanduser()
+        root = self._root
         names = [root.name] if root.is_file() else _files_in(self.folder)
         chosen = [name for name in names if not self.split or _is_of(self.split, name)]
         if not chosen:
@@ -132,7 +134,7 @@ class Parquet(TreeDataset):
         return (x0, y0, x0 + x1, y0 + y1) if self.box_format == "xywh" else (x0, y0, x1, y1)
 
 
-def _files_in(folder: Path) -> list[str]:
+def _files_in(folder: AnyPath) -> list[str]:
     inside = listing(folder)
     names = [name for name in inside.files if name.endswith(SUFFIXES)]
     for deeper in inside.folders:

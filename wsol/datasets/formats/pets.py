@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from wsol.datasets.base import dataset
 from wsol.datasets.fields import read_lines, short, whole_number
-from wsol.datasets.listing import listing
+from wsol.datasets.listing import for_each, listing
 from wsol.datasets.masks import levels_of
-from wsol.datasets.tree import Entry, TreeDataset
+from wsol.datasets.stores.remote_path import AnyPath
+from wsol.datasets.tree import Box, Entry, TreeDataset
 from wsol.datasets.voc_xml import read_xml
 from wsol.errors import DataError
 from wsol.options import option
@@ -39,7 +39,7 @@ class Pets(TreeDataset):
     )
 
     @classmethod
-    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+    def recognize(cls, path: AnyPath) -> Sequence[Mapping[str, str | None]]:
         if not (path / "annotations" / "trimaps").is_dir() or not (path / "images").is_dir():
             return []
         split = next((split for split, name in LISTS.items() if (path / "annotations" / name).is_file()), None)
@@ -56,15 +56,17 @@ class Pets(TreeDataset):
         return tuple(known.get(label, "") for label in range(max(known) + 1))
 
     def entries(self) -> Iterator[Entry]:
-        heads = {*listing(self.folder / "annotations" / "xmls").files}
-        for _, name, stem in self._lines:
-            entry = Entry(file=f"images/{stem}.jpg", name=name, mask_file=f"annotations/trimaps/{stem}.png")
-            if self.boxes == "mask":
-                yield entry
-            elif f"{stem}.xml" in heads:
-                annotation = read_xml(self.folder / "annotations" / "xmls" / f"{stem}.xml")
-                boxes = tuple(one.box for one in annotation.objects)
-                yield Entry(file=entry.file, name=name, boxes=boxes, mask_file=entry.mask_file)
+        lines = self._lines
+        heads: list[tuple[Box, ...]] = [()] * len(lines)
+        if self.boxes == "head":
+            folder = self.folder / "annotations" / "xmls"
+            there = {*listing(folder).files}
+            lines = [line for line in lines if f"{line[2]}.xml" in there]
+            annotations = for_each(read_xml, [folder / f"{stem}.xml" for _, _, stem in lines])
+            heads = [tuple(one.box for one in annotation.objects) for annotation in annotations]
+        for (_, name, stem), boxes in zip(lines, heads, strict=True):
+            mask = f"annotations/trimaps/{stem}.png"
+            yield Entry(file=f"images/{stem}.jpg", name=name, boxes=boxes, mask_file=mask)
 
     def entry_mask(self, entry: Entry, size_wh: tuple[int, int]) -> NDArray[np.uint8] | None:
         levels = levels_of(self.mask_content(entry.mask_file), size_wh, entry.mask_file)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wsol.datasets.base import dataset
 from wsol.datasets.fields import each_as, read_lines, read_table, short, whole_number
-from wsol.datasets.paths import existing
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.datasets.tree import Box, Entry, TreeDataset
 from wsol.errors import DataError, unknown
 from wsol.options import option
@@ -26,12 +26,12 @@ class Places(TreeDataset):
     The set has no boxes: metrics that query the network need none (protocol=[] metric=[...]); `annotations` gives some.
     """
 
-    annotations: Path | None = option(
-        None, help="CSV of boxes, image_id,x0,y0,x1,y1 in pixels; images that it does not name are left out"
+    annotations: Path | str | None = option(
+        None, help="CSV of boxes or its URL, image_id,x0,y0,x1,y1 in pixels; images that it does not name are left out"
     )
 
     @classmethod
-    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+    def recognize(cls, path: AnyPath) -> Sequence[Mapping[str, str | None]]:
         labels = any((path / name).is_file() for name in LABELS)
         there = labels and any((path / name).is_dir() for name in IMAGES)
         return [{"root": str(path), "annotations": None}] if there else []
@@ -70,7 +70,7 @@ class Places(TreeDataset):
     def _boxes(self) -> Mapping[str, list[Box]] | None:
         if self.annotations is None:
             return None
-        path = existing(self.annotations, option="dataset.annotations", folder=False)
+        path = self.place_of(self.annotations, option="dataset.annotations", folder=False)
         header, rows = read_table(path)
         for column in COLUMNS:
             if column not in header:

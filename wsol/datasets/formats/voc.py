@@ -11,8 +11,9 @@ import numpy as np
 
 from wsol.datasets.base import dataset
 from wsol.datasets.fields import read_lines, short
-from wsol.datasets.listing import listing
+from wsol.datasets.listing import for_each, listing
 from wsol.datasets.masks import levels_of
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.datasets.tree import Box, Entry, TreeDataset
 from wsol.datasets.voc_xml import XmlAnnotation, read_xml
 from wsol.errors import DataError, unknown
@@ -42,7 +43,7 @@ class Voc(TreeDataset):
     difficult: bool = option(False, help="count objects marked as difficult")
 
     @classmethod
-    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+    def recognize(cls, path: AnyPath) -> Sequence[Mapping[str, str | None]]:
         roots = (path, *(path / name for name in listing(path).folders if name.startswith("VOC")))
         there = [root for root in roots if (root / "JPEGImages").is_dir() and (root / "Annotations").is_dir()]
         return [{"root": str(root), "split": _first_split(root)} for root in there]
@@ -56,8 +57,9 @@ class Voc(TreeDataset):
     def entries(self) -> Iterator[Entry]:
         images = {Path(name).stem: name for name in listing(self.folder / "JPEGImages").images}
         masks = {*listing(self.folder / "SegmentationClass").files}
-        for stem in self._stems:
-            annotation = read_xml(self.folder / "Annotations" / f"{stem}.xml")
+        stems = self._stems
+        annotations = for_each(read_xml, [self.folder / "Annotations" / f"{stem}.xml" for stem in stems])
+        for stem, annotation in zip(stems, annotations, strict=True):
             file = f"JPEGImages/{images.get(stem, annotation.filename or f'{stem}.jpg')}"
             mask = f"SegmentationClass/{stem}.png" if f"{stem}.png" in masks else ""
             for name, boxes in self._by_class(annotation).items():
@@ -93,6 +95,6 @@ class Voc(TreeDataset):
         return boxes
 
 
-def _first_split(root: Path) -> str:
+def _first_split(root: AnyPath) -> str:
     lists = listing(root / "ImageSets" / "Main").files
     return next((split for split in SPLITS if f"{split}.txt" in lists), "")

@@ -11,12 +11,13 @@ import numpy as np
 
 from wsol.datasets import checks, paths
 from wsol.datasets.base import Sample, dataset
-from wsol.datasets.fields import Whole, check_unique, each_as, read_lines, short
+from wsol.datasets.fields import Whole, check_unique, each_as, read_bytes, read_lines, short
 from wsol.datasets.files import UNREADABLE, FileDataset
 from wsol.datasets.image_files import SKIP, as_mask
 from wsol.datasets.listing import is_there, listing
 from wsol.datasets.stores.base import MASKS, ImageStore
 from wsol.datasets.stores.opening import open_store
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.errors import DataError
 from wsol.options import option
 
@@ -53,7 +54,7 @@ class WsolEvaluation(FileDataset):
     split: str = option("", help="the folder in or beside `metadata` to read: train, val or test; empty for itself")
 
     @classmethod
-    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+    def recognize(cls, path: AnyPath) -> Sequence[Mapping[str, str | None]]:
         return [metadata_options(folder) for folder in metadata_folders(path)]
 
     def __post_init__(self) -> None:
@@ -251,7 +252,7 @@ def _are_masks(line: str) -> bool:
     return len(fields) == 3 and Path(fields[1]).suffix[1:2].isalpha()
 
 
-def metadata_folders(path: Path) -> list[Path]:
+def metadata_folders(path: AnyPath) -> list[AnyPath]:
     """The folders of lists at a path: itself, or one split of each set in its folder ``metadata``."""
     if (path / LIST).is_file():
         return [path]
@@ -261,10 +262,9 @@ def metadata_folders(path: Path) -> list[Path]:
     return list(dict.fromkeys(folder for folder in found if folder is not None))
 
 
-def metadata_options(folder: Path) -> dict[str, str | None]:
+def metadata_options(folder: AnyPath) -> dict[str, str | None]:
     """How to read a folder of lists: its images and masks are looked for in the folders around it."""
-    with (folder / LIST).open(encoding="utf-8", errors="replace") as file:
-        image_id = file.readline().strip()
+    image_id = read_bytes(folder / LIST).partition(b"\n")[0].decode(errors="replace").strip()
     beside = [folder, *folder.parents[:3]]
     places = [*beside, *(place / "images" for place in beside), *(place / folder.parent.name for place in beside)]
     images = next((place for place in places if image_id and is_there(place / image_id)), None)

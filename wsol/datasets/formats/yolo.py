@@ -11,8 +11,9 @@ import numpy as np
 
 from wsol.datasets.base import dataset
 from wsol.datasets.fields import each_as, read_bytes, read_lines, short, whole_number
-from wsol.datasets.listing import listing
+from wsol.datasets.listing import for_each, listing
 from wsol.datasets.segments import decode
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.datasets.tree import Box, Entry, TreeDataset
 from wsol.errors import DataError, unknown
 from wsol.options import option
@@ -39,7 +40,7 @@ class Yolo(TreeDataset):
     split: str = option("val", help="the folder of the split; empty for a tree without splits")
 
     @classmethod
-    def recognize(cls, path: Path) -> Sequence[Mapping[str, str | None]]:
+    def recognize(cls, path: AnyPath) -> Sequence[Mapping[str, str | None]]:
         for split in (*SPLITS, ""):
             folders = _folders(path, split)
             if folders is not None and any(name.endswith(".txt") for name in listing(path / folders[1]).files):
@@ -60,13 +61,17 @@ class Yolo(TreeDataset):
         files = {name[:-4] for name in listing(self.folder / labels).files if name.endswith(".txt")}
         stems = [(name, Path(name).stem) for name in listing(self.folder / images).images]
         named = [f"{images}/{name}" for name, stem in stems if stem in files]
-        for file, size in zip(named, self.sizes_of(self.store, named), strict=True):
-            yield from self._of(file, self.folder / labels / f"{Path(file).stem}.txt", size)
+        texts = [self.folder / labels / f"{Path(file).stem}.txt" for file in named]
+        sizes, contents = self.sizes_of(self.store, named), for_each(read_lines, texts)
+        for file, size, path, lines in zip(named, sizes, texts, contents, strict=True):
+            yield from self._of(file, path, lines, size)
 
-    def _of(self, file: str, path: Path, size_wh: tuple[int, int]) -> Iterator[Entry]:
+    def _of(
+        self, file: str, path: AnyPath, lines: Sequence[tuple[int, str]], size_wh: tuple[int, int]
+    ) -> Iterator[Entry]:
         boxes: dict[int, list[Box]] = {}
         polygons: dict[int, list[tuple[float, ...]]] = {}
-        for number, line in read_lines(path):
+        for number, line in lines:
             label, values = self._line(line, path, number)
             scaled = tuple(v * size_wh[n % 2] for n, v in enumerate(values))
             if len(values) == 4:
@@ -83,7 +88,7 @@ class Yolo(TreeDataset):
             rounded = tuple(_inside(box, size_wh) for box in its)
             yield Entry(file=file, name=name, boxes=rounded, size_wh=size_wh, outline=whole)
 
-    def _line(self, line: str, path: Path, number: int) -> tuple[int, tuple[float, ...]]:
+    def _line(self, line: str, path: AnyPath, number: int) -> tuple[int, tuple[float, ...]]:
         """The class index and the shares of a line. Raises DataError."""
         first, *rest = line.split()
         label = whole_number(first)
@@ -118,7 +123,7 @@ class Yolo(TreeDataset):
         return ()
 
 
-def _folders(root: Path, split: str) -> tuple[str, str] | None:
+def _folders(root: AnyPath, split: str) -> tuple[str, str] | None:
     """The folders of images and of labels, below a root; None where they are not there."""
     pairs = [(f"images/{split}", f"labels/{split}"), (f"{split}/images", f"{split}/labels")]
     for images, labels in pairs if split else [("images", "labels")]:
@@ -127,7 +132,7 @@ def _folders(root: Path, split: str) -> tuple[str, str] | None:
     return None
 
 
-def _names_in(path: Path) -> tuple[str, ...]:
+def _names_in(path: AnyPath) -> tuple[str, ...]:
     """The entry ``names`` of a YAML file: a list, or a mapping from index to name. Raises DataError."""
     import yaml
 

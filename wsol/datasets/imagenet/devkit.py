@@ -7,14 +7,15 @@ never loaded.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
-from wsol.datasets.fields import read_lines, short, whole_number
+from wsol.datasets.fields import read_bytes, read_lines, short, whole_number
 from wsol.datasets.listing import listing
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.errors import DataError
 
 PLACES = ("", "data", "devkit/data", "ILSVRC/devkit/data")
@@ -29,14 +30,14 @@ NUMBER = re.compile(r"ILSVRC2012_val_0*(\d+)")
 class Devkit:
     """The kit's files, wherever they are below a root."""
 
-    root: Path
+    root: AnyPath
 
     @cached_property
-    def _folders(self) -> tuple[Path, ...]:
+    def _folders(self) -> tuple[AnyPath, ...]:
         kits = [name for name in listing(self.root).folders if re.fullmatch(r"ILSVRC20\d\d_devkit\w*", name)]
         return tuple(self.root / place for place in (*PLACES, *(f"{kit}/data" for kit in kits), *kits))
 
-    def _file(self, pattern: re.Pattern[str]) -> Path | None:
+    def _file(self, pattern: re.Pattern[str]) -> AnyPath | None:
         for folder in self._folders:
             for name in listing(folder).files:
                 if pattern.fullmatch(name):
@@ -44,11 +45,11 @@ class Devkit:
         return None
 
     @cached_property
-    def truth_file(self) -> Path | None:
+    def truth_file(self) -> AnyPath | None:
         return self._file(TRUTH)
 
     @cached_property
-    def blacklist_file(self) -> Path | None:
+    def blacklist_file(self) -> AnyPath | None:
         return self._file(BLACKLIST)
 
     def wnid_of(self, image_id: str) -> str:
@@ -88,14 +89,14 @@ class Devkit:
         raise DataError(f"{self.truth_file} has ids of classes, and neither {CLASSES} nor {META} beside it names them")
 
 
-def _number(image_id: str, where: Path) -> int:
+def _number(image_id: str, where: AnyPath) -> int:
     match = NUMBER.fullmatch(image_id)
     if match is None:
         raise DataError(f"{where} has labels by number, and image {short(image_id)} has none in its name")
     return int(match[1])
 
 
-def _numbers(path: Path) -> list[int]:
+def _numbers(path: AnyPath) -> list[int]:
     numbers = []
     for line, text in read_lines(path):
         if (number := whole_number(text)) is None or number < 1:
@@ -104,7 +105,7 @@ def _numbers(path: Path) -> list[int]:
     return numbers
 
 
-def _from_text(path: Path) -> dict[int, str]:
+def _from_text(path: AnyPath) -> dict[int, str]:
     """Lines such as ``n02119789 1 kit_fox``."""
     known: dict[int, str] = {}
     for line, text in read_lines(path):
@@ -116,12 +117,13 @@ def _from_text(path: Path) -> dict[int, str]:
     return known
 
 
-def _from_matlab(path: Path) -> dict[int, str]:
+def _from_matlab(path: AnyPath) -> dict[int, str]:
     """The classes of ``synsets``; entries with children are groups of classes."""
     from scipy.io import loadmat
 
+    content = read_bytes(path)
     try:
-        table = loadmat(path, squeeze_me=True, variable_names=["synsets"])["synsets"]
+        table = loadmat(io.BytesIO(content), squeeze_me=True, variable_names=["synsets"])["synsets"]
         rows = zip(table["num_children"], table["ILSVRC2012_ID"], table["WNID"], strict=True)
         return {int(number): str(wnid) for children, number, wnid in rows if int(children) == 0}
     except Exception as error:  # scipy raises whatever a broken file leads to

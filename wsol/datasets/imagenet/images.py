@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import msgspec
 
 from wsol.datasets.fields import short, whole_number
 from wsol.datasets.labels import wnids
-from wsol.datasets.listing import listing
+from wsol.datasets.listing import for_each, listing
+from wsol.datasets.stores.remote_path import AnyPath
 from wsol.datasets.tars import TarPack, first_members
 from wsol.errors import DataError
 
@@ -54,7 +55,7 @@ class _Beside(msgspec.Struct):
     filename: str = ""
 
 
-def find_images(root: Path, split: str) -> Images:
+def find_images(root: AnyPath, split: str) -> Images:
     """The images of the first place that has some: files in it or in folders of WordNet ids, or else tar archives."""
     places = [root / place.format(split=split) for place in PLACES]
     for place in places:
@@ -67,7 +68,7 @@ def find_images(root: Path, split: str) -> Images:
     return Images(())
 
 
-def has_images(root: Path, split: str) -> bool:
+def has_images(root: AnyPath, split: str) -> bool:
     """Whether `find_images` would find ImageNet's, by a look at names and at the beginning of one archive."""
     for place in (root / place.format(split=split) for place in PLACES):
         inside = listing(place)
@@ -82,9 +83,9 @@ def has_images(root: Path, split: str) -> bool:
     return False
 
 
-def _in_folder(place: Path, root: Path, split: str) -> Iterator[Found]:
+def _in_folder(place: AnyPath, root: AnyPath, split: str) -> Iterator[Found]:
     inside = listing(place)
-    prefix = place.relative_to(root).as_posix() + "/" if place != root else ""
+    prefix = place.relative_to(root).as_posix() + "/" if place != root else ""  # type: ignore[arg-type]
     for name in inside.images:
         stem = PurePosixPath(name).stem
         if split == "train" and (of_training := TRAIN.fullmatch(stem)):
@@ -92,11 +93,12 @@ def _in_folder(place: Path, root: Path, split: str) -> Iterator[Found]:
         elif split == "val" and VAL.match(stem):
             suffixed = SUFFIXED.fullmatch(stem)
             yield Found(suffixed[1] if suffixed else stem, prefix + name, suffixed[2] if suffixed else "")
-    for folder in inside.folders:
-        if WNID.fullmatch(folder):
-            for name in listing(place / folder).images:
-                suffixed = SUFFIXED.fullmatch(PurePosixPath(name).stem)
-                yield Found(suffixed[1] if suffixed else PurePosixPath(name).stem, f"{prefix}{folder}/{name}", folder)
+    classes = [folder for folder in inside.folders if WNID.fullmatch(folder)]
+    listings = for_each(listing, [place / folder for folder in classes])
+    for folder, its in zip(classes, listings, strict=True):
+        for name in its.images:
+            suffixed = SUFFIXED.fullmatch(PurePosixPath(name).stem)
+            yield Found(suffixed[1] if suffixed else PurePosixPath(name).stem, f"{prefix}{folder}/{name}", folder)
 
 
 def _in_archive(name: str, pack: TarPack) -> Found:

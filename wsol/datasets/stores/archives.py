@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from wsol.datasets.contents import content_digest, key_of, remember, remembered, settled, verifying
 from wsol.datasets.fields import short
 from wsol.datasets.listing import is_image
 from wsol.datasets.stores.base import IMAGES, READERS, FileKind, ImageStore, check_listed
+from wsol.datasets.stores.remote_path import AnyPath, RemotePath
 from wsol.datasets.tars import Member, bytes_of, members_of
 from wsol.errors import DataError
 
 ARCHIVE = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")  # the compressed ones are refused by name
 
 
-def archives_at(path: Path) -> list[Path]:
+def archives_at(path: AnyPath) -> list[AnyPath]:
     """The archive at a path, or those in a folder that has neither folders nor images beside them; empty for others."""
+    if isinstance(path, RemotePath):
+        return _archives_below(path)
     try:
         if not path.is_dir():
             return [path] if path.is_file() and path.name.endswith(ARCHIVE) else []
@@ -34,6 +36,18 @@ def archives_at(path: Path) -> list[Path]:
     return [path / name for name in sorted(found)]
 
 
+def _archives_below(path: RemotePath) -> list[AnyPath]:
+    """As `archives_at`; empty, too, where the server does not list the folder."""
+    if path.name.endswith(ARCHIVE):
+        return [path] if path.store.has(path.inside) else []
+    try:
+        inside = path.listing()
+    except DataError:
+        return []
+    found: list[AnyPath] = [path / name for name in inside.files if name.endswith(".tar")]
+    return [] if inside.folders or inside.images else found
+
+
 class TarStore(ImageStore):
     """The files of some archives. Nothing is unpacked: members are read in place, and links do not count as members.
 
@@ -41,10 +55,10 @@ class TarStore(ImageStore):
     later member counts, as for tar. Raises DataError for an archive that can't be read or is cut off.
     """
 
-    def __init__(self, where: str, archives: Sequence[Path], *, kind: FileKind = IMAGES) -> None:
+    def __init__(self, where: str, archives: Sequence[AnyPath], *, kind: FileKind = IMAGES) -> None:
         self.where, self.kind = where, kind
         self.members: dict[str, Member] = {}
-        self.twice: dict[str, Path] = {}
+        self.twice: dict[str, AnyPath] = {}
         again = verifying()  # threads don't know
         with ThreadPoolExecutor(READERS) as pool:
             listed = pool.map(lambda archive: members_of(archive, again=again), archives)

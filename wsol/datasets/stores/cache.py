@@ -14,6 +14,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 GB = 10**9
+DEFAULT_GB = 20.0
 OWN = re.compile(r"[0-9a-f]{64}(\.\d+-\d+\.part)?")  # names of its files, the half-written ones of a dead process too
 LOW = 0.9  # of the limit: what is left after files were removed, so that not every new one removes another
 RECOUNT = 0.02  # of the limit: after so many bytes of its own, a process looks at what others wrote

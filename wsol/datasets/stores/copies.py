@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wsol.datasets.stores.base import FileKind
 from wsol.datasets.stores.remote import RemoteStore
+from wsol.datasets.stores.remote_path import AnyPath, RemotePath
 from wsol.environment import cache_dir
 from wsol.errors import DataError
 
@@ -31,7 +32,16 @@ def copied_folder(url: str, names: Sequence[str], *, option: str, cache: Path | 
     ----------
     cache, cache_gb : of the content, which is fetched once as long as the store says that it is the same.
     """
-    store = RemoteStore.at(url, cache=cache, cache_gb=cache_gb, kind=FileKind("file", option))
+    return _copied(RemoteStore.at(url, cache=cache, cache_gb=cache_gb, kind=FileKind("file", option)), names)
+
+
+def copied(folder: AnyPath, names: Sequence[str]) -> Path:
+    """A folder that is on this machine, or copies of those of some files that are in one at a URL. Raises DataError."""
+    return _copied(folder.store.at_folder(folder.inside), names) if isinstance(folder, RemotePath) else folder
+
+
+def _copied(store: RemoteStore, names: Sequence[str]) -> Path:
+    option, url = store.kind.option, store.url
     folder = cache_dir() / FOLDER / hashlib.sha256(store.url.encode()).hexdigest()[:16]
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from wsol.datasets.paths import is_url
 from wsol.datasets.stores.archives import TarStore, archives_at
 from wsol.datasets.stores.base import IMAGES, FileKind, FolderStore, ImageStore
 from wsol.datasets.stores.remote import RemoteStore
+from wsol.datasets.stores.remote_path import RemotePath
 
 
 def open_store(
@@ -20,7 +21,9 @@ def open_store(
     DataError : a URL of an unknown scheme, or one whose package is not installed; an archive that can't be read.
     """
     if is_url(files):
-        return RemoteStore.at(str(files), cache=cache, cache_gb=cache_gb, kind=kind)
+        store = RemoteStore.at(str(files), cache=cache, cache_gb=cache_gb, kind=kind)
+        shards = archives_at(RemotePath(store.of_kind(FileKind("file", kind.option))))
+        return TarStore(store.url, shards, kind=kind) if shards else store
     archives = archives_at(Path(files).expanduser())
     if archives:
         return TarStore(str(files), archives, kind=kind)

@@ -15,8 +15,9 @@ from torch.nn import functional
 
 from wsol.methods._common.relu_rules import IN_PLACE, PLAIN
 from wsol.methods._features import LayerFeatures
-from wsol.models.forward import INPUT, target_logit
+from wsol.models.forward import INPUT
 from wsol.models.network import first_of, with_first
+from wsol.models.scores import target_logit
 
 POOLS = (torch.max_pool2d, functional.max_pool2d)
 RELUS = (*PLAIN, *IN_PLACE)

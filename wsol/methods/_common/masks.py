@@ -14,7 +14,7 @@ from torch import Tensor
 from wsol.methods._common.sizes import resized
 from wsol.methods._common.stretch import minmax
 from wsol.methods._features import LayerFeatures
-from wsol.models.forward import target_logit, target_probability
+from wsol.models.scores import target_logit, target_probability
 
 Order = Literal["norm_after_up", "norm_before_up"]
 Score = Literal["prob", "logit"]

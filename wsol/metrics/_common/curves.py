@@ -11,8 +11,8 @@ from torch import Tensor
 
 from wsol.metrics._base import MetricInput
 from wsol.metrics._common.groups import SizeGroup
-from wsol.models.forward import target_probability
 from wsol.models.query import ModelQuery
+from wsol.models.scores import target_probability
 
 Ties = Literal["reversed", "raster"]
 

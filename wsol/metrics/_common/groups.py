@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wsol.metrics._base import MetricInput
-from wsol.models.forward import class_probabilities
 from wsol.models.query import ModelQuery
+from wsol.models.scores import class_probabilities
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from wsol.metrics._common.blur import Blur, blurred, folded_kernel, gaussian_ker
 from wsol.metrics._common.curves import Paths, Ties, area, map_ranks, path_probabilities, step_counts
 from wsol.metrics._common.groups import SizeGroup, by_size
 from wsol.metrics._scores import SHARE, mean
-from wsol.models.forward import class_probabilities
+from wsol.models.scores import class_probabilities
 from wsol.options import Steps, option
 
 Curve = NDArray[np.float64]
