@@ -129,7 +129,7 @@ def box_is_certain(channels: Floats, weights: Floats, unknown: Mask, low: float,
     at_ends, at_sides = np.split(cut.at(rest, np.concatenate([ends, sides])), [2], axis=1)
     forms = at_sides - at_ends @ np.array([[1 - cut.share], [cut.share]])
     if (form[tuple(sides.T)] <= half * np.abs(forms).sum(0)).any():
-        return False  # pixels on the sides of the box are uncertain: the others need not be asked
+        return False  # pixels on the sides of the box are uncertain: no need to check the others
     spread = _spreads(cut, rest, ends)
     above = float((mean - mean[highest] + half * spread[1]).max())
     below = float((mean[lowest] - mean + half * spread[2]).max())
