@@ -3,15 +3,17 @@
 The threshold is the one at which exact Score-CAM's boxes are best on the same images (choe2020_v1), as a table would
 choose it. On images of the drawn set by both embedded networks; on photographs by MobileNetV2 where ../shared is
 (or WSOL_SHARED): 4 of them, with --long 60. What stops early takes the scores that exact Score-CAM got for the same
-masks, and is charged for their passes.
+masks, and is charged for their passes. Passes are counted and not timed, so batch norms are folded into convolutions.
 """
 
 from __future__ import annotations
 
+import copy
 import csv
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ import numpy as np
 import PIL.Image
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from benchmarks.speed.rows import Plan, Row, missing
 from wsol.datasets.base import datasets
@@ -64,7 +67,7 @@ def rows(plan: Plan) -> Iterator[Row]:
 
 def of(plan: Plan, case: Case) -> Iterator[Row]:
     """Rows of one network."""
-    module = case.classifier.module.to(plan.device).to(memory_format=torch.channels_last).eval()
+    module = folded(case.classifier.module).to(plan.device).to(memory_format=torch.channels_last)
     layer = resolve_layer(case.classifier, "last")
     all_features, raws = [], []
     for image, label in zip(case.inputs, case.labels, strict=True):
@@ -101,6 +104,18 @@ def of(plan: Plan, case: Case) -> Iterator[Row]:
             f"mean IoU of the boxes {np.mean(overlaps):.3f}",
             facts={"same_box": equal, "passes": passes / exact},
         )
+
+
+def folded(module: nn.Module) -> nn.Module:
+    """A copy for inference with each batch norm in the convolution before it: the same scores but for rounding, in
+    about half the time."""
+    module = copy.deepcopy(module).eval()
+    for part in module.modules():
+        if isinstance(part, nn.Sequential):
+            for n, (first, second) in enumerate(pairwise(list(part))):
+                if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                    part[n], part[n + 1] = fuse_conv_bn_eval(first, second), nn.Identity()
+    return module
 
 
 def options_of(tau: float) -> list[tuple[str, dict[str, Any]]]:

@@ -7,12 +7,15 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks.speed import rows, workers
 from benchmarks.speed.__main__ import HERE, main, shown, topics, write
 from benchmarks.speed.bounds import lines_of
+from benchmarks.speed.early_stop import folded
 from benchmarks.speed.rows import Plan, Row, faster, missing, within
 from scripts.estimate_cost import BEGIN, END, PAGE, Stages, hours, stages, tables
+from wsol.models.zoo import load_classifier
 
 ROWS = [
     faster("scorecam", "Score-CAM", "a peer", 3.0, 2.0, 1.5, note="alike"),
@@ -77,6 +80,16 @@ def test_an_unknown_topic_is_refused(capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit):
         main(["exakt"])
     assert "there is no topic exakt; choose from" in capsys.readouterr().err
+
+
+def test_a_folded_network_has_the_same_scores_and_no_batch_norm() -> None:
+    module = load_classifier("shapes_gap").module.eval()
+    images = torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    without = folded(module)
+    norms = [sum(isinstance(part, torch.nn.BatchNorm2d) for part in m.modules()) for m in (module, without)]
+    assert norms == [5, 0]
+    with torch.no_grad():
+        torch.testing.assert_close(without(images), module(images), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.full

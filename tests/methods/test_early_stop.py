@@ -14,7 +14,7 @@ from wsol.errors import WsolError
 from wsol.localization.localize import boxes_along
 from wsol.localization.records import ImageMap
 from wsol.methods._base import methods
-from wsol.methods._common.box_bounds import Cut, box_is_certain, cut_of, one_box
+from wsol.methods._common.box_bounds import Cut, box_is_certain, cut_of, extremes, one_box
 from wsol.methods._common.early_stop import EVERY
 from wsol.methods._common.predicted_scores import LENGTH, LENGTHS, NOISES, predicted, representatives
 from wsol.methods._features import LayerFeatures
@@ -47,6 +47,24 @@ def drawn(seed: int, count: int = 40, side: int = 7) -> tuple[NDArray[np.float64
     bumps = np.exp(-((y - centers[0]) ** 2 + (x - centers[1]) ** 2) / width**2)
     channels = np.maximum(bumps - 0.1, 0) * strength[:, None, None]
     return channels, rng.random(count)
+
+
+def test_some_pixels_alone_are_those_of_the_resized_map() -> None:
+    cut, maps = cut_of("choe2020_v1", 0.2, (5, 7)), np.random.default_rng(0).random((3, 5, 7))
+    y, x = pixels = np.array([[0, 200, 31], [17, 0, 223]])
+    np.testing.assert_allclose(cut.at(maps, pixels.T), cut.resized(maps)[:, y, x], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("picture", "sides"),
+    [
+        ("...../..#../.###./..#../.....", [(1, 2), (3, 2), (2, 1), (2, 3)]),
+        ("#..../...../...../...../....#", [(0, 0), (4, 4), (0, 0), (4, 4)]),
+        ("...../...../...../...../.....", []),
+    ],
+)
+def test_a_pixel_on_each_side_of_a_mask(picture: str, sides: list[tuple[int, int]]) -> None:
+    assert [tuple(pixel) for pixel in extremes(*masks(picture)).tolist()] == sides
 
 
 @pytest.mark.default_cases(2)

@@ -41,8 +41,9 @@ class ScoreCAM:
     Traps: four meanings are in use. Over probabilities the softmax bounds the ratio of two weights by e, so the map is
     close to the mean activation; over logits it is close to one channel. The official code has no softmax and no
     baseline (score=prob channel_softmax=false baseline=none). Flat channels get mask 0 and no weight; the official code
-    returns nothing for a flat layer, here the map is 0. Stopping early gives another map, and with certified one of the
-    same box at one threshold alone, in views of one crop: a sweep over thresholds sees the others.
+    returns nothing for a flat layer, here the map is 0. Stopping early gives another map. With
+    stop=certified its box is exact Score-CAM's at the threshold `tau` of one protocol alone, and only in views of one
+    crop; at other thresholds boxes may differ, so don't sweep over them.
     """
 
     score: Score = option("prob", help=SCORE)
@@ -92,7 +93,7 @@ class ScoreCAM:
         if self.stop == "approximate":
             return approximate_scores(layer, used, self.mask_order, self.score, self.share)
         check_bounded(self.score)
-        if baseline is None and not self.channel_softmax:
+        if baseline is None and not self.channel_softmax:  # None would stand for a softmax
             baseline = torch.zeros_like(layer.scores)
         grid = (layer.activations.shape[2], layer.activations.shape[3])
         return certified_scores(layer, used, self.mask_order, cut_of(self.protocol, self.tau, grid), baseline)

@@ -23,6 +23,7 @@ and `one_box` says when all foregrounds between two masks have one box. What flo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,9 +74,10 @@ class Cut:
     def at(self, maps: Floats, pixels: NDArray[np.integer[Any]]) -> Floats:
         """(K, h, w) to (K, n), the resized maps at n pixels (y, x) alone."""
         y, x = pixels.T
-        return np.asarray(np.einsum("nh,khw,nw->kn", self.rows[y], maps, self.columns[x], optimize=True))
+        return np.asarray((maps @ self.columns[x].T * self.rows[y].T).sum(1))
 
 
+@lru_cache(maxsize=64)
 def cut_of(name: str, tau: float, grid: tuple[int, int]) -> Cut:
     """The cut of a protocol at one threshold, for raw maps of a size.
 
@@ -123,22 +125,17 @@ def box_is_certain(channels: Floats, weights: Floats, unknown: Mask, low: float,
         return False
     form = mean - (1 - cut.share) * mean[lowest] - cut.share * mean[highest]
     ends = np.array([lowest, highest])
-    sides = _extremes(form > 0)
-    doubts = half * np.abs(_forms(cut, rest, ends, sides)).sum(0)
-    if (form[sides[:, 0], sides[:, 1]] <= doubts).any():
-        return False  # pixels on the sides of the box are uncertain: the others need not be asked
+    sides = extremes(form > 0)
+    at_ends, at_sides = np.split(cut.at(rest, np.concatenate([ends, sides])), [2], axis=1)
+    forms = at_sides - at_ends @ np.array([[1 - cut.share], [cut.share]])
+    if (form[tuple(sides.T)] <= half * np.abs(forms).sum(0)).any():
+        return False  # pixels on the sides of the box are uncertain: no need to check the others
     spread = _spreads(cut, rest, ends)
     above = float((mean - mean[highest] + half * spread[1]).max())
     below = float((mean[lowest] - mean + half * spread[2]).max())
     inside = form - half * spread[0] - cut.share * above > SLACK * span
     possible = form + half * spread[0] + (1 - cut.share) * below >= -SLACK * span
     return one_box(inside, possible, cut)
-
-
-def _forms(cut: Cut, rest: Floats, ends: NDArray[np.integer[Any]], pixels: NDArray[np.integer[Any]]) -> Floats:
-    """(K, n) B_k(x) - (1 - c) B_k(i) - c B_k(j) at n pixels."""
-    low, high = cut.at(rest, ends).T
-    return np.asarray(cut.at(rest, pixels) - ((1 - cut.share) * low + cut.share * high)[:, None])
 
 
 def _spreads(cut: Cut, rest: Floats, ends: NDArray[np.integer[Any]]) -> Floats:
@@ -153,13 +150,13 @@ def _spreads(cut: Cut, rest: Floats, ends: NDArray[np.integer[Any]]) -> Floats:
     return sums
 
 
-def _extremes(mask: Mask) -> NDArray[np.int64]:
+def extremes(mask: Mask) -> NDArray[np.int64]:
     """(4, 2) one pixel (y, x) on each side of what is inside; empty where nothing is."""
-    y, x = np.nonzero(mask)
-    if not len(y):
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
         return np.zeros((0, 2), np.int64)
-    places = [y.argmin(), y.argmax(), x.argmin(), x.argmax()]
-    return np.stack([y[places], x[places]], 1)
+    above_and_below = [(y, mask[y].argmax()) for y in rows[[0, -1]]]
+    return np.array(above_and_below + [(mask[:, x].argmax(), x) for x in columns[[0, -1]]])
 
 
 def one_box(inside: Mask, possible: Mask, cut: Cut) -> bool:

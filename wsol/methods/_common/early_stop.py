@@ -1,7 +1,8 @@
-"""Scores of some channels' masks alone, and what stands for the others: as many as needed, or a fixed share.
+"""Scores of some channels' masks, and values in place of the scores of the others.
 
-Channels that vary more over the map are tried first, since the weights of flat ones move no box; where others are
-predicted, those that tell most of them.
+Certified: channels that vary most over the map are tried first, since the weights of flat ones move no box, until the
+others can't change the box. Approximate: a fixed share is tried, those that say most about the others, whose scores are
+then predicted.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
     from wsol.methods._features import LayerFeatures
 
 Stop = Literal["exact", "certified", "approximate"]
-EVERY = 8  # channels between two looks at the bounds, whatever the chunk, which must move no map
+EVERY = 8  # channels from one check of the bounds to the next; fixed, so that no map depends on the chunk
 
 
 @dataclass(frozen=True, slots=True)
 class Weighting:
-    """How a probability becomes a weight, and back: what the bounds need to know of a variant.
+    """How a probability becomes a channel's weight: what the bounds need to know of a variant.
 
     Attributes
     ----------
@@ -55,20 +56,21 @@ def certified_scores(layer: LayerFeatures, used: Tensor, order: Order, cut: Cut,
 
     Parameters
     ----------
+    used : (B, K) the channels that have a weight.
     baselines : (B,) what is subtracted of probabilities taken as weights; None for a softmax over channels.
     """
     scores = torch.zeros(used.shape, dtype=layer.logits.dtype, device=layer.logits.device)
     for image, wanted in enumerate(used):
         weighting = Weighting(baselines is None, 0.0 if baselines is None else float(baselines[image]))
         ranked = _most_varied(layer, image, wanted)
-        channels = layer.activations[image, ranked].double().cpu().numpy()
+        maps = layer.activations[image, ranked].double().cpu().numpy()
         low, high = weighting.weight(np.array([0.0, 1.0]))
         for start in range(0, len(ranked), EVERY):
             some, left = ranked[start : start + EVERY], ranked[start + EVERY :]
             scores[image, some] = _tried(layer, image, some, order, "prob")
             known = scores[image, ranked].double().cpu().numpy()
             unknown = np.arange(len(ranked)) >= start + EVERY
-            if len(left) and box_is_certain(channels, weighting.weight(known), unknown, low, high, cut):
+            if len(left) and box_is_certain(maps, weighting.weight(known), unknown, low, high, cut):
                 scores[image, left] = weighting.middle
                 break
     return scores
@@ -109,7 +111,7 @@ def _most_varied(layer: LayerFeatures, image: int, wanted: Tensor) -> Tensor:
 
 
 def _tried(layer: LayerFeatures, image: int, channels: Tensor, order: Order, score: Score) -> Tensor:
-    """(m,) scores of an image behind the masks of some of its channels; from exact Score-CAM's where it ran before."""
+    """(m,) scores of an image behind the masks of some of its channels; exact Score-CAM's own where it ran before."""
     every_channel = ("channel_scores", order, None)
     if layer.has(every_channel):
         known: Scores = layer.part(every_channel, len(channels))
