@@ -109,6 +109,7 @@ class PeakMemory:
             peak = torch.cuda.max_memory_allocated(self.device) / 2**20
         else:
             peak = _resident("VmHWM")
+            give_back_freed_memory()  # a run holds no more than its batches need
         self.peak_mb = max(0.0, peak - self._start)
 
 
