@@ -8,7 +8,7 @@ import pytest
 from wsol.stats import bits as module
 from wsol.stats.averages import COUNTED, Average
 from wsol.stats.best import Search, draw_best_of, first_largest
-from wsol.stats.bits import Bits, ones
+from wsol.stats.bits import CHUNK, Bits, ones
 from wsol.stats.hits import Flips, Hits
 from wsol.stats.resamples import Resamples
 
@@ -30,7 +30,7 @@ def by_flips(matrix: np.ndarray) -> Hits:
     return Hits(whole.n, whole.grid, Flips(whole.flips.images, whole.flips.places, whole.flips.signs))
 
 
-@pytest.mark.parametrize("n", [1, 7, 64, 65, 300])
+@pytest.mark.parametrize("n", [1, 7, 64, 65, 300, CHUNK + 70])
 @pytest.mark.parametrize("start", [0, 5, 14])
 def test_each_threshold_has_the_bits_of_its_column(rng: np.random.Generator, n: int, start: int) -> None:
     matrix, mask = flipping(rng, n, 60), rng.random(n) < 0.5

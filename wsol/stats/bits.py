@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Words = NDArray[np.uint64]
 
 WORD = 64
+CHUNK = 64 * WORD  # images turned at a time: 128 kB of 255 thresholds, which a core's cache holds
 # by how many bits two halves of a block stand apart, and which bits of it change places with those
 TURNS = ((7, 0x00AA00AA00AA00AA), (14, 0x0000CCCC0000CCCC), (28, 0x00000000F0F0F0F0))
 
@@ -36,16 +37,9 @@ class Bits:
     @classmethod
     def of(cls, packed: NDArray[np.uint8], start: int, width: int) -> Bits:
         """From (n, bytes) of each image's bits, those at `start` to `start + width`, first bit highest."""
-        n, size = packed.shape
-        whole = np.zeros((-(-n // WORD) * WORD, size), np.uint8)
-        whole[:n] = packed
-        blocks = np.ascontiguousarray(whole.reshape(-1, 8, size).transpose(2, 0, 1)).view("<u8")[..., 0]
-        for shift, mask in TURNS:
-            apart = (blocks ^ (blocks >> np.uint64(shift))) & np.uint64(mask)
-            blocks = blocks ^ apart ^ (apart << np.uint64(shift))
-        turned = blocks[..., None].view(np.uint8)[..., ::-1]  # the first threshold is the highest bit
-        rows = np.ascontiguousarray(turned.transpose(0, 2, 1)).reshape(8 * size, -1).view("<u8")
-        return cls(n, rows[start : start + width])
+        parts = [_turned(packed[at : at + CHUNK]) for at in range(0, max(len(packed), 1), CHUNK)]
+        rows = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+        return cls(len(packed), rows[start : start + width])
 
     def words(self, mask: NDArray[np.bool_]) -> Words:
         """(w,) of the bits of an (n,) mask."""
@@ -91,6 +85,19 @@ class Bits:
         ends = np.zeros(len(taken) + 1, np.int32)
         np.cumsum(ones(flips), out=ends[1:])
         return signs, images, ends
+
+
+def _turned(packed: NDArray[np.uint8]) -> Words:
+    """(n, bytes) bits of images to (8 bytes, w) words of thresholds."""
+    n, size = packed.shape
+    whole = np.zeros((-(-n // WORD) * WORD, size), np.uint8)
+    whole[:n] = packed
+    blocks = np.ascontiguousarray(whole.reshape(-1, 8, size).transpose(2, 0, 1)).view("<u8")[..., 0]
+    for shift, mask in TURNS:
+        apart = (blocks ^ (blocks >> np.uint64(shift))) & np.uint64(mask)
+        blocks = blocks ^ apart ^ (apart << np.uint64(shift))
+    turned = blocks[..., None].view(np.uint8)[..., ::-1]  # the first threshold is the highest bit
+    return np.ascontiguousarray(turned.transpose(0, 2, 1)).reshape(8 * size, -1).view("<u8")
 
 
 def ones(rows: Words) -> NDArray[np.int64]:

@@ -230,8 +230,7 @@ class _Rows:
         width = max(len(protocol.grid), 1)
         starts = width * np.arange(len(protocol.hit_deltas))[:, None]
         places = (starts + _points(protocol, width).astype(np.int64)).T  # (LEVELS, deltas)
-        packed = packed_hits(self.table, protocol)
-        return np.packbits((packed[:, places // 8] >> (7 - places % 8).astype(np.uint8)) & np.uint8(1), axis=2)
+        return np.packbits(np.unpackbits(packed_hits(self.table, protocol), axis=1).take(places, axis=1), axis=2)
 
     def columns(self, name: str) -> Mapping[str, _Column]:
         """The numbers of a protocol or metric by column."""
