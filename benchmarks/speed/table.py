@@ -126,7 +126,7 @@ def _rows(work: str, target: float, default: list[_Taken], single: list[_Taken])
     yield faster("table", work, against, wall[0], wall[1], target, note=note)
     note = (
         f"processor seconds with one BLAS thread each; by the clock {alone_wall[0]:.3g} and {alone_wall[1]:.3g} s. "
-        f"By default theirs spends {spent[0] / alone[0]:.2g} times as many on the same work: BLAS threads wait in a loop"
+        f"By default theirs spends {spent[0] / alone[0]:.2g} times as many on the same work: BLAS threads that wait"
     )
     ratio = alone[0] / alone[1]
     yield Row(topic="table", work=work, against=against, theirs=alone[0], ours=alone[1], ratio=ratio, note=note)

@@ -12,6 +12,7 @@ thresholds the matrix product of hits and weights. Four things keep it small:
   are not of single hits, and all thresholds stay.)
 * **Thresholds between which no image flips are one.** A few images have a few dozen different ones.
 * **Hits are flips.** From one threshold to the next few images change: accuracies are a running sum of sparse products.
+  Of fewer than 32,768 images they are counted in 16 bits, which a product reads twice as fast as float32.
 * **All variants share the weights**, which are drawn in blocks of replicates: memory is bounded, and paired differences
   of replicates come for free.
 

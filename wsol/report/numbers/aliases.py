@@ -212,8 +212,9 @@ class _Rows:
         for name in self.about.protocols:
             mine, theirs = self.bits(name), other.bits(name)
             if mine is not None and theirs is not None and mine.shape == theirs.shape:
-                differing = (mine != theirs).any(2)
-                if np.count_nonzero(differing) > ROUNDING * differing.size:
+                differing = mine != theirs
+                count = np.count_nonzero(differing if differing.shape[2] == 1 else differing.any(2))
+                if count > ROUNDING * differing[:, :, 0].size:
                     return True
         return False
 
