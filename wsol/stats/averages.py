@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from scipy.sparse import csr_array
 
-    from wsol.stats.hits import Hits
+    from wsol.stats.hits import Counting, Hits
     from wsol.stats.resamples import Resamples
 
     Floats = NDArray[np.floating[Any]]
@@ -121,7 +121,7 @@ class Line:
     ) -> None:
         self.average = average
         self.base: Numbers | None = None
-        self.steps: csr_array
+        self.steps: Counting | csr_array
         if average.codes is None:
             mask, kind = average.counted(bits), average.values.dtype
             if kind.kind == "f":  # many images, most of whose hits are at the first threshold: BLAS adds them faster

@@ -14,6 +14,7 @@ import numpy as np
 
 from wsol.errors import ConfigError, DataError
 from wsol.stats.bits import Bits
+from wsol.stats.compiled import sparse_product
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -173,13 +174,11 @@ class Hits:
 
     def counting(
         self, thresholds: NDArray[np.float64], mask: NDArray[np.bool_] | None, kind: DTypeLike, *, first: bool
-    ) -> csr_array:
-        """(k, n): what each image, or each of an (n,) mask, adds to the number of hits from one threshold to the next.
+    ) -> Counting:
+        """What each image, or each of an (n,) mask, adds to the number of hits from one of (k,) thresholds to the next.
 
-        The first row is empty or, with `first`, of the images that are hits at the first of the (k,) thresholds.
+        The first row is empty or, with `first`, of the images that are hits at the first of the thresholds.
         """
-        from scipy.sparse import csr_array
-
         if self.bits is None:
             base, steps = self.on(thresholds)
             taken = np.ones(self.n, bool) if mask is None else mask
@@ -191,7 +190,7 @@ class Hits:
         else:
             places = np.searchsorted(self.grid, thresholds, side="right") - 1
             signs, images, ends = self.bits.flips(places, mask, first=first)
-        return csr_array((signs.astype(kind), images, ends), shape=(len(thresholds), self.n))
+        return Counting(signs.astype(kind), images, ends)
 
     def _weights(self, weights: ArrayLike | None) -> NDArray[np.float64]:
         if self.n == 0:
@@ -202,6 +201,24 @@ class Hits:
         if not (np.isfinite(w).all() and (w >= 0).all() and w.sum() > 0):
             raise DataError("weights must be finite, not negative and not all zero")
         return w
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """A sparse (k, n) matrix of 1 and -1: see `Hits.counting`.
+
+    Attributes
+    ----------
+    signs, images : (e,) row by row. ends : (k + 1,) where rows begin, with the end.
+    """
+
+    signs: NDArray[Any]
+    images: NDArray[np.int32]
+    ends: NDArray[np.int32]
+
+    def __matmul__(self, weights: NDArray[Any]) -> NDArray[Any]:
+        """(k, b) with (n, b) weights of the type of `signs`."""
+        return sparse_product(self.signs, self.images, self.ends, weights)
 
 
 @dataclass(frozen=True, slots=True)
