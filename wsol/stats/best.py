@@ -176,7 +176,8 @@ class _Chosen:
         # of neighbors with the same hits the first is as good as all
         thresholds = np.flatnonzero(open_ & (hits.changes(hits.grid) | masked.changes(hits.grid)))
         self.tau = float(hits.grid[self.first])
-        self.contact = np.unique(np.searchsorted(thresholds, contact, side="right") - 1)
+        places = np.searchsorted(thresholds, contact, side="right") - 1  # ascending; np.unique first imports np.ma
+        self.contact = places[np.diff(places, prepend=-1) > 0]
         self.place = int(np.searchsorted(thresholds, self.first))
         self.best = best[thresholds][self.contact]
         grid = hits.grid[thresholds]

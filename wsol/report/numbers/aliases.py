@@ -171,7 +171,7 @@ class _Shared:
             if self.images[key] != of:
                 _, places, _ = np.intersect1d(self.ids(key), self.ids(other), assume_unique=True, return_indices=True)
             if len(places) > IMAGES:
-                places = places[np.unique(np.linspace(0, len(places) - 1, IMAGES).astype(np.int64))]
+                places = places[np.linspace(0, len(places) - 1, IMAGES).astype(np.int64)]  # more than 1 apart
             self._rows[key, of] = _Rows(table.take(integers(places)), self.about)
         return self._rows[key, of]
 
