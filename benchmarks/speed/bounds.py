@@ -20,8 +20,9 @@ BOUNDS = {
     "and 1.24 on one day). At 16 images per chunk a third of a forward is fresh memory that the system clears, 12,000 "
     "page faults per image: 57 ms of processor time per forward, and 39 where freed memory is kept (docs/cost.md).",
     "Score-CAM, exact": "78 % convolutions, as many forwards as the peer's in chunks of the same size.",
-    "909 images": "imports are 0.3 to 0.45 s of 0.95 CPU seconds (numpy, pyarrow, scipy, our 80 modules). Of the "
-    "statistics, searching takes 40 %, products with weights 27 %, drawing 1,000 generators 11 %, ranks 7 %.",
+    "909 images": "a table takes 0.5 processor seconds, half of them imports (NumPy, pyarrow, our 80 modules); "
+    "of the statistics' 0.15 drawing 1,000 generators takes 13 %, ranks 8 %. On idle cores commit 98a594b needs 4 s by "
+    "the clock; where others use two thirds of them its BLAS threads wait for each other, for up to 16 s.",
     "the demo": "imports 30 %, searching the best thresholds 25 %, telling equal maps 20 %, intervals 10 %.",
     "50000 images": "decoding Parquet 0.7 to 1.2 s, sparse products 0.6, joining columns 0.4, bits of hits 0.35.",
     "approximate, 10%": "with untried scores known to 0.1 % of their variance 92 to 98 % of the boxes stay: a side "

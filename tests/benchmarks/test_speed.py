@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from benchmarks.speed import rows, workers
+from benchmarks.speed import table as speed_table
 from benchmarks.speed.__main__ import HERE, main, shown, topics, write
 from benchmarks.speed.bounds import lines_of
 from benchmarks.speed.early_stop import folded
@@ -134,3 +135,24 @@ def test_simulated_workers_share_all_shards_without_torch() -> None:
     known = workers.measured(3, 2)
     assert (known["shards"], known["twice"]) == (6, 0)
     assert 0.1 < known["efficiency"] <= 1.0
+
+
+def test_a_table_is_timed_by_the_clock_and_in_processor_seconds_of_one_thread() -> None:
+    """The target is of the clock; processor seconds inform, and say how many more threads spend that wait."""
+    default = [speed_table._Taken(wall=(8.0, 0.5), cpu=(12.0, 0.6), others=0.3)] * 3
+    single = [speed_table._Taken(wall=(5.0, 0.55), cpu=(4.0, 0.5), others=0.0)] * 3
+    clock, processor = speed_table._rows("a table", 10, default, single)
+    assert (clock.theirs, clock.ours, clock.ratio, clock.met) == (8.0, 0.5, 16, "yes")
+    assert "12 and 0.6 processor seconds" in clock.note
+    assert "other processes took 30% of the cores" in clock.note
+    assert (processor.theirs, processor.ours, processor.ratio, processor.met) == (4.0, 0.5, 8, "")
+    assert "by the clock 5 and 0.55 s" in processor.note
+    assert "3 times as many" in processor.note
+
+
+def test_both_sides_of_a_table_have_threads_by_default_and_compiled_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    default, single = (speed_table._environment(Path("tree"), one=one) for one in (False, True))
+    assert not {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONDONTWRITEBYTECODE"} & set(default)
+    assert (single["OPENBLAS_NUM_THREADS"], single["PYTHONPATH"]) == ("1", "tree")

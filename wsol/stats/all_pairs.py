@@ -90,13 +90,14 @@ class _Column:
         """(m,) of the pairs of (m,) places; NaN where too few images differ for Student's test, without bounds."""
         n, value = self.influence.shape[1], self.value[a] - self.value[b]
         again, apart = self.replicates[a] - self.replicates[b], self.influence[a] - self.influence[b]
-        middle = apart - apart.mean(1, keepdims=True)
-        plain = np.sqrt((middle**2).sum(1) / n / (n - 1))
+        mean = again.mean(1)
+        spread = np.sqrt(np.square(again - mean[:, None]).sum(1) / (again.shape[1] - 1))
+        plain = np.sqrt(np.square(apart - apart.mean(1, keepdims=True)).sum(1) / n / (n - 1))
         differing = (apart != 0).sum(1)
-        smooth = np.sqrt(2 * (apart**2).sum(1) / np.maximum(differing, 1)) / n
-        error = np.maximum(again.std(1, ddof=1), np.where(differing > 0, np.hypot(plain, smooth), plain))
+        smooth = np.sqrt(2 * np.square(apart).sum(1) / np.maximum(differing, 1)) / n
+        error = np.maximum(spread, np.where(differing > 0, np.hypot(plain, smooth), plain))
         known = error > 0
-        centre = np.where((self.chosen[a] | self.chosen[b]) & known, 2 * value - again.mean(1), value)
+        centre = np.where((self.chosen[a] | self.chosen[b]) & known, 2 * value - mean, value)
         p = np.where(known, t_tails(centre / np.where(known, error, 1), n - 1), 1.0)
         means = np.flatnonzero(self.mean[a] & self.mean[b] & (differing > 0))
         few = means[are_skewed(apart[means])]

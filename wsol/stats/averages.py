@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from scipy.sparse import csr_array
 
-    from wsol.stats.hits import Hits
+    from wsol.stats.hits import Counting, Hits
     from wsol.stats.resamples import Resamples
 
     Floats = NDArray[np.floating[Any]]
+    Numbers = NDArray[np.integer[Any] | np.floating[Any]]
+
+COUNTED = 1 << 15  # fewer images than this are counted in 16 bits: half of float32's memory, and exact as well
 
 
 def class_weights(labels: ArrayLike) -> NDArray[np.float64]:
@@ -41,12 +44,12 @@ class Average:
 
     Attributes
     ----------
-    values : (n,) as above; zero outside the part.
+    values : (n,) as above; zero outside the part. In means over images they are 1 in the part.
     codes : (n,) classes 0..c-1 of the images, for means over classes; None for means over images.
     whole : whether classes are drawn, not images of each class.
     """
 
-    values: Floats
+    values: Numbers
     codes: NDArray[np.int64] | None = None
     whole: bool = True
 
@@ -54,7 +57,8 @@ class Average:
     def of(cls, labels: ArrayLike | None, keep: NDArray[np.bool_], resamples: Resamples) -> Average:
         """Over the images to `keep`, or with `labels` over the classes of these."""
         if labels is None:
-            return cls(keep.astype(np.float32))
+            few = resamples.clusters is None and resamples.n < COUNTED  # no sum over a replicate exceeds n
+            return cls(keep.astype(np.int16 if few else np.float32))
         _, codes = np.unique(np.asarray(labels), return_inverse=True)
         values = np.zeros(len(keep))
         values[keep] = class_weights(codes[keep])
@@ -68,8 +72,16 @@ class Average:
 
     def shares(self, hits: Hits, bits: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
         """(g,) shares of the sample's hits that are in `bits` too."""
-        counts = hits.add(self.values if bits is None else self.values * bits)
-        return counts / self.values.sum(dtype=np.float64) if self.codes is None else counts.round(DIGITS)
+        if self.codes is None:
+            return np.asarray(hits.count(self.counted(bits)) / self.values.sum(dtype=np.float64))
+        return hits.add(self.values if bits is None else self.values * bits).round(DIGITS)
+
+    def counted(self, bits: NDArray[np.bool_] | None = None) -> NDArray[np.bool_] | None:
+        """(n,) which images count, of those in `bits`; None for all."""
+        counted = self.values > 0
+        if counted.all():
+            return bits
+        return counted if bits is None else counted & bits
 
     def influence(self, scores: NDArray[np.float64], keep: NDArray[np.bool_]) -> NDArray[np.float64]:
         """(m,) what each image of the part adds to the mean of their (m,) scores; its mean is that mean."""
@@ -87,29 +99,56 @@ class Line:
 
     Attributes
     ----------
-    base : (n,) what each image adds at the first threshold; steps (k, n): what it adds more from each to the next.
+    base : (n,) what each image adds at the first threshold; None where that is the first row of `steps`.
+    steps : (k, n) what each image adds more from each threshold to the next.
     sample : (k,) the sample's shares, which replicates without any image of the part have too.
+
+    Parameters
+    ----------
+    thresholds : (k,), ascending.
+    bits : (n,) images outside of which no hit counts.
+    shares : (g,) `average.shares` of the hits and bits, where they are known.
     """
 
     def __init__(
-        self, hits: Hits, thresholds: NDArray[np.float64], average: Average, bits: NDArray[np.bool_] | None = None
+        self,
+        hits: Hits,
+        thresholds: NDArray[np.float64],
+        average: Average,
+        *,
+        bits: NDArray[np.bool_] | None = None,
+        shares: NDArray[np.float64] | None = None,
     ) -> None:
         self.average = average
-        values = average.values if bits is None else average.values * bits
-        at_first, steps = hits.on(thresholds)
-        self.base: Floats = values * at_first
-        self.steps: csr_array = steps.matrix(values)
+        self.base: Numbers | None = None
+        self.steps: Counting | csr_array
+        if average.codes is None:
+            mask, kind = average.counted(bits), average.values.dtype
+            if kind.kind == "f":  # many images, most of whose hits are at the first threshold: BLAS adds them faster
+                first = hits.at(float(thresholds[0]))
+                self.base = (first if mask is None else first & mask).astype(kind)
+            self.steps = hits.counting(thresholds, mask, kind, first=self.base is None)
+        else:
+            values = average.values if bits is None else average.values * bits
+            at_first, steps = hits.on(thresholds)
+            self.base, self.steps = values * at_first, steps.matrix(values)
         places = np.searchsorted(hits.grid, thresholds, side="right") - 1
-        self.sample = average.shares(hits, bits)[places]
-        self._classes = self._of_classes() if average.codes is not None and not average.whole else None
+        self.sample = (average.shares(hits, bits) if shares is None else shares)[places]
+        self._classes = None if average.whole else self._of_classes()
 
-    def sums(self, first: Floats, weights: Floats) -> Floats:
-        """(k, b) sums over hits under (n, b) `weights`, of which `first` is ``base @ weights``.
+    @property
+    def vectors(self) -> list[Numbers]:
+        """(n,) each, whose products with the weights are needed: what is averaged over, and `base`."""
+        return [self.average.values, *([] if self.base is None else [self.base])]
+
+    def sums(self, products: Numbers, weights: Numbers) -> Numbers:
+        """(k, b) sums over hits under (n, b) `weights`, of which `products` are those of `vectors`.
 
         They are in the order of the shares in each replicate. float32 is exact for counts: whole numbers below 2^24.
         """
-        sums: Floats = self.steps @ weights
-        sums[0] += first
+        sums: Numbers = self.steps @ weights
+        if self.base is not None:
+            sums[0] += products[1]
         for before, row in pairwise(sums):  # a running sum; np.cumsum down columns takes three times as long
             row += before
         if self._classes is not None:
@@ -117,11 +156,14 @@ class Line:
             sums = of_class.sum(1)[:, None] + sums - (of_class / due) @ (per_class @ weights)
         return sums if self.average.codes is None else sums.round(DIGITS)
 
-    def shares(self, sums: Floats, drawn: Floats, places: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(..., b) shares from `sums` at thresholds `places`, which broadcast; `drawn` is the weight of all counted."""
+    def shares(self, sums: Numbers, products: Numbers, sample: Floats) -> NDArray[np.float64]:
+        """(..., b) shares from `sums` at some thresholds; the `sample`'s there in replicates that hold no image."""
         if self._classes is not None:
             return np.asarray(sums, np.float64)
-        shares = np.where(drawn > 0, sums / np.where(drawn > 0, drawn, 1).astype(np.float64), self.sample[places])
+        drawn = products[0].astype(np.float64)
+        shares: NDArray[np.float64] = sums / np.where(drawn > 0, drawn, 1)
+        if not drawn.all():
+            shares = np.where(drawn > 0, shares, sample)
         return shares if self.average.codes is None else shares.round(DIGITS)
 
     def _of_classes(self) -> tuple[NDArray[np.float64], NDArray[np.float64], csr_array]:

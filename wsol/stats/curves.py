@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wsol.errors import ConfigError, DataError
-from wsol.stats.hits import Hits
+from wsol.stats.hits import Flips, Hits
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -81,7 +81,7 @@ class Curves:
         else:
             grid, inverse = np.unique(np.concatenate([[0.0], self.breaks[flips]]), return_inverse=True)
             places = inverse[1:].astype(np.int32)
-        return Hits(self.n, grid, images, places, signs)
+        return Hits(self.n, grid, Flips(images, places, signs))
 
     def accuracy(
         self, delta: float, weights: ArrayLike | None = None, *, ge: bool = True

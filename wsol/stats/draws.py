@@ -30,7 +30,7 @@ from wsol.stats.intervals import LEVEL, Estimate, effective_n, logit_interval, s
 from wsol.stats.jackknife import jackknife_error, kurtosis_degrees
 from wsol.stats.resamples import Resamples
 from wsol.stats.skewed import bounded_mean, is_skewed
-from wsol.stats.tails import normal_quantile, t_quantile
+from wsol.stats.tails import normal_quantile, quantile, t_quantile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -174,7 +174,7 @@ class Draws:
         """By how much a chosen threshold may flatter the value: what the lower end allows for it, and the bias."""
         if self.contact is None:
             return 0.0, 0.0
-        reach = _quantile(self.contact, (1 + level) / 2) - self.value
+        reach = quantile(self.contact, (1 + level) / 2) - self.value
         error = self.error if self.error > 0 else 0.0
         return max(0.0, reach - normal_quantile(level) * error), float(self.replicates.mean()) - self.value
 
@@ -196,17 +196,6 @@ class Draws:
             return logit_interval(float(np.clip(center, least + inside, most - inside)), half, least, most)
         low, high = np.clip([center - half, center + half], least, most)
         return float(low), float(high)
-
-
-def _quantile(values: NDArray[np.float64], share: float) -> float:
-    """`np.quantile` of finite numbers, whose checks take ten times as long as the selection."""
-    place = share * (len(values) - 1)
-    lower = int(place)
-    upper = min(lower + 1, len(values) - 1)
-    low, high = np.partition(values, [lower, upper])[[lower, upper]]
-    between = place - lower
-    # from the nearer end, as NumPy has it
-    return float(low + (high - low) * between if between < 0.5 else high - (high - low) * (1 - between))
 
 
 def pooled_error(replicates: NDArray[np.float64], without: NDArray[np.float64] | None, units: int) -> float:

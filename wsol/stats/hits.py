@@ -1,53 +1,54 @@
-"""Hit or miss of n images as a function of one threshold, kept as flips: where an image becomes a hit, or ceases to be.
+"""Hit or miss of n images as a function of one threshold, as flips: where an image becomes a hit, or ceases to be.
 
 An image flips a few times over 255 thresholds, so flips are a hundredth of the matrix; the (weighted) number of hits at
-every threshold is a running sum over them.
+every threshold is a running sum over them. Where rows hold bits, whole numbers of images are counted by these.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wsol.errors import ConfigError, DataError
+from wsol.stats.bits import Bits
+from wsol.stats.compiled import sparse_product
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
     from scipy.sparse import csr_array
 
 DIGITS = 12  # of a share under weights that are no counts: equal thresholds are equal whatever the order of sums
 
 
 @dataclass(frozen=True, slots=True)
-class Hits:
-    """Hit or miss of n images on a common grid of thresholds.
+class Flips:
+    """Where images become hits, or cease to be.
 
     Attributes
     ----------
-    grid : (g,) thresholds, ascending from 0; nothing changes between two of them.
-    images, places, signs : (e,) flips in any order: which image, at which grid point, +1 to a hit or -1 to a miss.
+    images, places, signs : (e,) in any order: which image, at which grid point, +1 to a hit or -1 to a miss.
         Before the first grid point every image is a miss.
     """
 
-    n: int
-    grid: NDArray[np.float64]
     images: NDArray[np.int32]
     places: NDArray[np.int32]
     signs: NDArray[np.int8]
 
-    @classmethod
-    def from_matrix(cls, matrix: NDArray[np.bool_]) -> Hits:
-        """Hits of n images at integer thresholds 0..g-1 from an (n, g) matrix."""
-        return cls.from_packed(np.packbits(matrix, axis=1), 0, matrix.shape[1])
 
-    @classmethod
-    def from_packed(cls, packed: NDArray[np.uint8], start: int, width: int) -> Hits:
-        """Hits at thresholds 0..width-1 from the bits `start` to `start + width` of (n, bytes), first bit highest."""
-        first, last = start // 8, (start + width + 7) // 8
-        rows = np.ascontiguousarray(packed[:, first:last])
-        skip = start - 8 * first
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """(n, bytes) bits of hits at thresholds 0..width-1, of which the bits from `start` on are, first bit highest."""
+
+    rows: NDArray[np.uint8]
+    start: int
+    width: int
+
+    def flips(self) -> Flips:
+        """Image by image."""
+        rows, skip = self.rows, self.start
         # a bit is a flip where it differs from the one before it, which is the last of the byte before for a first one
         flips: NDArray[np.uint8] = rows ^ (rows >> np.uint8(1))
         flips[:, 1:] ^= rows[:, :-1] << np.uint8(7)
@@ -63,14 +64,54 @@ class Hits:
         which = bits >> 3
         places = 8 * column[which] + (bits & 7).astype(np.int32) - np.int32(skip)
         signs = 2 * np.unpackbits(rows.ravel()[at])[bits].astype(np.int8) - 1
-        inside = places < width
-        return cls(len(packed), np.arange(width, dtype=np.float64), image[which][inside], places[inside], signs[inside])
+        inside = places < self.width
+        return Flips(image[which][inside], places[inside], signs[inside])
+
+
+class Hits:
+    """Hit or miss of n images on a common grid of thresholds.
+
+    Attributes
+    ----------
+    grid : (g,) thresholds, ascending from 0; nothing changes between two of them.
+    flips : of each image.
+    bits : the same of each grid point, which serves counts of images; None where only flips were given.
+    """
+
+    def __init__(self, n: int, grid: NDArray[np.float64], given: Flips | Packed) -> None:
+        self.n, self.grid, self._given = n, grid, given
+
+    @classmethod
+    def from_matrix(cls, matrix: NDArray[np.bool_]) -> Hits:
+        """Hits of n images at integer thresholds 0..g-1 from an (n, g) matrix."""
+        return cls.from_packed(np.packbits(matrix, axis=1), 0, matrix.shape[1])
+
+    @classmethod
+    def from_packed(cls, packed: NDArray[np.uint8], start: int, width: int) -> Hits:
+        """Hits at thresholds 0..width-1 from the bits `start` to `start + width` of (n, bytes), first bit highest."""
+        first, last = start // 8, (start + width + 7) // 8
+        rows = np.ascontiguousarray(packed[:, first:last])
+        return cls(len(packed), np.arange(width, dtype=np.float64), Packed(rows, start - 8 * first, width))
+
+    @cached_property
+    def flips(self) -> Flips:
+        return self._given if isinstance(self._given, Flips) else self._given.flips()
+
+    @cached_property
+    def bits(self) -> Bits | None:
+        given = self._given
+        return Bits.of(given.rows, given.start, given.width) if isinstance(given, Packed) else None
 
     def add(self, weights: NDArray[Any] | None = None) -> NDArray[np.float64]:
         """(g,) number of hits at each grid point, each image counted `weights` times, (n,); once by default."""
-        signs = self.signs if weights is None else self.signs * weights[self.images]
-        steps = np.bincount(self.places, signs, minlength=len(self.grid))
+        flips = self.flips
+        signs = flips.signs if weights is None else flips.signs * weights[flips.images]
+        steps = np.bincount(flips.places, signs, minlength=len(self.grid))
         return np.asarray(np.cumsum(steps), np.float64)
+
+    def count(self, mask: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+        """(g,) number of hits at each grid point, of the images of an (n,) mask; of all by default."""
+        return self.add(mask) if self.bits is None else self.bits.counts(mask).astype(np.float64)
 
     def counts(self, weights: NDArray[Any]) -> NDArray[np.float64]:
         """Weighted number of hits at each grid point: (b, n) rows of weights to (b, g)."""
@@ -90,12 +131,14 @@ class Hits:
 
     def column(self, index: int) -> NDArray[np.bool_]:
         """(n,) which images are hits at grid point `index`."""
-        reached = self.places <= index
-        return np.bincount(self.images[reached], self.signs[reached], minlength=self.n) > 0
+        if self.bits is not None:
+            return self.bits.column(index)
+        reached = self.flips.places <= index
+        return np.bincount(self.flips.images[reached], self.flips.signs[reached], minlength=self.n) > 0
 
     def ever(self) -> NDArray[np.bool_]:
         """(n,) which images are hits at some threshold: what a threshold of its own would give each."""
-        return np.bincount(self.images[self.signs > 0], minlength=self.n) > 0
+        return np.bincount(self.flips.images[self.flips.signs > 0], minlength=self.n) > 0
 
     def at(self, threshold: float) -> NDArray[np.bool_]:
         """(n,) which images are hits at a threshold."""
@@ -105,25 +148,49 @@ class Hits:
 
     def changes(self, grid: NDArray[np.float64]) -> NDArray[np.bool_]:
         """(g,) at which points of an ascending grid hits are not those of the point before; the first is one."""
+        places = self.flips.places if self.bits is None else np.flatnonzero(self.bits.changes())
         changes = np.zeros(len(grid) + 1, bool)
-        changes[np.searchsorted(grid, self.grid, side="left")[self.places]] = True
+        changes[np.searchsorted(grid, self.grid, side="left")[places]] = True
         changes[0] = True
         return changes[: len(grid)]
 
     def take(self, images: NDArray[np.integer[Any]]) -> Hits:
         """The hits of some images, each once, in the order asked for."""
+        flips = self.flips
         place = np.full(self.n, -1, np.int32)
         place[images] = np.arange(len(images), dtype=np.int32)
-        kept = place[self.images] >= 0
-        return Hits(len(images), self.grid, place[self.images[kept]], self.places[kept], self.signs[kept])
+        kept = place[flips.images] >= 0
+        taken = Flips(place[flips.images[kept]], flips.places[kept], flips.signs[kept])
+        return Hits(len(images), self.grid, taken)
 
     def on(self, thresholds: NDArray[np.float64]) -> tuple[NDArray[np.bool_], Steps]:
         """Hits at (k,) ascending thresholds: (n,) those at the first one, and the flips from each to the next."""
+        flips = self.flips
         # the first threshold at or above each grid point is where its flips are seen
-        rows = np.searchsorted(thresholds, self.grid, side="left").astype(np.int32)[self.places]
-        base = np.bincount(self.images[rows == 0], self.signs[rows == 0], minlength=self.n) > 0
+        rows = np.searchsorted(thresholds, self.grid, side="left").astype(np.int32)[flips.places]
+        base = np.bincount(flips.images[rows == 0], flips.signs[rows == 0], minlength=self.n) > 0
         later = np.flatnonzero((rows > 0) & (rows < len(thresholds)))
-        return base, Steps(len(thresholds), self.n, rows[later], self.images[later], self.signs[later])
+        return base, Steps(len(thresholds), self.n, rows[later], flips.images[later], flips.signs[later])
+
+    def counting(
+        self, thresholds: NDArray[np.float64], mask: NDArray[np.bool_] | None, kind: DTypeLike, *, first: bool
+    ) -> Counting:
+        """What each image, or each of an (n,) mask, adds to the number of hits from one of (k,) thresholds to the next.
+
+        The first row is empty or, with `first`, of the images that are hits at the first of the thresholds.
+        """
+        if self.bits is None:
+            base, steps = self.on(thresholds)
+            taken = np.ones(self.n, bool) if mask is None else mask
+            rest = steps.matrix(taken.astype(np.int8))
+            there = np.flatnonzero(base & taken if first else np.zeros(0)).astype(np.int32)
+            signs = np.concatenate([np.ones(len(there), np.int8), rest.data])
+            images, ends = np.concatenate([there, rest.indices]), rest.indptr + np.int32(len(there))
+            ends[0] = 0
+        else:
+            places = np.searchsorted(self.grid, thresholds, side="right") - 1
+            signs, images, ends = self.bits.flips(places, mask, first=first)
+        return Counting(signs.astype(kind), images, ends)
 
     def _weights(self, weights: ArrayLike | None) -> NDArray[np.float64]:
         if self.n == 0:
@@ -134,6 +201,24 @@ class Hits:
         if not (np.isfinite(w).all() and (w >= 0).all() and w.sum() > 0):
             raise DataError("weights must be finite, not negative and not all zero")
         return w
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """A sparse (k, n) matrix of 1 and -1: see `Hits.counting`.
+
+    Attributes
+    ----------
+    signs, images : (e,) row by row. ends : (k + 1,) where rows begin, with the end.
+    """
+
+    signs: NDArray[Any]
+    images: NDArray[np.int32]
+    ends: NDArray[np.int32]
+
+    def __matmul__(self, weights: NDArray[Any]) -> NDArray[Any]:
+        """(k, b) with (n, b) weights of the type of `signs`."""
+        return sparse_product(self.signs, self.images, self.ends, weights)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wsol.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 CACHED_CELLS = 1 << 26  # keep counts up to 64 MB (50,000 images x 1000 resamples fit); redraw larger ones
 SMALL_CELLS = 1 << 22  # of up to 4 MB, several: metrics are measured on samples of the images, variants on several
@@ -62,14 +62,14 @@ class Resamples:
                 counts = counts[:, self.clusters]
             yield counts.astype(np.float32)
 
-    def columns(self) -> Iterator[NDArray[np.float32]]:
-        """The same as (n, b): images down, so that what one image adds to all replicates lies together."""
+    def columns(self, kind: DTypeLike = np.float32) -> Iterator[NDArray[Any]]:
+        """The same as (n, b) of some type: images down, so that what one image adds to all replicates lies together."""
         rows = max(16, min(1024, BLOCK_CELLS // self.n))
         for start in range(0, self.n_resamples, rows):
             counts = self._units(start, min(start + rows, self.n_resamples)).T
             if self.clusters is not None:
                 counts = counts[self.clusters]
-            yield counts.astype(np.float32, order="C")
+            yield counts.astype(kind, order="C")
 
     def means(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """(b,) means of (n,) numbers over the images of each replicate; (b, k) of (n, k)."""

@@ -24,7 +24,7 @@ import numpy as np
 
 from wsol.errors import ConfigError
 from wsol.stats.intervals import LEVEL, Estimate, effective_n, wilson
-from wsol.stats.tails import normal_quantile
+from wsol.stats.tails import normal_quantile, quantile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -143,7 +143,7 @@ def _all_at_once(replicates: Floats, spread: Floats) -> float:
     """How many errors the interval reaches that holds for all candidates at once."""
     varying = spread > 0
     apart = np.abs(replicates[varying] - replicates[varying].mean(1, keepdims=True)) / spread[varying, None]
-    return max(float(np.quantile(apart.max(0), 1 - B)), normal_quantile(1 - B))
+    return max(quantile(apart.max(0), 1 - B), normal_quantile(1 - B))
 
 
 def _between(a: float, b: float) -> float:

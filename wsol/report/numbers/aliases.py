@@ -171,7 +171,7 @@ class _Shared:
             if self.images[key] != of:
                 _, places, _ = np.intersect1d(self.ids(key), self.ids(other), assume_unique=True, return_indices=True)
             if len(places) > IMAGES:
-                places = places[np.unique(np.linspace(0, len(places) - 1, IMAGES).astype(np.int64))]
+                places = places[np.linspace(0, len(places) - 1, IMAGES).astype(np.int64)]  # more than 1 apart
             self._rows[key, of] = _Rows(table.take(integers(places)), self.about)
         return self._rows[key, of]
 
@@ -212,8 +212,9 @@ class _Rows:
         for name in self.about.protocols:
             mine, theirs = self.bits(name), other.bits(name)
             if mine is not None and theirs is not None and mine.shape == theirs.shape:
-                differing = (mine != theirs).any(2)
-                if np.count_nonzero(differing) > ROUNDING * differing.size:
+                differing = mine != theirs
+                count = np.count_nonzero(differing if differing.shape[2] == 1 else differing.any(2))
+                if count > ROUNDING * differing[:, :, 0].size:
                     return True
         return False
 
@@ -230,8 +231,7 @@ class _Rows:
         width = max(len(protocol.grid), 1)
         starts = width * np.arange(len(protocol.hit_deltas))[:, None]
         places = (starts + _points(protocol, width).astype(np.int64)).T  # (LEVELS, deltas)
-        packed = packed_hits(self.table, protocol)
-        return np.packbits((packed[:, places // 8] >> (7 - places % 8).astype(np.uint8)) & np.uint8(1), axis=2)
+        return np.packbits(np.unpackbits(packed_hits(self.table, protocol), axis=1).take(places, axis=1), axis=2)
 
     def columns(self, name: str) -> Mapping[str, _Column]:
         """The numbers of a protocol or metric by column."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from statistics import median
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from wsol.report.numbers.aliases import FEWEST
 from wsol.report.numbers.choose import cell_at
@@ -77,7 +76,7 @@ def _optimism(cells: Sequence[Cell]) -> str:
     if not chosen:
         return ""
     n = max(cell.n for cell in chosen)
-    points = 100 * float(np.median([c.draws.optimism()[1] for c in chosen if c.n == n and c.draws is not None]))
+    points = 100 * median(c.draws.optimism()[1] for c in chosen if c.n == n and c.draws is not None)
     if points < FLATTERED:
         return ""
     return (
