@@ -30,7 +30,6 @@ import numpy as np
 
 from wsol.errors import DataError
 from wsol.stats.averages import Average, Line
-from wsol.stats.compiled import sparse_product
 from wsol.stats.draws import Draws, average
 from wsol.stats.hits import Hits
 
@@ -274,9 +273,9 @@ def _products(vectors: Numbers, weights: Numbers) -> Numbers:
     """(r, b) of (r, n) vectors and (n, b) weights; NumPy has no fast product of whole numbers."""
     if vectors.dtype.kind == "f":
         return vectors @ weights
-    rows, images = vectors.nonzero()
-    ends = np.searchsorted(rows, np.arange(len(vectors) + 1)).astype(np.int32)
-    return sparse_product(vectors[rows, images], images.astype(np.int32), ends, weights)
+    from scipy.sparse import csr_array
+
+    return np.asarray(csr_array(vectors) @ weights)
 
 
 def _contact(

@@ -14,7 +14,6 @@ import numpy as np
 
 from wsol.errors import ConfigError, DataError
 from wsol.stats.bits import Bits
-from wsol.stats.compiled import sparse_product
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -218,7 +217,10 @@ class Counting:
 
     def __matmul__(self, weights: NDArray[Any]) -> NDArray[Any]:
         """(k, b) with (n, b) weights of the type of `signs`."""
-        return sparse_product(self.signs, self.images, self.ends, weights)
+        from scipy.sparse import csr_array
+
+        shape = len(self.ends) - 1, len(weights)
+        return np.asarray(csr_array((self.signs, self.images, self.ends), shape=shape) @ weights)
 
 
 @dataclass(frozen=True, slots=True)

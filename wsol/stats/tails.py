@@ -1,6 +1,6 @@
 """Tails of Student's, the normal and the binomial distribution, and quantiles of samples.
 
-SciPy's functions load when the first p value is asked for.
+SciPy loads when the first p value is asked for: an eighth of a second that a table without one need not wait.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wsol.errors import ConfigError
-from wsol.stats.compiled import special
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -25,20 +24,26 @@ def normal_quantile(level: float) -> float:
 
 def t_tails(t: ArrayLike, df: int) -> NDArray[np.float64]:
     """Two-sided p of t values, in their shape."""
-    return np.asarray(2 * special().stdtr(df, -np.abs(t)))
+    from scipy.special import stdtr
+
+    return np.asarray(2 * stdtr(df, -np.abs(t)))
 
 
 @lru_cache(maxsize=256)
 def t_quantile(level: float, df: int) -> float:
     """t with `level` of Student's distribution within +- t."""
-    return -float(special().stdtrit(df, _one_tail(level)))
+    from scipy.special import stdtrit
+
+    return -float(stdtrit(df, _one_tail(level)))
 
 
 def binomial_below(k: int, n: int) -> float:
     """P(X <= k) of n fair coins."""
+    from scipy.special import betainc
+
     if k < 0:
         return 0.0
-    return 1.0 if k >= n else float(special().betainc(n - k, k + 1, 0.5))
+    return 1.0 if k >= n else float(betainc(n - k, k + 1, 0.5))
 
 
 def quantile(values: NDArray[np.float64], share: float) -> float:
