@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from numpy.typing import NDArray
+
 from wsol.localization.compiled import Bytes, Int64, Ints, Longs, U, compiled
 
 OUTSIDE = -1  # of padding: never foreground
@@ -77,9 +79,13 @@ def sort(grid: Grid) -> None:
         for x in range(1, grid.width + 1):
             p = (U(y) << shift) + U(x)
             level = U(values[p])
-            order[U(begin[level])] = p
-            begin[level] += 1
+            place = begin[level]  # read once: to the compiler the write to `order` may change it
+            order[U(place)] = p
+            begin[level] = place + 1
 
+
+# rows of `seats_of`
+GROUPS, SINGLE, INNER = 0, 5, 6
 
 # (dx, dy) clockwise from north: even places are 4-neighbors, odd ones corners
 RING = ((0, -1), (1, -1), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1))
@@ -124,11 +130,25 @@ def shift_of(width: int) -> int:
     return (width + 1).bit_length()
 
 
+def _widens_table(connectivity: int) -> NDArray[np.bool_]:
+    """(256,): whether a pixel may be left or right of all in the component that the neighbors in a bit set are of."""
+    places = range(0, 8, 1 if connectivity == 8 else 2)
+    columns = [[RING[k][0] for k in places if bits >> k & 1] for bits in range(256)]
+    return np.array([not inside or min(inside) > 0 or max(inside) < 0 for inside in columns])
+
+
 def seats_of(connectivity: int, shift: int) -> Ints:
-    """(5, 256): for each bit set, how many components the neighbors in it form, and the step to one pixel of each."""
+    """(7, 256): for each bit set, how many components the neighbors in it form, and the step to one pixel of each.
+
+    Two more rows are for the pixels that most are. SINGLE: the step where they form one component, otherwise 0. INNER:
+    as SINGLE, but 0 as well where the pixel may be left or right of all others of the component.
+    """
     steps = np.array([dx + (dy << shift) for dx, dy in RING])
     ring = RINGS[connectivity].T
-    return np.ascontiguousarray(np.vstack([(ring >= 0).sum(0), np.where(ring >= 0, steps[ring], 0)]), np.int32)
+    groups, seats = (ring >= 0).sum(0), np.where(ring >= 0, steps[ring], 0)
+    single = np.where(groups == 1, seats[0], 0)
+    inner = np.where(_widens_table(connectivity), 0, single)
+    return np.ascontiguousarray(np.vstack([groups, seats, single, inner]), np.int32)
 
 
 @compiled

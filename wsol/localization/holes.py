@@ -15,8 +15,8 @@ from wsol.localization.components import (
     HALVES,
     HI,
     LAST,
+    JOINED,
     LO,
-    PIXELS,
     X0,
     X1,
     Enclosed,
@@ -25,7 +25,7 @@ from wsol.localization.components import (
     join,
     stretch,
 )
-from wsol.localization.grid import Grid, neighbors_before
+from wsol.localization.grid import GROUPS, SINGLE, Grid, neighbors_before
 
 BORDER = 0  # the label of background that meets the border, and of padding
 START = HALVES  # of a growing hole: its first pixel before the present level
@@ -43,7 +43,7 @@ def hole_nodes(grid: Grid, top: int, forest: Forest, seats: Ints, nodes: Ints) -
     ----------
     top : the map's highest level. seats : `seats_of` connectivity 4.
     """
-    label, parent, grow = forest
+    label, parent, grow, sizes = forest
     order, begin, bits = grid.order, grid.begin, grid.bits
     mask = (U(1) << U(grid.shift)) - U(1)
     stride = 1 << grid.shift
@@ -55,11 +55,19 @@ def hole_nodes(grid: Grid, top: int, forest: Forest, seats: Ints, nodes: Ints) -
         for back in range(U(1), after - U(begin[level + 1]) + U(1)):
             p = U(order[after - back])
             before = U(255) - U(bits[p])
-            groups = U(seats[0, before])
-            if groups == 1 and label[p + U(seats[1, before])] == BORDER:
-                label[p] = BORDER
-                continue
             x, at = Int32(p & mask), Int32(p)
+            step = seats[SINGLE, before]
+            if step != 0:
+                one = U(label[p + U(step)])
+                root = U(parent[one])
+                if one == BORDER or grow[root, HI] != OPEN:
+                    label[p] = BORDER
+                    continue
+                if grow[root, LO] == level:
+                    label[p] = root
+                    stretch(grow, root, x, at)
+                    continue
+            groups = U(seats[GROUPS, before])
             if groups == 0:
                 labels += U(1)
                 label[p] = labels
@@ -68,8 +76,8 @@ def hole_nodes(grid: Grid, top: int, forest: Forest, seats: Ints, nodes: Ints) -
                 grow[labels, FIRST] = grow[labels, LAST] = at
                 grow[labels, LO] = level
                 grow[labels, HI] = OPEN
-                grow[labels, PIXELS] = 1
                 grow[labels, START] = NOWHERE
+                sizes[labels] = 1
                 continue
             root = find(parent, U(label[p + U(seats[1, before])]))
             meets_border = grow[root, HI] != OPEN
@@ -92,15 +100,15 @@ def hole_nodes(grid: Grid, top: int, forest: Forest, seats: Ints, nodes: Ints) -
                     continue
                 if grow[other, LO] != level:
                     made = _write(grow, other, level, stride, nodes, made)
-                if grow[other, PIXELS] > grow[root, PIXELS]:
+                if sizes[other] > sizes[root]:
                     root, other = other, root
                 start = min(grow[root, START], grow[other, START])
                 join(parent, grow, root, other)
+                sizes[root] += sizes[other]
                 grow[root, START] = start
+                grow[other, LO] = JOINED
             label[p] = root
-            grow[root, PIXELS] += 1
-            if (x < grow[root, X0]) | (x > grow[root, X1]) | (at < grow[root, FIRST]) | (at > grow[root, LAST]):
-                stretch(grow, root, x, at)
+            stretch(grow, root, x, at)
     for i in range(U(begin[top])):
         label[U(order[i])] = BORDER
     for one in range(U(1), labels + U(1)):
@@ -133,7 +141,7 @@ def empty_enclosed(size: int, levels: int, bits: Bytes) -> Enclosed:
 @compiled
 def enclose(grid: Grid, forest: Forest, halves: Ints, filled: Ints, inside: Ints, enclosed: Enclosed) -> None:
     """List what components enclose, right after `hole_nodes`. `filled`, a padded map, and `inside` are scratch."""
-    label, parent, grow = forest
+    label, parent, grow, _ = forest
     first, after, anchor, area, bits = enclosed
     values, height, width, shift = grid.values, grid.height, grid.width, U(grid.shift)
     stride = U(1) << shift
