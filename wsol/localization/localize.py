@@ -148,7 +148,7 @@ def _frames(maps: Sequence[ImageMap], protocol: Protocol) -> list[Frame]:
 
 
 def _first_equal(levels: NDArray[np.uint8], frames: Sequence[Frame]) -> list[int]:
-    """For each of n maps (n, H, W) the place of the first one that equals it and is of the same image, often its own."""
+    """For each of n maps (n, H, W) the place of the first of its image that equals it; its own, if it is the first."""
     alike: dict[tuple[int, bytes], list[int]] = defaultdict(list)  # maps that agree in a few pixels
     first = []
     for n, frame in enumerate(frames):
