@@ -133,7 +133,8 @@ class BatchEvaluation:
         failed: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for group, measures, tasks in zip(groups, metrics, sizes, strict=True):
             localizations: dict[str, Localizations] = {}
-            digests, finite = [""] * len(group.pairs), [True] * len(group.pairs)
+            digests: Sequence[str] = [""] * len(group.pairs)
+            finite = [True] * len(group.pairs)
             order = np.argsort(by_image([image for _, image in group.pairs]))
             for view, count in tasks:
                 scored = Scored.joined(parts[at : at + count]).take(order)
