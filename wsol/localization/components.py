@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from wsol.localization.compiled import Bytes, Int32, Int64, Ints, Longs, U, compiled
-from wsol.localization.grid import GROUPS, INNER, Grid
+from wsol.localization.grid import BITS, GROUPS, INNER, POSITION, Grid
 
 # columns of nodes: the box's first and last column, its first and last position in raster order, thresholds
 # lo <= t < hi, the number of pixels, and twice the area of the outline, 0 where another component is around it
@@ -87,14 +87,14 @@ def component_nodes(
     lowest : the lowest level whose pixels enter; 1, because level 0 is in no foreground, or 0.
     """
     label, parent, grow, sizes = forest
-    order, begin, bits, outline = grid.order, grid.begin, grid.bits, enclosed.bits
+    order, begin, outline = grid.order, grid.begin, enclosed.bits
     mask = (U(1) << U(grid.shift)) - U(1)
     labels = U(0)
     end = U(made)
     for level in range(len(begin) - 2, lowest - 1, -1):
         for i in range(U(begin[level + 1]), U(begin[level])):
-            p = U(order[i])
-            before = U(bits[p])
+            entry = U(order[i])
+            p, before = entry & POSITION, entry >> BITS
             step = seats[INNER, before]
             if step != 0:
                 root = U(parent[U(label[p + U(step)])])

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from wsol.localization.compiled import Bytes, Int64, Ints, Longs, U, compiled
 
 OUTSIDE = -1  # of padding: never foreground
+BITS = U(32)  # of an entry of `order`
+POSITION = U((1 << 32) - 1)
 
 
 class Grid(NamedTuple):
@@ -27,7 +29,8 @@ class Grid(NamedTuple):
     height, width : of the map. shift : rows are 2 ** shift apart.
     values : the padded map.
     bits : which neighbors of a pixel enter before it, bit k for the k-th of RING.
-    order : the positions from high to low, equal ones in raster order.
+    order : the positions from high to low, equal ones in raster order, in the bits of POSITION. In those from BITS on
+        the position's `bits`, which a sweep then need not look up all over the map.
     begin : (levels + 1,); the pixels of level v are order[begin[v + 1] : begin[v]].
     """
 
@@ -36,7 +39,7 @@ class Grid(NamedTuple):
     shift: int
     values: Ints
     bits: Bytes
-    order: Ints
+    order: Longs
     begin: Longs
 
 
@@ -45,7 +48,7 @@ def empty_grid(height: int, width: int, shift: int, levels: int) -> Grid:
     """Room for a map."""
     size = (height + 2) << shift
     values, bits = np.full(size, OUTSIDE, np.int32), np.zeros(size, np.uint8)
-    return Grid(height, width, shift, values, bits, np.empty(height * width, np.int32), np.empty(levels + 1, np.int64))
+    return Grid(height, width, shift, values, bits, np.empty(height * width, np.int64), np.empty(levels + 1, np.int64))
 
 
 @compiled
@@ -65,7 +68,7 @@ def enter(grid: Grid, ranks: Ints | Bytes) -> tuple[int, int]:
 def sort(grid: Grid) -> None:
     """Fill in the order of a map's pixels and the bits of their neighbors."""
     neighbors_before(grid.values, grid.height, grid.width, grid.shift, grid.bits)
-    values, shift = grid.values, U(grid.shift)
+    values, bits, shift = grid.values, grid.bits, U(grid.shift)
     order, begin = grid.order, grid.begin
     begin[:] = 0
     for y in range(1, grid.height + 1):
@@ -79,7 +82,7 @@ def sort(grid: Grid) -> None:
             p = (U(y) << shift) + U(x)
             level = U(values[p])
             place = begin[level]  # read once: to the compiler the write to `order` may change it
-            order[U(place)] = p
+            order[U(place)] = p | (U(bits[p]) << BITS)
             begin[level] = place + 1
 
 

@@ -25,7 +25,7 @@ from wsol.localization.components import (
     join,
     stretch,
 )
-from wsol.localization.grid import GROUPS, SINGLE, Grid, neighbors_before
+from wsol.localization.grid import BITS, GROUPS, POSITION, SINGLE, Grid, neighbors_before
 
 BORDER = 0  # the label of background that meets the border, and of padding
 START = HALVES  # of a growing hole: its first pixel before the present level
@@ -44,7 +44,7 @@ def hole_nodes(grid: Grid, top: int, forest: Forest, seats: Ints, nodes: Ints) -
     top : the map's highest level. seats : `seats_of` connectivity 4.
     """
     label, parent, grow, sizes = forest
-    order, begin, bits = grid.order, grid.begin, grid.bits
+    order, begin = grid.order, grid.begin
     mask = (U(1) << U(grid.shift)) - U(1)
     stride = 1 << grid.shift
     labels, made = U(0), U(0)
@@ -53,8 +53,8 @@ def hole_nodes(grid: Grid, top: int, forest: Forest, seats: Ints, nodes: Ints) -
     for level in range(top):
         after = U(begin[level])
         for back in range(U(1), after - U(begin[level + 1]) + U(1)):
-            p = U(order[after - back])
-            before = U(255) - U(bits[p])
+            entry = U(order[after - back])
+            p, before = entry & POSITION, U(255) - (entry >> BITS)
             x, at = Int32(p & mask), Int32(p)
             step = seats[SINGLE, before]
             if step != 0:
@@ -110,7 +110,7 @@ def hole_nodes(grid: Grid, top: int, forest: Forest, seats: Ints, nodes: Ints) -
             label[p] = root
             stretch(grow, root, x, at)
     for i in range(U(begin[top])):
-        label[U(order[i])] = BORDER
+        label[U(order[i]) & POSITION] = BORDER
     for one in range(U(1), labels + U(1)):
         if U(parent[one]) == one and grow[one, HI] == OPEN:
             made = _write(grow, one, top, stride, nodes, made)
