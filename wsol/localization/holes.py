@@ -37,7 +37,7 @@ OPEN = -1  # the end of a hole that has not met the border yet
 def hole_nodes(grid: Grid, top: int, forest: Forest, seats: Ints, nodes: Ints) -> int:
     """Write all holes of {ranks > t}, grown by one pixel on each side, to the nodes; returns how many.
 
-    Afterwards a pixel's label is BORDER or its hole's, whose root `grow` says where it ends.
+    Afterwards a pixel's label is BORDER or its hole's, of which `grow` says where it ends and begins: HI and START.
 
     Parameters
     ----------
@@ -115,7 +115,16 @@ def hole_nodes(grid: Grid, top: int, forest: Forest, seats: Ints, nodes: Ints) -
         if U(parent[one]) == one and grow[one, HI] == OPEN:
             made = _write(grow, one, top, stride, nodes, made)
             grow[one, HI] = top
+    _share(forest, labels)
     return int(made)
+
+
+@compiled
+def _share(forest: Forest, labels: int) -> None:
+    """Let each label say what its root says of the hole, so that pixels need not search for theirs."""
+    for one in range(U(1), labels + U(1)):
+        root = find(forest.parent, one)
+        forest.grow[one, HI], forest.grow[one, START] = forest.grow[root, HI], forest.grow[root, START]
 
 
 @compiled
@@ -141,7 +150,7 @@ def empty_enclosed(size: int, levels: int, bits: Bytes) -> Enclosed:
 @compiled
 def enclose(grid: Grid, forest: Forest, halves: Ints, filled: Ints, inside: Ints, enclosed: Enclosed) -> None:
     """List what components enclose, right after `hole_nodes`. `filled`, a padded map, and `inside` are scratch."""
-    label, parent, grow, _ = forest
+    label, _, grow, _ = forest
     first, after, anchor, area, bits = enclosed
     values, height, width, shift = grid.values, grid.height, grid.width, U(grid.shift)
     stride = U(1) << shift
@@ -150,17 +159,17 @@ def enclose(grid: Grid, forest: Forest, halves: Ints, filled: Ints, inside: Ints
     for y in range(1, height + 1):
         for x in range(1, width + 1):
             p = (U(y) << shift) + U(x)
-            if label[p] == BORDER:
-                continue
-            root = find(parent, U(label[p]))
-            if grow[root, HI] > values[p]:
-                filled[p] = grow[root, HI]
-                anchor[p] = grow[root, START] - Int32(stride)
-                area[U(anchor[p])] = 0
+            hole = U(label[p])
+            if hole != BORDER and grow[hole, HI] > values[p]:
+                filled[p] = grow[hole, HI]
                 inside[count] = p
                 count += U(1)
     neighbors_before(filled, height, width, grid.shift, bits)
     first[:] = 0
+    for k in range(count):
+        p = U(inside[k])
+        anchor[p] = grow[U(label[p]), START] - Int32(stride)
+        area[U(anchor[p])] = 0
     for k in range(count):
         p = U(inside[k])
         area[U(anchor[p])] += halves[U(bits[p])]
