@@ -9,6 +9,7 @@ from the map alone, as 8 bits; the sweep itself compares nothing.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -139,6 +140,7 @@ def _widens_table(connectivity: int) -> NDArray[np.bool_]:
     return np.array([not inside or min(inside) > 0 or max(inside) < 0 for inside in columns])
 
 
+@lru_cache(maxsize=64)
 def seats_of(connectivity: int, shift: int) -> Ints:
     """(7, 256): for each bit set, how many components the neighbors in it form, and the step to one pixel of each.
 
