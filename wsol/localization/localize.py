@@ -1,8 +1,8 @@
 """From raw maps to boxes and their IoU at every threshold: the only place where these steps are put together.
 
 Maps of a batch go through together: what protocols share (the resized and normalized map, the frame, the sweep over
-all thresholds) is computed once, and results are flat columns that rows keep as they are. Methods often agree to the
-last grey level, at the deepest layer for example: maps of one image that are equal are swept once.
+all thresholds) is computed once, and results are flat columns that rows keep as they are. Methods often agree, at the
+deepest layer for example: maps of one image that are equal, or become so as grey levels, go through once.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from wsol.protocols._base import Protocol
 
 LEVELS = 256  # of a quantized map
+FEW = 200  # values of a map that are looked at before all
 TOGETHER = 32  # maps swept by one compiled call; what is around it in Python costs as much for one map as for many
 
 
@@ -47,14 +48,20 @@ def localize(maps: Sequence[ImageMap], protocols: Sequence[Protocol]) -> dict[st
     ConfigError : a protocol refines by a graph cut and a map has no image.
     """
     parts: dict[str, list[Localizations]] = defaultdict(list)
-    order = by_image([id(item.boxes_xyxy) for item in maps])
+    known = [(id(i.boxes_xyxy), id(i.layout), id(i.image), i.full, i.shallow) for i in maps]
+    equal = _first_equal([np.asarray(item.raw) for item in maps], known)
+    distinct = sorted(set(equal))
+    order = [distinct[n] for n in by_image([id(maps[n].boxes_xyxy) for n in distinct])]
     for group in _sharing(protocols):
-        for start in range(0, len(maps), TOGETHER):
+        for start in range(0, len(order), TOGETHER):
             together = [maps[n] for n in order[start : start + TOGETHER]]
             for protocol, localized in zip(group, _of_group(together, group), strict=True):
                 parts[protocol.name].append(localized)
     joined = {protocol.name: Localizations.joined(parts[protocol.name]) for protocol in protocols}
-    return joined if order == sorted(order) else {k: v.take(np.argsort(order)) for k, v in joined.items()}
+    if order == list(range(len(maps))):
+        return joined
+    places = {n: place for place, n in enumerate(order)}
+    return {name: found.take(np.array([places[n] for n in equal])) for name, found in joined.items()}
 
 
 def by_image(images: Sequence[int]) -> list[int]:
@@ -121,7 +128,7 @@ def _of_group(maps: Sequence[ImageMap], group: Sequence[Protocol]) -> list[Local
             parts.append([_localizations(table, starts, grid, first)])
         else:
             levels = level_maps([i.raw for i in chosen], [i.layout for i in chosen], truth[0].size_wh, first)
-            equal = _first_equal(levels, truth)
+            equal = _first_equal(levels, [id(frame) for frame in truth])
             distinct = sorted(set(equal))
             if len(distinct) < len(places):
                 levels, truth = levels[distinct], [truth[n] for n in distinct]
@@ -147,13 +154,14 @@ def _frames(maps: Sequence[ImageMap], protocol: Protocol) -> list[Frame]:
     return [known[id(item.boxes_xyxy), id(item.layout)] for item in maps]
 
 
-def _first_equal(levels: NDArray[np.uint8], frames: Sequence[Frame]) -> list[int]:
-    """For each of n maps (n, H, W) the place of the first of its image that equals it; its own, if it is the first."""
-    alike: dict[tuple[int, bytes], list[int]] = defaultdict(list)  # maps that agree in a few pixels
+def _first_equal(arrays: Sequence[NDArray[Any]] | NDArray[Any], owners: Sequence[object]) -> list[int]:
+    """For each of n arrays the place of the first one of its owner that equals it; its own, if it is the first."""
+    alike: dict[object, list[int]] = defaultdict(list)  # arrays that agree in a few values
     first = []
-    for n, frame in enumerate(frames):
-        others = alike[id(frame), levels[n, ::16, ::16].tobytes()]
-        place = next((m for m in others if np.array_equal(levels[m], levels[n])), n)
+    for n, (array, owner) in enumerate(zip(arrays, owners, strict=True)):
+        few = array.reshape(-1)[:: array.size // FEW + 1].tobytes()
+        others = alike[owner, array.shape, array.dtype, few]
+        place = next((m for m in others if np.array_equal(arrays[m], array)), n)
         if place == n:
             others.append(n)
         first.append(place)
