@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from wsol.evaluation.batches import PICTURE, Batch
@@ -17,6 +18,7 @@ from wsol.evaluation.measure import Measured, measured
 from wsol.evaluation.rows import Group, group_table
 from wsol.evaluation.scoring import Scored, Scorer, score
 from wsol.evaluation.shown import picture, shown
+from wsol.localization.localize import by_image
 from wsol.localization.records import Localizations
 from wsol.localization.refine import refines
 from wsol.maps.source import Loaded, RawMaps
@@ -111,8 +113,10 @@ class BatchEvaluation:
             for view, maps in by_view.items():
                 protocols = self._protocols(group.due, view)
                 if protocols or view == self.experiment.view:
-                    tasks = [group.pairs[start : start + TASK] for start in range(0, len(group.pairs), TASK)]
-                    calls += [partial(self._scored, maps, pairs, protocols) for pairs in tasks]
+                    # maps of one image together: those that are equal are swept once
+                    pairs = [group.pairs[place] for place in by_image([image for _, image in group.pairs])]
+                    tasks = [pairs[start : start + TASK] for start in range(0, len(pairs), TASK)]
+                    calls += [partial(self._scored, maps, task, protocols) for task in tasks]
                     sizes[-1].append((view, len(tasks)))
         kept = self._kept(batch, by_view)
         return [*calls, *kept], partial(self._join, batch, by_view, groups, metrics, sizes)
@@ -130,15 +134,17 @@ class BatchEvaluation:
         failed: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for group, measures, tasks in zip(groups, metrics, sizes, strict=True):
             localizations: dict[str, Localizations] = {}
-            digests, finite = [""] * len(group.pairs), [True] * len(group.pairs)
+            digests: Sequence[str] = [""] * len(group.pairs)
+            finite = [True] * len(group.pairs)
+            order = np.argsort(by_image([image for _, image in group.pairs]))
             for view, count in tasks:
-                scored: list[Scored] = parts[at : at + count]
+                scored = Scored.joined(parts[at : at + count]).take(order)
                 at += count
-                for name in scored[0].localizations:
-                    localizations[name] = Localizations.joined([part.localizations[name] for part in scored])
+                self._report_zeros(group.pairs, scored.filled)
+                localizations |= scored.localizations
                 if view == self.experiment.view or not any(digests):
-                    digests = [one for part in scored for one in part.digests]
-                finite = [a and b for a, b in zip(finite, (one for p in scored for one in p.finite), strict=True)]
+                    digests = scored.digests
+                finite = [a and b for a, b in zip(finite, scored.finite, strict=True)]
             table, wrong = group_table(self.experiment, group, by_view, localizations, measures, digests, finite)
             tables.append(table)
             for key, lines in wrong.items():
@@ -154,9 +160,7 @@ class BatchEvaluation:
     def _scored(self, maps: RawMaps, pairs: Sequence[tuple[Variant, int]], protocols: Sequence[Protocol]) -> Scored:
         drawn = [maps.image_maps(variant, image) for variant, image in pairs]
         ceilings = [n for n, (variant, _) in enumerate(pairs) if "truth" in variant.info.needs]
-        scored = self._score(drawn, ceilings, protocols)
-        self._report_zeros(pairs, scored.filled)
-        return scored
+        return self._score(drawn, ceilings, protocols)
 
     def _report_zeros(self, pairs: Sequence[tuple[Variant, int]], filled: Sequence[bool]) -> None:
         """Warn, once, of a variant that has had zeros alone when a batch of two images or more is done."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from wsol.localization.records import ImageMap, Localizations
 from wsol.maps.source import digest
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from wsol.protocols import Protocol as BoxProtocol
 
 Drawn = Sequence[Sequence[ImageMap]]  # for each (variant, image) pair its map, or all of a ceiling's
@@ -34,6 +36,22 @@ class Scored:
     digests: Sequence[str]
     finite: Sequence[bool]
     filled: Sequence[bool]
+
+    def take(self, order: NDArray[np.integer[Any]]) -> Scored:
+        """Those of some pairs, in the order given."""
+        found = {name: localized.take(order) for name, localized in self.localizations.items()}
+        return Scored(found, *([values[n] for n in order] for values in (self.digests, self.finite, self.filled)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Scored]) -> Scored:
+        """Those of all parts, one after the other; all are of the same protocols."""
+        names = parts[0].localizations
+        return cls(
+            {name: Localizations.joined([part.localizations[name] for part in parts]) for name in names},
+            [one for part in parts for one in part.digests],
+            [one for part in parts for one in part.finite],
+            [one for part in parts for one in part.filled],
+        )
 
 
 class Scorer(Protocol):

@@ -9,13 +9,17 @@ from the map alone, as 8 bits; the sweep itself compares nothing.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wsol.localization.compiled import Bytes, Int64, Ints, Longs, U, compiled
 
 OUTSIDE = -1  # of padding: never foreground
+BITS = U(32)  # of an entry of `order`
+POSITION = U((1 << 32) - 1)
 
 
 class Grid(NamedTuple):
@@ -26,7 +30,8 @@ class Grid(NamedTuple):
     height, width : of the map. shift : rows are 2 ** shift apart.
     values : the padded map.
     bits : which neighbors of a pixel enter before it, bit k for the k-th of RING.
-    order : the positions from high to low, equal ones in raster order.
+    order : the positions from high to low, equal ones in raster order, in the bits of POSITION. In those from BITS on
+        the position's `bits`, which a sweep then need not look up all over the map.
     begin : (levels + 1,); the pixels of level v are order[begin[v + 1] : begin[v]].
     """
 
@@ -35,7 +40,7 @@ class Grid(NamedTuple):
     shift: int
     values: Ints
     bits: Bytes
-    order: Ints
+    order: Longs
     begin: Longs
 
 
@@ -44,7 +49,7 @@ def empty_grid(height: int, width: int, shift: int, levels: int) -> Grid:
     """Room for a map."""
     size = (height + 2) << shift
     values, bits = np.full(size, OUTSIDE, np.int32), np.zeros(size, np.uint8)
-    return Grid(height, width, shift, values, bits, np.empty(height * width, np.int32), np.empty(levels + 1, np.int64))
+    return Grid(height, width, shift, values, bits, np.empty(height * width, np.int64), np.empty(levels + 1, np.int64))
 
 
 @compiled
@@ -64,7 +69,7 @@ def enter(grid: Grid, ranks: Ints | Bytes) -> tuple[int, int]:
 def sort(grid: Grid) -> None:
     """Fill in the order of a map's pixels and the bits of their neighbors."""
     neighbors_before(grid.values, grid.height, grid.width, grid.shift, grid.bits)
-    values, shift = grid.values, U(grid.shift)
+    values, bits, shift = grid.values, grid.bits, U(grid.shift)
     order, begin = grid.order, grid.begin
     begin[:] = 0
     for y in range(1, grid.height + 1):
@@ -77,9 +82,13 @@ def sort(grid: Grid) -> None:
         for x in range(1, grid.width + 1):
             p = (U(y) << shift) + U(x)
             level = U(values[p])
-            order[U(begin[level])] = p
-            begin[level] += 1
+            place = begin[level]  # read once: to the compiler the write to `order` may change it
+            order[U(place)] = p | (U(bits[p]) << BITS)
+            begin[level] = place + 1
 
+
+# rows of `seats_of`
+GROUPS, SINGLE, INNER = 0, 5, 6
 
 # (dx, dy) clockwise from north: even places are 4-neighbors, odd ones corners
 RING = ((0, -1), (1, -1), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1))
@@ -124,11 +133,26 @@ def shift_of(width: int) -> int:
     return (width + 1).bit_length()
 
 
+def _widens_table(connectivity: int) -> NDArray[np.bool_]:
+    """(256,): whether a pixel may be left or right of all in the component that the neighbors in a bit set are of."""
+    places = range(0, 8, 1 if connectivity == 8 else 2)
+    columns = [[RING[k][0] for k in places if bits >> k & 1] for bits in range(256)]
+    return np.array([not inside or min(inside) > 0 or max(inside) < 0 for inside in columns])
+
+
+@lru_cache(maxsize=64)
 def seats_of(connectivity: int, shift: int) -> Ints:
-    """(5, 256): for each bit set, how many components the neighbors in it form, and the step to one pixel of each."""
+    """(7, 256): for each bit set, how many components the neighbors in it form, and the step to one pixel of each.
+
+    Two more rows are for the pixels that most are. SINGLE: the step where they form one component, otherwise 0. INNER:
+    as SINGLE, but 0 as well where the pixel may be left or right of all others of the component.
+    """
     steps = np.array([dx + (dy << shift) for dx, dy in RING])
     ring = RINGS[connectivity].T
-    return np.ascontiguousarray(np.vstack([(ring >= 0).sum(0), np.where(ring >= 0, steps[ring], 0)]), np.int32)
+    groups, seats = (ring >= 0).sum(0), np.where(ring >= 0, steps[ring], 0)
+    single = np.where(groups == 1, seats[0], 0)
+    inner = np.where(_widens_table(connectivity), 0, single)
+    return np.ascontiguousarray(np.vstack([groups, seats, single, inner]), np.int32)
 
 
 @compiled

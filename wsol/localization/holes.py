@@ -14,9 +14,9 @@ from wsol.localization.components import (
     FIRST,
     HALVES,
     HI,
+    JOINED,
     LAST,
     LO,
-    PIXELS,
     X0,
     X1,
     Enclosed,
@@ -25,7 +25,7 @@ from wsol.localization.components import (
     join,
     stretch,
 )
-from wsol.localization.grid import Grid, neighbors_before
+from wsol.localization.grid import BITS, GROUPS, POSITION, SINGLE, Grid, neighbors_before
 
 BORDER = 0  # the label of background that meets the border, and of padding
 START = HALVES  # of a growing hole: its first pixel before the present level
@@ -37,14 +37,14 @@ OPEN = -1  # the end of a hole that has not met the border yet
 def hole_nodes(grid: Grid, top: int, forest: Forest, seats: Ints, nodes: Ints) -> int:
     """Write all holes of {ranks > t}, grown by one pixel on each side, to the nodes; returns how many.
 
-    Afterwards a pixel's label is BORDER or its hole's, whose root `grow` says where it ends.
+    Afterwards a pixel's label is BORDER or its hole's, of which `grow` says where it ends and begins: HI and START.
 
     Parameters
     ----------
     top : the map's highest level. seats : `seats_of` connectivity 4.
     """
-    label, parent, grow = forest
-    order, begin, bits = grid.order, grid.begin, grid.bits
+    label, parent, grow, sizes = forest
+    order, begin = grid.order, grid.begin
     mask = (U(1) << U(grid.shift)) - U(1)
     stride = 1 << grid.shift
     labels, made = U(0), U(0)
@@ -53,13 +53,21 @@ def hole_nodes(grid: Grid, top: int, forest: Forest, seats: Ints, nodes: Ints) -
     for level in range(top):
         after = U(begin[level])
         for back in range(U(1), after - U(begin[level + 1]) + U(1)):
-            p = U(order[after - back])
-            before = U(255) - U(bits[p])
-            groups = U(seats[0, before])
-            if groups == 1 and label[p + U(seats[1, before])] == BORDER:
-                label[p] = BORDER
-                continue
+            entry = U(order[after - back])
+            p, before = entry & POSITION, U(255) - (entry >> BITS)
             x, at = Int32(p & mask), Int32(p)
+            step = seats[SINGLE, before]
+            if step != 0:
+                one = U(label[p + U(step)])
+                root = U(parent[one])
+                if one == BORDER or grow[root, HI] != OPEN:
+                    label[p] = BORDER
+                    continue
+                if grow[root, LO] == level:
+                    label[p] = root
+                    stretch(grow, root, x, at)
+                    continue
+            groups = U(seats[GROUPS, before])
             if groups == 0:
                 labels += U(1)
                 label[p] = labels
@@ -68,8 +76,8 @@ def hole_nodes(grid: Grid, top: int, forest: Forest, seats: Ints, nodes: Ints) -
                 grow[labels, FIRST] = grow[labels, LAST] = at
                 grow[labels, LO] = level
                 grow[labels, HI] = OPEN
-                grow[labels, PIXELS] = 1
                 grow[labels, START] = NOWHERE
+                sizes[labels] = 1
                 continue
             root = find(parent, U(label[p + U(seats[1, before])]))
             meets_border = grow[root, HI] != OPEN
@@ -92,22 +100,31 @@ def hole_nodes(grid: Grid, top: int, forest: Forest, seats: Ints, nodes: Ints) -
                     continue
                 if grow[other, LO] != level:
                     made = _write(grow, other, level, stride, nodes, made)
-                if grow[other, PIXELS] > grow[root, PIXELS]:
+                if sizes[other] > sizes[root]:
                     root, other = other, root
                 start = min(grow[root, START], grow[other, START])
                 join(parent, grow, root, other)
+                sizes[root] += sizes[other]
                 grow[root, START] = start
+                grow[other, LO] = JOINED
             label[p] = root
-            grow[root, PIXELS] += 1
-            if (x < grow[root, X0]) | (x > grow[root, X1]) | (at < grow[root, FIRST]) | (at > grow[root, LAST]):
-                stretch(grow, root, x, at)
+            stretch(grow, root, x, at)
     for i in range(U(begin[top])):
-        label[U(order[i])] = BORDER
+        label[U(order[i]) & POSITION] = BORDER
     for one in range(U(1), labels + U(1)):
         if U(parent[one]) == one and grow[one, HI] == OPEN:
             made = _write(grow, one, top, stride, nodes, made)
             grow[one, HI] = top
+    _share(forest, labels)
     return int(made)
+
+
+@compiled
+def _share(forest: Forest, labels: int) -> None:
+    """Let each label say what its root says of the hole, so that pixels need not search for theirs."""
+    for one in range(U(1), labels + U(1)):
+        root = find(forest.parent, one)
+        forest.grow[one, HI], forest.grow[one, START] = forest.grow[root, HI], forest.grow[root, START]
 
 
 @compiled
@@ -133,7 +150,7 @@ def empty_enclosed(size: int, levels: int, bits: Bytes) -> Enclosed:
 @compiled
 def enclose(grid: Grid, forest: Forest, halves: Ints, filled: Ints, inside: Ints, enclosed: Enclosed) -> None:
     """List what components enclose, right after `hole_nodes`. `filled`, a padded map, and `inside` are scratch."""
-    label, parent, grow = forest
+    label, _, grow, _ = forest
     first, after, anchor, area, bits = enclosed
     values, height, width, shift = grid.values, grid.height, grid.width, U(grid.shift)
     stride = U(1) << shift
@@ -142,17 +159,17 @@ def enclose(grid: Grid, forest: Forest, halves: Ints, filled: Ints, inside: Ints
     for y in range(1, height + 1):
         for x in range(1, width + 1):
             p = (U(y) << shift) + U(x)
-            if label[p] == BORDER:
-                continue
-            root = find(parent, U(label[p]))
-            if grow[root, HI] > values[p]:
-                filled[p] = grow[root, HI]
-                anchor[p] = grow[root, START] - Int32(stride)
-                area[U(anchor[p])] = 0
+            hole = U(label[p])
+            if hole != BORDER and grow[hole, HI] > values[p]:
+                filled[p] = grow[hole, HI]
                 inside[count] = p
                 count += U(1)
     neighbors_before(filled, height, width, grid.shift, bits)
     first[:] = 0
+    for k in range(count):
+        p = U(inside[k])
+        anchor[p] = grow[U(label[p]), START] - Int32(stride)
+        area[U(anchor[p])] = 0
     for k in range(count):
         p = U(inside[k])
         area[U(anchor[p])] += halves[U(bits[p])]

@@ -5,7 +5,7 @@ every hole and every component of all levels (`holes`, `components`), and each r
 
 At worst a map of N pixels and L levels has M <= 3 N components and holes that differ. The sweeps take O(N a(N) + L),
 with a the inverse of Ackermann's function, and each rule O(M log L + M g + L) with g ground-truth boxes. Scratch is up
-to 250 bytes per pixel, of which smooth maps use 60, and 60 bytes per level, once per call; no array is allocated per
+to 260 bytes per pixel, of which smooth maps use 65, and 60 bytes per level, once per call; no array is allocated per
 map.
 """
 

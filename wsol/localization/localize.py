@@ -1,7 +1,8 @@
 """From raw maps to boxes and their IoU at every threshold: the only place where these steps are put together.
 
 Maps of a batch go through together: what protocols share (the resized and normalized map, the frame, the sweep over
-all thresholds) is computed once, and results are flat columns that rows keep as they are.
+all thresholds) is computed once, and results are flat columns that rows keep as they are. Methods often agree, at the
+deepest layer for example: maps of one image that are equal, or become so as grey levels, go through once.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from wsol.protocols._base import Protocol
 
 LEVELS = 256  # of a quantized map
+FEW = 200  # values of a map that are looked at before all
 TOGETHER = 32  # maps swept by one compiled call; what is around it in Python costs as much for one map as for many
 
 
@@ -46,12 +48,26 @@ def localize(maps: Sequence[ImageMap], protocols: Sequence[Protocol]) -> dict[st
     ConfigError : a protocol refines by a graph cut and a map has no image.
     """
     parts: dict[str, list[Localizations]] = defaultdict(list)
+    known = [(id(i.boxes_xyxy), id(i.layout), id(i.image), i.full, i.shallow) for i in maps]
+    equal = _first_equal([np.asarray(item.raw) for item in maps], known)
+    distinct = sorted(set(equal))
+    order = [distinct[n] for n in by_image([id(maps[n].boxes_xyxy) for n in distinct])]
     for group in _sharing(protocols):
-        for start in range(0, len(maps), TOGETHER):
-            together = maps[start : start + TOGETHER]
+        for start in range(0, len(order), TOGETHER):
+            together = [maps[n] for n in order[start : start + TOGETHER]]
             for protocol, localized in zip(group, _of_group(together, group), strict=True):
                 parts[protocol.name].append(localized)
-    return {protocol.name: Localizations.joined(parts[protocol.name]) for protocol in protocols}
+    joined = {protocol.name: Localizations.joined(parts[protocol.name]) for protocol in protocols}
+    if order == list(range(len(maps))):
+        return joined
+    places = {n: place for place, n in enumerate(order)}
+    return {name: found.take(np.array([places[n] for n in equal])) for name, found in joined.items()}
+
+
+def by_image(images: Sequence[int]) -> list[int]:
+    """Places of maps such that those of one image follow each other, images in the order in which they first come."""
+    first: dict[int, int] = {}
+    return sorted(range(len(images)), key=lambda n: first.setdefault(images[n], n))
 
 
 def boxes_along(item: ImageMap, protocol: Protocol, taus: Sequence[float]) -> list[NDArray[np.int32]]:
@@ -112,10 +128,17 @@ def _of_group(maps: Sequence[ImageMap], group: Sequence[Protocol]) -> list[Local
             parts.append([_localizations(table, starts, grid, first)])
         else:
             levels = level_maps([i.raw for i in chosen], [i.layout for i in chosen], truth[0].size_wh, first)
-            tops = np.full(len(places), 255) if first.resize_uint8 else levels.reshape(len(places), -1).max(1)
+            equal = _first_equal(levels, [id(frame) for frame in truth])
+            distinct = sorted(set(equal))
+            if len(distinct) < len(places):
+                levels, truth = levels[distinct], [truth[n] for n in distinct]
+            tops = np.full(len(distinct), 255) if first.resize_uint8 else levels.reshape(len(distinct), -1).max(1)
             starts = (grid * tops[:, None].astype(np.float64)).astype(np.int64)  # the reference's int(tau * max)
             tables = _tables(levels, truth, group, levels=LEVELS)
-            parts.append([_localizations(t, starts, grid, p) for t, p in zip(tables, group, strict=True)])
+            found = [_localizations(t, starts, grid, p) for t, p in zip(tables, group, strict=True)]
+            if len(distinct) < len(places):
+                found = [one.take(np.searchsorted(distinct, equal)) for one in found]
+            parts.append(found)
     joined = [Localizations.joined(of_protocol) for of_protocol in zip(*parts, strict=True)]
     order = np.argsort(np.concatenate(list(alike.values())), kind="stable")
     return [whole if len(parts) == 1 else whole.take(order) for whole in joined]
@@ -129,6 +152,20 @@ def _frames(maps: Sequence[ImageMap], protocol: Protocol) -> list[Frame]:
         if key not in known:
             known[key] = frame_of(item.boxes_xyxy, item.layout, protocol)
     return [known[id(item.boxes_xyxy), id(item.layout)] for item in maps]
+
+
+def _first_equal(arrays: Sequence[NDArray[Any]] | NDArray[Any], owners: Sequence[object]) -> list[int]:
+    """For each of n arrays the place of the first one of its owner that equals it; its own, if it is the first."""
+    alike: dict[object, list[int]] = defaultdict(list)  # arrays that agree in a few values
+    first = []
+    for n, (array, owner) in enumerate(zip(arrays, owners, strict=True)):
+        few = array.reshape(-1)[:: array.size // FEW + 1].tobytes()
+        others = alike[owner, array.shape, array.dtype, few]
+        place = next((m for m in others if np.array_equal(arrays[m], array)), n)
+        if place == n:
+            others.append(n)
+        first.append(place)
+    return first
 
 
 def _localizations(
