@@ -148,7 +148,6 @@ def test_a_table_waits_for_no_library_that_it_does_not_need(run: RunFolder) -> N
         "from wsol.cli import main\n"
         "assert main(['table', sys.argv[1], '--resamples', '20']) == 0\n"
         "assert not {'torch', 'pandas', 'rich', 'numba', 'hydra'} & set(sys.modules)\n"
-        "assert not {'scipy.special', 'scipy.sparse', 'numpy.ma', 'numpy.testing'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(run.path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
