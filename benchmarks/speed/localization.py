@@ -7,7 +7,7 @@ sweep of all levels, and make the rows' columns as well. The IoU must agree to t
 
 The first rows are milliseconds of processor time per map on one core, compilation excluded. For maps of noise the
 reference is measured at every 50th threshold of one map and multiplied (~), because one takes half a minute. The last
-rows are wall time of the same maps in chunks over threads.
+rows are wall time of the same maps in chunks over threads, and of a loop that shows what threads can gain here.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import cv2
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -93,6 +95,7 @@ def rows(plan: Plan) -> Iterator[Row]:
         yield one_core(side, maps, target, runs=plan.of(15, 3))
     for side in TARGETS:
         yield threaded(side, maps, plan)
+    yield alone(plan)
 
 
 def one_core(side: int, maps: int, target: float, *, runs: int) -> Row:
@@ -120,23 +123,47 @@ def one_core(side: int, maps: int, target: float, *, runs: int) -> Row:
 
 
 def threaded(side: int, maps: int, plan: Plan) -> Row:
-    work, against = f"{side}x{side} maps on {plan.threads} threads", "one thread"
-    target = {2: 1.9, 16: 12.0}.get(plan.threads)
-    if plan.threads < 2:
-        return Row(topic="localization", work=work, against=against, note="not measured (one thread)")
     raw = raw_maps(side)[:maps]
     chunks = [raw[i : i + CHUNK] for i in range(0, len(raw), CHUNK)]
+    return shared(plan, f"{side}x{side} maps", ours, chunks, len(raw), "map", {2: 1.9, 16: 12.0}.get(plan.threads))
+
+
+def alone(plan: Plan) -> Row:
+    """What threads can gain on this machine at all, of work that needs neither memory nor Python."""
+    turn(1)
+    turns = [plan.of(20_000_000, 1_000_000)] * 4
+    return shared(plan, "a loop without memory", turn, turns, len(turns), "loop", None)
+
+
+@numba.njit(nogil=True)
+def turn(times: int) -> int:
+    """A number that takes so many steps, each of which needs the one before (xorshift)."""
+    x = np.uint64(88172645463325252)
+    for _ in range(times):
+        x ^= x << np.uint64(13)
+        x ^= x >> np.uint64(7)
+        x ^= x << np.uint64(17)
+    return x
+
+
+def shared(
+    plan: Plan, what: str, call: Callable[[Any], object], parts: list[Any], units: int, unit: str, target: float | None
+) -> Row:
+    """Parts of some work on one thread and on all of the plan's."""
+    work, against = f"{what} on {plan.threads} threads", "one thread"
+    if plan.threads < 2:
+        return Row(topic="localization", work=work, against=against, note="not measured (one thread)")
     with ThreadPoolExecutor(plan.threads) as pool:
         single, several = plan.in_turn(
-            [lambda: [ours(chunk) for chunk in chunks], lambda: list(pool.map(ours, chunks))], repeats=15
+            [lambda: [call(part) for part in parts], lambda: list(pool.map(call, parts))], repeats=15
         )
     return Row(
         topic="localization",
         work=work,
         against=against,
-        theirs=1e3 * single / len(raw),
-        ours=1e3 * several / len(raw),
-        unit="ms per map",
+        theirs=1e3 * single / units,
+        ours=1e3 * several / units,
+        unit=f"ms per {unit}",
         ratio=single / several,
         goal="at least" if target else "",
         target=target,

@@ -37,10 +37,11 @@ def rows(plan: Plan) -> Iterator[Row]:
     chunk = 64 if plan.cuda else 16
     own = in_a_run(ours(module, images, saliency, ModelQuery(module, chunk=chunk)))
     half = in_a_run(ours(module, images, saliency, ModelQuery(module, chunk=chunk, autocast=torch.bfloat16)))
-    reference = lambda: theirs(plain, images, saliency)  # noqa: E731
-    expected, found = reference(), own()
+    areas: dict[str, Areas] = {}
+    calls = [lambda: areas.update(theirs=theirs(plain, images, saliency)), lambda: areas.update(ours=own())]
+    base, whole = plan.in_turn(calls, repeats=3, warm=1 if plan.cuda else 0)
+    expected, found = areas["theirs"], areas["ours"]
     np.testing.assert_allclose(found, expected, atol=1e-4)
-    base, whole = plan.in_turn([reference, own], repeats=3, warm=1 if plan.cuda else 0)
     apart = float(np.abs(found - expected).max())
     note = f"largest difference of an area {apart:.1e}"
     target = 5.0 if plan.cuda else 1.4
@@ -49,9 +50,8 @@ def rows(plan: Plan) -> Iterator[Row]:
     yield faster("rise", f"{name}, float32", AGAINST, base, whole, target, note=note, facts=facts)
     if plan.cuda:
         half()  # plans its kernels
-    areas: list[Areas] = []
-    less = plan.seconds(lambda: areas.append(half()))  # once: without the hardware it takes minutes
-    effect = float(np.abs(areas[0] - expected).max())
+    less = plan.seconds(lambda: areas.update(half=half()))  # once: without the hardware it takes minutes
+    effect = float(np.abs(areas["half"] - expected).max())
     note = f"largest effect on an area {effect:.1e}; a gain only where the device multiplies bfloat16 in hardware"
     yield faster("rise", f"{name}, bfloat16", AGAINST, base, less, 5.0 if plan.cuda else 2.5, note=note)
     if not plan.cuda:

@@ -177,7 +177,7 @@ def beside_passes(plan: Plan, network: str, data: Pictures, weights: str, what: 
         network, data, device=plan.device, batch_size=batch, threads=plan.threads, weights=weights
     )
     calls = [passes(experiment), whole(experiment), in_a_run(passes(experiment))]
-    alone, run, kept = plan.in_turn(calls, repeats=3, warm=3)
+    alone, run, kept = plan.in_turn(calls, repeats=3, warm=1)
     work = f"whole run, {network}, {data.count} images, {what}"
     facts = {"images_per_second": data.count / run}
     if not plan.cuda:

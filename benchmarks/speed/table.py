@@ -48,7 +48,7 @@ def rows(plan: Plan) -> Iterator[Row]:
         )  # of both sides, and of this process's children alone
         _made_up(here, images, variants)
         with _worktree(here / "tree") as old:
-            yield from _beside(here, old, plan.of(5, 1), f"{images} images x {variants} variants x 2 protocols")
+            yield from _beside(here, old, plan.of(3, 1), f"{images} images x {variants} variants x 2 protocols")
         images, variants = plan.of(50_000, 2_000), plan.of(20, 4)
         _made_up(here / "large", images, variants, "--breaks", "20", "--no-arrays")
         name = f"{images} images x {variants} variants x 2 protocols"
