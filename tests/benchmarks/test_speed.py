@@ -12,7 +12,7 @@ import torch
 from benchmarks.speed import rows, workers
 from benchmarks.speed import table as speed_table
 from benchmarks.speed.__main__ import HERE, main, shown, topics, write
-from benchmarks.speed.bounds import lines_of
+from benchmarks.speed.bounds import bound_of, lines_of
 from benchmarks.speed.early_stop import folded
 from benchmarks.speed.rows import Plan, Row, faster, missing, within
 from scripts.estimate_cost import BEGIN, END, PAGE, Stages, hours, stages, tables
@@ -35,7 +35,11 @@ def test_rows_that_miss_their_target_say_what_bounds_them() -> None:
     met = within("run", "whole run, mobilenet_v2", "passes", 2, 3, 2.5).record()
     _, heading, _, line = lines_of([first, second, met, ROWS[2].record()])
     assert heading.startswith("## Missed")
-    assert line.startswith("- whole run, resnet50, 64 images; whole run, resnet50, 8 images: of 60 ms")
+    works = "whole run, resnet50, 64 images; whole run, resnet50, 8 images"
+    assert line == f"- {works}: {bound_of(first['work'])}"
+    assert "passes take" in line
+    assert bound_of("14x14 maps on 2 threads").startswith("the row of a loop")
+    assert bound_of("something else") == ""
     assert lines_of([met]) == []
 
 
