@@ -46,6 +46,7 @@ def of(plan: Plan, network: str) -> Iterator[Row]:
     items = [part.image_map(v, n) for part in maps for v in experiment.variants for n in range(len(part.loaded))]
     calls = [load, run_network, lambda: localize(items, experiment.protocols)]
     loading, passing, scoring = plan.in_turn(calls, repeats=3)
+    rows_of(experiment, source)  # loads what is needed
     writing, size = rows_of(experiment, source)
     count, variants = len(samples), len(experiment.variants)
     for stage, seconds, note in (
