@@ -130,6 +130,8 @@ def write(
         + (" with `--quick`: ratios are rough" if plan.quick else "")
         + f" ({', '.join(f'{topic} {spent:.0f}' for topic, spent in seconds.items())}).",
     ]
+    if not plan.cuda:
+        lines += ["", "What a GPU gives is in [speed_gpu.md](speed_gpu.md)."]
     if failed:
         lines += ["", f"Stopped by an error: {', '.join(failed)}."]
     for topic in dict.fromkeys(record["topic"] for record in records):
