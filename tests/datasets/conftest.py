@@ -39,3 +39,14 @@ def images(tmp_path):
 def own_cache(tmp_path, monkeypatch):
     """What is remembered of files is in `tmp_path` / wsol-cache, empty at first."""
     monkeypatch.setenv("WSOL_CACHE", str(tmp_path / "wsol-cache"))
+
+
+@pytest.fixture
+def memory_store(monkeypatch):
+    """fsspec's store in memory, empty afterwards; a failed request is tried again at once."""
+    from wsol.datasets.stores import file_systems
+
+    fsspec = pytest.importorskip("fsspec", reason="fsspec, the extra cloud, is not installed")
+    monkeypatch.setattr(file_systems, "PAUSE", 0.001)
+    yield fsspec.filesystem("memory").store
+    fsspec.filesystem("memory").store.clear()

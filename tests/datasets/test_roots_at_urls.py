@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from wsol.datasets.annotations import read_annotations
 from wsol.datasets.base import Dataset, datasets
 from wsol.datasets.contents import reading_all
 from wsol.datasets.listing import Listing
-from wsol.datasets.stores import file_systems
 from wsol.datasets.stores.cache import FileCache
 from wsol.datasets.stores.remote import RemoteStore
 from wsol.datasets.stores.remote_path import RemotePath, path_at
@@ -29,15 +27,7 @@ from wsol.settings.guess import guess_of
 fsspec = pytest.importorskip("fsspec", reason="fsspec, the extra cloud, is not installed")
 web = pytest.importorskip("tests.datasets.web")
 
-pytestmark = pytest.mark.usefixtures("own_cache")
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A failed request is tried again at once; the store in memory is empty."""
-    monkeypatch.setattr(file_systems, "PAUSE", 0.001)
-    yield
-    fsspec.filesystem("memory").store.clear()
+pytestmark = pytest.mark.usefixtures("own_cache", "memory_store")
 
 
 def put(folder: Path, url: str = "memory://bucket/set") -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from wsol.cli import main
 from wsol.datasets.base import datasets
 from wsol.datasets.contents import reading_all
 from wsol.datasets.formats.folder import Folder
-from wsol.datasets.stores import file_systems, remote
+from wsol.datasets.stores import remote
 from wsol.datasets.stores.cache import FileCache
 from wsol.errors import DataError
 from wsol.options import build
@@ -26,15 +25,7 @@ from wsol.options import build
 fsspec = pytest.importorskip("fsspec", reason="fsspec, the extra cloud, is not installed")
 
 
-pytestmark = pytest.mark.usefixtures("own_cache")
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A failed request is tried again at once; the store in memory is empty."""
-    monkeypatch.setattr(file_systems, "PAUSE", 0.001)
-    yield
-    fsspec.filesystem("memory").store.clear()
+pytestmark = pytest.mark.usefixtures("own_cache", "memory_store")
 
 
 @pytest.fixture

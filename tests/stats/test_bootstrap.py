@@ -10,9 +10,10 @@ import pytest
 from tests.reference.stats import all_resamples, best_threshold
 from tests.stats.made_up import DELTAS, from_lists, from_matrix, iou_matrix
 from wsol.errors import ConfigError, DataError
-from wsol.stats import best, resamples
+from wsol.stats import resamples
 from wsol.stats.averages import Average
 from wsol.stats.bootstrap import draw, draw_best, draw_class_mean, draw_mean, max_box_acc
+from wsol.stats.contact import contact_set
 from wsol.stats.curves import Curves
 from wsol.stats.draws import average
 from wsol.stats.intervals import mean, normal_quantile, wilson
@@ -204,7 +205,7 @@ def test_clusters_of_one_image_give_the_contact_set_of_images() -> None:
     plans = Resamples(120), Resamples.of(np.arange(120))
     every = np.ones(120, bool)
     both = hits.add(column.astype(float))
-    alone, as_clusters = (best._contact(hits, column, both, share, p, Average.of(None, every, p)) for p in plans)
+    alone, as_clusters = (contact_set(hits, column, both, share, p, Average.of(None, every, p)) for p in plans)
     assert 1 < len(alone) < 255
     # the cluster formula has c / (c - 1) = 1.008 more variance
     assert set(alone) <= set(as_clusters)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from wsol.protocols._base import Protocol
 
 LEVELS = 256  # of a quantized map
-FEW = 200  # values of a map that are looked at before all
+FEW = 200  # values of a map that are compared before all others
 TOGETHER = 32  # maps swept by one compiled call; what is around it in Python costs as much for one map as for many
 
 

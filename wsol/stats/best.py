@@ -30,6 +30,7 @@ import numpy as np
 
 from wsol.errors import DataError
 from wsol.stats.averages import Average, Line
+from wsol.stats.contact import contact_set
 from wsol.stats.draws import Draws, average
 from wsol.stats.hits import Hits
 
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
 
 ALL = "maxboxacc"  # the hits of all images, beside the names of masks
 IOU_DELTAS = (0.3, 0.5, 0.7)  # MaxBoxAccV2: Choe et al. 2020 (journal version), sec. 4
-# A threshold can't be told from the best one unless it is worse at the one-sided 10 % level, paired. 1.0 to 1.645 all
-# cover 94-98 % on real curves; this is the middle (measured, see wsol.stats.draws).
-CONTACT_Z = 1.28
 MISSED = 1e-9  # the probability that a threshold that was left out would have been chosen
 STACKED = 1 << 24  # numbers in one product of weights and first thresholds: 64 MB of float32
 
@@ -166,7 +164,7 @@ class _Chosen:
         column = hits.column(self.first)
         both = hits.count(column)
         if search.part is None:
-            contact = _contact(hits, column, both, best, search.resamples, choosing)
+            contact = contact_set(hits, column, both, best, search.resamples, choosing)
         open_ = np.ones(len(hits.grid), bool)
         if search.labels is None and search.resamples.clusters is None and not search.every:
             open_ = can_win((best * hits.n).round(), both, self.first, search.resamples.n_resamples)
@@ -276,40 +274,3 @@ def _products(vectors: Numbers, weights: Numbers) -> Numbers:
     from scipy.sparse import csr_array
 
     return np.asarray(csr_array(vectors) @ weights)
-
-
-def _contact(
-    hits: Hits, column: NDArray[np.bool_], both: Floats, share: Floats, resamples: Resamples, choosing: Average
-) -> NDArray[np.int64]:
-    """Grid points whose share of hits can't be told from the best one's, `column`: paired z at most CONTACT_Z.
-
-    `both` are the images that are hits at each and at the best.
-    """
-    gap = share.max() - share
-    if choosing.codes is not None:
-        squares = choosing.once**2
-        shared = hits.add(squares * column)
-        variance = hits.add(squares) + squares @ column - 2 * shared - gap**2 / hits.n
-    elif resamples.clusters is None:
-        variance = (
-            share + share.max() - 2 * both / hits.n - gap**2
-        ) / hits.n  # of the difference of two bits of one image
-    else:
-        variance = _clustered_variance(hits, column, gap, resamples.clusters)
-    return np.flatnonzero(gap <= CONTACT_Z * np.sqrt(np.maximum(variance, 0)) + 1e-12)
-
-
-def _clustered_variance(
-    hits: Hits, column: NDArray[np.bool_], gap: NDArray[np.float64], clusters: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Variance of the difference of shares between each grid point and the best one, from sums over clusters."""
-    sizes, best, width = np.bincount(clusters), np.bincount(clusters, column), len(gap)
-    owner, squares = clusters[hits.flips.images], np.zeros(width)
-    for part in np.array_split(np.arange(len(sizes)), 1 + len(sizes) * width // STACKED):
-        own = (owner >= part[0]) & (owner <= part[-1])
-        at = (owner[own] - part[0]) * width + hits.flips.places[own]
-        steps = np.bincount(at, hits.flips.signs[own], minlength=len(part) * width).reshape(len(part), width)
-        sums = best[part, None] - np.cumsum(steps, axis=1)
-        squares += ((sums - sizes[part, None] * gap) ** 2).sum(0)
-    variance: NDArray[np.float64] = squares * len(sizes) / max(len(sizes) - 1, 1) / hits.n**2
-    return variance
